@@ -1,0 +1,6 @@
+//! Leaf types: no dependency on any other room.
+
+pub mod base64url;
+pub mod json;
+pub mod text;
+pub mod time;

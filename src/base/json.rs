@@ -1,0 +1,136 @@
+//! JSON that two readers cannot understand differently: duplicate members are refused at any depth
+//! (RFC 7515 section 4 and RFC 7519 section 4 leave the choice of refusing or taking the last).
+//!
+//! Nesting stops at 128 levels, trailing data, a byte-order mark, invalid UTF-8, lone surrogates and numbers
+//! beyond the range of a double are errors.
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+pub use serde_json::{Map, Number, Value};
+use std::fmt;
+
+/// Reads one JSON text.
+///
+/// # Errors
+/// A message with the line and column, when `text` is not JSON or has a duplicate member. The message never
+/// quotes a value.
+pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = Unique.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Reads one JSON text that must be an object.
+#[must_use]
+pub fn parse_object(text: &[u8]) -> Option<Map<String, Value>> {
+    match parse(text) {
+        Ok(Value::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+/// A reader of values that refuses an object with two members of the same name.
+struct Unique;
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(Unique)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(Unique)?;
+            if object.insert(name, value).is_some() {
+                return Err(de::Error::custom("duplicate member"));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(text: &str) -> bool {
+        parse(text.as_bytes()).is_ok()
+    }
+
+    #[test]
+    fn reads_what_json_is() {
+        assert!(accepted(" {\"a\": [1, -2.5, true, null, \"\\u00e9\"]}\n"));
+    }
+
+    #[test]
+    fn refuses_duplicate_members_at_any_depth_and_in_any_spelling() {
+        assert!(!accepted(r#"{"exp":1,"exp":2}"#));
+        assert!(!accepted(r#"{"exp":1,"\u0065xp":2}"#));
+        assert!(!accepted(r#"{"a":[{"b":{"c":1,"c":1}}]}"#));
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in [
+            "", "{", "{}x", "{} {}", "\u{feff}{}", "{\"a\":NaN}", "{\"a\":1,}", "{\"a\":1e400}", "// {}\n{}",
+            "{\"a\":\"\\ud800\"}", "{'a':1}", "{\"a\":01}",
+        ] {
+            assert!(!accepted(text), "{text:?}");
+        }
+        assert!(parse(b"{\"a\":\"\xff\"}").is_err());
+        assert!(parse(&[0xff, 0xfe, b'{', 0, b'}', 0]).is_err());
+    }
+
+    #[test]
+    fn stops_at_a_depth_that_the_stack_can_bear() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(accepted(&deep(100)));
+        assert!(!accepted(&deep(100_000)));
+    }
+}

@@ -1,0 +1,81 @@
+//! Text from outside, made safe to print.
+
+/// The most bytes of one outside value that are shown in a log line or an audit record (DESIGN: 128 bytes).
+pub const SHOWN_BYTES: usize = 128;
+
+/// `text` as it may stand in a log line: at most [`SHOWN_BYTES`] bytes of it, percent-encoded outside printable
+/// ASCII (and `%`, `"` and `\` encoded too), so that it can neither forge a line nor break the quotes around it.
+#[must_use]
+pub fn shown(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len().min(SHOWN_BYTES));
+    for &byte in text.iter().take(SHOWN_BYTES) {
+        if (b' '..=b'~').contains(&byte) && !matches!(byte, b'%' | b'"' | b'\\') {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(hex_digit(byte >> 4));
+            out.push(hex_digit(byte & 0x0f));
+        }
+    }
+    if text.len() > SHOWN_BYTES {
+        out.push_str("...");
+    }
+    out
+}
+
+/// The upper-case hexadecimal digit of the low four bits.
+#[must_use]
+pub fn hex_digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble & 0x0f), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
+/// The value of the percent-escape whose two digits are `high` and `low`, or `None` when they are not hexadecimal.
+#[must_use]
+pub fn escape_value(high: Option<u8>, low: Option<u8>) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    Some(digit(high?)? << 4 | digit(low?)?)
+}
+
+/// Percent-decodes `text` once, leaving invalid escapes as they are (the URL Standard's reading).
+#[must_use]
+pub fn percent_decode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match escape_value(text.get(at + 1).copied(), text.get(at + 2).copied()) {
+            Some(value) if byte == b'%' => {
+                out.push(value);
+                at += 3;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_one_line_of_printable_ascii() {
+        assert_eq!(shown(b"alice"), "alice");
+        assert_eq!(shown(b"a\nb\"c\\d%\xff"), "a%0Ab%22c%5Cd%25%FF");
+        assert_eq!(shown("é".as_bytes()), "%C3%A9");
+    }
+
+    #[test]
+    fn what_is_shown_is_capped() {
+        let text = shown(&[b'a'; 500]);
+        assert_eq!(text.len(), SHOWN_BYTES + 3);
+        assert!(text.ends_with("a..."));
+    }
+
+    #[test]
+    fn percent_decoding_is_done_once() {
+        assert_eq!(percent_decode(b"%61%2541%zz%4"), b"a%41%zz%4");
+    }
+}

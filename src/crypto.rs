@@ -1,0 +1,14 @@
+//! Every cryptographic operation goes through this room, and none of it is ours: jwt-simple parses the keys, the
+//! libraries under it (RustCrypto, superboring) check signatures, ed25519-dalek checks EdDSA.
+//!
+//! Knows bytes, keys and algorithms; knows no HTTP, no JSON and no time.
+
+mod algorithm;
+mod digest;
+mod key;
+mod verify;
+
+pub use algorithm::{Algorithm, AlgorithmSet};
+pub use digest::sha256;
+pub use key::{KeyError, KeyFamily, Material, MIN_RSA_BITS, MAX_RSA_BITS, VerificationKey};
+pub use verify::{PureVerifier, Verification, Verifier};

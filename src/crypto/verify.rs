@@ -1,0 +1,84 @@
+//! Checking one signature with one key.
+
+use super::key::{Inner, VerificationKey};
+use super::Algorithm;
+use jwt_simple::algorithms::MACLike;
+use jwt_simple::reexports::ct_codecs;
+use superboring::hash::MessageDigest;
+use superboring::pkey::{PKey, Public};
+use superboring::rsa::Padding;
+use superboring::sign::Verifier as RsaVerifier;
+
+/// What came of checking a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// The signature is the key holder's over exactly this message.
+    Valid,
+    /// It is not.
+    Invalid,
+    /// Nobody looked: the time set aside for signatures is used up. Never to be taken for either of the others.
+    TooBusy,
+}
+
+/// Something that can check signatures: the verifier in the VM, or the host's.
+pub trait Verifier {
+    /// Checks `signature` over `message`. A key that does not fit the algorithm gives [`Verification::Invalid`].
+    fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification;
+}
+
+/// Checks signatures with the libraries compiled in. Needs no host.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PureVerifier;
+
+impl Verifier for PureVerifier {
+    fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
+        if key.fits(algorithm) && valid(&key.inner, algorithm, message, signature) {
+            Verification::Valid
+        } else {
+            Verification::Invalid
+        }
+    }
+}
+
+fn valid(key: &Inner, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    match key {
+        Inner::Rsa(key) => rsa(key, algorithm, message, signature) == Some(true),
+        Inner::P256(key) => {
+            use p256::ecdsa::{signature::Verifier as _, Signature};
+            Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
+        }
+        Inner::P384(key) => {
+            use p384::ecdsa::{signature::Verifier as _, Signature};
+            Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
+        }
+        Inner::Secp256k1(key) => {
+            use k256::ecdsa::{signature::Verifier as _, Signature};
+            // k256 refuses the high half of s, which other libraries produce and RFC 8812 allows.
+            Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature.normalize_s()).is_ok())
+        }
+        Inner::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+            .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+        Inner::MlDsa(key) => key.verify(message, signature).is_ok(),
+        // Constant time: the tag is a secret until it has been compared.
+        Inner::Hs256(key) => ct_codecs::verify(&key.authentication_tag(message), signature),
+        Inner::Hs384(key) => ct_codecs::verify(&key.authentication_tag(message), signature),
+        Inner::Hs512(key) => ct_codecs::verify(&key.authentication_tag(message), signature),
+    }
+}
+
+fn rsa(key: &PKey<Public>, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Option<bool> {
+    let (digest, padding) = match algorithm {
+        Algorithm::Rs256 => (MessageDigest::sha256(), Padding::PKCS1),
+        Algorithm::Rs384 => (MessageDigest::sha384(), Padding::PKCS1),
+        Algorithm::Rs512 => (MessageDigest::sha512(), Padding::PKCS1),
+        Algorithm::Ps256 => (MessageDigest::sha256(), Padding::PKCS1_PSS),
+        Algorithm::Ps384 => (MessageDigest::sha384(), Padding::PKCS1_PSS),
+        Algorithm::Ps512 => (MessageDigest::sha512(), Padding::PKCS1_PSS),
+        _ => return None,
+    };
+    let mut verifier = RsaVerifier::new(digest, key).ok()?;
+    verifier.set_rsa_padding(padding).ok()?;
+    verifier.update(message).ok()?;
+    verifier.verify(signature).ok()
+}

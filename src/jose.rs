@@ -1,0 +1,12 @@
+//! JOSE without I/O: compact serialization, JOSE header, claims, key sets. Knows nothing of HTTP, of configuration
+//! or of what time it is; it parses `exp` and does not judge it.
+
+mod claims;
+mod compact;
+mod header;
+mod jwk;
+
+pub use claims::{ClaimPath, Claims};
+pub use compact::{Compact, Malformed};
+pub use header::JoseHeader;
+pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};

@@ -1,0 +1,87 @@
+//! The JOSE header ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)).
+
+use super::Malformed;
+use crate::base::json::{Map, Value};
+
+/// The header parameters that Scopegate acts on. Untrusted until the signature has been checked.
+///
+/// `jwk`, `jku`, `x5u`, `x5c` and `x5t` are not here: keys come from the configuration alone
+/// (RFC 8725 section 3.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoseHeader {
+    /// `alg`, as spelled. It chooses nothing; it is compared with what the key is for.
+    pub alg: String,
+    /// `kid`, a hint which of the issuer's keys was used.
+    pub kid: Option<String>,
+    /// `typ`, as spelled.
+    pub typ: Option<String>,
+}
+
+impl JoseHeader {
+    /// Reads the header's members. Parameters that are not known are ignored (RFC 7515 section 4).
+    ///
+    /// # Errors
+    /// When `alg` is missing or a parameter has the wrong type; when there is a `crit` at all, since no extension
+    /// is understood here, and an empty, ill-typed or registered one is an error by itself (section 4.1.11); when
+    /// `b64` is anything but `true`: JWTs must not use it (RFC 7797 section 7).
+    pub fn from_members(members: &Map<String, Value>) -> Result<Self, Malformed> {
+        if members.contains_key("crit") {
+            return Err(Malformed("a critical header parameter that is not understood"));
+        }
+        if members.get("b64").is_some_and(|b64| b64 != &Value::Bool(true)) {
+            return Err(Malformed("an unencoded payload"));
+        }
+        Ok(Self {
+            alg: text(members, "alg")?.ok_or(Malformed("no alg"))?,
+            kid: text(members, "kid")?,
+            typ: text(members, "typ")?,
+        })
+    }
+}
+
+fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Malformed> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(Malformed("a header parameter of the wrong type")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json;
+
+    fn read(text: &str) -> Result<JoseHeader, Malformed> {
+        JoseHeader::from_members(&json::parse_object(text.as_bytes()).expect("an object"))
+    }
+
+    #[test]
+    fn unknown_parameters_are_ignored() {
+        let header = read(r#"{"alg":"ES256","kid":"a","typ":"at+jwt","jku":"https://evil","x":1,"zip":"DEF"}"#);
+        let wanted = JoseHeader { alg: "ES256".into(), kid: Some("a".into()), typ: Some("at+jwt".into()) };
+        assert_eq!(header, Ok(wanted));
+    }
+
+    #[test]
+    fn every_crit_is_refused() {
+        for crit in ["[\"exp\"]", "[\"b64\"]", "[\"x\"]", "[]", "null", "\"x\"", "[1]", "{}"] {
+            assert!(read(&format!(r#"{{"alg":"ES256","x":1,"b64":true,"crit":{crit}}}"#)).is_err(), "{crit}");
+        }
+    }
+
+    #[test]
+    fn parameters_have_their_types() {
+        for header in [
+            "{}",
+            r#"{"alg":null}"#,
+            r#"{"alg":["ES256"]}"#,
+            r#"{"alg":"ES256","kid":1}"#,
+            r#"{"alg":"ES256","kid":null}"#,
+            r#"{"alg":"ES256","typ":{}}"#,
+            r#"{"alg":"ES256","b64":false}"#,
+        ] {
+            assert!(read(header).is_err(), "{header}");
+        }
+    }
+}

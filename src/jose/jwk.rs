@@ -1,0 +1,193 @@
+//! Key sets ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read as they come, used as far as they can be.
+
+use crate::base::json::{self, Map, Value};
+use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey};
+use std::fmt;
+
+/// The most keys that are tried for one token, where several share its `kid` or it has none. Each try costs a
+/// signature check that a sender can ask for without holding a key.
+pub const MAX_CANDIDATES: usize = 4;
+
+/// The longest `kid` of a key, in bytes. Longer ones are left out: a `kid` names a key, it does not carry data.
+const MAX_KID_BYTES: usize = 512;
+
+/// Members that only a private or symmetric key has (RFC 7518 section 6, RFC 8037, RFC 9964).
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
+/// A key of an issuer.
+#[derive(Debug)]
+pub struct Key {
+    /// Its `kid`.
+    pub kid: Option<String>,
+    /// The one algorithm that it is for, where the set says so.
+    pub algorithm: Option<Algorithm>,
+    /// What signatures are checked with.
+    pub key: VerificationKey,
+}
+
+/// The usable keys of one issuer, and what was left out.
+#[derive(Debug, Default)]
+pub struct KeySet {
+    keys: Vec<Key>,
+    skipped: Vec<Skipped>,
+}
+
+/// A member of a key set that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its position in `keys`, from 0.
+    pub index: usize,
+    /// Why it was left out.
+    pub why: &'static str,
+}
+
+/// Why a document is no key set at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySetError {
+    /// Not a JSON object without duplicate members and with a list `keys`.
+    NotAKeySet,
+    /// More keys than the limit.
+    TooManyKeys,
+    /// Longer than the limit in bytes.
+    TooLarge,
+    /// There are keys, and none of them can be used.
+    NothingUsable,
+}
+
+impl fmt::Display for KeySetError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NotAKeySet => "not a JSON Web Key Set: a JSON object with a list `keys`",
+            Self::TooManyKeys => "more keys than `limits.jwks_keys`",
+            Self::TooLarge => "larger than `limits.jwks_bytes`",
+            Self::NothingUsable => "no key in it can be used",
+        })
+    }
+}
+
+impl KeySet {
+    /// Reads a JSON Web Key Set.
+    ///
+    /// A key that cannot be used is left out and named in [`KeySet::skipped`]; the others work
+    /// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+    ///
+    /// # Errors
+    /// When the document is no key set, is larger than the limits, or has nothing usable in it.
+    pub fn parse(document: &[u8], max_bytes: usize, max_keys: usize) -> Result<Self, KeySetError> {
+        if document.len() > max_bytes {
+            return Err(KeySetError::TooLarge);
+        }
+        let set = json::parse_object(document).ok_or(KeySetError::NotAKeySet)?;
+        Self::from_members(&set, max_keys)
+    }
+
+    /// Makes a key set of the members of its JSON object.
+    ///
+    /// # Errors
+    /// As [`KeySet::parse`].
+    pub fn from_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
+        let members = set.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotAKeySet)?;
+        if members.len() > max_keys {
+            return Err(KeySetError::TooManyKeys);
+        }
+        let mut all = Self::default();
+        for (index, member) in members.iter().enumerate() {
+            match read_key(member) {
+                Ok(key) => all.keys.push(key),
+                Err(why) => all.skipped.push(Skipped { index, why }),
+            }
+        }
+        if all.keys.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
+    }
+
+    /// Adds a key, such as one made of a configured secret.
+    pub fn push(&mut self, key: Key) {
+        self.keys.push(key);
+    }
+
+    /// The keys, in their order.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// What was left out, and why.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// The keys to try for a token: those of its `kid`, or all when it has none, that fit `algorithm`; at most
+    /// [`MAX_CANDIDATES`]. A key without a `kid` is not tried for a token that names one.
+    pub fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &VerificationKey> {
+        self.keys
+            .iter()
+            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
+            .filter(move |key| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
+            .map(|key| &key.key)
+            .take(MAX_CANDIDATES)
+    }
+}
+
+fn read_key(member: &Value) -> Result<Key, &'static str> {
+    let jwk = member.as_object().ok_or("not an object")?;
+    if jwk.get("kty").and_then(Value::as_str) == Some("oct") {
+        return Err("a symmetric key: a published secret is no secret");
+    }
+    if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
+        return Err("holds private members: this key is compromised");
+    }
+    if text(jwk, "use")?.is_some_and(|usage| usage != "sig") {
+        return Err("its use is not sig");
+    }
+    check_key_ops(jwk)?;
+    let kid = text(jwk, "kid")?;
+    if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
+        return Err("its kid is longer than 512 bytes");
+    }
+    let algorithm = match text(jwk, "alg")? {
+        None => None,
+        Some(name) => Some(Algorithm::from_name(name).ok_or("its alg is not supported")?),
+    };
+    let key = VerificationKey::from_material(material(jwk, algorithm)?).map_err(|error| error.0)?;
+    if algorithm.is_some_and(|algorithm| !key.fits(algorithm)) {
+        return Err("its alg does not fit its type");
+    }
+    Ok(Key { kid: kid.map(str::to_owned), algorithm, key })
+}
+
+fn material(jwk: &Map<String, Value>, algorithm: Option<Algorithm>) -> Result<Material<'_>, &'static str> {
+    let member = |name| text(jwk, name)?.ok_or("a member of its type is missing");
+    match (member("kty")?, text(jwk, "crv")?) {
+        ("RSA", _) => Ok(Material::Rsa { n: member("n")?, e: member("e")? }),
+        ("EC", Some("P-256")) => Ok(Material::Ec { family: KeyFamily::P256, x: member("x")?, y: member("y")? }),
+        ("EC", Some("P-384")) => Ok(Material::Ec { family: KeyFamily::P384, x: member("x")?, y: member("y")? }),
+        ("EC", Some("secp256k1")) => {
+            Ok(Material::Ec { family: KeyFamily::Secp256k1, x: member("x")?, y: member("y")? })
+        }
+        ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: member("x")? }),
+        ("AKP", _) => {
+            let family = algorithm.ok_or("an AKP key without alg")?.family();
+            Ok(Material::MlDsa { family, public: member("pub")? })
+        }
+        _ => Err("its type or curve is not supported"),
+    }
+}
+
+/// A member that is a string, absent or null; real key sets carry `"alg": null`.
+fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
+    match jwk.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("a member of the wrong type"),
+    }
+}
+
+/// `key_ops` must allow `verify` where it is there at all (RFC 7517 section 4.3).
+fn check_key_ops(jwk: &Map<String, Value>) -> Result<(), &'static str> {
+    match jwk.get("key_ops") {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Array(operations)) if operations.iter().any(|operation| operation == "verify") => Ok(()),
+        Some(_) => Err("its key_ops do not allow verify"),
+    }
+}

@@ -1,0 +1,52 @@
+//! Scopegate: a token gate for Envoy and Istio.
+//!
+//! A functional core in an imperative shell. The rooms, and the one direction in which they depend:
+//!
+//! ```text
+//! shell ──► engine ──► check ──► credential ──► request
+//!   │          │         ├─────► policy ──┐
+//!   │          │         └─────► jose ────┴──► crypto ──► base
+//!   │          └──► decision, facts ◄── challenge, audit
+//!   └──► config ──► policy
+//! cli ──► engine, config, …          (the native command: the same engine)
+//! ```
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`base`] | leaf types: time, base64url, JSON without duplicates |
+//! | [`crypto`] | algorithms, keys, the [`crypto::Verifier`] |
+//! | [`jose`] | compact serialization, JOSE header, claims, key sets |
+//! | [`request`] | what the core is told of a request |
+//! | [`policy`] | compiled rules, issuers, scopes: immutable |
+//! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
+//! | [`credential`] | one file for each kind of credential: syntax only |
+//! | [`check`] | one file for each check: takes a proof, gives the next |
+//! | [`decision`], [`facts`] | what the engine answers, and what it is told beside the request |
+//! | [`engine`] | [`engine::decide`]: the ordered list of checks |
+//! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
+//! | [`audit`] | a decision as record, log line and counter |
+//! | `shell` | the only room that calls the host |
+//! | `cli` | the native command |
+//!
+//! The core asks for nothing: time, keys and requests come in as arguments, and effects go out as data. A test holds
+//! the arrows above against the source.
+
+pub mod audit;
+pub mod base;
+pub mod challenge;
+pub mod check;
+pub mod config;
+pub mod credential;
+pub mod crypto;
+pub mod decision;
+pub mod engine;
+pub mod facts;
+pub mod jose;
+pub mod policy;
+pub mod request;
+
+#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "called by the module only; tested natively"))]
+mod shell;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cli;
