@@ -1,0 +1,173 @@
+//! What operators see of a decision: a record, a log line, a counter. Never a token, a secret, or text of a request
+//! that could forge a line.
+
+use crate::base::text::shown;
+use crate::check::fingerprint;
+use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace};
+use crate::policy::{Policy, SubjectForm};
+use serde_json::{Map, Value};
+
+/// What became of a request, as counters count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It went on.
+    Allowed,
+    /// It was refused.
+    Denied(Reason),
+    /// It went on, and would have been refused, were this not report-only.
+    WouldDeny(Reason),
+}
+
+/// The record of one decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// What the log line adds for whoever looks for the cause. Nothing of the request.
+    detail: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    fingerprint: Option<(&'static str, String)>,
+}
+
+impl Outcome {
+    /// The counter's name.
+    #[must_use]
+    pub fn counter(self) -> String {
+        match self {
+            Self::Allowed => "scopegate.allowed".to_owned(),
+            Self::Denied(reason) => format!("scopegate.denied.{}", reason.name()),
+            Self::WouldDeny(reason) => format!("scopegate.would_deny.{}", reason.name()),
+        }
+    }
+
+    /// The word for it, and the reason.
+    #[must_use]
+    pub const fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Allowed => ("allow", None),
+            Self::Denied(reason) => ("deny", Some(reason.name())),
+            Self::WouldDeny(reason) => ("would_deny", Some(reason.name())),
+        }
+    }
+
+    /// All outcomes there can be.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let reasons = || Reason::ALL.iter().copied();
+        std::iter::once(Self::Allowed).chain(reasons().map(Self::Denied)).chain(reasons().map(Self::WouldDeny))
+    }
+}
+
+impl AuditRecord {
+    /// The record of `decision`; `None` while it is awaited.
+    #[must_use]
+    pub fn of(decision: &Decision, policy: &Policy) -> Option<Self> {
+        let (outcome, denial, token) = match decision {
+            Decision::Await(_) => return None,
+            Decision::Deny(refusal) => {
+                (Outcome::Denied(refusal.denial.reason()), Some(&refusal.denial), refusal.token.as_ref())
+            }
+            Decision::Allow(grant) => match &grant.basis {
+                Basis::ReportOnly(denial) => {
+                    (Outcome::WouldDeny(denial.reason()), Some(denial), grant.token.as_ref())
+                }
+                Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => {
+                    (Outcome::Allowed, None, grant.token.as_ref())
+                }
+            },
+        };
+        let verified = token.and_then(|token| token.verified.as_ref());
+        Some(Self {
+            outcome,
+            detail: denial.and_then(detail),
+            issuer: verified.and_then(|identity| policy.issuers.get(identity.issuer.0)).map(|issuer| issuer.name.clone()),
+            subject: verified
+                .and_then(|identity| identity.subject.as_deref())
+                .and_then(|subject| subject_form(subject, policy.audit.subject)),
+            fingerprint: token.map(named),
+        })
+    }
+
+    /// The record as a JSON object, for Envoy's filter state.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut object = Map::new();
+        for (name, value) in self.members() {
+            object.insert(name.to_owned(), Value::from(value));
+        }
+        Value::Object(object).to_string()
+    }
+
+    /// The record as one log line.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = String::new();
+        for (name, value) in self.members() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(name);
+            line.push('=');
+            line.push_str(value);
+        }
+        if let Some(detail) = &self.detail {
+            line.push_str(&format!(" ({detail})"));
+        }
+        line
+    }
+
+    fn members(&self) -> Vec<(&'static str, &str)> {
+        let (decision, reason) = self.outcome.words();
+        let mut members = vec![("decision", decision)];
+        members.extend(reason.map(|reason| ("reason", reason)));
+        members.extend(self.issuer.as_deref().map(|issuer| ("issuer", issuer)));
+        members.extend(self.subject.as_deref().map(|subject| ("subject", subject)));
+        members.extend(self.fingerprint.as_ref().map(|(name, value)| (*name, value.as_str())));
+        members
+    }
+}
+
+fn named(token: &TokenTrace) -> (&'static str, String) {
+    let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
+    (name, token.fingerprint.clone())
+}
+
+fn subject_form(subject: &str, form: SubjectForm) -> Option<String> {
+    match form {
+        SubjectForm::Plain => Some(shown(subject.as_bytes())),
+        SubjectForm::Hash => Some(fingerprint(subject.as_bytes())),
+        SubjectForm::Omit => None,
+    }
+}
+
+/// What helps to find the cause: numbers, and names from the configuration.
+fn detail(denial: &Denial) -> Option<String> {
+    match denial {
+        Denial::Expired { expired_at, now } => Some(format!("{} s ago", now.0.saturating_sub(expired_at.0))),
+        Denial::NotYetValid { not_before: at, now } | Denial::IssuedInFuture { issued_at: at, now } => {
+            Some(format!("{} s ahead", at.0.saturating_sub(now.0)))
+        }
+        Denial::LifetimeTooLong { limit } | Denial::TooOld { limit } => Some(format!("limit {} s", limit.0)),
+        Denial::MissingClaim(claim) | Denial::ClaimMismatch(claim) => Some(claim.clone()),
+        Denial::MalformedHeader(why) | Denial::MalformedToken(why) => Some((*why).to_owned()),
+        Denial::InsufficientScope { scope } => {
+            let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
+            Some(format!("needs {}", names.join(" ")))
+        }
+        Denial::TokenInQuery
+        | Denial::PolicyUnreadable
+        | Denial::AmbiguousPath
+        | Denial::Denied
+        | Denial::NoCredential { .. }
+        | Denial::MultipleCredentials
+        | Denial::TokenTooLarge
+        | Denial::UnknownIssuer
+        | Denial::AlgorithmNotAllowed
+        | Denial::WrongType
+        | Denial::WrongAudience
+        | Denial::UnknownKey
+        | Denial::BadSignature
+        | Denial::KeysUnavailable
+        | Denial::TooBusy => None,
+    }
+}

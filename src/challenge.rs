@@ -1,0 +1,202 @@
+//! What a refused client is told: the only place with status codes.
+//!
+//! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) for the challenge,
+//! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
+//! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
+//! ever part of an answer.
+
+use crate::decision::Denial;
+use crate::policy::Scope;
+use serde_json::json;
+
+/// An answer in the place of the upstream's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header lines, content type included.
+    pub headers: Vec<(&'static str, String)>,
+    /// A problem document, or one line of text for gRPC, where it becomes the `grpc-message`.
+    pub body: String,
+    /// The gRPC status, for clients that speak gRPC.
+    pub grpc_status: i32,
+    /// `%RESPONSE_CODE_DETAILS%`: `scopegate_` and the reason.
+    pub details: String,
+}
+
+/// How long a client should wait before it tries again, in seconds, when keys are missing: about as long as a failed
+/// fetch waits for the next.
+const RETRY_AFTER_KEYS: u32 = 5;
+/// The same when a worker is too busy: its budget is renewed every second.
+const RETRY_AFTER_BUSY: u32 = 1;
+
+/// Renders a refusal. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
+#[must_use]
+pub fn render(denial: &Denial, realm: &str, grpc: bool) -> Reply {
+    let answer = answer(denial);
+    let mut headers = vec![("cache-control", "no-store".to_owned())];
+    if let Some(challenge) = answer.challenge.render(realm, answer.text) {
+        headers.push(("www-authenticate", challenge));
+    }
+    if let Some(seconds) = answer.retry_after {
+        headers.push(("retry-after", seconds.to_string()));
+    }
+    let (title, grpc_status) = match answer.status {
+        400 => ("Bad Request", 3),
+        401 => ("Unauthorized", 16),
+        403 => ("Forbidden", 7),
+        503 => ("Service Unavailable", 14),
+        _ => ("Internal Server Error", 13),
+    };
+    let body = if grpc {
+        answer.text.to_owned()
+    } else {
+        headers.push(("content-type", "application/problem+json".to_owned()));
+        json!({ "title": title, "status": answer.status, "detail": answer.text }).to_string()
+    };
+    let details = format!("scopegate_{}", denial.reason().name());
+    Reply { status: answer.status, headers, body, grpc_status, details }
+}
+
+/// Whether the query has to leave the request before it is refused: the operator's own access log would print it.
+#[must_use]
+pub const fn hides_query(denial: &Denial) -> bool {
+    matches!(denial, Denial::TokenInQuery)
+}
+
+struct Answer<'d> {
+    status: u16,
+    challenge: Challenge<'d>,
+    text: &'static str,
+    retry_after: Option<u32>,
+}
+
+enum Challenge<'d> {
+    /// No `WWW-Authenticate` at all.
+    None,
+    /// Without an error, so that a client without a token learns what to bring and nothing else.
+    Bare { scope: &'d [Scope] },
+    /// With an error code.
+    Error { code: &'static str, scope: &'d [Scope] },
+}
+
+impl Challenge<'_> {
+    fn render(&self, realm: &str, text: &str) -> Option<String> {
+        let (code, scope) = match self {
+            Self::None => return None,
+            Self::Bare { scope } => (None, scope),
+            Self::Error { code, scope } => (Some(code), scope),
+        };
+        let mut challenge = format!("Bearer realm=\"{realm}\"");
+        if let Some(code) = code {
+            challenge.push_str(&format!(", error=\"{code}\", error_description=\"{text}\""));
+        }
+        if !scope.is_empty() {
+            let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
+            challenge.push_str(&format!(", scope=\"{}\"", names.join(" ")));
+        }
+        Some(challenge)
+    }
+}
+
+/// The text gives the class of a failure, never which of the key and signature checks failed.
+fn answer(denial: &Denial) -> Answer<'_> {
+    let refused = |status, challenge, text| Answer { status, challenge, text, retry_after: None };
+    let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: &[] }, text);
+    let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: &[] }, text);
+    let unavailable = |seconds, text| Answer { status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
+    match denial {
+        Denial::NoCredential { scope } => {
+            refused(401, Challenge::Bare { scope }, "This resource needs an access token in the Authorization header")
+        }
+        Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
+        Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
+            invalid_token("The access token is not one that this resource accepts")
+        }
+        Denial::WrongAudience => invalid_token("The access token is meant for another resource"),
+        Denial::Expired { .. } => invalid_token("The access token expired"),
+        Denial::NotYetValid { .. } | Denial::IssuedInFuture { .. } => {
+            invalid_token("The access token is not valid yet")
+        }
+        Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
+        Denial::TooOld { .. } => invalid_token("The access token is too old"),
+        Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature => {
+            invalid_token("The access token could not be verified")
+        }
+        Denial::InsufficientScope { scope } => refused(
+            403,
+            Challenge::Error { code: "insufficient_scope", scope },
+            "The access token lacks a scope that this resource needs",
+        ),
+        Denial::ClaimMismatch(_) => {
+            refused(403, Challenge::Bare { scope: &[] }, "The access token does not permit this request")
+        }
+        Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
+        Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
+        Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
+        Denial::MalformedHeader(_) => invalid_request("The Authorization header is malformed"),
+        Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
+        Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
+        Denial::KeysUnavailable => unavailable(RETRY_AFTER_KEYS, "The keys of the issuer are not available"),
+        Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(text: &str) -> Vec<Scope> {
+        text.split(' ').filter_map(Scope::new).collect()
+    }
+
+    fn challenge(denial: &Denial) -> Option<String> {
+        let reply = render(denial, "api", false);
+        reply.headers.into_iter().find(|(name, _)| *name == "www-authenticate").map(|(_, value)| value)
+    }
+
+    #[test]
+    fn a_request_without_a_credential_learns_the_scope_and_no_error() {
+        let denial = Denial::NoCredential { scope: scope("a b") };
+        assert_eq!(challenge(&denial).as_deref(), Some("Bearer realm=\"api\", scope=\"a b\""));
+        assert_eq!(challenge(&Denial::NoCredential { scope: vec![] }).as_deref(), Some("Bearer realm=\"api\""));
+    }
+
+    #[test]
+    fn key_and_signature_failures_cannot_be_told_apart() {
+        let answers = [Denial::UnknownKey, Denial::BadSignature, Denial::AlgorithmNotAllowed]
+            .map(|denial| Reply { details: String::new(), ..render(&denial, "api", false) });
+        assert_eq!(answers[0], answers[1]);
+        assert_eq!(answers[0], answers[2]);
+    }
+
+    #[test]
+    fn a_missing_scope_is_named() {
+        let text = challenge(&Denial::InsufficientScope { scope: scope("a b") }).expect("a challenge");
+        assert!(text.starts_with("Bearer realm=\"api\", error=\"insufficient_scope\""), "{text}");
+        assert!(text.ends_with(", scope=\"a b\""), "{text}");
+    }
+
+    #[test]
+    fn grpc_gets_one_line_and_its_own_status() {
+        for (denial, status) in [
+            (Denial::TokenInQuery, 3),
+            (Denial::WrongAudience, 16),
+            (Denial::Denied, 7),
+            (Denial::PolicyUnreadable, 13),
+            (Denial::TooBusy, 14),
+        ] {
+            let reply = render(&denial, "api", true);
+            assert_eq!(reply.grpc_status, status);
+            assert!(!reply.body.contains(['{', '\n']), "{}", reply.body);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_may_be_asked_for_again() {
+        let reply = render(&Denial::KeysUnavailable, "api", false);
+        assert_eq!(reply.status, 503);
+        assert!(reply.headers.contains(&("retry-after", "5".to_owned())));
+        assert_eq!(challenge(&Denial::KeysUnavailable), None);
+    }
+}

@@ -1,0 +1,39 @@
+//! The token is meant for this resource (RFC 7519 section 4.1.3, RFC 9068 section 4, RFC 8707).
+
+use super::{Asks, Recognised, Result, Typed};
+use crate::base::json::Value;
+use crate::decision::Denial;
+
+/// Proof: the token names one of the audiences.
+#[derive(Debug)]
+pub struct Addressed<'a>(Typed<'a>);
+
+impl<'a> Addressed<'a> {
+    /// Compares the audience exactly: no scheme, slash or letter case is forgiven.
+    ///
+    /// # Errors
+    /// [`Denial::WrongAudience`], also when the claim is missing, empty, or neither a string nor a list of strings.
+    pub fn check(proof: Typed<'a>, asks: &Asks<'_>) -> Result<Self> {
+        let Recognised { token, issuer, .. } = proof.recognised();
+        let claims = &token.compact().claims;
+        let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
+        let named = audience.and_then(names).ok_or(Denial::WrongAudience)?;
+        let names_one_of = |wanted: &[String]| named.iter().any(|name| wanted.iter().any(|good| good == name));
+        let good = names_one_of(&issuer.audiences)
+            && asks.iter().all(|ask| ask.audiences.as_deref().is_none_or(names_one_of));
+        if good { Ok(Self(proof)) } else { Err(Denial::WrongAudience) }
+    }
+
+    pub(super) const fn recognised(&self) -> &Recognised<'a> {
+        self.0.recognised()
+    }
+}
+
+/// The audiences in a claim: a string, or a list of nothing but strings.
+fn names(claim: &Value) -> Option<Vec<&str>> {
+    match claim {
+        Value::String(name) => Some(vec![name]),
+        Value::Array(items) => items.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}

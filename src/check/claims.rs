@@ -1,0 +1,30 @@
+//! The claims that the issuer's tokens must have are there.
+
+use super::{Recognised, Result, Timely};
+use crate::base::json::Value;
+use crate::decision::Denial;
+
+/// Proof: every unsigned check has passed. Only such a token may wait for keys or be verified.
+#[derive(Debug)]
+pub struct Complete<'a>(Timely<'a>);
+
+impl<'a> Complete<'a> {
+    /// Looks for the issuer's `required_claims`. A claim that is `null` is not there.
+    ///
+    /// # Errors
+    /// [`Denial::MissingClaim`] with the first that is missing.
+    pub fn check(proof: Timely<'a>) -> Result<Self> {
+        let Recognised { token, issuer, .. } = proof.recognised();
+        let claims = &token.compact().claims;
+        let missing =
+            issuer.required_claims.iter().find(|claim| matches!(claims.get(claim), None | Some(Value::Null)));
+        match missing {
+            None => Ok(Self(proof)),
+            Some(claim) => Err(Denial::MissingClaim(claim.to_string())),
+        }
+    }
+
+    pub(super) const fn recognised(&self) -> &Recognised<'a> {
+        self.0.recognised()
+    }
+}

@@ -1,0 +1,35 @@
+//! The token is an access token and no other kind of JWT
+//! ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4),
+//! [RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
+
+use super::{Asks, Recognised, Result};
+use crate::decision::Denial;
+use crate::policy::is_generic_type;
+
+/// Claims that an ID token has and an access token has not (OpenID Connect Core sections 2 and 3.3.2.11).
+const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
+
+/// Proof: the token's `typ` is accepted, and it is not an ID token.
+#[derive(Debug)]
+pub struct Typed<'a>(Recognised<'a>);
+
+impl<'a> Typed<'a> {
+    /// Holds `typ` against the issuer's list and those of the requirements.
+    ///
+    /// # Errors
+    /// [`Denial::WrongType`].
+    pub fn check(proof: Recognised<'a>, asks: &Asks<'_>) -> Result<Self> {
+        let compact = proof.token.compact();
+        let typ = compact.header.typ.as_deref();
+        let accepted = proof.issuer.token_types.accept(typ)
+            && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
+        let is_id_token = !proof.issuer.id_tokens
+            && is_generic_type(typ)
+            && ID_TOKEN_CLAIMS.iter().any(|claim| compact.claims.has(claim));
+        if accepted && !is_id_token { Ok(Self(proof)) } else { Err(Denial::WrongType) }
+    }
+
+    pub(super) const fn recognised(&self) -> &Recognised<'a> {
+        &self.0
+    }
+}

@@ -1,0 +1,70 @@
+//! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
+
+use super::{Asks, Result, Verified};
+use crate::base::json::Value;
+use crate::decision::Denial;
+use crate::policy::{Scope, ScopeSet};
+
+/// Proof: the token grants the scopes.
+#[derive(Debug)]
+pub struct Scoped<'a, 'v> {
+    verified: &'v Verified<'a>,
+    granted: ScopeSet,
+}
+
+impl<'a, 'v> Scoped<'a, 'v> {
+    /// Holds the token's scopes against the requirements.
+    ///
+    /// # Errors
+    /// [`Denial::InsufficientScope`] with every scope that is needed.
+    pub fn check(verified: &'v Verified<'a>, asks: &Asks<'_>) -> Result<Self> {
+        let granted = granted(verified);
+        if asks.iter().all(|ask| ask.scopes.is_met_by(&granted)) {
+            Ok(Self { verified, granted })
+        } else {
+            Err(Denial::InsufficientScope { scope: wanted(asks, Some(&granted)) })
+        }
+    }
+
+    /// The token.
+    #[must_use]
+    pub const fn verified(&self) -> &'v Verified<'a> {
+        self.verified
+    }
+
+    /// What it grants.
+    #[must_use]
+    pub const fn granted(&self) -> &ScopeSet {
+        &self.granted
+    }
+}
+
+/// The scopes to name in a challenge.
+#[must_use]
+pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet>) -> Vec<Scope> {
+    let mut all: Vec<Scope> = Vec::new();
+    for scope in asks.iter().flat_map(|ask| ask.scopes.wanted(granted)) {
+        if !all.contains(&scope) {
+            all.push(scope);
+        }
+    }
+    all
+}
+
+/// What the token's scope claims name, added up: a string with a space between scopes, or a list of scopes.
+///
+/// What is no scope-token grants nothing: a tab or a comma does not separate, and an element of a list is not
+/// split. A claim of another type, or a list with anything but strings in it, grants nothing.
+fn granted(verified: &Verified<'_>) -> ScopeSet {
+    let mut set = ScopeSet::default();
+    for claim in &verified.issuer().scope_claims {
+        match verified.claims().get(claim) {
+            Some(Value::String(text)) => text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope)),
+            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+                items.iter().filter_map(Value::as_str).filter_map(Scope::new).for_each(|scope| set.insert(scope));
+            }
+            _ => {}
+        }
+    }
+    set
+}

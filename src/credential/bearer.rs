@@ -1,0 +1,143 @@
+//! `Authorization: Bearer b64token` ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1),
+//! [RFC 9110 section 11.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2)).
+
+use super::{Presented, Result};
+use crate::decision::Denial;
+use crate::request::RequestView;
+
+/// A bearer token: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct BearerToken<'a>(&'a [u8]);
+
+impl<'a> BearerToken<'a> {
+    /// Its bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+/// Shows that there is a token, and nothing of it.
+impl std::fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("BearerToken(<redacted>)")
+    }
+}
+
+/// Reads the one credential of a request.
+///
+/// # Errors
+/// When there are two, or the one does not follow the grammar. Envoy joins repeated `authorization` lines with a
+/// comma, so a comma is how a second credential shows.
+pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
+    let mut lines = request.values("authorization");
+    let Some(line) = lines.next() else { return Ok(Presented::Nothing) };
+    if lines.next().is_some() {
+        return Err(Denial::MultipleCredentials);
+    }
+    let line = trim(line);
+    let scheme_end = line.iter().position(|&byte| !is_tchar(byte)).unwrap_or(line.len());
+    let (scheme, rest) = line.split_at(scheme_end);
+    if scheme.is_empty() {
+        return Err(Denial::MalformedHeader("no scheme"));
+    }
+    if has_second_credential(rest) {
+        return Err(Denial::MultipleCredentials);
+    }
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Ok(Presented::Nothing);
+    }
+    let token_start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
+    let (gap, token) = rest.split_at(token_start);
+    if gap.is_empty() {
+        return Err(Denial::MalformedHeader("no space behind the scheme"));
+    }
+    let characters = token.iter().position(|&byte| !is_token_character(byte)).unwrap_or(token.len());
+    let (text, padding) = token.split_at(characters);
+    if text.is_empty() || padding.iter().any(|&byte| byte != b'=') {
+        return Err(Denial::MalformedHeader("not one token behind the scheme"));
+    }
+    Ok(Presented::Bearer(BearerToken(token)))
+}
+
+/// Whether a comma begins another `scheme credentials`.
+fn has_second_credential(rest: &[u8]) -> bool {
+    rest.split(|&byte| byte == b',').skip(1).map(trim).any(|part| {
+        let end = part.iter().position(|&byte| !is_tchar(byte)).unwrap_or(part.len());
+        let (scheme, credentials) = part.split_at(end);
+        // `name=value` is a parameter of the first credential; a word and a space, or a scheme alone, is a second one.
+        !scheme.is_empty() && (credentials.starts_with(b" ") || credentials.is_empty())
+    })
+}
+
+/// Optional white space around a field value is not part of it (RFC 9110 section 5.5).
+fn trim(value: &[u8]) -> &[u8] {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
+    let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);
+    value.get(start..end).unwrap_or_default()
+}
+
+/// `tchar` of RFC 9110 section 5.6.2.
+fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::Reason;
+
+    fn read(lines: &[&[u8]]) -> std::result::Result<Option<Vec<u8>>, Reason> {
+        let headers: Vec<(&[u8], &[u8])> = lines.iter().map(|line| (&b"authorization"[..], *line)).collect();
+        let request =
+            RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        match extract(&request) {
+            Ok(Presented::Nothing) => Ok(None),
+            Ok(Presented::Bearer(token)) => Ok(Some(token.as_bytes().to_vec())),
+            Err(denial) => Err(denial.reason()),
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case_and_with_any_number_of_spaces() {
+        for line in ["Bearer a.b-c_~+/==", "bearer a.b-c_~+/==", "BEARER   a.b-c_~+/==", " Bearer a.b-c_~+/==\t"] {
+            assert_eq!(read(&[line.as_bytes()]), Ok(Some(b"a.b-c_~+/==".to_vec())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_is_no_credential_here() {
+        for line in ["Basic dTpw", "Token a.b.c", "JWT a.b.c", "Digest username=\"a\", realm=\"b\"", "AWS4-HMAC-SHA256 a=b, c=d"] {
+            assert_eq!(read(&[line.as_bytes()]), Ok(None), "{line:?}");
+        }
+        assert_eq!(read(&[]), Ok(None));
+    }
+
+    #[test]
+    fn what_does_not_follow_the_grammar_is_malformed() {
+        for line in [
+            &b""[..], b" ", b"Bearer", b"Bearer ", b"Bearer =", b"Bearer\ta", b"Bearer a b", b"Bearer a;q=1", b"Bearer \"a\"",
+            b"Bearer token=a", b"Bearer a=b", b"Bearer: a", b"Bearer \xff", b"Bearer a\xc3\xa9", b"\xff", b"Bearer a\0", b"=a",
+            b"Bearer ,a=b",
+        ] {
+            assert_eq!(read(&[line]), Err(Reason::MalformedHeader), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn two_credentials_are_refused_whichever_they_are() {
+        for line in [
+            "Bearer a,Bearer a", "Bearer a, Bearer b", "Bearer a,b", "Basic dTpw,Bearer a", "Bearer a,Basic dTpw", "Bearer a,DPoP b",
+            "Digest a=\"b\", bearer c",
+        ] {
+            assert_eq!(read(&[line.as_bytes()]), Err(Reason::MultipleCredentials), "{line:?}");
+        }
+        assert_eq!(read(&[b"Bearer a", b"Bearer a"]), Err(Reason::MultipleCredentials));
+        assert_eq!(read(&[b"Basic dTpw", b"Bearer a"]), Err(Reason::MultipleCredentials));
+    }
+}

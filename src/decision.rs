@@ -1,0 +1,188 @@
+//! What the engine answers: effects as data. Knows no status codes and no sentences for people.
+
+use crate::base::time::{Seconds, UnixSeconds};
+use crate::policy::{IssuerId, Scope};
+
+/// What becomes of a request.
+#[derive(Debug, PartialEq)]
+pub enum Decision {
+    /// It goes on.
+    Allow(Grant),
+    /// It is refused.
+    Deny(Refusal),
+    /// Fetch this and ask again from the start. Each need is awaited at most once for a request.
+    Await(Need),
+}
+
+/// What the engine needs to decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The keys of an issuer.
+    Keys(IssuerId),
+}
+
+/// A request that goes on, and what is done to it first.
+#[derive(Debug, PartialEq)]
+pub struct Grant {
+    /// Why it may pass.
+    pub basis: Basis,
+    /// The token that it presented.
+    pub token: Option<TokenTrace>,
+    /// Names of request headers to remove, as the request spells them; each is there.
+    pub remove: Vec<String>,
+    /// Request headers to set, after the removals.
+    pub set: Vec<(String, String)>,
+    /// How many identity headers were left out because a claim cannot be a header value.
+    pub left_out: u32,
+}
+
+/// Why a request may pass.
+#[derive(Debug, PartialEq)]
+pub enum Basis {
+    /// Its token meets everything.
+    Token,
+    /// The requirement is public.
+    Public,
+    /// It has no credential, and the requirement allows that.
+    Missing,
+    /// It is a CORS preflight.
+    Preflight,
+    /// It would have been refused, were this not report-only.
+    ReportOnly(Denial),
+}
+
+/// A request that is refused.
+#[derive(Debug, PartialEq)]
+pub struct Refusal {
+    /// Why.
+    pub denial: Denial,
+    /// The token that it presented, as far as it could be read.
+    pub token: Option<TokenTrace>,
+}
+
+/// A token as records name it: never by its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenTrace {
+    /// `base64url(SHA-256(signing input))[..22]`.
+    pub fingerprint: String,
+    /// Who issued it and for whom, once its signature has been checked.
+    pub verified: Option<VerifiedIdentity>,
+}
+
+/// What is known of a token whose signature has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedIdentity {
+    /// Its issuer.
+    pub issuer: IssuerId,
+    /// Its `sub`.
+    pub subject: Option<String>,
+}
+
+macro_rules! denials {
+    ($($(#[doc = $doc:literal])* $variant:ident $({ $($field:ident: $type:ty),* })? $(($tuple:ty))? => $name:literal,)*) => {
+        /// Why a request is refused: a variant for each reason.
+        ///
+        /// Not `#[non_exhaustive]`: a new reason must break every `match` that gives it a status, a challenge and a
+        /// counter.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Denial {
+            $($(#[doc = $doc])* $variant $({
+                $(
+                    #[expect(missing_docs, reason = "the variant's text names its fields")]
+                    $field: $type,
+                )*
+            })? $(($tuple))?,)*
+        }
+
+        /// A reason by name alone, for counters and audit records.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "the same as in Denial")]
+        pub enum Reason { $($variant,)* }
+
+        impl Reason {
+            /// All reasons, in the order of the checks.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in counters, audit records and `%RESPONSE_CODE_DETAILS%`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+
+        impl Denial {
+            /// The reason by name.
+            #[must_use]
+            pub const fn reason(&self) -> Reason {
+                match self { $(Self::$variant { .. } => Reason::$variant,)* }
+            }
+        }
+    };
+}
+
+denials! {
+    /// The query string holds a token (RFC 9700 section 4.3.2).
+    TokenInQuery => "token_in_query",
+    /// The requirement in route or virtual host metadata cannot be read.
+    PolicyUnreadable => "policy_unreadable",
+    /// A rule would have to judge a path that can be read in more than one way.
+    AmbiguousPath => "ambiguous_path",
+    /// The requirement lets nobody pass.
+    Denied => "denied",
+    /// No credential that this filter reads; `scope` is what the route needs.
+    NoCredential { scope: Vec<Scope> } => "no_credential",
+    /// The `authorization` header does not follow its grammar; the text says where.
+    MalformedHeader(&'static str) => "malformed_header",
+    /// More than one credential (RFC 6750 section 2).
+    MultipleCredentials => "multiple_credentials",
+    /// The token is longer than the limit.
+    TokenTooLarge => "token_too_large",
+    /// The token is no JWT in compact serialization; the text says why.
+    MalformedToken(&'static str) => "malformed_token",
+    /// The token's `iss` is none of the configured issuers, or none that is good here.
+    UnknownIssuer => "unknown_issuer",
+    /// The token's `alg` is unknown, or not one that its issuer may use.
+    AlgorithmNotAllowed => "algorithm_not_allowed",
+    /// The token's `typ` is not accepted, or it is an ID token.
+    WrongType => "wrong_type",
+    /// The token is meant for somebody else.
+    WrongAudience => "wrong_audience",
+    /// The token's time is over.
+    Expired { expired_at: UnixSeconds, now: UnixSeconds } => "expired",
+    /// The token's time has not come.
+    NotYetValid { not_before: UnixSeconds, now: UnixSeconds } => "not_yet_valid",
+    /// The token says that it was issued in the future.
+    IssuedInFuture { issued_at: UnixSeconds, now: UnixSeconds } => "issued_in_future",
+    /// The token was issued for longer than is accepted, or does not say when it was issued.
+    LifetimeTooLong { limit: Seconds } => "lifetime_too_long",
+    /// The token was issued too long ago, or does not say when.
+    TooOld { limit: Seconds } => "too_old",
+    /// A claim that must be there is not; the text names it.
+    MissingClaim(String) => "missing_claim",
+    /// The issuer has no key for the token's `kid` and `alg`.
+    UnknownKey => "unknown_key",
+    /// No candidate key verifies the signature.
+    BadSignature => "bad_signature",
+    /// The issuer's keys are not there.
+    KeysUnavailable => "keys_unavailable",
+    /// Too many requests wait for keys, or the time set aside for signatures is used up.
+    TooBusy => "too_busy",
+    /// The token lacks a scope; `scope` is what the route needs.
+    InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
+    /// A condition on a claim does not hold; the text names the claim.
+    ClaimMismatch(String) => "claim_mismatch",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_name_of_its_own() {
+        let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+        assert_eq!(Denial::MissingClaim("sub".into()).reason().name(), "missing_claim");
+    }
+}

@@ -1,0 +1,156 @@
+//! The policy decision point: the ordered list of checks, and nothing else.
+//!
+//! Same inputs, same [`Decision`]: no I/O, no clock, no state, no panic. The Wasm module, the command, the tests, the
+//! fuzzers and the benches all call [`decide`].
+
+mod grant;
+mod held;
+
+use crate::check::{self, Addressed, Asks, Complete, Formed, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified};
+use crate::credential::{self, BearerToken, Presented};
+use crate::decision::{Basis, Decision, Denial, Grant, Need, Refusal, TokenTrace};
+use crate::facts::Facts;
+use crate::policy::Policy;
+use crate::request::RequestView;
+use held::{Held, Who};
+
+/// Decides what becomes of a request.
+#[must_use]
+pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Decision {
+    match judge(policy, request, facts) {
+        Ok(grant) => Decision::Allow(grant),
+        Err(stop) if policy.report_only || stop.report_only => {
+            // Nothing is refused, and no request waits.
+            let denial = match stop.cause {
+                Cause::Deny(denial) => denial,
+                Cause::Await(Need::Keys(_)) => Denial::KeysUnavailable,
+            };
+            Decision::Allow(grant::untouched(policy, request, Basis::ReportOnly(denial), stop.token))
+        }
+        Err(Stop { cause: Cause::Await(need), .. }) => Decision::Await(need),
+        Err(Stop { cause: Cause::Deny(denial), token, .. }) => Decision::Deny(Refusal { denial, token }),
+    }
+}
+
+/// The security policy, top to bottom. The first failure is the answer.
+fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Grant, Stop> {
+    // The requirement comes first, since it may admit a JWT in a parameter. An error in finding it is not judged
+    // before the query: a token in a query is refused wherever it is.
+    let held = held::find(policy, request, facts.metadata);
+    let also_allowed = held.as_ref().map_or(&[][..], Held::jwt_allowed_in);
+    if request.query().is_some_and(|query| credential::holds_token(query, &policy.query, also_allowed)) {
+        return Err(Denial::TokenInQuery.into());
+    }
+    let held = held?;
+    let who = held.who();
+    if who == Who::Nobody {
+        return Err(Denial::Denied.into());
+    }
+    if policy.bypass_cors_preflight && is_preflight(request) {
+        return Ok(grant::untouched(policy, request, Basis::Preflight, None));
+    }
+    let Who::Holders(asks) = who else {
+        return Ok(grant::untouched(policy, request, Basis::Public, None));
+    };
+    permit(policy, request, facts, &asks).or_else(|stop| {
+        if !held.reports_only() {
+            return Err(stop);
+        }
+        // What route metadata adds is not covered by the report-only of the rule that it is added to.
+        match held.beyond_report_only() {
+            Some(added) => match permit(policy, request, facts, &[added]) {
+                Ok(_) => Err(stop.reported()),
+                Err(refused) => Err(refused),
+            },
+            None => Err(stop.reported()),
+        }
+    })
+}
+
+/// Judges the credential of a request that needs one.
+fn permit(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, asks: &Asks<'_>) -> Result<Grant, Stop> {
+    match credential::extract(request)? {
+        Presented::Bearer(token) => permit_bearer(policy, request, facts, asks, token),
+        Presented::Nothing if asks.iter().all(|ask| ask.allow_missing) => {
+            Ok(grant::untouched(policy, request, Basis::Missing, None))
+        }
+        Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }.into()),
+    }
+}
+
+/// The checks of a bearer token, in the order of [`crate::check`].
+fn permit_bearer(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    asks: &Asks<'_>,
+    token: BearerToken<'_>,
+) -> Result<Grant, Stop> {
+    let token = Formed::check(token, policy.limits.token_bytes)?;
+    let verified = verify(policy, facts, asks, &token).map_err(|stop| stop.about(&token, None))?;
+    let permit = Scoped::check(&verified, asks)
+        .and_then(|proof| Permit::check(proof, asks))
+        .map_err(|denial| Stop::from(denial).about(&token, Some(&verified)))?;
+    Ok(grant::for_token(policy, request, &permit, trace(&token, Some(&verified))))
+}
+
+fn verify<'a>(policy: &'a Policy, facts: &Facts<'_>, asks: &Asks<'_>, token: &'a Formed<'a>) -> Result<Verified<'a>, Stop> {
+    let proof = Recognised::check(token, &policy.issuers, asks)?;
+    let proof = Typed::check(proof, asks)?;
+    let proof = Addressed::check(proof, asks)?;
+    let proof = Timely::check(proof, asks, facts.now)?;
+    let proof = Complete::check(proof)?;
+    Ok(Verified::check(proof, facts)?)
+}
+
+/// A CORS preflight as the Fetch standard makes it: nothing but headers, and no credential.
+fn is_preflight(request: &RequestView<'_>) -> bool {
+    let sole = |name| request.sole_value(name).is_some_and(|value| !value.is_empty());
+    request.method() == b"OPTIONS"
+        && request.ends_with_headers
+        && sole("origin")
+        && sole("access-control-request-method")
+        && request.values("authorization").next().is_none()
+}
+
+fn trace(token: &Formed<'_>, verified: Option<&Verified<'_>>) -> TokenTrace {
+    TokenTrace { fingerprint: token.fingerprint(), verified: verified.map(Verified::identity) }
+}
+
+/// Why a request does not simply go on.
+struct Stop {
+    cause: Cause,
+    token: Option<TokenTrace>,
+    report_only: bool,
+}
+
+enum Cause {
+    Deny(Denial),
+    Await(Need),
+}
+
+impl Stop {
+    fn about(self, token: &Formed<'_>, verified: Option<&Verified<'_>>) -> Self {
+        Self { token: Some(trace(token, verified)), ..self }
+    }
+
+    fn reported(self) -> Self {
+        Self { report_only: true, ..self }
+    }
+}
+
+impl From<Denial> for Stop {
+    fn from(denial: Denial) -> Self {
+        Self { cause: Cause::Deny(denial), token: None, report_only: false }
+    }
+}
+
+impl From<Unverified> for Stop {
+    fn from(unverified: Unverified) -> Self {
+        let cause = match unverified {
+            Unverified::Deny(denial) => Cause::Deny(denial),
+            Unverified::Await(need) => Cause::Await(need),
+        };
+        Self { cause, token: None, report_only: false }
+    }
+}

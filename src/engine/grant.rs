@@ -1,0 +1,111 @@
+//! What is done to a request that goes on.
+
+use crate::base::json::Value;
+use crate::check::Permit;
+use crate::decision::{Basis, Grant, TokenTrace};
+use crate::policy::{HeaderSource, Policy, TokenForwarding};
+use crate::request::RequestView;
+
+/// A request that goes on as it came, except that identity headers are removed.
+pub(super) fn untouched(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    basis: Basis,
+    token: Option<TokenTrace>,
+) -> Grant {
+    Grant { basis, token, remove: identity_headers(policy, request), set: Vec::new(), left_out: 0 }
+}
+
+/// A request whose token meets everything: identity headers are set, and the token is removed.
+pub(super) fn for_token(policy: &Policy, request: &RequestView<'_>, permit: &Permit<'_, '_>, token: TokenTrace) -> Grant {
+    let mut remove = identity_headers(policy, request);
+    if policy.forward.token == TokenForwarding::Strip && !policy.report_only {
+        remove.push("authorization".to_owned());
+    }
+    let scoped = permit.scoped();
+    let mut set = Vec::new();
+    let mut left_out = 0;
+    for header in &policy.forward.headers {
+        let value = match &header.source {
+            HeaderSource::Scope => Ok(Some(scoped.granted().joined()).filter(|scopes| !scopes.is_empty())),
+            HeaderSource::Claim(claim) => scoped.verified().claims().get(claim).map_or(Ok(None), header_value),
+        };
+        match value {
+            Ok(Some(value)) => set.push((header.name.clone(), value)),
+            Ok(None) => {}
+            Err(NotAHeaderValue) => left_out += 1,
+        }
+    }
+    Grant { basis: Basis::Token, token: Some(token), remove, set, left_out }
+}
+
+/// The names of identity headers that the request carries, in every spelling, once each.
+fn identity_headers(policy: &Policy, request: &RequestView<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in request.headers {
+        if policy.forward.is_identity_header(name) {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// The claim is nothing that a header can carry.
+struct NotAHeaderValue;
+
+/// A claim as a header value: a string, a number, a boolean, or a list of strings of which none holds a comma.
+fn header_value(claim: &Value) -> Result<Option<String>, NotAHeaderValue> {
+    let text = match claim {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Array(items) => {
+            let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            let items = items.ok_or(NotAHeaderValue)?;
+            if items.is_empty() {
+                return Ok(None);
+            }
+            if !items.iter().all(|item| is_field_value(item) && !item.contains(',')) {
+                return Err(NotAHeaderValue);
+            }
+            items.join(",")
+        }
+        Value::Null | Value::Object(_) => return Err(NotAHeaderValue),
+    };
+    if is_field_value(&text) { Ok(Some(text)) } else { Err(NotAHeaderValue) }
+}
+
+/// A value that every reader takes for the same one: not empty, no control characters, and no white space around
+/// it, which would be trimmed (RFC 9110 section 5.5).
+fn is_field_value(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn claims_become_values_that_nobody_can_split() {
+        for (claim, wanted) in [
+            (json!("alice"), "alice"),
+            (json!("José, 2nd"), "José, 2nd"),
+            (json!(42), "42"),
+            (json!(true), "true"),
+            (json!(["a", "b c"]), "a,b c"),
+        ] {
+            assert!(matches!(header_value(&claim), Ok(Some(value)) if value == wanted), "{claim}");
+        }
+        for claim in [
+            json!("a\r\nx-admin: 1"), json!("a\nb"), json!("a\0"), json!("\u{7f}"), json!("\u{85}"), json!(""), json!(" a"), json!("a\t"),
+            json!(null), json!({"a": 1}), json!(["a,b"]), json!(["a", 1]), json!(["a\n"]), json!([""]),
+        ] {
+            assert!(header_value(&claim).is_err(), "{claim}");
+        }
+        assert!(matches!(header_value(&json!([])), Ok(None)));
+    }
+}

@@ -1,0 +1,123 @@
+//! The compiled policy: immutable, checked, ready to be asked. No serde, no host, no time, nothing left to parse.
+
+mod forward;
+mod issuer;
+mod matching;
+mod path;
+mod query;
+mod requirement;
+mod scope;
+mod template;
+
+pub use forward::{Forward, same_header, HeaderSource, IdentityHeader, TokenForwarding};
+pub use issuer::{Issuer, IssuerId, is_generic_type, KeySource, RemoteKeys, TokenTypes};
+pub use matching::{AmbiguousPath, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
+pub use path::{PathForms, PathPolicy, is_unambiguous};
+pub use query::QueryPolicy;
+pub use requirement::{Access, Condition, ClaimCondition, Requirement, TokenRequirement};
+pub use scope::{Scope, ScopeRule, ScopeSet};
+pub use template::{Template, TemplateError};
+
+/// Everything that a request is judged by.
+#[derive(Debug)]
+pub struct Policy {
+    /// Whose tokens are accepted. Never empty where a requirement asks for a token.
+    pub issuers: Vec<Issuer>,
+    /// Tried in order; the first match decides.
+    pub rules: Rules,
+    /// What holds when nothing else matches.
+    pub default: Requirement,
+    /// What becomes of requirements in route and virtual host metadata.
+    pub route_metadata: RouteMetadata,
+    /// What is looked for in query strings.
+    pub query: QueryPolicy,
+    /// What goes upstream.
+    pub forward: Forward,
+    /// The `realm` of challenges.
+    pub realm: String,
+    /// Whether CORS preflight requests pass without a token.
+    pub bypass_cors_preflight: bool,
+    /// Which ambiguous forms of a path are admitted.
+    pub paths: PathPolicy,
+    /// Whether nothing is refused, only counted.
+    pub report_only: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// What an audit record says.
+    pub audit: AuditPolicy,
+}
+
+/// What becomes of requirements in route and virtual host metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouteMetadata {
+    /// They take the place of `rules` and `default`.
+    #[default]
+    Replace,
+    /// They are added to what `rules` and `default` ask: both must hold.
+    Restrict,
+    /// They are not read.
+    Ignore,
+}
+
+/// Bounds against hostile or broken input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest token, in bytes.
+    pub token_bytes: usize,
+    /// The largest key set document, in bytes.
+    pub jwks_bytes: usize,
+    /// The most keys in a set.
+    pub jwks_keys: usize,
+    /// The most requests of one worker that may wait for keys.
+    pub waiting_requests: usize,
+    /// The most denials of one worker that are logged in a second.
+    pub denial_logs_per_second: u32,
+    /// The share of each second, in percent, that one worker may spend on checking signatures in the VM.
+    pub wasm_crypto_percent: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            token_bytes: 8192,
+            jwks_bytes: 1_048_576,
+            jwks_keys: 100,
+            waiting_requests: 256,
+            denial_logs_per_second: 10,
+            wasm_crypto_percent: 50,
+        }
+    }
+}
+
+/// What an audit record says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditPolicy {
+    /// How the subject is shown.
+    pub subject: SubjectForm,
+    /// For which decisions the record is put into Envoy's filter state.
+    pub filter_state: FilterStateScope,
+}
+
+/// How the subject of a verified token is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As `base64url(SHA-256(sub))[..22]`.
+    Hash,
+    /// Not at all.
+    Omit,
+}
+
+/// For which decisions the audit record is put into Envoy's filter state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FilterStateScope {
+    /// All.
+    #[default]
+    All,
+    /// Refusals only, those of report-only included.
+    Denials,
+    /// None.
+    None,
+}

@@ -1,0 +1,141 @@
+//! Whose tokens are accepted, and what an issuer's tokens must always be.
+
+use crate::base::time::Seconds;
+use crate::crypto::AlgorithmSet;
+use crate::jose::{ClaimPath, KeySet};
+use std::rc::Rc;
+
+/// The position of an issuer in the policy. Keys are looked up by it, so that the same `kid` under two issuers
+/// never crosses (RFC 8725 section 3.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IssuerId(pub usize);
+
+/// An issuer of tokens.
+#[derive(Debug)]
+pub struct Issuer {
+    /// Compared with `iss` exactly, byte by byte (RFC 7519 section 4.1.1).
+    pub issuer: String,
+    /// What it is called in audit records and in requirements.
+    pub name: String,
+    /// Of these a token must name one, exactly (RFC 7519 section 4.1.3).
+    pub audiences: Vec<String>,
+    /// Where an audience is looked for; the first claim that is there decides.
+    pub audience_claims: Vec<ClaimPath>,
+    /// Where the keys come from.
+    pub keys: KeySource,
+    /// What it may sign with.
+    pub algorithms: AlgorithmSet,
+    /// The accepted JOSE `typ`.
+    pub token_types: TokenTypes,
+    /// Whether ID tokens are accepted where `JWT` or a missing `typ` is.
+    pub id_tokens: bool,
+    /// The difference between clocks that is tolerated.
+    pub leeway: Seconds,
+    /// The longest `exp - iat`.
+    pub max_lifetime: Option<Seconds>,
+    /// Claims that must be there, beyond `iss`, `exp` and the audience.
+    pub required_claims: Vec<ClaimPath>,
+    /// Claims that hold scopes; what they name is added up.
+    pub scope_claims: Vec<ClaimPath>,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    /// From the configuration: an inline key set, configured secrets, or both.
+    Configured(Rc<KeySet>),
+    /// From a document that is fetched.
+    Remote(RemoteKeys),
+}
+
+/// A key set that is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteKeys {
+    /// Its address.
+    pub uri: String,
+    /// The authority and the path of `uri`, as the request names them.
+    pub authority: String,
+    /// See `authority`.
+    pub path: String,
+    /// `http` or `https`, as the request names it.
+    pub scheme: &'static str,
+    /// The Envoy cluster that the request is sent to.
+    pub cluster: String,
+    /// How long a set is used before it is fetched again.
+    pub refresh: Seconds,
+    /// How long an answer is waited for, in milliseconds.
+    pub timeout_ms: u32,
+    /// How long good keys outlive an issuer that cannot be reached.
+    pub max_stale: Seconds,
+}
+
+/// Accepted values of the JOSE header parameter `typ`
+/// ([RFC 7515 section 4.1.9](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.9)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenTypes {
+    /// Media types in lower case, without `application/`.
+    types: Vec<String>,
+    /// Whether a token without `typ` is accepted.
+    missing: bool,
+}
+
+impl TokenTypes {
+    /// The set of these names; `missing` stands for no `typ` at all.
+    #[must_use]
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut set = Self::default();
+        for name in names {
+            if name == "missing" {
+                set.missing = true;
+            } else {
+                set.types.push(canonical(name));
+            }
+        }
+        set
+    }
+
+    /// Whether a token with this `typ` is accepted: any case, `application/` implied where there is no slash.
+    #[must_use]
+    pub fn accept(&self, typ: Option<&str>) -> bool {
+        typ.map_or(self.missing, |typ| self.types.contains(&canonical(typ)))
+    }
+}
+
+/// Whether `typ` leaves open what kind of token it is: `JWT`, or nothing.
+#[must_use]
+pub fn is_generic_type(typ: Option<&str>) -> bool {
+    typ.is_none_or(|typ| canonical(typ) == "jwt")
+}
+
+/// Lower case; `application/` is dropped only where no other slash follows, as RFC 7515 recommends to write it.
+fn canonical(typ: &str) -> String {
+    let lower = typ.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(short) if !short.contains('/') => short.to_owned(),
+        _ => lower,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_compared_as_media_types() {
+        let strict = TokenTypes::new(["at+jwt"]);
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+            assert!(strict.accept(Some(typ)), "{typ}");
+        }
+        for typ in ["JWT", "dpop+jwt", "logout+jwt", "secevent+jwt", "text/at+jwt", " at+jwt", "at+jwt ", ""] {
+            assert!(!strict.accept(Some(typ)), "{typ:?}");
+        }
+        assert!(!strict.accept(None));
+    }
+
+    #[test]
+    fn a_missing_type_is_accepted_only_where_it_is_written() {
+        assert!(TokenTypes::new(["at+jwt", "missing"]).accept(None));
+        assert!(!TokenTypes::new(["missing"]).accept(Some("missing")));
+        assert!(TokenTypes::new(["JWT"]).accept(Some("jwt")));
+    }
+}

@@ -1,0 +1,207 @@
+//! Which rule a request falls under.
+
+use super::path::Ambiguous;
+use super::{PathForms, PathPolicy, Requirement, Template};
+use crate::request::RequestView;
+
+/// The rules, tried in order; the first match decides.
+#[derive(Debug, Default)]
+pub struct Rules(Vec<Rule>);
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// When it applies.
+    pub matching: Match,
+    /// What it asks.
+    pub requirement: Requirement,
+}
+
+/// When a rule applies: all conditions that are there must hold.
+#[derive(Debug, Default, PartialEq)]
+pub struct Match {
+    /// On the path, without the query.
+    pub path: Option<PathMatch>,
+    /// Whether the path is compared without regard to ASCII letter case.
+    pub ignore_case: bool,
+    /// On the name of the route that Envoy matched.
+    pub route: Option<String>,
+    /// On the name of its virtual host.
+    pub virtual_host: Option<String>,
+    /// On the host of the request.
+    pub host: Option<HostMatch>,
+    /// On the method.
+    pub methods: Option<MethodSet>,
+}
+
+/// A condition on a path, with Envoy's names and meaning.
+#[derive(Debug, PartialEq)]
+pub enum PathMatch {
+    /// The whole path.
+    Exact(String),
+    /// A plain string prefix: `/orders` matches `/orders-old` too.
+    Prefix(String),
+    /// Whole segments: `/orders` matches `/orders` and `/orders/1`.
+    SeparatedPrefix(String),
+    /// A template.
+    Template(Template),
+}
+
+/// A condition on a host, in lower case.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HostMatch {
+    /// This host.
+    Exact(String),
+    /// Any host that ends so: `.example.com`, with something before it.
+    Suffix(String),
+}
+
+/// Methods. GET covers HEAD unless HEAD is named too, which makes no difference in a set.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct MethodSet(Vec<String>);
+
+/// A rule would have to judge a path that can be read in more than one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmbiguousPath;
+
+impl Rules {
+    /// Rules in their order.
+    #[must_use]
+    pub const fn new(rules: Vec<Rule>) -> Self {
+        Self(rules)
+    }
+
+    /// The rules, in their order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Rule] {
+        &self.0
+    }
+
+    /// Whether a rule looks at the name of the route or of its virtual host.
+    #[must_use]
+    pub fn look_at_route(&self) -> bool {
+        self.0.iter().any(|rule| rule.matching.route.is_some() || rule.matching.virtual_host.is_some())
+    }
+
+    /// The requirement of the first rule that matches.
+    ///
+    /// # Errors
+    /// [`AmbiguousPath`] when a rule with a condition on the path is reached, its other conditions hold, and the
+    /// path is ambiguous.
+    pub fn find(&self, request: &RequestView<'_>, paths: PathPolicy) -> Result<Option<&Requirement>, AmbiguousPath> {
+        // Without a path (CONNECT) and for `*` (OPTIONS) conditions on the path never match.
+        let path = request.path().filter(|path| *path != b"*").map(|path| PathForms::of(path, paths));
+        let host = request.authority().map(normal_host);
+        for rule in &self.0 {
+            if rule.matching.matches(request, path.as_ref(), host.as_deref()).map_err(|Ambiguous| AmbiguousPath)? {
+                return Ok(Some(&rule.requirement));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Match {
+    fn matches(
+        &self,
+        request: &RequestView<'_>,
+        path: Option<&PathForms<'_>>,
+        host: Option<&[u8]>,
+    ) -> Result<bool, Ambiguous> {
+        let others = self.route.as_deref().is_none_or(|name| request.route_name == Some(name))
+            && self.virtual_host.as_deref().is_none_or(|name| request.virtual_host == Some(name))
+            && self.host.as_ref().is_none_or(|wanted| host.is_some_and(|host| wanted.matches(host)))
+            && self.methods.as_ref().is_none_or(|methods| methods.contains(request.method()));
+        match (&self.path, path) {
+            (None, _) => Ok(others),
+            (Some(_), None) => Ok(false),
+            (Some(_), Some(_)) if !others => Ok(false),
+            (Some(condition), Some(path)) => path.test(|path| condition.matches(path, self.ignore_case)),
+        }
+    }
+}
+
+impl PathMatch {
+    fn matches(&self, path: &[u8], ignore_case: bool) -> bool {
+        let same = |left: &[u8], right: &[u8]| if ignore_case { left.eq_ignore_ascii_case(right) } else { left == right };
+        let begins = |prefix: &str| path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes()));
+        match self {
+            Self::Exact(whole) => same(path, whole.as_bytes()),
+            Self::Prefix(prefix) => begins(prefix),
+            Self::SeparatedPrefix(prefix) => {
+                begins(prefix) && matches!(path.get(prefix.len()), None | Some(b'/'))
+            }
+            Self::Template(template) => template.matches(path),
+        }
+    }
+}
+
+impl HostMatch {
+    fn matches(&self, host: &[u8]) -> bool {
+        match self {
+            Self::Exact(wanted) => host == wanted.as_bytes(),
+            Self::Suffix(suffix) => host.len() > suffix.len() && host.ends_with(suffix.as_bytes()),
+        }
+    }
+}
+
+impl MethodSet {
+    /// The set of these names.
+    #[must_use]
+    pub const fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// Whether the set covers `method`. Methods are case-sensitive (RFC 9110 section 9.1).
+    #[must_use]
+    pub fn contains(&self, method: &[u8]) -> bool {
+        let named = |wanted: &[u8]| self.0.iter().any(|name| name.as_bytes() == wanted);
+        named(method) || method == b"HEAD" && named(b"GET")
+    }
+}
+
+/// A host as rules name it: lower case, without port and without one trailing dot.
+fn normal_host(authority: &[u8]) -> Vec<u8> {
+    let host = match authority.iter().rposition(|&byte| byte == b':') {
+        // In `[::1]` the last colon belongs to the address.
+        Some(colon) if !authority.get(colon..).is_some_and(|port| port.contains(&b']')) => {
+            authority.get(..colon).unwrap_or(authority)
+        }
+        _ => authority,
+    };
+    host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_lose_case_port_and_one_trailing_dot() {
+        for (authority, wanted) in [
+            ("API.Example.com", "api.example.com"),
+            ("api.example.com:8443", "api.example.com"),
+            ("api.example.com.:443", "api.example.com"),
+            ("api.example.com.", "api.example.com"),
+            ("[::1]:80", "[::1]"),
+            ("[::1]", "[::1]"),
+        ] {
+            assert_eq!(normal_host(authority.as_bytes()), wanted.as_bytes(), "{authority}");
+        }
+        assert!(HostMatch::Suffix(".example.com".into()).matches(b"a.b.example.com"));
+        assert!(!HostMatch::Suffix(".example.com".into()).matches(b"example.com"));
+        assert!(!HostMatch::Suffix(".example.com".into()).matches(b"evilexample.com"));
+    }
+
+    #[test]
+    fn path_conditions_mean_what_they_mean_in_envoy() {
+        let separated = PathMatch::SeparatedPrefix("/orders".into());
+        assert!(separated.matches(b"/orders", false));
+        assert!(separated.matches(b"/orders/1", false));
+        assert!(!separated.matches(b"/orders-old", false));
+        assert!(!separated.matches(b"/Orders", false));
+        assert!(separated.matches(b"/Orders/1", true));
+        assert!(PathMatch::Prefix("/orders".into()).matches(b"/orders-old", false));
+        assert!(!PathMatch::Exact("/orders".into()).matches(b"/orders/", false));
+    }
+}

@@ -1,0 +1,236 @@
+//! Paths that every reader understands alike, and those that some read differently.
+//!
+//! A rule about a path is only as good as the agreement between this filter, Envoy's router and the upstream on
+//! what the path is. So a path that any of them might read in another way is *ambiguous*, and a rule that would
+//! have to judge it refuses the request instead of guessing
+//! ([RFC 3986 section 6](https://www.rfc-editor.org/rfc/rfc3986#section-6), RFC 9700 section 4.13).
+
+use crate::base::text::{escape_value, hex_digit};
+
+/// Ambiguous forms that are admitted, because an API needs them. They are matched as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PathPolicy {
+    /// `%2F` inside a segment (GitLab, npm).
+    pub encoded_slash: bool,
+    /// `;` (matrix parameters).
+    pub semicolon: bool,
+}
+
+/// A path as it came and as RFC 3986 normalises it.
+#[derive(Debug)]
+pub struct PathForms<'a> {
+    /// As it came, without the query.
+    raw: &'a [u8],
+    /// With escapes of unreserved characters decoded and the others in upper case, where that makes a difference.
+    normal: Option<Vec<u8>>,
+    ambiguous: bool,
+}
+
+/// A condition on a path gives different answers for readings that upstreams may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
+impl<'a> PathForms<'a> {
+    /// Looks at `raw`, the path without its query.
+    #[must_use]
+    pub fn of(raw: &'a [u8], policy: PathPolicy) -> Self {
+        let ambiguous = !is_unambiguous(raw, policy);
+        let normal = if ambiguous || !raw.contains(&b'%') { None } else { Some(normalise(raw)) };
+        Self { raw, normal: normal.filter(|normal| normal != raw), ambiguous }
+    }
+
+    /// The answer of `condition`, when it is the same for every reading of the path.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] when the path is, or when the condition holds for the path as it came and not as normalised,
+    /// or the other way round (`/%61dmin` under a rule for `/admin`): Envoy's router and the upstream would differ.
+    pub fn test(&self, condition: impl Fn(&[u8]) -> bool) -> Result<bool, Ambiguous> {
+        if self.ambiguous {
+            return Err(Ambiguous);
+        }
+        let answer = condition(self.raw);
+        match &self.normal {
+            Some(normal) if condition(normal) != answer => Err(Ambiguous),
+            _ => Ok(answer),
+        }
+    }
+}
+
+/// Whether every reader understands `path` alike: it begins with `/` and holds no `\`, `#`, `//`, `;`, no dot
+/// segment in any encoding, no encoded `/`, `\`, `.` or NUL (once or twice encoded), no overlong UTF-8 and no
+/// invalid escape, but for what `policy` admits.
+#[must_use]
+pub fn is_unambiguous(path: &[u8], policy: PathPolicy) -> bool {
+    path.first() == Some(&b'/') && characters_are_plain(path, policy) && segments_are_plain(path, policy)
+}
+
+fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
+    let mut at = 0;
+    let mut previous = 0_u8;
+    while let Some(&byte) = path.get(at) {
+        let value = match byte {
+            b'\\' | b'#' | 0..=b' ' | 0x7f => return false,
+            b';' if !policy.semicolon => return false,
+            b'%' => {
+                let Some(value) = escape_value(path.get(at + 1).copied(), path.get(at + 2).copied()) else {
+                    return false;
+                };
+                match value {
+                    b'.' | b'\\' | 0 => return false,
+                    b'/' if !policy.encoded_slash => return false,
+                    b'%' if hides_a_delimiter(path.get(at + 3..)) => return false,
+                    _ => {}
+                }
+                at += 2;
+                value
+            }
+            other => other,
+        };
+        if starts_overlong(previous, value) {
+            return false;
+        }
+        previous = value;
+        at += 1;
+    }
+    true
+}
+
+/// Whether what follows an encoded `%` would decode, the second time, to something that structures a path.
+fn hides_a_delimiter(rest: Option<&[u8]>) -> bool {
+    let digit = |at: usize| rest.and_then(|rest| rest.get(at)).copied();
+    matches!(escape_value(digit(0), digit(1)), Some(b'.' | b'/' | b'\\' | b'%' | 0))
+}
+
+/// Whether these bytes begin a UTF-8 sequence longer than need be, by which old decoders hid a `.` or a `/`.
+fn starts_overlong(previous: u8, byte: u8) -> bool {
+    matches!(byte, 0xc0 | 0xc1)
+        || previous == 0xe0 && (0x80..0xa0).contains(&byte)
+        || previous == 0xf0 && (0x80..0x90).contains(&byte)
+}
+
+fn segments_are_plain(path: &[u8], policy: PathPolicy) -> bool {
+    let Some(path) = path.strip_prefix(b"/") else { return false };
+    let decoded;
+    let path = if policy.encoded_slash && path.contains(&b'%') {
+        decoded = decode_slashes(path);
+        decoded.as_slice()
+    } else {
+        path
+    };
+    let mut segments = path.split(|&byte| byte == b'/').peekable();
+    while let Some(segment) = segments.next() {
+        let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
+        // An empty segment is a doubled slash, unless it is the last: then the path ends in a slash.
+        if matches!(name, b"." | b"..") || segment.is_empty() && segments.peek().is_some() {
+            return false;
+        }
+    }
+    true
+}
+
+fn decode_slashes(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut at = 0;
+    while let Some(&byte) = path.get(at) {
+        if byte == b'%' && escape_value(path.get(at + 1).copied(), path.get(at + 2).copied()) == Some(b'/') {
+            out.push(b'/');
+            at += 3;
+        } else {
+            out.push(byte);
+            at += 1;
+        }
+    }
+    out
+}
+
+/// Decodes escapes of unreserved characters and writes the others in upper case (RFC 3986 sections 6.2.2.1 and
+/// 6.2.2.2).
+fn normalise(path: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut at = 0;
+    while let Some(&byte) = path.get(at) {
+        match escape_value(path.get(at + 1).copied(), path.get(at + 2).copied()) {
+            Some(value) if byte == b'%' => {
+                if value.is_ascii_alphanumeric() || matches!(value, b'-' | b'.' | b'_' | b'~') {
+                    out.push(value);
+                } else {
+                    let digits = [hex_digit(value >> 4), hex_digit(value)];
+                    out.push(b'%');
+                    out.extend(digits.iter().flat_map(|&digit| u8::try_from(digit)));
+                }
+                at += 3;
+            }
+            _ => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STRICT: PathPolicy = PathPolicy { encoded_slash: false, semicolon: false };
+
+    fn plain(path: &str, policy: PathPolicy) -> bool {
+        is_unambiguous(path.as_bytes(), policy)
+    }
+
+    #[test]
+    fn ordinary_paths_are_unambiguous() {
+        for path in [
+            "/", "/orders", "/orders/", "/a/b.c/d..e/...", "/%7Euser", "/caf%C3%A9", "/a%20b", "/a:b@c,d=e", "/.well-known/x",
+            "/a%25b", "/%F0%9F%8E%89",
+        ] {
+            assert!(plain(path, STRICT), "{path}");
+        }
+    }
+
+    #[test]
+    fn everything_that_can_be_read_in_two_ways_is_ambiguous() {
+        for path in [
+            "", "orders", "*", "http://a/b", "//", "/a//b", "//a", "/a/./b", "/a/../b", "/a/..", "/.", "/a\\b", "/a;x/b",
+            "/a/..;/b", "/a#b", "/%2e%2e/a", "/a/.%2E/b", "/%2E", "/a%2Fb", "/a%2fb", "/a%5Cb", "/a%5cb", "/a%00", "/a%",
+            "/a%2", "/a%zz", "/a%u002e", "/a%252e%252e/b", "/a%252Fb", "/a%255cb", "/a%2500", "/a%25252e", "/%c0%ae%c0%ae/",
+            "/a%c1%9cb", "/%e0%80%af", "/%f0%80%80%af", "/a b", "/a\tb",
+        ] {
+            assert!(!plain(path, STRICT), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_admitted_form_admits_nothing_else() {
+        let slash = PathPolicy { encoded_slash: true, semicolon: false };
+        for path in ["/a%2Fb", "/projects/group%2fname/x"] {
+            assert!(plain(path, slash), "{path}");
+        }
+        for path in ["/a%2F..%2Fb", "/a%2F%2Fb", "/%2Fa", "/a%2F./b", "/a%252Fb", "/a;b", "/a%2e%2e%2Fb"] {
+            assert!(!plain(path, slash), "{path}");
+        }
+        let semicolon = PathPolicy { encoded_slash: false, semicolon: true };
+        for path in ["/a;v=1/b", "/a;v=1"] {
+            assert!(plain(path, semicolon), "{path}");
+        }
+        for path in ["/a/..;/b", "/a/.;x/b", "/a%2Fb", "/a;v=1//b"] {
+            assert!(!plain(path, semicolon), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_condition_that_depends_on_the_reading_is_ambiguous() {
+        let test = |path: &str| {
+            PathForms::of(path.as_bytes(), PathPolicy { encoded_slash: true, semicolon: false })
+                .test(|path| path.starts_with(b"/admin") || path == b"/a%2Fb")
+        };
+        assert_eq!(test("/admin/x"), Ok(true));
+        assert_eq!(test("/%61dmin/x"), Err(Ambiguous));
+        assert_eq!(test("/admin/%7Ex"), Ok(true));
+        assert_eq!(test("/other/%61"), Ok(false));
+        assert_eq!(test("/a%2Fb"), Ok(true));
+        assert_eq!(test("/a%2fb"), Err(Ambiguous));
+        assert_eq!(test("/a/../b"), Err(Ambiguous));
+    }
+}

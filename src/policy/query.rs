@@ -1,0 +1,10 @@
+//! What is looked for in query strings.
+
+/// Which query parameters are refused. The names built in stand in [`crate::credential`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryPolicy {
+    /// Further names of parameters that carry tokens, in lower case.
+    pub names: Vec<String>,
+    /// Names of parameters whose value may have the shape of a JWT. Compared exactly.
+    pub jwt_allowed_in: Vec<String>,
+}

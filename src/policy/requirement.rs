@@ -1,0 +1,172 @@
+//! What a request must meet.
+
+use super::{IssuerId, ScopeRule, TokenTypes};
+use crate::base::json::Value;
+use crate::base::time::Seconds;
+use crate::jose::{ClaimPath, Claims};
+
+/// What a request must meet, as a rule, a route or the default says it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Requirement {
+    /// Who may pass.
+    pub access: Access,
+    /// Query parameters whose value may have the shape of a JWT, beyond those that the whole policy admits.
+    pub jwt_allowed_in: Vec<String>,
+    /// Requirements that replace this one for some methods.
+    pub methods: Vec<(String, Requirement)>,
+}
+
+/// Who may pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Access {
+    /// Everybody; no credential is read.
+    Public,
+    /// Nobody.
+    Deny,
+    /// Who presents a token that meets this.
+    Token(Box<TokenRequirement>),
+}
+
+/// The strictest reading of silence: a valid token.
+impl Default for Access {
+    fn default() -> Self {
+        Self::Token(Box::default())
+    }
+}
+
+/// What a token must meet beyond what its issuer asks. It can only narrow that.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenRequirement {
+    /// The scopes.
+    pub scopes: ScopeRule,
+    /// Conditions on claims; all must hold.
+    pub claims: Vec<ClaimCondition>,
+    /// The issuers whose tokens are good here; `None`: all.
+    pub issuers: Option<Vec<IssuerId>>,
+    /// The audiences of which a token must name one; `None`: those of the issuer.
+    pub audiences: Option<Vec<String>>,
+    /// The token types that are good here; `None`: those of the issuer.
+    pub token_types: Option<TokenTypes>,
+    /// The longest `exp - iat`.
+    pub max_lifetime: Option<Seconds>,
+    /// The longest `now - iat`.
+    pub max_token_age: Option<Seconds>,
+    /// Whether a request without a credential passes, without identity headers.
+    pub allow_missing: bool,
+    /// Whether what this requirement refuses is let through and counted.
+    pub report_only: bool,
+}
+
+impl Requirement {
+    /// Everybody may pass.
+    #[must_use]
+    pub fn public() -> Self {
+        Self { access: Access::Public, ..Self::default() }
+    }
+
+    /// The requirement that holds for `method`: that of its own name, for HEAD else that of GET, else the
+    /// enclosing one.
+    #[must_use]
+    pub fn for_method(&self, method: &[u8]) -> &Self {
+        let named = |wanted: &[u8]| self.methods.iter().find(|(name, _)| name.as_bytes() == wanted);
+        let found = named(method).or_else(|| if method == b"HEAD" { named(b"GET") } else { None });
+        found.map_or(self, |(_, requirement)| requirement)
+    }
+}
+
+/// A condition on one claim. A missing claim fails it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimCondition {
+    /// The claim.
+    pub claim: ClaimPath,
+    /// What it must be.
+    pub condition: Condition,
+}
+
+/// What a claim must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// Equal to this in type and value.
+    Equals(Value),
+    /// A list with this element.
+    Contains(Value),
+    /// Equal to one of these.
+    OneOf(Vec<Value>),
+}
+
+impl ClaimCondition {
+    /// Whether `claims` meet the condition.
+    #[must_use]
+    pub fn is_met_by(&self, claims: &Claims) -> bool {
+        let Some(value) = claims.get(&self.claim) else { return false };
+        match &self.condition {
+            Condition::Equals(wanted) => same(value, wanted),
+            Condition::Contains(wanted) => {
+                value.as_array().is_some_and(|items| items.iter().any(|item| same(item, wanted)))
+            }
+            Condition::OneOf(wanted) => wanted.iter().any(|wanted| same(value, wanted)),
+        }
+    }
+}
+
+/// Equal in type and value; 3 and 3.0 are the same JSON number.
+fn same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(a), Value::Number(b)) => a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64(),
+        _ => left == right,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn met(condition: Condition, claims: &Value) -> bool {
+        let claims = Claims::from_members(claims.as_object().expect("an object").clone()).expect("claims");
+        ClaimCondition { claim: ClaimPath::top("c"), condition }.is_met_by(&claims)
+    }
+
+    #[test]
+    fn equals_compares_type_and_value() {
+        assert!(met(Condition::Equals(json!("acme")), &json!({"c": "acme"})));
+        assert!(met(Condition::Equals(json!(3)), &json!({"c": 3.0})));
+        assert!(met(Condition::Equals(json!(true)), &json!({"c": true})));
+        for other in [json!({"c": "Acme"}), json!({"c": ["acme"]}), json!({"c": 3}), json!({"c": "true"}), json!({})] {
+            assert!(!met(Condition::Equals(json!("acme")), &other), "{other}");
+        }
+        assert!(!met(Condition::Equals(json!(3)), &json!({"c": "3"})));
+        assert!(!met(Condition::Equals(json!(1)), &json!({"c": true})));
+    }
+
+    #[test]
+    fn contains_looks_into_lists_only() {
+        assert!(met(Condition::Contains(json!("a")), &json!({"c": ["b", "a"]})));
+        assert!(!met(Condition::Contains(json!("a")), &json!({"c": "a b"})));
+        assert!(!met(Condition::Contains(json!("a")), &json!({"c": []})));
+        assert!(!met(Condition::Contains(json!("a")), &json!({"c": {"a": 1}})));
+    }
+
+    #[test]
+    fn one_of_needs_one_that_equals() {
+        let wanted = Condition::OneOf(vec![json!("gold"), json!(2)]);
+        assert!(met(wanted.clone(), &json!({"c": "gold"})));
+        assert!(met(wanted.clone(), &json!({"c": 2})));
+        assert!(!met(wanted, &json!({"c": "2"})));
+    }
+
+    #[test]
+    fn get_covers_head_unless_head_is_named() {
+        let with = |names: &[&str]| Requirement {
+            methods: names.iter().map(|name| ((*name).to_owned(), Requirement::public())).collect(),
+            access: Access::Deny,
+            ..Requirement::default()
+        };
+        assert_eq!(with(&["GET"]).for_method(b"HEAD").access, Access::Public);
+        assert_eq!(with(&["GET"]).for_method(b"get").access, Access::Deny);
+        assert_eq!(with(&["POST"]).for_method(b"HEAD").access, Access::Deny);
+        let mut named = with(&["GET", "HEAD"]);
+        named.methods[1].1.access = Access::Deny;
+        assert_eq!(named.for_method(b"HEAD").access, Access::Deny);
+    }
+}

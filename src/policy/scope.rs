@@ -1,0 +1,186 @@
+//! Scopes ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+
+use std::fmt;
+
+/// One scope-token: visible ASCII without `"` and `\`. Compared exactly, letter case included.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(String);
+
+impl Scope {
+    /// A scope, or `None` when `text` is not a scope-token.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        is_scope_token(text).then(|| Self(text.to_owned()))
+    }
+
+    /// The scope-token.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// `1*( %x21 / %x23-5B / %x5D-7E )`
+fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+/// The scopes that a token grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeSet(Vec<Scope>);
+
+impl ScopeSet {
+    /// Adds a scope unless it is there.
+    pub fn insert(&mut self, scope: Scope) {
+        if !self.0.contains(&scope) {
+            self.0.push(scope);
+        }
+    }
+
+    /// Whether the set grants `scope`.
+    #[must_use]
+    pub fn contains(&self, scope: &Scope) -> bool {
+        self.0.contains(scope)
+    }
+
+    /// The scopes, in the order in which the token named them.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// Whether the token grants nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes in one string, separated by a space.
+    #[must_use]
+    pub fn joined(&self) -> String {
+        self.0.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What scopes a requirement needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScopeRule {
+    /// This scope.
+    One(Scope),
+    /// All of these. An empty list asks for nothing.
+    All(Vec<ScopeRule>),
+    /// At least one of these. Never empty: the configuration refuses that.
+    Any(Vec<ScopeRule>),
+}
+
+impl Default for ScopeRule {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl ScopeRule {
+    /// Whether `granted` satisfies the rule.
+    #[must_use]
+    pub fn is_met_by(&self, granted: &ScopeSet) -> bool {
+        match self {
+            Self::One(scope) => granted.contains(scope),
+            Self::All(rules) => rules.iter().all(|rule| rule.is_met_by(granted)),
+            Self::Any(rules) => rules.iter().any(|rule| rule.is_met_by(granted)),
+        }
+    }
+
+    /// The scopes to name in a challenge: every scope of an all-of; of an any-of the alternative of which the
+    /// token lacks the fewest, the first on a tie, and the first where there is no token.
+    #[must_use]
+    pub fn wanted(&self, granted: Option<&ScopeSet>) -> Vec<Scope> {
+        let mut wanted = Vec::new();
+        self.collect(granted, &mut wanted);
+        wanted
+    }
+
+    fn collect(&self, granted: Option<&ScopeSet>, wanted: &mut Vec<Scope>) {
+        match self {
+            Self::One(scope) => {
+                if !wanted.contains(scope) {
+                    wanted.push(scope.clone());
+                }
+            }
+            Self::All(rules) => rules.iter().for_each(|rule| rule.collect(granted, wanted)),
+            Self::Any(rules) => {
+                let nearest = rules.iter().min_by_key(|rule| granted.map_or(0, |granted| rule.lacking(granted)));
+                if let Some(nearest) = nearest {
+                    nearest.collect(granted, wanted);
+                }
+            }
+        }
+    }
+
+    /// How many of the scopes it would name are not granted.
+    fn lacking(&self, granted: &ScopeSet) -> usize {
+        self.wanted(Some(granted)).iter().filter(|scope| !granted.contains(scope)).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(text: &str) -> ScopeRule {
+        ScopeRule::One(Scope::new(text).expect("a scope"))
+    }
+
+    fn granted(text: &str) -> ScopeSet {
+        let mut set = ScopeSet::default();
+        text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope));
+        set
+    }
+
+    fn names(rule: &ScopeRule, granted: Option<&ScopeSet>) -> String {
+        rule.wanted(granted).iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_scope_token_is_visible_ascii_without_quote_and_backslash() {
+        for text in ["a", "orders:read", "https://x/y.z", "!#[]~"] {
+            assert!(Scope::new(text).is_some(), "{text}");
+        }
+        for text in ["", "a b", "a\"b", "a\\b", "a\tb", "é", "a\u{a0}b", "a\n"] {
+            assert!(Scope::new(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_compared_exactly() {
+        let rule = scope("orders:read");
+        assert!(rule.is_met_by(&granted("x orders:read")));
+        for other in ["orders:rea", "orders:read:all", "Orders:read", "orders:*", "orders:read,x", "*"] {
+            assert!(!rule.is_met_by(&granted(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn expressions_nest() {
+        let rule = ScopeRule::Any(vec![scope("admin"), ScopeRule::All(vec![scope("ops"), scope("oncall")])]);
+        assert!(rule.is_met_by(&granted("admin")));
+        assert!(rule.is_met_by(&granted("oncall ops")));
+        assert!(!rule.is_met_by(&granted("ops")));
+        assert!(!rule.is_met_by(&granted("")));
+        assert!(ScopeRule::default().is_met_by(&granted("")));
+    }
+
+    #[test]
+    fn a_challenge_names_all_of_an_all_of_and_the_nearest_of_an_any_of() {
+        let all = ScopeRule::All(vec![scope("a"), scope("b"), scope("a")]);
+        assert_eq!(names(&all, Some(&granted("a"))), "a b");
+        let any = ScopeRule::Any(vec![all, scope("c"), scope("d")]);
+        assert_eq!(names(&any, None), "a b", "the first without a token");
+        assert_eq!(names(&any, Some(&granted(""))), "c", "the one that lacks fewest");
+        assert_eq!(names(&any, Some(&granted("a"))), "a b", "the first on a tie");
+    }
+}

@@ -1,0 +1,190 @@
+//! Path templates with the meaning of Envoy's `uri_template` matcher: `{name}` and `*` are one non-empty segment,
+//! `**` is any rest, also an empty one, and at most one `**` stands in a template, behind the others.
+
+/// A compiled template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Segments before `**`, or all of them.
+    segments: Vec<Segment>,
+    /// What `**` is followed by, when there is one: literal text.
+    rest: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Literal(Vec<u8>),
+    /// One segment of path characters, and the literal text that it must end with.
+    One { suffix: Vec<u8> },
+}
+
+/// Why a template is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TemplateError(pub &'static str);
+
+impl Template {
+    /// Compiles `text`.
+    ///
+    /// # Errors
+    /// When Envoy's matcher would not take it either, or for the form `{name=pattern}`, which is not supported.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let body = text.strip_prefix('/').ok_or(TemplateError("must begin with `/`"))?;
+        let mut segments = Vec::new();
+        let mut names = Vec::new();
+        let mut parts = body.split('/').peekable();
+        while let Some(part) = parts.next() {
+            let last = parts.peek().is_none();
+            if let Some(suffix) = part.strip_prefix("**") {
+                if !suffix.is_empty() && !last {
+                    return Err(TemplateError("text behind an operator must end the template"));
+                }
+                let tail: Vec<&str> = parts.collect();
+                let tail = if last { suffix.to_owned() } else { format!("/{}", tail.join("/")) };
+                if tail.contains(['*', '{', '}']) {
+                    return Err(TemplateError("`**` must be the last operator"));
+                }
+                literal_path(&tail)?;
+                return Ok(Self { segments, rest: Some(tail.into_bytes()) });
+            }
+            let operator = if let Some(suffix) = part.strip_prefix('*') {
+                Some(suffix)
+            } else if let Some(rest) = part.strip_prefix('{') {
+                let (name, suffix) = rest.split_once('}').ok_or(TemplateError("`{` without `}`"))?;
+                check_name(name)?;
+                if names.contains(&name) {
+                    return Err(TemplateError("a name is used twice"));
+                }
+                names.push(name);
+                Some(suffix)
+            } else {
+                None
+            };
+            match operator {
+                Some(suffix) if suffix.is_empty() || last => {
+                    literal_path(suffix)?;
+                    segments.push(Segment::One { suffix: suffix.as_bytes().to_vec() });
+                }
+                Some(_) => return Err(TemplateError("text behind an operator must end the template")),
+                None => {
+                    if part.is_empty() && !last {
+                        return Err(TemplateError("an empty segment"));
+                    }
+                    literal_path(part)?;
+                    segments.push(Segment::Literal(part.as_bytes().to_vec()));
+                }
+            }
+        }
+        if names.len() > 5 {
+            return Err(TemplateError("more than five names"));
+        }
+        Ok(Self { segments, rest: None })
+    }
+
+    /// Whether `path`, without its query, is of this form.
+    #[must_use]
+    pub fn matches(&self, path: &[u8]) -> bool {
+        let mut left = path;
+        for segment in &self.segments {
+            let Some(body) = left.strip_prefix(b"/") else { return false };
+            let end = body.iter().position(|&byte| byte == b'/').unwrap_or(body.len());
+            let (part, rest) = body.split_at(end);
+            let matched = match segment {
+                Segment::Literal(literal) => part == literal,
+                Segment::One { suffix } => part
+                    .strip_suffix(suffix.as_slice())
+                    .is_some_and(|name| !name.is_empty() && name.iter().all(|&byte| is_path_character(byte))),
+            };
+            if !matched {
+                return false;
+            }
+            left = rest;
+        }
+        match &self.rest {
+            None => left.is_empty(),
+            Some(tail) => left.strip_prefix(b"/").and_then(|left| left.strip_suffix(tail.as_slice())).is_some_and(
+                |rest| rest.iter().all(|&byte| byte == b'/' || is_path_character(byte)),
+            ),
+        }
+    }
+}
+
+/// A variable's name, with Envoy's limits.
+fn check_name(name: &str) -> Result<(), TemplateError> {
+    if name.contains('=') {
+        return Err(TemplateError("`{name=pattern}` is not supported: write `*`, `**` or `{name}`"));
+    }
+    let mut bytes = name.bytes();
+    let plain = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if plain && name.len() <= 16 {
+        Ok(())
+    } else {
+        Err(TemplateError("a name is a letter and up to 15 letters, digits or `_`"))
+    }
+}
+
+fn literal_path(text: &str) -> Result<(), TemplateError> {
+    if text.bytes().all(|byte| byte == b'/' || is_path_character(byte)) {
+        Ok(())
+    } else {
+        Err(TemplateError("a character that cannot stand in a path, or an operator inside a segment"))
+    }
+}
+
+/// What Envoy's operators match: `pchar` of RFC 3986 without `*` and `=`.
+fn is_path_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(template: &str, path: &str) -> bool {
+        Template::parse(template).expect("a template").matches(path.as_bytes())
+    }
+
+    #[test]
+    fn operators_mean_what_they_mean_in_envoy() {
+        for (template, path) in [
+            ("/", "/"),
+            ("/a/b", "/a/b"),
+            ("/a/", "/a/"),
+            ("/a/*", "/a/b"),
+            ("/a/{id}/c", "/a/b-1/c"),
+            ("/a/{id}.json", "/a/b.json"),
+            ("/a/**", "/a/"),
+            ("/a/**", "/a/b/c"),
+            ("/a/**/c", "/a/b/x/c"),
+            ("/a/**.ts", "/a/b/x.ts"),
+            ("/**", "/"),
+        ] {
+            assert!(matches(template, path), "{template} {path}");
+        }
+        for (template, path) in [
+            ("/", "/a"),
+            ("/a/b", "/a/b/"),
+            ("/a", "/A"),
+            ("/a/*", "/a/"),
+            ("/a/*", "/a/b/"),
+            ("/a/*", "/a/b/c"),
+            ("/a/*", "/a/b=c"),
+            ("/a/{id}.json", "/a/.json"),
+            ("/a/**", "/a"),
+            ("/a/**", "/ab"),
+            ("/a/**/c", "/a/c"),
+            ("/a/**", "/a/b=c"),
+        ] {
+            assert!(!matches(template, path), "{template} {path}");
+        }
+    }
+
+    #[test]
+    fn templates_that_envoy_refuses_are_refused() {
+        for template in [
+            "", "a", "/a//b", "/**/*", "/**/{x}", "/**/**", "/{x}/{x}", "/{1x}", "/{x", "/{}", "/a*b", "/a*", "/*a/b", "/{x}a/b",
+            "/{x=*}", "/a=b", "/{abcdefghijklmnopq}", "/{a}/{b}/{c}/{d}/{e}/{f}", "/a b",
+        ] {
+            assert!(Template::parse(template).is_err(), "{template}");
+        }
+    }
+}
