@@ -1,0 +1,83 @@
+//! Configuration: from what the operator wrote to a compiled [`Policy`], or to everything that is wrong with it.
+//!
+//! One reader over a tree of values serves the protobuf Struct that Envoy hands over, the JSON that Istio hands over,
+//! and the YAML that the command reads. A configuration is refused whole: no field is dropped, guessed or defaulted
+//! to something weaker.
+
+mod compile;
+mod cursor;
+pub mod fields;
+mod problem;
+mod tree;
+mod wire;
+
+
+
+pub use problem::{ConfigError, Problem};
+pub use tree::{Node, Position, Tree};
+pub use wire::METADATA_NAMESPACE;
+
+
+
+use crate::policy::{Policy, Requirement};
+use cursor::Cursor;
+use problem::Problems;
+use std::cell::RefCell;
+
+/// Looks up an environment variable, for `{env: NAME}` references.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// A policy, and what should be looked at although it can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// Warnings, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Reads a plugin configuration as Envoy hands it over: a serialised `google.protobuf.Struct`, or JSON text.
+///
+/// # Errors
+/// Every problem, each with the path of its field.
+pub fn load(bytes: &[u8], environment: Environment<'_>) -> Result<Loaded, ConfigError> {
+    let root = wire::plugin_configuration(bytes).map_err(whole)?;
+    compile(&root, environment)
+}
+
+/// Compiles a configuration that has been read into a tree.
+///
+/// # Errors
+/// Every problem, each with the path of its field.
+pub fn compile(root: &Node, environment: Environment<'_>) -> Result<Loaded, ConfigError> {
+    let problems = RefCell::new(Problems::default());
+    let loaded = compile::policy(&Cursor::root(root, &problems), environment);
+    problems.into_inner().settle(loaded)
+}
+
+/// Reads the requirement in a serialised `envoy.config.core.v3.Metadata`, when there is one.
+///
+/// # Errors
+/// Every problem. The request then must not be judged by anything else: see [`crate::facts::MetadataRequirement`].
+pub fn metadata_requirement(bytes: &[u8], policy: &Policy) -> Result<Option<Requirement>, ConfigError> {
+    match wire::metadata(bytes).map_err(whole)? {
+        None => Ok(None),
+        Some(root) => requirement(&root, policy).map(Some),
+    }
+}
+
+/// Compiles a requirement that has been read into a tree.
+///
+/// # Errors
+/// Every problem, each with the path of its field.
+pub fn requirement(root: &Node, policy: &Policy) -> Result<Requirement, ConfigError> {
+    let problems = RefCell::new(Problems::default());
+    let names = policy.issuers.iter().map(|issuer| issuer.name.clone()).collect();
+    let compiled = compile::requirement(&Cursor::root(root, &problems), &names);
+    problems.into_inner().settle(compiled)
+}
+
+fn whole(what: String) -> ConfigError {
+    let remedy = "write one object, as a google.protobuf.Struct or as JSON in a StringValue".to_owned();
+    ConfigError(vec![Problem { path: String::new(), at: None, what, remedy }])
+}

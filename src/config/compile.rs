@@ -1,0 +1,191 @@
+//! From a tree to a [`Policy`]. Each function reads all its fields before it gives up, so that every problem is noted.
+
+mod forward;
+mod issuer;
+mod matching;
+mod requirement;
+
+use super::cursor::{Cursor, Object};
+use super::{Environment, Loaded, fields};
+use crate::credential::TOKEN_PARAMETERS;
+use crate::policy::{
+    AuditPolicy, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy, Requirement, RouteMetadata, Rule,
+    Rules, SubjectForm,
+};
+
+/// The names of the issuers, by which requirements refer to them.
+pub(super) type IssuerNames = Vec<String>;
+
+/// The whole configuration.
+pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<Loaded> {
+    let object = root.object(&fields::POLICY)?;
+    let mut warnings = Vec::new();
+    let limits = optional(&object, "limits", Limits::default(), read_limits);
+    let issuers = object
+        .need("issuers", "list whose tokens are accepted, and where their keys are")
+        .and_then(|list| issuer::list(&list, limits.unwrap_or_default(), environment, &mut warnings));
+    // Requirements name issuers; where the issuers cannot be read, that would only add noise.
+    let names = issuer::names(&object);
+    let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
+    let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, &names));
+    let rules = optional(&object, "rules", Rules::default(), |cursor| {
+        read_rules(cursor, &names, paths.unwrap_or_default())
+    });
+    let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), |cursor| {
+        cursor.word(&[
+            ("replace", RouteMetadata::Replace),
+            ("restrict", RouteMetadata::Restrict),
+            ("ignore", RouteMetadata::Ignore),
+        ])
+    });
+    let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query);
+    let forward = optional(&object, "forward", Forward::default(), forward::read);
+    let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
+    let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
+    let report_only = optional(&object, "report_only", false, Cursor::flag);
+    let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
+    let policy = Policy {
+        issuers: issuers?,
+        rules: rules?,
+        default: default?,
+        route_metadata: route_metadata?,
+        query: query?,
+        forward: forward?,
+        realm: realm?,
+        bypass_cors_preflight: bypass_cors_preflight?,
+        paths: paths?,
+        report_only: report_only?,
+        limits: limits?,
+        audit: audit?,
+    };
+    Some(Loaded { policy, warnings })
+}
+
+/// A requirement that stands alone: the default, or route metadata.
+pub(super) fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
+    requirement::read(&cursor.object(&fields::REQUIREMENT)?, names)
+}
+
+/// The member `name` read by `read`, or `default` when it is not there.
+fn optional<'n, T>(
+    object: &Object<'n>,
+    name: &str,
+    default: T,
+    read: impl FnOnce(&Cursor<'n>) -> Option<T>,
+) -> Option<T> {
+    if !object.has(name) {
+        return Some(default);
+    }
+    object.get(name).and_then(|cursor| read(&cursor))
+}
+
+/// A list of texts with at least one in it.
+fn texts(cursor: &Cursor<'_>, what: &str) -> Option<Vec<String>> {
+    cursor.list_of(what, |item| item.text().map(str::to_owned))
+}
+
+fn read_rules(cursor: &Cursor<'_>, names: &IssuerNames, paths: PathPolicy) -> Option<Rules> {
+    let rules: Vec<Option<Rule>> = cursor
+        .list()?
+        .iter()
+        .map(|item| {
+            let object = item.object(&fields::RULE)?;
+            let matching = object
+                .need("match", "say when the rule applies; what holds for everything else is `default`")
+                .and_then(|cursor| matching::read(&cursor, paths));
+            let requirement = requirement::read(&object, names);
+            Some(Rule { matching: matching?, requirement: requirement? })
+        })
+        .collect();
+    rules.into_iter().collect::<Option<Vec<_>>>().map(Rules::new)
+}
+
+fn read_query(cursor: &Cursor<'_>) -> Option<QueryPolicy> {
+    let object = cursor.object(&fields::QUERY_TOKENS)?;
+    let names = optional(&object, "names", Vec::new(), |cursor| {
+        let names: Option<Vec<String>> =
+            cursor.list()?.iter().map(|item| item.text().map(str::to_ascii_lowercase)).collect();
+        names
+    });
+    let jwt_allowed_in = optional(&object, "jwt_allowed_in", Vec::new(), jwt_parameters);
+    Some(QueryPolicy { names: names?, jwt_allowed_in: jwt_allowed_in? })
+}
+
+/// Names of parameters that may hold a JWT; those that carry tokens cannot be among them.
+fn jwt_parameters(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let names: Vec<Option<String>> = cursor
+        .list()?
+        .iter()
+        .map(|item| {
+            let name = item.text()?;
+            if TOKEN_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) {
+                return item.wrong("always carries a token, and is refused on every route", "leave it out");
+            }
+            Some(name.to_owned())
+        })
+        .collect();
+    names.into_iter().collect()
+}
+
+fn read_realm(cursor: &Cursor<'_>) -> Option<String> {
+    let object = cursor.object(&fields::CHALLENGE)?;
+    optional(&object, "realm", "api".to_owned(), |cursor| {
+        let text = cursor.text()?;
+        let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\');
+        if plain && text.len() <= 128 {
+            Some(text.to_owned())
+        } else {
+            cursor.wrong("cannot stand in a header", "write up to 128 printable ASCII characters without \" and \\")
+        }
+    })
+}
+
+fn read_paths(cursor: &Cursor<'_>) -> Option<PathPolicy> {
+    let object = cursor.object(&fields::PATHS)?;
+    let mut policy = PathPolicy::default();
+    if let Some(list) = object.get("allow") {
+        for item in list.list()? {
+            match item.word(&[("encoded_slash", true), ("semicolon", false)])? {
+                true => policy.encoded_slash = true,
+                false => policy.semicolon = true,
+            }
+        }
+    }
+    Some(policy)
+}
+
+fn read_limits(cursor: &Cursor<'_>) -> Option<Limits> {
+    let object = cursor.object(&fields::LIMITS)?;
+    let defaults = Limits::default();
+    let token_bytes = optional(&object, "token_bytes", defaults.token_bytes, |c| c.whole(256..=65_536));
+    let jwks_bytes = optional(&object, "jwks_bytes", defaults.jwks_bytes, |c| c.whole(1024..=16_777_216));
+    let jwks_keys = optional(&object, "jwks_keys", defaults.jwks_keys, |c| c.whole(1..=1000));
+    let waiting_requests = optional(&object, "waiting_requests", defaults.waiting_requests, |c| c.whole(0..=100_000));
+    let denial_logs_per_second =
+        optional(&object, "denial_logs_per_second", defaults.denial_logs_per_second, |c| c.whole(0..=1000));
+    let wasm_crypto_percent =
+        optional(&object, "wasm_crypto_percent", defaults.wasm_crypto_percent, |c| c.whole(1..=100));
+    Some(Limits {
+        token_bytes: token_bytes?,
+        jwks_bytes: jwks_bytes?,
+        jwks_keys: jwks_keys?,
+        waiting_requests: waiting_requests?,
+        denial_logs_per_second: denial_logs_per_second?,
+        wasm_crypto_percent: wasm_crypto_percent?,
+    })
+}
+
+fn read_audit(cursor: &Cursor<'_>) -> Option<AuditPolicy> {
+    let object = cursor.object(&fields::AUDIT)?;
+    let subject = optional(&object, "subject", SubjectForm::default(), |cursor| {
+        cursor.word(&[("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash), ("omit", SubjectForm::Omit)])
+    });
+    let filter_state = optional(&object, "filter_state", FilterStateScope::default(), |cursor| {
+        cursor.word(&[
+            ("all", FilterStateScope::All),
+            ("denials", FilterStateScope::Denials),
+            ("none", FilterStateScope::None),
+        ])
+    });
+    Some(AuditPolicy { subject: subject?, filter_state: filter_state? })
+}

@@ -1,0 +1,60 @@
+//! What goes upstream.
+
+use super::issuer::claim_path;
+use super::optional;
+use crate::config::cursor::Cursor;
+use crate::config::fields;
+use crate::policy::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
+
+/// Headers that carry meaning for the connection, the message or its origin, or hold credentials: nobody may set
+/// them from a claim. Spelled with `-`.
+const RESERVED: [&str; 26] = [
+    "host", "authorization", "cookie", "set-cookie", "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
+    "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "content-type", "content-encoding",
+    "content-range", "expect", "forwarded", "via", "http2-settings", "range", "if-match", "origin", "referer", "date",
+];
+const RESERVED_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
+
+/// The section `forward`.
+pub(super) fn read(cursor: &Cursor<'_>) -> Option<Forward> {
+    let object = cursor.object(&fields::FORWARD)?;
+    let token = optional(&object, "token", TokenForwarding::default(), |cursor| {
+        cursor.word(&[("strip", TokenForwarding::Strip), ("keep", TokenForwarding::Keep)])
+    });
+    let headers = optional(&object, "headers", Vec::new(), headers);
+    Some(Forward { token: token?, headers: headers? })
+}
+
+fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
+    let object = cursor.any_object()?;
+    let mut headers: Vec<IdentityHeader> = Vec::new();
+    let mut complete = true;
+    for (name, member) in object.members() {
+        let source = match member.value() {
+            crate::config::tree::Tree::Text(text) if text == "scope" => Some(HeaderSource::Scope),
+            _ => claim_path(&member).map(HeaderSource::Claim),
+        };
+        let checked = header_name(&member, name);
+        if headers.iter().any(|other| same_header(other.name.as_bytes(), name.as_bytes())) {
+            member.wrong::<()>("differs from another header only in -, _ or case", "keep one");
+        }
+        match (checked, source) {
+            (Some(name), Some(source)) => headers.push(IdentityHeader { name, source }),
+            _ => complete = false,
+        }
+    }
+    complete.then_some(headers)
+}
+
+fn header_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let plain = lower.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if lower.is_empty() || !plain {
+        return cursor.wrong("is not the name of a header", "write letters, digits and -");
+    }
+    let dashed = lower.replace('_', "-");
+    if RESERVED.contains(&dashed.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix)) {
+        return cursor.wrong("cannot be set from a claim", "choose a name of your own, such as x-auth-subject");
+    }
+    Some(lower)
+}

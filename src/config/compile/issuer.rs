@@ -1,0 +1,316 @@
+//! Issuers and their keys.
+
+use super::{IssuerNames, optional, texts};
+use crate::base::base64url;
+use crate::base::json::Value;
+use crate::base::time::Seconds;
+use crate::config::cursor::{Cursor, Object};
+use crate::config::tree::Tree;
+use crate::config::{Environment, fields};
+use crate::crypto::{Algorithm, AlgorithmSet, KeyFamily, VerificationKey};
+use crate::jose::{ClaimPath, Key, KeySet};
+use crate::policy::{Issuer, KeySource, Limits, RemoteKeys, TokenTypes};
+use std::rc::Rc;
+
+/// The most leeway: five minutes ("no more than a few minutes", RFC 7519 section 4.1.4).
+const MAX_LEEWAY: u32 = 300;
+/// The longest lifetime or age that a rule can name: ten years.
+pub(super) const MAX_AGE: u32 = 315_360_000;
+
+/// All issuers.
+pub(super) fn list(
+    cursor: &Cursor<'_>,
+    limits: Limits,
+    environment: Environment<'_>,
+    warnings: &mut Vec<String>,
+) -> Option<Vec<Issuer>> {
+    let items = cursor.list()?;
+    if items.is_empty() {
+        return cursor.wrong("is an empty list", "name at least one issuer");
+    }
+    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| read(item, limits, environment, warnings)).collect();
+    for (index, item) in items.iter().enumerate() {
+        let earlier = || issuers.iter().take(index).flatten();
+        if let Some(Some(issuer)) = issuers.get(index) {
+            if earlier().any(|other| other.issuer == issuer.issuer) {
+                item.wrong::<()>("has the same `issuer` as an entry before it", "make one entry of them");
+            } else if earlier().any(|other| other.name == issuer.name) {
+                item.wrong::<()>("has the same `name` as an entry before it", "give it a name of its own");
+            }
+        }
+    }
+    issuers.into_iter().collect()
+}
+
+/// The names of the issuers, as far as they can be read.
+pub(super) fn names(policy: &Object<'_>) -> IssuerNames {
+    let Some(Tree::List(items)) = policy.get("issuers").map(|issuers| issuers.value().clone()) else {
+        return IssuerNames::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| {
+            let Tree::Object(members) = &item.value else { return None };
+            let text = |wanted: &str| {
+                members.iter().find_map(|(name, node)| match &node.value {
+                    Tree::Text(text) if name == wanted => Some(text.clone()),
+                    _ => None,
+                })
+            };
+            text("name").or_else(|| text("issuer"))
+        })
+        .collect()
+}
+
+fn read(
+    cursor: &Cursor<'_>,
+    limits: Limits,
+    environment: Environment<'_>,
+    warnings: &mut Vec<String>,
+) -> Option<Issuer> {
+    let object = cursor.object(&fields::ISSUER)?;
+    let issuer = object.need("issuer", "write the exact `iss` of its tokens").and_then(|c| c.text().map(str::to_owned));
+    let name = optional(&object, "name", None, |c| c.text().map(|name| Some(name.to_owned())));
+    let audiences = object
+        .need("audiences", "name the audiences of which a token must have one; without it every token of the issuer would do")
+        .and_then(|c| texts(&c, "audience"));
+    let claim_list = |name: &str, default: &[&str]| {
+        let default = default.iter().map(|&claim| ClaimPath::top(claim)).collect();
+        optional(&object, name, default, |c| c.list()?.iter().map(claim_path).collect())
+    };
+    let audience_claims = claim_list("audience_claims", &["aud"]);
+    let required_claims = claim_list("required_claims", &["sub"]);
+    let scope_claims = claim_list("scope_claims", &["scope", "scp"]);
+    let algorithms = optional(&object, "algorithms", AlgorithmSet::default_for_issuer(), |c| {
+        c.list_of("algorithm", algorithm).map(|list| list.into_iter().collect())
+    });
+    let token_types = optional(&object, "token_types", TokenTypes::new(["at+jwt"]), token_types);
+    let id_tokens = optional(&object, "id_tokens", false, Cursor::flag);
+    let leeway = optional(&object, "leeway", Seconds(10), |c| c.seconds(0..=MAX_LEEWAY));
+    let max_lifetime = optional(&object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let secrets = optional(&object, "secrets", Vec::new(), |c| {
+        secrets(c, algorithms.unwrap_or_default(), environment)
+    });
+    let has_secrets = object.has("secrets");
+    if let Some(algorithms) = algorithms {
+        let lists_hmac = algorithms.iter().any(|algorithm| algorithm.family() == KeyFamily::Secret);
+        match (lists_hmac, has_secrets) {
+            (true, false) => cursor.wrong("lists an HS algorithm without `secrets`", "add the secrets, or drop the algorithm"),
+            (false, true) => cursor.wrong("has `secrets` and lists no HS algorithm", "list HS256, HS384 or HS512, or drop the secrets"),
+            _ => Some(()),
+        };
+    }
+    let label = name.clone().flatten().or_else(|| issuer.clone()).unwrap_or_default();
+    let keys = if object.has("jwks") {
+        object.get("jwks").and_then(|c| key_source(&c, limits, algorithms, has_secrets, &label, warnings))
+    } else if has_secrets {
+        Some(Keys::None)
+    } else {
+        cursor.wrong("`jwks` is missing", "say where the keys are: inline, or uri and cluster")
+    };
+    let issuer = issuer?;
+    let name = name?.unwrap_or_else(|| issuer.clone());
+    Some(Issuer {
+        name,
+        issuer,
+        audiences: audiences?,
+        audience_claims: audience_claims?,
+        keys: keys?.with(secrets?),
+        algorithms: algorithms?,
+        token_types: token_types?,
+        id_tokens: id_tokens?,
+        leeway: leeway?,
+        max_lifetime: max_lifetime?,
+        required_claims: required_claims?,
+        scope_claims: scope_claims?,
+    })
+}
+
+/// A claim: a name, which may hold dots, or a list of names that leads into nested objects.
+pub(super) fn claim_path(cursor: &Cursor<'_>) -> Option<ClaimPath> {
+    match cursor.value() {
+        Tree::List(_) => ClaimPath::from_names(texts(cursor, "name")?),
+        Tree::Text(_) => cursor.text().map(ClaimPath::top),
+        other => cursor.wrong(format!("is {}", other.kind()), "write the name of a claim, or a list of names for a nested one"),
+    }
+}
+
+/// Accepted `typ` values.
+pub(super) fn token_types(cursor: &Cursor<'_>) -> Option<TokenTypes> {
+    let names = texts(cursor, "type")?;
+    Some(TokenTypes::new(names.iter().map(String::as_str)))
+}
+
+fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
+    let name = cursor.text()?;
+    if let Some(algorithm) = Algorithm::from_name(name) {
+        return Some(algorithm);
+    }
+    if name.eq_ignore_ascii_case("none") {
+        return cursor.wrong("is no signature", "name an algorithm");
+    }
+    if name == "ES512" {
+        return cursor.wrong("is not yet supported", "leave it out");
+    }
+    let known: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    cursor.wrong("is not an algorithm", format!("the algorithms are {}", known.join(", ")))
+}
+
+/// Keys as they are configured, before secrets are added.
+enum Keys {
+    None,
+    Inline(KeySet),
+    Remote(RemoteKeys),
+}
+
+impl Keys {
+    fn with(self, secrets: Vec<Key>) -> KeySource {
+        let mut set = match self {
+            Self::Remote(remote) => return KeySource::Remote(remote),
+            Self::Inline(set) => set,
+            Self::None => KeySet::default(),
+        };
+        secrets.into_iter().for_each(|key| set.push(key));
+        KeySource::Configured(Rc::new(set))
+    }
+}
+
+fn key_source(
+    cursor: &Cursor<'_>,
+    limits: Limits,
+    algorithms: Option<AlgorithmSet>,
+    has_secrets: bool,
+    label: &str,
+    warnings: &mut Vec<String>,
+) -> Option<Keys> {
+    let object = cursor.object(&fields::JWKS)?;
+    match (object.has("inline"), object.has("uri")) {
+        (true, false) => {
+            for name in ["cluster", "refresh", "timeout", "max_stale"] {
+                if let Some(extra) = object.get(name) {
+                    extra.wrong::<()>("has no meaning beside `inline`", "leave it out");
+                }
+            }
+            inline(&object.get("inline")?, limits, algorithms?, label, warnings).map(Keys::Inline)
+        }
+        (false, true) if has_secrets => {
+            cursor.wrong("stands beside `secrets`", "make two entries of them: an issuer signs with keys or with secrets")
+        }
+        (false, true) => remote(&object).map(Keys::Remote),
+        (true, true) => cursor.wrong("has both `inline` and `uri`", "keep one"),
+        (false, false) if object.has("discovery") => None,
+        (false, false) => cursor.wrong("has neither `inline` nor `uri`", "write one of them"),
+    }
+}
+
+fn inline(
+    cursor: &Cursor<'_>,
+    limits: Limits,
+    algorithms: AlgorithmSet,
+    label: &str,
+    warnings: &mut Vec<String>,
+) -> Option<KeySet> {
+    let remedy = "write the JSON Web Key Set with its list `keys`, as an object or as JSON text";
+    let set = match cursor.value() {
+        Tree::Object(_) => match cursor.value().to_json() {
+            Value::Object(members) => KeySet::from_members(&members, limits.jwks_keys),
+            _ => return cursor.wrong("is not an object", remedy),
+        },
+        Tree::Text(text) => KeySet::parse(text.as_bytes(), limits.jwks_bytes, limits.jwks_keys),
+        other => return cursor.wrong(format!("is {}", other.kind()), remedy),
+    };
+    let set = match set {
+        Ok(set) => set,
+        Err(error) => return cursor.wrong(error.to_string(), remedy),
+    };
+    for skipped in set.skipped() {
+        warnings.push(format!("{}.keys[{}] is left out: {}", cursor.path(), skipped.index, skipped.why));
+    }
+    let usable = |key: &Key| {
+        algorithms.iter().any(|algorithm| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
+    };
+    if !set.keys().iter().any(usable) {
+        return cursor.wrong("has no key for the algorithms of the issuer", format!("add one, or list its algorithm for {label}"));
+    }
+    Some(set)
+}
+
+fn remote(object: &Object<'_>) -> Option<RemoteKeys> {
+    let uri = object.get("uri").and_then(|cursor| {
+        let text = cursor.text()?;
+        match split_uri(text) {
+            Some((scheme, authority, path)) => Some((text.to_owned(), scheme, authority.to_owned(), path.to_owned())),
+            None => cursor.wrong("is not an http or https address", "write it whole, such as https://idp.example.com/jwks.json"),
+        }
+    });
+    let cluster = object
+        .need("cluster", "name the Envoy cluster that the request is sent to")
+        .and_then(|c| c.text().map(str::to_owned));
+    let refresh = optional(object, "refresh", Seconds(600), |c| c.seconds(1..=86_400));
+    let timeout_ms = optional(object, "timeout", 2000, |c| c.milliseconds(100..=60_000));
+    let max_stale = optional(object, "max_stale", Seconds(86_400), |c| c.seconds(1..=2_592_000));
+    let (uri, scheme, authority, path) = uri?;
+    Some(RemoteKeys {
+        uri,
+        authority,
+        path,
+        scheme,
+        cluster: cluster?,
+        refresh: refresh?,
+        timeout_ms: u32::try_from(timeout_ms?).ok()?,
+        max_stale: max_stale?,
+    })
+}
+
+/// Scheme, authority, and path with query of an absolute http or https URI without user information and fragment.
+fn split_uri(uri: &str) -> Option<(&'static str, &str, &str)> {
+    let (scheme, rest) = match (uri.strip_prefix("https://"), uri.strip_prefix("http://")) {
+        (Some(rest), _) => ("https", rest),
+        (None, Some(rest)) => ("http", rest),
+        (None, None) => return None,
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains('#') && !authority.contains('@');
+    match path {
+        _ if authority.is_empty() || !plain => None,
+        "" => Some((scheme, authority, "/")),
+        path => path.starts_with('/').then_some((scheme, authority, path)),
+    }
+}
+
+fn secrets(cursor: &Cursor<'_>, algorithms: AlgorithmSet, environment: Environment<'_>) -> Option<Vec<Key>> {
+    let lists = cursor.list_of("secret", |item| {
+        let object = item.object(&fields::SECRET)?;
+        let kid = optional(&object, "kid", None, |c| c.text().map(|kid| Some(kid.to_owned())));
+        let bytes = object
+            .need("env", "name the environment variable that holds it")
+            .and_then(|cursor| secret_bytes(&cursor, environment));
+        let (kid, bytes) = (kid?, bytes?);
+        let hmacs = algorithms.iter().filter(|algorithm| algorithm.min_secret_bytes().is_some());
+        let keys = hmacs.map(|algorithm| match VerificationKey::from_secret(algorithm, &bytes) {
+            Ok(key) => Some(Key { kid: kid.clone(), algorithm: Some(algorithm), key }),
+            Err(error) => item.wrong(
+                format!("cannot be used with {}: {}", algorithm.name(), error.0),
+                "make it of at least 32 random bytes for HS256, 48 for HS384, 64 for HS512",
+            ),
+        });
+        let keys: Vec<Option<Key>> = keys.collect();
+        keys.into_iter().collect::<Option<Vec<_>>>()
+    })?;
+    Some(lists.into_iter().flatten().collect())
+}
+
+fn secret_bytes(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
+    let name = cursor.text()?;
+    let Some(text) = environment(name) else {
+        return cursor.wrong(
+            format!("the environment variable {name} is not set in the VM"),
+            "name it in vm_config.environment_variables",
+        );
+    };
+    match base64url::decode(text.trim().as_bytes()) {
+        Some(bytes) => Some(bytes),
+        None => cursor.wrong(format!("the value of {name} is not base64url without padding"), "encode the secret so"),
+    }
+}

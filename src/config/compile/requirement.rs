@@ -1,0 +1,181 @@
+//! Requirements.
+
+use super::issuer::{MAX_AGE, claim_path, token_types};
+use super::{IssuerNames, jwt_parameters, optional, texts};
+use crate::base::json::Value;
+use crate::config::cursor::{Cursor, Object};
+use crate::config::fields;
+use crate::config::tree::Tree;
+use crate::policy::{
+    Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement,
+};
+
+/// Fields that say something of a token, and cannot stand beside `public` or `deny`.
+const TOKEN_FIELDS: [&str; 10] = [
+    "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods", "allow_missing",
+    "report_only",
+];
+
+/// A requirement in an object, in which a rule may have more members.
+pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requirement> {
+    let public = optional(object, "public", false, Cursor::flag);
+    let deny = optional(object, "deny", false, Cursor::flag);
+    let jwt_allowed_in = optional(object, "jwt_allowed_in", Vec::new(), jwt_parameters);
+    let access = match (public?, deny?) {
+        (true, true) => return object.cursor().wrong("has both `public` and `deny`", "keep one"),
+        (true, false) => alone(object, "public").map(|()| Access::Public),
+        (false, true) => alone(object, "deny").map(|()| Access::Deny),
+        (false, false) => return token(object, names, jwt_allowed_in?),
+    };
+    Some(Requirement { access: access?, jwt_allowed_in: jwt_allowed_in?, methods: Vec::new() })
+}
+
+fn alone(object: &Object<'_>, word: &str) -> Option<()> {
+    let beside: Vec<&str> = TOKEN_FIELDS.into_iter().filter(|name| object.has(name)).collect();
+    if beside.is_empty() {
+        return Some(());
+    }
+    object.cursor().wrong(
+        format!("has {} beside `{word}`", beside.join(", ")),
+        format!("`{word}: true` stands alone; keep it or the others"),
+    )
+}
+
+fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Vec<String>) -> Option<Requirement> {
+    let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
+    let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", condition));
+    let issuers = optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, names)).map(Some));
+    let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
+    let token_types = optional(object, "token_types", None, |c| token_types(c).map(Some));
+    let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
+    let report_only = optional(object, "report_only", false, Cursor::flag);
+    let methods = optional(object, "methods", Vec::new(), |c| methods(c, names));
+    let ask = TokenRequirement {
+        scopes: scopes?,
+        claims: claims?,
+        issuers: issuers?,
+        audiences: audiences?,
+        token_types: token_types?,
+        max_lifetime: max_lifetime?,
+        max_token_age: max_token_age?,
+        allow_missing: allow_missing?,
+        report_only: report_only?,
+    };
+    Some(Requirement { access: Access::Token(Box::new(ask)), jwt_allowed_in, methods: methods? })
+}
+
+/// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested at will.
+fn scope_rule(cursor: &Cursor<'_>) -> Option<ScopeRule> {
+    match cursor.value() {
+        Tree::List(_) => scope_list(cursor).map(ScopeRule::All),
+        Tree::Object(_) => scope_object(cursor),
+        other => cursor.wrong(
+            format!("is {}", other.kind()),
+            "write a list of scopes, of which all are needed, or any_of or all_of with a list",
+        ),
+    }
+}
+
+fn scope_object(cursor: &Cursor<'_>) -> Option<ScopeRule> {
+    let object = cursor.object(&fields::SCOPES)?;
+    match (object.get("any_of"), object.get("all_of")) {
+        (Some(list), None) => {
+            let rules = scope_list(&list)?;
+            if rules.is_empty() {
+                return list.wrong("is an empty list, which nothing can meet", "name the alternatives");
+            }
+            Some(ScopeRule::Any(rules))
+        }
+        (None, Some(list)) => {
+            let rules = scope_list(&list)?;
+            if rules.is_empty() {
+                return list.wrong("is an empty list", "name the scopes, or write `scopes: []` for any valid token");
+            }
+            Some(ScopeRule::All(rules))
+        }
+        _ => cursor.wrong("does not have exactly one of any_of and all_of", "write one of them"),
+    }
+}
+
+fn scope_list(cursor: &Cursor<'_>) -> Option<Vec<ScopeRule>> {
+    let rules: Vec<Option<ScopeRule>> = cursor
+        .list()?
+        .iter()
+        .map(|item| match item.value() {
+            Tree::Object(_) => scope_object(item),
+            _ => scope(item).map(ScopeRule::One),
+        })
+        .collect();
+    rules.into_iter().collect()
+}
+
+fn scope(cursor: &Cursor<'_>) -> Option<Scope> {
+    let text = cursor.text()?;
+    match Scope::new(text) {
+        Some(scope) => Some(scope),
+        None => cursor.wrong(
+            "is not a scope",
+            "a scope is visible ASCII without spaces, \" and \\; several scopes are several items",
+        ),
+    }
+}
+
+fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
+    let wanted = cursor.text()?;
+    match names.iter().position(|name| name == wanted) {
+        Some(index) => Some(IssuerId(index)),
+        None => cursor.wrong("is not the name of an issuer", format!("the issuers are {}", names.join(", "))),
+    }
+}
+
+fn condition(cursor: &Cursor<'_>) -> Option<ClaimCondition> {
+    let object = cursor.object(&fields::CLAIM)?;
+    let claim = object.need("claim", "name the claim").and_then(|cursor| claim_path(&cursor));
+    let equals = object.get("equals").map(|cursor| scalar(&cursor).map(Condition::Equals));
+    let contains = object.get("contains").map(|cursor| scalar(&cursor).map(Condition::Contains));
+    let one_of = object.get("one_of").map(|cursor| cursor.list_of("value", scalar).map(Condition::OneOf));
+    let mut conditions = [equals, contains, one_of].into_iter().flatten();
+    let (Some(condition), None) = (conditions.next(), conditions.next()) else {
+        return cursor.wrong("does not have exactly one of equals, contains and one_of", "write one of them");
+    };
+    Some(ClaimCondition { claim: claim?, condition: condition? })
+}
+
+fn scalar(cursor: &Cursor<'_>) -> Option<Value> {
+    match cursor.value() {
+        Tree::Text(_) | Tree::Bool(_) | Tree::Whole(_) => Some(cursor.value().to_json()),
+        other => cursor.wrong(format!("is {}", other.kind()), "write text, a whole number, true or false"),
+    }
+}
+
+fn methods(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Vec<(String, Requirement)>> {
+    let object = cursor.any_object()?;
+    let entries: Vec<Option<(String, Requirement)>> = object
+        .members()
+        .map(|(name, cursor)| {
+            let method = method_name(&cursor, name);
+            let inner = cursor.object(&fields::REQUIREMENT)?;
+            if let Some(nested) = inner.get("methods") {
+                return nested.wrong("stands inside a requirement of a method", "leave it out");
+            }
+            let requirement = read(&inner, names);
+            Some((method?, requirement?))
+        })
+        .collect();
+    entries.into_iter().collect()
+}
+
+/// A method as requests spell it: methods are case-sensitive, and those in use are in upper case.
+pub(super) fn method_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
+    let upper = name.to_ascii_uppercase();
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {
+        return cursor.wrong(format!("{name:?} is not a method"), "write a method such as GET");
+    }
+    if name == upper {
+        Some(upper)
+    } else {
+        cursor.wrong(format!("{name:?} is not in upper case"), format!("methods are case-sensitive: write {upper}"))
+    }
+}

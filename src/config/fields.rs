@@ -1,0 +1,62 @@
+//! Every field there is. The reader knows no others, and a test looks for each in the README.
+
+/// The fields of one kind of object.
+#[derive(Debug)]
+pub struct Shape {
+    /// What it is called in the README.
+    pub name: &'static str,
+    /// Its fields.
+    pub fields: &'static [&'static str],
+    /// Fields of the contract that this version does not support yet. They are refused, with those words.
+    pub later: &'static [&'static str],
+}
+
+macro_rules! shapes {
+    ($($constant:ident $name:literal [$($field:literal),* $(,)?] $(later [$($later:literal),*])?;)*) => {
+        $(
+            #[doc = concat!("The fields of ", $name, ".")]
+            pub const $constant: Shape = Shape {
+                name: $name,
+                fields: &[$($field),*],
+                later: &[$($($later),*)?],
+            };
+        )*
+
+        /// All shapes.
+        pub const ALL: &[&Shape] = &[$(&$constant),*];
+    };
+}
+
+shapes! {
+    POLICY "the configuration" [
+        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "challenge",
+        "bypass_cors_preflight", "paths", "report_only", "limits", "audit",
+    ] later ["crypto", "shared_keys", "cache"];
+    ISSUER "an issuer" [
+        "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
+        "leeway", "max_lifetime", "required_claims", "scope_claims",
+    ];
+    JWKS "jwks" ["inline", "uri", "cluster", "refresh", "timeout", "max_stale"] later ["discovery", "unknown_kid_interval"];
+    SECRET "a secret" ["kid", "env"];
+    REQUIREMENT "a requirement" [
+        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods",
+        "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+    ];
+    RULE "a rule" [
+        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods",
+        "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+    ];
+    MATCH "match" [
+        "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
+    ];
+    SCOPES "scopes" ["any_of", "all_of"];
+    CLAIM "a claim condition" ["claim", "equals", "contains", "one_of"];
+    QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
+    FORWARD "forward" ["token", "headers"];
+    CHALLENGE "challenge" ["realm"];
+    PATHS "paths" ["allow"];
+    LIMITS "limits" [
+        "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
+    ];
+    AUDIT "audit" ["subject", "filter_state"];
+}

@@ -1,0 +1,69 @@
+//! The forms in which Envoy and Istio hand a configuration over.
+
+use super::tree::{Node, Tree};
+use crate::base::json;
+use prost::Message;
+use prost_types::value::Kind;
+use std::collections::BTreeMap;
+
+/// The namespace of our requirements in `filter_metadata`.
+pub const METADATA_NAMESPACE: &str = "scopegate";
+
+/// The whole numbers that a double holds exactly.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The part of `envoy.config.core.v3.Metadata` that we read.
+#[derive(Clone, PartialEq, Message)]
+struct Metadata {
+    #[prost(btree_map = "string, message", tag = "1")]
+    filter_metadata: BTreeMap<String, prost_types::Struct>,
+}
+
+/// Reads a plugin configuration: a serialised `google.protobuf.Struct`, which is what Envoy hands over for one, or a
+/// JSON text, which is what a `StringValue` holds and what Istio hands over.
+pub fn plugin_configuration(bytes: &[u8]) -> Result<Node, String> {
+    if bytes.trim_ascii().is_empty() {
+        return Err("there is no configuration".to_owned());
+    }
+    // A Struct begins with the tag of its field 1, which is a line feed to a reader of text.
+    if bytes.first() == Some(&b'\n') {
+        if let Ok(message) = prost_types::Struct::decode(bytes) {
+            return Ok(object(message));
+        }
+    }
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        return json::parse(bytes).map(Node::from).map_err(|error| format!("not valid JSON: {error}"));
+    }
+    Err("neither a google.protobuf.Struct nor a JSON object".to_owned())
+}
+
+/// Our part of a serialised `Metadata`, when there is one.
+pub fn metadata(bytes: &[u8]) -> Result<Option<Node>, String> {
+    let mut metadata = Metadata::decode(bytes).map_err(|_| "not a serialised Metadata message".to_owned())?;
+    Ok(metadata.filter_metadata.remove(METADATA_NAMESPACE).map(object))
+}
+
+fn object(message: prost_types::Struct) -> Node {
+    Tree::Object(message.fields.into_iter().map(|(name, value)| (name, node(value))).collect()).into()
+}
+
+fn node(value: prost_types::Value) -> Node {
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Tree::Null.into(),
+        Some(Kind::BoolValue(flag)) => Tree::Bool(flag).into(),
+        Some(Kind::NumberValue(number)) => number_tree(number).into(),
+        Some(Kind::StringValue(text)) => Tree::Text(text).into(),
+        Some(Kind::ListValue(list)) => Tree::List(list.values.into_iter().map(node).collect()).into(),
+        Some(Kind::StructValue(inner)) => object(inner),
+    }
+}
+
+/// Struct numbers are doubles; whole ones are whole again.
+fn number_tree(number: f64) -> Tree {
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and in range")]
+        Tree::Whole(number as i64)
+    } else {
+        Tree::Fraction(number)
+    }
+}
