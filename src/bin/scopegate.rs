@@ -1,0 +1,5 @@
+//! The `scopegate` command.
+
+fn main() -> std::process::ExitCode {
+    scopegate::cli::main()
+}

@@ -1,0 +1,53 @@
+//! `scopegate jwks`: keys to try things with.
+
+use super::signing::SigningKey;
+use crate::crypto::Algorithm;
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::error::Error;
+use std::path::PathBuf;
+
+/// What key to make.
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArguments {
+    /// What it is to sign with, such as ES256, RS256 or EdDSA
+    #[arg(long, value_name = "ALG", default_value = "ES256")]
+    pub algorithm: String,
+    /// Its key id
+    #[arg(long, value_name = "ID")]
+    pub kid: Option<String>,
+}
+
+/// Which keys to publish.
+#[derive(Args, Clone, Debug)]
+pub struct PublicArguments {
+    /// Files with private JSON Web Keys
+    #[arg(required = true, value_name = "FILE")]
+    pub keys: Vec<PathBuf>,
+}
+
+/// Makes a private key.
+///
+/// # Errors
+/// When the algorithm is unknown, or its keys are not made here.
+pub fn generate(arguments: &GenerateArguments) -> Result<String, Box<dyn Error>> {
+    let algorithm = Algorithm::from_name(&arguments.algorithm)
+        .ok_or_else(|| format!("--algorithm {}: not an algorithm", arguments.algorithm))?;
+    let key = SigningKey::generate(algorithm, arguments.kid.clone())?;
+    Ok(Value::Object(key.to_jwk()).to_string())
+}
+
+/// The key set with the public parts of keys.
+///
+/// # Errors
+/// When a file cannot be read, or holds no private key.
+pub fn public(arguments: &PublicArguments) -> Result<String, Box<dyn Error>> {
+    let mut keys = Vec::new();
+    for path in &arguments.keys {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let jwk: Map<String, Value> = serde_json::from_str(&text)
+            .map_err(|error| format!("{} is not a JSON Web Key: {error}", path.display()))?;
+        keys.push(Value::Object(SigningKey::from_jwk(&jwk)?.to_public_jwk()));
+    }
+    Ok(json!({ "keys": keys }).to_string())
+}

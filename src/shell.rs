@@ -1,0 +1,19 @@
+//! The imperative shell: owns streams, timers, keys and budgets, and calls the host. It judges nothing: there is no
+//! `if` on a claim, a scope or a header value here.
+//!
+//! What holds state without calling the host is compiled and tested natively; `abi`, `host`, `root` and `stream` exist
+//! in the module only.
+
+mod budget;
+mod key_store;
+mod metadata_cache;
+mod pairs;
+
+#[cfg(target_arch = "wasm32")]
+mod abi;
+#[cfg(target_arch = "wasm32")]
+mod host;
+#[cfg(target_arch = "wasm32")]
+mod plugin;
+#[cfg(target_arch = "wasm32")]
+mod stream;

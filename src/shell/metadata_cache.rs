@@ -1,0 +1,61 @@
+//! Requirements in metadata, parsed once for each distinct text of them.
+
+use crate::config::{ConfigError, metadata_requirement};
+use crate::facts::MetadataRequirement;
+use crate::policy::{Policy, Requirement};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// The most texts that are remembered. Metadata comes from the operator's configuration, so there are as many as there
+/// are routes; beyond this many the cache starts anew.
+const MAX_ENTRIES: usize = 16_384;
+
+/// A parsed text.
+#[derive(Clone, Debug)]
+pub enum Parsed {
+    /// It asks nothing of us.
+    Nothing,
+    /// It asks this.
+    Asks(Rc<Requirement>),
+    /// It asks something that cannot be read.
+    Unreadable,
+}
+
+/// Parsed metadata by its bytes.
+#[derive(Debug, Default)]
+pub struct MetadataCache(RefCell<HashMap<Vec<u8>, Parsed>>);
+
+impl MetadataCache {
+    /// The requirement in `bytes`. `report` is told of a text that cannot be read, once for each.
+    pub fn parse(&self, bytes: Vec<u8>, policy: &Policy, report: impl FnOnce(&ConfigError)) -> Parsed {
+        if let Some(parsed) = self.0.borrow().get(&bytes) {
+            return parsed.clone();
+        }
+        let parsed = match metadata_requirement(&bytes, policy) {
+            Ok(None) => Parsed::Nothing,
+            Ok(Some(requirement)) => Parsed::Asks(Rc::new(requirement)),
+            Err(error) => {
+                report(&error);
+                Parsed::Unreadable
+            }
+        };
+        let mut cache = self.0.borrow_mut();
+        if cache.len() >= MAX_ENTRIES {
+            cache.clear();
+        }
+        cache.insert(bytes, parsed.clone());
+        parsed
+    }
+}
+
+impl Parsed {
+    /// The same, as the engine is told it.
+    pub fn as_fact(&self) -> MetadataRequirement<'_> {
+        match self {
+            Self::Nothing => MetadataRequirement::None,
+            Self::Asks(requirement) => MetadataRequirement::Asks(requirement),
+            Self::Unreadable => MetadataRequirement::Unreadable,
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! A real Envoy with the module as shipped.
+
+use super::client;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// Starts Envoy and stops it when its standard input ends, so that it stops however whoever started it ends.
+const GUARD: &str = r#"
+"$@" </dev/null &
+child=$!
+trap 'kill "$child" 2>/dev/null' INT TERM
+cat >/dev/null
+kill "$child" 2>/dev/null
+wait "$child"
+"#;
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Envoy binary, installed by `make setup`.
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("SCOPEGATE_ENVOY")
+        .map_or_else(|| root().join(".tools/envoy-1.40.0/bin/envoy"), PathBuf::from);
+    assert!(path.exists(), "{} is missing: run `make setup`, or `make test`", path.display());
+    path
+}
+
+/// The module as shipped, built by `make wasm`.
+pub fn module() -> PathBuf {
+    let path = std::env::var_os("SCOPEGATE_WASM").map_or_else(|| root().join("target/scopegate.wasm"), PathBuf::from);
+    assert!(path.exists(), "{} is missing: run `make wasm`, or `make test`", path.display());
+    path
+}
+
+/// A process that is stopped when this is dropped.
+pub struct Guarded(Child);
+
+impl Guarded {
+    /// Starts `binary` with `arguments`; what it prints goes to `log`.
+    pub fn start(binary: &Path, arguments: &[&str], stdout: Stdio, log: fs::File) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD, "guard"]).arg(binary).args(arguments).current_dir(root());
+        Self(command.stdin(Stdio::piped()).stdout(stdout).stderr(log).spawn().expect("sh"))
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(Some(_)))
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // Its standard input ends here, which ends it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// A running Envoy.
+pub struct Envoy {
+    process: Guarded,
+    directory: PathBuf,
+    admin: SocketAddr,
+    listeners: Vec<(String, SocketAddr)>,
+}
+
+impl Envoy {
+    /// Starts Envoy with a bootstrap of these static resources and waits until it serves.
+    ///
+    /// # Panics
+    /// With Envoy's log when it does not come up.
+    pub fn start(static_resources: &Value) -> Self {
+        Self::try_start(static_resources, 1).unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
+    }
+
+    /// The same with so many workers; the log when it does not come up.
+    pub fn try_start(static_resources: &Value, workers: u32) -> Result<Self, String> {
+        let bootstrap = json!({
+            "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
+            "static_resources": static_resources,
+        });
+        Self::start_text(&bootstrap.to_string(), workers)
+    }
+
+    /// The same with a whole bootstrap as text.
+    pub fn start_text(bootstrap: &str, workers: u32) -> Result<Self, String> {
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let directory = root().join(format!("target/e2e/{}-{number}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = |name: &str| directory.join(name).to_string_lossy().into_owned();
+        fs::write(path("envoy.yaml"), bootstrap).unwrap();
+        let log = fs::File::create(path("envoy.log")).unwrap();
+        let (config, admin_path, workers) = (path("envoy.yaml"), path("admin"), workers.to_string());
+        let arguments = [
+            "-c", &config, "--use-dynamic-base-id", "--concurrency", &workers, "--admin-address-path", &admin_path, "-l", "info",
+            "--log-format", "%v",
+        ];
+        let stdout = log.try_clone().unwrap();
+        let mut process = Guarded::start(&binary(), &arguments, stdout.into(), log);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();
+        loop {
+            std::thread::sleep(Duration::from_millis(30));
+            let admin = fs::read_to_string(&admin_path).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok());
+            if let Some(admin) = admin {
+                if std::net::TcpStream::connect(admin).is_ok() && client::get(admin, "/ready", &[]).status == 200 {
+                    let listeners = listeners(admin);
+                    return Ok(Self { process, directory, admin, listeners });
+                }
+            }
+            if process.has_ended() || read_log().contains("Unable to create Wasm plugin") || Instant::now() > deadline {
+                drop(process);
+                let log = read_log();
+                let _ = fs::remove_dir_all(&directory);
+                return Err(log);
+            }
+        }
+    }
+
+    /// The address of the listener of that name.
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        let found = self.listeners.iter().find(|(other, _)| other == name);
+        found.unwrap_or_else(|| panic!("no listener {name}: {:?}", self.listeners)).1
+    }
+
+    /// The address of the only listener.
+    pub fn address(&self) -> SocketAddr {
+        assert_eq!(self.listeners.len(), 1);
+        self.listeners[0].1
+    }
+
+    /// All that Envoy logged, access log included.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.directory.join("envoy.log")).unwrap()).into_owned()
+    }
+
+    /// Waits until the log holds `text`.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let log = self.log();
+            if log.contains(text) {
+                return log;
+            }
+            assert!(Instant::now() < deadline, "the log never held {text:?}:\n{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The value of one of our counters.
+    pub fn counter(&self, name: &str) -> u64 {
+        let stats = client::get(self.admin, "/stats?usedonly=false", &[]).body;
+        let prefix = format!("wasmcustom.{name}: ");
+        let line = stats.lines().find_map(|line| line.strip_prefix(&prefix));
+        line.unwrap_or_else(|| panic!("no counter {name}")).trim().parse().unwrap()
+    }
+
+    /// Whether the process still runs.
+    pub fn is_alive(&mut self) -> bool {
+        !self.process.has_ended()
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(std::io::stderr(), "Envoy's log:\n{}", self.log());
+        } else {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+fn listeners(admin: SocketAddr) -> Vec<(String, SocketAddr)> {
+    let body = client::get(admin, "/listeners?format=json", &[]).body;
+    let parsed: Value = serde_json::from_str(&body).unwrap();
+    let statuses = parsed["listener_statuses"].as_array().cloned().unwrap_or_default();
+    statuses
+        .iter()
+        .map(|status| {
+            let address = &status["local_address"]["socket_address"];
+            let text = format!("{}:{}", address["address"].as_str().unwrap(), address["port_value"]);
+            (status["name"].as_str().unwrap().to_owned(), text.parse().unwrap())
+        })
+        .collect()
+}
+
+/// A gate to be put into Envoy: a listener with the filter and its routes.
+#[derive(Clone)]
+pub struct Gate {
+    pub name: &'static str,
+    /// The plugin configuration.
+    pub configuration: Value,
+    /// Whether it is handed over as JSON text, as Istio does, or as a Struct.
+    pub as_json_text: bool,
+    /// The routes of the virtual host.
+    pub routes: Value,
+    /// Merged into the connection manager.
+    pub connection_manager: Value,
+    /// Merged into the virtual host.
+    pub virtual_host: Value,
+    /// Merged into the Wasm plugin's configuration.
+    pub plugin: Value,
+}
+
+impl Gate {
+    /// A gate with one route to the upstream for everything.
+    pub fn new(configuration: Value) -> Self {
+        Self {
+            name: "gate",
+            configuration,
+            as_json_text: false,
+            routes: json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]),
+            connection_manager: json!({}),
+            virtual_host: json!({}),
+            plugin: json!({}),
+        }
+    }
+
+    pub fn routes(self, routes: Value) -> Self {
+        Self { routes, ..self }
+    }
+
+    /// The listener, as Envoy is configured.
+    pub fn listener(&self) -> Value {
+        let mut plugin = json!({
+            "name": "scopegate",
+            "root_id": "scopegate",
+            "failure_policy": "FAIL_RELOAD",
+            "configuration": if self.as_json_text {
+                json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": self.configuration.to_string() })
+            } else {
+                json!({ "@type": "type.googleapis.com/google.protobuf.Struct", "value": self.configuration })
+            },
+            "vm_config": {
+                "vm_id": format!("scopegate-{}", self.name),
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": { "local": { "filename": module().to_string_lossy() } },
+            },
+        });
+        merge(&mut plugin, &self.plugin);
+        let filter = json!({
+            "name": "scopegate",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin },
+        });
+        listener(self.name, &[filter], &self.routes, &self.virtual_host, &self.connection_manager)
+    }
+}
+
+/// A listener with these filters before the router.
+pub fn listener(name: &str, filters: &[Value], routes: &Value, virtual_host: &Value, connection_manager: &Value) -> Value {
+    let mut host = json!({ "name": "all", "domains": ["*"], "routes": routes });
+    merge(&mut host, virtual_host);
+    let mut http_filters = filters.to_vec();
+    http_filters.push(json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+    }));
+    let mut manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": name,
+        "normalize_path": true,
+        "merge_slashes": true,
+        "http_protocol_options": { "enable_trailers": true },
+        "access_log": [{
+            "name": "stdout",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+                "log_format": { "text_format_source": { "inline_string":
+                    "ACCESS %REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.scopegate:PLAIN)%\n" } },
+            },
+        }],
+        "route_config": { "name": name, "virtual_hosts": [host] },
+        "http_filters": http_filters,
+    });
+    merge(&mut manager, connection_manager);
+    json!({
+        "name": name,
+        "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+        "filter_chains": [{ "filters": [{ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager }] }],
+    })
+}
+
+/// A cluster with one endpoint.
+pub fn cluster(name: &str, address: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": { "http_protocol_options": { "enable_trailers": true } },
+        } },
+        "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": {
+            "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } } } }] }] },
+    })
+}
+
+/// The static resources of these gates and clusters.
+pub fn resources(gates: &[Gate], clusters: &[Value]) -> Value {
+    json!({ "listeners": gates.iter().map(Gate::listener).collect::<Vec<_>>(), "clusters": clusters })
+}
+
+/// Puts the members of `from` into `into`; objects are merged, everything else is replaced.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}

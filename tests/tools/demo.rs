@@ -1,0 +1,140 @@
+//! `make run`: an Envoy with the filter, an upstream that shows what it received, an issuer with fresh keys, and
+//! curl lines to try. Everything listens on 127.0.0.1 and stops with this process.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use scopegate::crypto::Algorithm;
+use std::error::Error;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use support::client;
+use support::envoy::{Guarded, root};
+use support::issuer::{Issuer, now};
+use support::server::{Answer, Server};
+
+const PORT: u16 = 10_000;
+const UPSTREAM_PORT: u16 = 10_001;
+const ISSUER_PORT: u16 = 10_002;
+const ADMIN_PORT: u16 = 9901;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("make run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let (envoy, port) = arguments()?;
+    for (port, what) in [
+        (port, "the gate (another one: make run PORT=…)"),
+        (UPSTREAM_PORT, "the demo upstream"),
+        (ISSUER_PORT, "the demo issuer"),
+        (ADMIN_PORT, "Envoy's admin page"),
+    ] {
+        TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+            format!("127.0.0.1:{port} is needed for {what} and cannot be used ({error}); stop what uses it, perhaps another `make run`")
+        })?;
+    }
+    let directory = root().join("target/demo");
+    fs::create_dir_all(&directory)?;
+    let config = if port == PORT { root().join("envoy/envoy.yaml") } else { with_port(&directory, port)? };
+
+    let issuer = Issuer::new(Algorithm::Es256, "demo");
+    let jwks = issuer.jwks();
+    let _issuer = Server::start(ISSUER_PORT, move |received| match received.target.as_str() {
+        "/jwks.json" => Answer::json(&jwks),
+        _ => Answer::status(404),
+    })?;
+    let _upstream = Server::echo(UPSTREAM_PORT)?;
+    let log_path = directory.join("envoy.log");
+    let arguments = ["-c", &config.to_string_lossy(), "--use-dynamic-base-id", "--concurrency", "2"];
+    let mut process = Guarded::start(&envoy, &arguments, Stdio::inherit(), fs::File::create(&log_path)?);
+
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    wait_until_ready(address, &mut process, &issuer).map_err(|why| {
+        let log = fs::read_to_string(&log_path).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("error") || line.contains("critical")).collect();
+        format!("{why}; Envoy's log is {}:\n{}", log_path.display(), lines.join("\n"))
+    })?;
+    println!("{}", guide(&issuer, port, &log_path.to_string_lossy()));
+    while !process.has_ended() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Err(format!("Envoy has ended; its log is {}", log_path.display()).into())
+}
+
+fn arguments() -> Result<(PathBuf, u16), Box<dyn Error>> {
+    let (mut envoy, mut port) = (None, PORT);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        match word.as_str() {
+            "--envoy" => envoy = Some(fs::canonicalize(&value).map_err(|error| format!("{value}: {error}"))?),
+            "--port" => port = value.parse().map_err(|_| format!("PORT={value} is not a port"))?,
+            _ => return Err(format!("{word} is not known").into()),
+        }
+    }
+    Ok((envoy.ok_or("--envoy is missing")?, port))
+}
+
+/// A copy of the shipped file that differs in the port alone.
+fn with_port(directory: &std::path::Path, port: u16) -> Result<PathBuf, Box<dyn Error>> {
+    let text = fs::read_to_string(root().join("envoy/envoy.yaml"))?;
+    let path = directory.join("envoy.yaml");
+    fs::write(&path, text.replace("port_value: 10000}", &format!("port_value: {port}}}")))?;
+    Ok(path)
+}
+
+fn wait_until_ready(address: SocketAddr, process: &mut Guarded, issuer: &Issuer) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < deadline {
+        if process.has_ended() {
+            return Err("Envoy did not start".to_owned());
+        }
+        if std::net::TcpStream::connect(address).is_ok()
+            && client::get_with(address, "/", &issuer.token(now()).sign()).status == 200
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err("Envoy did not become ready in a minute".to_owned())
+}
+
+/// The lines to try. Each command stands on a line of its own, with what it promises before it.
+fn guide(issuer: &Issuer, port: u16, log: &str) -> String {
+    let now = now();
+    let long = |token: support::issuer::Token<'_>| token.claim("exp", now + 3600).sign();
+    let read = long(issuer.token(now).scope("orders:read"));
+    let foreign = long(issuer.token(now).claim("aud", "https://other.example.com"));
+    let expired = issuer.token(now - 3600).sign();
+    let base = format!("http://127.0.0.1:{port}");
+    let tries = [
+        ("allowed: 200, and the upstream saw x-auth-subject and x-auth-scope, and no token", "/orders/1", Some(&read), ""),
+        ("no token: 401 with a challenge that names the scope", "/orders/1", None, ""),
+        ("missing scope: 403 insufficient_scope, orders:write is needed", "/orders/1", Some(&read), "-X POST "),
+        ("expired: 401 invalid_token", "/orders/1", Some(&expired), ""),
+        ("foreign audience: 401 invalid_token", "/orders/1", Some(&foreign), ""),
+        ("token in the query: 400 invalid_request, also on this public route", "/healthz?access_token=x", None, ""),
+        ("public route: 200 without a token", "/healthz", None, ""),
+    ];
+    let mut text = format!(
+        "\nScopegate is running in Envoy on {base} (Envoy's log: {log}).\nThe tokens are good for an hour. Try:\n"
+    );
+    for (promise, target, token, extra) in tries {
+        let header = token.map(|token| format!("-H 'Authorization: Bearer {token}' ")).unwrap_or_default();
+        text.push_str(&format!("\n# {promise}\ncurl -si {extra}{header}'{base}{target}'\n"));
+    }
+    text.push_str(&format!(
+        "\nCounters: curl -s '127.0.0.1:{ADMIN_PORT}/stats?filter=scopegate'\nCtrl-C stops everything. Access log:\n"
+    ));
+    text
+}
