@@ -10,14 +10,14 @@ pub mod fields;
 mod problem;
 mod tree;
 mod wire;
-
-
+#[cfg(not(target_arch = "wasm32"))]
+mod yaml;
 
 pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;
-
-
+#[cfg(not(target_arch = "wasm32"))]
+pub use yaml::{YamlError, read_yaml};
 
 use crate::policy::{Policy, Requirement};
 use cursor::Cursor;

@@ -28,9 +28,8 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let names = issuer::names(&object);
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
     let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, &names));
-    let rules = optional(&object, "rules", Rules::default(), |cursor| {
-        read_rules(cursor, &names, paths.unwrap_or_default())
-    });
+    let rules =
+        optional(&object, "rules", Rules::default(), |cursor| read_rules(cursor, &names, paths.unwrap_or_default()));
     let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), |cursor| {
         cursor.word(&[
             ("replace", RouteMetadata::Replace),
@@ -140,14 +139,21 @@ fn read_realm(cursor: &Cursor<'_>) -> Option<String> {
     })
 }
 
+/// What a path may hold that it may not without being listed.
+#[derive(Clone, Copy)]
+enum Admitted {
+    EncodedSlash,
+    Semicolon,
+}
+
 fn read_paths(cursor: &Cursor<'_>) -> Option<PathPolicy> {
     let object = cursor.object(&fields::PATHS)?;
     let mut policy = PathPolicy::default();
     if let Some(list) = object.get("allow") {
         for item in list.list()? {
-            match item.word(&[("encoded_slash", true), ("semicolon", false)])? {
-                true => policy.encoded_slash = true,
-                false => policy.semicolon = true,
+            match item.word(&[("encoded_slash", Admitted::EncodedSlash), ("semicolon", Admitted::Semicolon)])? {
+                Admitted::EncodedSlash => policy.encoded_slash = true,
+                Admitted::Semicolon => policy.semicolon = true,
             }
         }
     }

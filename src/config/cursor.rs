@@ -28,7 +28,7 @@ impl<'n> Cursor<'n> {
         Self { node, path: String::new(), problems }
     }
 
-    fn child(&self, node: &'n Node, path: String) -> Self {
+    const fn child(&self, node: &'n Node, path: String) -> Self {
         Self { node, path, problems: self.problems }
     }
 
@@ -44,20 +44,23 @@ impl<'n> Cursor<'n> {
 
     /// Notes that something is wrong here.
     pub fn wrong<T>(&self, what: impl Into<String>, remedy: impl Into<String>) -> Option<T> {
-        self.problems.borrow_mut().add(Problem {
-            path: self.path.clone(),
-            at: self.node.at,
-            what: what.into(),
-            remedy: remedy.into(),
-        });
+        self.note(what.into(), remedy.into());
         None
     }
 
+    // Inlined, this and the readers of this file would be a tenth of the module, and they run once.
+    #[cold]
+    fn note(&self, what: String, remedy: String) {
+        self.problems.borrow_mut().add(Problem { path: self.path.clone(), at: self.node.at, what, remedy });
+    }
+
+    #[cold]
     fn wrong_kind<T>(&self, wanted: &str) -> Option<T> {
         self.wrong(format!("is {}", self.node.value.kind()), format!("write {wanted}"))
     }
 
     /// An object of this shape: every member is known, none is there twice, none is null.
+    #[inline(never)]
     pub fn object(&self, shape: &Shape) -> Option<Object<'n>> {
         let object = self.any_object()?;
         for (name, node) in object.members {
@@ -79,6 +82,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// An object whose member names the configuration chooses.
+    #[inline(never)]
     pub fn any_object(&self) -> Option<Object<'n>> {
         let Tree::Object(members) = &self.node.value else { return self.wrong_kind("an object") };
         for (index, (name, node)) in members.iter().enumerate() {
@@ -91,6 +95,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// A list.
+    #[inline(never)]
     pub fn list(&self) -> Option<Vec<Self>> {
         let Tree::List(items) = &self.node.value else { return self.wrong_kind("a list") };
         let items = items.iter().enumerate();
@@ -109,6 +114,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// Text with something in it.
+    #[inline(never)]
     pub fn text(&self) -> Option<&'n str> {
         match &self.node.value {
             Tree::Text(text) if text.is_empty() => self.wrong("is empty", "write some text"),
@@ -148,6 +154,7 @@ impl<'n> Cursor<'n> {
     }
 
     /// A duration in milliseconds within a range of milliseconds.
+    #[inline(never)]
     pub fn milliseconds(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let Tree::Text(text) = &self.node.value else {
             return self.wrong_kind("a duration with a unit, such as 30s, 10m or 1h");
@@ -183,6 +190,7 @@ impl<'n> Object<'n> {
     }
 
     /// The member `name`, when it is there. A null is an error, and counts as not there.
+    #[inline(never)]
     pub fn get(&self, name: &str) -> Option<Cursor<'n>> {
         // Of members that are there twice the last one counts, as in Envoy; that it is there twice is an error anyway.
         let (_, node) = self.members.iter().rev().find(|(other, _)| other == name)?;
@@ -194,11 +202,13 @@ impl<'n> Object<'n> {
     }
 
     /// Whether the member `name` is there, null or not.
+    #[inline(never)]
     pub fn has(&self, name: &str) -> bool {
         self.members.iter().any(|(other, _)| other == name)
     }
 
     /// The member `name`, which must be there.
+    #[inline(never)]
     pub fn need(&self, name: &str, remedy: &str) -> Option<Cursor<'n>> {
         if self.has(name) {
             return self.get(name);
@@ -208,9 +218,7 @@ impl<'n> Object<'n> {
 
     /// All members.
     pub fn members(&self) -> impl Iterator<Item = (&'n str, Cursor<'n>)> {
-        self.members
-            .iter()
-            .map(|(name, node)| (name.as_str(), self.cursor.child(node, join(&self.cursor.path, name))))
+        self.members.iter().map(|(name, node)| (name.as_str(), self.cursor.child(node, join(&self.cursor.path, name))))
     }
 }
 
@@ -257,7 +265,8 @@ mod tests {
         assert_eq!(duration("30s"), Some(30_000));
         assert_eq!(duration("250ms"), Some(250));
         assert_eq!(duration("24h"), Some(86_400_000));
-        for text in ["", "30", "s", "1.5h", "-1s", "1 s", "1d", "1S", "99999999999999999999s", "18446744073709551615h"] {
+        for text in ["", "30", "s", "1.5h", "-1s", "1 s", "1d", "1S", "99999999999999999999s", "18446744073709551615h"]
+        {
             assert_eq!(duration(text), None, "{text}");
         }
         assert_eq!(in_words(300_000), "5m");

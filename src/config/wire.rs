@@ -26,10 +26,10 @@ pub fn plugin_configuration(bytes: &[u8]) -> Result<Node, String> {
         return Err("there is no configuration".to_owned());
     }
     // A Struct begins with the tag of its field 1, which is a line feed to a reader of text.
-    if bytes.first() == Some(&b'\n') {
-        if let Ok(message) = prost_types::Struct::decode(bytes) {
-            return Ok(object(message));
-        }
+    if bytes.first() == Some(&b'\n')
+        && let Ok(message) = prost_types::Struct::decode(bytes)
+    {
+        return Ok(object(message));
     }
     if bytes.trim_ascii_start().first() == Some(&b'{') {
         return json::parse(bytes).map(Node::from).map_err(|error| format!("not valid JSON: {error}"));

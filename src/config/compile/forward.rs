@@ -9,9 +9,32 @@ use crate::policy::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same
 /// Headers that carry meaning for the connection, the message or its origin, or hold credentials: nobody may set
 /// them from a claim. Spelled with `-`.
 const RESERVED: [&str; 26] = [
-    "host", "authorization", "cookie", "set-cookie", "connection", "keep-alive", "proxy-connection", "proxy-authenticate",
-    "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "content-type", "content-encoding",
-    "content-range", "expect", "forwarded", "via", "http2-settings", "range", "if-match", "origin", "referer", "date",
+    "host",
+    "authorization",
+    "cookie",
+    "set-cookie",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "expect",
+    "forwarded",
+    "via",
+    "http2-settings",
+    "range",
+    "if-match",
+    "origin",
+    "referer",
+    "date",
 ];
 const RESERVED_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
 
@@ -43,6 +66,8 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
             _ => complete = false,
         }
     }
+    // The same order whatever form the configuration came in.
+    headers.sort_by(|a, b| a.name.cmp(&b.name));
     complete.then_some(headers)
 }
 

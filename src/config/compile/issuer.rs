@@ -72,7 +72,10 @@ fn read(
     let issuer = object.need("issuer", "write the exact `iss` of its tokens").and_then(|c| c.text().map(str::to_owned));
     let name = optional(&object, "name", None, |c| c.text().map(|name| Some(name.to_owned())));
     let audiences = object
-        .need("audiences", "name the audiences of which a token must have one; without it every token of the issuer would do")
+        .need(
+            "audiences",
+            "name the audiences of which a token must have one; without it every token of the issuer would do",
+        )
         .and_then(|c| texts(&c, "audience"));
     let claim_list = |name: &str, default: &[&str]| {
         let default = default.iter().map(|&claim| ClaimPath::top(claim)).collect();
@@ -88,15 +91,16 @@ fn read(
     let id_tokens = optional(&object, "id_tokens", false, Cursor::flag);
     let leeway = optional(&object, "leeway", Seconds(10), |c| c.seconds(0..=MAX_LEEWAY));
     let max_lifetime = optional(&object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
-    let secrets = optional(&object, "secrets", Vec::new(), |c| {
-        secrets(c, algorithms.unwrap_or_default(), environment)
-    });
+    let secrets = optional(&object, "secrets", Vec::new(), |c| secrets(c, algorithms.unwrap_or_default(), environment));
     let has_secrets = object.has("secrets");
     if let Some(algorithms) = algorithms {
         let lists_hmac = algorithms.iter().any(|algorithm| algorithm.family() == KeyFamily::Secret);
         match (lists_hmac, has_secrets) {
-            (true, false) => cursor.wrong("lists an HS algorithm without `secrets`", "add the secrets, or drop the algorithm"),
-            (false, true) => cursor.wrong("has `secrets` and lists no HS algorithm", "list HS256, HS384 or HS512, or drop the secrets"),
+            (true, false) => {
+                cursor.wrong("lists an HS algorithm without `secrets`", "add the secrets, or drop the algorithm")
+            }
+            (false, true) => cursor
+                .wrong("has `secrets` and lists no HS algorithm", "list HS256, HS384 or HS512, or drop the secrets"),
             _ => Some(()),
         };
     }
@@ -131,7 +135,8 @@ pub(super) fn claim_path(cursor: &Cursor<'_>) -> Option<ClaimPath> {
     match cursor.value() {
         Tree::List(_) => ClaimPath::from_names(texts(cursor, "name")?),
         Tree::Text(_) => cursor.text().map(ClaimPath::top),
-        other => cursor.wrong(format!("is {}", other.kind()), "write the name of a claim, or a list of names for a nested one"),
+        other => cursor
+            .wrong(format!("is {}", other.kind()), "write the name of a claim, or a list of names for a nested one"),
     }
 }
 
@@ -170,7 +175,9 @@ impl Keys {
             Self::Inline(set) => set,
             Self::None => KeySet::default(),
         };
-        secrets.into_iter().for_each(|key| set.push(key));
+        for key in secrets {
+            set.push(key);
+        }
         KeySource::Configured(Rc::new(set))
     }
 }
@@ -193,9 +200,8 @@ fn key_source(
             }
             inline(&object.get("inline")?, limits, algorithms?, label, warnings).map(Keys::Inline)
         }
-        (false, true) if has_secrets => {
-            cursor.wrong("stands beside `secrets`", "make two entries of them: an issuer signs with keys or with secrets")
-        }
+        (false, true) if has_secrets => cursor
+            .wrong("stands beside `secrets`", "make two entries of them: an issuer signs with keys or with secrets"),
         (false, true) => remote(&object).map(Keys::Remote),
         (true, true) => cursor.wrong("has both `inline` and `uri`", "keep one"),
         (false, false) if object.has("discovery") => None,
@@ -230,7 +236,10 @@ fn inline(
         algorithms.iter().any(|algorithm| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
     };
     if !set.keys().iter().any(usable) {
-        return cursor.wrong("has no key for the algorithms of the issuer", format!("add one, or list its algorithm for {label}"));
+        return cursor.wrong(
+            "has no key for the algorithms of the issuer",
+            format!("add one, or list its algorithm for {label}"),
+        );
     }
     Some(set)
 }
@@ -240,7 +249,8 @@ fn remote(object: &Object<'_>) -> Option<RemoteKeys> {
         let text = cursor.text()?;
         match split_uri(text) {
             Some((scheme, authority, path)) => Some((text.to_owned(), scheme, authority.to_owned(), path.to_owned())),
-            None => cursor.wrong("is not an http or https address", "write it whole, such as https://idp.example.com/jwks.json"),
+            None => cursor
+                .wrong("is not an http or https address", "write it whole, such as https://idp.example.com/jwks.json"),
         }
     });
     let cluster = object

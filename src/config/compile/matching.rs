@@ -19,10 +19,10 @@ pub(super) fn read(cursor: &Cursor<'_>, paths: PathPolicy) -> Option<Match> {
         let names = c.list_of("method", |item| item.text().and_then(|name| method_name(item, name)))?;
         Some(Some(MethodSet::new(names)))
     });
-    if let Some(ignore_case) = object.get("ignore_case") {
-        if matches!(path, Some(None | Some(PathMatch::Template(_)))) {
-            return ignore_case.wrong("has no meaning here", "it goes with path, prefix or path_separated_prefix");
-        }
+    if let Some(ignore_case) = object.get("ignore_case")
+        && matches!(path, Some(None | Some(PathMatch::Template(_))))
+    {
+        return ignore_case.wrong("has no meaning here", "it goes with path, prefix or path_separated_prefix");
     }
     let matching = Match {
         path: path?,
@@ -33,11 +33,13 @@ pub(super) fn read(cursor: &Cursor<'_>, paths: PathPolicy) -> Option<Match> {
         methods: methods?,
     };
     if matching == Match::default() {
-        return cursor.wrong("has no condition", "say when the rule applies; what holds for everything else is `default`");
+        return cursor
+            .wrong("has no condition", "say when the rule applies; what holds for everything else is `default`");
     }
     Some(matching)
 }
 
+#[expect(clippy::option_option, reason = "the outer one is what could not be read, the inner what is not there")]
 fn path_match(object: &Object<'_>, paths: PathPolicy) -> Option<Option<PathMatch>> {
     const NAMES: [&str; 4] = ["path", "prefix", "path_separated_prefix", "template"];
     let there: Vec<&str> = NAMES.into_iter().filter(|name| object.has(name)).collect();
@@ -45,7 +47,9 @@ fn path_match(object: &Object<'_>, paths: PathPolicy) -> Option<Option<PathMatch
         [] => return Some(None),
         [name] => *name,
         several => {
-            return object.cursor().wrong(format!("has {}", several.join(" and ")), "one condition on the path, not several");
+            return object
+                .cursor()
+                .wrong(format!("has {}", several.join(" and ")), "one condition on the path, not several");
         }
     };
     let cursor = object.get(name)?;

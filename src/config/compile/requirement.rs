@@ -6,13 +6,19 @@ use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
-use crate::policy::{
-    Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement,
-};
+use crate::policy::{Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement};
 
 /// Fields that say something of a token, and cannot stand beside `public` or `deny`.
 const TOKEN_FIELDS: [&str; 10] = [
-    "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods", "allow_missing",
+    "scopes",
+    "claims",
+    "issuers",
+    "audiences",
+    "token_types",
+    "max_lifetime",
+    "max_token_age",
+    "methods",
+    "allow_missing",
     "report_only",
 ];
 
@@ -21,12 +27,14 @@ pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requireme
     let public = optional(object, "public", false, Cursor::flag);
     let deny = optional(object, "deny", false, Cursor::flag);
     let jwt_allowed_in = optional(object, "jwt_allowed_in", Vec::new(), jwt_parameters);
-    let access = match (public?, deny?) {
+    // A flag that cannot be read has been noted; the other fields are read all the same.
+    let access = match (public.unwrap_or_default(), deny.unwrap_or_default()) {
         (true, true) => return object.cursor().wrong("has both `public` and `deny`", "keep one"),
         (true, false) => alone(object, "public").map(|()| Access::Public),
         (false, true) => alone(object, "deny").map(|()| Access::Deny),
-        (false, false) => return token(object, names, jwt_allowed_in?),
+        (false, false) => return token(object, names, jwt_allowed_in),
     };
+    public.and(deny)?;
     Some(Requirement { access: access?, jwt_allowed_in: jwt_allowed_in?, methods: Vec::new() })
 }
 
@@ -41,7 +49,7 @@ fn alone(object: &Object<'_>, word: &str) -> Option<()> {
     )
 }
 
-fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Vec<String>) -> Option<Requirement> {
+fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Option<Vec<String>>) -> Option<Requirement> {
     let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
     let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", condition));
     let issuers = optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, names)).map(Some));
@@ -63,7 +71,7 @@ fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Vec<String>) 
         allow_missing: allow_missing?,
         report_only: report_only?,
     };
-    Some(Requirement { access: Access::Token(Box::new(ask)), jwt_allowed_in, methods: methods? })
+    Some(Requirement { access: Access::Token(Box::new(ask)), jwt_allowed_in: jwt_allowed_in?, methods: methods? })
 }
 
 /// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested at will.

@@ -1,0 +1,68 @@
+//! What goes upstream.
+
+use crate::world::{config, get, token};
+use serde_json::{Value, json};
+
+fn forwarding(forward: Value) -> Value {
+    config(json!({ "forward": forward, "rules": [{ "match": { "path": "/public" }, "public": true }] }))
+}
+
+fn headers() -> Value {
+    json!({ "headers": { "x-auth-subject": "sub", "x-auth-scope": "scope", "x-auth-roles": ["realm", "roles"] } })
+}
+
+#[test]
+fn identity_headers_are_made_of_claims() {
+    let token = token().scope("b a b").claim("realm", json!({ "roles": ["x", "y"] }));
+    let grant = get("/").bearer(token.sign()).granted(&forwarding(headers()));
+    let mut set = grant.set;
+    set.sort();
+    let wanted = [("x-auth-roles", "x,y"), ("x-auth-scope", "b a"), ("x-auth-subject", "alice")];
+    assert_eq!(set, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(grant.remove, ["authorization"]);
+}
+
+#[test]
+fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route() {
+    let config = forwarding(headers());
+    for (target, credential) in [("/public", false), ("/", true)] {
+        let mut ask = get(target)
+            .header("x-auth-subject", "admin")
+            .header("x_auth_subject", "admin")
+            .header("x-auth_scope", "all")
+            .header("x-auth-subject", "again")
+            .header("x-other", "stays");
+        if credential {
+            ask = ask.bearer(token().sign());
+        }
+        let grant = ask.granted(&config);
+        for name in ["x-auth-subject", "x_auth_subject", "x-auth_scope"] {
+            assert_eq!(grant.remove.iter().filter(|removed| *removed == name).count(), 1, "{target} {name}: {:?}", grant.remove);
+        }
+        assert!(!grant.remove.contains(&"x-other".to_owned()));
+    }
+}
+
+#[test]
+fn nothing_is_edited_that_is_not_there() {
+    let config = forwarding(json!({ "headers": { "x-auth-tenant": "tenant" }, "token": "keep" }));
+    let grant = get("/").bearer(token().sign()).granted(&config);
+    assert!(grant.remove.is_empty() && grant.set.is_empty(), "{grant:?}");
+    let grant = get("/public").header("authorization", "Bearer anything at all").granted(&config);
+    assert!(grant.remove.is_empty(), "a public route leaves authorization alone: {grant:?}");
+}
+
+#[test]
+fn a_claim_that_cannot_be_a_header_leaves_it_out_and_is_counted() {
+    for (claim, counted) in [
+        (json!("a\r\nx-admin: 1"), 1), (json!("a\nb"), 1), (json!({}), 1), (json!(["a,b"]), 1), (json!([1]), 1), (json!([]), 0), (json!(null), 0),
+    ] {
+        let grant = get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
+        assert!(!grant.set.iter().any(|(name, _)| name == "x-auth-roles"), "{claim}");
+        assert_eq!(grant.left_out, if claim.is_null() { 1 } else { counted }, "{claim}");
+    }
+    for (claim, value) in [(json!(7), "7"), (json!(true), "true"), (json!("José"), "José")] {
+        let grant = get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
+        assert!(grant.set.contains(&("x-auth-roles".to_owned(), value.to_owned())), "{claim}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Keys: RFC 7517, RFC 7518, RFC 8725 sections 3.4 to 3.10.
+
+use crate::support::issuer::{AUDIENCE, Issuer, Token};
+use crate::world::{Ask, DEMO, NOW, OTHER, config, get, policy, token, with_issuer};
+use scopegate::config::{Node, compile};
+use scopegate::crypto::Algorithm;
+use scopegate::decision::{Decision, Need, Reason};
+use scopegate::facts::KeyRing;
+use scopegate::jose::KeySet;
+use scopegate::policy::IssuerId;
+use serde_json::{Value, json};
+
+fn with_keys(keys: Value) -> Value {
+    with_issuer(json!({ "jwks": { "inline": { "keys": keys } }, "algorithms": ["ES256", "RS256", "EdDSA"] }), json!({}))
+}
+
+/// The public key of an issuer with some members changed.
+fn jwk(issuer: &Issuer, changes: Value) -> Value {
+    let mut jwk = issuer.key.to_public_jwk();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::String(text) if text == "-" => jwk.remove(name),
+            value => jwk.insert(name.clone(), value.clone()),
+        };
+    }
+    Value::Object(jwk)
+}
+
+fn ask(config: &Value, token: Token<'_>) -> Option<Reason> {
+    get("/").bearer(token.sign()).refused(config)
+}
+
+#[test]
+fn a_real_key_set_is_read_as_it_comes() {
+    let config = with_keys(json!([
+        { "kty": "RSA", "use": "enc", "alg": "RSA-OAEP", "kid": "enc", "n": "AQAB", "e": "AQAB" },
+        { "kty": "EC", "crv": "P-521", "x": "AA", "y": "AA" },
+        { "kty": "new", "x": 1 },
+        "not an object",
+        { "kid": 7 },
+        jwk(&DEMO, json!({ "alg": null, "x5c": ["x".repeat(20_000)], "x5t": "y", "other": { "a": [1] }, "key_ops": ["verify"] })),
+    ]));
+    assert_eq!(ask(&config, token()), None);
+    let loaded = compile(&Node::from(config), &|_| None).unwrap();
+    assert_eq!(loaded.warnings.len(), 5, "{:#?}", loaded.warnings);
+}
+
+#[test]
+fn a_key_that_must_not_be_used_is_not_used() {
+    // Each of these stands beside a good key of another kid, and its own token finds no key.
+    for (case, changes) in [
+        ("for encryption", json!({ "use": "enc" })),
+        ("for signing only", json!({ "key_ops": ["sign"] })),
+        ("for nothing", json!({ "key_ops": [] })),
+        ("for another algorithm", json!({ "alg": "ES384" })),
+        ("for no known algorithm", json!({ "alg": "none" })),
+        ("private", json!({ "d": "AAAA" })),
+        ("not on the curve", json!({ "x": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" })),
+        ("too short", json!({ "x": "AAAA" })),
+        ("of another curve", json!({ "crv": "P-384" })),
+        ("symmetric", json!({ "kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8" })),
+        ("without its type", json!({ "kty": "-" })),
+        ("with a number for its id", json!({ "kid": 1 })),
+    ] {
+        let config = with_keys(json!([jwk(&DEMO, changes), jwk(&OTHER, json!({ "kid": "good" }))]));
+        assert_eq!(ask(&config, token()), Some(Reason::UnknownKey), "{case}");
+    }
+}
+
+#[test]
+fn rsa_keys_are_2048_to_4096_bits_with_the_usual_exponent() {
+    let rsa = Issuer::new(Algorithm::Rs256, "a");
+    let refused = |changes: Value| {
+        let config = with_keys(json!([jwk(&rsa, changes), jwk(&OTHER, json!({ "kid": "good" }))]));
+        ask(&config, rsa.token(NOW))
+    };
+    assert_eq!(refused(json!({})), None);
+    let n = scopegate::base::base64url::decode(rsa.key.to_public_jwk()["n"].as_str().unwrap().as_bytes()).unwrap();
+    let short = scopegate::base::base64url::encode(&n[..128]);
+    let long = scopegate::base::base64url::encode(&n.iter().chain(&n).chain(&n).copied().collect::<Vec<_>>());
+    for changes in [json!({ "n": short }), json!({ "n": long }), json!({ "e": "Aw" }), json!({ "e": "AQ" }), json!({ "e": "AQAA" }), json!({ "n": "" })] {
+        assert_eq!(refused(changes.clone()), Some(Reason::UnknownKey), "{changes}");
+    }
+}
+
+#[test]
+fn a_weak_ed25519_key_is_not_used() {
+    let config = |x: &str| {
+        with_keys(json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x }, jwk(&OTHER, json!({ "kid": "good" }))]))
+    };
+    let issuer = Issuer::new(Algorithm::EdDsa, "a");
+    let good = issuer.key.to_public_jwk()["x"].as_str().unwrap().to_owned();
+    assert_eq!(ask(&config(&good), issuer.token(NOW)), None);
+    for x in ["AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAA", ""] {
+        assert_eq!(ask(&config(x), issuer.token(NOW)), Some(Reason::UnknownKey), "{x:?}");
+    }
+}
+
+#[test]
+fn the_key_id_chooses_and_without_one_all_are_tried() {
+    let config = with_keys(json!([jwk(&OTHER, json!({ "kid": "b" })), jwk(&DEMO, json!({}))]));
+    assert_eq!(ask(&config, token()), None);
+    assert_eq!(ask(&config, token().header("kid", "b")), Some(Reason::BadSignature));
+    assert_eq!(ask(&config, token().header("kid", Value::Null)), None);
+    for kid in ["", "A", "../a", "a' or 1=1", "https://evil/a", "a\0"] {
+        assert_eq!(ask(&config, token().header("kid", kid)), Some(Reason::UnknownKey), "{kid:?}");
+    }
+    assert_eq!(ask(&config, token().header("kid", 1)), Some(Reason::MalformedToken));
+    let nameless = with_keys(json!([jwk(&DEMO, json!({ "kid": "-" }))]));
+    assert_eq!(ask(&nameless, token()), Some(Reason::UnknownKey), "a key without an id is not that of a token with one");
+    assert_eq!(ask(&nameless, token().header("kid", Value::Null)), None);
+}
+
+#[test]
+fn keys_that_share_an_id_are_tried_up_to_four() {
+    let others: Vec<Value> = (0..3).map(|_| jwk(&Issuer::new(Algorithm::Es256, "a"), json!({}))).collect();
+    let mut fourth = others.clone();
+    fourth.push(jwk(&DEMO, json!({})));
+    assert_eq!(ask(&with_keys(json!(fourth)), token()), None);
+    let mut fifth = others;
+    fifth.push(jwk(&OTHER, json!({})));
+    fifth.push(jwk(&DEMO, json!({})));
+    assert_eq!(ask(&with_keys(json!(fifth)), token()), Some(Reason::BadSignature));
+}
+
+#[test]
+fn the_same_key_id_under_two_issuers_never_crosses() {
+    let second = json!({ "issuer": "https://second.example.com/", "audiences": [AUDIENCE], "jwks": { "inline": OTHER.jwks() } });
+    let mut config = config(json!({}));
+    config["issuers"].as_array_mut().unwrap().push(second);
+    let iss = "https://second.example.com/";
+    assert_eq!(ask(&config, token()), None);
+    assert_eq!(ask(&config, OTHER.token(NOW).claim("iss", iss)), None);
+    assert_eq!(ask(&config, OTHER.token(NOW)), Some(Reason::BadSignature));
+    assert_eq!(ask(&config, token().claim("iss", iss)), Some(Reason::BadSignature));
+    let narrowed = json!({ "issuers": ["demo"] });
+    config["default"] = narrowed;
+    assert_eq!(ask(&config, token()), None);
+    assert_eq!(ask(&config, OTHER.token(NOW).claim("iss", iss)), Some(Reason::UnknownIssuer), "not good on this route");
+}
+
+#[test]
+fn keys_in_the_token_are_ignored() {
+    let config = config(json!({}));
+    let own = Value::Object(OTHER.key.to_public_jwk());
+    for (name, value) in [("jwk", own), ("jku", json!("https://evil/jwks")), ("x5u", json!("https://evil/x")), ("x5c", json!(["AAAA"]))] {
+        let forged = OTHER.token(NOW).header(name, value.clone());
+        assert_eq!(ask(&config, forged), Some(Reason::BadSignature), "{name}");
+        assert_eq!(ask(&config, token().header(name, value)), None, "{name} on a good token");
+    }
+}
+
+fn remote() -> Value {
+    with_issuer(json!({ "jwks": { "uri": "https://idp.example.com/jwks.json", "cluster": "idp" } }), json!({}))
+}
+
+fn decide(ask: &Ask, keys: &KeyRing) -> Decision {
+    ask.decide_with(&policy(&remote()), keys)
+}
+
+#[test]
+fn only_a_token_that_passes_every_unsigned_check_waits_for_keys_and_only_once() {
+    let none = KeyRing::default();
+    let good = get("/").bearer(token().sign());
+    assert_eq!(decide(&good, &none), Decision::Await(Need::Keys(IssuerId(0))));
+    let again = Ask { awaited: true, ..good.clone() };
+    assert!(matches!(decide(&again, &none), Decision::Deny(refusal) if refusal.denial.reason() == Reason::KeysUnavailable));
+    for (case, bad) in [
+        ("expired", token().claim("exp", 1)),
+        ("foreign", token().claim("aud", "x")),
+        ("of another kind", token().header("typ", "JWT")),
+        ("by a forbidden algorithm", token().header("alg", "HS256")),
+        ("without a subject", token().claim("sub", Value::Null)),
+    ] {
+        assert!(matches!(decide(&get("/").bearer(bad.sign()), &none), Decision::Deny(_)), "{case}");
+    }
+    let mut ring = KeyRing::default();
+    let keys = KeySet::parse(DEMO.jwks().to_string().as_bytes(), 10_000, 10).unwrap();
+    ring.set(IssuerId(0), Some(std::rc::Rc::new(keys)));
+    assert!(matches!(decide(&good, &ring), Decision::Allow(_)));
+    ring.set(IssuerId(0), None);
+    assert!(matches!(decide(&good, &ring), Decision::Await(_)));
+}

@@ -1,0 +1,200 @@
+//! A small world to decide in: one issuer, one audience, a fixed clock.
+
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, Token};
+use scopegate::base::time::UnixSeconds;
+use scopegate::config::{self, Node};
+use scopegate::crypto::{Algorithm, PureVerifier};
+use scopegate::decision::{Basis, Decision, Grant, Reason};
+use scopegate::engine::decide;
+use scopegate::facts::{Facts, KeyRing, MetadataRequirement};
+use scopegate::policy::{IssuerId, KeySource, Policy};
+use scopegate::request::RequestView;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+/// The time at which everything is decided.
+pub const NOW: i64 = 1_800_000_000;
+
+/// The issuer of most tests.
+pub static DEMO: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(Algorithm::Es256, "a"));
+/// Another issuer, whose key has the same `kid`.
+pub static OTHER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(Algorithm::Es256, "a"));
+
+/// A token of [`DEMO`] that is good in every respect.
+pub fn token() -> Token<'static> {
+    DEMO.token(NOW)
+}
+
+/// A configuration that accepts it, with these members beside `issuers`.
+pub fn config(members: Value) -> Value {
+    with_issuer(json!({}), members)
+}
+
+/// The same with these members in the issuer's entry.
+pub fn with_issuer(issuer: Value, members: Value) -> Value {
+    let mut entry = json!({ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": DEMO.jwks() } });
+    extend(&mut entry, issuer);
+    let mut config = json!({ "issuers": [entry] });
+    extend(&mut config, members);
+    config
+}
+
+fn extend(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}
+
+/// Compiles a configuration that must be good.
+pub fn policy(config: &Value) -> Policy {
+    match config::compile(&Node::from(config.clone()), &environment) {
+        Ok(loaded) => loaded.policy,
+        Err(error) => panic!("{error}\n{config:#}"),
+    }
+}
+
+/// The environment of the tests: two secrets.
+pub fn environment(name: &str) -> Option<String> {
+    match name {
+        "SECRET_32" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
+        "SECRET_31" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
+        "SECRET_PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
+        _ => None,
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    pub method: &'static str,
+    pub target: Option<String>,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub route: Option<&'static str>,
+    pub virtual_host: Option<&'static str>,
+    /// A requirement in route metadata; null for one that cannot be read.
+    pub metadata: Option<Value>,
+    pub now: i64,
+    pub awaited: bool,
+    pub body: bool,
+}
+
+pub fn get(target: &str) -> Ask {
+    Ask {
+        method: "GET",
+        target: Some(target.to_owned()),
+        headers: Vec::new(),
+        route: None,
+        virtual_host: None,
+        metadata: None,
+        now: NOW,
+        awaited: false,
+        body: false,
+    }
+}
+
+impl Ask {
+    pub fn method(self, method: &'static str) -> Self {
+        Self { method, ..self }
+    }
+
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    pub fn bearer(self, token: impl AsRef<str>) -> Self {
+        let value = format!("Bearer {}", token.as_ref());
+        self.header("authorization", value)
+    }
+
+    pub fn metadata(self, metadata: Value) -> Self {
+        Self { metadata: Some(metadata), ..self }
+    }
+
+    pub fn at(self, now: i64) -> Self {
+        Self { now, ..self }
+    }
+
+    /// Decides this request.
+    pub fn decide(&self, policy: &Policy) -> Decision {
+        let mut ring = KeyRing::default();
+        for (index, issuer) in policy.issuers.iter().enumerate() {
+            if let KeySource::Configured(keys) = &issuer.keys {
+                ring.set(IssuerId(index), Some(Rc::clone(keys)));
+            }
+        }
+        self.decide_with(policy, &ring)
+    }
+
+    /// Decides this request with these keys.
+    pub fn decide_with(&self, policy: &Policy, keys: &KeyRing) -> Decision {
+        let requirement = self.metadata.as_ref().map(|metadata| config::requirement(&Node::from(metadata.clone()), policy));
+        let metadata = match &requirement {
+            None => MetadataRequirement::None,
+            Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
+            Some(Err(_)) => MetadataRequirement::Unreadable,
+        };
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", self.method.as_bytes())];
+        if !self.headers.iter().any(|(name, _)| name == ":authority") {
+            headers.push((b":authority", b"api.example.com"));
+        }
+        if let Some(target) = &self.target {
+            headers.push((b":path", target.as_bytes()));
+        }
+        headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
+        let view = RequestView {
+            headers: &headers,
+            route_name: self.route,
+            virtual_host: self.virtual_host,
+            ends_with_headers: !self.body,
+        };
+        let facts = Facts {
+            now: UnixSeconds(self.now),
+            keys,
+            verifier: &PureVerifier,
+            metadata,
+            awaited_keys: self.awaited,
+        };
+        decide(policy, &view, &facts)
+    }
+
+    /// The reason for which it is refused under this configuration; `None` when it is not.
+    pub fn refused(&self, config: &Value) -> Option<Reason> {
+        match self.decide(&policy(config)) {
+            Decision::Allow(_) => None,
+            Decision::Deny(refusal) => Some(refusal.denial.reason()),
+            Decision::Await(need) => panic!("awaits {need:?}"),
+        }
+    }
+
+    /// The grant that it gets under this configuration.
+    pub fn granted(&self, config: &Value) -> Grant {
+        match self.decide(&policy(config)) {
+            Decision::Allow(grant) => grant,
+            other => panic!("not allowed: {other:?}"),
+        }
+    }
+
+    /// The scopes that a refusal names, in one string.
+    pub fn wanted(&self, config: &Value) -> String {
+        use scopegate::decision::Denial;
+        match self.decide(&policy(config)) {
+            Decision::Deny(refusal) => match refusal.denial {
+                Denial::NoCredential { scope } | Denial::InsufficientScope { scope } => {
+                    scope.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+                }
+                other => panic!("names no scope: {other:?}"),
+            },
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+}
+
+/// The reason that a report-only decision would have refused for.
+pub fn reported(grant: &Grant) -> Option<Reason> {
+    match &grant.basis {
+        Basis::ReportOnly(denial) => Some(denial.reason()),
+        _ => None,
+    }
+}
