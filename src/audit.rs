@@ -68,9 +68,7 @@ impl AuditRecord {
                 (Outcome::Denied(refusal.denial.reason()), Some(&refusal.denial), refusal.token.as_ref())
             }
             Decision::Allow(grant) => match &grant.basis {
-                Basis::ReportOnly(denial) => {
-                    (Outcome::WouldDeny(denial.reason()), Some(denial), grant.token.as_ref())
-                }
+                Basis::ReportOnly(denial) => (Outcome::WouldDeny(denial.reason()), Some(denial), grant.token.as_ref()),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => {
                     (Outcome::Allowed, None, grant.token.as_ref())
                 }
@@ -80,7 +78,9 @@ impl AuditRecord {
         Some(Self {
             outcome,
             detail: denial.and_then(detail),
-            issuer: verified.and_then(|identity| policy.issuers.get(identity.issuer.0)).map(|issuer| issuer.name.clone()),
+            issuer: verified
+                .and_then(|identity| policy.issuers.get(identity.issuer.0))
+                .map(|issuer| issuer.name.clone()),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, policy.audit.subject)),
@@ -111,7 +111,9 @@ impl AuditRecord {
             line.push_str(value);
         }
         if let Some(detail) = &self.detail {
-            line.push_str(&format!(" ({detail})"));
+            line.push_str(" (");
+            line.push_str(detail);
+            line.push(')');
         }
         line
     }

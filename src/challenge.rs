@@ -87,15 +87,10 @@ impl Challenge<'_> {
             Self::Bare { scope } => (None, scope),
             Self::Error { code, scope } => (Some(code), scope),
         };
-        let mut challenge = format!("Bearer realm=\"{realm}\"");
-        if let Some(code) = code {
-            challenge.push_str(&format!(", error=\"{code}\", error_description=\"{text}\""));
-        }
-        if !scope.is_empty() {
-            let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
-            challenge.push_str(&format!(", scope=\"{}\"", names.join(" ")));
-        }
-        Some(challenge)
+        let error = code.map_or_else(String::new, |code| format!(", error=\"{code}\", error_description=\"{text}\""));
+        let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
+        let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
+        Some(format!("Bearer realm=\"{realm}\"{error}{scope}"))
     }
 }
 
@@ -104,7 +99,8 @@ fn answer(denial: &Denial) -> Answer<'_> {
     let refused = |status, challenge, text| Answer { status, challenge, text, retry_after: None };
     let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: &[] }, text);
     let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: &[] }, text);
-    let unavailable = |seconds, text| Answer { status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
+    let unavailable =
+        |seconds, text| Answer { status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
     match denial {
         Denial::NoCredential { scope } => {
             refused(401, Challenge::Bare { scope }, "This resource needs an access token in the Authorization header")

@@ -10,5 +10,5 @@ mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet};
 pub use digest::sha256;
-pub use key::{KeyError, KeyFamily, Material, MIN_RSA_BITS, MAX_RSA_BITS, VerificationKey};
+pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
 pub use verify::{PureVerifier, Verification, Verifier};

@@ -6,7 +6,9 @@
 mod grant;
 mod held;
 
-use crate::check::{self, Addressed, Asks, Complete, Formed, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified};
+use crate::check::{
+    self, Addressed, Asks, Complete, Formed, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified,
+};
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, Decision, Denial, Grant, Need, Refusal, TokenTrace};
 use crate::facts::Facts;
@@ -52,17 +54,14 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Resul
     let Who::Holders(asks) = who else {
         return Ok(grant::untouched(policy, request, Basis::Public, None));
     };
-    permit(policy, request, facts, &asks).or_else(|stop| {
+    permit(policy, request, facts, &asks).map_err(|stop| {
         if !held.reports_only() {
-            return Err(stop);
+            return stop;
         }
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match held.beyond_report_only() {
-            Some(added) => match permit(policy, request, facts, &[added]) {
-                Ok(_) => Err(stop.reported()),
-                Err(refused) => Err(refused),
-            },
-            None => Err(stop.reported()),
+        match held.beyond_report_only().map(|added| permit(policy, request, facts, &[added])) {
+            Some(Err(refused)) => refused,
+            Some(Ok(_)) | None => stop.reported(),
         }
     })
 }
@@ -94,7 +93,12 @@ fn permit_bearer(
     Ok(grant::for_token(policy, request, &permit, trace(&token, Some(&verified))))
 }
 
-fn verify<'a>(policy: &'a Policy, facts: &Facts<'_>, asks: &Asks<'_>, token: &'a Formed<'a>) -> Result<Verified<'a>, Stop> {
+fn verify<'a>(
+    policy: &'a Policy,
+    facts: &Facts<'_>,
+    asks: &Asks<'_>,
+    token: &'a Formed<'a>,
+) -> Result<Verified<'a>, Stop> {
     let proof = Recognised::check(token, &policy.issuers, asks)?;
     let proof = Typed::check(proof, asks)?;
     let proof = Addressed::check(proof, asks)?;
@@ -103,13 +107,14 @@ fn verify<'a>(policy: &'a Policy, facts: &Facts<'_>, asks: &Asks<'_>, token: &'a
     Ok(Verified::check(proof, facts)?)
 }
 
-/// A CORS preflight as the Fetch standard makes it: nothing but headers, and no credential.
+/// A CORS preflight as the Fetch standard makes it: nothing but headers, one origin, one method, and no credential.
+/// Envoy joins repeated lines with a comma, which can stand neither in an origin nor in a method.
 fn is_preflight(request: &RequestView<'_>) -> bool {
-    let sole = |name| request.sole_value(name).is_some_and(|value| !value.is_empty());
+    let one = |name| request.sole_value(name).is_some_and(|value| !value.is_empty() && !value.contains(&b','));
     request.method() == b"OPTIONS"
         && request.ends_with_headers
-        && sole("origin")
-        && sole("access-control-request-method")
+        && one("origin")
+        && one("access-control-request-method")
         && request.values("authorization").next().is_none()
 }
 

@@ -9,12 +9,12 @@ mod requirement;
 mod scope;
 mod template;
 
-pub use forward::{Forward, same_header, HeaderSource, IdentityHeader, TokenForwarding};
-pub use issuer::{Issuer, IssuerId, is_generic_type, KeySource, RemoteKeys, TokenTypes};
+pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
+pub use issuer::{Issuer, IssuerId, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{AmbiguousPath, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use query::QueryPolicy;
-pub use requirement::{Access, Condition, ClaimCondition, Requirement, TokenRequirement};
+pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use template::{Template, TemplateError};
 

@@ -77,7 +77,7 @@ impl<'de> Visitor<'de> for Unique {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Unique)? {
+        while let Some(item) = items.next_element_seed(Self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Unique {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Unique)?;
+            let value = members.next_value_seed(Self)?;
             if object.insert(name, value).is_some() {
                 return Err(de::Error::custom("duplicate member"));
             }
@@ -118,8 +118,18 @@ mod tests {
     #[test]
     fn refuses_what_is_not_json() {
         for text in [
-            "", "{", "{}x", "{} {}", "\u{feff}{}", "{\"a\":NaN}", "{\"a\":1,}", "{\"a\":1e400}", "// {}\n{}",
-            "{\"a\":\"\\ud800\"}", "{'a':1}", "{\"a\":01}",
+            "",
+            "{",
+            "{}x",
+            "{} {}",
+            "\u{feff}{}",
+            "{\"a\":NaN}",
+            "{\"a\":1,}",
+            "{\"a\":1e400}",
+            "// {}\n{}",
+            "{\"a\":\"\\ud800\"}",
+            "{'a':1}",
+            "{\"a\":01}",
         ] {
             assert!(!accepted(text), "{text:?}");
         }

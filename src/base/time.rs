@@ -36,7 +36,11 @@ impl UnixSeconds {
             return Some(Self(i64::MAX));
         }
         let fraction = number.as_f64()?.floor();
-        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "`as` from a double saturates, which is wanted")]
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "`as` from a double saturates, which is wanted"
+        )]
         fraction.is_finite().then_some(Self(fraction as i64))
     }
 }

@@ -19,8 +19,8 @@ impl<'a> Addressed<'a> {
         let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
         let named = audience.and_then(names).ok_or(Denial::WrongAudience)?;
         let names_one_of = |wanted: &[String]| named.iter().any(|name| wanted.iter().any(|good| good == name));
-        let good = names_one_of(&issuer.audiences)
-            && asks.iter().all(|ask| ask.audiences.as_deref().is_none_or(names_one_of));
+        let good =
+            names_one_of(&issuer.audiences) && asks.iter().all(|ask| ask.audiences.as_deref().is_none_or(names_one_of));
         if good { Ok(Self(proof)) } else { Err(Denial::WrongAudience) }
     }
 

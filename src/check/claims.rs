@@ -16,8 +16,7 @@ impl<'a> Complete<'a> {
     pub fn check(proof: Timely<'a>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let claims = &token.compact().claims;
-        let missing =
-            issuer.required_claims.iter().find(|claim| matches!(claims.get(claim), None | Some(Value::Null)));
+        let missing = issuer.required_claims.iter().find(|claim| matches!(claims.get(claim), None | Some(Value::Null)));
         match missing {
             None => Ok(Self(proof)),
             Some(claim) => Err(Denial::MissingClaim(claim.to_string())),

@@ -29,11 +29,8 @@ impl<'a> Recognised<'a> {
         // `none` and everything else that is not known has no Algorithm to be compared with.
         let algorithm = Algorithm::from_name(&compact.header.alg).ok_or(Denial::AlgorithmNotAllowed)?;
         let named = compact.claims.issuer.as_deref().ok_or(Denial::UnknownIssuer)?;
-        let (index, issuer) = issuers
-            .iter()
-            .enumerate()
-            .find(|(_, issuer)| issuer.issuer == named)
-            .ok_or(Denial::UnknownIssuer)?;
+        let (index, issuer) =
+            issuers.iter().enumerate().find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
         let id = IssuerId(index);
         if !asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id))) {
             return Err(Denial::UnknownIssuer);

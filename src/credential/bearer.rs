@@ -94,8 +94,7 @@ mod tests {
 
     fn read(lines: &[&[u8]]) -> std::result::Result<Option<Vec<u8>>, Reason> {
         let headers: Vec<(&[u8], &[u8])> = lines.iter().map(|line| (&b"authorization"[..], *line)).collect();
-        let request =
-            RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        let request = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         match extract(&request) {
             Ok(Presented::Nothing) => Ok(None),
             Ok(Presented::Bearer(token)) => Ok(Some(token.as_bytes().to_vec())),
@@ -112,7 +111,13 @@ mod tests {
 
     #[test]
     fn another_scheme_is_no_credential_here() {
-        for line in ["Basic dTpw", "Token a.b.c", "JWT a.b.c", "Digest username=\"a\", realm=\"b\"", "AWS4-HMAC-SHA256 a=b, c=d"] {
+        for line in [
+            "Basic dTpw",
+            "Token a.b.c",
+            "JWT a.b.c",
+            "Digest username=\"a\", realm=\"b\"",
+            "AWS4-HMAC-SHA256 a=b, c=d",
+        ] {
             assert_eq!(read(&[line.as_bytes()]), Ok(None), "{line:?}");
         }
         assert_eq!(read(&[]), Ok(None));
@@ -121,8 +126,23 @@ mod tests {
     #[test]
     fn what_does_not_follow_the_grammar_is_malformed() {
         for line in [
-            &b""[..], b" ", b"Bearer", b"Bearer ", b"Bearer =", b"Bearer\ta", b"Bearer a b", b"Bearer a;q=1", b"Bearer \"a\"",
-            b"Bearer token=a", b"Bearer a=b", b"Bearer: a", b"Bearer \xff", b"Bearer a\xc3\xa9", b"\xff", b"Bearer a\0", b"=a",
+            &b""[..],
+            b" ",
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer =",
+            b"Bearer\ta",
+            b"Bearer a b",
+            b"Bearer a;q=1",
+            b"Bearer \"a\"",
+            b"Bearer token=a",
+            b"Bearer a=b",
+            b"Bearer: a",
+            b"Bearer \xff",
+            b"Bearer a\xc3\xa9",
+            b"\xff",
+            b"Bearer a\0",
+            b"=a",
             b"Bearer ,a=b",
         ] {
             assert_eq!(read(&[line]), Err(Reason::MalformedHeader), "{line:?}");
@@ -132,7 +152,12 @@ mod tests {
     #[test]
     fn two_credentials_are_refused_whichever_they_are() {
         for line in [
-            "Bearer a,Bearer a", "Bearer a, Bearer b", "Bearer a,b", "Basic dTpw,Bearer a", "Bearer a,Basic dTpw", "Bearer a,DPoP b",
+            "Bearer a,Bearer a",
+            "Bearer a, Bearer b",
+            "Bearer a,b",
+            "Basic dTpw,Bearer a",
+            "Bearer a,Basic dTpw",
+            "Bearer a,DPoP b",
             "Digest a=\"b\", bearer c",
         ] {
             assert_eq!(read(&[line.as_bytes()]), Err(Reason::MultipleCredentials), "{line:?}");

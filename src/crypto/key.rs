@@ -6,6 +6,7 @@ use jwt_simple::algorithms::{
     ES384PublicKey, Ed25519PublicKey, HS256Key, HS384Key, HS512Key, MLDSA44PublicKey, MLDSA65PublicKey,
     MLDSA87PublicKey, MLDSAPublicKeyLike, RS256PublicKey, RSAPublicKeyLike,
 };
+use serde_json::{Map, Value};
 use std::fmt;
 use superboring::mldsa::MlDsaPublicKey;
 use superboring::pkey::{PKey, Public};
@@ -53,7 +54,7 @@ pub struct VerificationKey {
 }
 
 pub(super) enum Inner {
-    Rsa(PKey<Public>),
+    Rsa(Box<PKey<Public>>),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     Secp256k1(k256::ecdsa::VerifyingKey),
@@ -126,18 +127,25 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
+/// A JSON Web Key of these members, written by the JSON library: the values are somebody else's text.
+fn minimal_jwk(members: &[(&str, &str)]) -> String {
+    let object: Map<String, Value> =
+        members.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
+    Value::Object(object).to_string()
+}
+
 fn rsa(n: &str, e: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError =
         KeyError("not an RSA key of 2048 to 4096 bits with the exponent 65537 in canonical base64url");
-    let jwk = serde_json::json!({ "kty": "RSA", "n": n, "e": e }).to_string();
+    let jwk = minimal_jwk(&[("kty", "RSA"), ("n", n), ("e", e)]);
     let key = RS256PublicKey::from_jwk(&jwk).map_err(|_| REFUSED)?;
     let key = key.public_key().as_ref().clone();
-    PKey::from_rsa(key).map(Inner::Rsa).map_err(|_| REFUSED)
+    PKey::from_rsa(key).map(|key| Inner::Rsa(Box::new(key))).map_err(|_| REFUSED)
 }
 
 fn elliptic(family: KeyFamily, x: &str, y: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError = KeyError("not a point on its curve with coordinates of full length");
-    let jwk = |crv: &str| serde_json::json!({ "kty": "EC", "crv": crv, "x": x, "y": y }).to_string();
+    let jwk = |crv: &str| minimal_jwk(&[("kty", "EC"), ("crv", crv), ("x", x), ("y", y)]);
     match family {
         KeyFamily::P256 => {
             let key = ES256PublicKey::from_jwk(&jwk("P-256")).map_err(|_| REFUSED)?;
@@ -157,7 +165,7 @@ fn elliptic(family: KeyFamily, x: &str, y: &str) -> Result<Inner, KeyError> {
 
 fn ed25519(x: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError = KeyError("not a canonical Ed25519 key, or one of small order");
-    let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x }).to_string();
+    let jwk = minimal_jwk(&[("kty", "OKP"), ("crv", "Ed25519"), ("x", x)]);
     let key = Ed25519PublicKey::from_jwk(&jwk).map_err(|_| REFUSED)?;
     let bytes: [u8; 32] = key.to_bytes().try_into().map_err(|_| REFUSED)?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| REFUSED)?;
@@ -169,7 +177,7 @@ fn ed25519(x: &str) -> Result<Inner, KeyError> {
 
 fn ml_dsa(family: KeyFamily, public: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError = KeyError("not an ML-DSA key of its parameter set");
-    let jwk = |alg: &str| serde_json::json!({ "kty": "AKP", "alg": alg, "pub": public }).to_string();
+    let jwk = |alg: &str| minimal_jwk(&[("kty", "AKP"), ("alg", alg), ("pub", public)]);
     let key = match family {
         KeyFamily::MlDsa44 => {
             let key = MLDSA44PublicKey::from_jwk(&jwk("ML-DSA-44")).map_err(|_| REFUSED)?;

@@ -1,7 +1,7 @@
 //! Checking one signature with one key.
 
-use super::key::{Inner, VerificationKey};
 use super::Algorithm;
+use super::key::{Inner, VerificationKey};
 use jwt_simple::algorithms::MACLike;
 use jwt_simple::reexports::ct_codecs;
 use superboring::hash::MessageDigest;
@@ -44,15 +44,15 @@ fn valid(key: &Inner, algorithm: Algorithm, message: &[u8], signature: &[u8]) ->
     match key {
         Inner::Rsa(key) => rsa(key, algorithm, message, signature) == Some(true),
         Inner::P256(key) => {
-            use p256::ecdsa::{signature::Verifier as _, Signature};
+            use p256::ecdsa::{Signature, signature::Verifier as _};
             Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
         }
         Inner::P384(key) => {
-            use p384::ecdsa::{signature::Verifier as _, Signature};
+            use p384::ecdsa::{Signature, signature::Verifier as _};
             Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
         }
         Inner::Secp256k1(key) => {
-            use k256::ecdsa::{signature::Verifier as _, Signature};
+            use k256::ecdsa::{Signature, signature::Verifier as _};
             // k256 refuses the high half of s, which other libraries produce and RFC 8812 allows.
             Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature.normalize_s()).is_ok())

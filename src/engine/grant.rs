@@ -7,17 +7,17 @@ use crate::policy::{HeaderSource, Policy, TokenForwarding};
 use crate::request::RequestView;
 
 /// A request that goes on as it came, except that identity headers are removed.
-pub(super) fn untouched(
-    policy: &Policy,
-    request: &RequestView<'_>,
-    basis: Basis,
-    token: Option<TokenTrace>,
-) -> Grant {
+pub(super) fn untouched(policy: &Policy, request: &RequestView<'_>, basis: Basis, token: Option<TokenTrace>) -> Grant {
     Grant { basis, token, remove: identity_headers(policy, request), set: Vec::new(), left_out: 0 }
 }
 
 /// A request whose token meets everything: identity headers are set, and the token is removed.
-pub(super) fn for_token(policy: &Policy, request: &RequestView<'_>, permit: &Permit<'_, '_>, token: TokenTrace) -> Grant {
+pub(super) fn for_token(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    permit: &Permit<'_, '_>,
+    token: TokenTrace,
+) -> Grant {
     let mut remove = identity_headers(policy, request);
     if policy.forward.token == TokenForwarding::Strip && !policy.report_only {
         remove.push("authorization".to_owned());
@@ -101,8 +101,20 @@ mod tests {
             assert!(matches!(header_value(&claim), Ok(Some(value)) if value == wanted), "{claim}");
         }
         for claim in [
-            json!("a\r\nx-admin: 1"), json!("a\nb"), json!("a\0"), json!("\u{7f}"), json!("\u{85}"), json!(""), json!(" a"), json!("a\t"),
-            json!(null), json!({"a": 1}), json!(["a,b"]), json!(["a", 1]), json!(["a\n"]), json!([""]),
+            json!("a\r\nx-admin: 1"),
+            json!("a\nb"),
+            json!("a\0"),
+            json!("\u{7f}"),
+            json!("\u{85}"),
+            json!(""),
+            json!(" a"),
+            json!("a\t"),
+            json!(null),
+            json!({"a": 1}),
+            json!(["a,b"]),
+            json!(["a", 1]),
+            json!(["a\n"]),
+            json!([""]),
         ] {
             assert!(header_value(&claim).is_err(), "{claim}");
         }

@@ -45,8 +45,7 @@ impl<'t> Compact<'t> {
             .ok_or(Malformed("the payload is not a JSON object without duplicate members"))?;
         let claims = Claims::from_members(object)?;
         let signature = base64url::decode(signature).ok_or(Malformed("the signature is not base64url"))?;
-        let signing_input =
-            token.rsplitn(2, |&byte| byte == b'.').nth(1).ok_or(Malformed("not three segments"))?;
+        let signing_input = token.rsplitn(2, |&byte| byte == b'.').nth(1).ok_or(Malformed("not three segments"))?;
         Ok(Self { header, claims, signing_input, signature })
     }
 }

@@ -49,6 +49,7 @@ impl Forward {
 }
 
 /// Whether two header names are the same to an upstream that reads `_` as `-`, in any letter case.
+#[must_use]
 pub fn same_header(left: &[u8], right: &[u8]) -> bool {
     let folded = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     left.len() == right.len() && left.iter().zip(right).all(|(&a, &b)| folded(a) == folded(b))

@@ -123,14 +123,13 @@ impl Match {
 
 impl PathMatch {
     fn matches(&self, path: &[u8], ignore_case: bool) -> bool {
-        let same = |left: &[u8], right: &[u8]| if ignore_case { left.eq_ignore_ascii_case(right) } else { left == right };
+        let same =
+            |left: &[u8], right: &[u8]| if ignore_case { left.eq_ignore_ascii_case(right) } else { left == right };
         let begins = |prefix: &str| path.get(..prefix.len()).is_some_and(|start| same(start, prefix.as_bytes()));
         match self {
             Self::Exact(whole) => same(path, whole.as_bytes()),
             Self::Prefix(prefix) => begins(prefix),
-            Self::SeparatedPrefix(prefix) => {
-                begins(prefix) && matches!(path.get(prefix.len()), None | Some(b'/'))
-            }
+            Self::SeparatedPrefix(prefix) => begins(prefix) && matches!(path.get(prefix.len()), None | Some(b'/')),
             Self::Template(template) => template.matches(path),
         }
     }

@@ -13,7 +13,7 @@ pub struct Requirement {
     /// Query parameters whose value may have the shape of a JWT, beyond those that the whole policy admits.
     pub jwt_allowed_in: Vec<String>,
     /// Requirements that replace this one for some methods.
-    pub methods: Vec<(String, Requirement)>,
+    pub methods: Vec<(String, Self)>,
 }
 
 /// Who may pass.

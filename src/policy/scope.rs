@@ -56,7 +56,7 @@ impl ScopeSet {
 
     /// Whether the token grants nothing.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -73,9 +73,9 @@ pub enum ScopeRule {
     /// This scope.
     One(Scope),
     /// All of these. An empty list asks for nothing.
-    All(Vec<ScopeRule>),
+    All(Vec<Self>),
     /// At least one of these. Never empty: the configuration refuses that.
-    Any(Vec<ScopeRule>),
+    Any(Vec<Self>),
 }
 
 impl Default for ScopeRule {

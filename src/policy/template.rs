@@ -14,7 +14,9 @@ pub struct Template {
 enum Segment {
     Literal(Vec<u8>),
     /// One segment of path characters, and the literal text that it must end with.
-    One { suffix: Vec<u8> },
+    One {
+        suffix: Vec<u8>,
+    },
 }
 
 /// Why a template is none.
@@ -100,9 +102,10 @@ impl Template {
         }
         match &self.rest {
             None => left.is_empty(),
-            Some(tail) => left.strip_prefix(b"/").and_then(|left| left.strip_suffix(tail.as_slice())).is_some_and(
-                |rest| rest.iter().all(|&byte| byte == b'/' || is_path_character(byte)),
-            ),
+            Some(tail) => left
+                .strip_prefix(b"/")
+                .and_then(|left| left.strip_suffix(tail.as_slice()))
+                .is_some_and(|rest| rest.iter().all(|&byte| byte == b'/' || is_path_character(byte))),
         }
     }
 }
@@ -181,8 +184,25 @@ mod tests {
     #[test]
     fn templates_that_envoy_refuses_are_refused() {
         for template in [
-            "", "a", "/a//b", "/**/*", "/**/{x}", "/**/**", "/{x}/{x}", "/{1x}", "/{x", "/{}", "/a*b", "/a*", "/*a/b", "/{x}a/b",
-            "/{x=*}", "/a=b", "/{abcdefghijklmnopq}", "/{a}/{b}/{c}/{d}/{e}/{f}", "/a b",
+            "",
+            "a",
+            "/a//b",
+            "/**/*",
+            "/**/{x}",
+            "/**/**",
+            "/{x}/{x}",
+            "/{1x}",
+            "/{x",
+            "/{}",
+            "/a*b",
+            "/a*",
+            "/*a/b",
+            "/{x}a/b",
+            "/{x=*}",
+            "/a=b",
+            "/{abcdefghijklmnopq}",
+            "/{a}/{b}/{c}/{d}/{e}/{f}",
+            "/a b",
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
         }

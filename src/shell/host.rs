@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "host functions are foreign functions")]
 
 use super::pairs;
+use crate::base::time::UnixSeconds;
 use proxy_wasm::types::Status;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure(pub u32);
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 
@@ -43,7 +45,13 @@ mod raw {
     unsafe extern "C" {
         pub fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
         pub fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-        pub fn proxy_get_buffer_bytes(kind: u32, start: usize, size: usize, data: *mut *mut u8, length: *mut usize) -> u32;
+        pub fn proxy_get_buffer_bytes(
+            kind: u32,
+            start: usize,
+            size: usize,
+            data: *mut *mut u8,
+            length: *mut usize,
+        ) -> u32;
         pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, length: *mut usize) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_length: usize) -> u32;
         pub fn proxy_replace_header_map_value(
@@ -96,6 +104,7 @@ const fn done(status: u32) -> Result<()> {
 }
 
 /// Takes over bytes that the host put into memory which our own allocator gave it; nothing for a null pointer.
+#[expect(clippy::same_length_and_capacity, reason = "the host asks for exactly as much as it fills")]
 fn owned(data: *mut u8, length: usize) -> Vec<u8> {
     if data.is_null() {
         return Vec::new();
@@ -105,12 +114,21 @@ fn owned(data: *mut u8, length: usize) -> Vec<u8> {
     unsafe { Vec::from_raw_parts(data, length, length) }
 }
 
-/// The time in nanoseconds since the Unix epoch; 0 when the host has none, at which every token is not yet valid.
+/// The time in nanoseconds since the Unix epoch. When the host has none, the end of time, at which every token has
+/// expired.
 pub fn now_ns() -> u64 {
     let mut time = 0;
     // SAFETY: the pointer is to a live u64.
     let status = unsafe { raw::proxy_get_current_time_nanoseconds(&raw mut time) };
-    if status == OK { time } else { 0 }
+    if status == OK && time > 0 { time } else { u64::MAX }
+}
+
+/// The same in seconds.
+pub fn now() -> UnixSeconds {
+    match now_ns() {
+        u64::MAX => UnixSeconds(i64::MAX),
+        nanoseconds => UnixSeconds(i64::try_from(nanoseconds / NANOS_PER_SECOND).unwrap_or(i64::MAX)),
+    }
 }
 
 /// Asks to be called every so many milliseconds.
@@ -222,10 +240,15 @@ pub fn count(counter: Counter, by: u32) {
 /// Sends a GET request to a cluster; the answer comes to `on_http_call_response` under the number returned.
 pub fn http_get(cluster: &str, headers: &[(&str, &str)], timeout_ms: u32) -> Result<u32> {
     let timeout = Duration::from_millis(u64::from(timeout_ms));
-    #[expect(clippy::disallowed_methods, reason = "the SDK's dispatcher has to know the call; BadArgument is an error here, not a panic")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the SDK's dispatcher has to know the call; BadArgument is an error here, not a panic"
+    )]
     let sent = proxy_wasm::hostcalls::dispatch_http_call(cluster, headers.to_vec(), None, Vec::new(), timeout);
-    sent.map_err(|status| Failure(match status {
-        Status::BadArgument => 2,
-        _ => 10,
-    }))
+    sent.map_err(|status| {
+        Failure(match status {
+            Status::BadArgument => 2,
+            _ => 10,
+        })
+    })
 }

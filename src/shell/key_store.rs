@@ -126,9 +126,10 @@ impl KeyStore {
 
     /// Whether it makes sense to wait for the keys of `issuer`.
     pub fn prospect(&self, issuer: IssuerId, now_ms: u64) -> Prospect {
-        let soon = self.remotes.iter().any(|remote| {
-            remote.issuer == issuer && (remote.in_flight.is_some() || remote.next_fetch_at <= now_ms)
-        });
+        let soon = self
+            .remotes
+            .iter()
+            .any(|remote| remote.issuer == issuer && (remote.in_flight.is_some() || remote.next_fetch_at <= now_ms));
         if soon { Prospect::Soon } else { Prospect::NotSoon }
     }
 }

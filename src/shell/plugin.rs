@@ -6,7 +6,6 @@ use super::key_store::{KeyStore, Prospect};
 use super::metadata_cache::{MetadataCache, Parsed};
 use super::pairs;
 use crate::audit::{AuditRecord, Outcome};
-use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::config;
 use crate::crypto::PureVerifier;
@@ -25,7 +24,6 @@ const TICK_WHILE_INCOMPLETE_MS: u32 = 100;
 /// How often we are called otherwise.
 const TICK_MS: u32 = 1000;
 const NANOS_PER_MILLI: u64 = 1_000_000;
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// A configured plugin.
 pub struct Plugin {
@@ -111,7 +109,7 @@ impl Plugin {
     }
 
     /// Whether there are headers that only we may set.
-    pub fn has_identity_headers(&self) -> bool {
+    pub const fn has_identity_headers(&self) -> bool {
         !self.policy.forward.headers.is_empty()
     }
 
@@ -185,8 +183,9 @@ impl Plugin {
     fn read_keys(&self) -> Result<KeySet, String> {
         let unreadable = |_| "the answer cannot be read".to_owned();
         let headers = host::header_map(Map::CallResponseHeaders).map_err(unreadable)?;
-        let status = pairs::parse(&headers)
-            .and_then(|pairs| pairs.into_iter().find(|(name, _)| *name == b":status").map(|(_, status)| status.to_vec()));
+        let status = pairs::parse(&headers).and_then(|pairs| {
+            pairs.into_iter().find(|(name, _)| *name == b":status").map(|(_, status)| status.to_vec())
+        });
         if status.as_deref() != Some(b"200") {
             return Err("the answer is not 200".to_owned());
         }
@@ -301,7 +300,7 @@ impl Plugin {
         };
         let keys = self.keys.borrow();
         let facts = Facts {
-            now: UnixSeconds(i64::try_from(host::now_ns() / NANOS_PER_SECOND).unwrap_or(0)),
+            now: host::now(),
             keys: keys.ring(),
             verifier: &Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
             metadata: request.metadata.as_fact(),
@@ -369,17 +368,17 @@ impl Plugin {
         if wanted && host::set_filter_state("scopegate", &record.to_json()).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
-        if let Some(reason) = refused {
-            if self.logs.admit(reason, host::now_ns()) {
-                log::info!("scopegate: {}", record.to_line());
-            }
+        if let Some(reason) = refused
+            && self.logs.admit(reason, host::now_ns())
+        {
+            log::info!("scopegate: {}", record.to_line());
         }
     }
 }
 
 impl Request {
     /// How far it has come.
-    pub fn state(&self) -> State {
+    pub const fn state(&self) -> State {
         self.state.get()
     }
 }

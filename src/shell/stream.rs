@@ -44,10 +44,11 @@ impl Stream {
 
     /// The trailers are here. They carry no identity either.
     pub fn on_trailers(&self) -> bool {
-        if let Some(plugin) = self.plugin.as_ref().filter(|plugin| plugin.has_identity_headers()) {
-            if !strip_trailers(plugin) {
-                return false;
-            }
+        if let Some(plugin) = &self.plugin
+            && plugin.has_identity_headers()
+            && !strip_trailers(plugin)
+        {
+            return false;
         }
         self.state() == State::Passed
     }
@@ -61,10 +62,9 @@ impl Stream {
 fn strip_trailers(plugin: &Plugin) -> bool {
     let Ok(map) = host::header_map(Map::RequestTrailers) else { return false };
     let Some(lines) = pairs::parse(&map) else { return false };
-    lines
-        .iter()
-        .filter(|(name, _)| plugin.is_identity_header(name))
-        .all(|(name, _)| std::str::from_utf8(name).is_ok_and(|name| host::remove_header(Map::RequestTrailers, name).is_ok()))
+    lines.iter().filter(|(name, _)| plugin.is_identity_header(name)).all(|(name, _)| {
+        std::str::from_utf8(name).is_ok_and(|name| host::remove_header(Map::RequestTrailers, name).is_ok())
+    })
 }
 
 /// Refuses a request that cannot be judged.

@@ -6,6 +6,7 @@ mod support;
 mod world;
 
 mod algorithms;
+mod audit;
 mod claims;
 mod format;
 mod forward;

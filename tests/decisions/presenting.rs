@@ -73,6 +73,8 @@ fn a_preflight_passes_only_where_it_is_allowed_and_only_when_it_is_one() {
         ("another method", preflight.clone().method("GET")),
         ("a credential", preflight.clone().header("authorization", "Basic dTpw")),
         ("two origins", preflight.clone().header("origin", "https://b")),
+        ("two methods", get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET,PUT")),
+        ("two origins, joined", get("/").method("OPTIONS").header("origin", "https://a,https://b").header("access-control-request-method", "GET")),
         ("an empty origin", get("/").method("OPTIONS").header("origin", "").header("access-control-request-method", "GET")),
         ("no method asked for", get("/").method("OPTIONS").header("origin", "https://a")),
         ("a body", with_body),

@@ -51,10 +51,15 @@ impl Echoed {
 
 /// Sends raw bytes and reads one answer.
 pub fn send(address: SocketAddr, request: &[u8]) -> Response {
-    let mut stream = connect(address);
-    stream.write_all(request).unwrap();
+    try_send(address, request).unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
+}
+
+/// The same; `None` when there is no connection or no answer.
+pub fn try_send(address: SocketAddr, request: &[u8]) -> Option<Response> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.write_all(request).ok()?;
     read_response(&mut BufReader::new(stream), request.starts_with(b"HEAD "))
-        .unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
 }
 
 pub fn connect(address: SocketAddr) -> TcpStream {

@@ -16,10 +16,14 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 const GUARD: &str = r#"
 "$@" </dev/null &
 child=$!
+exec 3<&0
+(cat <&3 >/dev/null; kill "$child" 2>/dev/null) &
+watcher=$!
 trap 'kill "$child" 2>/dev/null' INT TERM
-cat >/dev/null
-kill "$child" 2>/dev/null
 wait "$child"
+status=$?
+kill "$watcher" 2>/dev/null
+exit "$status"
 "#;
 
 /// The root of the project.
@@ -114,7 +118,8 @@ impl Envoy {
             std::thread::sleep(Duration::from_millis(30));
             let admin = fs::read_to_string(&admin_path).ok().and_then(|text| text.trim().parse::<SocketAddr>().ok());
             if let Some(admin) = admin {
-                if std::net::TcpStream::connect(admin).is_ok() && client::get(admin, "/ready", &[]).status == 200 {
+                let ready = client::try_send(admin, &client::head("GET", "/ready", &[]));
+                if ready.is_some_and(|answer| answer.status == 200) {
                     let listeners = listeners(admin);
                     return Ok(Self { process, directory, admin, listeners });
                 }
@@ -160,7 +165,7 @@ impl Envoy {
 
     /// The value of one of our counters.
     pub fn counter(&self, name: &str) -> u64 {
-        let stats = client::get(self.admin, "/stats?usedonly=false", &[]).body;
+        let stats = client::get(self.admin, "/stats", &[]).body;
         let prefix = format!("wasmcustom.{name}: ");
         let line = stats.lines().find_map(|line| line.strip_prefix(&prefix));
         line.unwrap_or_else(|| panic!("no counter {name}")).trim().parse().unwrap()

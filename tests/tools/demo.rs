@@ -39,7 +39,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         (ISSUER_PORT, "the demo issuer"),
         (ADMIN_PORT, "Envoy's admin page"),
     ] {
-        TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+        bind(port).map_err(|error| {
             format!("127.0.0.1:{port} is needed for {what} and cannot be used ({error}); stop what uses it, perhaps another `make run`")
         })?;
     }
@@ -69,6 +69,17 @@ fn run() -> Result<(), Box<dyn Error>> {
         std::thread::sleep(Duration::from_millis(200));
     }
     Err(format!("Envoy has ended; its log is {}", log_path.display()).into())
+}
+
+/// Whether the port can be used. One that is in use gets a little time: a gate that was just stopped still has it.
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(100)),
+            result => return result,
+        }
+    }
 }
 
 fn arguments() -> Result<(PathBuf, u16), Box<dyn Error>> {

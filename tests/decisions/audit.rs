@@ -1,0 +1,73 @@
+//! What operators see of a decision. Never a token, and nothing that forges a line.
+
+use crate::world::{Ask, config, get, policy, token};
+use scopegate::audit::AuditRecord;
+use serde_json::{Value, json};
+
+fn record(ask: &Ask, config: &Value) -> (Value, String) {
+    let policy = policy(config);
+    let record = AuditRecord::of(&ask.decide(&policy), &policy).unwrap();
+    (serde_json::from_str(&record.to_json()).unwrap(), record.to_line())
+}
+
+#[test]
+fn a_subject_is_shown_as_configured() {
+    let ask = get("/").bearer(token().sign());
+    let subject = |form: &str| record(&ask, &config(json!({ "audit": { "subject": form } }))).0.get("subject").cloned();
+    assert_eq!(subject("plain"), Some(json!("alice")));
+    // base64url(SHA-256("alice"))[..22]
+    assert_eq!(subject("hash"), Some(json!("K9gGyX8OAK8aH8Myj6djqS")));
+    assert_eq!(subject("omit"), None);
+}
+
+#[test]
+fn a_token_is_named_by_the_hash_of_what_its_signature_covers() {
+    let signed = token().sign();
+    let (input, _) = signed.rsplit_once('.').unwrap();
+    let digest = scopegate::crypto::sha256(input.as_bytes());
+    let wanted = scopegate::base::base64url::encode(&digest)[..22].to_owned();
+    assert_eq!(record(&get("/").bearer(&signed), &config(json!({}))).0["fingerprint"], json!(wanted));
+    let refused = record(&get("/").bearer(format!("{input}.AAAA")), &config(json!({}))).0;
+    assert_eq!(refused["unverified_fingerprint"], json!(wanted));
+    assert_eq!((refused.get("subject"), refused.get("issuer"), refused.get("fingerprint")), (None, None, None));
+}
+
+#[test]
+fn no_record_holds_a_part_of_the_token() {
+    let long = "s".repeat(500);
+    for (signed, members) in [
+        (token().sign(), json!({})),
+        (token().sign(), json!({ "default": { "scopes": ["x"] } })),
+        (token().claim("exp", 1).sign(), json!({})),
+        (token().claim("sub", long.as_str()).sign(), json!({})),
+        (format!("{}x", token().sign()), json!({ "report_only": true })),
+    ] {
+        let (json, line) = record(&get("/").bearer(&signed), &config(members));
+        for part in signed.split('.') {
+            assert!(!json.to_string().contains(part) && !line.contains(part), "{line}");
+        }
+        assert!(line.len() < 400, "{line}");
+    }
+}
+
+#[test]
+fn a_log_line_is_one_line_and_says_why() {
+    let hostile = "a\r\nb\" c\u{1b}[0m é";
+    let ask = get("/").bearer(token().claim("sub", hostile).sign());
+    let (json, line) = record(&ask, &config(json!({ "default": { "scopes": ["orders:write"] } })));
+    assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
+    assert!(line.starts_with("decision=deny reason=insufficient_scope issuer=demo subject=a%0D%0Ab%22 c%1B[0m %C3%A9 fingerprint="), "{line}");
+    assert!(line.ends_with("(needs orders:write)"), "{line}");
+    assert_eq!(json["decision"], "deny");
+    let (_, line) = record(&get("/").bearer(token().claim("exp", crate::world::NOW - 35).sign()), &config(json!({})));
+    assert!(line.ends_with("(35 s ago)"), "{line}");
+}
+
+#[test]
+fn what_is_only_reported_is_told_apart() {
+    let (json, line) = record(&get("/"), &config(json!({ "report_only": true })));
+    assert_eq!((&json["decision"], &json["reason"]), (&json!("would_deny"), &json!("no_credential")));
+    assert!(line.starts_with("decision=would_deny reason=no_credential"), "{line}");
+    let (json, _) = record(&get("/").bearer(token().sign()), &config(json!({})));
+    assert_eq!((&json["decision"], json.get("reason")), (&json!("allow"), None));
+}

@@ -1,0 +1,189 @@
+//! The README against the source: no field, reason, answer or default without its row, no row about what is not there,
+//! every example compiles, and every link leads somewhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod examples;
+mod links;
+
+use scopegate::base::time::{Seconds, UnixSeconds};
+use scopegate::challenge;
+use scopegate::config::fields;
+use scopegate::decision::{Denial, Reason};
+use scopegate::policy::{Limits, Scope};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md")
+}
+
+/// What stands below the heading of that name, up to the next heading of the same or a higher level.
+fn section(text: &str, heading: &str) -> String {
+    let level = |line: &str| {
+        line.split_once(' ').filter(|(start, _)| start.bytes().all(|byte| byte == b'#')).map(|(start, _)| start.len())
+    };
+    let own = level(heading).expect("a heading");
+    let mut lines = text.lines().skip_while(|line| *line != heading);
+    lines.next().unwrap_or_else(|| panic!("README.md has no heading {heading:?}"));
+    let ends = |line: &str| level(line).is_some_and(|level| (1..=own).contains(&level));
+    lines.take_while(|line| !ends(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rows of the tables in a text, cell by cell, without heads and rulers.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_ruler = |line: &str| line.starts_with("|-");
+    let mut rows = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let is_head = lines.get(index + 1).is_some_and(|next| is_ruler(next));
+        if line.starts_with("| ") && !is_ruler(line) && !is_head {
+            let cells = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned());
+            rows.push(cells.collect());
+        }
+    }
+    rows
+}
+
+/// The word of a cell that is nothing but `` `word` ``.
+fn word(cell: &str) -> &str {
+    let word = cell.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+    word.unwrap_or_else(|| panic!("not `a word`: {cell:?}"))
+}
+
+fn sorted<'w>(words: impl IntoIterator<Item = &'w str>) -> Vec<&'w str> {
+    let mut words: Vec<&str> = words.into_iter().collect();
+    words.sort_unstable();
+    words
+}
+
+#[test]
+fn every_field_of_every_shape_has_one_row_and_no_other_has() {
+    let readme = readme();
+    let reference = section(&readme, "## Configuration reference");
+    for shape in fields::ALL {
+        let rows = rows(&section(&reference, &format!("### {}", shape.name)));
+        for row in &rows {
+            assert_eq!(row.len(), 5, "{}: field, type, default, limits, meaning: {row:?}", shape.name);
+            assert!(!row[1].is_empty() && !row[4].is_empty(), "{}: type and meaning: {row:?}", shape.name);
+        }
+        let told = rows.iter().map(|row| word(&row[0]));
+        assert_eq!(sorted(told), sorted(shape.fields.iter().copied()), "the rows and the fields of {}", shape.name);
+    }
+    let headings = reference.lines().filter_map(|line| line.strip_prefix("### "));
+    assert_eq!(sorted(headings), sorted(fields::ALL.iter().map(|shape| shape.name)), "the sections and the shapes");
+}
+
+#[test]
+fn every_field_that_is_not_supported_yet_is_named_as_such() {
+    let readme = readme();
+    for shape in fields::ALL {
+        let section = section(&readme, &format!("### {}", shape.name));
+        let told: Vec<&str> = section
+            .lines()
+            .filter(|line| line.starts_with("Not yet supported"))
+            .flat_map(|line| line.split('`').skip(1).step_by(2))
+            .collect();
+        assert_eq!(sorted(told), sorted(shape.later.iter().copied()), "what {} does not support yet", shape.name);
+    }
+}
+
+#[test]
+fn every_reason_has_one_row_and_no_other_has() {
+    let readme = readme();
+    let rows = rows(&section(&readme, "## Reasons"));
+    for row in &rows {
+        assert_eq!(row.len(), 3, "reason, meaning, remedy: {row:?}");
+        assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+    }
+    let told = rows.iter().map(|row| word(&row[0]));
+    assert_eq!(sorted(told), sorted(Reason::ALL.iter().map(|reason| reason.name())));
+}
+
+/// A denial for each reason. No `_`: a new reason has to be put in here.
+fn denial(reason: Reason) -> Denial {
+    let scope = || vec![Scope::new("a").unwrap()];
+    let (at, limit) = (UnixSeconds(0), Seconds(0));
+    match reason {
+        Reason::TokenInQuery => Denial::TokenInQuery,
+        Reason::PolicyUnreadable => Denial::PolicyUnreadable,
+        Reason::AmbiguousPath => Denial::AmbiguousPath,
+        Reason::Denied => Denial::Denied,
+        Reason::NoCredential => Denial::NoCredential { scope: scope() },
+        Reason::MalformedHeader => Denial::MalformedHeader("x"),
+        Reason::MultipleCredentials => Denial::MultipleCredentials,
+        Reason::TokenTooLarge => Denial::TokenTooLarge,
+        Reason::MalformedToken => Denial::MalformedToken("x"),
+        Reason::UnknownIssuer => Denial::UnknownIssuer,
+        Reason::AlgorithmNotAllowed => Denial::AlgorithmNotAllowed,
+        Reason::WrongType => Denial::WrongType,
+        Reason::WrongAudience => Denial::WrongAudience,
+        Reason::Expired => Denial::Expired { expired_at: at, now: at },
+        Reason::NotYetValid => Denial::NotYetValid { not_before: at, now: at },
+        Reason::IssuedInFuture => Denial::IssuedInFuture { issued_at: at, now: at },
+        Reason::LifetimeTooLong => Denial::LifetimeTooLong { limit },
+        Reason::TooOld => Denial::TooOld { limit },
+        Reason::MissingClaim => Denial::MissingClaim("x".into()),
+        Reason::UnknownKey => Denial::UnknownKey,
+        Reason::BadSignature => Denial::BadSignature,
+        Reason::KeysUnavailable => Denial::KeysUnavailable,
+        Reason::TooBusy => Denial::TooBusy,
+        Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
+        Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
+    }
+}
+
+#[test]
+fn every_answer_is_the_one_in_the_table() {
+    let readme = readme();
+    let rows = rows(&section(&readme, "## Answers"));
+    let mut told = BTreeMap::new();
+    for row in &rows {
+        assert_eq!(row.len(), 5, "case, reasons, status, challenge, gRPC status: {row:?}");
+        for reason in row[1].split(' ').map(word) {
+            assert!(told.insert(reason, row).is_none(), "{reason} has two rows");
+        }
+    }
+    for &reason in Reason::ALL {
+        let name = reason.name();
+        let row = told.remove(name).unwrap_or_else(|| panic!("{name} has no row"));
+        let reply = challenge::render(&denial(reason), "r", false);
+        assert_eq!(row[2], reply.status.to_string(), "{name}: status");
+        assert_eq!(row[4], reply.grpc_status.to_string(), "{name}: gRPC status");
+        let header =
+            |wanted: &str| reply.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+        assert_eq!(row[0].contains("Retry-After"), header("retry-after").is_some(), "{name}: Retry-After");
+        let challenge = header("www-authenticate");
+        assert_eq!(row[3] == "no challenge", challenge.is_none(), "{name}: {challenge:?}");
+        let Some(challenge) = challenge else { continue };
+        let parameter = |wanted: &str| {
+            let parameters = challenge.strip_prefix("Bearer ").expect("Bearer").split(", ");
+            parameters.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| *name == wanted)
+        };
+        let error = parameter("error").map(|(_, value)| value.to_owned());
+        let told_error = row[3].split("error=").nth(1).and_then(|rest| rest.split('`').next()).map(str::to_owned);
+        assert_eq!(told_error, error, "{name}: {challenge}");
+        assert_eq!(row[3].contains("`scope`"), parameter("scope").is_some(), "{name}: {challenge}");
+    }
+    assert!(told.is_empty(), "rows about what is no reason: {:?}", told.keys());
+}
+
+#[test]
+fn the_limits_have_the_defaults_of_the_table() {
+    let readme = readme();
+    let rows = rows(&section(&readme, "### limits"));
+    // All of them: a new limit has to be put in here.
+    let Limits { token_bytes, jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent } =
+        Limits::default();
+    for (name, value) in [
+        ("token_bytes", token_bytes.to_string()),
+        ("jwks_bytes", jwks_bytes.to_string()),
+        ("jwks_keys", jwks_keys.to_string()),
+        ("waiting_requests", waiting_requests.to_string()),
+        ("denial_logs_per_second", denial_logs_per_second.to_string()),
+        ("wasm_crypto_percent", wasm_crypto_percent.to_string()),
+    ] {
+        let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));
+        assert_eq!(row[2], value, "{name}");
+    }
+}

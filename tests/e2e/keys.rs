@@ -1,0 +1,244 @@
+//! Keys from an issuer: fetched, refreshed, waited for, and missing.
+
+use crate::gate::configuration;
+use crate::support::client::{Response, connect, get, get_with, head, read_response};
+use crate::support::envoy::{Envoy, Gate, cluster, resources};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::server::{Answer, Server};
+use scopegate::crypto::Algorithm;
+use serde_json::{Value, json};
+use std::io::{BufReader, Write as _};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// An issuer's key server that answers what it is told to.
+struct KeyServer {
+    server: Server,
+    answer: Arc<Mutex<Answer>>,
+    delay: Arc<Mutex<Duration>>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl KeyServer {
+    fn start(answer: Answer, delay: Duration) -> Self {
+        let (answer, delay) = (Arc::new(Mutex::new(answer)), Arc::new(Mutex::new(delay)));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let (answers, delays, count) = (Arc::clone(&answer), Arc::clone(&delay), Arc::clone(&requests));
+        let server = Server::start(0, move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let delay = *delays.lock().unwrap();
+            std::thread::sleep(delay);
+            answers.lock().unwrap().clone()
+        });
+        Self { server: server.unwrap(), answer, delay, requests }
+    }
+
+    fn keys(issuer: &Issuer) -> Answer {
+        Answer::json(&issuer.jwks())
+    }
+}
+
+fn remote(jwks: Value, members: Value) -> Value {
+    let mut entry = json!({ "uri": "http://issuer.example.com/jwks.json?x=1", "cluster": "issuer" });
+    entry.as_object_mut().unwrap().extend(jwks.as_object().unwrap().clone());
+    let mut config = json!({ "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": entry }] });
+    config.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    config
+}
+
+fn start(gate: Gate, keys: &KeyServer) -> (Envoy, Server) {
+    let upstream = Server::echo(0).unwrap();
+    let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
+    (Envoy::start(&resources(&[gate], &clusters)), upstream)
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Sends a request and waits for its answer in another thread.
+fn in_background(address: SocketAddr, request: Vec<u8>) -> std::thread::JoinHandle<Response> {
+    std::thread::spawn(move || {
+        let mut stream = connect(address);
+        stream.write_all(&request).unwrap();
+        read_response(&mut BufReader::new(stream), false).unwrap()
+    })
+}
+
+#[test]
+fn requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before() {
+    // With allow_on_headers_stop_iteration a pause at the headers alone would let the body, and so the request, pass.
+    for stop_iteration in [false, true] {
+        let issuer = Issuer::new(Algorithm::Es256, "a");
+        let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_millis(1500));
+        let mut gate = Gate::new(remote(json!({}), json!({})));
+        gate.plugin = json!({ "allow_on_headers_stop_iteration": stop_iteration });
+        let reached = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&reached);
+        let upstream = Server::start(0, move |received| {
+            log.lock().unwrap().push((received.target.clone(), Instant::now()));
+            Answer::json(&json!({ "body": String::from_utf8_lossy(&received.body) }))
+        })
+        .unwrap();
+        let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
+        let envoy = Envoy::start(&resources(&[gate], &clusters));
+        let started = Instant::now();
+        let bearer = format!("Bearer {}", issuer.token(now()).sign());
+        let body = "x".repeat(100_000);
+        let post = |target: &str, authorization: &str| {
+            let length = body.len().to_string();
+            let mut request = head("POST", target, &[("authorization", authorization), ("content-length", &length)]);
+            request.extend(body.as_bytes());
+            request
+        };
+        let forged = format!("Bearer {}", Issuer::new(Algorithm::Es256, "a").token(now()).sign());
+        let good = in_background(envoy.address(), post("/good", &bearer));
+        let bad = in_background(envoy.address(), post("/forged", &forged));
+        let chunked = in_background(envoy.address(), {
+            let mut request = head("POST", "/chunked", &[("authorization", &forged), ("transfer-encoding", "chunked")]);
+            request.extend(b"3\r\nabc\r\n0\r\nx-auth-subject: admin\r\n\r\n");
+            request
+        });
+        let plain = in_background(envoy.address(), head("GET", "/plain", &[("authorization", &bearer)]));
+        // What needs no keys is decided at once.
+        assert_eq!(get(envoy.address(), "/", &[]).status, 401);
+        assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).claim("exp", 1).sign()).status, 401);
+        assert!(reached.lock().unwrap().is_empty(), "nothing has reached the upstream");
+        let good = good.join().unwrap();
+        assert_eq!(good.status, 200, "{stop_iteration}: {good:?}");
+        assert!(good.body.len() > body.len(), "the whole body arrived");
+        assert_eq!(plain.join().unwrap().status, 200);
+        assert_eq!(bad.join().unwrap().status, 401);
+        assert_eq!(chunked.join().unwrap().status, 401);
+        let reached = reached.lock().unwrap();
+        let mut targets: Vec<&str> = reached.iter().map(|(target, _)| target.as_str()).collect();
+        targets.sort_unstable();
+        assert_eq!(targets, ["/good", "/plain"]);
+        assert!(reached.iter().all(|(_, at)| at.duration_since(started) > Duration::from_millis(700)), "they waited");
+    }
+}
+
+#[test]
+fn without_keys_nothing_passes() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let redirect = Answer { status: 302, headers: vec![("location".into(), "http://other/jwks.json".into())], body: vec![] };
+    let html = Answer { status: 200, headers: vec![], body: b"<html>".to_vec() };
+    let large = Answer { status: 200, headers: vec![], body: vec![b' '; 2_000_000] };
+    let symmetric = Answer::json(&json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "a" }] }));
+    for (case, answer) in [
+        ("an error", Answer::status(500)),
+        ("a redirect", redirect),
+        ("a page", html),
+        ("too large", large),
+        ("nothing usable", symmetric),
+        ("empty", Answer { status: 200, headers: vec![], body: vec![] }),
+    ] {
+        let keys = KeyServer::start(answer, Duration::ZERO);
+        let (mut envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "rules": [{ "match": { "path": "/public" }, "public": true }] }))), &keys);
+        let answer = get_with(envoy.address(), "/", &issuer.token(now()).sign());
+        assert_eq!(answer.status, 503, "{case}: {answer:?}");
+        assert!(answer.header("retry-after").is_some(), "{case}");
+        assert_eq!(answer.header("www-authenticate"), None, "{case}");
+        envoy.wait_for_log("could not be fetched");
+        assert_eq!(get(envoy.address(), "/public", &[]).status, 200, "{case}");
+        assert!(envoy.is_alive());
+        // And when the issuer is back, so are we.
+        *keys.answer.lock().unwrap() = KeyServer::keys(&issuer);
+        eventually(case, || get_with(envoy.address(), "/", &issuer.token(now()).sign()).status == 200);
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_exist_or_does_not_answer_is_an_outage_and_no_trap() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_secs(3));
+    for jwks in [json!({ "cluster": "nowhere" }), json!({ "timeout": "200ms" })] {
+        let (mut envoy, _upstream) = start(Gate::new(remote(jwks.clone(), json!({}))), &keys);
+        assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).sign()).status, 503, "{jwks}");
+        assert_eq!(get(envoy.address(), "/", &[]).status, 401, "{jwks}");
+        assert!(envoy.is_alive() && !envoy.log().contains("panicked"));
+    }
+}
+
+#[test]
+fn a_limited_number_of_requests_waits() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_millis(1500));
+    let (envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "limits": { "waiting_requests": 2 } }))), &keys);
+    let bearer = format!("Bearer {}", issuer.token(now()).sign());
+    let waiting: Vec<_> = (0..6).map(|_| in_background(envoy.address(), head("GET", "/", &[("authorization", &bearer)]))).collect();
+    let mut statuses: Vec<u16> = waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 503, 503, 503, 503]);
+    assert_eq!(envoy.counter("scopegate.denied.too_busy"), 4);
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_leaves_no_trace() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_millis(1500));
+    let (mut envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "limits": { "waiting_requests": 1 } }))), &keys);
+    let bearer = format!("Bearer {}", issuer.token(now()).sign());
+    for _ in 0..5 {
+        let mut stream = connect(envoy.address());
+        stream.write_all(&head("GET", "/gone", &[("authorization", &bearer)])).unwrap();
+        std::thread::sleep(Duration::from_millis(60));
+        drop(stream);
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).sign()).status, 200, "the one place is free");
+    assert!(envoy.is_alive() && !envoy.log().contains("panicked"));
+}
+
+#[test]
+fn keys_are_refreshed_and_an_outage_does_not_wipe_them() {
+    let (old, new) = (Issuer::new(Algorithm::Es256, "old"), Issuer::new(Algorithm::Es256, "new"));
+    let keys = KeyServer::start(KeyServer::keys(&old), Duration::ZERO);
+    let (envoy, _upstream) = start(Gate::new(remote(json!({ "refresh": "1s" }), json!({}))), &keys);
+    let status = |issuer: &Issuer| get_with(envoy.address(), "/", &issuer.token(now()).sign()).status;
+    eventually("the first keys", || status(&old) == 200);
+    assert_eq!(status(&new), 401);
+    *keys.answer.lock().unwrap() = Answer::status(500);
+    let before = keys.requests.load(Ordering::SeqCst);
+    eventually("two refreshes that fail", || keys.requests.load(Ordering::SeqCst) > before + 2);
+    assert_eq!(status(&old), 200, "good keys outlive an outage");
+    *keys.answer.lock().unwrap() = KeyServer::keys(&new);
+    eventually("the new key", || status(&new) == 200);
+    eventually("the old key is withdrawn", || status(&old) == 401);
+    *keys.delay.lock().unwrap() = Duration::ZERO;
+}
+
+#[test]
+fn keys_that_are_too_old_are_not_used() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::ZERO);
+    let (envoy, _upstream) = start(Gate::new(remote(json!({ "refresh": "1s", "max_stale": "1s" }), json!({}))), &keys);
+    let status = || get_with(envoy.address(), "/", &issuer.token(now()).sign()).status;
+    eventually("the first keys", || status() == 200);
+    *keys.answer.lock().unwrap() = Answer::status(500);
+    eventually("the keys are gone", || status() == 503);
+    *keys.answer.lock().unwrap() = KeyServer::keys(&issuer);
+    eventually("the keys are back", || status() == 200);
+}
+
+#[test]
+fn signatures_have_a_share_of_each_second_and_the_rest_stays_alive() {
+    let issuer = Issuer::new(Algorithm::Rs256, "a");
+    let configuration = configuration(&issuer, json!({
+        "limits": { "wasm_crypto_percent": 1 }, "rules": [{ "match": { "path": "/public" }, "public": true }],
+    }));
+    let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::ZERO);
+    let (envoy, _upstream) = start(Gate::new(configuration), &keys);
+    let token = issuer.token(now()).sign();
+    let statuses: Vec<u16> = (0..60).map(|_| get_with(envoy.address(), "/", &token).status).collect();
+    assert!(statuses.contains(&200) && statuses.contains(&503), "{statuses:?}");
+    assert!(envoy.counter("scopegate.denied.too_busy") > 0);
+    assert_eq!(get(envoy.address(), "/public", &[]).status, 200);
+    assert_eq!(get(envoy.address(), "/", &[]).status, 401);
+}
