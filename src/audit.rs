@@ -108,7 +108,14 @@ impl AuditRecord {
             }
             line.push_str(name);
             line.push('=');
-            line.push_str(value);
+            if name == "subject" {
+                // Text of the token: in quotes, which it cannot hold, it cannot look like further fields.
+                line.push('"');
+                line.push_str(value);
+                line.push('"');
+            } else {
+                line.push_str(value);
+            }
         }
         if let Some(detail) = &self.detail {
             line.push_str(" (");
@@ -159,6 +166,7 @@ fn detail(denial: &Denial) -> Option<String> {
         Denial::TokenInQuery
         | Denial::PolicyUnreadable
         | Denial::AmbiguousPath
+        | Denial::AmbiguousHost
         | Denial::Denied
         | Denial::NoCredential { .. }
         | Denial::MultipleCredentials

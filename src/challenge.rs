@@ -131,6 +131,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
         Denial::MalformedHeader(_) => invalid_request("The Authorization header is malformed"),
+        Denial::AmbiguousHost => refused(400, Challenge::None, "The host can be read in more than one way"),
         Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
         Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
         Denial::KeysUnavailable => unavailable(RETRY_AFTER_KEYS, "The keys of the issuer are not available"),

@@ -53,7 +53,11 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(text) => {
-            if writeln!(std::io::stdout().lock(), "{text}").is_ok() { ExitCode::SUCCESS } else { ExitCode::from(CANNOT) }
+            if writeln!(std::io::stdout().lock(), "{text}").is_ok() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(CANNOT)
+            }
         }
         Err(error) => {
             // Where even this cannot be written, the exit status still tells.

@@ -127,6 +127,8 @@ denials! {
     PolicyUnreadable => "policy_unreadable",
     /// A rule would have to judge a path that can be read in more than one way.
     AmbiguousPath => "ambiguous_path",
+    /// A rule would have to judge a host that is none.
+    AmbiguousHost => "ambiguous_host",
     /// The requirement lets nobody pass.
     Denied => "denied",
     /// No credential that this filter reads; `scope` is what the route needs.

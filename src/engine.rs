@@ -54,12 +54,12 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Resul
     let Who::Holders(asks) = who else {
         return Ok(grant::untouched(policy, request, Basis::Public, None));
     };
-    permit(policy, request, facts, &asks).map_err(|stop| {
+    permit(policy, request, facts, &asks, held.allows_missing()).map_err(|stop| {
         if !held.reports_only() {
             return stop;
         }
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match held.beyond_report_only().map(|added| permit(policy, request, facts, &[added])) {
+        match held.beyond_base().map(|added| permit(policy, request, facts, &[added], false)) {
             Some(Err(refused)) => refused,
             Some(Ok(_)) | None => stop.reported(),
         }
@@ -67,12 +67,16 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Resul
 }
 
 /// Judges the credential of a request that needs one.
-fn permit(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, asks: &Asks<'_>) -> Result<Grant, Stop> {
+fn permit(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    asks: &Asks<'_>,
+    allows_missing: bool,
+) -> Result<Grant, Stop> {
     match credential::extract(request)? {
         Presented::Bearer(token) => permit_bearer(policy, request, facts, asks, token),
-        Presented::Nothing if asks.iter().all(|ask| ask.allow_missing) => {
-            Ok(grant::untouched(policy, request, Basis::Missing, None))
-        }
+        Presented::Nothing if allows_missing => Ok(grant::untouched(policy, request, Basis::Missing, None)),
         Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }.into()),
     }
 }

@@ -11,7 +11,7 @@ mod template;
 
 pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use issuer::{Issuer, IssuerId, KeySource, RemoteKeys, TokenTypes, is_generic_type};
-pub use matching::{AmbiguousPath, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
+pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};

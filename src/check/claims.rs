@@ -3,20 +3,26 @@
 use super::{Recognised, Result, Timely};
 use crate::base::json::Value;
 use crate::decision::Denial;
+use crate::jose::ClaimPath;
 
 /// Proof: every unsigned check has passed. Only such a token may wait for keys or be verified.
 #[derive(Debug)]
 pub struct Complete<'a>(Timely<'a>);
 
 impl<'a> Complete<'a> {
-    /// Looks for the issuer's `required_claims`. A claim that is `null` is not there.
+    /// Looks for the issuer's `required_claims`. A claim that is `null` or an empty text is not there: it names nobody.
     ///
     /// # Errors
     /// [`Denial::MissingClaim`] with the first that is missing.
     pub fn check(proof: Timely<'a>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let claims = &token.compact().claims;
-        let missing = issuer.required_claims.iter().find(|claim| matches!(claims.get(claim), None | Some(Value::Null)));
+        let is_there = |claim: &ClaimPath| match claims.get(claim) {
+            None | Some(Value::Null) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(_) => true,
+        };
+        let missing = issuer.required_claims.iter().find(|claim| !is_there(claim));
         match missing {
             None => Ok(Self(proof)),
             Some(claim) => Err(Denial::MissingClaim(claim.to_string())),

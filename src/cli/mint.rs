@@ -85,8 +85,9 @@ fn claims(arguments: &MintArguments, now: i64) -> Result<Map<String, Value>, Box
             claims.insert(name.into(), value.as_str().into());
         }
     }
-    let lifetime = seconds(&arguments.expires_in)
-        .ok_or_else(|| format!("--expires-in {}: write a whole number and s, m or h, such as 5m", arguments.expires_in))?;
+    let lifetime = seconds(&arguments.expires_in).ok_or_else(|| {
+        format!("--expires-in {}: write a whole number and s, m or h, such as 5m", arguments.expires_in)
+    })?;
     let expires_at = now.saturating_add(lifetime);
     // A token that has expired was issued before that.
     claims.insert("iat".into(), now.min(expires_at).into());

@@ -62,7 +62,12 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
 
 /// Whether a comma begins another `scheme credentials`.
 fn has_second_credential(rest: &[u8]) -> bool {
-    rest.split(|&byte| byte == b',').skip(1).map(trim).any(|part| {
+    let mut quoted = false;
+    let ends_credential = |byte: &u8| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    };
+    rest.split(ends_credential).skip(1).map(trim).any(|part| {
         let end = part.iter().position(|&byte| !is_tchar(byte)).unwrap_or(part.len());
         let (scheme, credentials) = part.split_at(end);
         // `name=value` is a parameter of the first credential; a word and a space, or a scheme alone, is a second one.
@@ -116,6 +121,7 @@ mod tests {
             "Token a.b.c",
             "JWT a.b.c",
             "Digest username=\"a\", realm=\"b\"",
+            "Digest username=\"a\", realm=\"x, y z\"",
             "AWS4-HMAC-SHA256 a=b, c=d",
         ] {
             assert_eq!(read(&[line.as_bytes()]), Ok(None), "{line:?}");

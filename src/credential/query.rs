@@ -20,10 +20,9 @@ pub fn holds_token(query: &[u8], policy: &QueryPolicy, also_allowed: &[String]) 
         let mut sides = parameter.splitn(2, |&byte| byte == b'=');
         let name = decode(sides.next().unwrap_or_default());
         let value = sides.next().map(decode);
-        let lower = name.to_ascii_lowercase();
-        if TOKEN_PARAMETERS.iter().any(|known| known.as_bytes() == lower)
-            || policy.names.iter().any(|known| known.as_bytes() == lower)
-        {
+        let folded = fold(&name);
+        let is_known = |known: &str| known.as_bytes() == folded || known.as_bytes() == name.to_ascii_lowercase();
+        if TOKEN_PARAMETERS.iter().any(|known| is_known(known)) || policy.names.iter().any(|known| is_known(known)) {
             return true;
         }
         let allowed = |list: &[String]| list.iter().any(|known| known.as_bytes() == name);
@@ -32,6 +31,14 @@ pub fn holds_token(query: &[u8], policy: &QueryPolicy, also_allowed: &[String]) 
             None => is_jwt_shaped(&name),
         }
     })
+}
+
+/// A name as frameworks read it that are generous with names: in lower case, without white space around it, up to a NUL
+/// or a `[`, and with `_` for a dot or a space (`access_token[]`, `access.token`, `%20access_token`).
+fn fold(name: &[u8]) -> Vec<u8> {
+    let end = name.iter().position(|&byte| matches!(byte, 0 | b'[')).unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or(name).trim_ascii();
+    name.iter().map(|&byte| if matches!(byte, b'.' | b' ') { b'_' } else { byte.to_ascii_lowercase() }).collect()
 }
 
 /// Percent-decoding of a query component, in which `+` is a space.
@@ -98,6 +105,13 @@ mod tests {
             "SID=1",
             "a=1&&;&jwt",
             "access_token=a&access_token=b",
+            "access_token[]=x",
+            "access_token%5B0%5D=x",
+            "access.token=x",
+            "access+token=x",
+            "%20access_token=x",
+            "access_token%20=x",
+            "access_token%00x=x",
         ] {
             assert!(found(query), "{query}");
         }

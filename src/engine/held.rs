@@ -2,7 +2,7 @@
 
 use crate::decision::Denial;
 use crate::facts::MetadataRequirement;
-use crate::policy::{Access, AmbiguousPath, Policy, Requirement, RouteMetadata, TokenRequirement};
+use crate::policy::{Access, Ambiguity, Policy, Requirement, RouteMetadata, TokenRequirement};
 use crate::request::RequestView;
 
 /// The requirement that holds, for the request's method.
@@ -37,7 +37,10 @@ pub(super) fn find<'p>(
         }
         (RouteMetadata::Restrict, MetadataRequirement::Asks(requirement)) => Some(requirement.for_method(method)),
     };
-    let found = policy.rules.find(request, policy.paths).map_err(|AmbiguousPath| Denial::AmbiguousPath)?;
+    let found = policy.rules.find(request, policy.paths).map_err(|ambiguity| match ambiguity {
+        Ambiguity::Path => Denial::AmbiguousPath,
+        Ambiguity::Host => Denial::AmbiguousHost,
+    })?;
     Ok(Held { base: found.unwrap_or(&policy.default).for_method(method), added })
 }
 
@@ -58,6 +61,11 @@ impl<'p> Held<'p> {
         if asks.is_empty() { Who::Everybody } else { Who::Holders(asks) }
     }
 
+    /// Whether a request without a credential passes. Added metadata cannot say so, and what it asks is asked of everybody.
+    pub(super) fn allows_missing(&self) -> bool {
+        self.beyond_base().is_none() && matches!(&self.base.access, Access::Token(ask) if ask.allow_missing)
+    }
+
     /// The parameters that may hold a JWT. Added metadata admits none.
     pub(super) fn jwt_allowed_in(&self) -> &'p [String] {
         &self.base.jwt_allowed_in
@@ -68,8 +76,8 @@ impl<'p> Held<'p> {
         matches!(&self.base.access, Access::Token(ask) if ask.report_only)
     }
 
-    /// What metadata adds to a requirement that only reports: it is enforced all the same.
-    pub(super) fn beyond_report_only(&self) -> Option<&'p TokenRequirement> {
+    /// What metadata asks of tokens beyond the requirement that it is added to.
+    pub(super) fn beyond_base(&self) -> Option<&'p TokenRequirement> {
         match &self.added?.access {
             Access::Token(ask) => Some(ask),
             Access::Public | Access::Deny => None,

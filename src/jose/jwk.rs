@@ -97,7 +97,8 @@ impl KeySet {
                 Err(why) => all.skipped.push(Skipped { index, why }),
             }
         }
-        if all.keys.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
+        // A set without members is an answer: the issuer has withdrawn its keys.
+        if all.keys.is_empty() && !members.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
     }
 
     /// Adds a key, such as one made of a configured secret.

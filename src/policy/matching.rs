@@ -60,9 +60,14 @@ pub enum HostMatch {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct MethodSet(Vec<String>);
 
-/// A rule would have to judge a path that can be read in more than one way.
+/// A rule would have to judge what can be read in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AmbiguousPath;
+pub enum Ambiguity {
+    /// The path.
+    Path,
+    /// The host: what stands behind it is no port, or a character cannot stand in a host.
+    Host,
+}
 
 impl Rules {
     /// Rules in their order.
@@ -86,14 +91,14 @@ impl Rules {
     /// The requirement of the first rule that matches.
     ///
     /// # Errors
-    /// [`AmbiguousPath`] when a rule with a condition on the path is reached, its other conditions hold, and the
-    /// path is ambiguous.
-    pub fn find(&self, request: &RequestView<'_>, paths: PathPolicy) -> Result<Option<&Requirement>, AmbiguousPath> {
+    /// [`Ambiguity`] when a rule with a condition on the path or the host is reached, its other conditions hold, and the
+    /// path or the host is ambiguous.
+    pub fn find(&self, request: &RequestView<'_>, paths: PathPolicy) -> Result<Option<&Requirement>, Ambiguity> {
         // Without a path (CONNECT) and for `*` (OPTIONS) conditions on the path never match.
         let path = request.path().filter(|path| *path != b"*").map(|path| PathForms::of(path, paths));
         let host = request.authority().map(normal_host);
         for rule in &self.0 {
-            if rule.matching.matches(request, path.as_ref(), host.as_deref()).map_err(|Ambiguous| AmbiguousPath)? {
+            if rule.matching.matches(request, path.as_ref(), host.as_ref())? {
                 return Ok(Some(&rule.requirement));
             }
         }
@@ -106,22 +111,43 @@ impl Match {
         &self,
         request: &RequestView<'_>,
         path: Option<&PathForms<'_>>,
-        host: Option<&[u8]>,
-    ) -> Result<bool, Ambiguous> {
-        let others = self.route.as_deref().is_none_or(|name| request.route_name == Some(name))
+        host: Option<&Result<Vec<u8>, Ambiguity>>,
+    ) -> Result<bool, Ambiguity> {
+        let names = self.route.as_deref().is_none_or(|name| request.route_name == Some(name))
             && self.virtual_host.as_deref().is_none_or(|name| request.virtual_host == Some(name))
-            && self.host.as_ref().is_none_or(|wanted| host.is_some_and(|host| wanted.matches(host)))
             && self.methods.as_ref().is_none_or(|methods| methods.contains(request.method()));
+        if !names {
+            return Ok(false);
+        }
+        let host_holds = match (&self.host, host) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wanted), Some(host)) => wanted.matches(host.as_ref().map_err(|ambiguity| *ambiguity)?),
+        };
+        if !host_holds {
+            return Ok(false);
+        }
         match (&self.path, path) {
-            (None, _) => Ok(others),
+            (None, _) => Ok(true),
             (Some(_), None) => Ok(false),
-            (Some(_), Some(_)) if !others => Ok(false),
-            (Some(condition), Some(path)) => path.test(|path| condition.matches(path, self.ignore_case)),
+            (Some(condition), Some(path)) => {
+                condition.test(path, self.ignore_case).map_err(|Ambiguous| Ambiguity::Path)
+            }
         }
     }
 }
 
 impl PathMatch {
+    fn test(&self, path: &PathForms<'_>, ignore_case: bool) -> Result<bool, Ambiguous> {
+        let Self::Template(template) = self else {
+            return path.test(|path| self.matches(path, ignore_case));
+        };
+        // Envoy's operators leave some bytes out, so a router with another matcher would send elsewhere what the
+        // template is meant for: `/admin/a|b` is below `/admin`, and not of the form `/admin/*`.
+        let matches = path.test(|path| template.matches(path))?;
+        if path.test(|path| template.matches_any_byte(path))? == matches { Ok(matches) } else { Err(Ambiguous) }
+    }
+
     fn matches(&self, path: &[u8], ignore_case: bool) -> bool {
         let same =
             |left: &[u8], right: &[u8]| if ignore_case { left.eq_ignore_ascii_case(right) } else { left == right };
@@ -160,15 +186,24 @@ impl MethodSet {
 }
 
 /// A host as rules name it: lower case, without port and without one trailing dot.
-fn normal_host(authority: &[u8]) -> Vec<u8> {
-    let host = match authority.iter().rposition(|&byte| byte == b':') {
+///
+/// # Errors
+/// [`Ambiguity::Host`] when what stands there is no host and no port: nobody knows which virtual host it is taken for.
+fn normal_host(authority: &[u8]) -> Result<Vec<u8>, Ambiguity> {
+    let (host, port) = match authority.iter().rposition(|&byte| byte == b':') {
         // In `[::1]` the last colon belongs to the address.
-        Some(colon) if !authority.get(colon..).is_some_and(|port| port.contains(&b']')) => {
-            authority.get(..colon).unwrap_or(authority)
-        }
-        _ => authority,
+        Some(colon) if !authority.ends_with(b"]") => authority.split_at(colon),
+        _ => (authority, &b""[..]),
     };
-    host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase()
+    let digits = port.strip_prefix(b":").unwrap_or_default();
+    let port_is_plain = port.is_empty() || !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let host_is_plain = match host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
+        Some(address) => address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)),
+        None => host.iter().all(is_name) && !host.ends_with(b".") && !host.is_empty(),
+    };
+    if port_is_plain && host_is_plain { Ok(host.to_ascii_lowercase()) } else { Err(Ambiguity::Host) }
 }
 
 #[cfg(test)]
@@ -185,7 +220,12 @@ mod tests {
             ("[::1]:80", "[::1]"),
             ("[::1]", "[::1]"),
         ] {
-            assert_eq!(normal_host(authority.as_bytes()), wanted.as_bytes(), "{authority}");
+            assert_eq!(normal_host(authority.as_bytes()).as_deref(), Ok(wanted.as_bytes()), "{authority}");
+        }
+        for authority in
+            ["", ":80", "a:", "a:x", "a:80x", "a..", "a@b", "u:p@a", "a b", "a,b", "é", "[::1", "[x]", "a:1:2"]
+        {
+            assert_eq!(normal_host(authority.as_bytes()), Err(Ambiguity::Host), "{authority}");
         }
         assert!(HostMatch::Suffix(".example.com".into()).matches(b"a.b.example.com"));
         assert!(!HostMatch::Suffix(".example.com".into()).matches(b"example.com"));

@@ -98,7 +98,7 @@ fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
 /// Whether what follows an encoded `%` would decode, the second time, to something that structures a path.
 fn hides_a_delimiter(rest: Option<&[u8]>) -> bool {
     let digit = |at: usize| rest.and_then(|rest| rest.get(at)).copied();
-    matches!(escape_value(digit(0), digit(1)), Some(b'.' | b'/' | b'\\' | b'%' | 0))
+    matches!(escape_value(digit(0), digit(1)), Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0))
 }
 
 /// Whether these bytes begin a UTF-8 sequence longer than need be, by which old decoders hid a `.` or a `/`.
@@ -228,6 +228,7 @@ mod tests {
             "/a b",
             "/a/..%3b/b",
             "/a/.%3Bx",
+            "/a/..%253b/b",
             "/a/..%20/b",
             "/a/.%09./b",
             "/a\tb",

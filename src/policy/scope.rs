@@ -1,5 +1,6 @@
 //! Scopes ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One scope-token: visible ASCII without `"` and `\`. Compared exactly, letter case included.
@@ -33,37 +34,41 @@ fn is_scope_token(text: &str) -> bool {
 
 /// The scopes that a token grants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScopeSet(Vec<Scope>);
+pub struct ScopeSet {
+    /// In the order in which the token named them.
+    ordered: Vec<Scope>,
+    members: BTreeSet<Scope>,
+}
 
 impl ScopeSet {
     /// Adds a scope unless it is there.
     pub fn insert(&mut self, scope: Scope) {
-        if !self.0.contains(&scope) {
-            self.0.push(scope);
+        if self.members.insert(scope.clone()) {
+            self.ordered.push(scope);
         }
     }
 
     /// Whether the set grants `scope`.
     #[must_use]
     pub fn contains(&self, scope: &Scope) -> bool {
-        self.0.contains(scope)
+        self.members.contains(scope)
     }
 
     /// The scopes, in the order in which the token named them.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.0.iter()
+        self.ordered.iter()
     }
 
     /// Whether the token grants nothing.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ordered.is_empty()
     }
 
     /// The scopes in one string, separated by a space.
     #[must_use]
     pub fn joined(&self) -> String {
-        self.0.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+        self.ordered.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -99,31 +104,29 @@ impl ScopeRule {
     /// token lacks the fewest, the first on a tie, and the first where there is no token.
     #[must_use]
     pub fn wanted(&self, granted: Option<&ScopeSet>) -> Vec<Scope> {
-        let mut wanted = Vec::new();
-        self.collect(granted, &mut wanted);
+        let mut wanted: Vec<Scope> = Vec::new();
+        for scope in self.nearest(granted) {
+            if !wanted.contains(scope) {
+                wanted.push(scope.clone());
+            }
+        }
         wanted
     }
 
-    fn collect(&self, granted: Option<&ScopeSet>, wanted: &mut Vec<Scope>) {
+    /// The scopes of the nearest alternatives. Each part of the rule is looked at once.
+    fn nearest(&self, granted: Option<&ScopeSet>) -> Vec<&Scope> {
         match self {
-            Self::One(scope) => {
-                if !wanted.contains(scope) {
-                    wanted.push(scope.clone());
-                }
-            }
-            Self::All(rules) => rules.iter().for_each(|rule| rule.collect(granted, wanted)),
+            Self::One(scope) => vec![scope],
+            Self::All(rules) => rules.iter().flat_map(|rule| rule.nearest(granted)).collect(),
             Self::Any(rules) => {
-                let nearest = rules.iter().min_by_key(|rule| granted.map_or(0, |granted| rule.lacking(granted)));
-                if let Some(nearest) = nearest {
-                    nearest.collect(granted, wanted);
-                }
+                let alternatives = rules.iter().map(|rule| rule.nearest(granted));
+                let lacking = |scopes: &Vec<&Scope>| match granted {
+                    Some(granted) => scopes.iter().filter(|scope| !granted.contains(scope)).count(),
+                    None => 0,
+                };
+                alternatives.min_by_key(lacking).unwrap_or_default()
             }
         }
-    }
-
-    /// How many of the scopes it would name are not granted.
-    fn lacking(&self, granted: &ScopeSet) -> usize {
-        self.wanted(Some(granted)).iter().filter(|scope| !granted.contains(scope)).count()
     }
 }
 
@@ -172,6 +175,16 @@ mod tests {
         assert!(!rule.is_met_by(&granted("ops")));
         assert!(!rule.is_met_by(&granted("")));
         assert!(ScopeRule::default().is_met_by(&granted("")));
+    }
+
+    #[test]
+    fn nested_alternatives_cost_no_more_than_their_parts() {
+        // Doubling the work at each level, this would never end.
+        let mut rule = scope("x");
+        for _ in 0..500 {
+            rule = ScopeRule::Any(vec![rule, scope("y")]);
+        }
+        assert_eq!(names(&rule, Some(&granted("z"))), "x");
     }
 
     #[test]

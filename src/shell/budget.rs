@@ -13,13 +13,21 @@ pub struct LogBudget {
     per_second: u32,
     second: Cell<u64>,
     used: Cell<u32>,
+    /// The second of the last summary.
+    told: Cell<u64>,
     suppressed: RefCell<BTreeMap<Reason, u64>>,
 }
 
 impl LogBudget {
     /// A budget of so many lines a second.
     pub const fn new(per_second: u32) -> Self {
-        Self { per_second, second: Cell::new(0), used: Cell::new(0), suppressed: RefCell::new(BTreeMap::new()) }
+        Self {
+            per_second,
+            second: Cell::new(0),
+            used: Cell::new(0),
+            told: Cell::new(0),
+            suppressed: RefCell::new(BTreeMap::new()),
+        }
     }
 
     /// Whether a denial for `reason` may be logged at `now_ns`. If not, it is counted.
@@ -38,8 +46,12 @@ impl LogBudget {
         false
     }
 
-    /// The line about what was not logged since the last one, when there is something to tell.
-    pub fn summary(&self) -> Option<String> {
+    /// The line about what was not logged since the last one, when there is something to tell; once a second at most.
+    pub fn summary(&self, now_ns: u64) -> Option<String> {
+        let second = now_ns / NANOS_PER_SECOND;
+        if self.told.replace(second) == second {
+            return None;
+        }
         let suppressed = self.suppressed.take();
         if suppressed.is_empty() {
             return None;
@@ -113,9 +125,14 @@ mod tests {
             (0..4).map(|millisecond| budget.admit(Reason::Expired, millisecond * 1_000_000)).collect();
         assert_eq!(admitted, [true, true, false, false]);
         assert!(!budget.admit(Reason::BadSignature, 5_000_000));
-        assert_eq!(budget.summary().as_deref(), Some("denials not logged: expired=2 bad_signature=1"));
-        assert_eq!(budget.summary(), None);
-        assert!(budget.admit(Reason::Expired, NANOS_PER_SECOND), "the next second has a budget of its own");
+        assert_eq!(budget.summary(NANOS_PER_SECOND).as_deref(), Some("denials not logged: expired=2 bad_signature=1"));
+        assert_eq!(budget.summary(2 * NANOS_PER_SECOND), None, "nothing new");
+        assert!(budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
+        assert!(budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
+        assert!(!budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
+        assert_eq!(budget.summary(2 * NANOS_PER_SECOND), None, "once a second");
+        assert_eq!(budget.summary(3 * NANOS_PER_SECOND).as_deref(), Some("denials not logged: expired=1"));
+        assert!(budget.admit(Reason::Expired, 4 * NANOS_PER_SECOND), "the next second has a budget of its own");
     }
 
     #[test]

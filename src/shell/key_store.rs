@@ -30,6 +30,14 @@ struct Remote {
     in_flight: Option<u32>,
 }
 
+impl Remote {
+    /// Whether it is time for a fetch. A time further off than any wait is of a clock that was set back.
+    fn is_due(&self, now_ms: u64) -> bool {
+        let longest = u64::from(self.source.refresh.0).saturating_mul(1000).max(LAST_RETRY_MS);
+        self.next_fetch_at <= now_ms || self.next_fetch_at > now_ms.saturating_add(longest)
+    }
+}
+
 /// Whether waiting for the keys of an issuer has a prospect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prospect {
@@ -68,7 +76,7 @@ impl KeyStore {
 
     /// What is to be fetched now.
     pub fn due(&self, now_ms: u64) -> Vec<(IssuerId, RemoteKeys)> {
-        let due = self.remotes.iter().filter(|remote| remote.in_flight.is_none() && remote.next_fetch_at <= now_ms);
+        let due = self.remotes.iter().filter(|remote| remote.in_flight.is_none() && remote.is_due(now_ms));
         due.map(|remote| (remote.issuer, remote.source.clone())).collect()
     }
 
@@ -109,6 +117,8 @@ impl KeyStore {
         let mut expired = Vec::new();
         for remote in &mut self.remotes {
             let good_for = u64::from(remote.source.refresh.0).saturating_add(u64::from(remote.source.max_stale.0));
+            // A clock that was set back must not keep keys alive: they are as old as if they had come just now.
+            remote.fetched_at = remote.fetched_at.map(|at| at.min(now_ms));
             let too_old = |at: u64| at.saturating_add(good_for.saturating_mul(1000)) <= now_ms;
             if remote.fetched_at.is_some_and(too_old) {
                 remote.fetched_at = None;
@@ -129,7 +139,7 @@ impl KeyStore {
         let soon = self
             .remotes
             .iter()
-            .any(|remote| remote.issuer == issuer && (remote.in_flight.is_some() || remote.next_fetch_at <= now_ms));
+            .any(|remote| remote.issuer == issuer && (remote.in_flight.is_some() || remote.is_due(now_ms)));
         if soon { Prospect::Soon } else { Prospect::NotSoon }
     }
 }
@@ -208,6 +218,16 @@ mod tests {
         assert!(store.ring().get(ISSUER).is_none());
         assert!(!store.is_complete());
         assert!(store.expire(4_200_000).is_empty(), "named once");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_keys_alive() {
+        const YEAR: u64 = 31_536_000_000;
+        let mut store = store();
+        store.finished(ISSUER, YEAR, Some(KeySet::default()));
+        assert_eq!(store.due(1000).len(), 1, "fetched again at once");
+        assert!(store.expire(1000).is_empty());
+        assert_eq!(store.expire(1000 + 4_200_000), [ISSUER], "and expired in its time");
     }
 
     #[test]

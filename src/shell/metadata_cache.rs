@@ -22,14 +22,23 @@ pub enum Parsed {
     Unreadable,
 }
 
+/// The most bytes of such texts.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
 /// Parsed metadata by its bytes.
 #[derive(Debug, Default)]
-pub struct MetadataCache(RefCell<HashMap<Vec<u8>, Parsed>>);
+pub struct MetadataCache(RefCell<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    parsed: HashMap<Vec<u8>, Parsed>,
+    bytes: usize,
+}
 
 impl MetadataCache {
     /// The requirement in `bytes`. `report` is told of a text that cannot be read, once for each.
     pub fn parse(&self, bytes: Vec<u8>, policy: &Policy, report: impl FnOnce(&ConfigError)) -> Parsed {
-        if let Some(parsed) = self.0.borrow().get(&bytes) {
+        if let Some(parsed) = self.0.borrow().parsed.get(&bytes) {
             return parsed.clone();
         }
         let parsed = match metadata_requirement(&bytes, policy) {
@@ -41,10 +50,11 @@ impl MetadataCache {
             }
         };
         let mut cache = self.0.borrow_mut();
-        if cache.len() >= MAX_ENTRIES {
-            cache.clear();
+        if cache.parsed.len() >= MAX_ENTRIES || cache.bytes.saturating_add(bytes.len()) > MAX_BYTES {
+            *cache = Entries::default();
         }
-        cache.insert(bytes, parsed.clone());
+        cache.bytes = cache.bytes.saturating_add(bytes.len());
+        cache.parsed.insert(bytes, parsed.clone());
         parsed
     }
 }

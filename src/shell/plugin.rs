@@ -35,6 +35,8 @@ pub struct Plugin {
     keys: RefCell<KeyStore>,
     waiting: RefCell<Vec<(IssuerId, Weak<Request>)>>,
     metadata: MetadataCache,
+    /// Whether it has been said that the host does not hand metadata over.
+    told_unreadable: Cell<bool>,
     logs: LogBudget,
     crypto: CryptoBudget,
 }
@@ -42,8 +44,9 @@ pub struct Plugin {
 /// A request, with all that is needed to judge it once more.
 pub struct Request {
     context: u32,
-    /// The header map as the host serialised it.
-    headers: Vec<u8>,
+    /// The header map as the host serialised it; given back once the request is decided, since streams can be many
+    /// and last long.
+    headers: RefCell<Vec<u8>>,
     route_name: Option<String>,
     virtual_host: Option<String>,
     metadata: Parsed,
@@ -95,6 +98,7 @@ impl Plugin {
             keys: RefCell::new(KeyStore::new(&policy.issuers)),
             waiting: RefCell::default(),
             metadata: MetadataCache::default(),
+            told_unreadable: Cell::new(false),
             logs: LogBudget::new(policy.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(policy.limits.wasm_crypto_percent),
             policy,
@@ -123,7 +127,7 @@ impl Plugin {
         for (issuer, source) in due {
             self.fetch(issuer, &source);
         }
-        if let Some(summary) = self.logs.summary() {
+        if let Some(summary) = self.logs.summary(host::now_ns()) {
             log::info!("scopegate: {summary}");
         }
         self.set_tick();
@@ -232,7 +236,7 @@ impl Plugin {
         };
         Ok(Request {
             context,
-            headers,
+            headers: RefCell::new(headers),
             route_name: name(&["xds", "route_name"])?,
             virtual_host: name(&["xds", "virtual_host_name"])?,
             metadata: self.read_metadata(),
@@ -252,7 +256,15 @@ impl Plugin {
                 Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
                     log::error!("scopegate: {source} cannot be read, its requests are refused: {error}");
                 }),
-                Err(_) => Parsed::Unreadable,
+                Err(failure) => {
+                    if !self.told_unreadable.replace(true) {
+                        log::error!(
+                            "scopegate: {source} cannot be read, its requests are refused: status {}",
+                            failure.0
+                        );
+                    }
+                    Parsed::Unreadable
+                }
             };
             if !matches!(parsed, Parsed::Nothing) {
                 return parsed;
@@ -280,8 +292,11 @@ impl Plugin {
             return Err(self.decide(request, true));
         }
         let mut waiting = self.waiting.borrow_mut();
-        waiting.retain(|(_, request)| request.strong_count() > 0);
-        if waiting.len() >= self.policy.limits.waiting_requests {
+        let limit = self.policy.limits.waiting_requests;
+        if waiting.len() >= limit {
+            waiting.retain(|(_, request)| request.strong_count() > 0);
+        }
+        if waiting.len() >= limit {
             return Err(Decision::Deny(Refusal { denial: Denial::TooBusy, token: None }));
         }
         waiting.push((issuer, Rc::downgrade(request)));
@@ -289,7 +304,8 @@ impl Plugin {
     }
 
     fn decide(&self, request: &Request, awaited_keys: bool) -> Decision {
-        let Some(headers) = pairs::parse(&request.headers) else {
+        let bytes = request.headers.borrow();
+        let Some(headers) = pairs::parse(&bytes) else {
             return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, token: None });
         };
         let view = RequestView {
@@ -332,6 +348,7 @@ impl Plugin {
             Decision::Await(_) => State::Undecided,
         };
         request.state.set(state);
+        drop(request.headers.take());
         if let Decision::Allow(grant) = &decision {
             self.left_out.into_iter().for_each(|counter| host::count(counter, grant.left_out));
         }
@@ -340,7 +357,8 @@ impl Plugin {
     }
 
     fn answer(&self, request: &Request, denial: &Denial) {
-        let headers = pairs::parse(&request.headers).unwrap_or_default();
+        let bytes = request.headers.borrow();
+        let headers = pairs::parse(&bytes).unwrap_or_default();
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
             // The operator's access log prints the path. When that cannot be mended the refusal still stands.

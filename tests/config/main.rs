@@ -1,12 +1,24 @@
 //! Configuration: what is refused, with which words, and that the three forms mean the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test fails by a panic, reads a clock, and is a table"
+)]
 
 use prost::Message as _;
 use scopegate::config::{Loaded, Node, compile, load, metadata_requirement, read_yaml};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-const KEY: &str = r#"{kty: EC, crv: P-256, kid: a, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}"#;
+const KEY: &str = "{kty: EC, crv: P-256, kid: a, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}";
 
 /// A whole configuration around one issuer; `members` are further members of the configuration.
 fn around(issuer: &str, members: &str) -> String {
@@ -18,7 +30,8 @@ fn with(members: &str) -> String {
 }
 
 fn issuer(members: &str) -> String {
-    let jwks = if members.contains("jwks") { String::new() } else { format!("  jwks: {{inline: {{keys: [{KEY}]}}}}\n") };
+    let jwks =
+        if members.contains("jwks") { String::new() } else { format!("  jwks: {{inline: {{keys: [{KEY}]}}}}\n") };
     around(&format!("{jwks}  {members}"), "")
 }
 
@@ -45,10 +58,7 @@ macro_rules! snapshot {
 fn problems(cases: &[(&str, String)]) -> String {
     let mut out = String::new();
     for (name, text) in cases {
-        let error = match read(text) {
-            Ok(_) => panic!("{name} is accepted:\n{text}"),
-            Err(error) => error,
-        };
+        let Err(error) = read(text) else { panic!("{name} is accepted:\n{text}") };
         writeln!(out, "# {name}\n{error}\n").unwrap();
     }
     out
@@ -103,7 +113,10 @@ fn what_is_wrong_with_keys_is_said() {
         ("a uri with a password", issuer("jwks: {uri: 'https://u:p@a/k', cluster: a}")),
         ("a uri with a fragment", issuer("jwks: {uri: 'https://a/k#x', cluster: a}")),
         ("a uri of another scheme", issuer("jwks: {uri: 'file:///etc/passwd', cluster: a}")),
-        ("a period out of range", issuer("jwks: {uri: https://a/k, cluster: a, refresh: 0s, timeout: 10ms, max_stale: 1000h}")),
+        (
+            "a period out of range",
+            issuer("jwks: {uri: https://a/k, cluster: a, refresh: 0s, timeout: 10ms, max_stale: 1000h}")
+        ),
         ("no key set", issuer("jwks: {inline: {}}")),
         ("text that is no key set", issuer("jwks: {inline: 'x'}")),
         ("a list", issuer("jwks: {inline: []}")),
@@ -122,12 +135,27 @@ fn what_is_wrong_with_rules_is_said() {
         ("a misspelt match", with("rules: [{match: {pathprefix: /a}}]")),
         ("a path without slash", with("rules: [{match: {path: a}}]")),
         ("a path with a query", with("rules: [{match: {path: '/a?b'}}]")),
-        ("an ambiguous path", with("rules: [{match: {prefix: /a/../b}}, {match: {prefix: //}}, {match: {path: '/a%2Fb'}}]")),
+        (
+            "an ambiguous path",
+            with("rules: [{match: {prefix: /a/../b}}, {match: {prefix: //}}, {match: {path: '/a%2Fb'}}]")
+        ),
         ("a path that is not normalised", with("rules: [{match: {path: '/%61'}}]")),
         ("an escape in lower case", with("paths: {allow: [encoded_slash]}\nrules: [{match: {path: '/a%2fb'}}]")),
         ("a separated prefix with a slash", with("rules: [{match: {path_separated_prefix: /a/}}]")),
-        ("a bad template", with("rules: [{match: {template: '/{a=*}'}}, {match: {template: '/**/*'}}, {match: {template: '/{a'}}]")),
-        ("ignore_case without a path", with("rules: [{match: {route: a, ignore_case: true}}, {match: {template: /a, ignore_case: true}}]")),
+        (
+            "a bad template",
+            with("rules: [{match: {template: '/{a=*}'}}, {match: {template: '/**/*'}}, {match: {template: '/{a'}}]")
+        ),
+        (
+            "a template that no request matches",
+            with(
+                "rules: [{match: {template: '/%61dmin/{x}'}}, {match: {template: '/a%2fb/*'}}, {match: {template: '/a/../b'}}]"
+            )
+        ),
+        (
+            "ignore_case without a path",
+            with("rules: [{match: {route: a, ignore_case: true}}, {match: {template: /a, ignore_case: true}}]")
+        ),
         ("a regular expression", with("rules: [{match: {regex: /a}}]")),
         ("a host with a port", with("rules: [{match: {host: 'a:80'}}, {match: {host: '*'}}, {match: {host: '*.'}}]")),
         ("a method in lower case", with("rules: [{match: {methods: [get]}}]")),
@@ -147,7 +175,12 @@ fn what_is_wrong_with_rules_is_said() {
         ("methods in methods", with("default: {methods: {GET: {methods: {POST: {}}}}}")),
         ("a method that is none", with("default: {methods: {'G T': {}}}")),
         ("an age of nothing", with("default: {max_token_age: 0s}")),
-        ("everything wrong at once", with("default: {scopes: 1, claims: 1, issuers: 1, audiences: 1, token_types: 1, max_lifetime: 1, max_token_age: 1, methods: 1, allow_missing: 1, report_only: 1, jwt_allowed_in: 1}")),
+        (
+            "everything wrong at once",
+            with(
+                "default: {scopes: 1, claims: 1, issuers: 1, audiences: 1, token_types: 1, max_lifetime: 1, max_token_age: 1, methods: 1, allow_missing: 1, report_only: 1, jwt_allowed_in: 1}"
+            )
+        ),
     ]));
 }
 
@@ -159,13 +192,23 @@ fn what_is_wrong_with_the_rest_is_said() {
         ("an unknown word", with("route_metadata: merge")),
         ("a word that YAML takes for a boolean", with("route_metadata: off")),
         ("report_only as text", with("report_only: 'on'")),
-        ("a forwarded header that is reserved", with("forward: {headers: {Host: sub, Authorization: sub, x-forwarded-for: sub, X_Envoy_Foo: sub, ':path': sub, 'a b': sub, '': sub}}")),
+        (
+            "a forwarded header that is reserved",
+            with(
+                "forward: {headers: {Host: sub, Authorization: sub, x-forwarded-for: sub, X_Envoy_Foo: sub, ':path': sub, 'a b': sub, '': sub}}"
+            )
+        ),
         ("headers that are one header", with("forward: {headers: {x-user: sub, X_User: sub}}")),
         ("a header of nothing", with("forward: {headers: {x-user: 1}}")),
         ("a token that is dropped", with("forward: {token: drop}")),
         ("a realm that breaks out", with("challenge: {realm: 'a\"b'}")),
         ("a form that is not admitted", with("paths: {allow: [backslash]}")),
-        ("limits out of range", with("limits: {token_bytes: 1, jwks_bytes: 0, jwks_keys: 0, waiting_requests: -1, denial_logs_per_second: 1001, wasm_crypto_percent: 0}")),
+        (
+            "limits out of range",
+            with(
+                "limits: {token_bytes: 1, jwks_bytes: 0, jwks_keys: 0, waiting_requests: -1, denial_logs_per_second: 1001, wasm_crypto_percent: 0}"
+            )
+        ),
         ("a limit that is no whole number", with("limits: {token_bytes: 1e4, jwks_keys: '5'}")),
         ("audit", with("audit: {subject: md5, filter_state: true}")),
         ("a name that always carries a token", with("query_tokens: {jwt_allowed_in: [access_token], names: [1]}")),
@@ -183,7 +226,10 @@ fn all_problems_are_told_and_not_only_the_first() {
 fn warnings_name_the_keys_that_are_left_out() {
     let text = around(&format!("  jwks: {{inline: {{keys: [{{kty: oct, k: AAAA}}, {KEY}]}}}}"), "");
     let loaded = read(&text).unwrap();
-    assert_eq!(loaded.warnings, ["issuers[0].jwks.inline.keys[0] is left out: a symmetric key: a published secret is no secret"]);
+    assert_eq!(
+        loaded.warnings,
+        ["issuers[0].jwks.inline.keys[0] is left out: a symmetric key: a published secret is no secret"]
+    );
 }
 
 /// A configuration with every field in it.
@@ -260,7 +306,17 @@ fn every_field_is_in_the_configuration_with_every_field() {
 
 #[test]
 fn bytes_that_are_no_configuration_are_refused() {
-    for bytes in [&b""[..], b" ", b"[]", b"null", b"{", b"\x0a\xff", b"\xff\xff", b"{\"issuers\":[],\"issuers\":[]}", b"\n{\"issuers\":1}"] {
+    for bytes in [
+        &b""[..],
+        b" ",
+        b"[]",
+        b"null",
+        b"{",
+        b"\x0a\xff",
+        b"\xff\xff",
+        b"{\"issuers\":[],\"issuers\":[]}",
+        b"\n{\"issuers\":1}",
+    ] {
         assert!(load(bytes, &environment).is_err(), "{bytes:?}");
     }
 }
@@ -299,9 +355,7 @@ fn to_value(json: &serde_json::Value) -> prost_types::Value {
         Value::Bool(flag) => Kind::BoolValue(*flag),
         Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
         Value::String(text) => Kind::StringValue(text.clone()),
-        Value::Array(items) => {
-            Kind::ListValue(prost_types::ListValue { values: items.iter().map(to_value).collect() })
-        }
+        Value::Array(items) => Kind::ListValue(prost_types::ListValue { values: items.iter().map(to_value).collect() }),
         Value::Object(_) => Kind::StructValue(to_struct(json)),
     };
     prost_types::Value { kind: Some(kind) }

@@ -37,7 +37,10 @@ fn the_fully_specified_name_of_eddsa_is_known() {
     let issuer = Issuer::new(Algorithm::EdDsa, "k");
     let config = accepting(&issuer, &["EdDSA"]);
     assert_eq!(get("/").bearer(issuer.token(NOW).header("alg", "Ed25519").sign()).refused(&config), None);
-    assert_eq!(get("/").bearer(issuer.token(NOW).header("alg", "Ed448").sign()).refused(&config), Some(Reason::AlgorithmNotAllowed));
+    assert_eq!(
+        get("/").bearer(issuer.token(NOW).header("alg", "Ed448").sign()).refused(&config),
+        Some(Reason::AlgorithmNotAllowed)
+    );
 }
 
 #[test]
@@ -50,7 +53,11 @@ fn no_signature_is_no_signature_in_any_spelling() {
         assert_eq!(get("/").bearer(stripped).refused(&config), Some(Reason::MalformedToken), "{alg:?}, stripped");
     }
     for alg in [Value::Null, json!(1), json!(["ES256"])] {
-        assert_eq!(get("/").bearer(token().header("alg", alg.clone()).sign()).refused(&config), Some(Reason::MalformedToken), "{alg}");
+        assert_eq!(
+            get("/").bearer(token().header("alg", alg.clone()).sign()).refused(&config),
+            Some(Reason::MalformedToken),
+            "{alg}"
+        );
     }
 }
 
@@ -68,10 +75,7 @@ fn an_algorithm_that_the_issuer_does_not_use_is_refused() {
 #[test]
 fn a_public_key_is_never_a_secret() {
     // The classic confusion: HS256 keyed with some text of the RSA public key.
-    let config = with_issuer(
-        json!({ "jwks": { "inline": RSA.jwks() }, "algorithms": ["RS256"] }),
-        json!({}),
-    );
+    let config = with_issuer(json!({ "jwks": { "inline": RSA.jwks() }, "algorithms": ["RS256"] }), json!({}));
     let header = json!({ "alg": "HS256", "kid": "rsa", "typ": "at+jwt" }).to_string();
     let payload = Value::Object(RSA.token(NOW).claims).to_string();
     let public = Value::Object(RSA.key.to_public_jwk());
@@ -85,7 +89,10 @@ fn a_public_key_is_never_a_secret() {
 
 #[test]
 fn secrets_work_where_they_are_configured() {
-    let config = with_issuer(json!({ "jwks": null, "algorithms": ["HS256"], "secrets": [{ "kid": "s", "env": "SECRET_32" }] }), json!({}));
+    let config = with_issuer(
+        json!({ "jwks": null, "algorithms": ["HS256"], "secrets": [{ "kid": "s", "env": "SECRET_32" }] }),
+        json!({}),
+    );
     let mut config = config;
     config["issuers"][0].as_object_mut().unwrap().remove("jwks");
     let secret: Vec<u8> = (0..32).collect();
@@ -94,7 +101,10 @@ fn secrets_work_where_they_are_configured() {
     let input = format!("{}.{}", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
     let mut tag = hmac_sha256::HMAC::mac(input.as_bytes(), &secret);
     assert_eq!(get("/").bearer(with_signature(&header, &payload, &tag)).refused(&config), None);
-    assert_eq!(get("/").bearer(with_signature(&header, &payload, &tag[..31])).refused(&config), Some(Reason::BadSignature));
+    assert_eq!(
+        get("/").bearer(with_signature(&header, &payload, &tag[..31])).refused(&config),
+        Some(Reason::BadSignature)
+    );
     tag[0] ^= 1;
     assert_eq!(get("/").bearer(with_signature(&header, &payload, &tag)).refused(&config), Some(Reason::BadSignature));
 }
@@ -107,8 +117,8 @@ fn signatures_have_one_length_and_form() {
     let signature = base64url::decode(segments[2].as_bytes()).unwrap();
     let zero = vec![0; 64];
     let order = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9,
-        0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
+        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     let s_is_order = [&signature[..32], &order[..]].concat();
     let der = p256::ecdsa::Signature::from_slice(&signature).unwrap().to_der().as_bytes().to_vec();
@@ -119,7 +129,10 @@ fn signatures_have_one_length_and_form() {
         ("zero", zero),
         ("s is the order", s_is_order),
         ("DER", der),
-        ("another token's", base64url::decode(token().scope("x").sign().rsplit('.').next().unwrap().as_bytes()).unwrap()),
+        (
+            "another token's",
+            base64url::decode(token().scope("x").sign().rsplit('.').next().unwrap().as_bytes()).unwrap(),
+        ),
     ] {
         let token = format!("{}.{}.{}", segments[0], segments[1], base64url::encode(&bytes));
         assert_eq!(get("/").bearer(token).refused(&config), Some(Reason::BadSignature), "{case}");

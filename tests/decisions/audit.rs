@@ -52,11 +52,19 @@ fn no_record_holds_a_part_of_the_token() {
 
 #[test]
 fn a_log_line_is_one_line_and_says_why() {
+    let forged = get("/").bearer(token().claim("sub", "bob fingerprint=X (needs admin) decision=allow").sign());
+    let (_, line) = record(&forged, &config(json!({ "default": { "scopes": ["orders:write"] } })));
+    assert!(line.contains(" subject=\"bob fingerprint=X (needs admin) decision=allow\" fingerprint="), "{line}");
     let hostile = "a\r\nb\" c\u{1b}[0m é";
     let ask = get("/").bearer(token().claim("sub", hostile).sign());
     let (json, line) = record(&ask, &config(json!({ "default": { "scopes": ["orders:write"] } })));
     assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
-    assert!(line.starts_with("decision=deny reason=insufficient_scope issuer=demo subject=a%0D%0Ab%22 c%1B[0m %C3%A9 fingerprint="), "{line}");
+    assert!(
+        line.starts_with(
+            "decision=deny reason=insufficient_scope issuer=demo subject=\"a%0D%0Ab%22 c%1B[0m %C3%A9\" fingerprint="
+        ),
+        "{line}"
+    );
     assert!(line.ends_with("(needs orders:write)"), "{line}");
     assert_eq!(json["decision"], "deny");
     let (_, line) = record(&get("/").bearer(token().claim("exp", crate::world::NOW - 35).sign()), &config(json!({})));

@@ -15,7 +15,9 @@ fn refused(token: crate::support::issuer::Token<'_>) -> Option<Reason> {
 fn a_token_expires_when_its_time_and_the_leeway_are_over() {
     assert_eq!(refused(token().claim("exp", NOW + 1)), None);
     assert_eq!(refused(token().claim("exp", NOW - LEEWAY + 1)), None);
-    for exp in [json!(NOW - LEEWAY), json!(NOW - LEEWAY - 1), json!(0), json!(-1), json!(NOW as f64 - 10.5), json!(-1e300)] {
+    for exp in
+        [json!(NOW - LEEWAY), json!(NOW - LEEWAY - 1), json!(0), json!(-1), json!(NOW as f64 - 10.5), json!(-1e300)]
+    {
         assert_eq!(refused(token().claim("exp", exp.clone())), Some(Reason::Expired), "{exp}");
     }
     for exp in [json!(NOW + 1), json!(NOW as f64 + 0.5), json!(1e300), json!(u64::MAX), json!(i64::MAX)] {
@@ -48,9 +50,16 @@ fn the_leeway_is_that_of_the_issuer() {
 #[test]
 fn the_issuer_is_compared_byte_by_byte() {
     for iss in [
-        json!("https://issuer.example.com"), json!("https://issuer.example.com//"), json!("http://issuer.example.com/"),
-        json!("https://ISSUER.example.com/"), json!("https://issuer.example.com:443/"), json!("https://issuer.example.com/x"),
-        json!(" https://issuer.example.com/"), json!(""), json!("https://issuer.example.c\u{43e}m/"), Value::Null,
+        json!("https://issuer.example.com"),
+        json!("https://issuer.example.com//"),
+        json!("http://issuer.example.com/"),
+        json!("https://ISSUER.example.com/"),
+        json!("https://issuer.example.com:443/"),
+        json!("https://issuer.example.com/x"),
+        json!(" https://issuer.example.com/"),
+        json!(""),
+        json!("https://issuer.example.c\u{43e}m/"),
+        Value::Null,
     ] {
         assert_eq!(refused(token().claim("iss", iss.clone())), Some(Reason::UnknownIssuer), "{iss}");
     }
@@ -63,9 +72,19 @@ fn a_token_must_name_our_audience_exactly() {
         assert_eq!(refused(token().claim("aud", aud.clone())), None, "{aud}");
     }
     for aud in [
-        Value::Null, json!(""), json!([]), json!("https://api.example.com/"), json!("http://api.example.com"), json!("api.example.com"),
-        json!("https://api.example.com.evil"), json!("https://api.example"), json!({ "a": AUDIENCE }), json!(1), json!([AUDIENCE, 1]),
-        json!([[AUDIENCE]]), json!("HTTPS://API.EXAMPLE.COM"),
+        Value::Null,
+        json!(""),
+        json!([]),
+        json!("https://api.example.com/"),
+        json!("http://api.example.com"),
+        json!("api.example.com"),
+        json!("https://api.example.com.evil"),
+        json!("https://api.example"),
+        json!({ "a": AUDIENCE }),
+        json!(1),
+        json!([AUDIENCE, 1]),
+        json!([[AUDIENCE]]),
+        json!("HTTPS://API.EXAMPLE.COM"),
     ] {
         assert_eq!(refused(token().claim("aud", aud.clone())), Some(Reason::WrongAudience), "{aud}");
     }
@@ -86,8 +105,16 @@ fn a_token_of_another_kind_is_refused() {
         assert_eq!(refused(token().header("typ", typ)), None, "{typ}");
     }
     for typ in [
-        json!("JWT"), Value::Null, json!("dpop+jwt"), json!("logout+jwt"), json!("secevent+jwt"), json!("statuslist+jwt"),
-        json!("token-introspection+jwt"), json!("text/at+jwt"), json!(" at+jwt"), json!(""),
+        json!("JWT"),
+        Value::Null,
+        json!("dpop+jwt"),
+        json!("logout+jwt"),
+        json!("secevent+jwt"),
+        json!("statuslist+jwt"),
+        json!("token-introspection+jwt"),
+        json!("text/at+jwt"),
+        json!(" at+jwt"),
+        json!(""),
     ] {
         assert_eq!(refused(token().header("typ", typ.clone())), Some(Reason::WrongType), "{typ}");
     }
@@ -113,6 +140,7 @@ fn an_id_token_is_refused_where_plain_jwts_are_admitted() {
 #[test]
 fn claims_that_are_required_must_be_there() {
     assert_eq!(refused(token().claim("sub", Value::Null)), Some(Reason::MissingClaim));
+    assert_eq!(refused(token().claim("sub", "")), Some(Reason::MissingClaim), "an empty subject names nobody");
     for name in ["sub", "jti"] {
         assert_eq!(refused(token().claim(name, 1)), Some(Reason::MalformedToken), "{name}");
     }
@@ -128,7 +156,8 @@ fn claims_that_are_required_must_be_there() {
 #[test]
 fn lifetime_and_age_have_limits() {
     let config = with_issuer(json!({ "max_lifetime": "300s" }), json!({ "default": { "max_token_age": "60s" } }));
-    let ask = |iat: Value, exp: i64| get("/").bearer(token().claim("iat", iat).claim("exp", exp).sign()).refused(&config);
+    let ask =
+        |iat: Value, exp: i64| get("/").bearer(token().claim("iat", iat).claim("exp", exp).sign()).refused(&config);
     assert_eq!(ask(json!(NOW), NOW + 300), None);
     assert_eq!(ask(json!(NOW), NOW + 301), Some(Reason::LifetimeTooLong));
     assert_eq!(ask(json!(NOW - 70), NOW + 1), None, "60 seconds and the leeway");
@@ -162,9 +191,12 @@ fn conditions_on_claims_are_judged_last() {
         { "claim": "plan", "one_of": ["gold", "silver"] },
     ] } }));
     let ask = |token: crate::support::issuer::Token<'_>| get("/").bearer(token.sign()).refused(&config);
-    let full = token().claim("tenant", "acme").claim("realm_access", json!({ "roles": ["admin"] })).claim("plan", "gold");
+    let full =
+        token().claim("tenant", "acme").claim("realm_access", json!({ "roles": ["admin"] })).claim("plan", "gold");
     assert_eq!(ask(full.clone()), None);
-    for (name, value) in [("tenant", json!("other")), ("tenant", Value::Null), ("plan", json!("tin")), ("realm_access", json!({}))] {
+    for (name, value) in
+        [("tenant", json!("other")), ("tenant", Value::Null), ("plan", json!("tin")), ("realm_access", json!({}))]
+    {
         assert_eq!(ask(full.clone().claim(name, value.clone())), Some(Reason::ClaimMismatch), "{name} {value}");
     }
     assert_eq!(ask(full.scope("x").claim("tenant", "other")), Some(Reason::InsufficientScope));

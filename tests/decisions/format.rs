@@ -32,7 +32,11 @@ fn a_token_with_duplicate_members_is_never_accepted() {
         r#","scope":"a","scope":"b""#.to_owned(),
         r#","nested":{"a":1,"a":2}"#.to_owned(),
     ] {
-        assert_eq!(refused(&sign_texts(&DEMO.key, HEADER, &payload(&members))), Some(Reason::MalformedToken), "{members}");
+        assert_eq!(
+            refused(&sign_texts(&DEMO.key, HEADER, &payload(&members))),
+            Some(Reason::MalformedToken),
+            "{members}"
+        );
     }
     let header = r#"{"alg":"ES256","alg":"none","kid":"a","typ":"at+jwt"}"#;
     assert_eq!(refused(&sign_texts(&DEMO.key, header, &payload(""))), Some(Reason::MalformedToken));
@@ -68,7 +72,8 @@ fn stray_bytes_around_a_token_are_refused() {
 #[test]
 fn no_bit_of_a_token_can_be_changed() {
     let good = token().sign();
-    let segments: Vec<Vec<u8>> = good.split('.').map(|segment| base64url::decode(segment.as_bytes()).unwrap()).collect();
+    let segments: Vec<Vec<u8>> =
+        good.split('.').map(|segment| base64url::decode(segment.as_bytes()).unwrap()).collect();
     for (index, segment) in segments.iter().enumerate() {
         for bit in (0..segment.len() * 8).step_by(7) {
             let mut changed = segments.clone();

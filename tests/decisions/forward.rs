@@ -37,7 +37,12 @@ fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route()
         }
         let grant = ask.granted(&config);
         for name in ["x-auth-subject", "x_auth_subject", "x-auth_scope"] {
-            assert_eq!(grant.remove.iter().filter(|removed| *removed == name).count(), 1, "{target} {name}: {:?}", grant.remove);
+            assert_eq!(
+                grant.remove.iter().filter(|removed| *removed == name).count(),
+                1,
+                "{target} {name}: {:?}",
+                grant.remove
+            );
         }
         assert!(!grant.remove.contains(&"x-other".to_owned()));
     }
@@ -55,14 +60,22 @@ fn nothing_is_edited_that_is_not_there() {
 #[test]
 fn a_claim_that_cannot_be_a_header_leaves_it_out_and_is_counted() {
     for (claim, counted) in [
-        (json!("a\r\nx-admin: 1"), 1), (json!("a\nb"), 1), (json!({}), 1), (json!(["a,b"]), 1), (json!([1]), 1), (json!([]), 0), (json!(null), 0),
+        (json!("a\r\nx-admin: 1"), 1),
+        (json!("a\nb"), 1),
+        (json!({}), 1),
+        (json!(["a,b"]), 1),
+        (json!([1]), 1),
+        (json!([]), 0),
+        (json!(null), 0),
     ] {
-        let grant = get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
+        let grant =
+            get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
         assert!(!grant.set.iter().any(|(name, _)| name == "x-auth-roles"), "{claim}");
         assert_eq!(grant.left_out, if claim.is_null() { 1 } else { counted }, "{claim}");
     }
     for (claim, value) in [(json!(7), "7"), (json!(true), "true"), (json!("José"), "José")] {
-        let grant = get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
+        let grant =
+            get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
         assert!(grant.set.contains(&("x-auth-roles".to_owned(), value.to_owned())), "{claim}");
     }
 }

@@ -78,7 +78,14 @@ fn rsa_keys_are_2048_to_4096_bits_with_the_usual_exponent() {
     let n = scopegate::base::base64url::decode(rsa.key.to_public_jwk()["n"].as_str().unwrap().as_bytes()).unwrap();
     let short = scopegate::base::base64url::encode(&n[..128]);
     let long = scopegate::base::base64url::encode(&n.iter().chain(&n).chain(&n).copied().collect::<Vec<_>>());
-    for changes in [json!({ "n": short }), json!({ "n": long }), json!({ "e": "Aw" }), json!({ "e": "AQ" }), json!({ "e": "AQAA" }), json!({ "n": "" })] {
+    for changes in [
+        json!({ "n": short }),
+        json!({ "n": long }),
+        json!({ "e": "Aw" }),
+        json!({ "e": "AQ" }),
+        json!({ "e": "AQAA" }),
+        json!({ "n": "" }),
+    ] {
         assert_eq!(refused(changes.clone()), Some(Reason::UnknownKey), "{changes}");
     }
 }
@@ -86,12 +93,15 @@ fn rsa_keys_are_2048_to_4096_bits_with_the_usual_exponent() {
 #[test]
 fn a_weak_ed25519_key_is_not_used() {
     let config = |x: &str| {
-        with_keys(json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x }, jwk(&OTHER, json!({ "kid": "good" }))]))
+        with_keys(
+            json!([{ "kty": "OKP", "crv": "Ed25519", "kid": "a", "x": x }, jwk(&OTHER, json!({ "kid": "good" }))]),
+        )
     };
     let issuer = Issuer::new(Algorithm::EdDsa, "a");
     let good = issuer.key.to_public_jwk()["x"].as_str().unwrap().to_owned();
     assert_eq!(ask(&config(&good), issuer.token(NOW)), None);
-    for x in ["AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAA", ""] {
+    for x in ["AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAA", ""]
+    {
         assert_eq!(ask(&config(x), issuer.token(NOW)), Some(Reason::UnknownKey), "{x:?}");
     }
 }
@@ -107,7 +117,11 @@ fn the_key_id_chooses_and_without_one_all_are_tried() {
     }
     assert_eq!(ask(&config, token().header("kid", 1)), Some(Reason::MalformedToken));
     let nameless = with_keys(json!([jwk(&DEMO, json!({ "kid": "-" }))]));
-    assert_eq!(ask(&nameless, token()), Some(Reason::UnknownKey), "a key without an id is not that of a token with one");
+    assert_eq!(
+        ask(&nameless, token()),
+        Some(Reason::UnknownKey),
+        "a key without an id is not that of a token with one"
+    );
     assert_eq!(ask(&nameless, token().header("kid", Value::Null)), None);
 }
 
@@ -125,7 +139,8 @@ fn keys_that_share_an_id_are_tried_up_to_four() {
 
 #[test]
 fn the_same_key_id_under_two_issuers_never_crosses() {
-    let second = json!({ "issuer": "https://second.example.com/", "audiences": [AUDIENCE], "jwks": { "inline": OTHER.jwks() } });
+    let second =
+        json!({ "issuer": "https://second.example.com/", "audiences": [AUDIENCE], "jwks": { "inline": OTHER.jwks() } });
     let mut config = config(json!({}));
     config["issuers"].as_array_mut().unwrap().push(second);
     let iss = "https://second.example.com/";
@@ -143,7 +158,9 @@ fn the_same_key_id_under_two_issuers_never_crosses() {
 fn keys_in_the_token_are_ignored() {
     let config = config(json!({}));
     let own = Value::Object(OTHER.key.to_public_jwk());
-    for (name, value) in [("jwk", own), ("jku", json!("https://evil/jwks")), ("x5u", json!("https://evil/x")), ("x5c", json!(["AAAA"]))] {
+    for (name, value) in
+        [("jwk", own), ("jku", json!("https://evil/jwks")), ("x5u", json!("https://evil/x")), ("x5c", json!(["AAAA"]))]
+    {
         let forged = OTHER.token(NOW).header(name, value.clone());
         assert_eq!(ask(&config, forged), Some(Reason::BadSignature), "{name}");
         assert_eq!(ask(&config, token().header(name, value)), None, "{name} on a good token");
@@ -164,7 +181,9 @@ fn only_a_token_that_passes_every_unsigned_check_waits_for_keys_and_only_once() 
     let good = get("/").bearer(token().sign());
     assert_eq!(decide(&good, &none), Decision::Await(Need::Keys(IssuerId(0))));
     let again = Ask { awaited: true, ..good.clone() };
-    assert!(matches!(decide(&again, &none), Decision::Deny(refusal) if refusal.denial.reason() == Reason::KeysUnavailable));
+    assert!(
+        matches!(decide(&again, &none), Decision::Deny(refusal) if refusal.denial.reason() == Reason::KeysUnavailable)
+    );
     for (case, bad) in [
         ("expired", token().claim("exp", 1)),
         ("foreign", token().claim("aud", "x")),

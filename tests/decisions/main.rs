@@ -1,5 +1,17 @@
 //! Decision tables: one engine, a fixed clock, a case a line, the reason asserted.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test fails by a panic, reads a clock, and is a table"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,7 +26,14 @@ fn a_request_without_a_credential_is_told_so() {
 #[test]
 fn a_token_anywhere_else_is_ignored() {
     let config = config(json!({}));
-    for name in ["cookie", "x-access-token", "proxy-authorization", "sec-websocket-protocol", "x-authorization", "authentication"] {
+    for name in [
+        "cookie",
+        "x-access-token",
+        "proxy-authorization",
+        "sec-websocket-protocol",
+        "x-authorization",
+        "authentication",
+    ] {
         let value = format!("Bearer {}", token().sign());
         assert_eq!(get("/").header(name, value).refused(&config), Some(Reason::NoCredential), "{name}");
     }
@@ -36,7 +43,9 @@ fn a_token_anywhere_else_is_ignored() {
 fn two_credentials_are_refused_even_when_one_of_them_is_good() {
     let config = config(json!({}));
     let good = token().sign();
-    for value in [format!("Bearer {good},Bearer {good}"), format!("Bearer x,Bearer {good}"), format!("Basic dTpw,Bearer {good}")] {
+    for value in
+        [format!("Bearer {good},Bearer {good}"), format!("Bearer x,Bearer {good}"), format!("Basic dTpw,Bearer {good}")]
+    {
         assert_eq!(get("/").header("authorization", value).refused(&config), Some(Reason::MultipleCredentials));
     }
     let twice = get("/").bearer(&good).bearer(&good);
@@ -47,7 +56,11 @@ fn two_credentials_are_refused_even_when_one_of_them_is_good() {
 fn bytes_that_are_no_text_are_malformed() {
     let config = config(json!({}));
     for value in [&b"Bearer \xff"[..], b"\xff\xfe", b"Bearer a\0b", b"Bearer", b""] {
-        assert_eq!(get("/").header("authorization", value).refused(&config), Some(Reason::MalformedHeader), "{value:?}");
+        assert_eq!(
+            get("/").header("authorization", value).refused(&config),
+            Some(Reason::MalformedHeader),
+            "{value:?}"
+        );
     }
 }
 
@@ -63,7 +76,8 @@ fn a_missing_path_is_judged_without_path_rules() {
 
 #[test]
 fn a_preflight_passes_only_where_it_is_allowed_and_only_when_it_is_one() {
-    let preflight = get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET");
+    let preflight =
+        get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET");
     assert_eq!(preflight.refused(&config(json!({}))), Some(Reason::NoCredential), "not by default");
     let open = config(json!({ "bypass_cors_preflight": true }));
     assert_eq!(preflight.refused(&open), None);
@@ -73,9 +87,21 @@ fn a_preflight_passes_only_where_it_is_allowed_and_only_when_it_is_one() {
         ("another method", preflight.clone().method("GET")),
         ("a credential", preflight.clone().header("authorization", "Basic dTpw")),
         ("two origins", preflight.clone().header("origin", "https://b")),
-        ("two methods", get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET,PUT")),
-        ("two origins, joined", get("/").method("OPTIONS").header("origin", "https://a,https://b").header("access-control-request-method", "GET")),
-        ("an empty origin", get("/").method("OPTIONS").header("origin", "").header("access-control-request-method", "GET")),
+        (
+            "two methods",
+            get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET,PUT"),
+        ),
+        (
+            "two origins, joined",
+            get("/")
+                .method("OPTIONS")
+                .header("origin", "https://a,https://b")
+                .header("access-control-request-method", "GET"),
+        ),
+        (
+            "an empty origin",
+            get("/").method("OPTIONS").header("origin", "").header("access-control-request-method", "GET"),
+        ),
         ("no method asked for", get("/").method("OPTIONS").header("origin", "https://a")),
         ("a body", with_body),
     ] {

@@ -19,7 +19,11 @@ fn a_token_in_the_query_is_refused_wherever_it_is() {
         assert_eq!(ask.bearer(token().sign()).refused(&config), Some(Reason::TokenInQuery), "{path} with a header");
     }
     let unreadable = get("/?jwt=x").metadata(json!({ "scopes": 1 }));
-    assert_eq!(unreadable.refused(&config), Some(Reason::TokenInQuery), "also where the route's metadata cannot be read");
+    assert_eq!(
+        unreadable.refused(&config),
+        Some(Reason::TokenInQuery),
+        "also where the route's metadata cannot be read"
+    );
 }
 
 #[test]
@@ -53,7 +57,8 @@ fn a_jwt_that_is_admitted_is_never_read_as_a_credential() {
 
 #[test]
 fn route_metadata_may_admit_a_parameter() {
-    let ask = get(&format!("/?request={}", token().sign())).metadata(json!({ "public": true, "jwt_allowed_in": ["request"] }));
+    let ask = get(&format!("/?request={}", token().sign()))
+        .metadata(json!({ "public": true, "jwt_allowed_in": ["request"] }));
     assert_eq!(ask.refused(&config(json!({}))), None);
     let restrict = config(json!({ "route_metadata": "restrict", "default": { "public": true } }));
     assert_eq!(ask.refused(&restrict), Some(Reason::TokenInQuery), "but not where it can only restrict");

@@ -28,7 +28,11 @@ fn the_whole_policy_can_report_only_and_then_covers_every_refusal() {
     }
     let grant = get("/").bearer(token().sign()).granted(&config);
     assert_eq!(grant.basis, Basis::Token);
-    assert_eq!(grant.set, [("x-auth-subject".to_owned(), "alice".to_owned())], "claims become headers of what is allowed");
+    assert_eq!(
+        grant.set,
+        [("x-auth-subject".to_owned(), "alice".to_owned())],
+        "claims become headers of what is allowed"
+    );
     assert!(grant.remove.is_empty(), "and the token stays");
 }
 
@@ -46,7 +50,9 @@ fn nothing_waits_for_keys_in_report_only() {
 
 #[test]
 fn a_requirement_that_reports_only_covers_what_it_decides_and_no_more() {
-    let config = config(json!({ "default": { "report_only": true, "scopes": ["a"] }, "rules": [{ "match": { "path": "/x" }, "deny": true }] }));
+    let config = config(
+        json!({ "default": { "report_only": true, "scopes": ["a"] }, "rules": [{ "match": { "path": "/x" }, "deny": true }] }),
+    );
     assert_eq!(reported(&get("/").granted(&config)), Some(Reason::NoCredential));
     assert_eq!(reported(&get("/").bearer(token().sign()).granted(&config)), Some(Reason::InsufficientScope));
     assert_eq!(get("/?jwt=x").refused(&config), Some(Reason::TokenInQuery));

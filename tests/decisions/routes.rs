@@ -61,9 +61,53 @@ fn other_conditions_must_all_hold() {
         assert_eq!(matched(&matching, &ask), wanted, "{matching}");
     }
     for authority in ["API.example.com:8443", "api.example.com.", "api.example.com:443"] {
-        assert!(matched(&json!({ "host": "api.example.com" }), &get("/").header(":authority", authority)), "{authority}");
+        assert!(
+            matched(&json!({ "host": "api.example.com" }), &get("/").header(":authority", authority)),
+            "{authority}"
+        );
     }
     assert!(!matched(&json!({ "route": "admin" }), &get("/x")), "no route at all");
+}
+
+#[test]
+fn a_host_that_is_none_is_refused_when_a_host_rule_has_to_judge_it() {
+    let config = config(json!({
+        "rules": [{ "match": { "path": "/a" }, "public": true }, { "match": { "host": "open.example.com", "methods": ["GET"] }, "public": true }],
+        "default": { "public": true },
+    }));
+    for authority in [
+        "open.example.com:x",
+        "open.example.com:",
+        "open.example.com:a@internal",
+        "a@open.example.com",
+        "open.example.com..",
+        "a b",
+    ] {
+        let ask = get("/").header(":authority", authority);
+        assert_eq!(ask.refused(&config), Some(Reason::AmbiguousHost), "{authority}");
+        assert_eq!(ask.clone().method("POST").refused(&config), None, "{authority}: no host rule is for POST");
+        assert_eq!(
+            get("/a").header(":authority", authority).refused(&config),
+            None,
+            "{authority}: a rule before it decides"
+        );
+    }
+}
+
+#[test]
+fn a_template_does_not_guess_about_bytes_that_envoys_operators_leave_out() {
+    let config = config(
+        json!({ "rules": [{ "match": { "template": "/admin/**" }, "deny": true }], "default": { "public": true } }),
+    );
+    for target in ["/admin/a", "/admin/x=y", "/admin/*", "/admin/a:b@c,d"] {
+        assert_eq!(get(target).refused(&config), Some(Reason::Denied), "{target}");
+    }
+    for target in ["/admin/a|b", "/admin/\"x\"", "/admin/{x}", "/admin/\u{e9}"] {
+        assert_eq!(get(target).refused(&config), Some(Reason::AmbiguousPath), "{target}");
+    }
+    for target in ["/other/a|b", "/admin"] {
+        assert_eq!(get(target).refused(&config), None, "{target}");
+    }
 }
 
 #[test]
@@ -71,12 +115,15 @@ fn get_covers_head() {
     assert!(matched(&json!({ "methods": ["GET"] }), &get("/").method("HEAD")));
     assert!(!matched(&json!({ "methods": ["GET"] }), &get("/").method("get")));
     assert!(!matched(&json!({ "methods": ["HEAD"] }), &get("/")));
-    let config = config(json!({ "default": { "deny": false, "scopes": ["w"], "methods": { "GET": { "public": true } } } }));
+    let config =
+        config(json!({ "default": { "deny": false, "scopes": ["w"], "methods": { "GET": { "public": true } } } }));
     assert_eq!(get("/").refused(&config), None);
     assert_eq!(get("/").method("HEAD").refused(&config), None);
     assert_eq!(get("/").method("POST").refused(&config), Some(Reason::NoCredential));
     assert_eq!(get("/").method("GET2").refused(&config), Some(Reason::NoCredential));
-    let split = crate::world::config(json!({ "default": { "methods": { "GET": { "public": true }, "HEAD": { "deny": true } } } }));
+    let split = crate::world::config(
+        json!({ "default": { "methods": { "GET": { "public": true }, "HEAD": { "deny": true } } } }),
+    );
     assert_eq!(get("/").method("HEAD").refused(&split), Some(Reason::Denied));
 }
 
@@ -100,13 +147,36 @@ fn an_ambiguous_path_is_refused_when_a_path_rule_has_to_judge_it() {
         "rules": [{ "match": { "route": "open" }, "public": true }, { "match": { "path": "/a", "methods": ["GET"] }, "public": true }],
         "default": { "public": true },
     }));
-    for target in ["/a//b", "/a/../b", "/a%2fb", "/a;b", "/a\\b", "/%2e%2e/a", "/a%00", "/a%", "/%252e%252e/", "/%61", "a", "http://x/a"] {
+    for target in [
+        "/a//b",
+        "/a/../b",
+        "/a%2fb",
+        "/a;b",
+        "/a\\b",
+        "/%2e%2e/a",
+        "/a%00",
+        "/a%",
+        "/%252e%252e/",
+        "/%61",
+        "a",
+        "http://x/a",
+    ] {
         assert_eq!(get(target).refused(&config), Some(Reason::AmbiguousPath), "{target}");
-        assert_eq!(Ask { route: Some("open"), ..get(target) }.refused(&config), None, "{target}: a rule before it decides");
+        assert_eq!(
+            Ask { route: Some("open"), ..get(target) }.refused(&config),
+            None,
+            "{target}: a rule before it decides"
+        );
         assert_eq!(get(target).method("POST").refused(&config), None, "{target}: no path rule is for POST");
-        assert_eq!(get(target).metadata(json!({ "public": true })).refused(&config), None, "{target}: metadata decides");
+        assert_eq!(
+            get(target).metadata(json!({ "public": true })).refused(&config),
+            None,
+            "{target}: metadata decides"
+        );
     }
-    let without = crate::world::config(json!({ "rules": [{ "match": { "route": "x" }, "deny": true }], "default": { "public": true } }));
+    let without = crate::world::config(
+        json!({ "rules": [{ "match": { "route": "x" }, "deny": true }], "default": { "public": true } }),
+    );
     assert_eq!(get("/a/../b").refused(&without), None, "no rule looks at the path");
 }
 
@@ -127,20 +197,34 @@ fn admitted_forms_are_matched_as_written() {
 
 #[test]
 fn route_metadata_takes_the_place_of_everything_else() {
-    let config = config(json!({ "rules": [{ "match": { "prefix": "/" }, "deny": true }], "default": { "deny": true } }));
+    let config =
+        config(json!({ "rules": [{ "match": { "prefix": "/" }, "deny": true }], "default": { "deny": true } }));
     assert_eq!(get("/").metadata(json!({ "public": true })).refused(&config), None);
-    let scoped = get("/").metadata(json!({ "scopes": ["orders:write"], "methods": { "GET": { "scopes": ["orders:read"] } } }));
+    let scoped =
+        get("/").metadata(json!({ "scopes": ["orders:write"], "methods": { "GET": { "scopes": ["orders:read"] } } }));
     assert_eq!(scoped.clone().bearer(token().sign()).refused(&config), None);
     assert_eq!(scoped.method("POST").bearer(token().sign()).refused(&config), Some(Reason::InsufficientScope));
-    assert_eq!(get("/").metadata(json!({})).refused(&config), Some(Reason::NoCredential), "nothing said: a valid token");
+    assert_eq!(
+        get("/").metadata(json!({})).refused(&config),
+        Some(Reason::NoCredential),
+        "nothing said: a valid token"
+    );
 }
 
 #[test]
 fn metadata_that_cannot_be_read_refuses_and_never_falls_back() {
     let open = config(json!({ "default": { "public": true } }));
     for bad in [
-        json!({ "scope": ["a"] }), json!({ "scopes": "a" }), json!({ "public": null }), json!({ "public": "yes" }), json!({ "public": true, "deny": true }),
-        json!({ "public": true, "scopes": [] }), json!([]), json!("public"), json!({ "issuers": ["unknown"] }), json!({ "scopes": { "any_of": [] } }),
+        json!({ "scope": ["a"] }),
+        json!({ "scopes": "a" }),
+        json!({ "public": null }),
+        json!({ "public": "yes" }),
+        json!({ "public": true, "deny": true }),
+        json!({ "public": true, "scopes": [] }),
+        json!([]),
+        json!("public"),
+        json!({ "issuers": ["unknown"] }),
+        json!({ "scopes": { "any_of": [] } }),
         json!({ "methods": { "get": {} } }),
     ] {
         assert_eq!(get("/").metadata(bad.clone()).refused(&open), Some(Reason::PolicyUnreadable), "{bad}");
@@ -152,25 +236,42 @@ fn metadata_that_cannot_be_read_refuses_and_never_falls_back() {
 
 #[test]
 fn restricting_metadata_can_add_and_never_open() {
-    let config = |default: Value| crate::world::config(json!({ "route_metadata": "restrict", "default": default }));
+    let restricting = |default: Value| config(json!({ "route_metadata": "restrict", "default": default }));
     let refused = |default: Value, metadata: Value, scope: &str| {
-        get("/").metadata(metadata).bearer(token().scope(scope).sign()).refused(&config(default))
+        get("/").metadata(metadata).bearer(token().scope(scope).sign()).refused(&restricting(default))
     };
     assert_eq!(refused(json!({ "scopes": ["a"] }), json!({ "scopes": ["b"] }), "a b"), None);
     for scope in ["a", "b"] {
-        assert_eq!(refused(json!({ "scopes": ["a"] }), json!({ "scopes": ["b"] }), scope), Some(Reason::InsufficientScope), "{scope}");
+        assert_eq!(
+            refused(json!({ "scopes": ["a"] }), json!({ "scopes": ["b"] }), scope),
+            Some(Reason::InsufficientScope),
+            "{scope}"
+        );
     }
     assert_eq!(refused(json!({ "scopes": ["a"] }), json!({ "public": true }), "x"), Some(Reason::InsufficientScope));
-    assert_eq!(refused(json!({ "scopes": ["a"] }), json!({ "report_only": true, "scopes": ["b"] }), "x"), Some(Reason::InsufficientScope));
+    assert_eq!(
+        refused(json!({ "scopes": ["a"] }), json!({ "report_only": true, "scopes": ["b"] }), "x"),
+        Some(Reason::InsufficientScope)
+    );
     assert_eq!(refused(json!({ "public": true }), json!({ "deny": true }), "x"), Some(Reason::Denied));
     assert_eq!(refused(json!({ "deny": true }), json!({ "public": true }), "x"), Some(Reason::Denied));
-    let ask = |default: Value, metadata: Value| get("/").metadata(metadata).refused(&config(default));
+    let ask = |default: Value, metadata: Value| get("/").metadata(metadata).refused(&restricting(default));
     assert_eq!(ask(json!({ "public": true }), json!({ "scopes": ["b"] })), Some(Reason::NoCredential));
     assert_eq!(ask(json!({ "allow_missing": true }), json!({ "public": true })), None);
     assert_eq!(ask(json!({ "scopes": ["a"] }), json!({ "allow_missing": true })), Some(Reason::NoCredential));
     assert_eq!(ask(json!({ "allow_missing": true }), json!({ "scopes": ["b"] })), Some(Reason::NoCredential));
+    let missing = json!({ "scopes": ["b"], "allow_missing": true });
+    for base in
+        [json!({ "public": true }), json!({ "allow_missing": true }), json!({ "report_only": true, "scopes": ["x"] })]
+    {
+        assert_eq!(
+            ask(base.clone(), missing.clone()),
+            Some(Reason::NoCredential),
+            "{base}: it cannot say allow_missing"
+        );
+    }
     let both = get("/").metadata(json!({ "scopes": ["b", "a"] }));
-    assert_eq!(both.wanted(&config(json!({ "scopes": ["a"] }))), "a b");
+    assert_eq!(both.wanted(&restricting(json!({ "scopes": ["a"] }))), "a b");
 }
 
 #[test]
@@ -187,15 +288,27 @@ fn a_missing_credential_may_be_allowed_and_a_bad_one_not() {
 #[test]
 fn a_requirement_can_only_narrow_what_the_issuer_asks() {
     let base = |default: Value| {
-        crate::world::with_issuer(json!({ "audiences": ["a", "b"], "token_types": ["at+jwt", "JWT"], "max_lifetime": "10m" }), json!({ "default": default }))
+        crate::world::with_issuer(
+            json!({ "audiences": ["a", "b"], "token_types": ["at+jwt", "JWT"], "max_lifetime": "10m" }),
+            json!({ "default": default }),
+        )
     };
-    let ask = |default: Value, token: crate::support::issuer::Token<'_>| get("/").bearer(token.sign()).refused(&base(default));
+    let ask = |default: Value, token: crate::support::issuer::Token<'_>| {
+        get("/").bearer(token.sign()).refused(&base(default))
+    };
     let to = |aud: &str| token().claim("aud", aud);
     assert_eq!(ask(json!({ "audiences": ["a"] }), to("a")), None);
     assert_eq!(ask(json!({ "audiences": ["a"] }), to("b")), Some(Reason::WrongAudience));
-    assert_eq!(ask(json!({ "audiences": ["c"] }), to("c")), Some(Reason::WrongAudience), "not an audience of the issuer");
+    assert_eq!(
+        ask(json!({ "audiences": ["c"] }), to("c")),
+        Some(Reason::WrongAudience),
+        "not an audience of the issuer"
+    );
     assert_eq!(ask(json!({ "token_types": ["at+jwt"] }), to("a").header("typ", "JWT")), Some(Reason::WrongType));
     assert_eq!(ask(json!({ "token_types": ["other"] }), to("a").header("typ", "other")), Some(Reason::WrongType));
     assert_eq!(ask(json!({ "max_lifetime": "1m" }), to("a")), Some(Reason::LifetimeTooLong));
-    assert_eq!(ask(json!({ "max_lifetime": "1h" }), to("a").claim("exp", crate::world::NOW + 700)), Some(Reason::LifetimeTooLong));
+    assert_eq!(
+        ask(json!({ "max_lifetime": "1h" }), to("a").claim("exp", crate::world::NOW + 700)),
+        Some(Reason::LifetimeTooLong)
+    );
 }

@@ -5,7 +5,9 @@ use scopegate::decision::Reason;
 use serde_json::{Value, json};
 
 fn ask(scopes: Value, token_scope: Value) -> Option<Reason> {
-    get("/").bearer(token().claim("scope", token_scope).sign()).refused(&config(json!({ "default": { "scopes": scopes } })))
+    get("/")
+        .bearer(token().claim("scope", token_scope).sign())
+        .refused(&config(json!({ "default": { "scopes": scopes } })))
 }
 
 #[test]
@@ -18,9 +20,25 @@ fn all_scopes_of_a_list_are_needed_in_any_order() {
 #[test]
 fn a_scope_is_never_taken_for_another() {
     for scope in [
-        json!("orders:rea"), json!("orders:reads"), json!("Orders:Read"), json!("orders:*"), json!("*"), json!("orders"), json!("orders:read,x"),
-        json!("x,orders:read"), json!("x\torders:read"), json!("x\u{a0}orders:read"), json!("x\norders:read"), json!(""), Value::Null, json!(1),
-        json!({ "orders:read": true }), json!(["x orders:read"]), json!(["orders:read", 1]), json!([["orders:read"]]), json!(true),
+        json!("orders:rea"),
+        json!("orders:reads"),
+        json!("Orders:Read"),
+        json!("orders:*"),
+        json!("*"),
+        json!("orders"),
+        json!("orders:read,x"),
+        json!("x,orders:read"),
+        json!("x\torders:read"),
+        json!("x\u{a0}orders:read"),
+        json!("x\norders:read"),
+        json!(""),
+        Value::Null,
+        json!(1),
+        json!({ "orders:read": true }),
+        json!(["x orders:read"]),
+        json!(["orders:read", 1]),
+        json!([["orders:read"]]),
+        json!(true),
     ] {
         assert_eq!(ask(json!(["orders:read"]), scope.clone()), Some(Reason::InsufficientScope), "{scope}");
     }

@@ -33,7 +33,8 @@ pub fn config(members: Value) -> Value {
 
 /// The same with these members in the issuer's entry.
 pub fn with_issuer(issuer: Value, members: Value) -> Value {
-    let mut entry = json!({ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": DEMO.jwks() } });
+    let mut entry =
+        json!({ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": DEMO.jwks() } });
     extend(&mut entry, issuer);
     let mut config = json!({ "issuers": [entry] });
     extend(&mut config, members);
@@ -112,10 +113,6 @@ impl Ask {
         Self { metadata: Some(metadata), ..self }
     }
 
-    pub fn at(self, now: i64) -> Self {
-        Self { now, ..self }
-    }
-
     /// Decides this request.
     pub fn decide(&self, policy: &Policy) -> Decision {
         let mut ring = KeyRing::default();
@@ -129,7 +126,8 @@ impl Ask {
 
     /// Decides this request with these keys.
     pub fn decide_with(&self, policy: &Policy, keys: &KeyRing) -> Decision {
-        let requirement = self.metadata.as_ref().map(|metadata| config::requirement(&Node::from(metadata.clone()), policy));
+        let requirement =
+            self.metadata.as_ref().map(|metadata| config::requirement(&Node::from(metadata.clone()), policy));
         let metadata = match &requirement {
             None => MetadataRequirement::None,
             Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
@@ -149,13 +147,8 @@ impl Ask {
             virtual_host: self.virtual_host,
             ends_with_headers: !self.body,
         };
-        let facts = Facts {
-            now: UnixSeconds(self.now),
-            keys,
-            verifier: &PureVerifier,
-            metadata,
-            awaited_keys: self.awaited,
-        };
+        let facts =
+            Facts { now: UnixSeconds(self.now), keys, verifier: &PureVerifier, metadata, awaited_keys: self.awaited };
         decide(policy, &view, &facts)
     }
 

@@ -108,6 +108,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::TokenInQuery => Denial::TokenInQuery,
         Reason::PolicyUnreadable => Denial::PolicyUnreadable,
         Reason::AmbiguousPath => Denial::AmbiguousPath,
+        Reason::AmbiguousHost => Denial::AmbiguousHost,
         Reason::Denied => Denial::Denied,
         Reason::NoCredential => Denial::NoCredential { scope: scope() },
         Reason::MalformedHeader => Denial::MalformedHeader("x"),

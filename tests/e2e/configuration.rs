@@ -26,13 +26,15 @@ fn a_json_text_does_what_a_struct_does() {
 #[test]
 fn a_bad_configuration_is_refused_at_load_with_path_reason_and_remedy() {
     for as_json_text in [false, true] {
-        let mut gate = Gate::new(json!({ "issuers": [{ "issuer": "https://a/", "audience": ["b"], "jwks": { "inline": { "keys": [] } } }], "rules": [{ "public": true }] }));
+        let mut gate = Gate::new(
+            json!({ "issuers": [{ "issuer": "https://a/", "audience": ["b"], "jwks": { "inline": { "keys": [] } } }], "rules": [{ "public": true }] }),
+        );
         gate.as_json_text = as_json_text;
         let log = Envoy::try_start(&resources(&[gate], &[nowhere()]), 1).err().expect("Envoy refuses it");
         for line in [
             "issuers[0].audience: is not a field; did you mean `audiences`?",
             "issuers[0]: `audiences` is missing; name the audiences",
-            "issuers[0].jwks.inline: no key in it can be used",
+            "issuers[0].jwks.inline: has no key for the algorithms of the issuer",
             "rules[0]: `match` is missing",
         ] {
             assert!(log.contains(&format!("configuration refused: {line}")), "{line}:\n{log}");
@@ -53,7 +55,8 @@ fn secrets_come_from_the_environment_of_the_vm_and_are_never_shown() {
     let (envoy, _upstream) = start(configured(secret));
     assert_eq!(get(envoy.address(), "/", &[]).status, 401);
     assert!(!envoy.log().contains(secret));
-    let log = Envoy::try_start(&resources(&[configured("c2hvcnQtc2VjcmV0")], &[nowhere()]), 1).err().expect("too short");
+    let log =
+        Envoy::try_start(&resources(&[configured("c2hvcnQtc2VjcmV0")], &[nowhere()]), 1).err().expect("too short");
     assert!(log.contains("cannot be used with HS256: shorter than the hash"), "{log}");
     assert!(!log.contains("c2hvcnQtc2VjcmV0") && !log.contains("short-secret"), "{log}");
 }
@@ -62,14 +65,23 @@ fn secrets_come_from_the_environment_of_the_vm_and_are_never_shown() {
 fn every_word_works_unquoted() {
     let key = "{kty: EC, crv: P-256, kid: a, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}";
     let words = [
-        "route_metadata: replace", "route_metadata: restrict", "route_metadata: ignore", "forward: {token: strip}", "forward: {token: keep}",
-        "audit: {subject: plain, filter_state: all}", "audit: {subject: hash, filter_state: denials}", "audit: {subject: omit, filter_state: none}",
-        "paths: {allow: [encoded_slash, semicolon]}", "report_only: true", "bypass_cors_preflight: false",
+        "route_metadata: replace",
+        "route_metadata: restrict",
+        "route_metadata: ignore",
+        "forward: {token: strip}",
+        "forward: {token: keep}",
+        "audit: {subject: plain, filter_state: all}",
+        "audit: {subject: hash, filter_state: denials}",
+        "audit: {subject: omit, filter_state: none}",
+        "paths: {allow: [encoded_slash, semicolon]}",
+        "report_only: true",
+        "bypass_cors_preflight: false",
         "default: {token_types: [at+jwt, JWT, missing], max_lifetime: 30s, max_token_age: 10m}",
         "default: {methods: {GET: {public: true}, HEAD: {deny: true}}}",
         "limits: {token_bytes: 4096}",
     ];
-    let algorithms = "[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES256K, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87]";
+    let algorithms =
+        "[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES256K, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87]";
     let values: Vec<String> = words
         .iter()
         .map(|word| {
@@ -116,7 +128,8 @@ fn scalars_mean_the_same_to_the_command_and_to_envoy() {
     let error = compile(&node, &|_| None).expect_err("everything in it is wrong");
     let mut ours: Vec<String> =
         error.0.into_iter().map(|problem| scopegate::config::Problem { at: None, ..problem }.to_string()).collect();
-    let indented: String = SCALARS.lines().map(|line| format!("                    {line}\n")).collect();
+    let indented: String =
+        SCALARS.lines().map(|line| format!("                    {line}")).collect::<Vec<_>>().join("\n");
     let log = Envoy::start_text(&bootstrap(&[format!("\n{indented}")]), 1).err().expect("Envoy refuses it");
     let mut theirs: Vec<String> = log
         .lines()
@@ -133,7 +146,7 @@ fn scalars_mean_the_same_to_the_command_and_to_envoy() {
 
 /// A bootstrap as text, with a filter for each of these configurations, written as YAML.
 fn bootstrap(configurations: &[String]) -> String {
-    let filters: String = configurations
+    let filters: Vec<String> = configurations
         .iter()
         .map(|value| {
             format!(
@@ -151,6 +164,7 @@ fn bootstrap(configurations: &[String]) -> String {
             )
         })
         .collect();
+    let filters = filters.concat();
     format!(
         r#"
 admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: 0}}}}}}

@@ -28,7 +28,8 @@ pub fn start(gate: Gate) -> (Envoy, Server) {
 fn a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
         let issuer = Issuer::new(algorithm, "a");
-        let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "default": { "scopes": ["orders:read"] } }))));
+        let (envoy, _upstream) =
+            start(Gate::new(configuration(&issuer, json!({ "default": { "scopes": ["orders:read"] } }))));
         let echoed = get_with(envoy.address(), "/orders?x=1", &issuer.token(now()).sign()).echoed();
         assert_eq!(echoed.0["target"], "/orders?x=1");
         assert_eq!(echoed.headers("x-auth-subject"), ["alice"], "{}", algorithm.name());
@@ -42,9 +43,12 @@ fn a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token() {
 fn refusals_follow_the_standards() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let rules = json!([{ "match": { "path": "/closed" }, "deny": true }, { "match": { "path": "/claims" }, "claims": [{ "claim": "tenant", "equals": "acme" }] }]);
-    let gate = Gate::new(configuration(&issuer, json!({
-        "default": { "scopes": ["orders:read", "orders:write"] }, "rules": rules, "challenge": { "realm": "my api" },
-    })));
+    let gate = Gate::new(configuration(
+        &issuer,
+        json!({
+            "default": { "scopes": ["orders:read", "orders:write"] }, "rules": rules, "challenge": { "realm": "my api" },
+        }),
+    ));
     let (envoy, _upstream) = start(gate);
     let ask = |target: &str, token: Option<String>, headers: &[(&str, &str)]| {
         let bearer = token.map(|token| format!("Bearer {token}"));
@@ -56,15 +60,45 @@ fn refusals_follow_the_standards() {
     let bearer = "Bearer realm=\"my api\"";
     for (reason, status, challenge, answer) in [
         ("no_credential", 401, Some(format!("{bearer}, scope=\"orders:read orders:write\"")), ask("/", None, &[])),
-        ("expired", 401, Some(format!("{bearer}, error=\"invalid_token\"")), ask("/", Some(token().claim("exp", 1).sign()), &[])),
-        ("bad_signature", 401, Some(format!("{bearer}, error=\"invalid_token\"")), ask("/", Some(Issuer::new(Algorithm::Es256, "a").token(now()).sign()), &[])),
+        (
+            "expired",
+            401,
+            Some(format!("{bearer}, error=\"invalid_token\"")),
+            ask("/", Some(token().claim("exp", 1).sign()), &[]),
+        ),
+        (
+            "bad_signature",
+            401,
+            Some(format!("{bearer}, error=\"invalid_token\"")),
+            ask("/", Some(Issuer::new(Algorithm::Es256, "a").token(now()).sign()), &[]),
+        ),
         ("malformed_token", 401, Some(format!("{bearer}, error=\"invalid_token\"")), ask("/", Some("x".into()), &[])),
-        ("insufficient_scope", 403, Some(format!("{bearer}, error=\"insufficient_scope\"")), ask("/", Some(token().sign()), &[])),
+        (
+            "insufficient_scope",
+            403,
+            Some(format!("{bearer}, error=\"insufficient_scope\"")),
+            ask("/", Some(token().sign()), &[]),
+        ),
         ("claim_mismatch", 403, Some(bearer.to_owned()), ask("/claims", Some(token().sign()), &[])),
         ("denied", 403, None, ask("/closed", Some(token().sign()), &[])),
-        ("token_in_query", 400, Some(format!("{bearer}, error=\"invalid_request\"")), ask("/?access_token=x", None, &[])),
-        ("malformed_header", 400, Some(format!("{bearer}, error=\"invalid_request\"")), ask("/", None, &[("authorization", "Bearer")])),
-        ("multiple_credentials", 400, Some(format!("{bearer}, error=\"invalid_request\"")), ask("/", None, &[("authorization", "Bearer a"), ("authorization", "Bearer b")])),
+        (
+            "token_in_query",
+            400,
+            Some(format!("{bearer}, error=\"invalid_request\"")),
+            ask("/?access_token=x", None, &[]),
+        ),
+        (
+            "malformed_header",
+            400,
+            Some(format!("{bearer}, error=\"invalid_request\"")),
+            ask("/", None, &[("authorization", "Bearer")]),
+        ),
+        (
+            "multiple_credentials",
+            400,
+            Some(format!("{bearer}, error=\"invalid_request\"")),
+            ask("/", None, &[("authorization", "Bearer a"), ("authorization", "Bearer b")]),
+        ),
         ("ambiguous_path", 400, None, ask("/a%2fb", None, &[])),
     ] {
         assert_eq!(answer.status, status, "{reason}: {answer:?}");
@@ -89,7 +123,8 @@ fn a_grpc_client_gets_a_grpc_status_and_one_line() {
     let rules = json!([{ "match": { "path": "/closed" }, "deny": true }]);
     let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "rules": rules }))));
     for (target, status) in [("/", "16"), ("/closed", "7"), ("/?jwt=x", "3")] {
-        let answer = request(envoy.address(), "POST", target, &[("content-type", "application/grpc"), ("content-length", "0")]);
+        let answer =
+            request(envoy.address(), "POST", target, &[("content-type", "application/grpc"), ("content-length", "0")]);
         assert_eq!(answer.status, 200, "{target}");
         assert_eq!(answer.header("grpc-status"), Some(status), "{target}");
         assert!(!answer.header("grpc-message").unwrap().contains('{'), "{answer:?}");
@@ -109,13 +144,19 @@ fn a_token_in_the_query_is_refused_and_nobody_logs_it() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "default": { "public": true } }))));
     let token = issuer.token(now()).sign();
-    for target in [format!("/a?access_token={token}"), format!("/a?x=1&state={token}#"), format!("/a?%61ccess_token={token}")] {
+    for target in
+        [format!("/a?access_token={token}"), format!("/a?x=1&state={token}#"), format!("/a?%61ccess_token={token}")]
+    {
         let target = target.trim_end_matches('#').to_owned();
         assert_eq!(get(envoy.address(), &target, &[]).status, 400);
     }
     get_with(envoy.address(), "/b", &token);
     let log = envoy.wait_for_log("ACCESS GET /b 200");
-    assert_eq!(log.matches("ACCESS GET /a 400 scopegate_token_in_query").count(), 3, "the path stays, the query is gone:\n{log}");
+    assert_eq!(
+        log.matches("ACCESS GET /a 400 scopegate_token_in_query").count(),
+        3,
+        "the path stays, the query is gone:\n{log}"
+    );
     for part in token.split('.') {
         assert!(!log.contains(part), "a part of the token is in the log");
     }
@@ -124,7 +165,8 @@ fn a_token_in_the_query_is_refused_and_nobody_logs_it() {
 #[test]
 fn what_operators_see_names_the_token_by_its_fingerprint_and_cannot_be_forged() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "default": { "scopes": ["orders:read"] } }))));
+    let (envoy, _upstream) =
+        start(Gate::new(configuration(&issuer, json!({ "default": { "scopes": ["orders:read"] } }))));
     let hostile = "eve\" \n[critical] forged";
     get_with(envoy.address(), "/ok", &issuer.token(now()).sign());
     get_with(envoy.address(), "/scope", &issuer.token(now()).scope("x").claim("sub", hostile).sign());
@@ -136,7 +178,10 @@ fn what_operators_see_names_the_token_by_its_fingerprint_and_cannot_be_forged() 
         serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap()
     };
     let allowed = record("/ok");
-    assert_eq!((&allowed["decision"], &allowed["issuer"], &allowed["subject"]), (&json!("allow"), &json!("demo"), &json!("alice")));
+    assert_eq!(
+        (&allowed["decision"], &allowed["issuer"], &allowed["subject"]),
+        (&json!("allow"), &json!("demo"), &json!("alice"))
+    );
     assert_eq!(allowed["fingerprint"].as_str().unwrap().len(), 22);
     let refused = record("/scope");
     assert_eq!((&refused["decision"], &refused["reason"]), (&json!("deny"), &json!("insufficient_scope")));
@@ -144,14 +189,15 @@ fn what_operators_see_names_the_token_by_its_fingerprint_and_cannot_be_forged() 
     let unverified = record("/expired");
     assert_eq!((unverified.get("subject"), unverified.get("issuer")), (None, None), "not verified, not named");
     assert_eq!(unverified["unverified_fingerprint"].as_str().unwrap().len(), 22);
-    assert!(log.contains("decision=deny reason=insufficient_scope issuer=demo subject=eve%22"), "{log}");
+    assert!(log.contains("decision=deny reason=insufficient_scope issuer=demo subject=\"eve%22"), "{log}");
     assert!(!log.lines().any(|line| line.starts_with("[critical]")), "{log}");
 }
 
 #[test]
 fn denials_are_logged_up_to_a_limit_and_always_counted() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "limits": { "denial_logs_per_second": 2 } }))));
+    let (envoy, _upstream) =
+        start(Gate::new(configuration(&issuer, json!({ "limits": { "denial_logs_per_second": 2 } }))));
     for _ in 0..40 {
         assert_eq!(get(envoy.address(), "/", &[]).status, 401);
     }
@@ -164,9 +210,7 @@ fn denials_are_logged_up_to_a_limit_and_always_counted() {
 #[test]
 fn requirements_stand_beside_routes_and_virtual_hosts() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let route = |path: &str, metadata: Value| {
-        json!({ "match": { "path": path }, "route": { "cluster": "upstream" }, "metadata": { "filter_metadata": metadata } })
-    };
+    let route = |path: &str, metadata: Value| json!({ "match": { "path": path }, "route": { "cluster": "upstream" }, "metadata": { "filter_metadata": metadata } });
     let mut gate = Gate::new(configuration(&issuer, json!({ "default": { "deny": true } }))).routes(json!([
         route("/orders", json!({ "scopegate": { "scopes": ["orders:write"], "methods": { "GET": { "scopes": ["orders:read"] } } } })),
         route("/open", json!({ "scopegate": { "public": true } })),
@@ -175,7 +219,8 @@ fn requirements_stand_beside_routes_and_virtual_hosts() {
         route("/other", json!({ "other": { "public": true } })),
         { "match": { "prefix": "/" }, "route": { "cluster": "upstream" } },
     ]));
-    gate.virtual_host = json!({ "metadata": { "filter_metadata": { "scopegate": { "scopes": { "any_of": ["host", "admin"] } } } } });
+    gate.virtual_host =
+        json!({ "metadata": { "filter_metadata": { "scopegate": { "scopes": { "any_of": ["host", "admin"] } } } } });
     let (envoy, _upstream) = start(gate);
     let status = |method: &str, target: &str, scope: &str| {
         let bearer = format!("Bearer {}", issuer.token(now()).scope(scope).sign());
@@ -220,10 +265,16 @@ fn rules_know_routes_and_virtual_hosts_by_name() {
 #[test]
 fn report_only_lets_everything_through_and_tells_what_it_would_do() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "report_only": true, "default": { "scopes": ["a"] } }))));
+    let (envoy, _upstream) =
+        start(Gate::new(configuration(&issuer, json!({ "report_only": true, "default": { "scopes": ["a"] } }))));
     let token = issuer.token(now()).sign();
     let bearer = format!("Bearer {token}");
-    let echoed = get(envoy.address(), "/x?access_token=y", &[("authorization", &bearer), ("x-auth-subject", "admin"), ("x_auth_scope", "all")]).echoed();
+    let echoed = get(
+        envoy.address(),
+        "/x?access_token=y",
+        &[("authorization", &bearer), ("x-auth-subject", "admin"), ("x_auth_scope", "all")],
+    )
+    .echoed();
     assert_eq!(echoed.0["target"], "/x?access_token=y", "exactly as it came");
     assert_eq!(echoed.headers("authorization"), [bearer.as_str()]);
     assert!(echoed.headers("x-auth-subject").is_empty() && echoed.headers("x_auth_scope").is_empty());

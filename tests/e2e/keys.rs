@@ -127,7 +127,8 @@ fn requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before() {
 #[test]
 fn without_keys_nothing_passes() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let redirect = Answer { status: 302, headers: vec![("location".into(), "http://other/jwks.json".into())], body: vec![] };
+    let redirect =
+        Answer { status: 302, headers: vec![("location".into(), "http://other/jwks.json".into())], body: vec![] };
     let html = Answer { status: 200, headers: vec![], body: b"<html>".to_vec() };
     let large = Answer { status: 200, headers: vec![], body: vec![b' '; 2_000_000] };
     let symmetric = Answer::json(&json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "a" }] }));
@@ -140,7 +141,10 @@ fn without_keys_nothing_passes() {
         ("empty", Answer { status: 200, headers: vec![], body: vec![] }),
     ] {
         let keys = KeyServer::start(answer, Duration::ZERO);
-        let (mut envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "rules": [{ "match": { "path": "/public" }, "public": true }] }))), &keys);
+        let (mut envoy, _upstream) = start(
+            Gate::new(remote(json!({}), json!({ "rules": [{ "match": { "path": "/public" }, "public": true }] }))),
+            &keys,
+        );
         let answer = get_with(envoy.address(), "/", &issuer.token(now()).sign());
         assert_eq!(answer.status, 503, "{case}: {answer:?}");
         assert!(answer.header("retry-after").is_some(), "{case}");
@@ -172,7 +176,8 @@ fn a_limited_number_of_requests_waits() {
     let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_millis(1500));
     let (envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "limits": { "waiting_requests": 2 } }))), &keys);
     let bearer = format!("Bearer {}", issuer.token(now()).sign());
-    let waiting: Vec<_> = (0..6).map(|_| in_background(envoy.address(), head("GET", "/", &[("authorization", &bearer)]))).collect();
+    let waiting: Vec<_> =
+        (0..6).map(|_| in_background(envoy.address(), head("GET", "/", &[("authorization", &bearer)]))).collect();
     let mut statuses: Vec<u16> = waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 503, 503, 503, 503]);
@@ -183,7 +188,8 @@ fn a_limited_number_of_requests_waits() {
 fn a_client_that_leaves_while_it_waits_leaves_no_trace() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::from_millis(1500));
-    let (mut envoy, _upstream) = start(Gate::new(remote(json!({}), json!({ "limits": { "waiting_requests": 1 } }))), &keys);
+    let (mut envoy, _upstream) =
+        start(Gate::new(remote(json!({}), json!({ "limits": { "waiting_requests": 1 } }))), &keys);
     let bearer = format!("Bearer {}", issuer.token(now()).sign());
     for _ in 0..5 {
         let mut stream = connect(envoy.address());
@@ -230,9 +236,12 @@ fn keys_that_are_too_old_are_not_used() {
 #[test]
 fn signatures_have_a_share_of_each_second_and_the_rest_stays_alive() {
     let issuer = Issuer::new(Algorithm::Rs256, "a");
-    let configuration = configuration(&issuer, json!({
-        "limits": { "wasm_crypto_percent": 1 }, "rules": [{ "match": { "path": "/public" }, "public": true }],
-    }));
+    let configuration = configuration(
+        &issuer,
+        json!({
+            "limits": { "wasm_crypto_percent": 1 }, "rules": [{ "match": { "path": "/public" }, "public": true }],
+        }),
+    );
     let keys = KeyServer::start(KeyServer::keys(&issuer), Duration::ZERO);
     let (envoy, _upstream) = start(Gate::new(configuration), &keys);
     let token = issuer.token(now()).sign();

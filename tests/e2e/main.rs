@@ -1,7 +1,25 @@
 //! End-to-end tests: the module as shipped, in a real Envoy, in front of a real upstream.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test fails by a panic, reads a clock, and is a table"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod configuration;
 mod gate;
+mod hostile;
+mod keys;
+mod native;
+mod paths;
+mod shipped;

@@ -59,7 +59,11 @@ fn the_shipped_file_does_what_it_says() {
     assert_eq!(status("/anything", ""), 200);
     assert_eq!(get(envoy.address(), "/healthz", &[]).status, 200);
     assert_eq!(get(envoy.address(), "/healthz/", &[]).status, 401);
-    assert_eq!(get_with(envoy.address(), "/x", &issuer.token(now()).claim("exp", now() + 4000).sign()).status, 401, "at most an hour");
+    assert_eq!(
+        get_with(envoy.address(), "/x", &issuer.token(now()).claim("exp", now() + 4000).sign()).status,
+        401,
+        "at most an hour"
+    );
     let preflight = [("origin", "https://app.example.com"), ("access-control-request-method", "POST")];
     let answer = crate::support::client::request(envoy.address(), "OPTIONS", "/orders/1", &preflight);
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("https://app.example.com")));
@@ -78,12 +82,18 @@ fn a_client_cannot_choose_the_route_that_it_is_judged_by() {
     assert_eq!(get(envoy.address(), "/orders/1", &forged).status, 401, "judged as the route that would serve it");
     drop((envoy, servers));
     let without = |text: String| {
-        let (start, end) = (text.find("          # keep: routes are matched").unwrap(), text.find("          stream_idle_timeout").unwrap());
+        let (start, end) = (
+            text.find("          # keep: routes are matched").unwrap(),
+            text.find("          stream_idle_timeout").unwrap(),
+        );
         format!("{}{}", &text[..start], &text[end..])
     };
     let World { envoy, servers: _servers, .. } = start(|text| without(with_header_route(&text, "{public: true}")));
     let echoed = get(envoy.address(), "/orders/1", &forged).echoed();
-    assert!(echoed.headers("x-route").is_empty(), "judged by one route and served by another: why the shipped file has these lines");
+    assert!(
+        echoed.headers("x-route").is_empty(),
+        "judged by one route and served by another: why the shipped file has these lines"
+    );
 }
 
 #[test]
@@ -143,7 +153,10 @@ fn every_line_that_make_run_prints_does_what_it_promises() {
         if promise.contains("x-auth-subject") {
             let body: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
             let text = body["headers"].to_string();
-            assert!(text.contains(r#"["x-auth-subject","alice"]"#) && text.contains(r#"["x-auth-scope","orders:read"]"#), "{text}");
+            assert!(
+                text.contains(r#"["x-auth-subject","alice"]"#) && text.contains(r#"["x-auth-scope","orders:read"]"#),
+                "{text}"
+            );
             assert!(!text.contains("authorization"), "{text}");
         }
         if promise.starts_with("# no token") {
@@ -172,7 +185,10 @@ fn every_line_that_make_run_prints_does_what_it_promises() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     let mut third = start();
-    let again = BufReader::new(third.0.stdout.take().unwrap()).lines().map_while(Result::ok).any(|line| line.starts_with("Ctrl-C"));
+    let again = BufReader::new(third.0.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .any(|line| line.starts_with("Ctrl-C"));
     assert!(again, "it runs again: {}", stderr(&mut third));
     assert_eq!(send(([127, 0, 0, 1], port).into(), b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").status, 200);
 }

@@ -33,8 +33,8 @@ pub fn root() -> PathBuf {
 
 /// The Envoy binary, installed by `make setup`.
 pub fn binary() -> PathBuf {
-    let path = std::env::var_os("SCOPEGATE_ENVOY")
-        .map_or_else(|| root().join(".tools/envoy-1.40.0/bin/envoy"), PathBuf::from);
+    let path =
+        std::env::var_os("SCOPEGATE_ENVOY").map_or_else(|| root().join(".tools/envoy-1.40.0/bin/envoy"), PathBuf::from);
     assert!(path.exists(), "{} is missing: run `make setup`, or `make test`", path.display());
     path
 }
@@ -107,12 +107,21 @@ impl Envoy {
         let log = fs::File::create(path("envoy.log")).unwrap();
         let (config, admin_path, workers) = (path("envoy.yaml"), path("admin"), workers.to_string());
         let arguments = [
-            "-c", &config, "--use-dynamic-base-id", "--concurrency", &workers, "--admin-address-path", &admin_path, "-l", "info",
-            "--log-format", "%v",
+            "-c",
+            &config,
+            "--use-dynamic-base-id",
+            "--concurrency",
+            &workers,
+            "--admin-address-path",
+            &admin_path,
+            "-l",
+            "info",
+            "--log-format",
+            "%v",
         ];
         let stdout = log.try_clone().unwrap();
         let mut process = Guarded::start(&binary(), &arguments, stdout.into(), log);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();
         loop {
             std::thread::sleep(Duration::from_millis(30));
@@ -264,7 +273,13 @@ impl Gate {
 }
 
 /// A listener with these filters before the router.
-pub fn listener(name: &str, filters: &[Value], routes: &Value, virtual_host: &Value, connection_manager: &Value) -> Value {
+pub fn listener(
+    name: &str,
+    filters: &[Value],
+    routes: &Value,
+    virtual_host: &Value,
+    connection_manager: &Value,
+) -> Value {
     let mut host = json!({ "name": "all", "domains": ["*"], "routes": routes });
     merge(&mut host, virtual_host);
     let mut http_filters = filters.to_vec();

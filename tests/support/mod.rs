@@ -1,5 +1,14 @@
 //! What the tests and the demo share: an issuer, a real Envoy, servers and a client that send and show exact bytes.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "each binary uses a part of it; a test fails by a panic, and waits by a clock"
+)]
 
 pub mod client;
 pub mod envoy;

@@ -1,12 +1,15 @@
 //! `make run`: an Envoy with the filter, an upstream that shows what it received, an issuer with fresh keys, and
 //! curl lines to try. Everything listens on 127.0.0.1 and stops with this process.
 
+#![allow(clippy::disallowed_methods, reason = "waits by a clock")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 use scopegate::crypto::Algorithm;
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -25,7 +28,8 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("make run: {error}");
+            // Where even this cannot be written, the exit status still tells.
+            drop(writeln!(std::io::stderr().lock(), "make run: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -64,7 +68,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains("error") || line.contains("critical")).collect();
         format!("{why}; Envoy's log is {}:\n{}", log_path.display(), lines.join("\n"))
     })?;
-    println!("{}", guide(&issuer, port, &log_path.to_string_lossy()));
+    writeln!(std::io::stdout().lock(), "{}", guide(&issuer, port, &log_path.to_string_lossy()))?;
     while !process.has_ended() {
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -105,7 +109,7 @@ fn with_port(directory: &std::path::Path, port: u16) -> Result<PathBuf, Box<dyn 
 }
 
 fn wait_until_ready(address: SocketAddr, process: &mut Guarded, issuer: &Issuer) -> Result<(), String> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while Instant::now() < deadline {
         if process.has_ended() {
             return Err("Envoy did not start".to_owned());
@@ -123,15 +127,20 @@ fn wait_until_ready(address: SocketAddr, process: &mut Guarded, issuer: &Issuer)
 /// The lines to try. Each command stands on a line of its own, with what it promises before it.
 fn guide(issuer: &Issuer, port: u16, log: &str) -> String {
     let now = now();
-    let long = |token: support::issuer::Token<'_>| token.claim("exp", now + 3600).sign();
-    let read = long(issuer.token(now).scope("orders:read"));
-    let foreign = long(issuer.token(now).claim("aud", "https://other.example.com"));
+    let for_an_hour = |token: support::issuer::Token<'_>| token.claim("exp", now + 3600).sign();
+    let reader = for_an_hour(issuer.token(now).scope("orders:read"));
+    let foreign = for_an_hour(issuer.token(now).claim("aud", "https://other.example.com"));
     let expired = issuer.token(now - 3600).sign();
     let base = format!("http://127.0.0.1:{port}");
-    let tries = [
-        ("allowed: 200, and the upstream saw x-auth-subject and x-auth-scope, and no token", "/orders/1", Some(&read), ""),
+    let lines_to_try = [
+        (
+            "allowed: 200, and the upstream saw x-auth-subject and x-auth-scope, and no token",
+            "/orders/1",
+            Some(&reader),
+            "",
+        ),
         ("no token: 401 with a challenge that names the scope", "/orders/1", None, ""),
-        ("missing scope: 403 insufficient_scope, orders:write is needed", "/orders/1", Some(&read), "-X POST "),
+        ("missing scope: 403 insufficient_scope, orders:write is needed", "/orders/1", Some(&reader), "-X POST "),
         ("expired: 401 invalid_token", "/orders/1", Some(&expired), ""),
         ("foreign audience: 401 invalid_token", "/orders/1", Some(&foreign), ""),
         ("token in the query: 400 invalid_request, also on this public route", "/healthz?access_token=x", None, ""),
@@ -140,7 +149,7 @@ fn guide(issuer: &Issuer, port: u16, log: &str) -> String {
     let mut text = format!(
         "\nScopegate is running in Envoy on {base} (Envoy's log: {log}).\nThe tokens are good for an hour. Try:\n"
     );
-    for (promise, target, token, extra) in tries {
+    for (promise, target, token, extra) in lines_to_try {
         let header = token.map(|token| format!("-H 'Authorization: Bearer {token}' ")).unwrap_or_default();
         text.push_str(&format!("\n# {promise}\ncurl -si {extra}{header}'{base}{target}'\n"));
     }

@@ -315,12 +315,15 @@ fn secret_bytes(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec
     let name = cursor.text()?;
     let Some(text) = environment(name) else {
         return cursor.wrong(
-            format!("the environment variable {name} is not set in the VM"),
+            "names an environment variable that is not set in the VM",
             "name it in vm_config.environment_variables",
         );
     };
     match base64url::decode(text.trim().as_bytes()) {
         Some(bytes) => Some(bytes),
-        None => cursor.wrong(format!("the value of {name} is not base64url without padding"), "encode the secret so"),
+        None => cursor.wrong(
+            "names an environment variable whose value is not base64url without padding",
+            "encode the secret so",
+        ),
     }
 }

@@ -56,7 +56,10 @@ fn path_match(object: &Object<'_>, paths: PathPolicy) -> Option<Option<PathMatch
     let text = cursor.text()?;
     if name == "template" {
         return match Template::parse(text) {
-            Ok(template) => Some(Some(PathMatch::Template(template))),
+            Ok(template) => {
+                plain_path(&cursor, &example(text), paths)?;
+                Some(Some(PathMatch::Template(template)))
+            }
             Err(error) => cursor.wrong("is not a template", error.0),
         };
     }
@@ -71,6 +74,25 @@ fn path_match(object: &Object<'_>, paths: PathPolicy) -> Option<Option<PathMatch
         "prefix" => PathMatch::Prefix(text),
         _ => PathMatch::SeparatedPrefix(text),
     }))
+}
+
+/// A path of the form of a template.
+fn example(template: &str) -> String {
+    let mut path = String::new();
+    let mut in_name = false;
+    for character in template.chars() {
+        match character {
+            '{' => in_name = true,
+            '}' => {
+                in_name = false;
+                path.push('x');
+            }
+            '*' => path.push('x'),
+            _ if in_name => {}
+            literal => path.push(literal),
+        }
+    }
+    path
 }
 
 /// A path that a request can have without being ambiguous.

