@@ -3,11 +3,12 @@
 use crate::crypto::{Algorithm, KeyFamily};
 use jwt_simple::algorithms::{
     ECDSAP256KeyPairLike, ECDSAP256kKeyPairLike, ECDSAP384KeyPairLike, ES256KeyPair, ES256kKeyPair, ES384KeyPair,
-    Ed25519KeyPair, RS256KeyPair, RSAKeyPairLike,
+    Ed25519KeyPair, MLDSA44KeyPair, MLDSA65KeyPair, MLDSA87KeyPair, MLDSAKeyPairLike, RS256KeyPair, RSAKeyPairLike,
 };
 use serde_json::{Map, Value};
 use std::fmt;
 use superboring::hash::MessageDigest;
+use superboring::mldsa::MlDsaPrivateKey;
 use superboring::pkey::{PKey, Private};
 use superboring::rsa::Padding;
 use superboring::sign::Signer;
@@ -35,6 +36,7 @@ enum Inner {
     P384(p384::ecdsa::SigningKey),
     Secp256k1(k256::ecdsa::SigningKey),
     Ed25519(Box<ed25519_dalek::SigningKey>),
+    MlDsa(Box<MlDsaPrivateKey>),
 }
 
 /// Why a key cannot be used to sign.
@@ -64,7 +66,7 @@ impl SigningKey {
     /// Makes a new key.
     ///
     /// # Errors
-    /// For HMAC and ML-DSA, which this command does not sign with.
+    /// For HMAC, whose secrets are not made here.
     pub fn generate(algorithm: Algorithm, kid: Option<String>) -> Result<Self, SigningError> {
         const FAILED: SigningError = SigningError("the key could not be made");
         let text = match algorithm.family() {
@@ -73,9 +75,10 @@ impl SigningKey {
             KeyFamily::P384 => ES384KeyPair::generate().to_jwk(),
             KeyFamily::Secp256k1 => ES256kKeyPair::generate().to_jwk(),
             KeyFamily::Ed25519 => Ed25519KeyPair::generate().to_jwk(),
-            KeyFamily::Secret | KeyFamily::MlDsa44 | KeyFamily::MlDsa65 | KeyFamily::MlDsa87 => {
-                return Err(SigningError("keys of this algorithm are not made here"));
-            }
+            KeyFamily::MlDsa44 => MLDSA44KeyPair::generate().to_jwk(),
+            KeyFamily::MlDsa65 => MLDSA65KeyPair::generate().to_jwk(),
+            KeyFamily::MlDsa87 => MLDSA87KeyPair::generate().to_jwk(),
+            KeyFamily::Secret => return Err(SigningError("secrets are not made here: take random bytes")),
         };
         let mut jwk: Map<String, Value> = serde_json::from_str(&text).map_err(|_| FAILED)?;
         jwk.insert("alg".into(), algorithm.name().into());
@@ -124,9 +127,12 @@ impl SigningKey {
                 let seed = bytes.first_chunk::<32>().ok_or(REFUSED)?;
                 Inner::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(seed)))
             }
-            KeyFamily::Secret | KeyFamily::MlDsa44 | KeyFamily::MlDsa65 | KeyFamily::MlDsa87 => {
-                return Err(SigningError("this command does not sign with this algorithm"));
+            KeyFamily::MlDsa44 | KeyFamily::MlDsa65 | KeyFamily::MlDsa87 => {
+                // Keys of this type name their parameter set by `alg` alone (RFC 9964).
+                material.insert("alg".into(), algorithm.name().into());
+                Inner::MlDsa(Box::new(ml_dsa(algorithm, &Value::Object(material.clone()).to_string()).ok_or(REFUSED)?))
             }
+            KeyFamily::Secret => return Err(SigningError("this command does not sign with secrets")),
         };
         Ok(Self { kid, algorithm, material, inner })
     }
@@ -193,6 +199,16 @@ impl SigningKey {
                 use ed25519_dalek::Signer as _;
                 Ok(key.try_sign(message).map_err(|_| FAILED)?.to_bytes().to_vec())
             }
+            Inner::MlDsa(key) => key.sign(message).map_err(|_| FAILED),
         }
+    }
+}
+
+fn ml_dsa(algorithm: Algorithm, jwk: &str) -> Option<MlDsaPrivateKey> {
+    match algorithm {
+        Algorithm::MlDsa44 => Some(MLDSA44KeyPair::from_jwk(jwk).ok()?.key_pair().as_ref().clone()),
+        Algorithm::MlDsa65 => Some(MLDSA65KeyPair::from_jwk(jwk).ok()?.key_pair().as_ref().clone()),
+        Algorithm::MlDsa87 => Some(MLDSA87KeyPair::from_jwk(jwk).ok()?.key_pair().as_ref().clone()),
+        _ => None,
     }
 }

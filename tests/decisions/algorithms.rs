@@ -33,6 +33,77 @@ fn every_algorithm_of_public_keys_works() {
 }
 
 #[test]
+fn post_quantum_algorithms_work_where_they_are_listed() {
+    for algorithm in [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87] {
+        let issuer = Issuer::new(algorithm, "k");
+        let token = issuer.token(NOW).sign();
+        assert_eq!(
+            get("/").bearer(&token).refused(&accepting(&issuer, &[algorithm.name()])),
+            None,
+            "{}",
+            algorithm.name()
+        );
+        let other = Issuer::new(algorithm, "k");
+        let refused = get("/").bearer(other.token(NOW).sign()).refused(&accepting(&issuer, &[algorithm.name()]));
+        assert_eq!(refused, Some(Reason::BadSignature), "{}", algorithm.name());
+        let mut default = accepting(&issuer, &["ES256", algorithm.name()]);
+        default["issuers"][0].as_object_mut().unwrap().remove("algorithms");
+        default["issuers"][0]["jwks"]["inline"]["keys"].as_array_mut().unwrap().push(DEMO.jwks()["keys"][0].clone());
+        assert_eq!(get("/").bearer(&token).refused(&default), Some(Reason::AlgorithmNotAllowed), "not by default");
+    }
+}
+
+#[test]
+fn every_hmac_works_with_a_secret_as_long_as_its_hash() {
+    use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key, MACLike};
+    let secret: Vec<u8> = (0..64).collect();
+    let keys: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 3] = [
+        ("HS256", &|text| HS256Key::from_bytes(&secret).authentication_tag(text)),
+        ("HS384", &|text| HS384Key::from_bytes(&secret).authentication_tag(text)),
+        ("HS512", &|text| HS512Key::from_bytes(&secret).authentication_tag(text)),
+    ];
+    let mut config = with_issuer(
+        json!({ "algorithms": ["HS256", "HS384", "HS512"], "secrets": [{ "kid": "s", "env": "SECRET_64" }] }),
+        json!({}),
+    );
+    config["issuers"][0].as_object_mut().unwrap().remove("jwks");
+    for (alg, tag) in keys {
+        for (named, wanted) in [(alg, None), ("HS256", Some(Reason::BadSignature))] {
+            let header = json!({ "alg": named, "kid": "s", "typ": "at+jwt" }).to_string();
+            let payload = Value::Object(token().claims).to_string();
+            let input = format!("{}.{}", base64url::encode(header.as_bytes()), base64url::encode(payload.as_bytes()));
+            let signed = with_signature(&header, &payload, &tag(input.as_bytes()));
+            let wanted = if named == alg { None } else { wanted };
+            assert_eq!(get("/").bearer(signed).refused(&config), wanted, "{alg} named {named}");
+        }
+    }
+}
+
+#[test]
+fn an_eddsa_signature_has_one_form() {
+    let issuer = Issuer::new(Algorithm::EdDsa, "k");
+    let config = accepting(&issuer, &["EdDSA"]);
+    let good = issuer.token(NOW).sign();
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let mut bytes = base64url::decode(signature.as_bytes()).unwrap();
+    // S + L verifies the same equation: it has to be refused (RFC 8032 section 5.1.7).
+    let order: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let mut carry = 0;
+    for (byte, add) in bytes[32..].iter_mut().zip(order) {
+        let sum = u16::from(*byte) + u16::from(add) + carry;
+        *byte = (sum & 0xff) as u8;
+        carry = sum >> 8;
+    }
+    for (case, signature) in [("S + L", bytes.clone()), ("zero", vec![0; 64]), ("short", bytes[..63].to_vec())] {
+        let token = format!("{input}.{}", base64url::encode(&signature));
+        assert_eq!(get("/").bearer(token).refused(&config), Some(Reason::BadSignature), "{case}");
+    }
+}
+
+#[test]
 fn the_fully_specified_name_of_eddsa_is_known() {
     let issuer = Issuer::new(Algorithm::EdDsa, "k");
     let config = accepting(&issuer, &["EdDSA"]);

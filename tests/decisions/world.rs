@@ -60,6 +60,7 @@ pub fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET_32" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
         "SECRET_31" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
+        "SECRET_64" => Some(scopegate::base::base64url::encode(&(0..64).collect::<Vec<u8>>())),
         "SECRET_PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         _ => None,
     }
