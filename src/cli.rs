@@ -1,17 +1,28 @@
 //! The native command: the same engine and the same reader as in the module.
 
+pub mod check;
+pub mod explain;
+pub mod gates;
+pub mod inspect;
 pub mod jwks;
+pub mod matrix;
 pub mod mint;
+pub mod policy_test;
+mod reach;
+pub mod report;
 pub mod signing;
+pub mod source;
 
 use clap::{Parser, Subcommand};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+/// Exit status for what was refused, or failed.
+const FAILED: u8 = 1;
 /// Exit status for a file that cannot be read, or wrong usage; clap uses the same.
 const CANNOT: u8 = 2;
 
-/// A token gate for Envoy: makes tokens and keys to try it with.
+/// A token gate for Envoy: checks configurations, and makes tokens and keys to try them with.
 #[derive(Debug, Parser)]
 #[command(name = "scopegate", version, about, propagate_version = true)]
 struct Arguments {
@@ -19,8 +30,31 @@ struct Arguments {
     command: Command,
 }
 
+/// What a command prints, and whether it says no: the exit status is then 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What is printed, without the last line feed.
+    pub text: String,
+    /// Whether the answer is no.
+    pub failed: bool,
+}
+
+impl From<String> for Output {
+    fn from(text: String) -> Self {
+        Self { text, failed: false }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Judges configurations before they run: every problem, with its place and what would be right.
+    Check(check::CheckArguments),
+    /// Decides policy cases offline: what a request with a token comes to under a configuration.
+    Test(policy_test::TestArguments),
+    /// Shows what each route and rule needs, as a table for the terminal, Markdown, or a page to print.
+    Matrix(matrix::MatrixArguments),
+    /// Explains the decision on one request: which rule, each check, the answer, the headers that go upstream.
+    Explain(explain::ExplainArguments),
     /// Tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -33,6 +67,8 @@ enum Command {
 enum TokenCommand {
     /// Signs a token with a private key: for demos and tests, not for production.
     Mint(mint::MintArguments),
+    /// Shows what a token says, without trusting it, and what a configuration would refuse it for.
+    Inspect(inspect::InspectTokenArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,24 +77,31 @@ enum JwksCommand {
     Generate(jwks::GenerateArguments),
     /// Prints the key set with the public parts of private keys.
     Public(jwks::PublicArguments),
+    /// Shows which keys of a set can be used, for which algorithms, and why the others cannot.
+    Inspect(inspect::InspectKeysArguments),
 }
 
 /// Runs the command with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments),
-        Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments),
-        Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments),
+    let coloured = std::io::stdout().is_terminal();
+    let result: Result<Output, Box<dyn std::error::Error>> = match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments, coloured),
+        Command::Test(arguments) => policy_test::run(&arguments),
+        Command::Matrix(arguments) => matrix::run(&arguments).map(Output::from),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Token(TokenCommand::Inspect(arguments)) => inspect::token(&arguments),
+        Command::Jwks(JwksCommand::Inspect(arguments)) => inspect::keys(&arguments),
+        Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
+        Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
+        Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),
     };
     match result {
-        Ok(text) => {
-            if writeln!(std::io::stdout().lock(), "{text}").is_ok() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(CANNOT)
-            }
-        }
+        Ok(output) => match writeln!(std::io::stdout().lock(), "{}", output.text) {
+            Ok(()) if output.failed => ExitCode::from(FAILED),
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(CANNOT),
+        },
         Err(error) => {
             // Where even this cannot be written, the exit status still tells.
             let _ = writeln!(std::io::stderr().lock(), "scopegate: {error}");

@@ -17,7 +17,7 @@ pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;
 #[cfg(not(target_arch = "wasm32"))]
-pub use yaml::{YamlError, read_yaml};
+pub use yaml::{YamlError, read_yaml, read_yaml_documents};
 
 use crate::policy::{Policy, Requirement};
 use cursor::Cursor;

@@ -39,16 +39,32 @@ impl std::error::Error for YamlError {}
 /// # Errors
 /// When the text is not YAML, holds no or several documents, or uses tags or keys that are not text.
 pub fn read_yaml(text: &str) -> Result<Node, YamlError> {
+    let mut documents = read_yaml_documents(text)?.into_iter();
+    match (documents.next(), documents.next()) {
+        (Some(document), None) => Ok(document),
+        (None, _) => Err(wrong("there is no document", None)),
+        (Some(_), Some(second)) => Err(wrong("there is a second document", second.at)),
+    }
+}
+
+/// Reads all documents of a YAML text, such as several Kubernetes resources in one file.
+///
+/// # Errors
+/// When the text is not YAML, or uses tags or keys that are not text.
+pub fn read_yaml_documents(text: &str) -> Result<Vec<Node>, YamlError> {
     let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 };
+    let mut documents = Vec::new();
     loop {
         let (event, span) = reader.next()?;
         match event {
-            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) => {}
-            Event::StreamEnd => return Err(wrong("there is no document", None)),
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
+            Event::StreamEnd => return Ok(documents),
             first => {
                 let node = reader.node(first, span, 0)?;
-                reader.expect_end()?;
-                return Ok(node);
+                // What stands between two `---` and is empty is no document.
+                if node.value != Tree::Null {
+                    documents.push(node);
+                }
             }
         }
     }
@@ -70,17 +86,6 @@ impl<'t, I: saphyr_parser::Input> Reader<'t, I> {
                 Err(wrong(format!("not YAML: {}", error.info()), Some(at)))
             }
             None => Err(wrong("the text ends too early", None)),
-        }
-    }
-
-    fn expect_end(&mut self) -> Result<(), YamlError> {
-        loop {
-            let (event, span) = self.next()?;
-            match event {
-                Event::StreamEnd => return Ok(()),
-                Event::Nothing | Event::DocumentEnd => {}
-                _ => return Err(wrong("there is a second document", Some(position(span)))),
-            }
         }
     }
 

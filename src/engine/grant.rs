@@ -115,6 +115,10 @@ mod tests {
             json!(["a", 1]),
             json!(["a\n"]),
             json!([""]),
+            json!(["a", "b,c"]),
+            json!(["a,b", "c"]),
+            json!(["a", "", "b"]),
+            json!(["a", " b", "c"]),
         ] {
             assert!(header_value(&claim).is_err(), "{claim}");
         }

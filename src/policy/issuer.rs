@@ -138,4 +138,12 @@ mod tests {
         assert!(!TokenTypes::new(["missing"]).accept(Some("missing")));
         assert!(TokenTypes::new(["JWT"]).accept(Some("jwt")));
     }
+
+    #[test]
+    fn application_is_implied_for_names_without_a_slash_only() {
+        let types = TokenTypes::new(["text/token"]);
+        assert!(types.accept(Some("Text/Token")));
+        assert!(!types.accept(Some("application/text/token")));
+        assert!(!TokenTypes::new(["at+jwt"]).accept(Some("application/application/at+jwt")));
+    }
 }

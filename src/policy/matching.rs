@@ -177,6 +177,12 @@ impl MethodSet {
         Self(names)
     }
 
+    /// The names, as configured.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether the set covers `method`. Methods are case-sensitive (RFC 9110 section 9.1).
     #[must_use]
     pub fn contains(&self, method: &[u8]) -> bool {
@@ -230,6 +236,43 @@ mod tests {
         assert!(HostMatch::Suffix(".example.com".into()).matches(b"a.b.example.com"));
         assert!(!HostMatch::Suffix(".example.com".into()).matches(b"example.com"));
         assert!(!HostMatch::Suffix(".example.com".into()).matches(b"evilexample.com"));
+        assert!(!HostMatch::Suffix(".example.com".into()).matches(b".example.com"), "something stands before it");
+        for authority in ["[::x]", "[::1 ]", "[a@::1]"] {
+            assert_eq!(normal_host(authority.as_bytes()), Err(Ambiguity::Host), "{authority}");
+        }
+    }
+
+    #[test]
+    fn names_of_routes_are_looked_up_only_where_a_rule_asks_for_one() {
+        let name = || Some("a".to_owned());
+        for (matching, wanted) in [
+            (Match::default(), false),
+            (Match { path: Some(PathMatch::Exact("/a".into())), ..Match::default() }, false),
+            (Match { route: name(), ..Match::default() }, true),
+            (Match { virtual_host: name(), ..Match::default() }, true),
+        ] {
+            let rule = |matching| Rule { matching, requirement: Requirement::public() };
+            let text = format!("{matching:?}");
+            let rules = Rules::new(vec![rule(Match::default()), rule(matching)]);
+            assert_eq!(rules.look_at_route(), wanted, "{text}");
+        }
+        assert!(!Rules::default().look_at_route());
+    }
+
+    #[test]
+    fn get_covers_head_and_no_other_method_does() {
+        let set = |names: &[&str]| MethodSet::new(names.iter().map(|&name| name.to_owned()).collect());
+        for (names, method, wanted) in [
+            (&["GET"][..], "HEAD", true),
+            (&["POST", "GET"], "HEAD", true),
+            (&["POST"], "HEAD", false),
+            (&["HEAD"], "GET", false),
+            (&["GET"], "head", false),
+            (&["GET"], "POST", false),
+            (&[], "HEAD", false),
+        ] {
+            assert_eq!(set(names).contains(method.as_bytes()), wanted, "{names:?} {method}");
+        }
     }
 
     #[test]
@@ -241,6 +284,10 @@ mod tests {
         assert!(!separated.matches(b"/Orders", false));
         assert!(separated.matches(b"/Orders/1", true));
         assert!(PathMatch::Prefix("/orders".into()).matches(b"/orders-old", false));
+        for shorter in [&b"/"[..], b"/order", b""] {
+            assert!(!PathMatch::Prefix("/orders".into()).matches(shorter, false), "{shorter:?}");
+            assert!(!separated.matches(shorter, false), "{shorter:?}");
+        }
         assert!(!PathMatch::Exact("/orders".into()).matches(b"/orders/", false));
     }
 }

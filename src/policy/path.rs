@@ -181,6 +181,9 @@ mod tests {
             "/.well-known/x",
             "/a%25b",
             "/%F0%9F%8E%89",
+            "/%E0%A0%80",
+            "/%E0%BF%BF",
+            "/%F0%90%80%80",
         ] {
             assert!(plain(path, STRICT), "{path}");
         }
@@ -225,12 +228,15 @@ mod tests {
             "/a%c1%9cb",
             "/%e0%80%af",
             "/%f0%80%80%af",
+            "/%e0%9f%bf",
+            "/%f0%8f%bf%bf",
             "/a b",
             "/a/..%3b/b",
             "/a/.%3Bx",
             "/a/..%253b/b",
             "/a/..%20/b",
             "/a/.%09./b",
+            "/a/.%7F./b",
             "/a\tb",
         ] {
             assert!(!plain(path, STRICT), "{path}");
@@ -252,6 +258,19 @@ mod tests {
         }
         for path in ["/a/..;/b", "/a/.;x/b", "/a%2Fb", "/a;v=1//b"] {
             assert!(!plain(path, semicolon), "{path}");
+        }
+    }
+
+    #[test]
+    fn unreserved_characters_are_decoded_and_other_escapes_are_in_upper_case() {
+        for (path, wanted) in [
+            ("/%61%5A%30", "/aZ0"),
+            ("/%2d%2E%5f%7e", "/-._~"),
+            ("/%2f%c3%a9%2B", "/%2F%C3%A9%2B"),
+            ("/a%4", "/a%4"),
+            ("/a0b", "/a0b"),
+        ] {
+            assert_eq!(normalise(path.as_bytes()), wanted.as_bytes(), "{path}");
         }
     }
 

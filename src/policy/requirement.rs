@@ -140,6 +140,21 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_equal_in_value_and_large_ones_are_not_rounded() {
+        for (wanted, claim, equal) in [
+            (json!(3), json!(3.0), true),
+            (json!(3.0), json!(3), true),
+            (json!(3.0), json!(3.0), true),
+            (json!(3), json!(4.5), false),
+            (json!(4.5), json!(3), false),
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64), false),
+            (json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_993_u64), true),
+        ] {
+            assert_eq!(met(Condition::Equals(wanted.clone()), &json!({ "c": claim })), equal, "{wanted} {claim}");
+        }
+    }
+
+    #[test]
     fn contains_looks_into_lists_only() {
         assert!(met(Condition::Contains(json!("a")), &json!({"c": ["b", "a"]})));
         assert!(!met(Condition::Contains(json!("a")), &json!({"c": "a b"})));

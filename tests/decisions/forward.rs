@@ -79,3 +79,25 @@ fn a_claim_that_cannot_be_a_header_leaves_it_out_and_is_counted() {
         assert!(grant.set.contains(&("x-auth-roles".to_owned(), value.to_owned())), "{claim}");
     }
 }
+
+#[test]
+fn what_goes_on_without_its_token_gets_no_identity_and_counts_none_as_left_out() {
+    let config = config(json!({
+        "forward": headers(),
+        "rules": [
+            { "match": { "path": "/public" }, "public": true },
+            { "match": { "path": "/optional" }, "allow_missing": true },
+            { "match": { "path": "/reported" }, "report_only": true, "scopes": ["x"] },
+        ],
+    }));
+    for (ask, basis) in [
+        (get("/public").bearer(token().sign()), "Public"),
+        (get("/optional"), "Missing"),
+        (get("/reported").bearer(token().sign()), "ReportOnly"),
+    ] {
+        let grant = ask.granted(&config);
+        assert!(format!("{:?}", grant.basis).starts_with(basis), "{basis}: {grant:?}");
+        assert!(grant.set.is_empty() && grant.remove.is_empty(), "{basis}: {grant:?}");
+        assert_eq!(grant.left_out, 0, "{basis}");
+    }
+}

@@ -275,6 +275,65 @@ fn restricting_metadata_can_add_and_never_open() {
 }
 
 #[test]
+fn what_metadata_adds_and_what_it_is_added_to_must_both_hold() {
+    let second = "https://second.example.com/";
+    let members = json!({ "audiences": ["a", "b"], "token_types": ["at+jwt", "JWT"] });
+    // Each row: one side, the other, the token that meets the first alone, and the reason. Either side may be metadata.
+    for (one, other, token, reason) in [
+        (
+            json!({ "audiences": ["a"] }),
+            json!({ "audiences": ["b"] }),
+            token().claim("aud", "a"),
+            Reason::WrongAudience,
+        ),
+        (
+            json!({ "issuers": ["demo"] }),
+            json!({ "issuers": ["second"] }),
+            token().claim("aud", "a"),
+            Reason::UnknownIssuer,
+        ),
+        (
+            json!({ "token_types": ["at+jwt"] }),
+            json!({ "token_types": ["JWT"] }),
+            token().claim("aud", "a"),
+            Reason::WrongType,
+        ),
+        (
+            json!({ "max_lifetime": "10m" }),
+            json!({ "max_lifetime": "1m" }),
+            token().claim("aud", "a"),
+            Reason::LifetimeTooLong,
+        ),
+        (
+            json!({ "max_token_age": "10m" }),
+            json!({ "max_token_age": "1m" }),
+            token().claim("aud", "a").claim("iat", crate::world::NOW - 100),
+            Reason::TooOld,
+        ),
+        (
+            json!({ "claims": [{ "claim": "sub", "equals": "alice" }] }),
+            json!({ "claims": [{ "claim": "sub", "equals": "bob" }] }),
+            token().claim("aud", "a"),
+            Reason::ClaimMismatch,
+        ),
+    ] {
+        let ask = get("/").bearer(token.sign());
+        let refused = |base: &Value, added: &Value| {
+            let base = json!({ "route_metadata": "restrict", "default": base });
+            let mut config = crate::world::with_issuer(members.clone(), base);
+            let mut entry = config["issuers"][0].clone();
+            entry["issuer"] = json!(second);
+            entry["name"] = json!("second");
+            config["issuers"].as_array_mut().unwrap().push(entry);
+            ask.clone().metadata(added.clone()).refused(&config)
+        };
+        assert_eq!(refused(&one, &one), None, "{one}");
+        assert_eq!(refused(&one, &other), Some(reason), "{one} and {other}");
+        assert_eq!(refused(&other, &one), Some(reason), "{other} and {one}");
+    }
+}
+
+#[test]
 fn a_missing_credential_may_be_allowed_and_a_bad_one_not() {
     let config = config(json!({ "default": { "allow_missing": true, "scopes": ["orders:read"] } }));
     assert_eq!(get("/").refused(&config), None);

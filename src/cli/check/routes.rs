@@ -1,0 +1,107 @@
+//! The routes behind the gate: what turns it off there, what they ask, and matchers that look at what it edits.
+
+use super::Findings;
+use crate::cli::gates::{Gate, InEnvoy, VirtualHost};
+use crate::cli::source::View;
+use crate::config::METADATA_NAMESPACE;
+use crate::policy::{Policy, RouteMetadata, TokenForwarding};
+use std::path::Path;
+
+/// Checks virtual hosts and routes.
+pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+    let filter = envoy.filters.get(envoy.index).and_then(|filter| filter.get("name")).and_then(|name| name.text());
+    for host in &envoy.virtual_hosts {
+        check_disabled(host.file, &host.view, filter, findings);
+        check_metadata(host.file, &host.view, host.requirement(policy), policy, findings);
+        check_matchers(host, &host.view.list("virtual_clusters"), policy, findings);
+        for route in &host.routes {
+            check_metadata(host.file, &route.view, route.requirement(policy), policy, findings);
+            check_matchers(host, &route.view.get("match").into_iter().collect::<Vec<_>>(), policy, findings);
+        }
+    }
+    if let Some(scopes) = envoy.manager.get("scoped_routes") {
+        scopes.visit(&mut |view| {
+            if let Some(name) = view.at(&["header_value_extractor", "name"]) {
+                check_header(gate.file, &name, policy, findings);
+            }
+        });
+    }
+}
+
+/// A virtual host, a route or a weighted cluster that turns the filter off.
+fn check_disabled(file: &Path, holder: &View<'_>, filter: Option<&str>, findings: &mut Findings) {
+    let Some(filter) = filter else { return };
+    let mut found = Vec::new();
+    holder.visit(&mut |view| {
+        let own = view.get("typed_per_filter_config").and_then(|configs| configs.get(filter));
+        found.extend(own.and_then(|own| own.get("disabled")).filter(View::is_true));
+    });
+    for view in found {
+        findings.error(
+            "disabled",
+            file,
+            &view,
+            "turns the gate off here",
+            "open the route with `public: true` in its metadata",
+        );
+    }
+}
+
+fn check_metadata(
+    file: &Path,
+    holder: &View<'_>,
+    requirement: Option<Result<crate::policy::Requirement, crate::config::ConfigError>>,
+    policy: &Policy,
+    findings: &mut Findings,
+) {
+    let Some(metadata) = holder.at(&["metadata", "filter_metadata"]) else { return };
+    if policy.route_metadata == RouteMetadata::Ignore {
+        return;
+    }
+    if let (Some(Err(error)), Some(own)) = (requirement, metadata.get(METADATA_NAMESPACE)) {
+        findings.problems("metadata", file, &own, &error);
+    }
+    for (name, view) in metadata.members() {
+        if name != METADATA_NAMESPACE && is_misspelt(name) {
+            findings.warn(
+                "metadata-namespace",
+                file,
+                &view,
+                format!("{name} is not the namespace of Scopegate, so nothing of it holds"),
+                "write scopegate",
+            );
+        }
+    }
+}
+
+/// Whether a namespace was meant to be ours.
+fn is_misspelt(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let shared = METADATA_NAMESPACE.chars().filter(|&character| plain.contains(character)).count();
+    let looks_alike = plain.len().abs_diff(METADATA_NAMESPACE.len()) <= 1 && plain.starts_with("sc") && shared >= 7;
+    plain.contains(METADATA_NAMESPACE) || looks_alike
+}
+
+/// Matchers on headers: of a route, or of a virtual cluster.
+fn check_matchers(host: &VirtualHost<'_>, matchers: &[View<'_>], policy: &Policy, findings: &mut Findings) {
+    for header in matchers.iter().flat_map(|matcher| matcher.list("headers")) {
+        if let Some(name) = header.get("name") {
+            check_header(host.file, &name, policy, findings);
+        }
+    }
+}
+
+/// A header that the filter edits: Envoy matches again after that, and the filter does not see the result.
+fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Findings) {
+    let Some(name) = view.text() else { return };
+    let strips = policy.forward.token == TokenForwarding::Strip && name.eq_ignore_ascii_case("authorization");
+    if strips || policy.forward.is_identity_header(name.as_bytes()) {
+        findings.error(
+            "matcher-on-edited-header",
+            file,
+            view,
+            format!("looks at {name}, which the gate edits after it has judged: Envoy then matches routes again"),
+            "match on something else, or route before the gate",
+        );
+    }
+}

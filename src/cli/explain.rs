@@ -1,0 +1,158 @@
+//! `scopegate explain`: what becomes of one request, check by check, and why.
+
+mod answer;
+pub(super) mod moment;
+pub(super) mod setting;
+
+use super::Output;
+use crate::decision::Decision;
+use clap::Args;
+use setting::{Setting, Wanted};
+use std::error::Error;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+/// The largest token file that is read, in bytes.
+const MAX_TOKEN_FILE: u64 = 1 << 20;
+
+/// What is to be explained.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "The exit status is 0 when the request is allowed, 1 when it is refused or would wait, 2 when \
+something cannot be read.
+
+Examples:
+  scopegate explain scopegate.yaml --request 'GET /orders/1'
+  scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json
+  scopegate explain scopegate.yaml --request 'POST /orders' --header 'host: api.example.com' --at 2026-11-21T10:00:00Z
+  scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json")]
+pub struct ExplainArguments {
+    /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`
+    #[arg(value_name = "CONFIG")]
+    pub config: PathBuf,
+    /// Method and path of the request: 'GET /orders/1'
+    #[arg(long, value_name = "REQUEST")]
+    pub request: String,
+    /// A header line of the request: 'name: value'
+    #[arg(long, value_name = "LINE")]
+    pub header: Vec<String>,
+    /// The bearer token: its text, @FILE, or - for standard input. It is never printed
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
+    #[arg(long, value_name = "FILE")]
+    pub keys: Vec<String>,
+    /// The name of the route that Envoy would choose; in an Envoy YAML its metadata counts
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+    /// The name of the virtual host that Envoy would choose
+    #[arg(long, value_name = "NAME")]
+    pub virtual_host: Option<String>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A request of the command line.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// Lines with lower-case names, pseudo-headers first.
+    headers: Vec<(String, String)>,
+    /// Method and path, for the answer: without the query, which may hold a token.
+    shown: String,
+}
+
+/// Explains the decision on a request.
+///
+/// # Errors
+/// When a file cannot be read, or an argument is not what it should be. No error quotes a token.
+pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
+    let token = arguments.token.as_deref().map(read_token).transpose()?;
+    let request = Request::read(&arguments.request, &arguments.header, token.as_deref())?;
+    let wanted = Wanted {
+        keys: &arguments.keys,
+        at: arguments.at.as_deref(),
+        route: arguments.route.as_deref(),
+        virtual_host: arguments.virtual_host.as_deref(),
+    };
+    let setting = Setting::read(&arguments.config, &wanted)?;
+    let explanation = answer::explain(&setting, &request);
+    let text = if arguments.json { explanation.to_json() } else { explanation.to_text() };
+    Ok(Output { text, failed: !explanation.is_allowed() })
+}
+
+/// The decision on a request in one line, and whether it is allowed.
+pub(super) fn verdict(setting: &Setting, request: &Request) -> (String, bool) {
+    let explanation = answer::explain(setting, request);
+    (explanation.verdict(), explanation.is_allowed())
+}
+
+/// A token: its text, `@FILE`, or `-`. White space around it, and `Bearer` before it, are not part of it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn read_token(given: &str) -> Result<String, Box<dyn Error>> {
+    let mut text = String::new();
+    if given == "-" {
+        let read = std::io::stdin().lock().take(MAX_TOKEN_FILE).read_to_string(&mut text);
+        read.map_err(|error| format!("cannot read the token from standard input: {error}"))?;
+    } else if let Some(file) = given.strip_prefix('@') {
+        let read = std::fs::File::open(file).and_then(|opened| opened.take(MAX_TOKEN_FILE).read_to_string(&mut text));
+        read.map_err(|error| format!("cannot read the token from {file}: {error}"))?;
+    } else {
+        given.clone_into(&mut text);
+    }
+    let text = text.trim();
+    let token = match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ => text,
+    };
+    if token.is_empty() { Err("the token is empty".into()) } else { Ok(token.to_owned()) }
+}
+
+impl Request {
+    /// Reads `METHOD TARGET` and header lines.
+    ///
+    /// # Errors
+    /// When they are nothing of that kind; the text quotes neither.
+    pub(super) fn read(line: &str, lines: &[String], token: Option<&str>) -> Result<Self, Box<dyn Error>> {
+        const WANTED: &str = "--request: write a method and a path, such as 'GET /orders/1'";
+        let (method, target) = line.split_once(' ').ok_or(WANTED)?;
+        if method.is_empty() || target.contains(' ') || !(target.starts_with('/') || target == "*") {
+            return Err(WANTED.into());
+        }
+        let mut authority = None;
+        let mut rest = Vec::new();
+        for line in lines {
+            let (name, value) = line.split_once(':').ok_or("--header: write 'name: value'")?;
+            let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
+            if name.is_empty() || name.contains(char::is_whitespace) || value.contains(['\r', '\n', '\0']) {
+                return Err("--header: write one line, 'name: value'".into());
+            }
+            if name == "host" { authority = Some(value) } else { rest.push((name, value)) }
+        }
+        let mut headers = vec![
+            (":method".to_owned(), method.to_owned()),
+            (":authority".to_owned(), authority.unwrap_or_else(|| "localhost".to_owned())),
+            (":path".to_owned(), target.to_owned()),
+        ];
+        headers.extend(rest);
+        headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        let (path, query) = target.split_once('?').map_or((target, ""), |(path, _)| (path, "?..."));
+        // A path that holds a token is not printed either.
+        let path = if path.contains("eyJ") { "/..." } else { path };
+        let shown = crate::base::text::shown(format!("{method} {path}{query}").as_bytes());
+        Ok(Self { headers, shown })
+    }
+
+    fn lines(&self) -> Vec<(&[u8], &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect()
+    }
+}
+
+/// Whether the request goes on.
+const fn goes_on(decision: &Decision) -> bool {
+    matches!(decision, Decision::Allow(_))
+}

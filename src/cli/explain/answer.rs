@@ -1,0 +1,334 @@
+//! The decision of the engine, told: everything here is read off the decision, and nothing is judged again.
+
+use super::setting::Setting;
+use super::{Request, goes_on, moment};
+use crate::audit::AuditRecord;
+use crate::base::text::shown;
+use crate::challenge::{self, Reply};
+use crate::config::{Node, Tree};
+use crate::decision::{Basis, Decision, Denial, Need, Reason};
+use crate::policy::{Ambiguity, Requirement, RouteMetadata};
+use crate::request::RequestView;
+use serde_json::{Map, Value, json};
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    Passed,
+    Failed(Reason),
+    Waits,
+    NotReached,
+    NotNeeded,
+}
+
+/// The requirement that decides, and where it stands.
+struct Decider {
+    /// `rules[1]`, `default`, `metadata of route orders`.
+    place: String,
+    matching: Option<Value>,
+    asks: Option<Value>,
+}
+
+/// A decision with its reasons.
+pub(super) struct Explanation<'s> {
+    setting: &'s Setting,
+    request: &'s Request,
+    decision: Decision,
+    deciders: Vec<Decider>,
+    checks: Vec<(&'static str, Passing)>,
+    reply: Option<Reply>,
+    notes: Vec<String>,
+}
+
+/// Decides and explains.
+pub(super) fn explain<'s>(setting: &'s Setting, request: &'s Request) -> Explanation<'s> {
+    let lines = request.lines();
+    let view = setting.view(&lines);
+    let decision = setting.decide(&view);
+    let mut notes = setting.notes.clone();
+    let looks_at_host = setting.policy.rules.as_slice().iter().any(|rule| rule.matching.host.is_some());
+    if looks_at_host && view.authority() == Some(b"localhost") {
+        notes.push("rules look at the host, and the request names none: add --header 'host: NAME'".to_owned());
+    }
+    let names_route = setting.route.is_some() || setting.virtual_host.is_some();
+    if setting.policy.rules.look_at_route() && !names_route {
+        notes.push("rules look at the route: name the one that Envoy would choose with --route".to_owned());
+    }
+    let reply = match &decision {
+        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
+        Decision::Allow(_) | Decision::Await(_) => None,
+    };
+    Explanation {
+        deciders: deciders(setting, &view),
+        checks: checks(&decision),
+        setting,
+        request,
+        decision,
+        reply,
+        notes,
+    }
+}
+
+/// Which check gives a reason. A new reason must be put here, since this has no wildcard.
+const fn check_of(reason: Reason) -> &'static str {
+    match reason {
+        Reason::TokenInQuery => "query",
+        Reason::PolicyUnreadable | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
+        Reason::Denied => "access",
+        Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
+        Reason::TokenTooLarge | Reason::MalformedToken => "form",
+        Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
+        Reason::WrongType => "type",
+        Reason::WrongAudience => "audience",
+        Reason::Expired | Reason::NotYetValid | Reason::IssuedInFuture | Reason::LifetimeTooLong | Reason::TooOld => {
+            "time"
+        }
+        Reason::MissingClaim => "claims",
+        Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
+        Reason::InsufficientScope => "scopes",
+        Reason::ClaimMismatch => "conditions",
+    }
+}
+
+/// The check that a denial comes from.
+fn check_of_denial(denial: &Denial) -> &'static str {
+    match denial {
+        // Without `exp` there is no time to judge.
+        Denial::MissingClaim(claim) if claim == "exp" => "time",
+        other => check_of(other.reason()),
+    }
+}
+
+/// The checks in the order of the engine, with what became of each.
+fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
+    // Where it ended: at a check, or behind the last one that was needed.
+    let (end, at_end, behind) = match decision {
+        Decision::Deny(refusal) => failure(&refusal.denial),
+        Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
+        Decision::Allow(grant) => match &grant.basis {
+            Basis::ReportOnly(denial) => failure(denial),
+            Basis::Token => ("", Passing::Passed, Passing::Passed),
+            Basis::Public | Basis::Preflight => ("access", Passing::Passed, Passing::NotNeeded),
+            Basis::Missing => ("credential", Passing::NotNeeded, Passing::NotNeeded),
+        },
+    };
+    let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
+    names.dedup();
+    let mut current = Passing::Passed;
+    let mut told = Vec::new();
+    for name in names {
+        told.push((name, if name == end { at_end } else { current }));
+        if name == end {
+            current = behind;
+        }
+    }
+    told
+}
+
+fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
+    (check_of_denial(denial), Passing::Failed(denial.reason()), Passing::NotReached)
+}
+
+/// The requirements that hold for the request, found by the policy itself.
+fn deciders(setting: &Setting, view: &RequestView<'_>) -> Vec<Decider> {
+    let policy = &setting.policy;
+    let mut found = Vec::new();
+    if let Some(metadata) = setting.metadata.as_ref().filter(|_| policy.route_metadata != RouteMetadata::Ignore) {
+        let method = metadata.requirement.as_ref().ok().and_then(|asks| method_of(asks, view));
+        found.push(decider(&format!("metadata of {}", metadata.of), None, Some(&metadata.written), method));
+        if policy.route_metadata == RouteMetadata::Replace || metadata.requirement.is_err() {
+            return found;
+        }
+    }
+    match policy.rules.find(view, policy.paths) {
+        Err(ambiguity) => {
+            let what = match ambiguity {
+                Ambiguity::Path => "path",
+                Ambiguity::Host => "host",
+            };
+            let place = format!("no rule: the {what} can be read in more than one way");
+            found.push(Decider { place, matching: None, asks: None });
+        }
+        Ok(Some(requirement)) => {
+            let is_it = |rule: &crate::policy::Rule| std::ptr::eq(&raw const rule.requirement, requirement);
+            let index = policy.rules.as_slice().iter().position(is_it).unwrap_or_default();
+            let written = member(&setting.written, "rules").and_then(|rules| match &rules.value {
+                Tree::List(items) => items.get(index),
+                _ => None,
+            });
+            let matching = written.and_then(|rule| member(rule, "match"));
+            found.push(decider(&format!("rules[{index}]"), matching, written, method_of(requirement, view)));
+        }
+        Ok(None) => {
+            let written = member(&setting.written, "default");
+            found.push(decider("default", None, written, method_of(&policy.default, view)));
+        }
+    }
+    found
+}
+
+/// The method whose own requirement holds, when there is one.
+fn method_of<'r>(requirement: &'r Requirement, view: &RequestView<'_>) -> Option<&'r str> {
+    let held = requirement.for_method(view.method());
+    requirement.methods.iter().find(|(_, other)| std::ptr::eq(other, held)).map(|(name, _)| name.as_str())
+}
+
+fn decider(place: &str, matching: Option<&Node>, written: Option<&Node>, method: Option<&str>) -> Decider {
+    let own = method.and_then(|method| member(member(written?, "methods")?, method));
+    let place = method.map_or_else(|| place.to_owned(), |method| format!("{place}.methods.{method}"));
+    let mut asks = own.or(written).map(|node| node.value.to_json());
+    if let Some(Value::Object(members)) = &mut asks {
+        members.remove("match");
+    }
+    Decider { place, matching: matching.map(|node| node.value.to_json()), asks }
+}
+
+fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    match &node.value {
+        Tree::Object(members) => members.iter().rev().find(|(other, _)| other == name).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+impl Passing {
+    fn words(self) -> String {
+        match self {
+            Self::Passed => "passed".to_owned(),
+            Self::Failed(reason) => format!("failed: {}", reason.name()),
+            Self::Waits => "waits for keys".to_owned(),
+            Self::NotReached => "not reached".to_owned(),
+            Self::NotNeeded => "not needed".to_owned(),
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed(_) => "failed",
+            Self::Waits => "waits",
+            Self::NotReached => "not_reached",
+            Self::NotNeeded => "not_needed",
+        }
+    }
+}
+
+impl Explanation<'_> {
+    /// Whether the request goes on.
+    pub(super) const fn is_allowed(&self) -> bool {
+        goes_on(&self.decision)
+    }
+
+    /// The decision in words.
+    pub(super) fn verdict(&self) -> String {
+        match &self.decision {
+            Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
+            Decision::Await(_) => format!("undecided: would wait for the keys of {}", self.awaited().unwrap_or("?")),
+            Decision::Allow(grant) => match &grant.basis {
+                Basis::Token => "allowed: the token meets everything".to_owned(),
+                Basis::Public => "allowed: public".to_owned(),
+                Basis::Missing => "allowed: no credential, and none is needed".to_owned(),
+                Basis::Preflight => "allowed: a CORS preflight".to_owned(),
+                Basis::ReportOnly(denial) => {
+                    format!("allowed: report only; would be refused: {}", denial.reason().name())
+                }
+            },
+        }
+    }
+
+    /// The issuer whose keys are awaited.
+    fn awaited(&self) -> Option<&str> {
+        let Decision::Await(Need::Keys(id)) = &self.decision else { return None };
+        self.setting.policy.issuers.get(id.0).map(|issuer| issuer.name.as_str())
+    }
+
+    fn audit(&self) -> Option<String> {
+        AuditRecord::of(&self.decision, &self.setting.policy).map(|record| record.to_line())
+    }
+
+    /// For people.
+    pub(super) fn to_text(&self) -> String {
+        let mut rows: Vec<(&str, String)> =
+            vec![("request", format!("{} at {}", self.request.shown, moment::written(self.setting.now)))];
+        for decider in &self.deciders {
+            let matching = decider.matching.as_ref().map_or_else(String::new, |value| format!(", match {value}"));
+            rows.push(("decides", format!("{}{matching}", decider.place)));
+            rows.push(("asks", decider.asks.as_ref().map_or_else(|| "a valid token".to_owned(), Value::to_string)));
+        }
+        for (index, (name, passing)) in self.checks.iter().enumerate() {
+            rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}", passing.words())));
+        }
+        rows.push(("decision", self.verdict()));
+        if let Some(issuer) = self.awaited() {
+            rows.push(("", format!("give them with --keys FILE; without them {issuer} cannot be checked offline")));
+        }
+        if let Some(reply) = &self.reply {
+            rows.push(("answer", reply.status.to_string()));
+            rows.extend(reply.headers.iter().map(|(name, value)| ("", format!("{name}: {value}"))));
+            rows.push(("", reply.body.clone()));
+        }
+        if let Decision::Allow(grant) = &self.decision {
+            let removed = if grant.remove.is_empty() { "nothing".to_owned() } else { grant.remove.join(", ") };
+            rows.push(("removes", shown(removed.as_bytes())));
+            if grant.set.is_empty() {
+                rows.push(("sets", "nothing".to_owned()));
+            }
+            for (index, (name, value)) in grant.set.iter().enumerate() {
+                rows.push((if index == 0 { "sets" } else { "" }, format!("{name}: {}", shown(value.as_bytes()))));
+            }
+            if grant.left_out > 0 {
+                rows.push(("", format!("{} left out: a claim that no header can carry", grant.left_out)));
+            }
+        }
+        rows.extend(self.audit().map(|line| ("audit", line)));
+        rows.extend(self.notes.iter().map(|note| ("note", note.clone())));
+        let lines: Vec<String> = rows.iter().map(|(name, text)| format!("{name:<9} {text}")).collect();
+        lines.join("\n")
+    }
+
+    /// For machines.
+    pub(super) fn to_json(&self) -> String {
+        let (decision, reason) = match &self.decision {
+            Decision::Await(_) => ("await", None),
+            Decision::Deny(refusal) => ("deny", Some(refusal.denial.reason())),
+            Decision::Allow(grant) => match &grant.basis {
+                Basis::ReportOnly(denial) => ("would_deny", Some(denial.reason())),
+                Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => ("allow", None),
+            },
+        };
+        let checks = self.checks.iter().map(|(name, passing)| match passing {
+            Passing::Failed(reason) => json!({ "check": name, "outcome": passing.name(), "reason": reason.name() }),
+            _ => json!({ "check": name, "outcome": passing.name() }),
+        });
+        let deciders = self
+            .deciders
+            .iter()
+            .map(|decider| json!({ "place": decider.place, "match": decider.matching, "asks": decider.asks }));
+        let answer = self.reply.as_ref().map(|reply| {
+            let headers: Map<String, Value> =
+                reply.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+            json!({ "status": reply.status, "headers": headers, "body": reply.body, "details": reply.details })
+        });
+        let upstream = match &self.decision {
+            Decision::Allow(grant) => {
+                let set: Map<String, Value> =
+                    grant.set.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+                json!({ "remove": grant.remove, "set": set, "left_out": grant.left_out })
+            }
+            Decision::Deny(_) | Decision::Await(_) => Value::Null,
+        };
+        let told = json!({
+            "request": self.request.shown,
+            "at": moment::written(self.setting.now),
+            "decision": decision,
+            "reason": reason.map(Reason::name),
+            "awaits_keys_of": self.awaited(),
+            "decides": deciders.collect::<Vec<_>>(),
+            "checks": checks.collect::<Vec<_>>(),
+            "answer": answer,
+            "upstream": upstream,
+            "audit": self.audit(),
+            "notes": self.notes,
+        });
+        format!("{told:#}")
+    }
+}

@@ -1,0 +1,253 @@
+//! `scopegate token inspect` and `scopegate jwks inspect`: what is in a token or a key set, without trusting it.
+
+use super::Output;
+use super::explain::moment::{self, span};
+use super::explain::setting::{Setting, Wanted};
+use super::explain::{Request, read_token, verdict};
+use crate::base::time::UnixSeconds;
+use crate::base::{base64url, json};
+use crate::check::fingerprint;
+use crate::crypto::{Algorithm, AlgorithmSet};
+use crate::jose::{Claims, Compact, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
+use crate::policy::Limits;
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::error::Error;
+use std::path::PathBuf;
+
+/// The token, and what would judge it.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "The signature is never printed. The exit status is 1 when the token is malformed or the \
+configuration refuses it.
+
+Examples:
+  scopegate token inspect @token.txt
+  scopegate token inspect @token.txt --config scopegate.yaml --keys jwks.json --request 'GET /orders/1'
+  scopegate token inspect @token.txt --at 2026-11-21T10:00:00Z")]
+pub struct InspectTokenArguments {
+    /// The token: its text, @FILE, or - for standard input
+    #[arg(value_name = "TOKEN", default_value = "-")]
+    pub token: String,
+    /// What would refuse it: a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`
+    #[arg(long, value_name = "CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The request that presents it
+    #[arg(long, value_name = "REQUEST", default_value = "GET /", requires = "config")]
+    pub request: String,
+    /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub keys: Vec<String>,
+    /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+}
+
+/// The key set.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "The exit status is 1 when no key can be used.
+
+Examples:
+  scopegate jwks inspect jwks.json")]
+pub struct InspectKeysArguments {
+    /// The file with the JSON Web Key Set
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Shows what a token says.
+///
+/// # Errors
+/// When a file cannot be read, or an argument is not what it should be. No error quotes the token.
+pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>> {
+    let token = read_token(&arguments.token)?;
+    let now = moment::instant(arguments.at.as_deref())?;
+    let mut lines = vec!["not verified: anybody can write what stands here".to_owned()];
+    let segments: Vec<&str> = token.split('.').collect();
+    let header = segments.first().filter(|_| segments.len() > 1).and_then(|text| object(text));
+    let claims = segments.get(1).and_then(|text| object(text));
+    for (name, part) in [("header", &header), ("claims", &claims)] {
+        lines.push(part.as_ref().map_or_else(
+            || format!("{name}: cannot be decoded"),
+            |part| format!("{name} {}", printable(&format!("{:#}", Value::Object(part.clone())))),
+        ));
+    }
+    let compact = Compact::parse(token.as_bytes());
+    if let Ok(compact) = &compact {
+        lines.push(format!("fingerprint {}", fingerprint(compact.signing_input)));
+        lines.extend(times(&compact.claims, now));
+    }
+    let mut failed = false;
+    if let Err(Malformed(why)) = &compact {
+        failed = true;
+        lines.push(format!("warning: no configuration takes it: {why}"));
+    }
+    lines.extend(
+        warnings(&segments, header.as_ref(), claims.as_ref()).into_iter().map(|text| format!("warning: {text}")),
+    );
+    if let Some(config) = &arguments.config {
+        let wanted = Wanted { keys: &arguments.keys, at: arguments.at.as_deref(), ..Wanted::default() };
+        let setting = Setting::read(config, &wanted)?;
+        let request = Request::read(&arguments.request, &[], Some(&token))?;
+        let (verdict, allowed) = verdict(&setting, &request);
+        failed |= !allowed;
+        lines.push(format!("{}: {verdict}", config.display()));
+        lines.extend(setting.notes.iter().map(|note| format!("note: {note}")));
+    }
+    Ok(Output { text: lines.join("\n"), failed })
+}
+
+/// A segment as a JSON object, duplicates and all.
+fn object(segment: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&base64url::decode(segment.as_bytes())?).ok()
+}
+
+/// Text from outside on a terminal: nothing that steers it, and nothing that turns its direction.
+fn printable(text: &str) -> String {
+    let steers = |character: char| {
+        character != '\n' && character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if steers(character) {
+            out.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// The dates in words.
+fn times(claims: &Claims, now: UnixSeconds) -> Vec<String> {
+    let away = |at: UnixSeconds| span(at.0.abs_diff(now.0));
+    let mut lines = Vec::new();
+    if let Some(at) = claims.issued_at {
+        let words = if at <= now { format!("issued {} ago", away(at)) } else { format!("issued in {}", away(at)) };
+        lines.push(format!("{words} ({})", moment::written(at)));
+    }
+    if let Some(at) = claims.not_before.filter(|&at| now < at) {
+        lines.push(format!("not good before {}, in {}", moment::written(at), away(at)));
+    }
+    if let Some(at) = claims.expires_at {
+        let words =
+            if at <= now { format!("expired {} ago", away(at)) } else { format!("good for another {}", away(at)) };
+        lines.push(format!("{words} ({})", moment::written(at)));
+    }
+    if let (Some(from), Some(to)) = (claims.issued_at, claims.expires_at)
+        && from < to
+    {
+        lines.push(format!("lifetime {}", span(to.0.abs_diff(from.0))));
+    }
+    lines
+}
+
+/// What no configuration takes, or hardly one.
+fn warnings(
+    segments: &[&str],
+    header: Option<&Map<String, Value>>,
+    claims: Option<&Map<String, Value>>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if segments.len() == 5 {
+        found.push("five segments: this is an encrypted token (JWE), which is not read here".to_owned());
+    }
+    for (name, segment, part) in [("header", segments.first(), header), ("payload", segments.get(1), claims)] {
+        let strict =
+            segment.and_then(|text| base64url::decode(text.as_bytes())).and_then(|text| json::parse_object(&text));
+        if part.is_some() && strict.is_none() {
+            found.push(format!("the {name} has duplicate members: readers may take either of them"));
+        }
+    }
+    if let Some(header) = header {
+        match header.get("alg").and_then(Value::as_str) {
+            Some(name) if name.eq_ignore_ascii_case("none") => found.push("alg none: it is not signed".to_owned()),
+            Some(name) if Algorithm::from_name(name).is_none() => {
+                found.push("alg is none that is known here".to_owned());
+            }
+            _ => {}
+        }
+        if header.contains_key("crit") {
+            found.push("crit: no critical header parameter is understood".to_owned());
+        }
+        for name in ["jwk", "jku", "x5u", "x5c"].into_iter().filter(|name| header.contains_key(*name)) {
+            found.push(format!("{name} is ignored: keys come from the configuration alone"));
+        }
+    }
+    if let Some(claims) = claims {
+        for name in ["iss", "exp"].into_iter().filter(|name| !claims.contains_key(*name)) {
+            found.push(format!("no {name}: no configuration takes it"));
+        }
+    }
+    found
+}
+
+/// Shows which keys of a set can be used.
+///
+/// # Errors
+/// When the file cannot be read, or holds no key set.
+pub fn keys(arguments: &InspectKeysArguments) -> Result<Output, Box<dyn Error>> {
+    let name = arguments.file.display();
+    let bytes = std::fs::read(&arguments.file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let limits = Limits::default();
+    let skipped = match KeySet::parse(&bytes, limits.jwks_bytes, limits.jwks_keys) {
+        Ok(set) => return Ok(keys_told(&bytes, &set)),
+        Err(KeySetError::NothingUsable) => with_one_good_key(&bytes)?,
+        Err(error) => return Err(format!("{name}: {error}").into()),
+    };
+    Ok(keys_told(&bytes, &skipped))
+}
+
+/// The reader names what it leaves out of a set that has something usable, and only then. The key added here is that
+/// of RFC 8037 appendix A.2; it stands last and is taken for none of the file.
+fn with_one_good_key(bytes: &[u8]) -> Result<KeySet, Box<dyn Error>> {
+    let mut set = json::parse_object(bytes).ok_or("not a JSON object")?;
+    if let Some(Value::Array(members)) = set.get_mut("keys") {
+        members.push(json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }));
+    }
+    KeySet::from_members(&set, usize::MAX).map_err(|error| error.to_string().into())
+}
+
+fn keys_told(bytes: &[u8], set: &KeySet) -> Output {
+    let document = json::parse_object(bytes).unwrap_or_default();
+    let members = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut usable = set.keys().iter();
+    let mut lines = Vec::new();
+    let mut count = 0_usize;
+    for (index, member) in members.iter().enumerate() {
+        let kid = member.get("kid").and_then(Value::as_str);
+        let named =
+            kid.map_or_else(|| "no kid".to_owned(), |kid| format!("kid {}", crate::base::text::shown(kid.as_bytes())));
+        let what = match set.skipped().iter().find(|skipped| skipped.index == index) {
+            Some(skipped) => format!("cannot be used: {}", skipped.why),
+            None => {
+                count += 1;
+                usable.next().map_or_else(String::new, |key| format!("usable for {}", algorithms(key)))
+            }
+        };
+        lines.push(format!("keys[{index}]  {named}  {what}"));
+    }
+    let ids = set.keys().iter().map(|key| key.kid.as_deref());
+    if let Some(kid) = ids.clone().find(|kid| ids.clone().filter(|other| other == kid).count() > MAX_CANDIDATES) {
+        let kid =
+            kid.map_or_else(|| "no kid".to_owned(), |kid| format!("kid {}", crate::base::text::shown(kid.as_bytes())));
+        lines.push(format!("warning: more than {MAX_CANDIDATES} keys have {kid}; no more are tried for one token"));
+    }
+    lines.push(format!("{count} of {} keys can be used", members.len()));
+    Output { text: lines.join("\n"), failed: count == 0 }
+}
+
+/// What a key can check. Some have to be listed in `algorithms`.
+fn algorithms(key: &Key) -> String {
+    let default = AlgorithmSet::default_for_issuer();
+    let fits = |algorithm: &Algorithm| key.algorithm.is_none_or(|only| only == *algorithm) && key.key.fits(*algorithm);
+    let names: Vec<String> = Algorithm::ALL
+        .into_iter()
+        .filter(fits)
+        .map(|algorithm| {
+            let note = if default.contains(algorithm) { "" } else { " (where `algorithms` lists it)" };
+            format!("{}{note}", algorithm.name())
+        })
+        .collect();
+    names.join(", ")
+}

@@ -1,0 +1,83 @@
+//! `scopegate matrix`: what each route and rule needs, for those who review it.
+
+mod html;
+mod needs;
+mod rows;
+mod text;
+
+use super::gates::{Gate, find, place};
+use super::source::Source;
+use clap::{Args, ValueEnum};
+use rows::Section;
+use std::error::Error;
+use std::path::PathBuf;
+
+/// The configuration to show, and how.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Routes and rules stand in the order in which they are asked: the metadata of a route, of its virtual host, then
+`rules` from the first to the last, then `default`. Marks:
+
+  public         everybody passes, no token is read
+  denied         nobody passes
+  any token      a valid token passes, whatever its scopes are
+  allow missing  a request without a token passes
+  report only    what would be refused passes, and is counted
+  never          no request can come here
+  unreadable     the metadata cannot be read: every request is refused with 500
+  ignored        the metadata has no effect here (route_metadata)
+
+Examples:
+  scopegate matrix envoy.yaml
+  scopegate matrix --format markdown envoy.yaml
+  scopegate matrix --format html envoy.yaml > matrix.html"
+)]
+pub struct MatrixArguments {
+    /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several where listeners and routes stand
+    /// in files of their own
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// The form of a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for a terminal
+    Table,
+    /// A Markdown document
+    Markdown,
+    /// One HTML page that needs nothing else, to read and to print
+    Html,
+}
+
+/// Shows what is needed where.
+///
+/// # Errors
+/// When a file cannot be read, holds no configuration, or one that the filter would refuse.
+pub fn run(arguments: &MatrixArguments) -> Result<String, Box<dyn Error>> {
+    let sources: Vec<Source> = arguments.files.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?;
+    let gates = find(&sources);
+    if gates.is_empty() {
+        let files: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
+        return Err(format!("{}: holds no configuration of Scopegate", files.join(", ")).into());
+    }
+    let sections: Vec<Section> = gates.iter().map(section).collect::<Result<_, _>>()?;
+    Ok(match arguments.format {
+        Format::Table => text::table(&sections),
+        Format::Markdown => text::markdown(&sections),
+        Format::Html => html::page(&sections),
+    })
+}
+
+fn section(gate: &Gate<'_>) -> Result<Section, Box<dyn Error>> {
+    match &gate.policy {
+        Ok(loaded) => Ok(rows::section(gate, &loaded.policy)),
+        Err(error) => {
+            let at = place(gate.file, gate.configuration.position());
+            Err(format!("{at}: this configuration cannot be used\n{error}").into())
+        }
+    }
+}

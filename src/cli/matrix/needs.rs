@@ -1,0 +1,101 @@
+//! A requirement in words.
+
+use crate::base::json::Value;
+use crate::base::time::Seconds;
+use crate::cli::source::View;
+use crate::policy::{ClaimCondition, Condition, Policy, Scope, ScopeRule, TokenRequirement};
+
+/// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` when none is needed.
+pub(super) fn scopes(rule: &ScopeRule) -> Option<String> {
+    let text = expression(rule, false);
+    (!text.is_empty()).then_some(text)
+}
+
+fn expression(rule: &ScopeRule, nested: bool) -> String {
+    let (parts, word) = match rule {
+        ScopeRule::One(scope) => return Scope::as_str(scope).to_owned(),
+        ScopeRule::All(parts) => (parts, " AND "),
+        ScopeRule::Any(parts) => (parts, " OR "),
+    };
+    match parts.as_slice() {
+        [one] => expression(one, nested),
+        several => {
+            let parts: Vec<String> = several.iter().map(|part| expression(part, true)).collect();
+            let text = parts.join(word);
+            if nested { format!("({text})") } else { text }
+        }
+    }
+}
+
+/// What a token must meet beside its scopes, a phrase each. `view` is the requirement as it was written.
+pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy: &Policy) -> Vec<String> {
+    let mut out: Vec<String> = ask.claims.iter().map(claim).collect();
+    if let Some(ids) = &ask.issuers {
+        let names = ids.iter().filter_map(|id| policy.issuers.get(id.0)).map(|issuer| issuer.name.as_str());
+        out.push(format!("issuer {}", one_of(names)));
+    }
+    if let Some(audiences) = &ask.audiences {
+        out.push(format!("audience {}", one_of(audiences.iter().map(String::as_str))));
+    }
+    if ask.token_types.is_some() {
+        let types = view.map(|view| view.list("token_types")).unwrap_or_default();
+        out.push(format!("token type {}", one_of(types.iter().filter_map(View::text))));
+    }
+    if let Some(limit) = ask.max_lifetime {
+        out.push(format!("lifetime at most {}", duration(limit)));
+    }
+    if let Some(limit) = ask.max_token_age {
+        out.push(format!("issued at most {} ago", duration(limit)));
+    }
+    out
+}
+
+fn claim(condition: &ClaimCondition) -> String {
+    let name = &condition.claim;
+    match &condition.condition {
+        Condition::Equals(value) => format!("claim {name} = {value}"),
+        Condition::Contains(value) => format!("claim {name} contains {value}"),
+        Condition::OneOf(values) => {
+            let values: Vec<String> = values.iter().map(Value::to_string).collect();
+            format!("claim {name} is {}", values.join(" or "))
+        }
+    }
+}
+
+fn one_of<'t>(names: impl Iterator<Item = &'t str>) -> String {
+    names.collect::<Vec<_>>().join(" or ")
+}
+
+fn duration(seconds: Seconds) -> String {
+    match seconds.0 {
+        value if value % 3600 == 0 => format!("{}h", value / 3600),
+        value if value % 60 == 0 => format!("{}m", value / 60),
+        value => format!("{value}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> ScopeRule {
+        ScopeRule::One(Scope::new(text).expect("a scope"))
+    }
+
+    #[test]
+    fn expressions_have_parentheses_where_they_are_needed() {
+        let any = ScopeRule::Any(vec![one("admin"), ScopeRule::All(vec![one("ops"), one("oncall")])]);
+        assert_eq!(scopes(&any).as_deref(), Some("admin OR (ops AND oncall)"));
+        assert_eq!(scopes(&ScopeRule::All(vec![one("a"), any])).as_deref(), Some("a AND (admin OR (ops AND oncall))"));
+        assert_eq!(scopes(&ScopeRule::All(vec![ScopeRule::Any(vec![one("a"), one("b")])])).as_deref(), Some("a OR b"));
+        assert_eq!(scopes(&ScopeRule::default()), None);
+    }
+
+    #[test]
+    fn durations_take_the_largest_unit() {
+        assert_eq!(
+            ["1h", "90m", "90s"],
+            [3600, 5400, 90].map(|value| duration(Seconds(value))).each_ref().map(|d| &**d)
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! A matrix as text: columns for a terminal, or Markdown.
+
+use super::rows::{COLUMNS, Row, Section};
+
+/// Columns of the width that they need, for a terminal.
+pub(super) fn table(sections: &[Section]) -> String {
+    let mut parts = Vec::new();
+    for section in sections {
+        let mut lines = vec![section.title.clone()];
+        lines.extend(section.notes.iter().map(|note| format!("  {note}")));
+        lines.push(String::new());
+        let mut cells = vec![COLUMNS.map(str::to_uppercase)];
+        cells.extend(section.rows.iter().flat_map(lines_of));
+        let width = |column: usize| {
+            cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        };
+        let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+        for row in &cells {
+            let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            lines.push(line.join("  ").trim_end().to_owned());
+        }
+        parts.push(lines.join("\n"));
+    }
+    parts.join("\n\n")
+}
+
+/// The lines of a row: one for each condition, so that no column becomes wider than a screen.
+fn lines_of(row: &Row) -> Vec<[String; 6]> {
+    let [place, matching, methods, needs, _, marks] = row.cells();
+    let mut conditions = row.conditions.iter().cloned();
+    let mut lines = vec![[place, matching, methods, needs, conditions.next().unwrap_or_default(), marks]];
+    let below = |condition| [String::new(), String::new(), String::new(), String::new(), condition, String::new()];
+    lines.extend(conditions.map(below));
+    lines
+}
+
+/// A Markdown document.
+pub(super) fn markdown(sections: &[Section]) -> String {
+    let mut out = String::from("# What each route and rule needs\n");
+    for section in sections {
+        out.push_str(&format!("\n## {}\n\n", escaped(&section.title)));
+        section.notes.iter().for_each(|note| out.push_str(&format!("- {}\n", escaped(note))));
+        if !section.notes.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&format!("| {} |\n|{}\n", COLUMNS.join(" | "), " --- |".repeat(COLUMNS.len())));
+        for row in &section.rows {
+            out.push_str(&format!("| {} |\n", row.cells().map(|cell| escaped(&cell)).join(" | ")));
+        }
+    }
+    out.trim_end().to_owned()
+}
+
+/// Text that Markdown shows as it is.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '~' | '!' => {
+                out.push('\\');
+                out.push(character);
+            }
+            character => out.push(character),
+        }
+    }
+    out
+}

@@ -1,0 +1,123 @@
+//! `scopegate test`: policy cases in YAML, decided offline by the engine of the module.
+
+mod cases;
+mod instant;
+mod outcome;
+mod report;
+mod token;
+mod world;
+
+use super::Output;
+use super::source::Source;
+use clap::Args;
+use report::{CaseReport, FileReport};
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// The files with cases.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "A file of cases (its tokens are made and signed for the run, no issuer is asked):
+
+  config: envoy.yaml              # beside this file; or `inline:` and a plugin configuration
+  now: 2026-11-21T10:00:00Z       # the clock of all cases
+  cases:
+  - name: a reader may read an order
+    request: {method: GET, path: /orders/1, route: orders}
+    token: {sub: alice, scope: orders:read}
+    expect: {status: 200, headers: {x-auth-subject: alice}}
+  - name: a reader may not write
+    request: {method: POST, path: /orders, route: orders}
+    token: {sub: alice, scope: orders:read}
+    expect: {status: 403, reason: insufficient_scope, scope: orders:write}
+  - name: an old token is refused
+    request: GET /profile
+    token: {sub: alice, iat: -2h, exp: -1h}
+    expect: {reason: expired}
+  - name: without a token nobody learns anything
+    request: GET /profile
+    expect: {status: 401, reason: no_credential, scope: null}
+
+`config` is a plugin configuration, an Envoy YAML, a WasmPlugin or an EnvoyExtensionPolicy, or a list of such files.
+`route` and `virtual_host` name the Envoy route whose metadata counts: this command does not route, and a case without
+them is judged by `rules` and `default`. iss, aud, iat, exp and typ of a token are filled in for the first issuer, or
+for the one that `issuer` names; {claims: {...}, header: {...}} sets both, and null leaves a member out. Times are
+numbers, instants, or relative to the clock (+5m, -1h). Text in the place of claims is sent as the token. Status 200
+stands for a request that goes on; with report_only, `reason` is what it would have been refused for.
+
+Exit status: 0 all passed, 1 some failed, 2 a file cannot be read.
+
+Examples:
+  scopegate test orders.test.yaml
+  scopegate test --junit report.xml orders.test.yaml")]
+pub struct TestArguments {
+    /// Files with cases
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Write an XML report too, as build servers read it
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// Decides all cases.
+///
+/// # Errors
+/// When a file cannot be read, or the report cannot be written. A file that cannot be read does not keep the others
+/// from running.
+pub fn run(arguments: &TestArguments) -> Result<Output, Box<dyn Error>> {
+    let reports = run_files(&arguments.files);
+    if let Some(file) = &arguments.junit {
+        std::fs::write(file, report::junit(&reports))
+            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    let text = report::text(&reports);
+    if reports.iter().any(|report| report.cases.is_err()) {
+        return Err(format!("not all cases could be decided\n{text}").into());
+    }
+    Ok(Output { text, failed: reports.iter().any(|report| report.failed() > 0) })
+}
+
+/// Files are independent of each other, so they share the processors.
+fn run_files(files: &[PathBuf]) -> Vec<FileReport> {
+    let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = files.len().div_ceil(workers).max(1);
+    std::thread::scope(|scope| {
+        let spawn = |part: &'_ [PathBuf]| {
+            let files = part.to_vec();
+            scope.spawn(move || files.iter().map(|file| run_file(file)).collect::<Vec<_>>())
+        };
+        let threads: Vec<_> = files.chunks(share).map(|part| (part, spawn(part))).collect();
+        let broken = |file: &PathBuf| FileReport {
+            file: file.display().to_string(),
+            cases: Err("the cases ended too early".to_owned()),
+        };
+        threads
+            .into_iter()
+            .flat_map(|(part, thread)| thread.join().unwrap_or_else(|_| part.iter().map(broken).collect()))
+            .collect()
+    })
+}
+
+fn run_file(file: &Path) -> FileReport {
+    FileReport { file: file.display().to_string(), cases: decide_file(file).map_err(|error| error.to_string()) }
+}
+
+fn decide_file(file: &Path) -> Result<Vec<CaseReport>, Box<dyn Error>> {
+    let source = Source::read(file)?;
+    let suite = cases::read(&source)?;
+    let configuration = world::Configuration::read(file, &suite)?;
+    let world = world::World::new(&configuration, &suite)?;
+    let mut problems = Vec::new();
+    let mut reports = Vec::new();
+    for case in &suite.cases {
+        match world.decide(case) {
+            Ok(outcome) => reports.push(CaseReport {
+                name: case.name.clone(),
+                place: case.place.clone(),
+                failures: outcome.compare(&case.expect),
+            }),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(reports) } else { Err(problems.join("\n").into()) }
+}

@@ -1,0 +1,325 @@
+//! Files of cases, read with the place of everything that is wrong with them.
+
+use super::instant::instant;
+use super::outcome::{Expectation, Wanted};
+use crate::base::time::UnixSeconds;
+use crate::cli::gates::place;
+use crate::cli::source::{Source, View};
+use crate::config::Tree;
+use crate::decision::Reason;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// The clock of cases that name none: 2026-01-01T00:00:00Z.
+const DEFAULT_NOW: UnixSeconds = UnixSeconds(1_767_225_600);
+
+/// A file of cases.
+#[derive(Debug)]
+pub(super) struct Suite<'n> {
+    pub policy: PolicyFrom<'n>,
+    pub now: UnixSeconds,
+    pub cases: Vec<Case>,
+}
+
+/// Where the policy comes from.
+#[derive(Debug)]
+pub(super) enum PolicyFrom<'n> {
+    /// From these files, relative to that of the cases.
+    Files(Vec<PathBuf>),
+    /// From the file of the cases itself.
+    Inline(View<'n>),
+}
+
+/// A case.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub name: String,
+    /// Its place, as `file:line:column`.
+    pub place: String,
+    pub request: Request,
+    pub token: Token,
+    pub expect: Expectation,
+}
+
+/// A request.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    pub method: String,
+    /// None for CONNECT.
+    pub path: Option<String>,
+    pub headers: Vec<(String, String)>,
+    pub route: Option<String>,
+    pub virtual_host: Option<String>,
+}
+
+/// What a request presents.
+#[derive(Debug)]
+pub(super) enum Token {
+    /// Nothing.
+    None,
+    /// This text.
+    Text(String),
+    /// A token that is to be signed.
+    Signed(Claims),
+}
+
+/// What a token is to say beside what is filled in; null leaves a member out.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// The name of a configured issuer, else the first.
+    pub issuer: Option<String>,
+    pub payload: Map<String, Value>,
+    pub header: Map<String, Value>,
+}
+
+/// Reads a file of cases.
+///
+/// # Errors
+/// Everything that is wrong with it, a line each.
+pub(super) fn read(source: &Source) -> Result<Suite<'_>, String> {
+    let [document] = source.documents.as_slice() else {
+        return Err(format!("{}: holds several documents; write one file for each", source.file.display()));
+    };
+    let mut reader = Reader { file: &source.file, problems: Vec::new() };
+    let suite = reader.suite(&View::root(document));
+    match suite {
+        Some(suite) if reader.problems.is_empty() => Ok(suite),
+        _ => Err(reader.problems.join("\n")),
+    }
+}
+
+struct Reader<'f> {
+    file: &'f Path,
+    problems: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn wrong<T>(&mut self, view: &View<'_>, what: &str) -> Option<T> {
+        let path = if view.path.is_empty() { String::new() } else { format!("{}: ", view.path) };
+        self.problems.push(format!("{}: {path}{what}", place(self.file, view.position())));
+        None
+    }
+
+    fn wrong_kind<T>(&mut self, view: &View<'_>, wanted: &str) -> Option<T> {
+        self.wrong(view, &format!("is {}; write {wanted}", view.node.value.kind()))
+    }
+
+    /// An object whose members stand there once.
+    fn any_object<'n>(&mut self, view: &View<'n>, wanted: &str) -> Option<Vec<(&'n str, View<'n>)>> {
+        if !matches!(view.node.value, Tree::Object(_)) {
+            return self.wrong_kind(view, wanted);
+        }
+        let members = view.members();
+        for (index, (name, member)) in members.iter().enumerate() {
+            if members.iter().take(index).any(|(other, _)| other == name) {
+                self.wrong::<()>(member, "is there twice; keep one");
+            }
+        }
+        Some(members)
+    }
+
+    /// An object that has none but these fields.
+    fn object(&mut self, view: &View<'_>, fields: &[&str], wanted: &str) -> Option<()> {
+        for (name, member) in self.any_object(view, wanted)? {
+            if !fields.contains(&name) {
+                self.wrong::<()>(&member, &format!("is not a field; the fields here are {}", fields.join(", ")));
+            }
+        }
+        Some(())
+    }
+
+    fn text(&mut self, view: &View<'_>) -> Option<String> {
+        match view.text() {
+            Some("") => self.wrong(view, "is empty; write some text"),
+            Some(text) => Some(text.to_owned()),
+            None => self.wrong_kind(view, "text"),
+        }
+    }
+
+    fn optional_text(&mut self, view: &View<'_>, name: &str) -> Option<String> {
+        view.get(name).and_then(|member| self.text(&member))
+    }
+
+    /// Text, or none for null.
+    fn text_or_null(&mut self, view: &View<'_>) -> Option<Wanted> {
+        if view.node.value == Tree::Null { Some(Wanted::Nothing) } else { self.text(view).map(Wanted::Text) }
+    }
+
+    fn suite<'n>(&mut self, view: &View<'n>) -> Option<Suite<'n>> {
+        self.object(view, &["config", "inline", "now", "cases"], "config, now and cases")?;
+        let policy = match (view.get("config"), view.get("inline")) {
+            (Some(config), None) => self.files(&config).map(PolicyFrom::Files),
+            (None, Some(inline)) => Some(PolicyFrom::Inline(inline)),
+            (None, None) => {
+                self.wrong(view, "names no policy; write `config` and a file, or `inline` and a configuration")
+            }
+            (Some(_), Some(inline)) => self.wrong(&inline, "stands beside `config`; keep one of them"),
+        };
+        let now = view.get("now").map_or(Some(DEFAULT_NOW), |now| self.now(&now));
+        let Some(list) = view.get("cases") else { return self.wrong(view, "`cases` is missing") };
+        if !matches!(&list.node.value, Tree::List(items) if !items.is_empty()) {
+            return self.wrong(&list, "holds no case; write a list of cases");
+        }
+        let mut names: Vec<String> = Vec::new();
+        let mut cases = Vec::new();
+        for item in list.items() {
+            let Some(case) = self.case(&item) else { continue };
+            if names.contains(&case.name) {
+                self.wrong::<()>(&item, "has the name of another case; give each its own");
+            }
+            names.push(case.name.clone());
+            cases.push(case);
+        }
+        Some(Suite { policy: policy?, now: now?, cases })
+    }
+
+    fn files(&mut self, view: &View<'_>) -> Option<Vec<PathBuf>> {
+        let views = if matches!(view.node.value, Tree::List(_)) { view.items() } else { vec![view.clone()] };
+        if views.is_empty() {
+            return self.wrong(view, "is an empty list; name a file");
+        }
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        views.iter().map(|view| self.text(view).map(|text| folder.join(text))).collect()
+    }
+
+    fn now(&mut self, view: &View<'_>) -> Option<UnixSeconds> {
+        let now = match &view.node.value {
+            Tree::Whole(seconds) => Some(UnixSeconds(*seconds)),
+            Tree::Text(text) => instant(text),
+            _ => None,
+        };
+        now.or_else(|| self.wrong(view, "is not an instant; write one such as 2026-11-21T10:00:00Z"))
+    }
+
+    fn case(&mut self, view: &View<'_>) -> Option<Case> {
+        self.object(view, &["name", "request", "token", "expect"], "name, request, token and expect")?;
+        let mut need = |name: &str| view.get(name).or_else(|| self.wrong(view, &format!("`{name}` is missing")));
+        let (name, request, expect) = (need("name"), need("request"), need("expect"));
+        let name = name.and_then(|view| self.text(&view));
+        let request = request.and_then(|view| self.request(&view));
+        let token = view.get("token").map_or(Some(Token::None), |view| self.token(&view));
+        let expect = expect.and_then(|view| self.expectation(&view));
+        Some(Case {
+            name: name?,
+            place: place(self.file, view.position()),
+            request: request?,
+            token: token?,
+            expect: expect?,
+        })
+    }
+
+    fn request(&mut self, view: &View<'_>) -> Option<Request> {
+        const WANTED: &str = "METHOD /path, or an object with method and path";
+        if let Some(text) = view.text() {
+            return match text.split_once(' ') {
+                Some((method, path)) if !method.is_empty() && !path.is_empty() && !path.contains(' ') => {
+                    Some(Request { method: method.to_owned(), path: Some(path.to_owned()), ..Request::default() })
+                }
+                _ => self.wrong(view, &format!("is not a request; write {WANTED}")),
+            };
+        }
+        self.object(view, &["method", "path", "headers", "route", "virtual_host"], WANTED)?;
+        let method = view.get("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
+        let path = self.optional_text(view, "path");
+        if view.get("path").is_none() && method != "CONNECT" {
+            return self.wrong(view, "`path` is missing");
+        }
+        let headers = match view.get("headers") {
+            Some(headers) => self.headers(&headers)?,
+            None => Vec::new(),
+        };
+        let route = self.optional_text(view, "route");
+        let virtual_host = self.optional_text(view, "virtual_host");
+        Some(Request { method, path, headers, route, virtual_host })
+    }
+
+    /// Header lines: a list of values is several lines.
+    fn headers(&mut self, view: &View<'_>) -> Option<Vec<(String, String)>> {
+        let mut lines = Vec::new();
+        for (name, member) in self.any_object(view, "header names and their values")? {
+            let values = if matches!(member.node.value, Tree::List(_)) { member.items() } else { vec![member] };
+            for value in values {
+                if let Some(text) = self.scalar(&value) {
+                    lines.push((name.to_ascii_lowercase(), text));
+                }
+            }
+        }
+        Some(lines)
+    }
+
+    /// A header value: YAML takes some for numbers or booleans.
+    fn scalar(&mut self, view: &View<'_>) -> Option<String> {
+        match &view.node.value {
+            Tree::Text(text) => Some(text.clone()),
+            Tree::Whole(number) => Some(number.to_string()),
+            Tree::Bool(flag) => Some(flag.to_string()),
+            _ => self.wrong_kind(view, "text"),
+        }
+    }
+
+    fn token(&mut self, view: &View<'_>) -> Option<Token> {
+        let members = match &view.node.value {
+            Tree::Null => return Some(Token::None),
+            Tree::Text(text) => return Some(Token::Text(text.clone())),
+            _ => self.any_object(view, "claims, or the text of a token")?,
+        };
+        let issuer = self.optional_text(view, "issuer");
+        let (claims, header) = (view.get("claims"), view.get("header"));
+        if claims.is_none() && header.is_none() {
+            let payload = members.iter().filter(|(name, _)| *name != "issuer").map(json).collect();
+            return Some(Token::Signed(Claims { issuer, payload, header: Map::new() }));
+        }
+        self.object(view, &["issuer", "claims", "header"], "claims and header");
+        let mut read = |view: Option<View<'_>>| match view {
+            None => Some(Map::new()),
+            Some(view) => Some(self.any_object(&view, "names and values")?.iter().map(json).collect()),
+        };
+        Some(Token::Signed(Claims { issuer, payload: read(claims)?, header: read(header)? }))
+    }
+
+    fn expectation(&mut self, view: &View<'_>) -> Option<Expectation> {
+        self.object(view, &["status", "reason", "scope", "headers"], "status, reason, scope or headers")?;
+        if view.members().is_empty() {
+            return self.wrong(view, "expects nothing; write status, reason, scope or headers");
+        }
+        let mut expectation = Expectation::default();
+        if let Some(status) = view.get("status") {
+            expectation.status = match &status.node.value {
+                Tree::Whole(number) => u16::try_from(*number).ok().filter(|number| (100..600).contains(number)),
+                _ => None,
+            };
+            if expectation.status.is_none() {
+                return self.wrong(&status, "is not a status; write a number such as 200 or 403");
+            }
+        }
+        if let Some(reason) = view.get("reason") {
+            let name = self.text_or_null(&reason)?;
+            let known = |name: &String| Reason::ALL.iter().any(|reason| reason.name() == name);
+            if matches!(&name, Wanted::Text(name) if !known(name)) {
+                let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+                return self.wrong(&reason, &format!("is not a reason; write null or one of {}", names.join(", ")));
+            }
+            expectation.reason = name;
+        }
+        if let Some(scope) = view.get("scope") {
+            let items = scope.items();
+            expectation.scope = if items.is_empty() {
+                self.text_or_null(&scope)?
+            } else {
+                let names: Option<Vec<String>> = items.iter().map(|item| self.text(item)).collect();
+                Wanted::Text(names?.join(" "))
+            };
+        }
+        if let Some(headers) = view.get("headers") {
+            for (name, value) in self.any_object(&headers, "header names and their values")? {
+                let value = if value.node.value == Tree::Null { None } else { Some(self.scalar(&value)?) };
+                expectation.headers.push((name.to_ascii_lowercase(), value));
+            }
+        }
+        Some(expectation)
+    }
+}
+
+fn json((name, view): &(&str, View<'_>)) -> (String, Value) {
+    ((*name).to_owned(), view.node.value.to_json())
+}

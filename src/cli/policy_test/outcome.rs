@@ -1,0 +1,158 @@
+//! What came of a case, and what was expected of it.
+
+use crate::challenge;
+use crate::decision::{Basis, Decision, Denial, Grant};
+use crate::policy::Scope;
+use std::collections::BTreeSet;
+
+/// What a case expects: of each thing that it names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Expectation {
+    pub status: Option<u16>,
+    /// The name of a reason, or that there is none.
+    pub reason: Wanted,
+    /// The scopes that the challenge names, or that it names none.
+    pub scope: Wanted,
+    /// Headers as they reach the upstream, or their absence.
+    pub headers: Vec<(String, Option<String>)>,
+}
+
+/// What is expected of one thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wanted {
+    #[default]
+    Anything,
+    Nothing,
+    Text(String),
+}
+
+/// What came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    status: u16,
+    reason: Option<&'static str>,
+    scope: Option<String>,
+    /// The headers that reach the upstream; `None` when nothing does.
+    upstream: Option<Vec<(String, String)>>,
+    /// What must never be shown.
+    token: Option<String>,
+}
+
+impl Wanted {
+    /// What is expected where something else came.
+    fn unless(&self, came: Option<&str>, same: fn(&str, &str) -> bool) -> Option<&str> {
+        match (self, came) {
+            (Self::Anything, _) | (Self::Nothing, None) => None,
+            (Self::Nothing, Some(_)) => Some("none"),
+            (Self::Text(text), Some(came)) if same(text, came) => None,
+            (Self::Text(text), _) => Some(text),
+        }
+    }
+}
+
+impl Outcome {
+    /// What `decision` means for a request with these headers.
+    pub(super) fn of(decision: &Decision, headers: &[(String, String)], realm: &str, token: Option<String>) -> Self {
+        match decision {
+            Decision::Allow(grant) => {
+                let reason = match &grant.basis {
+                    Basis::ReportOnly(denial) => Some(denial),
+                    _ => None,
+                };
+                Self {
+                    status: 200,
+                    reason: reason.map(|denial| denial.reason().name()),
+                    scope: reason.and_then(scope),
+                    upstream: Some(upstream(grant, headers)),
+                    token,
+                }
+            }
+            Decision::Deny(refusal) => Self::refused(&refusal.denial, realm, token),
+            // All keys are there or have been asked for: what is still awaited does not come.
+            Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, realm, token),
+        }
+    }
+
+    fn refused(denial: &Denial, realm: &str, token: Option<String>) -> Self {
+        Self {
+            status: challenge::render(denial, realm, false).status,
+            reason: Some(denial.reason().name()),
+            scope: scope(denial),
+            upstream: None,
+            token,
+        }
+    }
+
+    /// What is not as expected, a line each. Empty when the case passes.
+    pub(super) fn compare(&self, expected: &Expectation) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut differs = |what: &str, expected: &str, came: &str| {
+            failures.push(format!("{what}: expected {}, got {}", self.hide(expected), self.hide(came)));
+        };
+        let none = "none";
+        // The reason explains a wrong status.
+        let why = self.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        if let Some(status) = expected.status.filter(|status| *status != self.status) {
+            differs("status", &status.to_string(), &format!("{}{why}", self.status));
+        }
+        if let Some(reason) = expected.reason.unless(self.reason, |left, right| left == right) {
+            differs("reason", reason, self.reason.unwrap_or(none));
+        }
+        let scope = self.scope.as_deref();
+        if let Some(wanted) = expected.scope.unless(scope, same_scopes) {
+            differs("scope", wanted, scope.unwrap_or(none));
+        }
+        for (name, wanted) in &expected.headers {
+            let Some(headers) = &self.upstream else {
+                if let Some(wanted) = wanted {
+                    differs(&format!("header {name}"), wanted, &format!("no request upstream{why}"));
+                }
+                continue;
+            };
+            let values: Vec<&str> =
+                headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect();
+            let came = (!values.is_empty()).then(|| values.join(", "));
+            if came != *wanted {
+                let shown = |value: &Option<String>| match value {
+                    None => none.to_owned(),
+                    // A credential may stand here that is not the token of the case.
+                    Some(_) if matches!(name.as_str(), "authorization" | "cookie") => {
+                        "a value that is not shown".into()
+                    }
+                    Some(value) => value.clone(),
+                };
+                differs(&format!("header {name}"), &shown(wanted), &shown(&came));
+            }
+        }
+        failures
+    }
+
+    fn hide(&self, text: &str) -> String {
+        match &self.token {
+            Some(token) if !token.is_empty() => text.replace(token, "(the token)"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// The scopes that a challenge names.
+fn scope(denial: &Denial) -> Option<String> {
+    match denial {
+        Denial::NoCredential { scope } | Denial::InsufficientScope { scope } if !scope.is_empty() => {
+            Some(scope.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "))
+        }
+        _ => None,
+    }
+}
+
+/// Scopes are a set: their order means nothing.
+fn same_scopes(left: &str, right: &str) -> bool {
+    let set = |scopes| str::split_whitespace(scopes).collect::<BTreeSet<_>>();
+    set(left) == set(right)
+}
+
+/// The headers as they reach the upstream.
+fn upstream(grant: &Grant, headers: &[(String, String)]) -> Vec<(String, String)> {
+    let gone = |name: &String| grant.remove.contains(name) || grant.set.iter().any(|(other, _)| other == name);
+    headers.iter().filter(|(name, _)| !gone(name)).chain(&grant.set).cloned().collect()
+}

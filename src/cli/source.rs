@@ -1,0 +1,213 @@
+//! What an operator hands to the command: a plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource.
+//! Read into one model, with the position of everything.
+
+use crate::config::{self, ConfigError, Loaded, METADATA_NAMESPACE, Node, Position, Tree, read_yaml_documents};
+use crate::policy::Requirement;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// A value in a file, with its path in the document.
+#[derive(Clone, Debug)]
+pub struct View<'n> {
+    /// The value.
+    pub node: &'n Node,
+    /// Its path, such as `static_resources.listeners[0]`.
+    pub path: String,
+}
+
+/// A file and its documents.
+#[derive(Debug)]
+pub struct Source {
+    /// The file.
+    pub file: PathBuf,
+    /// Its YAML or JSON documents.
+    pub documents: Vec<Node>,
+}
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A plugin configuration.
+    Plugin,
+    /// A whole Envoy bootstrap, or resources that Envoy fetches: listeners, routes, clusters, filters.
+    Envoy,
+    /// An Istio `WasmPlugin`.
+    WasmPlugin,
+    /// An Envoy Gateway `EnvoyExtensionPolicy`.
+    EnvoyExtensionPolicy,
+    /// Something else.
+    Unknown,
+}
+
+impl Source {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not YAML or JSON; the text names the file and the place.
+    pub fn read(file: &Path) -> Result<Self, Box<dyn Error>> {
+        let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let documents = read_yaml_documents(&text).map_err(|error| format!("{}:{error}", file.display()))?;
+        if documents.is_empty() {
+            return Err(format!("{} is empty", file.display()).into());
+        }
+        Ok(Self { file: file.to_owned(), documents })
+    }
+}
+
+impl Kind {
+    /// What `document` is, told by its members.
+    #[must_use]
+    pub fn of(document: &Node) -> Self {
+        let root = View::root(document);
+        let text = |name| root.get(name).and_then(|view| view.text());
+        match text("kind") {
+            Some("WasmPlugin") => return Self::WasmPlugin,
+            Some("EnvoyExtensionPolicy") => return Self::EnvoyExtensionPolicy,
+            Some(_) => return Self::Unknown,
+            None => {}
+        }
+        let has = |names: &[&str]| names.iter().any(|name| root.get(name).is_some());
+        if has(&["static_resources", "dynamic_resources", "resources", "filter_chains", "virtual_hosts", "admin"]) {
+            Self::Envoy
+        } else if has(config::fields::POLICY.fields) {
+            Self::Plugin
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+impl<'n> View<'n> {
+    /// The whole document.
+    #[must_use]
+    pub const fn root(node: &'n Node) -> Self {
+        Self { node, path: String::new() }
+    }
+
+    /// The member `name`, which protobuf's JSON form may spell in camel case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Self> {
+        let Tree::Object(members) = &self.node.value else { return None };
+        let same = |other: &str| other == name || name.contains('_') && other == camel_case(name);
+        let (name, node) = members.iter().rev().find(|(other, _)| same(other))?;
+        Some(Self { node, path: self.path_of(name) })
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// The value behind several names.
+    #[must_use]
+    pub fn at(&self, names: &[&str]) -> Option<Self> {
+        names.iter().try_fold(self.clone(), |view, name| view.get(name))
+    }
+
+    /// The items of a list; none when it is not one.
+    #[must_use]
+    pub fn items(&self) -> Vec<Self> {
+        let Tree::List(items) = &self.node.value else { return Vec::new() };
+        items.iter().enumerate().map(|(index, node)| Self { node, path: format!("{}[{index}]", self.path) }).collect()
+    }
+
+    /// The items of the list `name`.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<Self> {
+        self.get(name).map(|view| view.items()).unwrap_or_default()
+    }
+
+    /// The members of an object.
+    #[must_use]
+    pub fn members(&self) -> Vec<(&'n str, Self)> {
+        let Tree::Object(members) = &self.node.value else { return Vec::new() };
+        members.iter().map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect()
+    }
+
+    /// Text.
+    #[must_use]
+    pub fn text(&self) -> Option<&'n str> {
+        match &self.node.value {
+            Tree::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `true`.
+    #[must_use]
+    pub const fn is_true(&self) -> bool {
+        matches!(self.node.value, Tree::Bool(true))
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn position(&self) -> Option<Position> {
+        self.node.at
+    }
+
+    /// The type that an `Any` names, without its prefix.
+    #[must_use]
+    pub fn type_name(&self) -> Option<&'n str> {
+        let url = self.get("@type")?.text()?;
+        url.rsplit('/').next()
+    }
+
+    /// Everything in it, itself first.
+    pub fn visit(&self, see: &mut impl FnMut(&Self)) {
+        see(self);
+        for (_, member) in self.members() {
+            member.visit(see);
+        }
+        for item in self.items() {
+            item.visit(see);
+        }
+    }
+}
+
+/// The plugin configuration in a Wasm filter's `configuration`: a Struct, or JSON in a `StringValue`.
+///
+/// # Errors
+/// Every problem.
+pub fn plugin_configuration(configuration: &View<'_>) -> Result<Loaded, ConfigError> {
+    let value = configuration.get("value");
+    match (configuration.type_name(), value) {
+        (Some("google.protobuf.StringValue"), Some(value)) => {
+            config::load(value.text().unwrap_or_default().as_bytes(), &environment)
+        }
+        (Some(_), Some(value)) => config::compile(value.node, &environment),
+        (Some(_), None) => config::load(b"", &environment),
+        // A plain object, as in a WasmPlugin's pluginConfig.
+        (None, _) => config::compile(configuration.node, &environment),
+    }
+}
+
+/// The requirement in the `metadata` of a route or a virtual host.
+///
+/// # Errors
+/// Every problem.
+#[must_use]
+pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<Result<Requirement, ConfigError>> {
+    let metadata = holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])?;
+    Some(config::requirement(metadata.node, policy))
+}
+
+/// Secrets are not there when a configuration is checked: any text that is long enough stands for them.
+#[expect(clippy::unnecessary_wraps, reason = "the form of an environment")]
+fn environment(_name: &str) -> Option<String> {
+    Some("A".repeat(86))
+}
+
+fn camel_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = false;
+    for character in name.chars() {
+        match character {
+            '_' => upper = true,
+            character if upper => {
+                out.push(character.to_ascii_uppercase());
+                upper = false;
+            }
+            character => out.push(character),
+        }
+    }
+    out
+}

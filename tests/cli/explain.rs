@@ -1,0 +1,308 @@
+//! `scopegate explain`.
+
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
+use crate::world::{Run, folder, run};
+use scopegate::crypto::Algorithm;
+use serde_json::{Value, json};
+use std::fs::write;
+use std::path::{Path, PathBuf};
+
+const AT: &str = "2026-11-21T10:00:00Z";
+const NOW: i64 = 1_795_255_200;
+
+/// An issuer, and a folder with its key set and a configuration.
+struct Place {
+    issuer: Issuer,
+    folder: PathBuf,
+}
+
+impl Place {
+    fn new() -> Self {
+        let issuer = Issuer::new(Algorithm::Es256, "a");
+        let place = Self { folder: folder(), issuer };
+        place.file("jwks.json", &place.issuer.jwks());
+        place.file("scopegate.yaml", &Self::config(json!({ "inline": place.issuer.jwks() })));
+        let remote = json!({ "uri": "https://idp.example.com/jwks.json", "cluster": "idp" });
+        place.file("remote.json", &Self::config(remote));
+        place.file("envoy.yaml", &place.envoy());
+        place.token(place.issuer.token(NOW).sign());
+        place
+    }
+
+    fn file(&self, name: &str, value: &Value) {
+        write(self.folder.join(name), value.to_string()).unwrap();
+    }
+
+    fn token(&self, token: String) {
+        write(self.folder.join("token.txt"), token).unwrap();
+    }
+
+    fn config(jwks: Value) -> Value {
+        json!({
+            "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": jwks }],
+            "rules": [
+                { "match": { "path": "/healthz" }, "public": true },
+                { "match": { "path_separated_prefix": "/orders" }, "scopes": ["orders:write"],
+                  "methods": { "GET": { "scopes": ["orders:read"] } } },
+                { "match": { "path": "/closed" }, "deny": true },
+            ],
+            "forward": { "headers": { "x-auth-subject": "sub" } },
+        })
+    }
+
+    fn envoy(&self) -> Value {
+        let route = |name: &str, metadata: Value| {
+            json!({ "name": name, "match": { "prefix": "/" }, "route": { "cluster": "c" },
+                    "metadata": { "filter_metadata": { "scopegate": metadata } } })
+        };
+        let string = Self::config(json!({ "inline": self.issuer.jwks() })).to_string();
+        json!({ "static_resources": { "listeners": [{ "filter_chains": [{ "filters": [{ "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "route_config": { "virtual_hosts": [
+                { "name": "api", "domains": ["*"], "routes": [
+                    route("orders", json!({ "scopes": ["special"] })),
+                    route("broken", json!({ "scoops": 1 })),
+                ] },
+            ] },
+            "http_filters": [{ "name": "scopegate", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": { "root_id": "scopegate", "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue", "value": string } } } }],
+        } }] }] }] } })
+    }
+
+    fn explain(&self, config: &str, request: &str, more: &[&str]) -> Run {
+        let mut arguments = vec!["explain", config, "--request", request, "--at", AT];
+        arguments.extend(more);
+        run(&arguments, &self.folder)
+    }
+
+    fn json(&self, config: &str, request: &str, more: &[&str]) -> Value {
+        let more: Vec<&str> = more.iter().copied().chain(["--json"]).collect();
+        let run = self.explain(config, request, &more);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"))
+    }
+}
+
+const TOKEN: [&str; 2] = ["--token", "@token.txt"];
+
+fn outcome<'v>(told: &'v Value, check: &str) -> &'v Value {
+    let checks = told["checks"].as_array().unwrap();
+    &checks.iter().find(|entry| entry["check"] == check).unwrap()["outcome"]
+}
+
+#[test]
+fn a_good_token_passes_every_check() {
+    let place = Place::new();
+    let run = place.explain("scopegate.yaml", "GET /orders/1", &TOKEN);
+    assert_eq!(run.status, 0, "{run:?}");
+    let told = place.json("scopegate.yaml", "GET /orders/1", &TOKEN);
+    assert_eq!(told["decision"], "allow");
+    assert!(told["checks"].as_array().unwrap().iter().all(|check| check["outcome"] == "passed"), "{told:#}");
+    assert_eq!(told["upstream"]["remove"], json!(["authorization"]));
+    assert_eq!(told["upstream"]["set"], json!({ "x-auth-subject": "alice" }));
+    assert_eq!(told["decides"][0]["place"], "rules[1].methods.GET");
+    assert_eq!(told["decides"][0]["match"], json!({ "path_separated_prefix": "/orders" }));
+    assert_eq!(told["decides"][0]["asks"], json!({ "scopes": ["orders:read"] }));
+    assert!(told["audit"].as_str().unwrap().starts_with("decision=allow issuer=demo subject=\"alice\""), "{told:#}");
+}
+
+#[test]
+fn a_refusal_names_its_check_and_the_answer() {
+    let place = Place::new();
+    let run = place.explain("scopegate.yaml", "POST /orders", &TOKEN);
+    assert_eq!(run.status, 1, "{run:?}");
+    for wanted in [
+        "scopes      failed: insufficient_scope",
+        "conditions  not reached",
+        "answer    403",
+        "refused: insufficient_scope",
+    ] {
+        assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
+    }
+    let told = place.json("scopegate.yaml", "POST /orders", &TOKEN);
+    assert_eq!(told["answer"]["status"], 403);
+    let challenge = told["answer"]["headers"]["www-authenticate"].as_str().unwrap();
+    assert!(challenge.contains("scope=\"orders:write\""), "{challenge}");
+    assert_eq!((outcome(&told, "signature"), outcome(&told, "scopes")), (&json!("passed"), &json!("failed")));
+}
+
+#[test]
+fn each_check_that_fails_hides_those_behind_it() {
+    let place = Place::new();
+    let good = || place.issuer.token(NOW);
+    for (token, check, reason) in [
+        ("nothing.like.it".to_owned(), "form", "malformed_token"),
+        (good().claim("iss", "https://other.example.com/").sign(), "issuer", "unknown_issuer"),
+        (good().header("alg", "none").sign(), "issuer", "algorithm_not_allowed"),
+        (good().header("typ", "JWT").sign(), "type", "wrong_type"),
+        (good().claim("aud", "x").sign(), "audience", "wrong_audience"),
+        (good().claim("exp", NOW - 100).sign(), "time", "expired"),
+        (good().claim("exp", Value::Null).sign(), "time", "missing_claim"),
+        (good().claim("sub", Value::Null).sign(), "claims", "missing_claim"),
+        (good().header("kid", "b").sign(), "signature", "unknown_key"),
+    ] {
+        place.token(token);
+        let told = place.json("scopegate.yaml", "GET /orders", &TOKEN);
+        assert_eq!((&told["reason"], outcome(&told, check)), (&json!(reason), &json!("failed")), "{told:#}");
+        let outcomes: Vec<&Value> = told["checks"].as_array().unwrap().iter().map(|entry| &entry["outcome"]).collect();
+        let failed = outcomes.iter().position(|outcome| *outcome == "failed").unwrap();
+        assert!(outcomes[..failed].iter().all(|outcome| *outcome == "passed"), "{told:#}");
+        assert!(outcomes[failed + 1..].iter().all(|outcome| *outcome == "not_reached"), "{told:#}");
+    }
+}
+
+#[test]
+fn what_is_open_or_closed_needs_no_token() {
+    let place = Place::new();
+    let told = place.json("scopegate.yaml", "GET /healthz", &[]);
+    assert_eq!((&told["decision"], outcome(&told, "credential")), (&json!("allow"), &json!("not_needed")));
+    assert_eq!(told["decides"][0]["place"], "rules[0]");
+    assert_eq!(place.json("scopegate.yaml", "GET /closed", &TOKEN)["reason"], "denied");
+    let told = place.json("scopegate.yaml", "GET /else", &[]);
+    assert_eq!((&told["reason"], &told["decides"][0]["place"]), (&json!("no_credential"), &json!("default")));
+    let told = place.json("scopegate.yaml", "GET /orders/%2e%2e/healthz", &[]);
+    assert_eq!((&told["reason"], outcome(&told, "rule")), (&json!("ambiguous_path"), &json!("failed")));
+}
+
+#[test]
+fn without_the_keys_it_says_whose_it_would_wait_for() {
+    let place = Place::new();
+    let run = place.explain("remote.json", "GET /orders", &TOKEN);
+    assert_eq!(run.status, 1, "{run:?}");
+    assert!(run.stdout.contains("would wait for the keys of demo"), "{}", run.stdout);
+    let told = place.json("remote.json", "GET /orders", &TOKEN);
+    assert_eq!((&told["decision"], &told["awaits_keys_of"]), (&json!("await"), &json!("demo")));
+    for keys in ["jwks.json", "demo=jwks.json"] {
+        let run = place.explain("remote.json", "GET /orders", &[TOKEN[0], TOKEN[1], "--keys", keys]);
+        assert_eq!(run.status, 0, "{run:?}");
+    }
+    let run = place.explain("remote.json", "GET /orders", &["--keys", "none.json"]);
+    assert!(run.status == 2 && run.stderr.contains("none.json"), "{run:?}");
+}
+
+#[test]
+fn the_metadata_of_the_named_route_counts() {
+    let place = Place::new();
+    let told = place.json("envoy.yaml", "GET /orders", &[TOKEN[0], TOKEN[1], "--route", "orders"]);
+    assert_eq!(
+        told["decides"],
+        json!([{ "place": "metadata of route orders", "match": null, "asks": { "scopes": ["special"] } }])
+    );
+    assert_eq!(told["reason"], "insufficient_scope");
+    let told = place.json("envoy.yaml", "GET /orders", &["--route", "broken"]);
+    assert_eq!((&told["reason"], &told["answer"]["status"]), (&json!("policy_unreadable"), &json!(500)));
+    assert!(told["notes"][0].as_str().unwrap().contains("scoops"), "{told:#}");
+    let told = place.json("envoy.yaml", "GET /orders", &TOKEN);
+    assert_eq!(told["decides"][0]["place"], "rules[1].methods.GET");
+    assert!(told["notes"][0].as_str().unwrap().contains("router is not emulated"), "{told:#}");
+    let run = place.explain("envoy.yaml", "GET /", &["--route", "ordres"]);
+    assert!(run.status == 2 && run.stderr.contains("no such route; there are orders, broken"), "{run:?}");
+}
+
+#[test]
+fn no_part_of_a_token_is_printed() {
+    let place = Place::new();
+    let bad = place.issuer.token(NOW).claim("exp", NOW - 100).sign();
+    for token in [place.issuer.token(NOW).sign(), bad, "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2VjcmV0".to_owned()] {
+        place.token(token.clone());
+        let (query, path, line) = (
+            format!("GET /orders?access_token={token}"),
+            format!("GET /orders/{token}"),
+            format!("authorization: Bearer {token}"),
+        );
+        for (request, more) in [
+            ("GET /orders", vec!["--token", &token]),
+            ("GET /orders", vec!["--token", "@token.txt"]),
+            ("GET /orders", vec!["--header", &line]),
+            (query.as_str(), vec![]),
+            (path.as_str(), vec![]),
+            (token.as_str(), vec![]),
+            ("GET /orders", vec!["--header", &token]),
+            ("GET /orders", vec!["--header", &line, "--route", "none"]),
+        ] {
+            for config in ["scopegate.yaml", "envoy.yaml", "remote.json"] {
+                let json: Vec<&str> = more.iter().copied().chain(["--json"]).collect();
+                for run in [place.explain(config, request, &more), place.explain(config, request, &json)] {
+                    for segment in token.split('.') {
+                        assert!(!run.stdout.contains(segment) && !run.stderr.contains(segment), "{run:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_resources_of_istio_and_envoy_gateway_are_read() {
+    let place = Place::new();
+    let config = Place::config(json!({ "inline": place.issuer.jwks() }));
+    let istio = json!({ "kind": "WasmPlugin", "spec": { "pluginConfig": config } });
+    let gateway =
+        json!({ "kind": "EnvoyExtensionPolicy", "spec": { "wasm": [{ "name": "scopegate", "config": config }] } });
+    for (name, resource) in [("istio.yaml", istio), ("gateway.yaml", gateway)] {
+        place.file(name, &resource);
+        let told = place.json(name, "GET /orders", &TOKEN);
+        assert_eq!(
+            (&told["decision"], &told["decides"][0]["place"]),
+            (&json!("allow"), &json!("rules[1].methods.GET"))
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let place = Place::new();
+    write(place.folder.join("bad.yaml"), "issuers: []\nrulez: []\n").unwrap();
+    write(place.folder.join("other.yaml"), "kind: Deployment\n").unwrap();
+    for (config, request, more, wanted) in [
+        ("none.yaml", "GET /", vec![], "none.yaml"),
+        ("bad.yaml", "GET /", vec![], "rulez"),
+        ("other.yaml", "GET /", vec![], "no Scopegate configuration"),
+        ("scopegate.yaml", "GET", vec![], "--request"),
+        ("scopegate.yaml", "GET orders", vec![], "--request"),
+        ("scopegate.yaml", "GET /", vec!["--header", "x"], "--header"),
+        ("scopegate.yaml", "GET /", vec!["--token", "@none.txt"], "none.txt"),
+        ("scopegate.yaml", "GET /", vec!["--keys", "jwks.json"], "no issuer of this configuration has remote keys"),
+    ] {
+        let run = place.explain(config, request, &more);
+        assert!(run.status == 2 && run.stderr.contains(wanted), "{wanted}: {run:?}");
+    }
+    let run = run(&["explain", "scopegate.yaml", "--request", "GET /", "--at", "yesterday"], &place.folder);
+    assert!(run.status == 2 && run.stderr.contains("--at yesterday"), "{run:?}");
+}
+
+#[test]
+fn the_examples_in_the_help_work() {
+    let place = Place::new();
+    // The file of the examples has remote keys.
+    std::fs::copy(place.folder.join("remote.json"), place.folder.join("scopegate.yaml")).unwrap();
+    for command in [&["explain"][..], &["token", "inspect"], &["jwks", "inspect"]] {
+        run_examples(command, &place.folder);
+    }
+}
+
+/// Runs the examples in the help of a command; none may end as wrong usage or unreadable.
+fn run_examples(command: &[&str], folder: &Path) {
+    let help = run(&[command, &["--help"]].concat(), folder).stdout;
+    let start = format!("scopegate {}", command.join(" "));
+    let examples: Vec<&str> = help
+        .split_once("Examples:")
+        .unwrap_or_else(|| panic!("{help}"))
+        .1
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with(&start))
+        .collect();
+    assert!(!examples.is_empty(), "{help}");
+    for example in examples {
+        // No example has a quote within quotes.
+        let parts = example.split('\'').enumerate();
+        let words: Vec<&str> = parts
+            .flat_map(|(index, part)| if index % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
+            .skip(1)
+            .collect();
+        let run = run(&words, folder);
+        assert!(run.status != 2, "{example}: {run:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! `scopegate token inspect` and `scopegate jwks inspect`.
+
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, sign_texts};
+use crate::world::{Run, folder, run};
+use scopegate::crypto::Algorithm;
+use serde_json::{Value, json};
+use std::fs::write;
+use std::path::Path;
+
+const AT: &str = "2026-11-21T10:00:00Z";
+const NOW: i64 = 1_795_255_200;
+
+fn inspect(token: &str) -> Run {
+    let folder = folder();
+    write(folder.join("token.txt"), token).unwrap();
+    run(&["token", "inspect", "@token.txt", "--at", AT], &folder)
+}
+
+fn issuer() -> Issuer {
+    Issuer::new(Algorithm::Es256, "a")
+}
+
+#[test]
+fn a_token_is_shown_and_not_trusted() {
+    let token = issuer().token(NOW - 60).sign();
+    let run = inspect(&format!("Bearer {token}\n"));
+    assert_eq!(run.status, 0, "{run:?}");
+    for wanted in [
+        "not verified",
+        "\"alg\": \"ES256\"",
+        "\"sub\": \"alice\"",
+        "fingerprint ",
+        "issued 1 minute ago (2026-11-21T09:59:00Z)",
+        "good for another 4 minutes (2026-11-21T10:04:00Z)",
+        "lifetime 5 minutes",
+    ] {
+        assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
+    }
+    for segment in token.split('.') {
+        assert!(!run.stdout.contains(segment), "{}", run.stdout);
+    }
+    assert!(!run.stdout.contains("warning"), "{}", run.stdout);
+    assert!(inspect(&issuer().token(NOW - 480).sign()).stdout.contains("expired 3 minutes ago"));
+}
+
+#[test]
+fn what_no_configuration_takes_is_said() {
+    let key = issuer().key;
+    for (header, payload, wanted) in [
+        (r#"{"alg":"none"}"#, r#"{"iss":"a","exp":1}"#, "alg none"),
+        (r#"{"alg":"FOO"}"#, r#"{"iss":"a","exp":1}"#, "alg is none that is known"),
+        (r#"{"alg":"ES256","crit":["x"]}"#, r#"{"iss":"a","exp":1}"#, "crit"),
+        (r#"{"alg":"ES256","alg":"none"}"#, r#"{"iss":"a","exp":1}"#, "the header has duplicate members"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","iss":"b","exp":1}"#, "the payload has duplicate members"),
+        (r#"{"alg":"ES256","jku":"https://x"}"#, r#"{"iss":"a","exp":1}"#, "jku is ignored"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a"}"#, "no exp"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","exp":"1"}"#, "a date that is not a number"),
+        ("[]", "1", "header: cannot be decoded"),
+    ] {
+        let run = inspect(&sign_texts(&key, header, payload));
+        assert!(run.stdout.contains(wanted), "{wanted}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn what_is_no_token_is_an_answer_and_no_crash() {
+    for (token, wanted) in [
+        ("x", "not three segments"),
+        ("a.b", "not three segments"),
+        ("..", "an empty segment"),
+        ("a.b.c.d.e", "JWE"),
+        ("\u{e9}.\u{e9}.\u{e9}", "not base64url"),
+    ] {
+        let run = inspect(token);
+        assert_eq!(run.status, 1, "{run:?}");
+        assert!(run.stdout.contains(wanted), "{wanted}: {}", run.stdout);
+    }
+    assert_eq!(inspect(" ").status, 2);
+}
+
+#[test]
+fn claims_cannot_steer_the_terminal() {
+    let token = issuer().token(NOW).claim("sub", "a\u{1b}[2J\u{9b}31m\u{202e}b\r\n").sign();
+    let text = inspect(&token).stdout;
+    assert!(text.chars().all(|character| character == '\n' || !character.is_control()), "{text:?}");
+    assert!(!text.contains('\u{202e}') && text.contains("\\u202e"), "{text:?}");
+}
+
+#[test]
+fn a_configuration_says_what_it_would_refuse_it_for() {
+    let folder = folder();
+    let issuer = issuer();
+    let config = json!({
+        "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE],
+                      "jwks": { "uri": "https://idp.example.com/jwks.json", "cluster": "idp" } }],
+        "rules": [{ "match": { "path": "/admin" }, "scopes": ["admin"] }],
+    });
+    write(folder.join("config.json"), config.to_string()).unwrap();
+    write(folder.join("jwks.json"), issuer.jwks().to_string()).unwrap();
+    write(folder.join("token.txt"), issuer.token(NOW).sign()).unwrap();
+    let with = |more: &[&str]| {
+        run(&[&["token", "inspect", "@token.txt", "--at", AT, "--config", "config.json"], more].concat(), &folder)
+    };
+    for (more, status, wanted) in [
+        (&[][..], 1, "would wait for the keys of demo"),
+        (&["--keys", "jwks.json"], 0, "allowed"),
+        (&["--keys", "jwks.json", "--request", "GET /admin"], 1, "refused: insufficient_scope"),
+    ] {
+        let run = with(more);
+        assert!(run.status == status && run.stdout.contains(wanted), "{wanted}: {run:?}");
+    }
+}
+
+fn keys(folder: &Path, set: &Value) -> Run {
+    write(folder.join("jwks.json"), set.to_string()).unwrap();
+    run(&["jwks", "inspect", "jwks.json"], folder)
+}
+
+#[test]
+fn each_key_of_a_set_is_told() {
+    let good = issuer().key.to_public_jwk();
+    let private = issuer().key.to_jwk();
+    let secret = json!({ "kty": "oct", "k": "AAAA", "kid": "s" });
+    let run = keys(&folder(), &json!({ "keys": [secret, good, private] }));
+    assert_eq!(run.status, 0, "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(lines[0].starts_with("keys[0]  kid s  cannot be used: a symmetric key"), "{run:?}");
+    assert_eq!(lines[1], "keys[1]  kid a  usable for ES256");
+    assert!(lines[2].contains("this key is compromised"), "{run:?}");
+    assert_eq!(lines[3], "1 of 3 keys can be used");
+}
+
+#[test]
+fn a_set_without_a_usable_key_fails_and_says_why() {
+    let folder = folder();
+    let run = keys(&folder, &json!({ "keys": [{ "kty": "oct", "k": "AAAA" }, { "kty": "RSA" }, 1] }));
+    assert_eq!(run.status, 1, "{run:?}");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(lines[0].starts_with("keys[0]  no kid  cannot be used: a symmetric key"), "{run:?}");
+    assert!(lines[1].starts_with("keys[1]  no kid  cannot be used: "), "{run:?}");
+    assert!(lines[2].ends_with("cannot be used: not an object"), "{run:?}");
+    assert_eq!(lines[3], "0 of 3 keys can be used");
+    assert_eq!(keys(&folder, &json!({ "keys": [] })).status, 1);
+    let run = keys(&folder, &json!({ "key": [] }));
+    assert!(run.status == 2 && run.stderr.contains("jwks.json: not a JSON Web Key Set"), "{run:?}");
+}

@@ -1,0 +1,23 @@
+//! The command as a user runs it: files in, text and an exit status out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "a test fails by a panic, reads a clock, and is a table"
+)]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check;
+mod explain;
+mod inspect;
+mod matrix;
+mod policy_test;
+mod world;
