@@ -7,13 +7,14 @@ pub mod inspect;
 pub mod jwks;
 pub mod matrix;
 pub mod mint;
+mod moment;
 pub mod policy_test;
 mod reach;
 pub mod report;
 pub mod signing;
 pub mod source;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -55,6 +56,10 @@ enum Command {
     Matrix(matrix::MatrixArguments),
     /// Explains the decision on one request: which rule, each check, the answer, the headers that go upstream.
     Explain(explain::ExplainArguments),
+    /// Prints the completions of this command for a shell.
+    Completions(CompletionsArguments),
+    /// Prints the man page of this command: scopegate man | man -l -
+    Man,
     /// Tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -81,11 +86,43 @@ enum JwksCommand {
     Inspect(inspect::InspectKeysArguments),
 }
 
+/// The shell whose completions are wanted.
+#[derive(Args, Clone, Debug)]
+struct CompletionsArguments {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+/// The completions of the command for a shell.
+fn completions(arguments: &CompletionsArguments) -> Output {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Arguments::command(), "scopegate", &mut script);
+    Output::from(String::from_utf8_lossy(&script).into_owned())
+}
+
+/// The man page, with a section for each command.
+fn man() -> Result<Output, Box<dyn std::error::Error>> {
+    let mut page = Vec::new();
+    let mut command = Arguments::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
+        let man = clap_mangen::Man::new(inner.clone());
+        writeln!(page, ".SH \"SCOPEGATE {}\"", inner.get_name().to_uppercase())?;
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+    }
+    Ok(Output::from(String::from_utf8_lossy(&page).into_owned()))
+}
+
 /// Runs the command with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
     let coloured = std::io::stdout().is_terminal();
     let result: Result<Output, Box<dyn std::error::Error>> = match Arguments::parse().command {
+        Command::Completions(arguments) => Ok(completions(&arguments)),
+        Command::Man => man(),
         Command::Check(arguments) => check::run(&arguments, coloured),
         Command::Test(arguments) => policy_test::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments).map(Output::from),

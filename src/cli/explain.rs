@@ -1,7 +1,6 @@
 //! `scopegate explain`: what becomes of one request, check by check, and why.
 
 mod answer;
-pub(super) mod moment;
 pub(super) mod setting;
 
 use super::Output;

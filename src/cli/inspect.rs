@@ -1,9 +1,9 @@
 //! `scopegate token inspect` and `scopegate jwks inspect`: what is in a token or a key set, without trusting it.
 
 use super::Output;
-use super::explain::moment::{self, span};
 use super::explain::setting::{Setting, Wanted};
 use super::explain::{Request, read_token, verdict};
+use super::moment::{self, span};
 use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
 use crate::check::fingerprint;
@@ -11,7 +11,7 @@ use crate::crypto::{Algorithm, AlgorithmSet};
 use crate::jose::{Claims, Compact, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
 use crate::policy::Limits;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -190,26 +190,15 @@ pub fn keys(arguments: &InspectKeysArguments) -> Result<Output, Box<dyn Error>> 
     let name = arguments.file.display();
     let bytes = std::fs::read(&arguments.file).map_err(|error| format!("cannot read {name}: {error}"))?;
     let limits = Limits::default();
-    let skipped = match KeySet::parse(&bytes, limits.jwks_bytes, limits.jwks_keys) {
-        Ok(set) => return Ok(keys_told(&bytes, &set)),
-        Err(KeySetError::NothingUsable) => with_one_good_key(&bytes)?,
-        Err(error) => return Err(format!("{name}: {error}").into()),
-    };
-    Ok(keys_told(&bytes, &skipped))
-}
-
-/// The reader names what it leaves out of a set that has something usable, and only then. The key added here is that
-/// of RFC 8037 appendix A.2; it stands last and is taken for none of the file.
-fn with_one_good_key(bytes: &[u8]) -> Result<KeySet, Box<dyn Error>> {
-    let mut set = json::parse_object(bytes).ok_or("not a JSON object")?;
-    if let Some(Value::Array(members)) = set.get_mut("keys") {
-        members.push(json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }));
+    if bytes.len() > limits.jwks_bytes {
+        return Err(format!("{name}: {}", KeySetError::TooLarge).into());
     }
-    KeySet::from_members(&set, usize::MAX).map_err(|error| error.to_string().into())
+    let document = json::parse_object(&bytes).ok_or_else(|| format!("{name}: {}", KeySetError::NotAKeySet))?;
+    let set = KeySet::read_members(&document, limits.jwks_keys).map_err(|error| format!("{name}: {error}"))?;
+    Ok(keys_told(&document, &set))
 }
 
-fn keys_told(bytes: &[u8], set: &KeySet) -> Output {
-    let document = json::parse_object(bytes).unwrap_or_default();
+fn keys_told(document: &Map<String, Value>, set: &KeySet) -> Output {
     let members = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut usable = set.keys().iter();
     let mut lines = Vec::new();

@@ -1,9 +1,9 @@
 //! `scopegate test`: policy cases in YAML, decided offline by the engine of the module.
 
 mod cases;
-mod instant;
 mod outcome;
 mod report;
+mod span;
 mod token;
 mod world;
 

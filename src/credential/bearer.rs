@@ -123,6 +123,9 @@ mod tests {
             "Digest username=\"a\", realm=\"b\"",
             "Digest username=\"a\", realm=\"x, y z\"",
             "AWS4-HMAC-SHA256 a=b, c=d",
+            "Digest a=b,",
+            "Bearer-x a",
+            "Bearer_ a",
         ] {
             assert_eq!(read(&[line.as_bytes()]), Ok(None), "{line:?}");
         }
@@ -150,6 +153,7 @@ mod tests {
             b"Bearer a\0",
             b"=a",
             b"Bearer ,a=b",
+            b"Bearer a,",
         ] {
             assert_eq!(read(&[line]), Err(Reason::MalformedHeader), "{line:?}");
         }

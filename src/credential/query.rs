@@ -133,6 +133,10 @@ mod tests {
             "file=archive.tar.gz",
             "a=eyJhbGciOiJFUzI1NiJ9",
             "a=eyJhbGciOiJFUzI1NiJ9.x",
+            "a=eyJhbGciOiJFUzI1NiJ9.a.b.c.d.e",
+            "a=eyJhbGciOiJFUzI1NiJ9.a.b!",
+            "a=e2E.x.y",
+            "a=YX0.x.y",
         ] {
             assert!(!found(query), "{query}");
         }
@@ -151,6 +155,7 @@ mod tests {
             "a=eyJhbGciOiJub25lIn0.eyJpc3MiOiJhIn0.".to_owned(),
             "a=eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA".to_owned(),
             "a=ewogImFsZyI6Im5vbmUiCn0.e30.AA".to_owned(),
+            "a=eyJhbGciOiJub25lIn0=.eyJpc3MiOiJhIn0=.AA==".to_owned(),
         ] {
             assert!(found(&query), "{query}");
         }
@@ -164,5 +169,14 @@ mod tests {
         for query in [format!("ID_TOKEN_HINT={JWT}"), format!("id_token_hint2={JWT}"), format!("a={JWT}&request=x")] {
             assert!(found(&query), "{query}");
         }
+    }
+
+    #[test]
+    fn a_configured_name_is_found_as_it_is_written() {
+        let policy = QueryPolicy { names: vec!["my.token".into()], ..QueryPolicy::default() };
+        for query in ["my.token=x", "MY.Token=x", "a=1&my%2Etoken=x"] {
+            assert!(holds_token(query.as_bytes(), &policy, &[]), "{query}");
+        }
+        assert!(!holds_token(b"mytoken=x", &policy, &[]));
     }
 }

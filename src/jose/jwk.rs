@@ -86,6 +86,16 @@ impl KeySet {
     /// # Errors
     /// As [`KeySet::parse`].
     pub fn from_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
+        let all = Self::read_members(set, max_keys)?;
+        // A set without members is an answer: the issuer has withdrawn its keys.
+        if all.keys.is_empty() && !all.skipped.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
+    }
+
+    /// The same for whoever wants to know why nothing is usable.
+    ///
+    /// # Errors
+    /// When the members are those of no key set, or there are too many keys.
+    pub fn read_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
         let members = set.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotAKeySet)?;
         if members.len() > max_keys {
             return Err(KeySetError::TooManyKeys);
@@ -97,8 +107,7 @@ impl KeySet {
                 Err(why) => all.skipped.push(Skipped { index, why }),
             }
         }
-        // A set without members is an answer: the issuer has withdrawn its keys.
-        if all.keys.is_empty() && !members.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
+        Ok(all)
     }
 
     /// Adds a key, such as one made of a configured secret.

@@ -188,6 +188,8 @@ mod tests {
             ("/a/*", "/a/b/"),
             ("/a/*", "/a/b/c"),
             ("/a/{id}.json", "/a/.json"),
+            ("/a/{id}.json", "/a/b"),
+            ("/a/{id}.json", "/a/b.xml"),
             ("/a/**", "/a"),
             ("/a/**", "/ab"),
             ("/a/**/c", "/a/c"),
@@ -215,6 +217,7 @@ mod tests {
             "/**/{x}",
             "/**/**",
             "/{x}/{x}",
+            "/{a-b}",
             "/{1x}",
             "/{x",
             "/{}",
@@ -229,6 +232,13 @@ mod tests {
             "/a b",
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
+        }
+    }
+
+    #[test]
+    fn names_are_taken_up_to_their_limits() {
+        for template in ["/{a}/{b}/{c}/{d}/{e}", "/{abcdefghijklmnop}", "/{a_1}"] {
+            assert!(Template::parse(template).is_ok(), "{template}");
         }
     }
 }

@@ -17,6 +17,7 @@ mod support;
 
 mod check;
 mod explain;
+mod general;
 mod inspect;
 mod matrix;
 mod policy_test;

@@ -6,7 +6,7 @@ use scopegate::config::{Node, compile};
 use scopegate::crypto::Algorithm;
 use scopegate::decision::{Decision, Need, Reason};
 use scopegate::facts::KeyRing;
-use scopegate::jose::KeySet;
+use scopegate::jose::{KeySet, KeySetError};
 use scopegate::policy::IssuerId;
 use serde_json::{Value, json};
 
@@ -199,4 +199,13 @@ fn only_a_token_that_passes_every_unsigned_check_waits_for_keys_and_only_once() 
     assert!(matches!(decide(&good, &ring), Decision::Allow(_)));
     ring.set(IssuerId(0), None);
     assert!(matches!(decide(&good, &ring), Decision::Await(_)));
+}
+
+#[test]
+fn the_largest_key_set_is_that_of_the_limits() {
+    let document = DEMO.jwks().to_string();
+    let read = |bytes: usize, keys: usize| KeySet::parse(document.as_bytes(), bytes, keys).map(|set| set.keys().len());
+    assert_eq!(read(document.len(), 1), Ok(1));
+    assert_eq!(read(document.len() - 1, 1), Err(KeySetError::TooLarge));
+    assert_eq!(read(document.len(), 0), Err(KeySetError::TooManyKeys));
 }

@@ -76,7 +76,7 @@ fn all_below(node: &Node) -> Vec<&Node> {
 #[test]
 fn every_yaml_block_says_what_it_is() {
     for example in examples(&readme()) {
-        let known = ["plugin", "requirement", "envoy"].contains(&example.kind.as_str());
+        let known = ["plugin", "requirement", "envoy", "cases"].contains(&example.kind.as_str());
         assert!(known, "README.md, block from line {}: ```yaml {:?}", example.line, example.kind);
     }
 }

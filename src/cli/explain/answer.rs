@@ -1,10 +1,11 @@
 //! The decision of the engine, told: everything here is read off the decision, and nothing is judged again.
 
 use super::setting::Setting;
-use super::{Request, goes_on, moment};
+use super::{Request, goes_on};
 use crate::audit::AuditRecord;
 use crate::base::text::shown;
 use crate::challenge::{self, Reply};
+use crate::cli::moment;
 use crate::config::{Node, Tree};
 use crate::decision::{Basis, Decision, Denial, Need, Reason};
 use crate::policy::{Ambiguity, Requirement, RouteMetadata};

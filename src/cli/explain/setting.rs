@@ -1,8 +1,8 @@
 //! What a request is decided in: the policy of a file, the keys, the metadata of the named route.
 
-use super::moment;
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::{self, Gate, InEnvoy};
+use crate::cli::moment;
 use crate::cli::source::{Source, View};
 use crate::config::{self, ConfigError, Environment, Loaded, Node};
 use crate::crypto::PureVerifier;

@@ -1,9 +1,9 @@
 //! Files of cases, read with the place of everything that is wrong with them.
 
-use super::instant::instant;
 use super::outcome::{Expectation, Wanted};
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::place;
+use crate::cli::moment::read as instant;
 use crate::cli::source::{Source, View};
 use crate::config::Tree;
 use crate::decision::Reason;

@@ -1,9 +1,10 @@
 //! Tokens of cases: what is not said is filled in, so that a case says only what it is about.
 
 use super::cases::{Claims, Suite};
-use super::instant::{instant, span};
+use super::span::span;
 use crate::base::base64url;
 use crate::base::time::UnixSeconds;
+use crate::cli::moment::read as instant;
 use crate::cli::signing::SigningKey;
 use crate::crypto::{Algorithm, KeyFamily};
 use crate::jose::KeySet;

