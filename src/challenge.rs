@@ -142,6 +142,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::time::UnixSeconds;
 
     fn scope(text: &str) -> Vec<Scope> {
         text.split(' ').filter_map(Scope::new).collect()
@@ -195,5 +196,25 @@ mod tests {
         assert_eq!(reply.status, 503);
         assert!(reply.headers.contains(&("retry-after", "5".to_owned())));
         assert_eq!(challenge(&Denial::KeysUnavailable), None);
+    }
+
+    #[test]
+    fn statuses_are_those_of_the_standards() {
+        for (denial, status) in [
+            (Denial::NoCredential { scope: vec![] }, 401),
+            (Denial::Expired { expired_at: UnixSeconds(1), now: UnixSeconds(2) }, 401),
+            (Denial::BadSignature, 401),
+            (Denial::InsufficientScope { scope: scope("a") }, 403),
+            (Denial::ClaimMismatch("tenant".into()), 403),
+            (Denial::Denied, 403),
+            (Denial::TokenInQuery, 400),
+            (Denial::MultipleCredentials, 400),
+            (Denial::AmbiguousHost, 400),
+            (Denial::AmbiguousPath, 400),
+            (Denial::PolicyUnreadable, 500),
+            (Denial::TooBusy, 503),
+        ] {
+            assert_eq!(render(&denial, "api", false).status, status, "{denial:?}");
+        }
     }
 }

@@ -73,12 +73,6 @@ impl ClaimPath {
         let mut names = names.into_iter();
         Some(Self { first: names.next()?, rest: names.collect() })
     }
-
-    /// Whether the path is the top-level claim `name`.
-    #[must_use]
-    pub fn is_top(&self, name: &str) -> bool {
-        self.rest.is_empty() && self.first == name
-    }
 }
 
 /// The names, joined by `/`, for messages.

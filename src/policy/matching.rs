@@ -206,7 +206,9 @@ fn normal_host(authority: &[u8]) -> Result<Vec<u8>, Ambiguity> {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
     let host_is_plain = match host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")) {
-        Some(address) => address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte)),
+        Some(address) => {
+            !address.is_empty() && address.iter().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(byte))
+        }
         None => host.iter().all(is_name) && !host.ends_with(b".") && !host.is_empty(),
     };
     if port_is_plain && host_is_plain { Ok(host.to_ascii_lowercase()) } else { Err(Ambiguity::Host) }
@@ -229,7 +231,7 @@ mod tests {
             assert_eq!(normal_host(authority.as_bytes()).as_deref(), Ok(wanted.as_bytes()), "{authority}");
         }
         for authority in
-            ["", ":80", "a:", "a:x", "a:80x", "a..", "a@b", "u:p@a", "a b", "a,b", "é", "[::1", "[x]", "a:1:2"]
+            ["", ":80", "a:", "a:x", "a:80x", "a..", "a@b", "u:p@a", "a b", "a,b", "é", "[::1", "[x]", "[]", "a:1:2"]
         {
             assert_eq!(normal_host(authority.as_bytes()), Err(Ambiguity::Host), "{authority}");
         }

@@ -325,22 +325,26 @@ impl Plugin {
         decide(&self.policy, &view, &facts)
     }
 
-    /// Carries a decision out. One that still waits is a refusal: each need is awaited once.
+    /// Carries a decision out. One that still waits is a refusal: each need is awaited once. So is one whose edits the
+    /// host does not make: the upstream would trust headers that the client sent.
     fn carry_out(&self, request: &Request, decision: Decision) -> State {
+        let refuse = |denial, token| Decision::Deny(Refusal { denial, token });
         let decision = match decision {
-            Decision::Await(Need::Keys(_)) => Decision::Deny(Refusal { denial: Denial::KeysUnavailable, token: None }),
-            decision => decision,
-        };
-        let Some(record) = AuditRecord::of(&decision, &self.policy) else { return State::Undecided };
-        let state = match &decision {
-            Decision::Allow(grant) => match edit(grant) {
-                Ok(()) => State::Passed,
+            Decision::Await(Need::Keys(_)) => refuse(Denial::KeysUnavailable, None),
+            Decision::Allow(grant) => match edit(&grant) {
+                Ok(()) => Decision::Allow(grant),
                 Err(failure) => {
                     log::error!("scopegate: the request's headers cannot be edited: status {}", failure.0);
-                    self.answer(request, &Denial::PolicyUnreadable);
-                    State::Answered
+                    refuse(Denial::PolicyUnreadable, grant.token)
                 }
             },
+            Decision::Deny(refusal) => Decision::Deny(refusal),
+        };
+        let state = match &decision {
+            Decision::Allow(grant) => {
+                self.left_out.into_iter().for_each(|counter| host::count(counter, grant.left_out));
+                State::Passed
+            }
             Decision::Deny(refusal) => {
                 self.answer(request, &refusal.denial);
                 State::Answered
@@ -349,10 +353,9 @@ impl Plugin {
         };
         request.state.set(state);
         drop(request.headers.take());
-        if let Decision::Allow(grant) = &decision {
-            self.left_out.into_iter().for_each(|counter| host::count(counter, grant.left_out));
+        if let Some(record) = AuditRecord::of(&decision, &self.policy) {
+            self.report(&record);
         }
-        self.report(&record);
         state
     }
 

@@ -3,7 +3,7 @@
 use crate::support::issuer::{AUDIENCE, Issuer, Token};
 use crate::world::{Ask, DEMO, NOW, OTHER, config, get, policy, token, with_issuer};
 use scopegate::config::{Node, compile};
-use scopegate::crypto::Algorithm;
+use scopegate::crypto::{Algorithm, PureVerifier, Verification, VerificationKey, Verifier as _};
 use scopegate::decision::{Decision, Need, Reason};
 use scopegate::facts::KeyRing;
 use scopegate::jose::{KeySet, KeySetError};
@@ -208,4 +208,53 @@ fn the_largest_key_set_is_that_of_the_limits() {
     assert_eq!(read(document.len(), 1), Ok(1));
     assert_eq!(read(document.len() - 1, 1), Err(KeySetError::TooLarge));
     assert_eq!(read(document.len(), 0), Err(KeySetError::TooManyKeys));
+    let withdrawn = KeySet::parse(br#"{"keys":[]}"#, 100, 0).map(|set| set.keys().len());
+    assert_eq!(withdrawn, Ok(0), "an issuer may withdraw all its keys");
+    for (length, wanted) in [(512, None), (513, Some(Reason::UnknownKey))] {
+        let kid = "k".repeat(length);
+        let config = with_keys(json!([jwk(&DEMO, json!({ "kid": kid })), jwk(&OTHER, json!({ "kid": "good" }))]));
+        assert_eq!(ask(&config, token().header("kid", kid)), wanted, "{length} bytes of kid");
+    }
+}
+
+#[test]
+fn a_key_is_tried_for_its_own_algorithm_only() {
+    let rsa = Issuer::new(Algorithm::Rs256, "a");
+    let with = |key: Value| {
+        let algorithms = ["ES256", "RS256", "RS512", "PS256", "EdDSA"];
+        with_issuer(json!({ "jwks": { "inline": { "keys": [key] } }, "algorithms": algorithms }), json!({}))
+    };
+    for (key, alg) in [
+        (jwk(&rsa, json!({ "alg": "RS256" })), "PS256"),
+        (jwk(&rsa, json!({ "alg": "RS256" })), "RS512"),
+        (jwk(&rsa, json!({ "alg": "-" })), "ES256"),
+        (jwk(&DEMO, json!({ "alg": "-" })), "RS256"),
+        (jwk(&DEMO, json!({ "alg": "-" })), "EdDSA"),
+    ] {
+        assert_eq!(ask(&with(key.clone()), token().header("alg", alg)), Some(Reason::UnknownKey), "{key} {alg}");
+    }
+}
+
+#[test]
+fn a_verifier_compares_the_algorithm_with_the_key_again() {
+    let signed = token().sign();
+    let (input, signature) = signed.rsplit_once('.').unwrap();
+    let signature = scopegate::base::base64url::decode(signature.as_bytes()).unwrap();
+    let keys = KeySet::parse(DEMO.jwks().to_string().as_bytes(), 10_000, 10).unwrap();
+    let key = &keys.keys()[0].key;
+    for (algorithm, wanted) in [
+        (Algorithm::Es256, Verification::Valid),
+        (Algorithm::Es384, Verification::Invalid),
+        (Algorithm::EdDsa, Verification::Invalid),
+        (Algorithm::Hs256, Verification::Invalid),
+    ] {
+        let found = PureVerifier.verify(key, algorithm, input.as_bytes(), &signature);
+        assert_eq!(found, wanted, "{}", algorithm.name());
+    }
+    let secret = VerificationKey::from_secret(Algorithm::Hs256, &[7; 64]).unwrap();
+    assert!(secret.fits(Algorithm::Hs256) && !secret.fits(Algorithm::Hs384) && !secret.fits(Algorithm::Hs512));
+    let secret = VerificationKey::from_secret(Algorithm::Hs384, &[7; 64]).unwrap();
+    assert!(secret.fits(Algorithm::Hs384) && !secret.fits(Algorithm::Hs256) && !secret.fits(Algorithm::Hs512));
+    let secret = VerificationKey::from_secret(Algorithm::Hs512, &[7; 64]).unwrap();
+    assert!(secret.fits(Algorithm::Hs512) && !secret.fits(Algorithm::Hs256) && !secret.fits(Algorithm::Hs384));
 }
