@@ -286,3 +286,21 @@ fn report_only_lets_everything_through_and_tells_what_it_would_do() {
     assert_eq!(allowed.headers("authorization").len(), 1, "nothing is stripped");
     envoy.wait_for_log("\"decision\":\"would_deny\"");
 }
+
+#[test]
+fn filter_state_holds_the_record_of_the_decisions_that_are_asked_for() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    for (scope, on_allow, on_deny) in [("all", true, true), ("denials", false, true), ("none", false, false)] {
+        let audit = json!({ "audit": { "filter_state": scope, "subject": "omit" } });
+        let (envoy, _upstream) = start(Gate::new(configuration(&issuer, audit)));
+        get_with(envoy.address(), "/allowed", &issuer.token(now()).sign());
+        get(envoy.address(), "/refused", &[]);
+        let log = envoy.wait_for_log("ACCESS GET /refused");
+        let has_record = |path: &str| {
+            let line = log.lines().find(|line| line.starts_with(&format!("ACCESS GET {path} "))).unwrap();
+            assert!(!line.contains("alice"), "the subject is omitted: {line}");
+            line.contains("\"decision\"")
+        };
+        assert_eq!((has_record("/allowed"), has_record("/refused")), (on_allow, on_deny), "{scope}:\n{log}");
+    }
+}
