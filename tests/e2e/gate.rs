@@ -203,7 +203,7 @@ fn denials_are_logged_up_to_a_limit_and_always_counted() {
     }
     let log = envoy.wait_for_log("denials not logged: no_credential=");
     let lines = log.matches("decision=deny reason=no_credential").count();
-    assert!((2..=10).contains(&lines), "{lines} lines");
+    assert!((2..40).contains(&lines), "{lines} lines");
     assert_eq!(envoy.counter("scopegate.denied.no_credential"), 40);
 }
 
