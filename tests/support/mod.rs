@@ -13,4 +13,5 @@
 pub mod client;
 pub mod envoy;
 pub mod issuer;
+pub mod node;
 pub mod server;
