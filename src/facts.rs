@@ -34,22 +34,65 @@ pub enum MetadataRequirement<'a> {
 
 /// The keys of each issuer, as far as they are there.
 #[derive(Clone, Debug, Default)]
-pub struct KeyRing(Vec<Option<Rc<KeySet>>>);
+pub struct KeyRing {
+    places: Vec<Place>,
+    changes: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Place {
+    keys: Option<Rc<KeySet>>,
+    generation: Generation,
+}
+
+/// Which of the sets of keys that an issuer has had is meant. What was verified by one of them is not thereby verified
+/// by another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generation(u64);
 
 impl KeyRing {
     /// The keys of `issuer`, unless they have never been there or have become too old to use.
     #[must_use]
     pub fn get(&self, issuer: IssuerId) -> Option<&KeySet> {
-        self.0.get(issuer.0)?.as_deref()
+        self.places.get(issuer.0)?.keys.as_deref()
     }
 
-    /// Puts the keys of `issuer` in, or takes them away.
+    /// Which set of keys `issuer` has now; `None` when it has none.
+    #[must_use]
+    pub fn generation(&self, issuer: IssuerId) -> Option<Generation> {
+        let place = self.places.get(issuer.0)?;
+        place.keys.as_ref().map(|_| place.generation)
+    }
+
+    /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so whoever fetched the same
+    /// document again leaves the set where it is.
     pub fn set(&mut self, issuer: IssuerId, keys: Option<Rc<KeySet>>) {
-        if self.0.len() <= issuer.0 {
-            self.0.resize_with(issuer.0.saturating_add(1), || None);
+        if self.places.len() <= issuer.0 {
+            self.places.resize_with(issuer.0.saturating_add(1), Place::default);
         }
-        if let Some(place) = self.0.get_mut(issuer.0) {
-            *place = keys;
+        self.changes = self.changes.saturating_add(1);
+        if let Some(place) = self.places.get_mut(issuer.0) {
+            *place = Place { keys, generation: Generation(self.changes) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_of_keys_begins_a_generation_that_has_never_been() {
+        let (mut ring, issuer) = (KeyRing::default(), IssuerId(1));
+        assert_eq!(ring.generation(issuer), None);
+        let mut seen = Vec::new();
+        for keys in [Some(KeySet::default()), Some(KeySet::default()), None, Some(KeySet::default())] {
+            ring.set(issuer, keys.map(Rc::new));
+            ring.set(IssuerId(0), Some(Rc::default()));
+            let generation = ring.generation(issuer);
+            assert_eq!(generation.is_some(), ring.get(issuer).is_some());
+            assert!(generation.is_none() || !seen.contains(&generation));
+            seen.push(generation);
         }
     }
 }

@@ -1,0 +1,133 @@
+//! Judging a request, and doing what follows from it.
+
+use super::super::budget::Budgeted;
+use super::super::host::{self, Map};
+use super::super::pairs;
+use super::{Plugin, Request, State};
+use crate::audit::{AuditRecord, Outcome};
+use crate::challenge;
+use crate::crypto::PureVerifier;
+use crate::decision::{Decision, Denial, Grant, Need, Reason, Refusal};
+use crate::engine::decide;
+use crate::facts::Facts;
+use crate::policy::FilterStateScope;
+use crate::request::RequestView;
+use std::rc::Rc;
+
+impl Plugin {
+    /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
+    pub fn on_request(&self, request: &Rc<Request>) -> State {
+        let decision = match self.decide(request, false) {
+            Decision::Await(need) => match self.park(request, need) {
+                Ok(()) => return State::Undecided,
+                Err(decision) => decision,
+            },
+            decision => decision,
+        };
+        self.carry_out(request, decision)
+    }
+
+    pub(super) fn decide(&self, request: &Request, awaited_keys: bool) -> Decision {
+        let bytes = request.headers.borrow();
+        let Some(headers) = pairs::parse(&bytes) else {
+            return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, token: None });
+        };
+        let view = RequestView {
+            headers: &headers,
+            route_name: request.route_name.as_deref(),
+            virtual_host: request.virtual_host.as_deref(),
+            ends_with_headers: request.ends_with_headers,
+        };
+        let keys = self.keys.borrow();
+        let facts = Facts {
+            now: host::now(),
+            keys: keys.ring(),
+            verifier: &Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
+            metadata: request.metadata.as_fact(),
+            awaited_keys,
+        };
+        decide(&self.policy, &view, &facts)
+    }
+
+    /// Carries a decision out. One that still waits is a refusal: each need is awaited once. So is one whose edits the
+    /// host does not make: the upstream would trust headers that the client sent.
+    pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
+        let refuse = |denial, token| Decision::Deny(Refusal { denial, token });
+        let decision = match decision {
+            Decision::Await(Need::Keys(_)) => refuse(Denial::KeysUnavailable, None),
+            Decision::Allow(grant) => match edit(&grant) {
+                Ok(()) => Decision::Allow(grant),
+                Err(failure) => {
+                    log::error!("scopegate: the request's headers cannot be edited: status {}", failure.0);
+                    refuse(Denial::PolicyUnreadable, grant.token)
+                }
+            },
+            Decision::Deny(refusal) => Decision::Deny(refusal),
+        };
+        let state = match &decision {
+            Decision::Allow(grant) => {
+                self.left_out.into_iter().for_each(|counter| host::count(counter, grant.left_out));
+                State::Passed
+            }
+            Decision::Deny(refusal) => {
+                self.answer(request, &refusal.denial);
+                State::Answered
+            }
+            Decision::Await(_) => State::Undecided,
+        };
+        request.state.set(state);
+        drop(request.headers.take());
+        if let Some(record) = AuditRecord::of(&decision, &self.policy) {
+            self.report(&record);
+        }
+        state
+    }
+
+    fn answer(&self, request: &Request, denial: &Denial) {
+        let bytes = request.headers.borrow();
+        let headers = pairs::parse(&bytes).unwrap_or_default();
+        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
+            // The operator's access log prints the path. When that cannot be mended the refusal still stands.
+            let _ = host::set_header(Map::RequestHeaders, ":path", path);
+        }
+        let reply = challenge::render(denial, &self.policy.realm, view.is_grpc());
+        if let Err(failure) = host::send_local_response(&reply) {
+            log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
+        }
+    }
+
+    fn report(&self, record: &AuditRecord) {
+        if let Some(counter) = self.counters.get(&record.outcome) {
+            host::count(*counter, 1);
+        }
+        let refused: Option<Reason> = match record.outcome {
+            Outcome::Allowed => None,
+            Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
+        };
+        let wanted = match self.policy.audit.filter_state {
+            FilterStateScope::All => true,
+            FilterStateScope::Denials => refused.is_some(),
+            FilterStateScope::None => false,
+        };
+        if wanted && host::set_filter_state("scopegate", &record.to_json()).is_err() {
+            log::warn!("scopegate: the audit record cannot be put into filter state");
+        }
+        if let Some(reason) = refused
+            && self.logs.admit(reason, host::now_ns())
+        {
+            log::info!("scopegate: {}", record.to_line());
+        }
+    }
+}
+
+/// Edits the request's headers, once: Envoy matches routes again after an edit.
+fn edit(grant: &Grant) -> host::Result<()> {
+    for name in &grant.remove {
+        host::remove_header(Map::RequestHeaders, name)?;
+    }
+    for (name, value) in &grant.set {
+        host::set_header(Map::RequestHeaders, name, value.as_bytes())?;
+    }
+    Ok(())
+}

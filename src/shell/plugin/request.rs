@@ -1,0 +1,88 @@
+//! What is read of a request.
+
+use super::super::host::{self, Map};
+use super::super::metadata_cache::Parsed;
+use super::Plugin;
+use crate::policy::RouteMetadata;
+use std::cell::{Cell, RefCell};
+
+/// A request, with all that is needed to judge it once more.
+pub struct Request {
+    pub(super) context: u32,
+    /// The header map as the host serialised it; given back once the request is decided, since streams can be many
+    /// and last long.
+    pub(super) headers: RefCell<Vec<u8>>,
+    pub(super) route_name: Option<String>,
+    pub(super) virtual_host: Option<String>,
+    pub(super) metadata: Parsed,
+    pub(super) ends_with_headers: bool,
+    pub(super) state: Cell<State>,
+}
+
+/// How far a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has not been decided, and nothing of it may go upstream.
+    Undecided,
+    /// It goes on.
+    Passed,
+    /// It has been answered here.
+    Answered,
+}
+
+impl Request {
+    /// How far it has come.
+    pub const fn state(&self) -> State {
+        self.state.get()
+    }
+}
+
+impl Plugin {
+    /// Reads what is needed of a request.
+    pub fn read_request(&self, context: u32, ends_with_headers: bool) -> host::Result<Request> {
+        let headers = host::header_map(Map::RequestHeaders)?;
+        let name = |path: &[&str]| -> host::Result<Option<String>> {
+            if !self.looks_at_route {
+                return Ok(None);
+            }
+            Ok(host::property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+        };
+        Ok(Request {
+            context,
+            headers: RefCell::new(headers),
+            route_name: name(&["xds", "route_name"])?,
+            virtual_host: name(&["xds", "virtual_host_name"])?,
+            metadata: self.read_metadata(),
+            ends_with_headers,
+            state: Cell::new(State::Undecided),
+        })
+    }
+
+    /// The requirement in route metadata, else that in virtual host metadata.
+    fn read_metadata(&self) -> Parsed {
+        if self.policy.route_metadata == RouteMetadata::Ignore {
+            return Parsed::Nothing;
+        }
+        for source in ["route_metadata", "virtual_host_metadata"] {
+            let parsed = match host::property(&["xds", source]) {
+                Ok(None) => Parsed::Nothing,
+                Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
+                    log::error!("scopegate: {source} cannot be read, its requests are refused: {error}");
+                }),
+                Err(failure) => {
+                    if !self.told_unreadable.replace(true) {
+                        log::error!(
+                            "scopegate: {source} cannot be read, its requests are refused: status {}",
+                            failure.0
+                        );
+                    }
+                    Parsed::Unreadable
+                }
+            };
+            if !matches!(parsed, Parsed::Nothing) {
+                return parsed;
+            }
+        }
+        Parsed::Nothing
+    }
+}
