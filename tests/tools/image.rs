@@ -1,0 +1,124 @@
+//! Writes the image that Istio and Envoy Gateway load, as an OCI layout: `image MODULE SBOM VERSION FOLDER`.
+//!
+//! One manifest; its last layer is a gzipped tar with the one file `plugin.wasm`, the layer before it has the bill of
+//! materials. No network, no container engine. The same input always gives the same image, digest and all.
+
+#![allow(clippy::indexing_slicing, reason = "a member of a JSON value that is not there is null")]
+
+mod hex;
+
+use flate2::{Compression, GzBuilder};
+use hex::hex;
+use scopegate::crypto::sha256;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.as_slice() {
+        [module, bill, version, folder] => write(module, bill, version, Path::new(folder)),
+        _ => Err("usage: image MODULE SBOM VERSION FOLDER".into()),
+    };
+    match done {
+        Ok(digest) => {
+            let _unwritten = writeln!(io::stdout(), "{digest}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            // Where even that cannot be written, the exit code says it.
+            let _unwritten = writeln!(io::stderr(), "image: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the layout and gives the digest of its manifest.
+fn write(module: &str, bill: &str, version: &str, folder: &Path) -> Result<String, Box<dyn Error>> {
+    let read = |path: &str| fs::read(path).map_err(|error| format!("{path}: {error}"));
+    let (module, bill) = (read(module)?, read(bill)?);
+    // An old layout's blobs would stay behind.
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let blobs = folder.join("blobs/sha256");
+    fs::create_dir_all(&blobs)?;
+    let layers = [tar("scopegate.cdx.json", &bill)?, tar("plugin.wasm", &module)?];
+    let mut descriptors = Vec::new();
+    for layer in &layers {
+        descriptors.push(put(&blobs, "application/vnd.oci.image.layer.v1.tar+gzip", &gzip(layer)?)?);
+    }
+    let labels = json!({
+        "org.opencontainers.image.title": "scopegate",
+        "org.opencontainers.image.description": env!("CARGO_PKG_DESCRIPTION"),
+        "org.opencontainers.image.version": version,
+        "org.opencontainers.image.licenses": env!("CARGO_PKG_LICENSE"),
+        "com.scopegate.module.sha256": hex(&sha256(&module)),
+        "com.scopegate.root-id": "scopegate",
+    });
+    let config = json!({
+        // A module runs on every machine. Clients take an image of another platform for one that they cannot use, and
+        // this is the platform that all of them accept where there is no list of platforms.
+        "architecture": "amd64",
+        "os": "linux",
+        "config": { "Labels": labels },
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": layers.iter().map(|layer| digest(layer)).collect::<Vec<_>>(),
+        },
+        "history": [
+            { "created_by": "scopegate.cdx.json" },
+            { "created_by": "plugin.wasm" },
+        ],
+    });
+    let config = put(&blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": config,
+        "layers": descriptors,
+        "annotations": labels,
+    });
+    let mut manifest = put(&blobs, MANIFEST, manifest.to_string().as_bytes())?;
+    let digest = manifest["digest"].as_str().unwrap_or_default().to_owned();
+    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": version });
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [manifest],
+    });
+    fs::write(folder.join("index.json"), index.to_string())?;
+    fs::write(folder.join("oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }).to_string())?;
+    Ok(digest)
+}
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Puts a blob into the layout and gives its descriptor.
+fn put(blobs: &Path, media_type: &str, bytes: &[u8]) -> io::Result<Value> {
+    fs::write(blobs.join(hex(&sha256(bytes))), bytes)?;
+    Ok(json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() }))
+}
+
+/// A tar with one file of nobody's, from the beginning of time.
+fn tar(name: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(u64::try_from(bytes.len()).map_err(io::Error::other)?);
+    header.set_mode(0o644);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, name, bytes)?;
+    archive.into_inner()
+}
+
+fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(&sha256(bytes)))
+}
