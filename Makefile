@@ -27,7 +27,7 @@ NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm run test test-oldest test-envoys image dist compose compose-test compose-down reproducible lint fmt size doc clean distclean
+.PHONY: help setup toolchain envoy node wasm run test test-oldest test-envoys image dist compose compose-test compose-down reproducible bench lint fmt size doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -189,6 +189,11 @@ reproducible: wasm ## build the module again in another place and compare
 	@cmp $(MODULE) "$(ELSEWHERE)/a tree/target/scopegate.wasm"
 	@rm -rf $(ELSEWHERE)
 	@echo "The same sources give the same module in another place."
+# The bench is built as the tests are: what it measures is the module.
+bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short
+	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
+	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --quiet --locked --profile dev --bench gate -- \
+	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
 	cargo fmt --check

@@ -18,6 +18,7 @@ mod support;
 
 mod configuration;
 mod gate;
+mod host_calls;
 mod hostile;
 mod keys;
 mod native;

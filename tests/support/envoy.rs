@@ -57,6 +57,11 @@ impl Guarded {
         Self(command.stdin(Stdio::piped()).stdout(stdout).stderr(log).spawn().expect("sh"))
     }
 
+    /// The number of the process that guards it.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(Some(_)))
@@ -99,6 +104,12 @@ impl Envoy {
 
     /// The same with a whole bootstrap as text.
     pub fn start_text(bootstrap: &str, workers: u32) -> Result<Self, String> {
+        Self::launch(bootstrap, workers, &[], &[])
+    }
+
+    /// The same, started through `wrapper`, a command that runs the command behind it; with further `options`, which may
+    /// say how a log line looks.
+    pub fn launch(bootstrap: &str, workers: u32, wrapper: &[&str], options: &[&str]) -> Result<Self, String> {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let directory = root().join(format!("target/e2e/{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -106,7 +117,9 @@ impl Envoy {
         fs::write(path("envoy.yaml"), bootstrap).unwrap();
         let log = fs::File::create(path("envoy.log")).unwrap();
         let (config, admin_path, workers) = (path("envoy.yaml"), path("admin"), workers.to_string());
-        let arguments = [
+        let binary = binary().to_string_lossy().into_owned();
+        let own = [
+            binary.as_str(),
             "-c",
             &config,
             "--use-dynamic-base-id",
@@ -116,11 +129,11 @@ impl Envoy {
             &admin_path,
             "-l",
             "info",
-            "--log-format",
-            "%v",
         ];
+        let format: &[&str] = if options.contains(&"--log-format") { &[] } else { &["--log-format", "%v"] };
+        let command = [wrapper, &own, format, options].concat();
         let stdout = log.try_clone().unwrap();
-        let mut process = Guarded::start(&binary(), &arguments, stdout.into(), log);
+        let mut process = Guarded::start(Path::new(command[0]), &command[1..], stdout.into(), log);
         let deadline = Instant::now() + Duration::from_mins(1);
         let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();
         loop {
@@ -174,10 +187,20 @@ impl Envoy {
 
     /// The value of one of our counters.
     pub fn counter(&self, name: &str) -> u64 {
+        self.stat(&format!("wasmcustom.{name}")).unwrap_or_else(|| panic!("no counter {name}"))
+    }
+
+    /// The value of a counter or gauge of Envoy's, when there is one of that name.
+    pub fn stat(&self, name: &str) -> Option<u64> {
         let stats = client::get(self.admin, "/stats", &[]).body;
-        let prefix = format!("wasmcustom.{name}: ");
-        let line = stats.lines().find_map(|line| line.strip_prefix(&prefix));
-        line.unwrap_or_else(|| panic!("no counter {name}")).trim().parse().unwrap()
+        let mut lines = stats.lines().filter_map(|line| line.split_once(": "));
+        let (_, value) = lines.find(|(other, _)| *other == name)?;
+        value.trim().parse().ok()
+    }
+
+    /// The number of the process that was started for it; Envoy is that one or below it.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Whether the process still runs.

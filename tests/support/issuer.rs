@@ -15,6 +15,7 @@ pub fn now() -> i64 {
 }
 
 /// An issuer with one key.
+#[derive(Debug)]
 pub struct Issuer {
     pub key: SigningKey,
 }

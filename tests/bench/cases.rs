@@ -1,0 +1,282 @@
+//! The cases: what is asked of both contenders, and the requests that are sent.
+
+use crate::contenders::{native_policy, native_route_policy, native_rule, one_route};
+use crate::settings::Settings;
+use crate::support::issuer::now;
+use crate::tokens::{Mint, with_changed_signature};
+use scopegate::crypto::Algorithm;
+use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The tokens of the cases with many of them.
+const MANY: usize = 5_000;
+/// The caches that hold all of them.
+const LARGE_CACHE: usize = 10_000;
+/// The caches that hold next to none of them.
+const SMALL_CACHE: usize = 100;
+const SCOPE: &str = "orders:read";
+
+/// What the caches have to do with the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caches {
+    /// They are not asked, or it does not matter.
+    Apart,
+    /// All are found.
+    Hit,
+    /// Practically none is found.
+    Missed,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub name: &'static str,
+    /// What it is, for the table.
+    pub what: &'static str,
+    /// The least ratio of Scopegate's throughput to the native filters'.
+    pub target: Option<f64>,
+    /// Whether the latency at a fixed rate is measured, and has a target.
+    pub is_paced: bool,
+    pub settings: Settings,
+    pub mint: Rc<Mint>,
+    pub cache_entries: usize,
+    pub caches: Caches,
+    /// The plugin configuration, without its issuer.
+    pub scopegate: Value,
+    pub scopegate_routes: Vec<Value>,
+    pub native_rules: Vec<Value>,
+    pub native_policies: Value,
+    pub native_routes: Vec<Value>,
+    pub path: String,
+    pub scope: String,
+    /// What is sent in `authorization`, in turn.
+    pub credentials: Vec<Option<String>>,
+    /// Whether both send the same upstream.
+    pub forwards_alike: bool,
+    /// What both answer.
+    pub status: u16,
+}
+
+impl Case {
+    /// The bytes of a request with this `authorization`.
+    pub fn request(&self, credential: Option<&str>) -> Vec<u8> {
+        let mut text = format!(
+            "GET {} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: application/json\r\n",
+            self.path
+        );
+        if let Some(credential) = credential {
+            text += &format!("authorization: {credential}\r\n");
+        }
+        text += "\r\n";
+        text.into_bytes()
+    }
+
+    /// All requests, one after the other.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        self.credentials.iter().map(|credential| self.request(credential.as_deref())).collect()
+    }
+}
+
+/// The names of all cases, in the order of the table.
+pub const NAMES: [&str; 16] = [
+    "hit-rules",
+    "hit-default",
+    "hit-metadata",
+    "hit-many",
+    "miss-rs256",
+    "miss-es256",
+    "miss-eddsa",
+    "reject-expired",
+    "reject-scope",
+    "reject-signature",
+    "reject-none",
+    "reject-garbage",
+    "rules-1000",
+    "rules-10000",
+    "routes-10000",
+    "routes-10000-keep",
+];
+
+/// Makes cases, and the tokens that they need.
+pub struct Cases {
+    settings: Settings,
+    mints: RefCell<BTreeMap<&'static str, Rc<Mint>>>,
+}
+
+impl Cases {
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings, mints: RefCell::new(BTreeMap::new()) }
+    }
+
+    /// The issuer with keys and tokens of this algorithm.
+    pub fn mint(&self, algorithm: Algorithm) -> Rc<Mint> {
+        let mut mints = self.mints.borrow_mut();
+        Rc::clone(mints.entry(algorithm.name()).or_insert_with(|| Rc::new(Mint::open(algorithm, MANY))))
+    }
+
+    /// The case of that name.
+    pub fn make(&self, name: &str) -> Option<Case> {
+        let name = NAMES.into_iter().find(|known| *known == name)?;
+        let case = match name {
+            "hit-default" => Case {
+                what: "the same with every default, the audit object included",
+                target: Some(0.97),
+                scopegate: without(self.base().scopegate, &["route_metadata", "audit"]),
+                ..self.base()
+            },
+            "hit-metadata" => Case {
+                what: "as `hit-rules`, the policy in route metadata",
+                target: Some(0.95),
+                scopegate: without(self.base().scopegate, &["route_metadata", "rules"]),
+                scopegate_routes: vec![with_metadata(one_route().remove(0), SCOPE)],
+                ..self.base()
+            },
+            "hit-many" => Case {
+                what: "5 000 tokens in turn, both caches large enough",
+                target: Some(1.0),
+                cache_entries: LARGE_CACHE,
+                credentials: bearers(&self.mint(Algorithm::Rs256).tokens),
+                ..self.base()
+            },
+            "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
+            "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
+            "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },
+            name if name.starts_with("reject-") => self.reject(name),
+            "rules-1000" => self.rules(1_000, "1 000 rules, a request for the last", 2.0),
+            "rules-10000" => self.rules(10_000, "10 000 rules, a request for the last", 10.0),
+            "routes-10000" => self.routes("10 000 Envoy routes with metadata, a request for the last", "strip"),
+            "routes-10000-keep" => self.routes("the same, no header edited (`forward: {token: keep}`)", "keep"),
+            _ => self.base(),
+        };
+        Some(Case { name, ..case })
+    }
+
+    /// `hit-rules`: one token over and over, one Envoy route, the work that the native filters do.
+    fn base(&self) -> Case {
+        let mint = self.mint(Algorithm::Rs256);
+        Case {
+            name: "hit-rules",
+            what: "one RS256 token over and over, one Envoy route, the policy in `rules`",
+            target: Some(1.0),
+            is_paced: true,
+            settings: self.settings.clone(),
+            cache_entries: LARGE_CACHE,
+            caches: Caches::Hit,
+            scopegate: json!({
+                "rules": [{ "match": { "path_separated_prefix": "/orders" }, "scopes": [SCOPE] }],
+                "default": { "deny": true },
+                "route_metadata": "ignore",
+                "forward": { "headers": { "x-auth-subject": "sub" } },
+                "audit": { "filter_state": "none" },
+            }),
+            scopegate_routes: one_route(),
+            native_rules: vec![native_rule("/orders")],
+            native_policies: json!({ "scope": native_policy(None, SCOPE) }),
+            native_routes: one_route(),
+            path: "/orders/1".to_owned(),
+            scope: SCOPE.to_owned(),
+            credentials: bearers(&mint.tokens[..1]),
+            forwards_alike: true,
+            status: 200,
+            mint,
+        }
+    }
+
+    fn miss(&self, algorithm: Algorithm, target: f64) -> Case {
+        let mint = self.mint(algorithm);
+        Case {
+            target: Some(target),
+            is_paced: false,
+            cache_entries: SMALL_CACHE,
+            caches: Caches::Missed,
+            credentials: bearers(&mint.tokens),
+            mint,
+            ..self.base()
+        }
+    }
+
+    fn reject(&self, name: &str) -> Case {
+        let mint = self.mint(Algorithm::Rs256);
+        let expired = || mint.token().claim("iat", now() - 600).claim("exp", now() - 300).sign();
+        let (what, target, status, credentials) = match name {
+            "reject-expired" => ("an expired token", 1.0, 401, bearers(&[expired()])),
+            "reject-scope" => ("a good token without the scope", 1.0, 403, bearers(&[mint.token().scope("x").sign()])),
+            "reject-signature" => {
+                let changed: Vec<_> = mint.tokens.iter().map(|token| with_changed_signature(token)).collect();
+                ("RS256, one bit of the signature changed, every token new", 0.95, 401, bearers(&changed))
+            }
+            "reject-none" => ("no token", 0.8, 401, vec![None]),
+            _ => ("`Bearer` and what is no token", 0.8, 401, bearers(&["garbage".to_owned()])),
+        };
+        let caches = if status == 403 { Caches::Hit } else { Caches::Apart };
+        Case { what, target: Some(target), is_paced: false, status, credentials, caches, ..self.base() }
+    }
+
+    /// So many rules in the policy and one Envoy route, against as many rules and policies of the native filters.
+    fn rules(&self, count: usize, what: &'static str, target: f64) -> Case {
+        let base = self.base();
+        let (mut rules, mut native_rules, mut policies) = (Vec::new(), Vec::new(), Map::new());
+        for number in 0..count {
+            let (path, scope) = numbered(number);
+            rules.push(json!({ "match": { "path_separated_prefix": path }, "scopes": [scope] }));
+            native_rules.push(native_rule(&path));
+            policies.insert(scope.clone(), native_policy(Some(&path), &scope));
+        }
+        let mut scopegate = base.scopegate.clone();
+        scopegate["rules"] = Value::Array(rules);
+        let native_policies = Value::Object(policies);
+        Case { what, target: Some(target), scopegate, native_rules, native_policies, ..last(base, count) }
+    }
+
+    /// So many Envoy routes, each with what it needs.
+    fn routes(&self, what: &'static str, token: &str) -> Case {
+        const COUNT: usize = 10_000;
+        let base = self.base();
+        let mut scopegate = without(base.scopegate.clone(), &["route_metadata", "rules"]);
+        if token == "keep" {
+            scopegate["forward"] = json!({ "token": "keep" });
+        }
+        let (mut scopegate_routes, mut native_routes) = (Vec::new(), Vec::new());
+        for number in 0..COUNT {
+            let (path, scope) = numbered(number);
+            let route = json!({ "name": scope, "match": { "prefix": format!("{path}/") } });
+            scopegate_routes.push(with_metadata(route.clone(), &scope));
+            let mut route = route;
+            route["typed_per_filter_config"] = native_route_policy(&scope);
+            native_routes.push(route);
+        }
+        let native_rules = vec![native_rule("/")];
+        let forwards_alike = token == "strip";
+        let base = Case { what, target: None, forwards_alike, ..last(base, COUNT) };
+        Case { scopegate, scopegate_routes, native_rules, native_routes, ..base }
+    }
+}
+
+/// A case of numbered paths, with requests for the last.
+fn last(base: Case, count: usize) -> Case {
+    let (path, scope) = numbered(count - 1);
+    let credentials = bearers(&[base.mint.token().scope(&scope).sign()]);
+    Case { path: format!("{path}/1"), scope, credentials, is_paced: false, ..base }
+}
+
+fn numbered(number: usize) -> (String, String) {
+    (format!("/service-{number:05}"), format!("service-{number:05}:read"))
+}
+
+fn with_metadata(mut route: Value, scope: &str) -> Value {
+    route["metadata"] = json!({ "filter_metadata": { "scopegate": { "scopes": [scope] } } });
+    route
+}
+
+fn without(mut object: Value, names: &[&str]) -> Value {
+    for name in names {
+        object.as_object_mut().unwrap().remove(*name);
+    }
+    object
+}
+
+fn bearers(tokens: &[String]) -> Vec<Option<String>> {
+    tokens.iter().map(|token| Some(format!("Bearer {token}"))).collect()
+}

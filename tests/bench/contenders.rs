@@ -1,0 +1,156 @@
+//! The contenders of a case: Scopegate, and Envoy's own filters set up for the same work.
+
+use crate::cases::Case;
+use crate::support::envoy::{Gate, listener};
+use crate::support::issuer::{AUDIENCE, ISSUER};
+use serde_json::{Value, json};
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    Scopegate,
+    Native,
+}
+
+impl Contender {
+    pub const BOTH: [Self; 2] = [Self::Scopegate, Self::Native];
+
+    /// The name of its listener.
+    pub fn listener(self, case: &str) -> String {
+        match self {
+            Self::Scopegate => format!("{case}.scopegate"),
+            Self::Native => format!("{case}.native"),
+        }
+    }
+}
+
+/// What stands behind the filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// Envoy answers by itself: nothing else is measured.
+    DirectResponse,
+    /// An upstream that shows what it received.
+    Upstream,
+}
+
+impl Behind {
+    /// These routes, each with where it leads.
+    fn finish(self, routes: &[Value]) -> Value {
+        let finish = |route: &Value| {
+            let mut route = route.clone();
+            match self {
+                Self::DirectResponse => {
+                    route["direct_response"] = json!({ "status": 200, "body": { "inline_string": "ok\n" } });
+                }
+                Self::Upstream => route["route"] = json!({ "cluster": "upstream" }),
+            }
+            route
+        };
+        routes.iter().map(finish).collect()
+    }
+}
+
+/// One route for everything.
+pub fn one_route() -> Vec<Value> {
+    vec![json!({ "name": "all", "match": { "prefix": "/" } })]
+}
+
+/// A listener without a filter: what Envoy alone costs.
+pub fn bare() -> Value {
+    let routes = Behind::DirectResponse.finish(&one_route());
+    listener("bare", &[], &routes, &json!({}), &connection_manager())
+}
+
+/// The listener of a contender.
+pub fn contender(contender: Contender, case: &Case, behind: Behind) -> Value {
+    match contender {
+        Contender::Scopegate => scopegate(case, behind),
+        Contender::Native => native(case, behind),
+    }
+}
+
+fn connection_manager() -> Value {
+    json!({ "access_log": [] })
+}
+
+fn scopegate(case: &Case, behind: Behind) -> Value {
+    let mut configuration = case.scopegate.clone();
+    configuration["issuers"] = json!([{
+        "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": case.mint.issuer.jwks() },
+    }]);
+    if case.settings.has("cache") {
+        configuration["cache"] = json!({ "entries": case.cache_entries });
+    }
+    // Here nothing else is to be kept alive, and every token is to be answered as the native filters answer it.
+    configuration["limits"] = json!({ "wasm_crypto_percent": 100 });
+    let gate = Gate {
+        // A gate has a name that lasts as long as the program.
+        name: Contender::Scopegate.listener(case.name).leak(),
+        connection_manager: connection_manager(),
+        plugin: json!({ "vm_config": { "vm_id": "bench" } }),
+        ..Gate::new(configuration)
+    };
+    gate.routes(behind.finish(&case.scopegate_routes)).listener()
+}
+
+/// `jwt_authn` with its cache, and `rbac` which checks the scope on the normalised claim.
+fn native(case: &Case, behind: Behind) -> Value {
+    let jwt_authn = json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": { "issuer": {
+                "issuer": ISSUER,
+                "audiences": [AUDIENCE],
+                "local_jwks": { "inline_string": case.mint.issuer.jwks().to_string() },
+                "jwt_cache_config": { "jwt_cache_size": case.cache_entries },
+                "require_expiration": true,
+                "clock_skew_seconds": 10,
+                "forward": false,
+                "from_headers": [{ "name": "authorization", "value_prefix": "Bearer " }],
+                "claim_to_headers": [{ "header_name": "x-auth-subject", "claim_name": "sub" }],
+                "payload_in_metadata": "claims",
+                "normalize_payload_in_metadata": { "space_delimited_claims": ["scope"] },
+            } },
+            "rules": case.native_rules,
+        },
+    });
+    let rbac = json!({
+        "name": "envoy.filters.http.rbac",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+            "rules": { "action": "ALLOW", "policies": case.native_policies },
+        },
+    });
+    let name = Contender::Native.listener(case.name);
+    listener(&name, &[jwt_authn, rbac], &behind.finish(&case.native_routes), &json!({}), &connection_manager())
+}
+
+/// A `jwt_authn` rule: a valid token for all below `path`.
+pub fn native_rule(path: &str) -> Value {
+    json!({ "match": { "path_separated_prefix": path }, "requires": { "provider_name": "issuer" } })
+}
+
+/// An `rbac` policy: this scope, for all below `path`, or everywhere.
+pub fn native_policy(path: Option<&str>, scope: &str) -> Value {
+    let permission = path.map_or_else(
+        || json!({ "any": true }),
+        |path| json!({ "url_path": { "path": { "prefix": format!("{path}/") } } }),
+    );
+    json!({
+        "permissions": [permission],
+        "principals": [{ "sourced_metadata": { "metadata_matcher": {
+            "filter": "envoy.filters.http.jwt_authn",
+            "path": [{ "key": "claims" }, { "key": "scope" }],
+            "value": { "list_match": { "one_of": { "string_match": { "exact": scope } } } },
+        } } }],
+    })
+}
+
+/// What a route adds so that `rbac` asks for this scope on it.
+pub fn native_route_policy(scope: &str) -> Value {
+    json!({ "envoy.filters.http.rbac": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute",
+        "rbac": { "rules": { "action": "ALLOW", "policies": { "scope": native_policy(None, scope) } } },
+    } })
+}

@@ -1,0 +1,122 @@
+//! `make bench`: Scopegate beside Envoy's own filters in one real Envoy, doing the same work.
+//!
+//! One worker on one core, the load from another process on another core. It prints a table and writes
+//! `target/bench/results.json`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool that stops at what it does not expect, measures time, and prints"
+)]
+
+mod cases;
+mod contenders;
+mod load;
+mod machine;
+mod measure;
+mod pace;
+mod proof;
+mod report;
+mod settings;
+#[path = "../support/mod.rs"]
+mod support;
+mod tokens;
+
+use cases::{Case, Cases};
+use contenders::{Behind, Contender, bare, contender};
+use machine::Cores;
+use serde_json::{Map, json};
+use settings::Settings;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use support::envoy::{Envoy, root};
+
+/// Where tokens are kept, and results go.
+fn work_directory() -> PathBuf {
+    let path = root().join("target/bench");
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "pace"
+    {
+        pace::main(rest);
+        return ExitCode::SUCCESS;
+    }
+    match Settings::read(arguments.into_iter()) {
+        Ok(settings) => {
+            bench(&settings);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(settings: &Settings) {
+    let cores = Cores::find();
+    println!("{}; {}", machine::describe(), cores.describe());
+    println!(
+        "{} rounds of {} s; tokens are signed once, which takes a while the first time",
+        settings.rounds, settings.seconds
+    );
+    for field in ["cache", "crypto"].into_iter().filter(|field| !settings.has(field)) {
+        println!("the configuration has no `{field}` yet: what needs it is measured without");
+    }
+    let cases = Cases::new(settings.clone());
+    let cases: Vec<Case> = settings.parts.iter().filter_map(|part| cases.make(part)).collect();
+    let mut whole = Map::new();
+    whole.insert("machine".into(), json!(machine::describe()));
+    whole.insert("pinned".into(), json!(cores.pinned.is_some()));
+    whole.insert("rounds".into(), json!(settings.rounds));
+    whole.insert("seconds".into(), json!(settings.seconds));
+    let mut results = Vec::new();
+    if !cases.is_empty() {
+        proof::prove(&cases);
+        println!("both give the same answers, and send the same upstream\n");
+        let envoy = start(&cores, &cases);
+        let requests = load::write_requests("bare", &[cases[0].request(None)]);
+        let bare = load::full_speed(&envoy, &cores, "bare", &requests, settings.seconds);
+        println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
+        whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));
+        println!("{}", report::heading());
+        for case in &cases {
+            let result = measure::case(&envoy, &cores, case);
+            println!("{}", report::line(&result));
+            results.push(result);
+        }
+    }
+    let text = serde_json::to_string_pretty(&report::json(&results, whole)).unwrap();
+    fs::write(work_directory().join("results.json"), text + "\n").unwrap();
+}
+
+/// One Envoy with one worker and a listener for each contender of each case, the same answer behind all.
+fn start(cores: &Cores, cases: &[Case]) -> Envoy {
+    let mut listeners = vec![bare()];
+    for case in cases {
+        listeners.extend(Contender::BOTH.map(|who| contender(who, case, Behind::DirectResponse)));
+    }
+    let bootstrap = json!({
+        "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
+        "static_resources": { "listeners": listeners },
+    });
+    let pin = cores.for_envoy();
+    let pin: Vec<&str> = pin.iter().map(String::as_str).collect();
+    let started = Envoy::launch(&bootstrap.to_string(), 1, &pin, &[]);
+    started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
+}

@@ -1,0 +1,180 @@
+//! Measuring one case: rounds of both contenders in turn, medians of what they gave.
+
+use crate::cases::{Caches, Case};
+use crate::contenders::Contender;
+use crate::load::{self, Run, Stream};
+use crate::machine::Cores;
+use crate::support::envoy::Envoy;
+use std::path::Path;
+
+/// The part of the slower contender's throughput at which latencies are taken.
+const PACE: f64 = 0.7;
+/// The part of the requests that has to be as the case says of the caches.
+const PRACTICALLY_ALL: f64 = 0.97;
+/// A worker that is less busy than this was not what limited a run.
+pub const BUSY: f64 = 0.9;
+
+/// What came of one contender.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    pub runs: Vec<Run>,
+    /// Medians over the rounds, in microseconds.
+    pub p50_us: Option<f64>,
+    pub p99_us: Option<f64>,
+    /// The part of the requests whose token was found in the cache, where it can be told.
+    pub found: Option<f64>,
+}
+
+impl Figures {
+    pub fn rate(&self) -> f64 {
+        median(self.runs.iter().map(|run| run.rate))
+    }
+
+    pub fn worker_us(&self) -> f64 {
+        median(self.runs.iter().map(|run| run.worker_us))
+    }
+
+    pub fn busy(&self) -> f64 {
+        self.runs.iter().map(|run| run.busy).fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// What came of a case.
+#[derive(Clone, Debug)]
+pub struct Result {
+    pub case: Case,
+    pub scopegate: Figures,
+    pub native: Figures,
+    /// At which rate the latencies were taken.
+    pub paced_at: Option<f64>,
+}
+
+impl Result {
+    /// The median of the ratios of the rounds: both runs of a round are neighbours in time, so what slows the machine
+    /// down for a while slows both.
+    pub fn ratio(&self) -> f64 {
+        median(self.ratios())
+    }
+
+    /// The same of the processor time, which other processes on the machine disturb less.
+    pub fn worker_ratio(&self) -> f64 {
+        median(
+            self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| native.worker_us / ours.worker_us),
+        )
+    }
+
+    /// The lowest and the highest ratio of a round.
+    pub fn spread(&self) -> (f64, f64) {
+        let fold = |with: fn(f64, f64) -> f64, from| self.ratios().fold(from, with);
+        (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY))
+    }
+
+    fn ratios(&self) -> impl Iterator<Item = f64> {
+        self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| ours.rate / native.rate)
+    }
+
+    /// The ratio of the latencies, below 1 where ours is the smaller.
+    pub fn p99_ratio(&self) -> Option<f64> {
+        Some(self.scopegate.p99_us? / self.native.p99_us?)
+    }
+}
+
+/// Measures a case.
+pub fn case(envoy: &Envoy, cores: &Cores, case: &Case) -> Result {
+    let requests = load::write_requests(case.name, &case.requests());
+    let settings = &case.settings;
+    let mut runs = [Vec::new(), Vec::new()];
+    // Once without counting: caches fill, code is loaded. Whoever is second in the last is first in the next round.
+    let found = Contender::BOTH.map(|who| warm_up(envoy, cores, case, who, &requests));
+    for round in 0..settings.rounds {
+        for index in in_turn(round) {
+            let listener = Contender::BOTH[index].listener(case.name);
+            runs[index].push(load::full_speed(envoy, cores, &listener, &requests, settings.seconds));
+        }
+    }
+    let [scopegate, native] = runs;
+    let figures = |runs, found| Figures { runs, found, p50_us: None, p99_us: None };
+    let mut result = Result {
+        case: case.clone(),
+        scopegate: figures(scopegate, found[0]),
+        native: figures(native, found[1]),
+        paced_at: None,
+    };
+    if case.is_paced {
+        pace(envoy, cores, &mut result, &requests);
+    }
+    result
+}
+
+/// One run that is not counted, in which the answers and the caches are looked at.
+fn warm_up(envoy: &Envoy, cores: &Cores, case: &Case, who: Contender, requests: &Path) -> Option<f64> {
+    let listener = who.listener(case.name);
+    let answers = |class: u16| envoy.stat(&format!("http.{listener}.downstream_rq_{class}xx")).unwrap_or_default();
+    let classes = [2, 4, 5];
+    // Where all tokens have to be in the cache, they have to be seen once before.
+    let many = case.caches == Caches::Hit && case.credentials.len() > 1;
+    if many {
+        load::full_speed(envoy, cores, &listener, requests, case.settings.seconds.max(1));
+    }
+    let (before, looked_before) = (classes.map(answers), lookups(envoy, who, &listener));
+    load::full_speed(envoy, cores, &listener, requests, 1);
+    let counted = classes.map(answers).into_iter().zip(before).map(|(after, before)| after - before);
+    for (class, count) in classes.into_iter().zip(counted) {
+        assert_eq!(count > 0, class == case.status / 100, "{listener}: {count} answers of {class}xx");
+    }
+    let (hits, misses) = lookups(envoy, who, &listener)?;
+    let (hits, misses) = (hits - looked_before?.0, misses - looked_before?.1);
+    let found = hits as f64 / (hits + misses).max(1) as f64;
+    match case.caches {
+        Caches::Apart => {}
+        Caches::Hit => assert!(found > PRACTICALLY_ALL, "{listener}: {found} of the tokens were in the cache"),
+        Caches::Missed => assert!(found < 1.0 - PRACTICALLY_ALL, "{listener}: {found} of the tokens were in the cache"),
+    }
+    Some(found)
+}
+
+/// Hits and misses of a contender's cache so far.
+fn lookups(envoy: &Envoy, who: Contender, listener: &str) -> Option<(u64, u64)> {
+    let names = match who {
+        Contender::Scopegate => {
+            ["wasmcustom.scopegate.cache.hits", "wasmcustom.scopegate.cache.misses"].map(str::to_owned)
+        }
+        Contender::Native => ["hit", "miss"].map(|what| format!("http.{listener}.jwt_authn.jwt_cache_{what}")),
+    };
+    Some((envoy.stat(&names[0])?, envoy.stat(&names[1])?))
+}
+
+/// Takes the latencies, of both at the same rate.
+fn pace(envoy: &Envoy, cores: &Cores, result: &mut Result, requests: &Path) {
+    let rate = (PACE * result.scopegate.rate().min(result.native.rate())).floor();
+    let mut outcomes = [Vec::new(), Vec::new()];
+    for round in 0..result.case.settings.rounds {
+        for index in in_turn(round) {
+            let address = envoy.listener(&Contender::BOTH[index].listener(result.case.name));
+            let stream = Stream { address, requests, rate };
+            outcomes[index].extend(load::paced(cores, &[stream], result.case.settings.seconds));
+        }
+    }
+    for (figures, outcomes) in [&mut result.scopegate, &mut result.native].into_iter().zip(&outcomes) {
+        figures.p50_us = Some(median(outcomes.iter().map(|outcome| outcome.p50_us)));
+        figures.p99_us = Some(median(outcomes.iter().map(|outcome| outcome.p99_us)));
+    }
+    result.paced_at = Some(rate);
+}
+
+/// The order of the contenders in a round: each is first in every other round.
+const fn in_turn(round: usize) -> [usize; 2] {
+    if round.is_multiple_of(2) { [0, 1] } else { [1, 0] }
+}
+
+/// The middle one; the mean of the two in the middle of an even number.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.get(middle) {
+        None => f64::NAN,
+        Some(upper) if values.len() % 2 == 1 => *upper,
+        Some(upper) => f64::midpoint(values[middle - 1], *upper),
+    }
+}

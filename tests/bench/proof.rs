@@ -1,0 +1,66 @@
+//! Before anything is measured: both contenders of a case give the same answers, and send the same upstream.
+
+use crate::cases::Case;
+use crate::contenders::{Behind, Contender, contender};
+use crate::support::client::{Response, send};
+use crate::support::envoy::{Envoy, cluster};
+use crate::support::issuer::now;
+use crate::support::server::Server;
+use crate::tokens::with_changed_signature;
+use serde_json::json;
+
+/// Headers that differ from request to request.
+const OF_THE_REQUEST: [&str; 1] = ["x-request-id"];
+
+/// Proves it for all cases, before an upstream that shows what it received.
+///
+/// # Panics
+/// When they differ.
+pub fn prove(cases: &[Case]) {
+    let upstream = Server::echo(0).unwrap();
+    let listeners: Vec<_> =
+        cases.iter().flat_map(|case| Contender::BOTH.map(|who| contender(who, case, Behind::Upstream))).collect();
+    let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
+    for case in cases {
+        let token = || case.mint.token().scope(&case.scope);
+        let good = token().sign();
+        let expired = token().claim("iat", now() - 600).claim("exp", now() - 300).sign();
+        for (what, token, status) in [
+            ("allowed", good.clone(), 200),
+            ("allowed, once more", good.clone(), 200),
+            ("wrong scope", token().scope("another").sign(), 403),
+            ("expired", expired, 401),
+            ("bad signature", with_changed_signature(&good), 401),
+        ] {
+            same(&envoy, case, what, Some(&format!("Bearer {token}")), status);
+        }
+        let credential = case.credentials.last().unwrap();
+        same(&envoy, case, "what is measured", credential.as_deref(), case.status);
+    }
+}
+
+fn same(envoy: &Envoy, case: &Case, what: &str, credential: Option<&str>, status: u16) {
+    let request = case.request(credential);
+    let [ours, native] = Contender::BOTH.map(|who| send(envoy.listener(&who.listener(case.name)), &request));
+    assert_eq!(ours.status, status, "{}, {what}: {ours:?}", case.name);
+    assert_eq!(native.status, status, "{}, {what}: {native:?}", case.name);
+    if status == 200 && case.forwards_alike {
+        let subject = ours.echoed();
+        let subject = subject.headers("x-auth-subject");
+        assert_eq!(subject.len(), 1, "{}, {what}: the subject is sent upstream", case.name);
+        assert_eq!(forwarded(&ours), forwarded(&native), "{}, {what}: what is sent upstream", case.name);
+    }
+}
+
+/// The headers that reached the upstream, in an order of their own.
+fn forwarded(response: &Response) -> Vec<String> {
+    let echoed = response.echoed();
+    let lines = echoed.0["headers"].as_array().unwrap();
+    let mut lines: Vec<String> = lines
+        .iter()
+        .filter(|line| !OF_THE_REQUEST.iter().any(|name| line[0] == *name))
+        .map(ToString::to_string)
+        .collect();
+    lines.sort_unstable();
+    lines
+}

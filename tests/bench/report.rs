@@ -1,0 +1,119 @@
+//! What came out: a table for people, a file for machines.
+
+use crate::measure::{BUSY, Figures, Result};
+use serde_json::{Map, Value, json};
+
+/// The most that the 99th percentile may be of the native one, in the hit cases.
+pub const P99_LIMIT: f64 = 1.1;
+
+/// Whether a result keeps to its target, where it has one.
+pub fn keeps_target(result: &Result) -> Option<bool> {
+    // As it is printed: two digits behind the point.
+    result.case.target.map(|target| round(result.ratio(), 2) >= target)
+}
+
+/// Whether the latency keeps to its limit.
+pub fn keeps_p99(result: &Result) -> Option<bool> {
+    result.p99_ratio().map(|ratio| round(ratio, 2) <= P99_LIMIT)
+}
+
+/// The heading of the table.
+pub fn heading() -> String {
+    format!(
+        "{:<18} {:>9} {:>9} {:>6} {:>11} {:>6}      {:>9} {:>9} {:>6}      {:>8} {:>8} {:>6}",
+        "case",
+        "scopegate",
+        "native",
+        "ratio",
+        "(rounds)",
+        "target",
+        "p99 us",
+        "native",
+        "ratio",
+        "cpu us",
+        "native",
+        "ratio"
+    )
+}
+
+/// A line of the table.
+pub fn line(result: &Result) -> String {
+    let (low, high) = result.spread();
+    let target = result.case.target.map_or_else(|| "-".to_owned(), |target| format!("{target:.2}"));
+    let micros = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.0}"));
+    let mut line = format!(
+        "{:<18} {:>9.0} {:>9.0} {:>6.2} {:>11} {:>6} {:<4} {:>9} {:>9} {:>6} {:<4} {:>8.1} {:>8.1} {:>6.2}",
+        result.case.name,
+        result.scopegate.rate(),
+        result.native.rate(),
+        result.ratio(),
+        format!("{low:.2}-{high:.2}"),
+        target,
+        mark(keeps_target(result)),
+        micros(result.scopegate.p99_us),
+        micros(result.native.p99_us),
+        result.p99_ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+        mark(keeps_p99(result)),
+        result.scopegate.worker_us(),
+        result.native.worker_us(),
+        result.worker_ratio(),
+    );
+    let busy = result.scopegate.busy().min(result.native.busy());
+    if busy < BUSY {
+        line += &format!("  the worker was busy {:.0} % of the time only", busy * 100.0);
+    }
+    line
+}
+
+const fn mark(kept: Option<bool>) -> &'static str {
+    match kept {
+        Some(true) => "ok",
+        Some(false) => "MISS",
+        None => "",
+    }
+}
+
+/// All of it, for machines.
+pub fn json(results: &[Result], rest: Map<String, Value>) -> Value {
+    let cases: Vec<Value> = results
+        .iter()
+        .map(|result| {
+            json!({
+                "name": result.case.name,
+                "what": result.case.what,
+                "scopegate_rps": round(result.scopegate.rate(), 0),
+                "native_rps": round(result.native.rate(), 0),
+                "ratio": round(result.ratio(), 3),
+                "ratio_low": round(result.spread().0, 3),
+                "ratio_high": round(result.spread().1, 3),
+                "target": result.case.target,
+                "ok": keeps_target(result),
+                "paced_rps": result.paced_at,
+                "scopegate_p50_us": result.scopegate.p50_us.map(|value| round(value, 0)),
+                "native_p50_us": result.native.p50_us.map(|value| round(value, 0)),
+                "scopegate_p99_us": result.scopegate.p99_us.map(|value| round(value, 0)),
+                "native_p99_us": result.native.p99_us.map(|value| round(value, 0)),
+                "p99_ratio": result.p99_ratio().map(|value| round(value, 3)),
+                "p99_ok": keeps_p99(result),
+                "scopegate_worker_us": round(result.scopegate.worker_us(), 2),
+                "native_worker_us": round(result.native.worker_us(), 2),
+                "scopegate_found_in_cache": found(&result.scopegate),
+                "native_found_in_cache": found(&result.native),
+                "worker_busy": round(result.scopegate.busy().min(result.native.busy()), 3),
+            })
+        })
+        .collect();
+    let mut whole = rest;
+    whole.insert("cases".into(), cases.into());
+    Value::Object(whole)
+}
+
+fn found(figures: &Figures) -> Option<f64> {
+    figures.found.map(|found| round(found, 4))
+}
+
+/// With so many digits behind the point.
+pub fn round(value: f64, digits: i32) -> f64 {
+    let factor = 10_f64.powi(digits);
+    (value * factor).round() / factor
+}

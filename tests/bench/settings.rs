@@ -1,0 +1,92 @@
+//! What the bench was asked to do, and what the module under it understands.
+
+use crate::cases;
+use scopegate::config::{self, Node};
+use serde_json::json;
+use std::fmt;
+use std::rc::Rc;
+
+/// The settings of one run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often each contender is measured.
+    pub rounds: usize,
+    /// How long each time, in seconds.
+    pub seconds: u64,
+    /// The cases.
+    pub parts: Vec<String>,
+    /// The fields of the plugin configuration that may be used, of those that are not in every version.
+    fields: Rc<[&'static str]>,
+}
+
+/// An argument that is not understood.
+#[derive(Debug)]
+pub struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; write [--quick] [--rounds N] [--seconds N] [--cases NAME,…]", self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl Settings {
+    /// Reads the arguments. Empty values stand for none, so that a Makefile can always pass all.
+    ///
+    /// # Errors
+    /// For an argument that is not known, and a name that is none.
+    pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, UsageError> {
+        let all = || cases::NAMES.into_iter().map(str::to_owned).collect();
+        let mut settings = Self { rounds: 5, seconds: 2, parts: all(), fields: known_fields() };
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().unwrap_or_default();
+            match argument.as_str() {
+                // Cargo says that this is a bench.
+                "--bench" => {}
+                "--quick" => (settings.rounds, settings.seconds) = (1, 1),
+                "--rounds" => replace(&mut settings.rounds, &value())?,
+                "--seconds" => replace(&mut settings.seconds, &value())?,
+                "--cases" => {
+                    let names = value();
+                    let names: Vec<String> =
+                        names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+                    if !names.is_empty() {
+                        settings.parts = names;
+                    }
+                }
+                other => return Err(UsageError(format!("{other} is not known"))),
+            }
+        }
+        let known: Vec<String> = all();
+        match settings.parts.iter().find(|part| !known.contains(part)) {
+            Some(other) => Err(UsageError(format!("{other} is no case; the cases are {}", known.join(", ")))),
+            None => Ok(settings),
+        }
+    }
+
+    /// Whether the plugin configuration may have this field.
+    pub fn has(&self, field: &str) -> bool {
+        self.fields.contains(&field)
+    }
+}
+
+fn replace<T: std::str::FromStr>(into: &mut T, text: &str) -> Result<(), UsageError> {
+    if !text.is_empty() {
+        *into = text.parse().map_err(|_| UsageError(format!("{text} is no number")))?;
+    }
+    Ok(())
+}
+
+/// Asks the configuration's own reader.
+fn known_fields() -> Rc<[&'static str]> {
+    let fields = ["cache", "crypto"].into_iter().filter(|field| {
+        let example = if *field == "cache" { json!({ "entries": 100 }) } else { json!("auto") };
+        let configuration = json!({
+            "issuers": [{ "issuer": "a", "audiences": ["b"], "jwks": { "uri": "https://a.example/", "cluster": "a" } }],
+            *field: example,
+        });
+        config::compile(&Node::from(configuration), &|_| None).is_ok()
+    });
+    fields.collect()
+}
