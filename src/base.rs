@@ -2,5 +2,6 @@
 
 pub mod base64url;
 pub mod json;
+pub mod members;
 pub mod text;
 pub mod time;

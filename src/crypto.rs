@@ -5,10 +5,13 @@
 
 mod algorithm;
 mod digest;
+mod host_form;
 mod key;
+mod spki;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet};
-pub use digest::sha256;
+pub use digest::{KeyedDigest, sha256};
+pub use host_form::{HostForm, HostVerdict, Probe};
 pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
 pub use verify::{PureVerifier, Verification, Verifier};

@@ -89,7 +89,7 @@ fn permit_bearer(
     asks: &Asks<'_>,
     token: BearerToken<'_>,
 ) -> Result<Grant, Stop> {
-    let token = Formed::check(token, policy.limits.token_bytes)?;
+    let token = Formed::check(token, policy.limits.token_bytes, facts)?;
     let verified = verify(policy, facts, asks, &token).map_err(|stop| stop.about(&token, None))?;
     let permit = Scoped::check(&verified, asks)
         .and_then(|proof| Permit::check(proof, asks))

@@ -1,5 +1,9 @@
 //! What the core is told beside the request: the time, the keys, who checks signatures, what the route asks.
 
+mod memory;
+
+pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
+
 use crate::base::time::UnixSeconds;
 use crate::crypto::Verifier;
 use crate::jose::KeySet;
@@ -15,6 +19,8 @@ pub struct Facts<'a> {
     pub keys: &'a KeyRing,
     /// Who checks signatures.
     pub verifier: &'a dyn Verifier,
+    /// What has been verified before.
+    pub memory: &'a dyn TokenMemory,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
     /// Whether keys have been awaited for this request: then they are not awaited again.

@@ -22,6 +22,7 @@
 //! | [`credential`] | one file for each kind of credential: syntax only |
 //! | [`check`] | one file for each check: takes a proof, gives the next |
 //! | [`decision`], [`facts`] | what the engine answers, and what it is told beside the request |
+//! | [`token_cache`] | the verified-token cache, behind a trait of `facts` |
 //! | [`engine`] | [`engine::decide`]: the ordered list of checks |
 //! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
 //! | [`audit`] | a decision as record, log line and counter |
@@ -44,6 +45,7 @@ pub mod facts;
 pub mod jose;
 pub mod policy;
 pub mod request;
+pub mod token_cache;
 
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "called by the module only; tested natively"))]
 mod shell;

@@ -6,6 +6,7 @@ mod matching;
 mod path;
 mod query;
 mod requirement;
+mod rule_index;
 mod scope;
 mod template;
 
@@ -41,6 +42,10 @@ pub struct Policy {
     pub paths: PathPolicy,
     /// Whether nothing is refused, only counted.
     pub report_only: bool,
+    /// Where signatures are checked.
+    pub crypto: CryptoPlace,
+    /// How many verified tokens are remembered.
+    pub cache: CacheLimits,
     /// Bounds.
     pub limits: Limits,
     /// What an audit record says.
@@ -57,6 +62,33 @@ pub enum RouteMetadata {
     Restrict,
     /// They are not read.
     Ignore,
+}
+
+/// Where signatures are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CryptoPlace {
+    /// By the host what it can check, the rest in the VM.
+    #[default]
+    Auto,
+    /// The same, and a host that cannot check signatures is an error.
+    Host,
+    /// All in the VM.
+    Wasm,
+}
+
+/// How much the verified-token cache of one worker may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Tokens; 0 turns the cache off.
+    pub entries: usize,
+    /// Bytes of memory, about.
+    pub bytes: usize,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { entries: 10_000, bytes: 8_388_608 }
+    }
 }
 
 /// Bounds against hostile or broken input.

@@ -6,6 +6,7 @@
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 pub use serde_json::{Map, Number, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Reads one JSON text.
@@ -27,6 +28,13 @@ pub fn parse_object(text: &[u8]) -> Option<Map<String, Value>> {
         Ok(Value::Object(object)) => Some(object),
         _ => None,
     }
+}
+
+/// Whether `text` is one JSON text that [`parse`] would read.
+#[must_use]
+pub fn check(text: &[u8]) -> bool {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    Check.deserialize(&mut reader).is_ok() && reader.end().is_ok()
 }
 
 /// A reader of values that refuses an object with two members of the same name.
@@ -95,12 +103,73 @@ impl<'de> Visitor<'de> for Unique {
     }
 }
 
+/// The same without the values: what it refuses, and nothing kept but the names of an object.
+struct Check;
+
+impl<'de> DeserializeSeed<'de> for Check {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Check {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        if value.is_finite() { Ok(()) } else { Err(E::custom("number out of range")) }
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Self)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value_seed(Self)?;
+            if !names.insert(name) {
+                return Err(de::Error::custom("duplicate member"));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn accepted(text: &str) -> bool {
-        parse(text.as_bytes()).is_ok()
+        let read = parse(text.as_bytes()).is_ok();
+        assert_eq!(read, check(text.as_bytes()), "both readers agree on {text:?}");
+        read
     }
 
     #[test]

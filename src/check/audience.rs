@@ -1,8 +1,9 @@
 //! The token is meant for this resource (RFC 7519 section 4.1.3, RFC 9068 section 4, RFC 8707).
 
 use super::{Asks, Recognised, Result, Typed};
-use crate::base::json::Value;
+use crate::base::members::Raw;
 use crate::decision::Denial;
+use std::borrow::Cow;
 
 /// Proof: the token names one of the audiences.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ impl<'a> Addressed<'a> {
     /// [`Denial::WrongAudience`], also when the claim is missing, empty, or neither a string nor a list of strings.
     pub fn check(proof: Typed<'a>, asks: &Asks<'_>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
-        let claims = &token.compact().claims;
+        let claims = token.claims();
         let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
         let named = audience.and_then(names).ok_or(Denial::WrongAudience)?;
         let names_one_of = |wanted: &[String]| named.iter().any(|name| wanted.iter().any(|good| good == name));
@@ -30,10 +31,6 @@ impl<'a> Addressed<'a> {
 }
 
 /// The audiences in a claim: a string, or a list of nothing but strings.
-fn names(claim: &Value) -> Option<Vec<&str>> {
-    match claim {
-        Value::String(name) => Some(vec![name]),
-        Value::Array(items) => items.iter().map(Value::as_str).collect(),
-        _ => None,
-    }
+fn names(claim: Raw<'_>) -> Option<Vec<Cow<'_, str>>> {
+    claim.as_text().map(|name| vec![name]).or_else(|| claim.as_texts())
 }

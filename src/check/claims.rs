@@ -1,7 +1,6 @@
 //! The claims that the issuer's tokens must have are there.
 
 use super::{Recognised, Result, Timely};
-use crate::base::json::Value;
 use crate::decision::Denial;
 use crate::jose::ClaimPath;
 
@@ -16,11 +15,11 @@ impl<'a> Complete<'a> {
     /// [`Denial::MissingClaim`] with the first that is missing.
     pub fn check(proof: Timely<'a>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
-        let claims = &token.compact().claims;
-        let is_there = |claim: &ClaimPath| match claims.get(claim) {
-            None | Some(Value::Null) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(_) => true,
+        let claims = token.claims();
+        let is_there = |claim: &ClaimPath| {
+            claims
+                .get(claim)
+                .is_some_and(|value| !value.is_null() && value.as_text().is_none_or(|text| !text.is_empty()))
         };
         let missing = issuer.required_claims.iter().find(|claim| !is_there(claim));
         match missing {

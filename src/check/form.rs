@@ -5,38 +5,84 @@ use crate::base::base64url;
 use crate::credential::BearerToken;
 use crate::crypto::sha256;
 use crate::decision::Denial;
-use crate::jose::{Compact, Malformed};
+use crate::facts::{Facts, TokenName, VerifiedToken};
+use crate::jose::{Claims, Compact, JoseHeader, Malformed};
+use std::rc::Rc;
 
 /// The characters of a digest that name a token: 132 bits.
 pub const FINGERPRINT_CHARACTERS: usize = 22;
 
 /// Proof: a JWT in compact serialization within the limit, taken apart. Nothing in it is trusted.
 #[derive(Debug)]
-pub struct Formed<'t>(Compact<'t>);
+pub struct Formed<'t> {
+    parts: Parts<'t>,
+    /// What it would be remembered by.
+    name: Option<TokenName>,
+}
+
+#[derive(Debug)]
+enum Parts<'t> {
+    Fresh(Compact<'t>),
+    /// The very same bytes were taken apart and verified before, by keys that are still those of the issuer.
+    Remembered(Rc<VerifiedToken>),
+}
 
 impl<'t> Formed<'t> {
-    /// Takes a token apart.
+    /// Takes a token apart, or recalls what came of that.
     ///
     /// # Errors
     /// When it is longer than `limit` bytes, or no JWT.
-    pub fn check(token: BearerToken<'t>, limit: usize) -> Result<Self> {
+    pub fn check(token: BearerToken<'t>, limit: usize, facts: &Facts<'_>) -> Result<Self> {
         let text = token.as_bytes();
         if text.len() > limit {
             return Err(Denial::TokenTooLarge);
         }
-        Compact::parse(text).map(Self).map_err(|Malformed(why)| Denial::MalformedToken(why))
+        let name = facts.memory.name(text);
+        let parts = match name.and_then(|name| facts.memory.recall(name, facts.now, facts.keys)) {
+            Some(known) => Parts::Remembered(known),
+            None => Parts::Fresh(Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?),
+        };
+        Ok(Self { parts, name })
     }
 
-    /// The token's parts.
+    /// The JOSE header.
     #[must_use]
-    pub const fn compact(&self) -> &Compact<'t> {
-        &self.0
+    pub fn header(&self) -> &JoseHeader {
+        match &self.parts {
+            Parts::Fresh(compact) => &compact.header,
+            Parts::Remembered(known) => &known.header,
+        }
+    }
+
+    /// The claims.
+    #[must_use]
+    pub fn claims(&self) -> &Claims {
+        match &self.parts {
+            Parts::Fresh(compact) => &compact.claims,
+            Parts::Remembered(known) => &known.claims,
+        }
     }
 
     /// What the token is called in records: `base64url(SHA-256(signing input))[..22]`.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        fingerprint(self.0.signing_input)
+        match &self.parts {
+            Parts::Fresh(compact) => fingerprint(compact.signing_input),
+            Parts::Remembered(known) => known.fingerprint.clone(),
+        }
+    }
+
+    /// The token as it was taken apart just now; `None` when it is known as verified.
+    pub(super) const fn unverified(&self) -> Option<&Compact<'t>> {
+        match &self.parts {
+            Parts::Fresh(compact) => Some(compact),
+            Parts::Remembered(_) => None,
+        }
+    }
+
+    /// What it would be remembered by.
+    pub(super) const fn name(&self) -> Option<TokenName> {
+        self.name
     }
 }
 

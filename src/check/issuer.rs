@@ -25,10 +25,9 @@ impl<'a> Recognised<'a> {
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].
     pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &Asks<'_>) -> Result<Self> {
-        let compact = token.compact();
         // `none` and everything else that is not known has no Algorithm to be compared with.
-        let algorithm = Algorithm::from_name(&compact.header.alg).ok_or(Denial::AlgorithmNotAllowed)?;
-        let named = compact.claims.issuer.as_deref().ok_or(Denial::UnknownIssuer)?;
+        let algorithm = Algorithm::from_name(&token.header().alg).ok_or(Denial::AlgorithmNotAllowed)?;
+        let named = token.claims().issuer().ok_or(Denial::UnknownIssuer)?;
         let (index, issuer) =
             issuers.iter().enumerate().find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
         let id = IssuerId(index);

@@ -19,13 +19,12 @@ impl<'a> Typed<'a> {
     /// # Errors
     /// [`Denial::WrongType`].
     pub fn check(proof: Recognised<'a>, asks: &Asks<'_>) -> Result<Self> {
-        let compact = proof.token.compact();
-        let typ = compact.header.typ.as_deref();
+        let typ = proof.token.header().typ.as_deref();
         let accepted = proof.issuer.token_types.accept(typ)
             && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
         let is_id_token = !proof.issuer.id_tokens
             && is_generic_type(typ)
-            && ID_TOKEN_CLAIMS.iter().any(|claim| compact.claims.has(claim));
+            && ID_TOKEN_CLAIMS.iter().any(|claim| proof.token.claims().has(claim));
         if accepted && !is_id_token { Ok(Self(proof)) } else { Err(Denial::WrongType) }
     }
 

@@ -1,7 +1,6 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
 use super::{Asks, Result, Verified};
-use crate::base::json::Value;
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 
@@ -58,12 +57,11 @@ pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet>) -> Vec<Scope> {
 fn granted(verified: &Verified<'_>) -> ScopeSet {
     let mut set = ScopeSet::default();
     for claim in &verified.issuer().scope_claims {
-        match verified.claims().get(claim) {
-            Some(Value::String(text)) => text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope)),
-            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
-                items.iter().filter_map(Value::as_str).filter_map(Scope::new).for_each(|scope| set.insert(scope));
-            }
-            _ => {}
+        let Some(value) = verified.claims().get(claim) else { continue };
+        if let Some(text) = value.as_text() {
+            text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope));
+        } else if let Some(items) = value.as_texts() {
+            items.iter().filter_map(|item| Scope::new(item)).for_each(|scope| set.insert(scope));
         }
     }
     set

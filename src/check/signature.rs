@@ -3,9 +3,10 @@
 use super::{Complete, Recognised};
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, VerifiedIdentity};
-use crate::facts::Facts;
+use crate::facts::{Facts, Generation, VerifiedToken};
 use crate::jose::Claims;
 use crate::policy::Issuer;
+use std::borrow::Cow;
 
 /// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ impl<'a> Verified<'a> {
     /// [`Denial::KeysUnavailable`].
     pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unverified> {
         let Recognised { token, id, algorithm, .. } = *proof.recognised();
-        let compact = token.compact();
-        let Some(keys) = facts.keys.get(id) else {
+        let Some(compact) = token.unverified() else { return Ok(Self(proof)) };
+        let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
             return Err(if facts.awaited_keys {
                 Unverified::Deny(Denial::KeysUnavailable)
             } else {
@@ -40,7 +41,11 @@ impl<'a> Verified<'a> {
         let mut denial = Denial::UnknownKey;
         for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
             match facts.verifier.verify(key, algorithm, compact.signing_input, &compact.signature) {
-                Verification::Valid => return Ok(Self(proof)),
+                Verification::Valid => {
+                    let verified = Self(proof);
+                    verified.remember(generation, facts);
+                    return Ok(verified);
+                }
                 Verification::Invalid => denial = Denial::BadSignature,
                 Verification::TooBusy => return Err(Unverified::Deny(Denial::TooBusy)),
             }
@@ -48,10 +53,19 @@ impl<'a> Verified<'a> {
         Err(Unverified::Deny(denial))
     }
 
+    fn remember(&self, generation: Generation, facts: &Facts<'_>) {
+        let Recognised { token, id, .. } = *self.0.recognised();
+        if let Some(name) = token.name() {
+            let (header, claims) = (token.header().clone(), token.claims().clone());
+            let fingerprint = token.fingerprint();
+            facts.memory.remember(name, VerifiedToken { header, claims, fingerprint, issuer: id, generation });
+        }
+    }
+
     /// The token's claims.
     #[must_use]
-    pub const fn claims(&self) -> &'a Claims {
-        &self.0.recognised().token.compact().claims
+    pub fn claims(&self) -> &'a Claims {
+        self.0.recognised().token.claims()
     }
 
     /// The token's issuer.
@@ -63,6 +77,6 @@ impl<'a> Verified<'a> {
     /// Who it speaks for.
     #[must_use]
     pub fn identity(&self) -> VerifiedIdentity {
-        VerifiedIdentity { issuer: self.0.recognised().id, subject: self.claims().subject.clone() }
+        VerifiedIdentity { issuer: self.0.recognised().id, subject: self.claims().subject().map(Cow::into_owned) }
     }
 }

@@ -18,7 +18,7 @@ impl<'a> Timely<'a> {
     /// where there is such a rule and no `iat`.
     pub fn check(proof: Addressed<'a>, asks: &Asks<'_>, now: UnixSeconds) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
-        let claims = &token.compact().claims;
+        let claims = token.claims();
         let leeway = issuer.leeway;
         let expires_at = claims.expires_at.ok_or_else(|| Denial::MissingClaim("exp".into()))?;
         if now >= expires_at.plus(leeway) {

@@ -1,5 +1,8 @@
 //! Private keys and signatures, for demos and tests. The module has none of this.
 
+mod p521;
+
+use self::p521::P521SigningKey;
 use crate::crypto::{Algorithm, KeyFamily};
 use jwt_simple::algorithms::{
     ECDSAP256KeyPairLike, ECDSAP256kKeyPairLike, ECDSAP384KeyPairLike, ES256KeyPair, ES256kKeyPair, ES384KeyPair,
@@ -34,6 +37,7 @@ enum Inner {
     Rsa(PKey<Private>),
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
+    P521(P521SigningKey),
     Secp256k1(k256::ecdsa::SigningKey),
     Ed25519(Box<ed25519_dalek::SigningKey>),
     MlDsa(Box<MlDsaPrivateKey>),
@@ -73,6 +77,7 @@ impl SigningKey {
             KeyFamily::Rsa => RS256KeyPair::generate(RSA_BITS).map_err(|_| FAILED)?.to_jwk(),
             KeyFamily::P256 => ES256KeyPair::generate().to_jwk(),
             KeyFamily::P384 => ES384KeyPair::generate().to_jwk(),
+            KeyFamily::P521 => P521SigningKey::generate_jwk().ok_or(FAILED)?,
             KeyFamily::Secp256k1 => ES256kKeyPair::generate().to_jwk(),
             KeyFamily::Ed25519 => Ed25519KeyPair::generate().to_jwk(),
             KeyFamily::MlDsa44 => MLDSA44KeyPair::generate().to_jwk(),
@@ -117,6 +122,7 @@ impl SigningKey {
                 let pair = ES384KeyPair::from_jwk(&minimal).map_err(|_| REFUSED)?;
                 Inner::P384(pair.key_pair().as_ref().clone())
             }
+            KeyFamily::P521 => Inner::P521(P521SigningKey::from_jwk(&material).ok_or(REFUSED)?),
             KeyFamily::Secp256k1 => {
                 let pair = ES256kKeyPair::from_jwk(&minimal).map_err(|_| REFUSED)?;
                 Inner::Secp256k1(pair.key_pair().as_ref().clone())
@@ -190,6 +196,7 @@ impl SigningKey {
                 let signature: p384::ecdsa::Signature = key.try_sign(message).map_err(|_| FAILED)?;
                 Ok(signature.to_bytes().to_vec())
             }
+            Inner::P521(key) => key.sign(message).ok_or(FAILED),
             Inner::Secp256k1(key) => {
                 use k256::ecdsa::signature::Signer as _;
                 let signature: k256::ecdsa::Signature = key.try_sign(message).map_err(|_| FAILED)?;

@@ -9,8 +9,8 @@ use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditPolicy, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy, Requirement, RouteMetadata, Rule,
-    Rules, SubjectForm,
+    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy,
+    Requirement, RouteMetadata, Rule, Rules, SubjectForm,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -21,9 +21,13 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let object = root.object(&fields::POLICY)?;
     let mut warnings = Vec::new();
     let limits = optional(&object, "limits", Limits::default(), read_limits);
+    let crypto = optional(&object, "crypto", CryptoPlace::default(), |cursor| {
+        cursor.word(&[("auto", CryptoPlace::Auto), ("host", CryptoPlace::Host), ("wasm", CryptoPlace::Wasm)])
+    });
+    let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default() };
     let issuers = object
         .need("issuers", "list whose tokens are accepted, and where their keys are")
-        .and_then(|list| issuer::list(&list, limits.unwrap_or_default(), environment, &mut warnings));
+        .and_then(|list| issuer::list(&list, bounds, environment, &mut warnings));
     // Requirements name issuers; where the issuers cannot be read, that would only add noise.
     let names = issuer::names(&object);
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
@@ -42,6 +46,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
+    let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
     let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
     let policy = Policy {
         issuers: issuers?,
@@ -54,6 +59,8 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
         report_only: report_only?,
+        crypto: crypto?,
+        cache: cache?,
         limits: limits?,
         audit: audit?,
     };
@@ -179,6 +186,14 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<Limits> {
         denial_logs_per_second: denial_logs_per_second?,
         wasm_crypto_percent: wasm_crypto_percent?,
     })
+}
+
+fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
+    let object = cursor.object(&fields::CACHE)?;
+    let defaults = CacheLimits::default();
+    let entries = optional(&object, "entries", defaults.entries, |c| c.whole(0..=1_000_000));
+    let bytes = optional(&object, "bytes", defaults.bytes, |c| c.whole(65_536..=268_435_456));
+    Some(CacheLimits { entries: entries?, bytes: bytes? })
 }
 
 fn read_audit(cursor: &Cursor<'_>) -> Option<AuditPolicy> {

@@ -30,8 +30,8 @@ macro_rules! shapes {
 shapes! {
     POLICY "the configuration" [
         "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "challenge",
-        "bypass_cors_preflight", "paths", "report_only", "limits", "audit",
-    ] later ["crypto", "shared_keys", "cache"];
+        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "limits", "audit",
+    ] later ["shared_keys"];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
         "leeway", "max_lifetime", "required_claims", "scope_claims",
@@ -58,5 +58,6 @@ shapes! {
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
     ];
+    CACHE "cache" ["entries", "bytes"];
     AUDIT "audit" ["subject", "filter_state"];
 }

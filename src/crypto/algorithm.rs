@@ -15,6 +15,7 @@ pub enum Algorithm {
     Ps512,
     Es256,
     Es384,
+    Es512,
     Es256k,
     EdDsa,
     Hs256,
@@ -27,7 +28,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// All of them, in the order in which a reader would list them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Rs256,
         Self::Rs384,
         Self::Rs512,
@@ -36,6 +37,7 @@ impl Algorithm {
         Self::Ps512,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
         Self::Es256k,
         Self::EdDsa,
         Self::Hs256,
@@ -58,6 +60,7 @@ impl Algorithm {
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
             Self::Es256k => "ES256K",
             Self::EdDsa => "EdDSA",
             Self::Hs256 => "HS256",
@@ -88,6 +91,7 @@ impl Algorithm {
             Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => KeyFamily::Rsa,
             Self::Es256 => KeyFamily::P256,
             Self::Es384 => KeyFamily::P384,
+            Self::Es512 => KeyFamily::P521,
             Self::Es256k => KeyFamily::Secp256k1,
             Self::EdDsa => KeyFamily::Ed25519,
             Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyFamily::Secret,
@@ -95,6 +99,12 @@ impl Algorithm {
             Self::MlDsa65 => KeyFamily::MlDsa65,
             Self::MlDsa87 => KeyFamily::MlDsa87,
         }
+    }
+
+    /// Whether the libraries compiled into the module can check it. ES512 they cannot: only the host can.
+    #[must_use]
+    pub const fn runs_in_vm(self) -> bool {
+        !matches!(self, Self::Es512)
     }
 
     /// The least length of an HMAC secret in bytes: that of the hash output
@@ -109,7 +119,7 @@ impl Algorithm {
         }
     }
 
-    const fn bit(self) -> u16 {
+    const fn bit(self) -> u32 {
         match self {
             Self::Rs256 => 1,
             Self::Rs384 => 1 << 1,
@@ -127,22 +137,23 @@ impl Algorithm {
             Self::MlDsa44 => 1 << 13,
             Self::MlDsa65 => 1 << 14,
             Self::MlDsa87 => 1 << 15,
+            Self::Es512 => 1 << 16,
         }
     }
 }
 
 /// A set of algorithms, such as those that an issuer may sign with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AlgorithmSet(u16);
+pub struct AlgorithmSet(u32);
 
 impl AlgorithmSet {
-    /// What an issuer may use where nothing is configured: RS and PS at 256 to 512 bits, ES256, ES384, EdDSA.
+    /// What an issuer may use where nothing is configured: RS and PS at 256 to 512 bits, ES256, ES384, ES512, EdDSA.
     ///
     /// ES256K, ML-DSA and HMAC have to be listed.
     #[must_use]
     pub fn default_for_issuer() -> Self {
-        use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-        [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, EdDsa].into_iter().collect()
+        use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, EdDsa].into_iter().collect()
     }
 
     /// Whether `algorithm` is in the set.
@@ -180,7 +191,7 @@ mod tests {
             assert_eq!(Algorithm::from_name(&algorithm.name().to_lowercase()), None);
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDsa));
-        for name in ["none", "None", "NONE", "", "RS1", "ES512", "Ed448", "RS256 "] {
+        for name in ["none", "None", "NONE", "", "RS1", "ES521", "Ed448", "RS256 "] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
         }
     }

@@ -1,6 +1,7 @@
 //! Keys that a signature can be checked with. A key knows its family; what a family cannot do is not representable.
 
 use super::Algorithm;
+use super::spki;
 use jwt_simple::algorithms::{
     ECDSAP256PublicKeyLike, ECDSAP256kPublicKeyLike, ECDSAP384PublicKeyLike, ES256PublicKey, ES256kPublicKey,
     ES384PublicKey, Ed25519PublicKey, HS256Key, HS384Key, HS512Key, MLDSA44PublicKey, MLDSA65PublicKey,
@@ -24,12 +25,27 @@ pub enum KeyFamily {
     Rsa,
     P256,
     P384,
+    P521,
     Secp256k1,
     Ed25519,
     Secret,
     MlDsa44,
     MlDsa65,
     MlDsa87,
+}
+
+impl KeyFamily {
+    /// The length of a coordinate, and of each half of a signature, in bytes, for the NIST curves
+    /// ([RFC 7518 sections 3.4 and 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)).
+    #[must_use]
+    pub const fn coordinate_bytes(self) -> Option<usize> {
+        match self {
+            Self::P256 => Some(32),
+            Self::P384 => Some(48),
+            Self::P521 => Some(66),
+            _ => None,
+        }
+    }
 }
 
 /// The public members of a JSON Web Key, as they came: base64url text, unchecked.
@@ -51,12 +67,14 @@ pub struct KeyError(pub &'static str);
 pub struct VerificationKey {
     pub(super) inner: Inner,
     family: KeyFamily,
+    spki: Option<Box<[u8]>>,
 }
 
 pub(super) enum Inner {
     Rsa(Box<PKey<Public>>),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
+    P521(P521Key),
     Secp256k1(k256::ecdsa::VerifyingKey),
     Ed25519(Box<ed25519_dalek::VerifyingKey>),
     MlDsa(Box<MlDsaPublicKey>),
@@ -74,13 +92,13 @@ impl VerificationKey {
     /// # Errors
     /// When the material is not a usable key of its family.
     pub fn from_material(material: Material<'_>) -> Result<Self, KeyError> {
-        let (family, inner) = match material {
+        let (family, (inner, spki)) = match material {
             Material::Rsa { n, e } => (KeyFamily::Rsa, rsa(n, e)?),
             Material::Ec { family, x, y } => (family, elliptic(family, x, y)?),
-            Material::Ed25519 { x } => (KeyFamily::Ed25519, ed25519(x)?),
-            Material::MlDsa { family, public } => (family, ml_dsa(family, public)?),
+            Material::Ed25519 { x } => (KeyFamily::Ed25519, (ed25519(x)?, None)),
+            Material::MlDsa { family, public } => (family, (ml_dsa(family, public)?, None)),
         };
-        Ok(Self { inner, family })
+        Ok(Self { inner, family, spki: spki.map(Vec::into_boxed_slice) })
     }
 
     /// Makes an HMAC key of a configured secret.
@@ -98,13 +116,20 @@ impl VerificationKey {
             Algorithm::Hs512 => Inner::Hs512(HS512Key::from_bytes(secret)),
             _ => return Err(KeyError("not an HMAC algorithm")),
         };
-        Ok(Self { inner, family: KeyFamily::Secret })
+        Ok(Self { inner, family: KeyFamily::Secret, spki: None })
     }
 
     /// The family of the key.
     #[must_use]
     pub const fn family(&self) -> KeyFamily {
         self.family
+    }
+
+    /// The key as a DER `SubjectPublicKeyInfo` ([RFC 5280 section 4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)),
+    /// for RSA and the NIST curves: what the host is given.
+    #[must_use]
+    pub fn spki(&self) -> Option<&[u8]> {
+        self.spki.as_deref()
     }
 
     /// Whether the key can check signatures of `algorithm`: the key decides, the token's `alg` is only compared
@@ -134,33 +159,39 @@ fn minimal_jwk(members: &[(&str, &str)]) -> String {
     Value::Object(object).to_string()
 }
 
-fn rsa(n: &str, e: &str) -> Result<Inner, KeyError> {
+/// A key, and the same as the host is given it.
+type WithSpki = (Inner, Option<Vec<u8>>);
+
+fn rsa(n: &str, e: &str) -> Result<WithSpki, KeyError> {
     const REFUSED: KeyError =
         KeyError("not an RSA key of 2048 to 4096 bits with the exponent 65537 in canonical base64url");
     let jwk = minimal_jwk(&[("kty", "RSA"), ("n", n), ("e", e)]);
     let key = RS256PublicKey::from_jwk(&jwk).map_err(|_| REFUSED)?;
-    let key = key.public_key().as_ref().clone();
-    PKey::from_rsa(key).map(|key| Inner::Rsa(Box::new(key))).map_err(|_| REFUSED)
+    let spki = key.to_der().map_err(|_| REFUSED)?;
+    let key = PKey::from_rsa(key.public_key().as_ref().clone()).map_err(|_| REFUSED)?;
+    Ok((Inner::Rsa(Box::new(key)), Some(spki)))
 }
 
-fn elliptic(family: KeyFamily, x: &str, y: &str) -> Result<Inner, KeyError> {
+fn elliptic(family: KeyFamily, x: &str, y: &str) -> Result<WithSpki, KeyError> {
     const REFUSED: KeyError = KeyError("not a point on its curve with coordinates of full length");
     let jwk = |crv: &str| minimal_jwk(&[("kty", "EC"), ("crv", crv), ("x", x), ("y", y)]);
-    match family {
+    let inner = match family {
         KeyFamily::P256 => {
             let key = ES256PublicKey::from_jwk(&jwk("P-256")).map_err(|_| REFUSED)?;
-            Ok(Inner::P256(*key.public_key().as_ref()))
+            Inner::P256(*key.public_key().as_ref())
         }
         KeyFamily::P384 => {
             let key = ES384PublicKey::from_jwk(&jwk("P-384")).map_err(|_| REFUSED)?;
-            Ok(Inner::P384(*key.public_key().as_ref()))
+            Inner::P384(*key.public_key().as_ref())
         }
+        KeyFamily::P521 => Inner::P521(P521Key::from_coordinates(x, y).ok_or(REFUSED)?),
         KeyFamily::Secp256k1 => {
             let key = ES256kPublicKey::from_jwk(&jwk("secp256k1")).map_err(|_| REFUSED)?;
-            Ok(Inner::Secp256k1(*key.public_key().as_ref()))
+            Inner::Secp256k1(*key.public_key().as_ref())
         }
-        _ => Err(REFUSED),
-    }
+        _ => return Err(REFUSED),
+    };
+    Ok((inner, spki::elliptic(family, x, y)))
 }
 
 fn ed25519(x: &str) -> Result<Inner, KeyError> {
@@ -194,4 +225,21 @@ fn ml_dsa(family: KeyFamily, public: &str) -> Result<Inner, KeyError> {
         _ => return Err(REFUSED),
     };
     Ok(Inner::MlDsa(Box::new(key)))
+}
+
+/// A P-521 key. In the module only the host can use it, and it is the host that finds out whether the point is on the
+/// curve; natively the key is checked here.
+pub(super) struct P521Key {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) key: p521::ecdsa::VerifyingKey,
+}
+
+impl P521Key {
+    fn from_coordinates(x: &str, y: &str) -> Option<Self> {
+        let point = spki::point(KeyFamily::P521, x, y)?;
+        #[cfg(target_arch = "wasm32")]
+        return (!point.is_empty()).then_some(Self {});
+        #[cfg(not(target_arch = "wasm32"))]
+        p521::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok().map(|key| Self { key })
+    }
 }

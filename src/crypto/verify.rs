@@ -26,7 +26,7 @@ pub trait Verifier {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification;
 }
 
-/// Checks signatures with the libraries compiled in. Needs no host.
+/// Checks signatures with the libraries compiled in. Needs no host. In the module they know no ES512.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureVerifier;
 
@@ -50,6 +50,13 @@ fn valid(key: &Inner, algorithm: Algorithm, message: &[u8], signature: &[u8]) ->
         Inner::P384(key) => {
             use p384::ecdsa::{Signature, signature::Verifier as _};
             Signature::from_slice(signature).is_ok_and(|signature| key.verify(message, &signature).is_ok())
+        }
+        #[cfg(target_arch = "wasm32")]
+        Inner::P521(_) => false,
+        #[cfg(not(target_arch = "wasm32"))]
+        Inner::P521(key) => {
+            use p521::ecdsa::{Signature, signature::Verifier as _};
+            Signature::from_slice(signature).is_ok_and(|signature| key.key.verify(message, &signature).is_ok())
         }
         Inner::Secp256k1(key) => {
             use k256::ecdsa::{Signature, signature::Verifier as _};

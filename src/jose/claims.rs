@@ -1,24 +1,23 @@
 //! The claims set ([RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
 use super::Malformed;
-use crate::base::json::{Map, Value};
+use crate::base::members::{Members, Raw};
 use crate::base::time::UnixSeconds;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The claims of a token. Untrusted until the signature has been checked.
+///
+/// They stay the text that they came as, with an index: what nobody asks for is never read.
 #[derive(Clone, Debug)]
 pub struct Claims {
-    /// `iss` (RFC 7519 section 4.1.1).
-    pub issuer: Option<String>,
-    /// `sub` (section 4.1.2).
-    pub subject: Option<String>,
+    all: Members,
     /// `exp` (section 4.1.4).
     pub expires_at: Option<UnixSeconds>,
     /// `nbf` (section 4.1.5).
     pub not_before: Option<UnixSeconds>,
     /// `iat` (section 4.1.6).
     pub issued_at: Option<UnixSeconds>,
-    all: Map<String, Value>,
 }
 
 impl Claims {
@@ -26,32 +25,51 @@ impl Claims {
     ///
     /// # Errors
     /// When a registered claim has another type than RFC 7519 gives it: `null` is another type too.
-    pub fn from_members(all: Map<String, Value>) -> Result<Self, Malformed> {
-        text(&all, "jti")?;
-        Ok(Self {
-            issuer: text(&all, "iss")?,
-            subject: text(&all, "sub")?,
-            expires_at: date(&all, "exp")?,
-            not_before: date(&all, "nbf")?,
-            issued_at: date(&all, "iat")?,
-            all,
-        })
+    pub fn from_members(all: Members) -> Result<Self, Malformed> {
+        for name in ["iss", "sub", "jti"] {
+            if all.get(name).is_some_and(|value| value.as_text().is_none()) {
+                return Err(Malformed("a registered claim of the wrong type"));
+            }
+        }
+        let (expires_at, not_before, issued_at) = (date(&all, "exp")?, date(&all, "nbf")?, date(&all, "iat")?);
+        Ok(Self { all, expires_at, not_before, issued_at })
+    }
+
+    /// `iss` (RFC 7519 section 4.1.1).
+    #[must_use]
+    pub fn issuer(&self) -> Option<Cow<'_, str>> {
+        self.text("iss")
+    }
+
+    /// `sub` (section 4.1.2).
+    #[must_use]
+    pub fn subject(&self) -> Option<Cow<'_, str>> {
+        self.text("sub")
+    }
+
+    /// The top-level claim `name`, when it is a string.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.all.get(name)?.as_text()
     }
 
     /// The claim at `path`, when it is there.
     #[must_use]
-    pub fn get(&self, path: &ClaimPath) -> Option<&Value> {
-        let mut value = self.all.get(&path.first)?;
-        for name in &path.rest {
-            value = value.as_object()?.get(name)?;
-        }
-        Some(value)
+    pub fn get(&self, path: &ClaimPath) -> Option<Raw<'_>> {
+        let first = self.all.get(&path.first)?;
+        path.rest.iter().try_fold(first, |value, name| value.member(name))
     }
 
     /// Whether there is a top-level claim of that name.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.all.contains_key(name)
+        self.all.get(name).is_some()
+    }
+
+    /// How many bytes of memory they take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.all.bytes()
     }
 }
 
@@ -83,29 +101,21 @@ impl fmt::Display for ClaimPath {
     }
 }
 
-fn text(claims: &Map<String, Value>, name: &str) -> Result<Option<String>, Malformed> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Malformed("a registered claim of the wrong type")),
-    }
-}
-
-fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<UnixSeconds>, Malformed> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(UnixSeconds::from_numeric_date(number)),
-        Some(_) => Err(Malformed("a date that is not a number")),
+fn date(claims: &Members, name: &str) -> Result<Option<UnixSeconds>, Malformed> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    match value.to_value().as_number() {
+        Some(number) => Ok(UnixSeconds::from_numeric_date(number)),
+        None => Err(Malformed("a date that is not a number")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json;
+    use serde_json::Value;
 
     fn read(text: &str) -> Result<Claims, Malformed> {
-        Claims::from_members(json::parse_object(text.as_bytes()).expect("an object"))
+        Claims::from_members(Members::parse(text.as_bytes().to_vec()).expect("an object"))
     }
 
     #[test]
@@ -115,7 +125,7 @@ mod tests {
                 assert!(read(&format!("{{\"{name}\":{value}}}")).is_err(), "{name} {value}");
             }
         }
-        assert_eq!(read(r#"{"exp":300.5}"#).map(|claims| claims.expires_at), Ok(Some(UnixSeconds(300))));
+        assert!(matches!(read(r#"{"exp":300.5}"#), Ok(Claims { expires_at: Some(UnixSeconds(300)), .. })));
     }
 
     #[test]
@@ -131,8 +141,8 @@ mod tests {
     fn a_path_walks_objects_and_a_name_may_hold_dots() {
         let claims = read(r#"{"a.b":1,"a":{"b":[2]},"c":"x"}"#).expect("claims");
         let path = |names: &[&str]| ClaimPath::from_names(names.iter().map(|&name| name.to_owned())).expect("a path");
-        assert_eq!(claims.get(&ClaimPath::top("a.b")), Some(&Value::from(1)));
-        assert_eq!(claims.get(&path(&["a", "b"])), Some(&Value::from(vec![2])));
+        assert_eq!(claims.get(&ClaimPath::top("a.b")).map(Raw::to_value), Some(Value::from(1)));
+        assert_eq!(claims.get(&path(&["a", "b"])).map(Raw::to_value), Some(Value::from(vec![2])));
         assert_eq!(claims.get(&path(&["c", "b"])), None);
         assert_eq!(claims.get(&path(&["a", "b", "0"])), None);
         assert_eq!(path(&["a", "b"]).to_string(), "a/b");

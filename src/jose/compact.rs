@@ -1,7 +1,8 @@
 //! The compact serialization ([RFC 7515 section 7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)).
 
 use super::{Claims, JoseHeader};
-use crate::base::{base64url, json};
+use crate::base::base64url;
+use crate::base::members::Members;
 
 /// Why a token is not a JWT in compact serialization. The words are ours: nothing of the token is in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +38,12 @@ impl<'t> Compact<'t> {
             return Err(Malformed("an empty segment"));
         }
         let decoded = base64url::decode(header).ok_or(Malformed("the header is not base64url"))?;
-        let object = json::parse_object(&decoded)
-            .ok_or(Malformed("the header is not a JSON object without duplicate members"))?;
+        let object =
+            Members::parse(decoded).ok_or(Malformed("the header is not a JSON object without duplicate members"))?;
         let header = JoseHeader::from_members(&object)?;
         let decoded = base64url::decode(payload).ok_or(Malformed("the payload is not base64url"))?;
-        let object = json::parse_object(&decoded)
-            .ok_or(Malformed("the payload is not a JSON object without duplicate members"))?;
+        let object =
+            Members::parse(decoded).ok_or(Malformed("the payload is not a JSON object without duplicate members"))?;
         let claims = Claims::from_members(object)?;
         let signature = base64url::decode(signature).ok_or(Malformed("the signature is not base64url"))?;
         let signing_input = token.rsplitn(2, |&byte| byte == b'.').nth(1).ok_or(Malformed("not three segments"))?;
@@ -66,7 +67,7 @@ mod tests {
         let token = format!("{HEADER}.{PAYLOAD}.AAAA");
         let compact = Compact::parse(token.as_bytes()).expect("a token");
         assert_eq!(compact.header.alg, "ES256");
-        assert_eq!(compact.claims.issuer.as_deref(), Some("a"));
+        assert_eq!(compact.claims.issuer().as_deref(), Some("a"));
         assert_eq!(compact.signing_input, format!("{HEADER}.{PAYLOAD}").as_bytes());
         assert_eq!(compact.signature, [0, 0, 0]);
     }

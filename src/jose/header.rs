@@ -1,7 +1,8 @@
 //! The JOSE header ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)).
 
 use super::Malformed;
-use crate::base::json::{Map, Value};
+use crate::base::json::Value;
+use crate::base::members::Members;
 
 /// The header parameters that Scopegate acts on. Untrusted until the signature has been checked.
 ///
@@ -24,11 +25,11 @@ impl JoseHeader {
     /// When `alg` is missing or a parameter has the wrong type; when there is a `crit` at all, since no extension
     /// is understood here, and an empty, ill-typed or registered one is an error by itself (section 4.1.11); when
     /// `b64` is anything but `true`: JWTs must not use it (RFC 7797 section 7).
-    pub fn from_members(members: &Map<String, Value>) -> Result<Self, Malformed> {
-        if members.contains_key("crit") {
+    pub fn from_members(members: &Members) -> Result<Self, Malformed> {
+        if members.get("crit").is_some() {
             return Err(Malformed("a critical header parameter that is not understood"));
         }
-        if members.get("b64").is_some_and(|b64| b64 != &Value::Bool(true)) {
+        if members.get("b64").is_some_and(|b64| b64.to_value() != Value::Bool(true)) {
             return Err(Malformed("an unencoded payload"));
         }
         Ok(Self {
@@ -39,21 +40,17 @@ impl JoseHeader {
     }
 }
 
-fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, Malformed> {
-    match members.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Malformed("a header parameter of the wrong type")),
-    }
+fn text(members: &Members, name: &str) -> Result<Option<String>, Malformed> {
+    let Some(value) = members.get(name) else { return Ok(None) };
+    let text = value.as_text().ok_or(Malformed("a header parameter of the wrong type"))?;
+    Ok(Some(text.into_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::json;
-
     fn read(text: &str) -> Result<JoseHeader, Malformed> {
-        JoseHeader::from_members(&json::parse_object(text.as_bytes()).expect("an object"))
+        JoseHeader::from_members(&Members::parse(text.as_bytes().to_vec()).expect("an object"))
     }
 
     #[test]

@@ -171,6 +171,7 @@ fn material(jwk: &Map<String, Value>, algorithm: Option<Algorithm>) -> Result<Ma
     match (member("kty")?, text(jwk, "crv")?) {
         ("RSA", _) => Ok(Material::Rsa { n: member("n")?, e: member("e")? }),
         ("EC", Some("P-256")) => Ok(Material::Ec { family: KeyFamily::P256, x: member("x")?, y: member("y")? }),
+        ("EC", Some("P-521")) => Ok(Material::Ec { family: KeyFamily::P521, x: member("x")?, y: member("y")? }),
         ("EC", Some("P-384")) => Ok(Material::Ec { family: KeyFamily::P384, x: member("x")?, y: member("y")? }),
         ("EC", Some("secp256k1")) => {
             Ok(Material::Ec { family: KeyFamily::Secp256k1, x: member("x")?, y: member("y")? })

@@ -1,12 +1,16 @@
 //! Which rule a request falls under.
 
 use super::path::Ambiguous;
+use super::rule_index::{Lookup, RuleIndex};
 use super::{PathForms, PathPolicy, Requirement, Template};
 use crate::request::RequestView;
 
 /// The rules, tried in order; the first match decides.
 #[derive(Debug, Default)]
-pub struct Rules(Vec<Rule>);
+pub struct Rules {
+    all: Vec<Rule>,
+    index: RuleIndex,
+}
 
 /// One rule.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ pub enum PathMatch {
 }
 
 /// A condition on a host, in lower case.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostMatch {
     /// This host.
     Exact(String),
@@ -72,20 +76,20 @@ pub enum Ambiguity {
 impl Rules {
     /// Rules in their order.
     #[must_use]
-    pub const fn new(rules: Vec<Rule>) -> Self {
-        Self(rules)
+    pub fn new(all: Vec<Rule>) -> Self {
+        Self { index: RuleIndex::new(&all), all }
     }
 
     /// The rules, in their order.
     #[must_use]
     pub fn as_slice(&self) -> &[Rule] {
-        &self.0
+        &self.all
     }
 
     /// Whether a rule looks at the name of the route or of its virtual host.
     #[must_use]
     pub fn look_at_route(&self) -> bool {
-        self.0.iter().any(|rule| rule.matching.route.is_some() || rule.matching.virtual_host.is_some())
+        self.all.iter().any(|rule| rule.matching.route.is_some() || rule.matching.virtual_host.is_some())
     }
 
     /// The requirement of the first rule that matches.
@@ -97,13 +101,49 @@ impl Rules {
         // Without a path (CONNECT) and for `*` (OPTIONS) conditions on the path never match.
         let path = request.path().filter(|path| *path != b"*").map(|path| PathForms::of(path, paths));
         let host = request.authority().map(normal_host);
-        for rule in &self.0 {
-            if rule.matching.matches(request, path.as_ref(), host.as_ref())? {
-                return Ok(Some(&rule.requirement));
-            }
-        }
-        Ok(None)
+        let readings = path.as_ref().map_or(Some([None, None]), PathForms::readings);
+        // Of a path or a host that is ambiguous no index knows which rule would have to judge it.
+        let (Some(readings), None | Some(Ok(_))) = (readings, &host) else {
+            return first(self.all.iter(), request, path.as_ref(), host.as_ref());
+        };
+        let readings = readings.map(Option::unwrap_or_default);
+        let known = readings.iter().take_while(|reading| !reading.is_empty()).count();
+        let lookup = Lookup {
+            route: request.route_name,
+            virtual_host: request.virtual_host,
+            host: host.as_ref().and_then(|host| host.as_deref().ok()),
+            paths: readings.get(..known).unwrap_or_default(),
+        };
+        let candidates = self.index.candidates(lookup);
+        first(candidates.iter().filter_map(|&at| self.all.get(at)), request, path.as_ref(), host.as_ref())
     }
+
+    #[cfg(test)]
+    pub(super) fn find_by_looking_at_every_rule(
+        &self,
+        request: &RequestView<'_>,
+        paths: PathPolicy,
+    ) -> Result<Option<&Requirement>, Ambiguity> {
+        let path = request.path().filter(|path| *path != b"*").map(|path| PathForms::of(path, paths));
+        let host = request.authority().map(normal_host);
+        first(self.all.iter(), request, path.as_ref(), host.as_ref())
+    }
+}
+
+/// The requirement of the first of these rules that matches.
+fn first<'r>(
+    mut rules: impl Iterator<Item = &'r Rule>,
+    request: &RequestView<'_>,
+    path: Option<&PathForms<'_>>,
+    host: Option<&Result<Vec<u8>, Ambiguity>>,
+) -> Result<Option<&'r Requirement>, Ambiguity> {
+    rules
+        .find_map(|rule| match rule.matching.matches(request, path, host) {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(&rule.requirement)),
+            Err(ambiguity) => Some(Err(ambiguity)),
+        })
+        .transpose()
 }
 
 impl Match {

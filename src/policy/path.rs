@@ -39,6 +39,11 @@ impl<'a> PathForms<'a> {
         Self { raw, normal: normal.filter(|normal| normal != raw), ambiguous }
     }
 
+    /// What readers may take the path for; `None` when nobody knows.
+    pub(super) fn readings(&self) -> Option<[Option<&[u8]>; 2]> {
+        (!self.ambiguous).then_some([Some(self.raw), self.normal.as_deref()])
+    }
+
     /// The answer of `condition`, when it is the same for every reading of the path.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::{IssuerId, ScopeRule, TokenTypes};
 use crate::base::json::Value;
+use crate::base::members::Raw;
 use crate::base::time::Seconds;
 use crate::jose::{ClaimPath, Claims};
 
@@ -98,13 +99,13 @@ impl ClaimCondition {
     /// Whether `claims` meet the condition.
     #[must_use]
     pub fn is_met_by(&self, claims: &Claims) -> bool {
-        let Some(value) = claims.get(&self.claim) else { return false };
+        let Some(value) = claims.get(&self.claim).map(Raw::to_value) else { return false };
         match &self.condition {
-            Condition::Equals(wanted) => same(value, wanted),
+            Condition::Equals(wanted) => same(&value, wanted),
             Condition::Contains(wanted) => {
                 value.as_array().is_some_and(|items| items.iter().any(|item| same(item, wanted)))
             }
-            Condition::OneOf(wanted) => wanted.iter().any(|wanted| same(value, wanted)),
+            Condition::OneOf(wanted) => wanted.iter().any(|wanted| same(&value, wanted)),
         }
     }
 }
@@ -120,10 +121,12 @@ fn same(left: &Value, right: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::members::Members;
     use serde_json::json;
 
     fn met(condition: Condition, claims: &Value) -> bool {
-        let claims = Claims::from_members(claims.as_object().expect("an object").clone()).expect("claims");
+        let claims =
+            Claims::from_members(Members::parse(claims.to_string().into_bytes()).expect("an object")).expect("claims");
         ClaimCondition { claim: ClaimPath::top("c"), condition }.is_met_by(&claims)
     }
 

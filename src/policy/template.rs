@@ -8,6 +8,8 @@ pub struct Template {
     segments: Vec<Segment>,
     /// What `**` is followed by, when there is one: literal text.
     rest: Option<Vec<u8>>,
+    /// The literal text before the first operator.
+    start: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ impl Template {
                     return Err(TemplateError("`**` must be the last operator"));
                 }
                 literal_path(&tail)?;
-                return Ok(Self { segments, rest: Some(tail.into_bytes()) });
+                return Ok(Self { start: literal_start(text), segments, rest: Some(tail.into_bytes()) });
             }
             let operator = if let Some(suffix) = part.strip_prefix('*') {
                 Some(suffix)
@@ -78,7 +80,13 @@ impl Template {
         if names.len() > 5 {
             return Err(TemplateError("more than five names"));
         }
-        Ok(Self { segments, rest: None })
+        Ok(Self { start: literal_start(text), segments, rest: None })
+    }
+
+    /// The text with which every path of this form begins, up to the first operator.
+    #[must_use]
+    pub fn literal_start(&self) -> &[u8] {
+        &self.start
     }
 
     /// Whether `path`, without its query, is of this form, as Envoy's matcher sees it.
@@ -118,6 +126,10 @@ impl Template {
                 .is_some_and(|rest| rest.iter().all(|&byte| byte == b'/' || is_operand(byte))),
         }
     }
+}
+
+fn literal_start(text: &str) -> Vec<u8> {
+    text.bytes().take_while(|byte| !matches!(byte, b'*' | b'{')).collect()
 }
 
 /// A variable's name, with Envoy's limits.

@@ -40,6 +40,10 @@ pub enum Buffer {
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(u32);
 
+/// A gauge that has been defined.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge(u32);
+
 mod raw {
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
@@ -75,8 +79,17 @@ mod raw {
             grpc_status: i32,
         ) -> u32;
         pub fn proxy_set_effective_context(context: u32) -> u32;
+        pub fn proxy_call_foreign_function(
+            name: *const u8,
+            name_length: usize,
+            arguments: *const u8,
+            arguments_length: usize,
+            data: *mut *mut u8,
+            length: *mut usize,
+        ) -> u32;
         pub fn proxy_define_metric(kind: u32, name: *const u8, name_length: usize, id: *mut u32) -> u32;
         pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+        pub fn proxy_record_metric(id: u32, value: u64) -> u32;
     }
 }
 
@@ -129,6 +142,12 @@ pub fn now() -> UnixSeconds {
         u64::MAX => UnixSeconds(i64::MAX),
         nanoseconds => UnixSeconds(i64::try_from(nanoseconds / NANOS_PER_SECOND).unwrap_or(i64::MAX)),
     }
+}
+
+/// The size of the VM's linear memory in bytes. It never shrinks.
+pub fn memory_bytes() -> u64 {
+    const PAGE: u64 = 65_536;
+    u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX).saturating_mul(PAGE)
 }
 
 /// Asks to be called every so many milliseconds.
@@ -221,12 +240,44 @@ pub fn set_effective_context(context: u32) -> Result<()> {
     done(unsafe { raw::proxy_set_effective_context(context) })
 }
 
+/// Calls a function that the host offers by name.
+pub fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>> {
+    let (mut data, mut length) = (std::ptr::null_mut(), 0);
+    // SAFETY: each pointer and its length are those of one slice, or to live variables.
+    done(unsafe {
+        raw::proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            &raw mut data,
+            &raw mut length,
+        )
+    })?;
+    Ok(owned(data, length))
+}
+
 /// Defines a counter.
 pub fn define_counter(name: &str) -> Result<Counter> {
+    define_metric(0, name).map(Counter)
+}
+
+/// Defines a gauge.
+pub fn define_gauge(name: &str) -> Result<Gauge> {
+    define_metric(1, name).map(Gauge)
+}
+
+fn define_metric(kind: u32, name: &str) -> Result<u32> {
     let mut id = 0;
     // SAFETY: each pointer and its length are those of one slice, or to a live variable.
-    done(unsafe { raw::proxy_define_metric(0, name.as_ptr(), name.len(), &raw mut id) })?;
-    Ok(Counter(id))
+    done(unsafe { raw::proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
+    Ok(id)
+}
+
+/// Sets a gauge. What cannot be shown is not worth failing for.
+pub fn set_gauge(gauge: Gauge, value: u64) {
+    // SAFETY: takes no pointers.
+    let _ = unsafe { raw::proxy_record_metric(gauge.0, value) };
 }
 
 /// Adds to a counter. What cannot be counted is not worth failing a request for.

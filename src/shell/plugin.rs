@@ -8,12 +8,14 @@ mod waiting;
 pub use request::{Request, State};
 
 use super::budget::{CryptoBudget, LogBudget};
-use super::host::{self, Buffer, Counter};
+use super::host::{self, Buffer, Counter, Gauge};
+use super::host_verifier;
 use super::key_store::KeyStore;
 use super::metadata_cache::MetadataCache;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{IssuerId, Policy};
+use crate::policy::{CryptoPlace, IssuerId, Policy};
+use crate::token_cache::{CacheCounts, TokenCache};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Weak;
@@ -38,6 +40,21 @@ pub struct Plugin {
     told_unreadable: Cell<bool>,
     logs: LogBudget,
     crypto: CryptoBudget,
+    cache: TokenCache,
+    /// Whether the host checks the signatures that it can.
+    host_checks: bool,
+    /// Signatures that the host should have checked and could not, since this was last counted.
+    host_failures: Cell<u32>,
+    meters: Meters,
+}
+
+/// What is counted and shown of what is done for speed.
+struct Meters {
+    hits: Option<Counter>,
+    misses: Option<Counter>,
+    evictions: Option<Counter>,
+    host_failures: Option<Counter>,
+    memory_bytes: Option<Gauge>,
 }
 
 impl Plugin {
@@ -63,6 +80,27 @@ impl Plugin {
             log::warn!("scopegate: {warning}");
         }
         let policy = loaded.policy;
+        let host_checks = match (policy.crypto, host_verifier::probe()) {
+            (CryptoPlace::Host, false) => {
+                log::error!(
+                    "scopegate: configuration refused: crypto: is host, and this host checks no signatures; write auto"
+                );
+                return None;
+            }
+            (CryptoPlace::Wasm, _) => false,
+            (CryptoPlace::Auto | CryptoPlace::Host, checks) => checks,
+        };
+        log::info!(
+            "scopegate: signatures are checked {}",
+            if host_checks {
+                "by the host: RS256 to RS512 and ES256 to ES512; the others in the VM"
+            } else {
+                "in the VM"
+            }
+        );
+        if let Ok(gauge) = host::define_gauge("scopegate.crypto.host") {
+            host::set_gauge(gauge, u64::from(host_checks));
+        }
         let define = |name: &str| host::define_counter(name).ok();
         let counters = Outcome::all().filter_map(|outcome| Some((outcome, define(&outcome.counter())?))).collect();
         let plugin = Self {
@@ -76,6 +114,16 @@ impl Plugin {
             told_unreadable: Cell::new(false),
             logs: LogBudget::new(policy.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(policy.limits.wasm_crypto_percent),
+            cache: TokenCache::new(policy.cache),
+            host_checks,
+            host_failures: Cell::new(0),
+            meters: Meters {
+                hits: define("scopegate.cache.hits"),
+                misses: define("scopegate.cache.misses"),
+                evictions: define("scopegate.cache.evictions"),
+                host_failures: define("scopegate.crypto.host_failures"),
+                memory_bytes: host::define_gauge("scopegate.vm.memory_bytes").ok(),
+            },
             policy,
         };
         plugin.set_tick();
@@ -105,7 +153,23 @@ impl Plugin {
         if let Some(summary) = self.logs.summary(host::now_ns()) {
             log::info!("scopegate: {summary}");
         }
+        self.count_what_was_done();
         self.set_tick();
+    }
+
+    /// Counted here and not for each request: a call of the host costs as much as a look into the cache.
+    fn count_what_was_done(&self) {
+        let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
+        let counts = [
+            (self.meters.hits, hits),
+            (self.meters.misses, misses),
+            (self.meters.evictions, evictions),
+            (self.meters.host_failures, self.host_failures.take()),
+        ];
+        for (counter, count) in counts {
+            counter.into_iter().for_each(|counter| host::count(counter, count));
+        }
+        self.meters.memory_bytes.into_iter().for_each(|gauge| host::set_gauge(gauge, host::memory_bytes()));
     }
 
     fn set_tick(&self) {

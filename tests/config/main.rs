@@ -81,7 +81,7 @@ fn what_is_wrong_with_issuers_is_said() {
         ("a key twice", around(&format!("  name: a\n  name: b\n  jwks: {{inline: {{keys: [{KEY}]}}}}"), "")),
         ("no signature", issuer("algorithms: [none]")),
         ("an unknown algorithm", issuer("algorithms: [RS265]")),
-        ("an algorithm to come", issuer("algorithms: [ES512]")),
+        ("an algorithm that only the host checks", around(&format!("  algorithms: [ES512]\n  jwks: {{inline: {{keys: [{KEY}]}}}}"), "crypto: wasm")),
         ("no algorithms", issuer("algorithms: []")),
         ("HMAC without secrets", issuer("algorithms: [HS256]")),
         ("secrets without HMAC", issuer("secrets: [{env: SHORT}]")),
@@ -210,6 +210,9 @@ fn what_is_wrong_with_the_rest_is_said() {
             )
         ),
         ("a limit that is no whole number", with("limits: {token_bytes: 1e4, jwks_keys: '5'}")),
+        ("crypto", with("crypto: cpu")),
+        ("a cache", with("cache: {entries: -1, bytes: 1000, size: 3}")),
+        ("a cache that is off", with("cache: false")),
         ("audit", with("audit: {subject: md5, filter_state: true}")),
         ("a name that always carries a token", with("query_tokens: {jwt_allowed_in: [access_token], names: [1]}")),
         ("not YAML", "issuers: [".into()),
@@ -277,6 +280,8 @@ challenge: {{realm: my api}}
 bypass_cors_preflight: true
 paths: {{allow: [encoded_slash, semicolon]}}
 report_only: false
+crypto: host
+cache: {{entries: 100, bytes: 65536}}
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
 audit: {{subject: hash, filter_state: denials}}
 "

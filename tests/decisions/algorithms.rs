@@ -16,7 +16,7 @@ fn accepting(issuer: &Issuer, algorithms: &[&str]) -> Value {
 
 #[test]
 fn every_algorithm_of_public_keys_works() {
-    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es256k, Algorithm::EdDsa] {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Es256k, Algorithm::EdDsa] {
         let issuer = Issuer::new(algorithm, "k");
         let config = accepting(&issuer, &[algorithm.name()]);
         assert_eq!(get("/").bearer(issuer.token(NOW).sign()).refused(&config), None, "{}", algorithm.name());

@@ -6,9 +6,10 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, Grant, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, KeyRing, MetadataRequirement};
+use scopegate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
+use scopegate::token_cache::TokenCache;
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -148,9 +149,22 @@ impl Ask {
             virtual_host: self.virtual_host,
             ends_with_headers: !self.body,
         };
-        let facts =
-            Facts { now: UnixSeconds(self.now), keys, verifier: &PureVerifier, metadata, awaited_keys: self.awaited };
-        decide(policy, &view, &facts)
+        let facts = Facts {
+            now: UnixSeconds(self.now),
+            keys,
+            verifier: &PureVerifier,
+            memory: &NoMemory,
+            metadata,
+            awaited_keys: self.awaited,
+        };
+        let decision = decide(policy, &view, &facts);
+        // Remembering changes nothing: neither when the token comes first nor when it comes again.
+        let cache = TokenCache::new(policy.cache);
+        for time in ["the first time", "the second time"] {
+            let remembering = decide(policy, &view, &Facts { memory: &cache, ..facts });
+            assert_eq!(remembering, decision, "with a cache, {time}: {self:?}");
+        }
+        decision
     }
 
     /// The reason for which it is refused under this configuration; `None` when it is not.

@@ -24,3 +24,4 @@ mod keys;
 mod native;
 mod paths;
 mod shipped;
+mod signatures;

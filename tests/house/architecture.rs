@@ -20,12 +20,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "check", "decision", "policy"]),
+    ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     // The names of token parameters stand in `credential`; metadata becomes one of the `facts`.
     ("config", &["base", "credential", "crypto", "facts", "jose", "policy", "request"]),
     ("engine", &["base", "check", "credential", "decision", "facts", "policy", "request"]),
     (
         "shell",
-        &["audit", "base", "challenge", "config", "crypto", "decision", "engine", "facts", "jose", "policy", "request"],
+        &[
+            "audit",
+            "base",
+            "challenge",
+            "config",
+            "crypto",
+            "decision",
+            "engine",
+            "facts",
+            "jose",
+            "policy",
+            "request",
+            "token_cache",
+        ],
     ),
     (
         "cli",
@@ -50,7 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// What is named in some rooms only: libraries, and the ways to the world outside.
 const CONFINED: &[(&str, &[&str])] = &[
     ("proxy_wasm", &["shell"]),
-    ("prost", &["config"]),
+    ("prost", &["config", "crypto"]),
     ("prost_types", &["config"]),
     ("saphyr_parser", &["config"]),
     ("clap", &["cli"]),
@@ -58,6 +72,9 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("jwt_simple", &["base", "cli", "crypto"]),
     ("ed25519_dalek", &["cli", "crypto"]),
     ("hmac_sha256", &["crypto"]),
+    ("getrandom", &["cli", "crypto"]),
+    ("siphasher", &["crypto"]),
+    ("p521", &["cli", "crypto"]),
     ("k256", &["cli", "crypto"]),
     ("p256", &["cli", "crypto"]),
     ("p384", &["cli", "crypto"]),

@@ -8,7 +8,7 @@ use crate::config::{self, ConfigError, Environment, Loaded, Node};
 use crate::crypto::PureVerifier;
 use crate::decision::Decision;
 use crate::engine::decide;
-use crate::facts::{Facts, KeyRing, MetadataRequirement};
+use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
@@ -131,7 +131,14 @@ impl Setting {
             Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
             Some(Err(_)) => MetadataRequirement::Unreadable,
         };
-        let facts = Facts { now: self.now, keys: &self.keys, verifier: &PureVerifier, metadata, awaited_keys: false };
+        let facts = Facts {
+            now: self.now,
+            keys: &self.keys,
+            verifier: &PureVerifier,
+            memory: &NoMemory,
+            metadata,
+            awaited_keys: false,
+        };
         decide(&self.policy, view, &facts)
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::source::{Source, plugin_configuration};
 use crate::config::{ConfigError, Loaded, Position};
 use crate::crypto::PureVerifier;
 use crate::engine::decide;
-use crate::facts::{Facts, KeyRing, MetadataRequirement};
+use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
 use crate::request::RequestView;
 use std::error::Error;
@@ -117,7 +117,14 @@ impl<'s> World<'s> {
             ends_with_headers: true,
         };
         // No key comes later than those that are there.
-        let facts = Facts { now: self.suite.now, keys, verifier: &PureVerifier, metadata, awaited_keys: true };
+        let facts = Facts {
+            now: self.suite.now,
+            keys,
+            verifier: &PureVerifier,
+            memory: &NoMemory,
+            metadata,
+            awaited_keys: true,
+        };
         let decision = decide(&self.policy, &request, &facts);
         Ok(Outcome::of(&decision, &headers, &self.policy.realm, token))
     }

@@ -9,7 +9,7 @@ use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::crypto::{Algorithm, AlgorithmSet, KeyFamily, VerificationKey};
 use crate::jose::{ClaimPath, Key, KeySet};
-use crate::policy::{Issuer, KeySource, Limits, RemoteKeys, TokenTypes};
+use crate::policy::{CryptoPlace, Issuer, KeySource, Limits, RemoteKeys, TokenTypes};
 use std::rc::Rc;
 
 /// The most leeway: five minutes ("no more than a few minutes", RFC 7519 section 4.1.4).
@@ -17,10 +17,17 @@ const MAX_LEEWAY: u32 = 300;
 /// The longest lifetime or age that a rule can name: ten years.
 pub(super) const MAX_AGE: u32 = 315_360_000;
 
+/// What stands elsewhere in the configuration and bounds every issuer.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) limits: Limits,
+    pub(super) crypto: CryptoPlace,
+}
+
 /// All issuers.
 pub(super) fn list(
     cursor: &Cursor<'_>,
-    limits: Limits,
+    bounds: Bounds,
     environment: Environment<'_>,
     warnings: &mut Vec<String>,
 ) -> Option<Vec<Issuer>> {
@@ -28,7 +35,7 @@ pub(super) fn list(
     if items.is_empty() {
         return cursor.wrong("is an empty list", "name at least one issuer");
     }
-    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| read(item, limits, environment, warnings)).collect();
+    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| read(item, bounds, environment, warnings)).collect();
     for (index, item) in items.iter().enumerate() {
         let earlier = || issuers.iter().take(index).flatten();
         if let Some(Some(issuer)) = issuers.get(index) {
@@ -64,7 +71,7 @@ pub(super) fn names(policy: &Object<'_>) -> IssuerNames {
 
 fn read(
     cursor: &Cursor<'_>,
-    limits: Limits,
+    bounds: Bounds,
     environment: Environment<'_>,
     warnings: &mut Vec<String>,
 ) -> Option<Issuer> {
@@ -84,8 +91,8 @@ fn read(
     let audience_claims = claim_list("audience_claims", &["aud"]);
     let required_claims = claim_list("required_claims", &["sub"]);
     let scope_claims = claim_list("scope_claims", &["scope", "scp"]);
-    let algorithms = optional(&object, "algorithms", AlgorithmSet::default_for_issuer(), |c| {
-        c.list_of("algorithm", algorithm).map(|list| list.into_iter().collect())
+    let algorithms = optional(&object, "algorithms", default_algorithms(bounds.crypto), |c| {
+        c.list_of("algorithm", |item| algorithm(item, bounds.crypto)).map(|list| list.into_iter().collect())
     });
     let token_types = optional(&object, "token_types", TokenTypes::new(["at+jwt"]), token_types);
     let id_tokens = optional(&object, "id_tokens", false, Cursor::flag);
@@ -106,7 +113,7 @@ fn read(
     }
     let label = name.clone().flatten().or_else(|| issuer.clone()).unwrap_or_default();
     let keys = if object.has("jwks") {
-        object.get("jwks").and_then(|c| key_source(&c, limits, algorithms, has_secrets, &label, warnings))
+        object.get("jwks").and_then(|c| key_source(&c, bounds.limits, algorithms, has_secrets, &label, warnings))
     } else if has_secrets {
         Some(Keys::None)
     } else {
@@ -146,16 +153,24 @@ pub(super) fn token_types(cursor: &Cursor<'_>) -> Option<TokenTypes> {
     Some(TokenTypes::new(names.iter().map(String::as_str)))
 }
 
-fn algorithm(cursor: &Cursor<'_>) -> Option<Algorithm> {
+fn default_algorithms(crypto: CryptoPlace) -> AlgorithmSet {
+    let all = AlgorithmSet::default_for_issuer();
+    match crypto {
+        CryptoPlace::Wasm => all.iter().filter(|algorithm| algorithm.runs_in_vm()).collect(),
+        CryptoPlace::Auto | CryptoPlace::Host => all,
+    }
+}
+
+fn algorithm(cursor: &Cursor<'_>, crypto: CryptoPlace) -> Option<Algorithm> {
     let name = cursor.text()?;
     if let Some(algorithm) = Algorithm::from_name(name) {
+        if crypto == CryptoPlace::Wasm && !algorithm.runs_in_vm() {
+            return cursor.wrong("is checked by the host only", "leave it out, or leave out `crypto: wasm`");
+        }
         return Some(algorithm);
     }
     if name.eq_ignore_ascii_case("none") {
         return cursor.wrong("is no signature", "name an algorithm");
-    }
-    if name == "ES512" {
-        return cursor.wrong("is not yet supported", "leave it out");
     }
     let known: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
     cursor.wrong("is not an algorithm", format!("the algorithms are {}", known.join(", ")))

@@ -2,6 +2,7 @@
 
 use super::super::budget::Budgeted;
 use super::super::host::{self, Map};
+use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
 use super::{Plugin, Request, State};
 use crate::audit::{AuditRecord, Outcome};
@@ -42,7 +43,12 @@ impl Plugin {
         let facts = Facts {
             now: host::now(),
             keys: keys.ring(),
-            verifier: &Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
+            verifier: &HostVerifier {
+                host_checks: self.host_checks,
+                host_failures: &self.host_failures,
+                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
+            },
+            memory: &self.cache,
             metadata: request.metadata.as_fact(),
             awaited_keys,
         };

@@ -1,0 +1,282 @@
+//! A JSON object taken apart without being copied: the text, and where its members stand in it.
+//!
+//! Accepts exactly the objects that [`super::json::parse_object`] does, but for nesting, which stops at 128 levels below
+//! a member. What is looked at is read; the rest stays text. A tree of values would be several times as large, and most
+//! of it is never asked for.
+
+use super::json::{self, Value};
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A JSON object: its text, and an index of its members by name.
+#[derive(Clone)]
+pub struct Members {
+    /// The text of the object, and behind it the names that it spells with escapes.
+    text: Box<str>,
+    /// Sorted by name.
+    index: Box<[Member]>,
+}
+
+/// Where a member stands in the text, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    name: Span,
+    value: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// A JSON value as text that has been checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raw<'a>(&'a str);
+
+impl Members {
+    /// Reads one JSON text that must be an object without duplicate members at any depth.
+    #[must_use]
+    pub fn parse(text: Vec<u8>) -> Option<Self> {
+        let mut text = String::from_utf8(text).ok()?;
+        let found = read(&text)?;
+        let mut index = Vec::with_capacity(found.len());
+        let mut escaped = String::new();
+        for (name, value) in &found {
+            let value = span_of(&text, value.get())?;
+            let name = match name {
+                Cow::Borrowed(name) => span_of(&text, name)?,
+                Cow::Owned(name) => {
+                    let start = text.len().checked_add(escaped.len())?;
+                    escaped.push_str(name);
+                    Span::new(start, name.len())?
+                }
+            };
+            index.push(Member { name, value });
+        }
+        text.push_str(&escaped);
+        index.sort_unstable_by(|a, b| a.name.of(&text).cmp(b.name.of(&text)));
+        let twice = index.windows(2).any(|pair| match pair {
+            [a, b] => a.name.of(&text) == b.name.of(&text),
+            _ => false,
+        });
+        if twice {
+            return None;
+        }
+        Some(Self { text: text.into_boxed_str(), index: index.into_boxed_slice() })
+    }
+
+    /// The value of the member `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Raw<'_>> {
+        let at = self.index.binary_search_by(|member| member.name.of(&self.text).cmp(name)).ok()?;
+        self.index.get(at).map(|member| Raw(member.value.of(&self.text)))
+    }
+
+    /// How many bytes of memory it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.text.len() + size_of_val(&*self.index)
+    }
+}
+
+/// Shows how many members there are, and nothing of what they say.
+impl fmt::Debug for Members {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Members({})", self.index.len())
+    }
+}
+
+impl Span {
+    fn new(start: usize, length: usize) -> Option<Self> {
+        Some(Self { start: u32::try_from(start).ok()?, end: u32::try_from(start.checked_add(length)?).ok()? })
+    }
+
+    /// What stands there in `text`.
+    fn of(self, text: &str) -> &str {
+        let place = |at: u32| usize::try_from(at).ok();
+        place(self.start).zip(place(self.end)).and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
+    }
+}
+
+/// Where `part`, which is borrowed from `text`, stands in it.
+fn span_of(text: &str, part: &str) -> Option<Span> {
+    Span::new(part.as_ptr().addr().checked_sub(text.as_ptr().addr())?, part.len())
+}
+
+impl<'a> Raw<'a> {
+    /// The text of a JSON string; `None` for a value of another type.
+    #[must_use]
+    pub fn as_text(self) -> Option<Cow<'a, str>> {
+        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') {
+            serde_json::from_str(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    /// The items of a list of nothing but strings; `None` for anything else.
+    #[must_use]
+    pub fn as_texts(self) -> Option<Vec<Cow<'a, str>>> {
+        if !self.0.starts_with('[') {
+            return None;
+        }
+        let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
+        items.into_iter().map(|item| Raw(item.get()).as_text()).collect()
+    }
+
+    /// Whether it is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    /// The member `name` of an object.
+    #[must_use]
+    pub fn member(self, name: &str) -> Option<Self> {
+        if !self.0.starts_with('{') {
+            return None;
+        }
+        read(self.0)?.into_iter().find(|(other, _)| other == name).map(|(_, value)| Raw(value.get()))
+    }
+
+    /// The value, read.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        // The text has been checked, so there is nothing here that cannot be read.
+        json::parse(self.0.as_bytes()).unwrap_or_default()
+    }
+}
+
+/// The members of an object as they stand in `text`; values are checked, and names that are there twice are found by the
+/// caller.
+fn read(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let members = reader.deserialize_map(MembersVisitor).ok()?;
+    reader.end().ok()?;
+    members.iter().all(|(_, value)| is_sound(value.get())).then_some(members)
+}
+
+/// Whether a value, of which the form is known to be right, also holds what a reader of that value would refuse:
+/// duplicate members, lone surrogates, numbers out of range, endless nesting.
+fn is_sound(value: &str) -> bool {
+    value.starts_with('"') && !value.contains('\\') || json::check(value.as_bytes())
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(12);
+        while let Some(name) = map.next_key_seed(Name)? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(members)
+    }
+}
+
+/// Reads a name without copying it where it has no escapes.
+struct Name;
+
+impl<'de> de::DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn members_are_found_by_name_however_it_is_spelled() {
+        let text = r#" {"sub":"alice","\u0065xp":12,"a":{"b":["x","y"]},"n":null,"e":"a\"b","l":["x",1]} "#;
+        let members = Members::parse(text.as_bytes().to_vec()).expect("an object");
+        assert_eq!(members.get("sub").and_then(Raw::as_text).as_deref(), Some("alice"));
+        assert_eq!(members.get("exp").map(Raw::to_value), Some(12.into()));
+        assert_eq!(members.get("e").and_then(Raw::as_text).as_deref(), Some("a\"b"));
+        assert!(members.get("n").is_some_and(Raw::is_null));
+        assert_eq!(members.get("l").and_then(Raw::as_texts), None);
+        let list = members.get("a").and_then(|a| a.member("b")).and_then(Raw::as_texts);
+        assert_eq!(list.map(|items| items.join(" ")).as_deref(), Some("x y"));
+        for missing in ["", "su", "subj", "\\u0065xp", "b"] {
+            assert_eq!(members.get(missing), None, "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_reader_of_values_refuses_is_refused() {
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"exp":1,"\u0065xp":2}"#,
+            r#"{"a":{"b":1,"b":2}}"#,
+            r#"{"a":[{"b":1,"b":2}]}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"\ud800":1}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":[1e400]}"#,
+            r#"{"a":1} x"#,
+            r#"{"a":01}"#,
+            r#"{"a":'b'}"#,
+            "{\"a\":\"\u{1}\"}",
+            "[]",
+            "1",
+            "",
+            "\u{feff}{}",
+        ] {
+            assert!(Members::parse(text.as_bytes().to_vec()).is_none(), "{text}");
+            assert!(json::parse_object(text.as_bytes()).is_none(), "{text}");
+        }
+        assert!(Members::parse(b"{\"a\":\"\xff\"}".to_vec()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn it_takes_what_the_reader_of_values_takes_and_reads_the_same(
+            text in r#"\{("[ab\\]{0,2}|\\u006[12]"?:?(1e?[0-9]{0,3}|-|"(\\?[ntu"]|a){0,3}"|\[?"a",?"b"\]?|\{"a":1,?("a":2)?\}|null|tru?e),?[ ,}]?){0,4}\}?"#
+        ) {
+            let (tree, members) = (json::parse_object(text.as_bytes()), Members::parse(text.clone().into_bytes()));
+            prop_assert_eq!(tree.is_some(), members.is_some());
+            if let (Some(tree), Some(members)) = (tree, members) {
+                prop_assert_eq!(tree.len(), members.index.len());
+                for (name, value) in tree {
+                    let raw = members.get(&name).expect("the same names");
+                    prop_assert_eq!(raw.to_value(), value.clone());
+                    let text = raw.as_text();
+                    prop_assert_eq!(text.as_deref(), value.as_str());
+                    prop_assert_eq!(raw.is_null(), value.is_null());
+                    let texts = value.as_array().and_then(|items| items.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+                    prop_assert_eq!(raw.as_texts(), texts.map(|texts| texts.into_iter().map(Cow::from).collect()));
+                }
+            }
+        }
+    }
+}

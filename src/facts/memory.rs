@@ -1,0 +1,74 @@
+//! Tokens that have been verified before, so that the same bytes need not be verified again.
+//!
+//! Remembering changes how fast a decision is, and never what it is: what is remembered of a token is that it was taken
+//! apart, what it says, and which keys verified its signature. Everything that the policy and the time ask of it is
+//! judged for every request.
+
+use super::{Generation, KeyRing};
+use crate::base::time::UnixSeconds;
+use crate::jose::{Claims, JoseHeader};
+use crate::policy::IssuerId;
+use std::rc::Rc;
+
+/// A token whose signature has been verified.
+#[derive(Clone, Debug)]
+pub struct VerifiedToken {
+    /// Its JOSE header.
+    pub header: JoseHeader,
+    /// Its claims.
+    pub claims: Claims,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// Whose keys verified it.
+    pub issuer: IssuerId,
+    /// Which of the key sets that this issuer has had: by another one it is not verified.
+    pub generation: Generation,
+}
+
+/// What a memory calls a token: a digest of every byte of it, signature included, under a key that nobody else knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TokenName(pub u128);
+
+/// A memory of verified tokens.
+pub trait TokenMemory {
+    /// What a token of exactly these bytes is called; `None` where nothing is remembered.
+    fn name(&self, token: &[u8]) -> Option<TokenName>;
+
+    /// What is remembered under this name, unless its time is over at `now`, or its issuer has other keys by now.
+    fn recall(&self, name: TokenName, now: UnixSeconds, keys: &KeyRing) -> Option<Rc<VerifiedToken>>;
+
+    /// Remembers a token that has just been verified.
+    fn remember(&self, name: TokenName, token: VerifiedToken);
+}
+
+/// Remembers nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMemory;
+
+impl TokenMemory for NoMemory {
+    fn name(&self, _token: &[u8]) -> Option<TokenName> {
+        None
+    }
+
+    fn recall(&self, _name: TokenName, _now: UnixSeconds, _keys: &KeyRing) -> Option<Rc<VerifiedToken>> {
+        None
+    }
+
+    fn remember(&self, _name: TokenName, _token: VerifiedToken) {}
+}
+
+impl VerifiedToken {
+    /// Whether the keys that verified it are those that its issuer has now.
+    #[must_use]
+    pub fn is_by(&self, keys: &KeyRing) -> bool {
+        keys.generation(self.issuer) == Some(self.generation)
+    }
+
+    /// How many bytes of memory it takes, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let header = &self.header;
+        let texts = [Some(&header.alg), header.kid.as_ref(), header.typ.as_ref(), Some(&self.fingerprint)];
+        size_of::<Self>() + self.claims.bytes() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}

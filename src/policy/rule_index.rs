@@ -1,0 +1,254 @@
+//! Finding the rules that may match, without looking at the others.
+//!
+//! The index names candidates: every rule that matches is among them, in order. Whether a candidate matches is still the
+//! rule's own answer, so the index can make matching fast and cannot make it different.
+
+use super::matching::{HostMatch, Match, PathMatch, Rule};
+use std::collections::HashMap;
+
+/// An index of rules by what they ask of a route, a virtual host, a host and a path.
+#[derive(Debug, Default)]
+pub(super) struct RuleIndex {
+    by_route: HashMap<String, PathIndex>,
+    by_virtual_host: HashMap<String, PathIndex>,
+    by_host: HashMap<Vec<u8>, PathIndex>,
+    others: PathIndex,
+}
+
+/// What is known of a request: the readings of its path, none where it has none that rules could judge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookup<'a> {
+    pub(super) route: Option<&'a str>,
+    pub(super) virtual_host: Option<&'a str>,
+    pub(super) host: Option<&'a [u8]>,
+    pub(super) paths: &'a [&'a [u8]],
+}
+
+/// Rules by the text with which their paths begin.
+#[derive(Debug, Default)]
+struct PathIndex {
+    /// Rules for one whole path.
+    exact: HashMap<Vec<u8>, Vec<usize>>,
+    /// The same in lower case, for rules that ignore it.
+    exact_any_case: HashMap<Vec<u8>, Vec<usize>>,
+    begins: Prefixes,
+    begins_any_case: Prefixes,
+    /// Rules that do not look at the path.
+    always: Vec<usize>,
+}
+
+/// Texts, each with rules, sorted; found are those with which a path begins.
+#[derive(Debug, Default)]
+struct Prefixes(Vec<Prefix>);
+
+#[derive(Debug)]
+struct Prefix {
+    text: Vec<u8>,
+    rules: Vec<usize>,
+    /// The longest other text with which this one begins.
+    parent: Option<usize>,
+}
+
+impl RuleIndex {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let mut index = Self::default();
+        for (number, Rule { matching, .. }) in rules.iter().enumerate() {
+            index.place(matching).add(number, matching);
+        }
+        let named = index.by_route.values_mut().chain(index.by_virtual_host.values_mut());
+        for paths in named.chain(index.by_host.values_mut()).chain([&mut index.others]) {
+            paths.begins.finish();
+            paths.begins_any_case.finish();
+        }
+        index
+    }
+
+    fn place(&mut self, matching: &Match) -> &mut PathIndex {
+        if let Some(route) = &matching.route {
+            self.by_route.entry(route.clone()).or_default()
+        } else if let Some(name) = &matching.virtual_host {
+            self.by_virtual_host.entry(name.clone()).or_default()
+        } else if let Some(HostMatch::Exact(host)) = &matching.host {
+            self.by_host.entry(host.clone().into_bytes()).or_default()
+        } else {
+            &mut self.others
+        }
+    }
+
+    /// The rules that may match, in their order.
+    pub(super) fn candidates(&self, lookup: Lookup<'_>) -> Vec<usize> {
+        let mut found = Vec::new();
+        let places = [
+            lookup.route.and_then(|name| self.by_route.get(name)),
+            lookup.virtual_host.and_then(|name| self.by_virtual_host.get(name)),
+            lookup.host.and_then(|host| self.by_host.get(host)),
+            Some(&self.others),
+        ];
+        for place in places.into_iter().flatten() {
+            found.extend(&place.always);
+            lookup.paths.iter().for_each(|path| place.collect(path, &mut found));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl PathIndex {
+    fn add(&mut self, number: usize, matching: &Match) {
+        let Some(condition) = &matching.path else { return self.always.push(number) };
+        let (is_whole, text) = match condition {
+            PathMatch::Exact(text) => (true, text.as_bytes()),
+            PathMatch::Prefix(text) | PathMatch::SeparatedPrefix(text) => (false, text.as_bytes()),
+            PathMatch::Template(template) => (false, template.literal_start()),
+        };
+        if matching.ignore_case {
+            let text = text.to_ascii_lowercase();
+            if is_whole {
+                self.exact_any_case.entry(text).or_default().push(number);
+            } else {
+                self.begins_any_case.add(text, number);
+            }
+        } else if is_whole {
+            self.exact.entry(text.to_vec()).or_default().push(number);
+        } else {
+            self.begins.add(text.to_vec(), number);
+        }
+    }
+
+    fn collect(&self, path: &[u8], found: &mut Vec<usize>) {
+        found.extend(self.exact.get(path).into_iter().flatten());
+        self.begins.collect(path, found);
+        if !self.exact_any_case.is_empty() || !self.begins_any_case.0.is_empty() {
+            let lower = path.to_ascii_lowercase();
+            found.extend(self.exact_any_case.get(&lower).into_iter().flatten());
+            self.begins_any_case.collect(&lower, found);
+        }
+    }
+}
+
+impl Prefixes {
+    fn add(&mut self, text: Vec<u8>, rule: usize) {
+        self.0.push(Prefix { text, rules: vec![rule], parent: None });
+    }
+
+    /// Sorts the texts, brings rules of one text together, and links each text to the next shorter one.
+    fn finish(&mut self) {
+        self.0.sort_by(|a, b| a.text.cmp(&b.text));
+        self.0.dedup_by(|later, earlier| {
+            let same = later.text == earlier.text;
+            if same {
+                earlier.rules.append(&mut later.rules);
+            }
+            same
+        });
+        // In this order a text stands behind all with which it begins: those still open are on the stack.
+        let mut open: Vec<usize> = Vec::new();
+        for at in 0..self.0.len() {
+            let Some(text) = self.0.get(at).map(|prefix| prefix.text.clone()) else { break };
+            while open.last().and_then(|&last| self.0.get(last)).is_some_and(|last| !text.starts_with(&last.text)) {
+                open.pop();
+            }
+            if let Some(prefix) = self.0.get_mut(at) {
+                prefix.parent = open.last().copied();
+            }
+            open.push(at);
+        }
+    }
+
+    /// The rules of every text with which `path` begins. The longest of these, if there is one, is the last text that is
+    /// not behind `path`, or one with which that begins.
+    fn collect(&self, path: &[u8], found: &mut Vec<usize>) {
+        let behind = self.0.partition_point(|prefix| prefix.text.as_slice() <= path);
+        let mut next = behind.checked_sub(1);
+        while let Some(prefix) = next.and_then(|at| self.0.get(at)) {
+            if path.starts_with(&prefix.text) {
+                found.extend(&prefix.rules);
+            }
+            next = prefix.parent;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{HostMatch, MethodSet, PathPolicy, Requirement, Rules, Template};
+    use super::*;
+    use crate::request::RequestView;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_path_begins_with_each_of_its_prefixes_and_with_no_other() {
+        let mut prefixes = Prefixes::default();
+        let texts = ["/", "/a", "/a/b", "/a/b", "/a/c", "/ab", "/b/", "/b/x/y", ""];
+        for (rule, text) in texts.iter().enumerate() {
+            prefixes.add(text.as_bytes().to_vec(), rule);
+        }
+        prefixes.finish();
+        for path in ["/a/b/z", "/a", "/ab/c", "/b/x", "/b/x/y/z", "/", "x", "", "/a/d", "/b"] {
+            let mut found = Vec::new();
+            prefixes.collect(path.as_bytes(), &mut found);
+            found.sort_unstable();
+            let wanted: Vec<usize> = (0..texts.len()).filter(|&rule| path.starts_with(texts[rule])).collect();
+            assert_eq!(found, wanted, "{path}");
+        }
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        "/(|a|b|A|ab|%61|a/b|a/|a/B/c|a;x|a//b|\\*)"
+    }
+
+    fn matching() -> impl Strategy<Value = Match> {
+        let path = prop_oneof![
+            text().prop_map(PathMatch::Exact),
+            text().prop_map(PathMatch::Prefix),
+            text().prop_map(PathMatch::SeparatedPrefix),
+            prop::sample::select(vec!["/{x}", "/a/{x}", "/*/b", "/a/**", "/**", "/a/{x}/c", "/**/c", "/a*"])
+                .prop_filter_map("no template", |text| Template::parse(text).ok().map(PathMatch::Template)),
+        ];
+        let name = || prop::option::weighted(0.2, "[ab]");
+        let host = prop::option::weighted(
+            0.3,
+            prop_oneof![
+                Just(HostMatch::Exact("a.example.com".into())),
+                Just(HostMatch::Exact("b.example.com".into())),
+                Just(HostMatch::Suffix(".example.com".into())),
+            ],
+        );
+        let methods = prop::option::weighted(0.3, "GET|POST".prop_map(|name| MethodSet::new(vec![name])));
+        (prop::option::weighted(0.8, path), any::<bool>(), name(), name(), host, methods).prop_map(
+            |(path, ignore_case, route, virtual_host, host, methods)| {
+                let ignore_case = ignore_case && !matches!(path, None | Some(PathMatch::Template(_)));
+                Match { path, ignore_case, route, virtual_host, host, methods }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn the_index_finds_what_a_look_at_every_rule_finds(
+            matchings in prop::collection::vec(matching(), 0..12),
+            path in prop::option::weighted(0.95, text()),
+            route in prop::option::weighted(0.7, "[ab]"),
+            virtual_host in prop::option::weighted(0.7, "[ab]"),
+            authority in prop::sample::select(vec!["a.example.com", "B.example.com:80", "c", "a:x", "a.example.com."]),
+            method in "GET|POST|HEAD",
+            semicolon in any::<bool>(),
+        ) {
+            let rules = matchings.into_iter().map(|matching| Rule { matching, requirement: Requirement::default() });
+            let rules = Rules::new(rules.collect());
+            let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", method.as_bytes()), (b":authority", authority.as_bytes())];
+            headers.extend(path.iter().map(|path| (&b":path"[..], path.as_bytes())));
+            let request = RequestView {
+                headers: &headers,
+                route_name: route.as_deref(),
+                virtual_host: virtual_host.as_deref(),
+                ends_with_headers: true,
+            };
+            let policy = PathPolicy { semicolon, encoded_slash: false };
+            let place = |found: Result<Option<&Requirement>, _>| found.map(|found| found.map(std::ptr::from_ref));
+            prop_assert_eq!(place(rules.find(&request, policy)), place(rules.find_by_looking_at_every_rule(&request, policy)));
+        }
+    }
+}
