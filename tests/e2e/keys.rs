@@ -1,6 +1,5 @@
 //! Keys from an issuer: fetched, refreshed, waited for, and missing.
 
-use crate::gate::configuration;
 use crate::support::client::{Response, connect, get, get_with, head, read_response};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
