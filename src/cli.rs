@@ -2,12 +2,15 @@
 
 pub mod check;
 pub mod explain;
+pub mod fetch;
 pub mod gates;
 pub mod inspect;
 pub mod jwks;
 pub mod matrix;
 pub mod mint;
 mod moment;
+mod named;
+pub mod normalise;
 pub mod policy_test;
 mod reach;
 pub mod report;
@@ -82,6 +85,8 @@ enum JwksCommand {
     Generate(jwks::GenerateArguments),
     /// Prints the key set with the public parts of private keys.
     Public(jwks::PublicArguments),
+    /// Fetches key sets, from an address or for the issuers of a configuration, and shows which keys can be used.
+    Fetch(fetch::FetchArguments),
     /// Shows which keys of a set can be used, for which algorithms, and why the others cannot.
     Inspect(inspect::InspectKeysArguments),
 }
@@ -129,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Token(TokenCommand::Inspect(arguments)) => inspect::token(&arguments),
         Command::Jwks(JwksCommand::Inspect(arguments)) => inspect::keys(&arguments),
+        Command::Jwks(JwksCommand::Fetch(arguments)) => fetch::run(&arguments),
         Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),

@@ -13,7 +13,11 @@ use crate::policy::Limits;
 use clap::Args;
 use serde_json::{Map, Value};
 use std::error::Error;
+use std::io::Read as _;
 use std::path::PathBuf;
+
+/// The largest key set file that is read, in bytes: more than any limit.
+const MAX_KEY_SET_FILE: u64 = 64 << 20;
 
 /// The token, and what would judge it.
 #[derive(Args, Clone, Debug)]
@@ -28,9 +32,10 @@ pub struct InspectTokenArguments {
     /// The token: its text, @FILE, or - for standard input
     #[arg(value_name = "TOKEN", default_value = "-")]
     pub token: String,
-    /// What would refuse it: a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`
+    /// What would refuse it: a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`; more than
+    /// once where listeners, routes and the filter stand in files of their own
     #[arg(long, value_name = "CONFIG")]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
     /// The request that presents it
     #[arg(long, value_name = "REQUEST", default_value = "GET /", requires = "config")]
     pub request: String,
@@ -49,7 +54,7 @@ pub struct InspectTokenArguments {
 Examples:
   scopegate jwks inspect jwks.json")]
 pub struct InspectKeysArguments {
-    /// The file with the JSON Web Key Set
+    /// The file with the JSON Web Key Set, or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
@@ -84,13 +89,13 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     lines.extend(
         warnings(&segments, header.as_ref(), claims.as_ref()).into_iter().map(|text| format!("warning: {text}")),
     );
-    if let Some(config) = &arguments.config {
+    if let Some(first) = arguments.config.first() {
         let wanted = Wanted { keys: &arguments.keys, at: arguments.at.as_deref(), ..Wanted::default() };
-        let setting = Setting::read(config, &wanted)?;
+        let setting = Setting::read(&arguments.config, &wanted)?;
         let request = Request::read(&arguments.request, &[], Some(&token))?;
         let (verdict, allowed) = verdict(&setting, &request);
         failed |= !allowed;
-        lines.push(format!("{}: {verdict}", config.display()));
+        lines.push(format!("{}: {verdict}", first.display()));
         lines.extend(setting.notes.iter().map(|note| format!("note: {note}")));
     }
     Ok(Output { text: lines.join("\n"), failed })
@@ -187,13 +192,27 @@ fn warnings(
 /// # Errors
 /// When the file cannot be read, or holds no key set.
 pub fn keys(arguments: &InspectKeysArguments) -> Result<Output, Box<dyn Error>> {
-    let name = arguments.file.display();
-    let bytes = std::fs::read(&arguments.file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let limits = Limits::default();
+    let mut bytes = Vec::new();
+    let is_stdin = arguments.file.as_os_str() == "-";
+    let name = if is_stdin { "standard input".into() } else { arguments.file.display().to_string() };
+    let read = if is_stdin {
+        std::io::stdin().lock().take(MAX_KEY_SET_FILE).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(&arguments.file).and_then(|file| file.take(MAX_KEY_SET_FILE).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| format!("cannot read {name}: {error}"))?;
+    key_set(&name, &bytes, Limits::default())
+}
+
+/// Shows which keys of a set can be used, within these limits. `name` says where it comes from.
+///
+/// # Errors
+/// When it is no key set, or too large.
+pub(super) fn key_set(name: &str, bytes: &[u8], limits: Limits) -> Result<Output, Box<dyn Error>> {
     if bytes.len() > limits.jwks_bytes {
         return Err(format!("{name}: {}", KeySetError::TooLarge).into());
     }
-    let document = json::parse_object(&bytes).ok_or_else(|| format!("{name}: {}", KeySetError::NotAKeySet))?;
+    let document = json::parse_object(bytes).ok_or_else(|| format!("{name}: {}", KeySetError::NotAKeySet))?;
     let set = KeySet::read_members(&document, limits.jwks_keys).map_err(|error| format!("{name}: {error}"))?;
     Ok(keys_told(&document, &set))
 }

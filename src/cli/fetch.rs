@@ -1,0 +1,225 @@
+//! `scopegate jwks fetch`: the key sets that a gate would fetch, fetched from here and judged.
+
+use super::Output;
+use super::gates::{self, find};
+use super::inspect;
+use super::source::Source;
+use crate::base::text::shown;
+use crate::policy::{Issuer, KeySource, Limits};
+use clap::Args;
+use rustls::crypto::ring;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// What to fetch, and what to do with it.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "It prints what `jwks inspect` prints. No redirect is followed: Envoy follows none either. The connection is
+made from here, with the CA certificates of this machine (SSL_CERT_FILE names others), and through the proxy that
+HTTPS_PROXY names; the gate's goes through its Envoy cluster, and may fare otherwise.
+
+Exit status: 0 every set has a key that can be used, 1 one has none, 2 one cannot be fetched or is no key set.
+
+Examples:
+  scopegate jwks fetch https://idp.example.com/jwks.json
+  scopegate jwks fetch scopegate.yaml
+  scopegate jwks fetch listeners.yaml filters.yaml --issuer idp --output jwks.json"
+)]
+pub struct FetchArguments {
+    /// The address of a key set; or a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`
+    /// whose issuers' `jwks.uri` are fetched
+    #[arg(required = true, value_name = "URI|CONFIG")]
+    pub from: Vec<String>,
+    /// Only this issuer's, by its name
+    #[arg(long, value_name = "NAME")]
+    pub issuer: Option<String>,
+    /// Writes the key set to a file too, as it came
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How long one fetch may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
+    pub timeout: u64,
+}
+
+/// A key set to be fetched.
+struct Wanted {
+    /// The name of the issuer, when a configuration says it.
+    issuer: Option<String>,
+    uri: String,
+    limits: Limits,
+}
+
+/// Fetches key sets and shows which of their keys can be used.
+///
+/// # Errors
+/// When one cannot be fetched, is no key set, or cannot be written. All are tried before.
+pub fn run(arguments: &FetchArguments) -> Result<Output, Box<dyn Error>> {
+    let wanted = wanted(&arguments.from, arguments.issuer.as_deref())?;
+    if let (Some(file), [_, _, ..]) = (&arguments.output, wanted.as_slice()) {
+        let issuers = names(&wanted);
+        return Err(format!(
+            "--output {}: there are {} key sets; choose one with --issuer: {issuers}",
+            file.display(),
+            wanted.len()
+        )
+        .into());
+    }
+    let agent = agent(Duration::from_secs(arguments.timeout))?;
+    let (mut parts, mut failures) = (Vec::new(), Vec::new());
+    let mut failed = false;
+    for one in &wanted {
+        match fetch(&agent, one).and_then(|bytes| judge(one, &bytes, arguments.output.as_deref())) {
+            Ok(output) => {
+                failed |= output.failed;
+                parts.push(output.text);
+            }
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    match (parts.is_empty(), failures.is_empty()) {
+        (_, true) => Ok(Output { text: parts.join("\n\n"), failed }),
+        (true, _) => Err(failures.join("\n").into()),
+        (false, _) => {
+            Err(format!("not all key sets could be fetched\n{}\n\n{}", failures.join("\n"), parts.join("\n\n")).into())
+        }
+    }
+}
+
+/// The key sets that are named: one by its address, or those of the issuers in files.
+fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn Error>> {
+    let (addresses, files): (Vec<&String>, Vec<&String>) = from.iter().partition(|text| text.contains("://"));
+    let mut wanted = Vec::new();
+    for address in addresses {
+        wanted.push(Wanted { issuer: None, uri: address.clone(), limits: Limits::default() });
+    }
+    if !files.is_empty() {
+        let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+        let sources = Source::read_all(&files)?;
+        let gates = find(&sources);
+        if gates.is_empty() {
+            return Err(gates::nothing_found(&sources).into());
+        }
+        for gate in &gates {
+            let policy = &gate.policy.as_ref().map_err(|error| gate.refused(error))?.policy;
+            wanted.extend(policy.issuers.iter().filter_map(|issuer| remote(issuer, policy.limits)));
+        }
+        // Two filters may name the same issuer.
+        wanted.dedup_by(|later, earlier| later.uri == earlier.uri && later.issuer == earlier.issuer);
+        if wanted.is_empty() {
+            return Err(format!("{}: no issuer has a jwks.uri to fetch", Source::names(&sources)).into());
+        }
+    }
+    if let Some(name) = issuer {
+        let known = names(&wanted);
+        wanted.retain(|one| one.issuer.as_deref() == Some(name));
+        if wanted.is_empty() {
+            return Err(format!("--issuer {name}: no issuer with a jwks.uri has this name; there are {known}").into());
+        }
+    }
+    Ok(wanted)
+}
+
+fn remote(issuer: &Issuer, limits: Limits) -> Option<Wanted> {
+    match &issuer.keys {
+        KeySource::Remote(keys) => Some(Wanted { issuer: Some(issuer.name.clone()), uri: keys.uri.clone(), limits }),
+        KeySource::Configured(_) => None,
+    }
+}
+
+fn names(wanted: &[Wanted]) -> String {
+    let names: Vec<&str> = wanted.iter().filter_map(|one| one.issuer.as_deref()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn agent(timeout: Duration) -> Result<Agent, Box<dyn Error>> {
+    let found = rustls_native_certs::load_native_certs();
+    let roots: Vec<Certificate<'static>> =
+        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    if let (true, Some(error)) = (roots.is_empty(), found.errors.first()) {
+        return Err(format!("the CA certificates of this machine cannot be read: {error}").into());
+    }
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .user_agent(concat!("scopegate/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build();
+    Ok(Agent::new_with_config(config))
+}
+
+/// The document at an address.
+fn fetch(agent: &Agent, wanted: &Wanted) -> Result<Vec<u8>, Box<dyn Error>> {
+    let uri = wanted.uri.as_str();
+    check_address(uri)?;
+    let told = |error: ureq::Error| match error {
+        ureq::Error::Timeout(_) => format!("{uri}: no answer in time; see --timeout"),
+        ureq::Error::BodyExceedsLimit(_) => {
+            format!(
+                "{uri}: larger than limits.jwks_bytes, {} bytes: the gate would not take it",
+                wanted.limits.jwks_bytes
+            )
+        }
+        error => format!("{uri}: cannot be fetched: {}", shown(error.to_string().as_bytes())),
+    };
+    let mut response =
+        agent.get(uri).header("accept", "application/jwk-set+json, application/json").call().map_err(told)?;
+    let status = response.status();
+    if status.is_redirection() {
+        let location = response
+            .headers()
+            .get("location")
+            .map_or_else(String::new, |value| format!(" to {}", shown(value.as_bytes())));
+        return Err(format!(
+            "{uri}: redirects{location} (status {}), which Envoy does not follow: name the address of the key set itself",
+            status.as_u16()
+        )
+        .into());
+    }
+    if status.as_u16() != 200 {
+        return Err(format!("{uri}: answered with status {} in place of 200", status.as_u16()).into());
+    }
+    // One byte more is let in, so that what is too large is told from what just fits.
+    let most = u64::try_from(wanted.limits.jwks_bytes)?;
+    Ok(response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(told)?)
+}
+
+/// Refuses what is no plain address; the text does not quote what may be a password.
+fn check_address(uri: &str) -> Result<(), String> {
+    let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
+    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    match authority {
+        None => Err("only http:// and https:// addresses can be fetched".to_owned()),
+        Some(authority) if authority.contains('@') => {
+            Err("the address holds a user name or a password, which nothing would send".to_owned())
+        }
+        Some("") => Err(format!("{uri}: names no host")),
+        Some(_) if !uri.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err("the address holds characters that have to be escaped".to_owned())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Shows what came, and writes it.
+fn judge(wanted: &Wanted, bytes: &[u8], output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
+    let judged = inspect::key_set(&wanted.uri, bytes, wanted.limits)?;
+    if let Some(file) = output {
+        std::fs::write(file, bytes).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+    }
+    let issuer = wanted.issuer.as_ref().map_or_else(String::new, |name| format!("issuer {name}: "));
+    let mut text = format!("{issuer}{}, {} bytes\n{}", wanted.uri, bytes.len(), judged.text);
+    if wanted.uri.starts_with("http://") {
+        text.push_str("\nwarning: fetched in plain text: whoever stands between can put in keys");
+    }
+    Ok(Output { text, failed: judged.failed })
+}
