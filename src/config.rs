@@ -6,6 +6,8 @@
 
 mod compile;
 mod cursor;
+#[cfg(not(target_arch = "wasm32"))]
+mod embedded;
 pub mod fields;
 mod problem;
 mod tree;
@@ -13,11 +15,13 @@ mod wire;
 #[cfg(not(target_arch = "wasm32"))]
 mod yaml;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use embedded::JsonText;
 pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;
 #[cfg(not(target_arch = "wasm32"))]
-pub use yaml::{YamlError, read_yaml, read_yaml_documents};
+pub use yaml::{YamlError, read_yaml, read_yaml_with_texts};
 
 use crate::policy::{Policy, Requirement};
 use cursor::Cursor;

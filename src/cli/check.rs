@@ -5,9 +5,9 @@ mod routes;
 mod rules;
 
 use super::Output;
-use super::gates::{Gate, find};
+use super::gates::{Gate, find, nothing_found};
 use super::report::{self, Finding, Severity};
-use super::source::{Kind, Source, View};
+use super::source::{Source, View};
 use crate::config::{ConfigError, Position};
 use clap::Args;
 use std::error::Error;
@@ -43,7 +43,7 @@ pub struct CheckArguments {
 /// # Errors
 /// When a file cannot be read, or holds nothing that can be checked.
 pub fn run(arguments: &CheckArguments, coloured: bool) -> Result<Output, Box<dyn Error>> {
-    let sources: Vec<Source> = arguments.files.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?;
+    let sources = Source::read_all(&arguments.files)?;
     let mut findings = check(&sources)?;
     findings.sort_by(|a, b| (&a.file, position(a.at), a.severity).cmp(&(&b.file, position(b.at), b.severity)));
     findings.dedup();
@@ -67,14 +67,7 @@ fn position(at: Option<Position>) -> (usize, usize) {
 pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
     let gates = find(sources);
     if gates.is_empty() {
-        let kinds = sources.iter().flat_map(|source| &source.documents).map(Kind::of);
-        let what = if kinds.clone().any(|kind| kind == Kind::Envoy) {
-            "no Scopegate filter in it: a Wasm filter whose root_id is scopegate"
-        } else {
-            "neither a plugin configuration, nor an Envoy YAML, nor a WasmPlugin or EnvoyExtensionPolicy"
-        };
-        let files: Vec<String> = sources.iter().map(|source| source.file.display().to_string()).collect();
-        return Err(format!("{}: {what}", files.join(", ")).into());
+        return Err(nothing_found(sources).into());
     }
     let mut findings = Findings::default();
     for gate in &gates {
@@ -84,11 +77,12 @@ pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
 }
 
 fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
-    let values = gate.configuration.get("value").unwrap_or_else(|| gate.configuration.clone());
+    let values = &gate.values;
+    chain::check_plugin(gate, findings);
     let loaded = match &gate.policy {
         Ok(loaded) => loaded,
         Err(error) => {
-            findings.problems("configuration", gate.file, &values, error);
+            findings.problems("configuration", gate.file, values, error);
             if let Some(envoy) = &gate.envoy {
                 chain::check(gate, envoy, None, sources, findings);
             }
@@ -96,12 +90,12 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         }
     };
     for warning in &loaded.warnings {
-        findings.warn("key-left-out", gate.file, &values, warning.clone(), "remove the key, or give it a use");
+        findings.warn("key-left-out", gate.file, values, warning.clone(), "remove the key, or give it a use");
     }
-    rules::check(gate, &values, &loaded.policy, findings);
+    rules::check(gate, values, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(&loaded.policy), sources, findings);
-        routes::check(gate, envoy, &loaded.policy, findings);
+        routes::check(envoy, &loaded.policy, findings);
     }
 }
 

@@ -1,10 +1,15 @@
 //! `scopegate explain`: what becomes of one request, check by check, and why.
 
 mod answer;
+mod before;
 pub(super) mod setting;
 
 use super::Output;
+use super::named::Names;
+use crate::base::text;
 use crate::decision::Decision;
+use crate::request::RequestView;
+use before::Passage;
 use clap::Args;
 use setting::{Setting, Wanted};
 use std::error::Error;
@@ -23,11 +28,13 @@ Examples:
   scopegate explain scopegate.yaml --request 'GET /orders/1'
   scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json
   scopegate explain scopegate.yaml --request 'POST /orders' --header 'host: api.example.com' --at 2026-11-21T10:00:00Z
-  scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json")]
+  scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json
+  scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders")]
 pub struct ExplainArguments {
-    /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`
-    #[arg(value_name = "CONFIG")]
-    pub config: PathBuf,
+    /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`; several
+    /// files where listeners, routes and the filter stand in files of their own
+    #[arg(required = true, value_name = "CONFIG")]
+    pub config: Vec<PathBuf>,
     /// Method and path of the request: 'GET /orders/1'
     #[arg(long, value_name = "REQUEST")]
     pub request: String,
@@ -55,7 +62,7 @@ pub struct ExplainArguments {
 }
 
 /// A request of the command line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     /// Lines with lower-case names, pseudo-headers first.
     headers: Vec<(String, String)>,
@@ -73,19 +80,37 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let wanted = Wanted {
         keys: &arguments.keys,
         at: arguments.at.as_deref(),
-        route: arguments.route.as_deref(),
-        virtual_host: arguments.virtual_host.as_deref(),
+        names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
     let setting = Setting::read(&arguments.config, &wanted)?;
-    let explanation = answer::explain(&setting, &request);
-    let text = if arguments.json { explanation.to_json() } else { explanation.to_text() };
-    Ok(Output { text, failed: !explanation.is_allowed() })
+    let (text, allowed) = match before::pass(&setting, &request) {
+        Passage::ToTheGate(seen, before) => {
+            let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
+            let text = if arguments.json { explanation.to_json() } else { explanation.to_text() };
+            (text, explanation.is_allowed())
+        }
+        Passage::Answered(answer) => (if arguments.json { answer.to_json() } else { answer.to_text() }, false),
+    };
+    Ok(Output { text, failed: !allowed })
+}
+
+/// What is told of a request beside the decision.
+struct Told<'r> {
+    /// As it was sent.
+    sent: &'r str,
+    /// What Envoy did to it.
+    before: Option<String>,
 }
 
 /// The decision on a request in one line, and whether it is allowed.
 pub(super) fn verdict(setting: &Setting, request: &Request) -> (String, bool) {
-    let explanation = answer::explain(setting, request);
-    (explanation.verdict(), explanation.is_allowed())
+    match before::pass(setting, request) {
+        Passage::ToTheGate(seen, before) => {
+            let explanation = answer::explain(setting, &seen, Told { sent: &request.shown, before });
+            (explanation.verdict(), explanation.is_allowed())
+        }
+        Passage::Answered(answer) => (answer.verdict(), false),
+    }
 }
 
 /// A token: its text, `@FILE`, or `-`. White space around it, and `Bearer` before it, are not part of it.
@@ -139,16 +164,51 @@ impl Request {
         ];
         headers.extend(rest);
         headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
-        let (path, query) = target.split_once('?').map_or((target, ""), |(path, _)| (path, "?..."));
-        // A path that holds a token is not printed either.
-        let path = if path.contains("eyJ") { "/..." } else { path };
-        let shown = crate::base::text::shown(format!("{method} {path}{query}").as_bytes());
+        let shown = shown_target(method, target);
         Ok(Self { headers, shown })
+    }
+
+    /// The path with its query.
+    fn target(&self) -> &str {
+        self.headers.iter().find(|(name, _)| name == ":path").map_or("", |(_, value)| value)
+    }
+
+    fn is_grpc(&self) -> bool {
+        let lines = self.lines();
+        RequestView { headers: &lines, route_name: None, virtual_host: None, ends_with_headers: true }.is_grpc()
+    }
+
+    /// The same request for another target.
+    fn with_target(&self, target: &str) -> Self {
+        let mut headers = self.headers.clone();
+        let mut method = "";
+        for (name, value) in &mut headers {
+            if name == ":path" {
+                target.clone_into(value);
+            }
+        }
+        if let Some((_, value)) = self.headers.iter().find(|(name, _)| name == ":method") {
+            method = value;
+        }
+        Self { headers, shown: shown_target(method, target) }
     }
 
     fn lines(&self) -> Vec<(&[u8], &[u8])> {
         self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect()
     }
+}
+
+/// Method and path as they may be shown: without the query, and without a path that holds a token.
+fn shown_target(method: &str, target: &str) -> String {
+    let (path, query) = target.split_once('?').map_or((target, ""), |(path, _)| (path, "?..."));
+    let mut reading = path.as_bytes().to_vec();
+    let mut holds_token = false;
+    for _ in 0..3 {
+        holds_token |= reading.windows(3).any(|part| part == b"eyJ");
+        reading = text::percent_decode(&reading);
+    }
+    let path = if holds_token { "/..." } else { path };
+    text::shown(format!("{method} {path}{query}").as_bytes())
 }
 
 /// Whether the request goes on.

@@ -1,7 +1,7 @@
 //! The gates in what an operator hands over: each Scopegate filter with its policy, its chain and its routes.
 
-use super::source::{Kind, Source, View, plugin_configuration, requirement};
-use crate::config::{ConfigError, Loaded, Position};
+use super::source::{Kind, Source, View, any_secret, plugin_values, requirement};
+use crate::config::{self, ConfigError, Loaded, Position};
 use crate::policy::{Policy, Requirement};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const CONNECTION_MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 /// The type of Envoy's Wasm filter.
 pub const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The type of an extension in a resource of its own (ECDS).
+const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 /// The `root_id` of the module.
 pub const ROOT_ID: &str = "scopegate";
 
@@ -21,17 +23,19 @@ pub struct Gate<'s> {
     pub policy: Result<Loaded, ConfigError>,
     /// Where the plugin configuration stands.
     pub configuration: View<'s>,
-    /// Its place in Envoy, when the file is Envoy's.
+    /// The configuration as an object; as it stands where it cannot be read.
+    pub values: View<'s>,
+    /// The `PluginConfig`, when the file is Envoy's.
+    pub plugin: Option<View<'s>>,
+    /// Its place in a filter chain, when the files hold that.
     pub envoy: Option<InEnvoy<'s>>,
 }
 
 /// A filter's place in Envoy.
 #[derive(Debug)]
 pub struct InEnvoy<'s> {
-    /// The whole document.
-    pub document: View<'s>,
-    /// The `PluginConfig`.
-    pub plugin: View<'s>,
+    /// The file of the connection manager.
+    pub file: &'s Path,
     /// The connection manager.
     pub manager: View<'s>,
     /// All HTTP filters, in their order.
@@ -64,6 +68,27 @@ pub struct Route<'s> {
     pub view: View<'s>,
     /// Its name; empty when it has none.
     pub name: String,
+}
+
+impl Gate<'_> {
+    /// Everything that is wrong with its configuration, a line each, with the place of each.
+    #[must_use]
+    pub fn refused(&self, error: &ConfigError) -> String {
+        problems(self.file, &self.values, error)
+    }
+}
+
+/// Everything that is wrong with a configuration, a line each.
+#[must_use]
+pub fn problems(file: &Path, values: &View<'_>, error: &ConfigError) -> String {
+    let line = |problem: &config::Problem| {
+        let path =
+            [&values.path, &problem.path].into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
+        let path = if path.is_empty() { String::new() } else { format!("{}: ", path.join(".")) };
+        let place = place(file, problem.at.or(values.position()));
+        format!("{place}: {path}{}; {}", problem.what, problem.remedy)
+    };
+    error.0.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl VirtualHost<'_> {
@@ -102,67 +127,144 @@ impl Route<'_> {
     }
 }
 
-/// Finds the gates in these sources. Routes may stand in other files than the filter.
+/// Finds the gates in these sources. Routes, and the filter itself, may stand in other files than the listener.
 #[must_use]
 pub fn find(sources: &[Source]) -> Vec<Gate<'_>> {
     let mut gates = Vec::new();
     for source in sources {
         for document in &source.documents {
             let root = View::root(document);
-            let file = source.file.as_path();
             match Kind::of(document) {
-                Kind::Plugin => {
-                    gates.push(Gate { file, policy: plugin_configuration(&root), configuration: root, envoy: None });
-                }
+                Kind::Plugin => gates.push(gate(source, root, None)),
                 Kind::WasmPlugin => {
-                    gates.extend(root.at(&["spec", "pluginConfig"]).map(|view| plain(file, view)));
+                    gates.extend(root.at(&["spec", "pluginConfig"]).map(|view| gate(source, view, None)));
                 }
                 Kind::EnvoyExtensionPolicy => {
                     let wasms = root.at(&["spec", "wasm"]).map(|view| view.items()).unwrap_or_default();
-                    gates.extend(wasms.iter().filter_map(|wasm| wasm.get("config")).map(|view| plain(file, view)));
+                    gates.extend(
+                        wasms.iter().filter_map(|wasm| wasm.get("config")).map(|view| gate(source, view, None)),
+                    );
                 }
-                Kind::Envoy => gates.extend(in_envoy(sources, file, &root)),
+                Kind::Envoy => gates.extend(in_envoy(sources, source, &root)),
                 Kind::Unknown => {}
             }
+        }
+    }
+    // What no chain of these files has taken up stands for itself.
+    for (source, extension) in extensions(sources) {
+        let Some(plugin) = our_plugin(&extension) else { continue };
+        let is_taken = |gate: &Gate<'_>| {
+            gate.file == source.file && gate.plugin.as_ref().is_some_and(|taken| std::ptr::eq(taken.node, plugin.node))
+        };
+        if !gates.iter().any(is_taken) {
+            gates.push(of_plugin(source, plugin));
         }
     }
     gates
 }
 
-fn plain<'s>(file: &'s Path, configuration: View<'s>) -> Gate<'s> {
-    Gate { file, policy: plugin_configuration(&configuration), configuration, envoy: None }
+fn gate<'s>(source: &'s Source, configuration: View<'s>, plugin: Option<View<'s>>) -> Gate<'s> {
+    let values = plugin_values(source, &configuration);
+    let policy = values.as_ref().map_err(Clone::clone).and_then(|values| config::compile(values.node, &any_secret));
+    let values = values.unwrap_or_else(|_| configuration.get("value").unwrap_or_else(|| configuration.clone()));
+    Gate { file: &source.file, policy, configuration, values, plugin, envoy: None }
 }
 
-/// The Scopegate filters in an Envoy document.
-fn in_envoy<'s>(sources: &'s [Source], file: &'s Path, root: &View<'s>) -> Vec<Gate<'s>> {
+fn of_plugin<'s>(source: &'s Source, plugin: View<'s>) -> Gate<'s> {
+    // Without a configuration the filter refuses to start, and the `Any` that is not there has no value.
+    let configuration = plugin.get("configuration").unwrap_or_else(|| plugin.clone());
+    gate(source, configuration, Some(plugin))
+}
+
+/// The extensions in resources of their own.
+fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
+    let mut found = Vec::new();
+    for source in sources {
+        for resource in source.documents.iter().flat_map(|document| resources(&View::root(document))) {
+            if resource.type_name() == Some(EXTENSION) {
+                found.push((source, resource));
+            }
+        }
+    }
+    found
+}
+
+/// The resources of a document that Envoy fetches: those in its `resources`, and itself where it is one.
+pub(super) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
+    let mut found = root.list("resources");
+    if root.type_name().is_some() {
+        found.push(root.clone());
+    }
+    found
+}
+
+/// The connection managers in a document.
+fn managers<'s>(root: &View<'s>) -> Vec<View<'s>> {
     let mut managers = Vec::new();
     root.visit(&mut |view| {
         if view.type_name() == Some(CONNECTION_MANAGER) {
             managers.push(view.clone());
         }
     });
+    managers
+}
+
+/// The Scopegate filters in an Envoy document.
+fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> Vec<Gate<'s>> {
     let mut gates = Vec::new();
-    for manager in managers {
+    for manager in managers(root) {
         let filters = manager.list("http_filters");
         for (index, filter) in filters.iter().enumerate() {
-            let Some(plugin) = our_plugin(filter) else { continue };
-            let configuration = plugin.get("configuration").unwrap_or_else(|| plugin.clone());
-            gates.push(Gate {
-                file,
-                policy: plugin_configuration(&configuration),
-                configuration,
-                envoy: Some(InEnvoy {
-                    document: root.clone(),
-                    plugin,
-                    filters: filters.clone(),
-                    index,
-                    virtual_hosts: virtual_hosts(sources, file, &manager),
-                    manager: manager.clone(),
-                }),
-            });
+            let Some((holder, plugin)) = configured(sources, source, filter) else { continue };
+            let envoy = InEnvoy {
+                file: &source.file,
+                filters: filters.clone(),
+                index,
+                virtual_hosts: virtual_hosts(sources, &source.file, &manager),
+                manager: manager.clone(),
+            };
+            gates.push(Gate { envoy: Some(envoy), ..of_plugin(holder, plugin) });
         }
     }
     gates
+}
+
+/// The `PluginConfig` of an HTTP filter, when it is ours, and the source that it stands in: that of the filter, or that
+/// of the resource that the filter names (ECDS).
+fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
+    if let Some(plugin) = our_plugin(filter) {
+        return Some((source, plugin));
+    }
+    filter.get("config_discovery")?;
+    let name = filter.get("name")?.text()?;
+    let named = |view: &View<'_>| view.get("name").and_then(|view| view.text()) == Some(name);
+    let (holder, extension) = extensions(sources).into_iter().find(|(_, view)| named(view))?;
+    our_plugin(&extension).map(|plugin| (holder, plugin))
+}
+
+/// Why there is no gate in these sources.
+#[must_use]
+pub fn nothing_found(sources: &[Source]) -> String {
+    let files = Source::names(sources);
+    let documents = || sources.iter().flat_map(|source| &source.documents);
+    if !documents().any(|document| Kind::of(document) == Kind::Envoy) {
+        return format!(
+            "{files}: holds no configuration of Scopegate: neither a plugin configuration, nor an Envoy YAML with the \
+             filter, nor a WasmPlugin or EnvoyExtensionPolicy"
+        );
+    }
+    let held = extensions(sources);
+    let name_of = |view: &View<'_>| view.get("name").and_then(|name| name.text()).unwrap_or_default().to_owned();
+    let fetched = documents()
+        .flat_map(|document| managers(&View::root(document)))
+        .flat_map(|manager| manager.list("http_filters"))
+        .filter(|filter| filter.get("config_discovery").is_some())
+        .map(|filter| name_of(&filter))
+        .find(|name| !held.iter().any(|(_, extension)| name_of(extension) == *name));
+    match fetched {
+        Some(name) => format!("{files}: the filter {name} stands in a resource of its own (ECDS): give that file too"),
+        None => format!("{files}: no Scopegate filter in it: a Wasm filter whose root_id is {ROOT_ID}"),
+    }
 }
 
 /// The `PluginConfig` of an HTTP filter, when it is ours; also behind an `ExtensionWithMatcher`.

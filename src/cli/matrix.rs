@@ -2,13 +2,16 @@
 
 mod html;
 mod needs;
+mod origin;
+mod row;
 mod rows;
+mod section;
 mod text;
 
-use super::gates::{Gate, find, place};
+use super::gates::{Gate, find, nothing_found, place};
 use super::source::Source;
 use clap::{Args, ValueEnum};
-use rows::Section;
+use section::Section;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -58,11 +61,10 @@ pub enum Format {
 /// # Errors
 /// When a file cannot be read, holds no configuration, or one that the filter would refuse.
 pub fn run(arguments: &MatrixArguments) -> Result<String, Box<dyn Error>> {
-    let sources: Vec<Source> = arguments.files.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?;
+    let sources = Source::read_all(&arguments.files)?;
     let gates = find(&sources);
     if gates.is_empty() {
-        let files: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
-        return Err(format!("{}: holds no configuration of Scopegate", files.join(", ")).into());
+        return Err(nothing_found(&sources).into());
     }
     let sections: Vec<Section> = gates.iter().map(section).collect::<Result<_, _>>()?;
     Ok(match arguments.format {
@@ -77,7 +79,7 @@ fn section(gate: &Gate<'_>) -> Result<Section, Box<dyn Error>> {
         Ok(loaded) => Ok(rows::section(gate, &loaded.policy)),
         Err(error) => {
             let at = place(gate.file, gate.configuration.position());
-            Err(format!("{at}: this configuration cannot be used\n{error}").into())
+            Err(format!("{at}: this configuration cannot be used\n{}", gate.refused(error)).into())
         }
     }
 }

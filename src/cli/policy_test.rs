@@ -39,11 +39,19 @@ use std::path::{Path, PathBuf};
     expect: {status: 401, reason: no_credential, scope: null}
 
 `config` is a plugin configuration, an Envoy YAML, a WasmPlugin or an EnvoyExtensionPolicy, or a list of such files.
-`route` and `virtual_host` name the Envoy route whose metadata counts: this command does not route, and a case without
-them is judged by `rules` and `default`. iss, aud, iat, exp and typ of a token are filled in for the first issuer, or
-for the one that `issuer` names; {claims: {...}, header: {...}} sets both, and null leaves a member out. Times are
-numbers, instants, or relative to the clock (+5m, -1h). Text in the place of claims is sent as the token. Status 200
-stands for a request that goes on; with report_only, `reason` is what it would have been refused for.
+Several documents in one file, separated by `---`, each have a policy of their own.
+
+Request: `route` and `virtual_host` name the Envoy route whose metadata counts: this command does not route, and a case
+without them is judged by `rules` and `default`. Where no file of Envoy's is there, `metadata` gives the requirement that
+stands there. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
+
+Token: iss, aud, iat, exp and typ are filled in for the first issuer, or for the one that `issuer` names; {claims: {...},
+header: {...}} sets both, and null leaves a member out. Times are numbers, instants, or relative to the clock (+5m, -1h).
+Text in the place of claims is sent as the token. It is sent in `authorization`, unless {token} stands in the path or in a
+header: then it is put there.
+
+Expect: status 200 stands for a request that goes on, and `headers` are those that reach the upstream, null where one
+must not. With report_only, `reason` is what it would have been refused for.
 
 Exit status: 0 all passed, 1 some failed, 2 a file cannot be read.
 
@@ -104,19 +112,20 @@ fn run_file(file: &Path) -> FileReport {
 
 fn decide_file(file: &Path) -> Result<Vec<CaseReport>, Box<dyn Error>> {
     let source = Source::read(file)?;
-    let suite = cases::read(&source)?;
-    let configuration = world::Configuration::read(file, &suite)?;
-    let world = world::World::new(&configuration, &suite)?;
     let mut problems = Vec::new();
     let mut reports = Vec::new();
-    for case in &suite.cases {
-        match world.decide(case) {
-            Ok(outcome) => reports.push(CaseReport {
-                name: case.name.clone(),
-                place: case.place.clone(),
-                failures: outcome.compare(&case.expect),
-            }),
-            Err(problem) => problems.push(problem),
+    for suite in &cases::read(&source)? {
+        let configuration = world::Configuration::read(file, suite)?;
+        let world = world::World::new(&configuration, suite)?;
+        for case in &suite.cases {
+            match world.decide(case) {
+                Ok(outcome) => reports.push(CaseReport {
+                    name: case.name.clone(),
+                    place: case.place.clone(),
+                    failures: outcome.compare(&case.expect),
+                }),
+                Err(problem) => problems.push(problem),
+            }
         }
     }
     if problems.is_empty() { Ok(reports) } else { Err(problems.join("\n").into()) }

@@ -1,7 +1,7 @@
 //! What an operator hands to the command: a plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource.
 //! Read into one model, with the position of everything.
 
-use crate::config::{self, ConfigError, Loaded, METADATA_NAMESPACE, Node, Position, Tree, read_yaml_documents};
+use crate::config::{self, ConfigError, JsonText, METADATA_NAMESPACE, Node, Position, Tree, read_yaml_with_texts};
 use crate::policy::Requirement;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,8 @@ pub struct Source {
     pub file: PathBuf,
     /// Its YAML or JSON documents.
     pub documents: Vec<Node>,
+    /// The texts that hold JSON, read as configurations.
+    embedded: Vec<(JsonText, Result<Node, ConfigError>)>,
 }
 
 /// What a document is.
@@ -46,11 +48,27 @@ impl Source {
     /// When it cannot be read, or is not YAML or JSON; the text names the file and the place.
     pub fn read(file: &Path) -> Result<Self, Box<dyn Error>> {
         let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-        let documents = read_yaml_documents(&text).map_err(|error| format!("{}:{error}", file.display()))?;
+        let (documents, texts) = read_yaml_with_texts(&text).map_err(|error| format!("{}:{error}", file.display()))?;
         if documents.is_empty() {
             return Err(format!("{} is empty", file.display()).into());
         }
-        Ok(Self { file: file.to_owned(), documents })
+        let embedded =
+            texts.into_iter().map(|json| (json.read(&text), json)).map(|(read, json)| (json, read)).collect();
+        Ok(Self { file: file.to_owned(), documents, embedded })
+    }
+
+    /// Reads files.
+    ///
+    /// # Errors
+    /// As [`Self::read`], for the first that cannot be read.
+    pub fn read_all(files: &[PathBuf]) -> Result<Vec<Self>, Box<dyn Error>> {
+        files.iter().map(|file| Self::read(file)).collect()
+    }
+
+    /// The names of files, for messages.
+    #[must_use]
+    pub fn names(sources: &[Self]) -> String {
+        sources.iter().map(|source| source.file.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -67,7 +85,9 @@ impl Kind {
             None => {}
         }
         let has = |names: &[&str]| names.iter().any(|name| root.get(name).is_some());
-        if has(&["static_resources", "dynamic_resources", "resources", "filter_chains", "virtual_hosts", "admin"]) {
+        let is_message = root.type_name().is_some_and(|name| name.starts_with("envoy."));
+        let parts = ["static_resources", "dynamic_resources", "resources", "filter_chains", "virtual_hosts", "admin"];
+        if is_message || has(&parts) {
             Self::Envoy
         } else if has(config::fields::POLICY.fields) {
             Self::Plugin
@@ -163,21 +183,33 @@ impl<'n> View<'n> {
     }
 }
 
-/// The plugin configuration in a Wasm filter's `configuration`: a Struct, or JSON in a `StringValue`.
+/// The plugin configuration in a Wasm filter's `configuration`, a Struct or JSON in a `StringValue`, as an object; or in
+/// the `pluginConfig` of a resource, which is the object.
 ///
 /// # Errors
-/// Every problem.
-pub fn plugin_configuration(configuration: &View<'_>) -> Result<Loaded, ConfigError> {
-    let value = configuration.get("value");
-    match (configuration.type_name(), value) {
-        (Some("google.protobuf.StringValue"), Some(value)) => {
-            config::load(value.text().unwrap_or_default().as_bytes(), &environment)
-        }
-        (Some(_), Some(value)) => config::compile(value.node, &environment),
-        (Some(_), None) => config::load(b"", &environment),
-        // A plain object, as in a WasmPlugin's pluginConfig.
-        (None, _) => config::compile(configuration.node, &environment),
+/// What is wrong with JSON in a text.
+pub fn plugin_values<'n>(source: &'n Source, configuration: &View<'n>) -> Result<View<'n>, ConfigError> {
+    let Some(type_name) = configuration.type_name() else { return Ok(configuration.clone()) };
+    let Some(value) = configuration.get("value") else { return Err(refused("")) };
+    if type_name != "google.protobuf.StringValue" {
+        return Ok(value);
     }
+    // A text behind an alias has no place of its own: it is that of the same text.
+    let embedded = &source.embedded;
+    let found = embedded
+        .iter()
+        .find(|(json, _)| Some(json.member) == value.position())
+        .or_else(|| embedded.iter().find(|(json, _)| Some(json.text.as_str()) == value.text()));
+    match found {
+        Some((_, Ok(node))) => Ok(View { node, path: value.path }),
+        Some((_, Err(error))) => Err(error.clone()),
+        None => Err(refused(value.text().unwrap_or_default())),
+    }
+}
+
+/// Why a text is no configuration.
+fn refused(text: &str) -> ConfigError {
+    config::load(text.as_bytes(), &any_secret).err().unwrap_or(ConfigError(Vec::new()))
 }
 
 /// The requirement in the `metadata` of a route or a virtual host.
@@ -191,8 +223,8 @@ pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<
 }
 
 /// Secrets are not there when a configuration is checked: any text that is long enough stands for them.
-#[expect(clippy::unnecessary_wraps, reason = "the form of an environment")]
-fn environment(_name: &str) -> Option<String> {
+#[must_use]
+pub fn any_secret(_name: &str) -> Option<String> {
     Some("A".repeat(86))
 }
 

@@ -4,6 +4,7 @@
 //! date is text, `0x10` is 16 and `010` is 8, and a whole number beyond 32 bits is text. Of keys that are there twice it
 //! silently uses the last; the reader of the tree reports them.
 
+use super::embedded::JsonText;
 use super::tree::{Node, Position, Tree};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
@@ -39,7 +40,7 @@ impl std::error::Error for YamlError {}
 /// # Errors
 /// When the text is not YAML, holds no or several documents, or uses tags or keys that are not text.
 pub fn read_yaml(text: &str) -> Result<Node, YamlError> {
-    let mut documents = read_yaml_documents(text)?.into_iter();
+    let mut documents = read_yaml_with_texts(text)?.0.into_iter();
     match (documents.next(), documents.next()) {
         (Some(document), None) => Ok(document),
         (None, _) => Err(wrong("there is no document", None)),
@@ -47,18 +48,20 @@ pub fn read_yaml(text: &str) -> Result<Node, YamlError> {
     }
 }
 
-/// Reads all documents of a YAML text, such as several Kubernetes resources in one file.
+/// Reads all documents of a YAML text, such as several Kubernetes resources in one file, and tells where texts stand that
+/// hold JSON.
 ///
 /// # Errors
 /// When the text is not YAML, or uses tags or keys that are not text.
-pub fn read_yaml_documents(text: &str) -> Result<Vec<Node>, YamlError> {
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 };
+pub fn read_yaml_with_texts(text: &str) -> Result<(Vec<Node>, Vec<JsonText>), YamlError> {
+    let mut reader =
+        Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), values: 0, texts: Vec::new() };
     let mut documents = Vec::new();
     loop {
         let (event, span) = reader.next()?;
         match event {
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            Event::StreamEnd => return Ok(documents),
+            Event::StreamEnd => return Ok((documents, reader.texts)),
             first => {
                 let node = reader.node(first, span, 0)?;
                 // What stands between two `---` and is empty is no document.
@@ -74,6 +77,7 @@ struct Reader<'t, I: saphyr_parser::Input> {
     events: Parser<'t, I>,
     anchors: HashMap<usize, Node>,
     values: usize,
+    texts: Vec<JsonText>,
 }
 
 impl<'t, I: saphyr_parser::Input> Reader<'t, I> {
@@ -100,7 +104,13 @@ impl<'t, I: saphyr_parser::Input> Reader<'t, I> {
                 return Err(wrong("tags are not supported", at));
             }
             Event::Scalar(text, ScalarStyle::Plain, anchor, None) => (plain(&text), anchor),
-            Event::Scalar(text, _, anchor, None) => (Tree::Text(text.into_owned()), anchor),
+            Event::Scalar(text, _, anchor, None) => {
+                if text.trim_start().starts_with('{') {
+                    let start = position(span);
+                    self.texts.push(JsonText { member: start, start, text: text.clone().into_owned() });
+                }
+                (Tree::Text(text.into_owned()), anchor)
+            }
             Event::SequenceStart(anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(anchor, None) => (self.object(depth)?, anchor),
             Event::Alias(anchor) => {
@@ -138,8 +148,11 @@ impl<'t, I: saphyr_parser::Input> Reader<'t, I> {
                 _ => return Err(wrong("a key that is not text", Some(position(span)))),
             };
             let (event, value_span) = self.next()?;
-            // A member is found by its key; what is wrong with it is shown there.
             let node = self.node(event, value_span, depth.saturating_add(1))?;
+            if let Some(text) = self.texts.last_mut().filter(|text| text.start == position(value_span)) {
+                text.member = position(span);
+            }
+            // A member is found by its key; what is wrong with it is shown there.
             members.push((name, Node { at: Some(position(span)), ..node }));
         }
     }

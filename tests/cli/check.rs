@@ -226,6 +226,60 @@ fn plugin_configurations_and_kubernetes_resources_are_read_too() {
     }
 }
 
+/// The shipped file with this text as its configuration, in a `StringValue`.
+fn with_text(value: &str) -> String {
+    let text = shipped();
+    let (before, rest) =
+        text.split_once("                  \"@type\": type.googleapis.com/google.protobuf.Struct\n").unwrap();
+    let (_, after) = rest.split_once("          - name: envoy.filters.http.router\n").unwrap();
+    format!(
+        "{before}                  \"@type\": type.googleapis.com/google.protobuf.StringValue\n                  value: \
+         {value}\n          - name: envoy.filters.http.router\n{after}"
+    )
+}
+
+#[test]
+fn what_is_wrong_in_json_in_a_text_has_its_line_in_the_file() {
+    let indent = " ".repeat(20);
+    let good = [
+        r#"{"issuers": [{"issuer": "https://a/", "audiences": ["b"],"#,
+        r#"  "jwks": {"uri": "https://a/k", "cluster": "issuer"}}],"#,
+        r#" "rules": [{"match": {"path": "/a"}, "public": true},"#,
+        r#"   {"match": {"route": "nowhere"}, "deny": true}]}"#,
+    ];
+    let in_block = |lines: &[&str]| {
+        let lines: Vec<String> = lines.iter().map(|line| format!("{indent}{line}")).collect();
+        with_text(&format!("|\n{}", lines.join("\n")))
+    };
+    let line_of = |text: &str, part: &str| text.lines().position(|line| line.contains(part)).unwrap() + 1;
+    let places = |text: &str| {
+        let checked = check(text);
+        checked
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_once(": ").map(|(place, _)| place.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    // A warning about a rule, and errors of the reader.
+    let text = in_block(&good);
+    let line = line_of(&text, "nowhere");
+    assert_eq!(places(&text), [format!("envoy.yaml:{line}:24")], "{}", check(&text).stdout);
+    let bad: Vec<String> =
+        good.iter().map(|line| line.replace("audiences", "audience").replace("deny", "dney")).collect();
+    let bad: Vec<&str> = bad.iter().map(String::as_str).collect();
+    let text = in_block(&bad);
+    let (first, last) = (line_of(&text, "\"audience\""), line_of(&text, "dney"));
+    let wanted = [format!("envoy.yaml:{first}:34"), format!("envoy.yaml:{first}:59"), format!("envoy.yaml:{last}:56")];
+    assert_eq!(places(&text), wanted, "{}", check(&text).stdout);
+    // What is no JSON, in a block and in quotes on one line.
+    let text = in_block(&[good[0], &good[1].replace(':', ""), good[2], good[3]]);
+    assert!(check(&text).stdout.contains(&format!("envoy.yaml:{}:", line_of(&text, "uri"))), "{}", check(&text).stdout);
+    let text = with_text(&format!("'{}'", good.concat().replace("audiences", "audience")));
+    let line = line_of(&text, "\"audience\"");
+    assert!(places(&text).iter().all(|place| place.starts_with(&format!("envoy.yaml:{line}:"))), "{text}");
+    assert_eq!(places(&text).len(), 2, "{}", check(&text).stdout);
+}
+
 #[test]
 fn json_and_sarif_are_for_machines() {
     let folder = folder();

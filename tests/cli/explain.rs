@@ -197,12 +197,50 @@ fn the_metadata_of_the_named_route_counts() {
     assert_eq!(told["decides"][0]["place"], "rules[1].methods.GET");
     assert!(told["notes"][0].as_str().unwrap().contains("router is not emulated"), "{told:#}");
     let run = place.explain("envoy.yaml", "GET /", &["--route", "ordres"]);
-    assert!(run.status == 2 && run.stderr.contains("no such route; there are orders, broken"), "{run:?}");
+    assert!(
+        run.status == 2 && run.stderr.contains("--route: no route is called ordres; there are orders, broken"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_path_is_judged_as_envoy_hands_it_over_and_that_is_said() {
+    let place = Place::new();
+    let mut envoy = place.envoy();
+    let manager = &mut envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    manager["normalize_path"] = true.into();
+    manager["path_with_escaped_slashes_action"] = "UNESCAPE_AND_REDIRECT".into();
+    place.file("normal.yaml", &envoy);
+    let text = |config: &str, request: &str| place.explain(config, request, &[]).stdout;
+    let settings = "normalize_path, path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT";
+    let told = text("normal.yaml", "GET /x/%2e%2e/healthz?a=1");
+    assert!(told.contains(&format!("envoy     makes it GET /healthz?... ({settings})")), "{told}");
+    assert!(told.contains("request   GET /x/%252e%252e/healthz?... at") && told.contains("allowed: public"), "{told}");
+    let told = text("normal.yaml", "GET /healthz");
+    assert!(told.contains(&format!("envoy     leaves the path as it is ({settings})")), "{told}");
+    assert!(text("envoy.yaml", "GET /healthz").contains("leaves the path as it is (no normalisation of paths)"));
+    // What Envoy answers by itself never comes to the gate.
+    let run = place.explain("normal.yaml", "GET /a%2Fb", &["--json"]);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((run.status, &told["decision"], &told["answer"]["status"]), (1, &json!("before_the_gate"), &json!(307)));
+    assert_eq!(told["answer"]["headers"]["location"], "/a/b");
+    let grpc = place.explain("normal.yaml", "POST /a%2Fb", &["--header", "content-type: application/grpc"]);
+    assert!(grpc.stdout.contains("refused by Envoy before the gate: 400"), "{grpc:?}");
+    let told = text("normal.yaml", "GET /a%00");
+    assert!(told.contains("refused by Envoy before the gate: 400 path_normalization_failed"), "{told}");
+    // No file of Envoy's: nothing is done to the path, which is said where it matters.
+    let told = text("scopegate.yaml", "GET /x/../healthz");
+    assert!(told.contains("judged as written") && told.contains("refused: ambiguous_path"), "{told}");
+    assert!(!text("scopegate.yaml", "GET /healthz").contains("envoy "));
 }
 
 #[test]
 fn no_part_of_a_token_is_printed() {
     let place = Place::new();
+    let mut envoy = place.envoy();
+    envoy["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]["normalize_path"] =
+        true.into();
+    place.file("normal.yaml", &envoy);
     let bad = place.issuer.token(NOW).claim("exp", NOW - 100).sign();
     for token in [place.issuer.token(NOW).sign(), bad, "eyJhbGciOiJub25lIn0.eyJpc3MiOiJ4In0.c2VjcmV0".to_owned()] {
         place.token(token.clone());
@@ -211,17 +249,19 @@ fn no_part_of_a_token_is_printed() {
             format!("GET /orders/{token}"),
             format!("authorization: Bearer {token}"),
         );
+        let escaped = format!("GET /orders/%65yJ{}", &token[3..]);
         for (request, more) in [
             ("GET /orders", vec!["--token", &token]),
             ("GET /orders", vec!["--token", "@token.txt"]),
             ("GET /orders", vec!["--header", &line]),
             (query.as_str(), vec![]),
             (path.as_str(), vec![]),
+            (escaped.as_str(), vec![]),
             (token.as_str(), vec![]),
             ("GET /orders", vec!["--header", &token]),
             ("GET /orders", vec!["--header", &line, "--route", "none"]),
         ] {
-            for config in ["scopegate.yaml", "envoy.yaml", "remote.json"] {
+            for config in ["scopegate.yaml", "envoy.yaml", "normal.yaml", "remote.json"] {
                 let json: Vec<&str> = more.iter().copied().chain(["--json"]).collect();
                 for run in [place.explain(config, request, &more), place.explain(config, request, &json)] {
                     for segment in token.split('.') {
@@ -258,7 +298,7 @@ fn what_cannot_be_read_is_named() {
     for (config, request, more, wanted) in [
         ("none.yaml", "GET /", vec![], "none.yaml"),
         ("bad.yaml", "GET /", vec![], "rulez"),
-        ("other.yaml", "GET /", vec![], "no Scopegate configuration"),
+        ("other.yaml", "GET /", vec![], "holds no configuration of Scopegate"),
         ("scopegate.yaml", "GET", vec![], "--request"),
         ("scopegate.yaml", "GET orders", vec![], "--request"),
         ("scopegate.yaml", "GET /", vec!["--header", "x"], "--header"),
@@ -275,6 +315,12 @@ fn what_cannot_be_read_is_named() {
 #[test]
 fn the_examples_in_the_help_work() {
     let place = Place::new();
+    // One file, and the same in two.
+    let mut listeners = place.envoy();
+    let manager = &mut listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let routes = manager.as_object_mut().unwrap().remove("route_config").unwrap();
+    place.file("listeners.yaml", &listeners);
+    place.file("routes.yaml", &json!({ "resources": [routes] }));
     // The file of the examples has remote keys.
     std::fs::copy(place.folder.join("remote.json"), place.folder.join("scopegate.yaml")).unwrap();
     for command in [&["explain"][..], &["token", "inspect"], &["jwks", "inspect"]] {

@@ -17,8 +17,10 @@ mod support;
 
 mod check;
 mod explain;
+mod fetch;
 mod general;
 mod inspect;
 mod matrix;
+mod parts;
 mod policy_test;
 mod world;

@@ -242,7 +242,7 @@ fn what_cannot_be_shown_is_said() {
     for (file, wanted) in [
         ("none.yaml", "cannot read none.yaml"),
         ("other.yaml", "other.yaml: holds no configuration of Scopegate"),
-        ("bad.yaml", "bad.yaml:1:1: this configuration cannot be used\n1:1: rulse: is not a field"),
+        ("bad.yaml", "bad.yaml:1:1: this configuration cannot be used\nbad.yaml:1:1: rulse: is not a field"),
     ] {
         let (status, said) = folder.say(&["matrix", file]);
         assert_eq!(status, 2, "{said}");

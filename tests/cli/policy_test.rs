@@ -146,6 +146,14 @@ fn cases_that_hold_pass() {
         "request: {path: /healthz, headers: {X-Auth-Subject: root}}, expect: {headers: {x-auth-subject: null}}",
         "request: {path: /healthz, headers: {x-other: [a, b]}}, expect: {headers: {X-Other: 'a, b'}}",
         "request: GET /new, token: {sub: a}, expect: {status: 200, reason: insufficient_scope, scope: new}",
+        // The token where the case puts it.
+        "request: 'GET /x?state={token}', token: {sub: a}, expect: {status: 400, reason: token_in_query}",
+        "request: {path: /x, headers: {authorization: 'bEaReR  {token}'}}, token: {sub: a}, expect: {status: 200}",
+        "request: {path: /x, headers: {x-token: '{token}'}}, token: {sub: a}, expect: {status: 401, reason: no_credential}",
+        // A requirement in metadata where there is no file of Envoy's.
+        "request: {path: /healthz, metadata: {scopes: [m]}}, expect: {status: 401, scope: m}",
+        "request: {path: /healthz, metadata: {scope: [m]}}, expect: {status: 500, reason: policy_unreadable}",
+        "request: {path: /x, metadata: {public: true}}, expect: {status: 200}",
     ] {
         let (status, said) = one(case);
         assert_eq!(status, 0, "{case}\n{said}");
@@ -217,6 +225,8 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
         ("request: GET, expect: {status: 200}", "cases[0].request: is not a request; write METHOD /path"),
         ("request: {method: GET}, expect: {status: 200}", "cases[0].request: `path` is missing"),
         ("request: {path: /, rout: x}, expect: {status: 200}", "cases[0].request.rout: is not a field"),
+        ("request: {path: /, body: 1}, expect: {status: 200}", "cases[0].request.body: is a whole number; write true"),
+        ("request: 'GET /{token}', expect: {status: 200}", "{token} stands for the token, and the case has none"),
         ("request: GET /", "cases[0]: `expect` is missing"),
         ("request: GET /, token: [a], expect: {status: 200}", "cases[0].token: is a list; write claims"),
         ("request: GET /, token: {claims: {}, sub: a}, expect: {status: 200}", "cases[0].token.sub: is not a field"),
@@ -282,9 +292,72 @@ fn the_metadata_of_the_named_route_counts() {
     }
     let (status, said) = case("{path: /, route: none}", "{status: 200}");
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("no route is called none; the routes are orders, internal, everything"), "{said}");
+    assert!(said.contains("no route is called none; there are orders, internal, everything"), "{said}");
     let (status, said) = case("{path: /, virtual_host: none}", "{status: 200}");
     assert!(status == 2 && said.contains("no virtual host is called none"), "{said}");
+}
+
+#[test]
+fn a_preflight_with_a_body_is_none() {
+    let folder = Folder::new();
+    let request = "{method: OPTIONS, path: /x, headers: {origin: 'https://a', access-control-request-method: GET}";
+    folder.write(
+        "a.yaml",
+        &format!(
+            "inline:{POLICY}  bypass_cors_preflight: true\ncases:\n- {{name: a, request: {request}}}, expect: {{status: 200}}}}\n- \
+             {{name: b, request: {request}, body: true}}, expect: {{status: 401, reason: no_credential}}}}\n"
+        ),
+    );
+    let (status, said) = folder.say(&["test", "a.yaml"]);
+    assert_eq!((status, said.contains("2 passed")), (0, true), "{said}");
+}
+
+#[test]
+fn several_documents_have_a_policy_each() {
+    let folder = Folder::new();
+    let case =
+        |name: &str, status: u16| format!("cases: [{{name: {name}, request: GET /, expect: {{status: {status}}}}}]\n");
+    let open = format!("inline:{POLICY}  default: {{public: true}}\n{}", case("open", 200));
+    let closed = format!("inline:{POLICY}  default: {{deny: true}}\n{}", case("closed", 403));
+    folder.write("a.yaml", &format!("{open}---\n{closed}"));
+    let (status, said) = folder.say(&["test", "a.yaml"]);
+    assert_eq!((status, said.contains("2 passed")), (0, true), "{said}");
+    folder.write("a.yaml", &format!("{open}---\n{}", closed.replace("name: closed", "name: open")));
+    let (status, said) = folder.say(&["test", "a.yaml"]);
+    assert!(status == 2 && said.contains("cases[0]: has the name of another case"), "{said}");
+}
+
+#[test]
+fn paths_are_normalised_as_the_connection_manager_does_it() {
+    let folder = Folder::new().with_envoy();
+    let shipped = folder.read("envoy.yaml");
+    let raw = shipped.replace("normalize_path: true", "normalize_path: false").replace(
+        "path_with_escaped_slashes_action: REJECT_REQUEST",
+        "path_with_escaped_slashes_action: KEEP_UNCHANGED",
+    );
+    let redirecting = shipped.replace("action: REJECT_REQUEST", "action: UNESCAPE_AND_REDIRECT");
+    for (file, path, expect) in [
+        (&shipped, "/x/..//healthz", "{status: 200}"),
+        (&shipped, "/%68ealthz", "{status: 200}"),
+        (&shipped, "/healthz%2f", "{status: 400, reason: null}"),
+        (&raw, "/x/../healthz", "{status: 400, reason: ambiguous_path}"),
+        (&raw, "/healthz%2f", "{status: 400, reason: ambiguous_path}"),
+        (&redirecting, "/healthz%2f", "{status: 307, reason: null}"),
+    ] {
+        folder.write("envoy.yaml", file);
+        folder.write(
+            "a.yaml",
+            &format!("config: envoy.yaml\ncases: [{{name: a, request: GET {path}, expect: {expect}}}]"),
+        );
+        let (status, said) = folder.say(&["test", "a.yaml"]);
+        assert_eq!(status, 0, "{path}\n{said}");
+        folder.write(
+            "a.yaml",
+            &format!("config: envoy.yaml\ncases: [{{name: a, request: GET {path}, expect: {{status: 599}}}}]"),
+        );
+        let (_, said) = folder.say(&["test", "a.yaml"]);
+        assert_eq!(said.contains("Envoy answers before the gate"), expect.contains("reason: null"), "{path}\n{said}");
+    }
 }
 
 #[test]

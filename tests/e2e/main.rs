@@ -22,6 +22,7 @@ mod host_calls;
 mod hostile;
 mod keys;
 mod native;
+mod normalise;
 mod paths;
 mod shipped;
 mod signatures;

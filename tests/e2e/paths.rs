@@ -1,14 +1,12 @@
 //! Paths from a hostile client: whatever their spelling, what reaches an upstream has met the rule of its route; and
 //! a rule matches what Envoy's own matcher of the same name matches.
 
-use crate::support::client::{Response, connect, read_response};
+use crate::support::client::KeptClient;
 use crate::support::envoy::{Envoy, Gate, cluster, listener, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::server::{Answer, Server};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
-use std::io::{BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -69,8 +67,8 @@ fn a_rule_matches_what_envoys_matcher_of_the_same_name_matches() {
         "clusters": [],
     }));
     let mut counts = [0; 2];
-    let mut gates = Client::new(envoy.listener("gate"));
-    let mut envoys = Client::new(envoy.listener("envoy"));
+    let mut gates = KeptClient::new(envoy.listener("gate"));
+    let mut envoys = KeptClient::new(envoy.listener("envoy"));
     let mut differences = Vec::new();
     for (index, (in_envoy, _)) in matchers.iter().enumerate() {
         for path in PATHS {
@@ -190,7 +188,7 @@ fn attack(source: Source, kinds: &[(&str, [&'static str; 2])], judge: impl Fn(&s
     let spellings = spellings();
     for gate in &gates {
         let address = envoy.listener(gate.name);
-        let mut client = Client::new(address);
+        let mut client = KeptClient::new(address);
         let mut served: Vec<&str> = Vec::new();
         for (header, credential) in headers.iter().zip(CREDENTIALS) {
             for spelling in &spellings {
@@ -404,33 +402,4 @@ fn every_reading_begins_with(target: &str, prefix: &str) -> bool {
         }
         format!("/{}", segments.join("/")).starts_with(prefix)
     })
-}
-
-/// A client that keeps its connection for as long as the server does.
-struct Client {
-    address: SocketAddr,
-    connection: Option<BufReader<TcpStream>>,
-}
-
-impl Client {
-    fn new(address: SocketAddr) -> Self {
-        Self { address, connection: None }
-    }
-
-    fn send(&mut self, request: &[u8]) -> Response {
-        let reused = self.connection.is_some();
-        let mut connection = self.connection.take().unwrap_or_else(|| BufReader::new(connect(self.address)));
-        let without_body = request.starts_with(b"HEAD ");
-        let sent = connection.get_mut().write_all(request).is_ok();
-        let response = if sent { read_response(&mut connection, without_body) } else { None };
-        let Some(response) = response else {
-            assert!(reused, "no answer to {}", request.escape_ascii());
-            return self.send(request);
-        };
-        // A tunnel is no connection for the next request.
-        if response.header("connection") != Some("close") && !request.starts_with(b"CONNECT ") {
-            self.connection = Some(connection);
-        }
-        response
-    }
 }

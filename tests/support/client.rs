@@ -139,3 +139,32 @@ fn line(reader: &mut impl BufRead) -> Option<String> {
     }
     Some(String::from_utf8_lossy(&line).into_owned())
 }
+
+/// A client that keeps its connection for as long as the server does.
+pub struct KeptClient {
+    address: SocketAddr,
+    connection: Option<BufReader<TcpStream>>,
+}
+
+impl KeptClient {
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address, connection: None }
+    }
+
+    pub fn send(&mut self, request: &[u8]) -> Response {
+        let reused = self.connection.is_some();
+        let mut connection = self.connection.take().unwrap_or_else(|| BufReader::new(connect(self.address)));
+        let without_body = request.starts_with(b"HEAD ");
+        let sent = connection.get_mut().write_all(request).is_ok();
+        let response = if sent { read_response(&mut connection, without_body) } else { None };
+        let Some(response) = response else {
+            assert!(reused, "no answer to {}", request.escape_ascii());
+            return self.send(request);
+        };
+        // A tunnel is no connection for the next request.
+        if response.header("connection") != Some("close") && !request.starts_with(b"CONNECT ") {
+            self.connection = Some(connection);
+        }
+        response
+    }
+}

@@ -30,16 +30,17 @@ pub(super) fn check(
     sources: &[Source],
     findings: &mut Findings,
 ) {
-    check_plugin(gate, &envoy.plugin, findings);
-    check_filters(gate, envoy, findings);
-    check_access_log(gate, envoy, findings);
+    check_filters(envoy, findings);
+    check_access_log(envoy, findings);
     if let Some(policy) = policy {
-        check_manager(gate, envoy, policy, findings);
+        check_manager(envoy, policy, findings);
         check_clusters(gate, sources, policy, findings);
     }
 }
 
-fn check_plugin(gate: &Gate<'_>, plugin: &View<'_>, findings: &mut Findings) {
+/// Checks the plugin's own settings, which may stand in another file than the chain.
+pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
+    let Some(plugin) = &gate.plugin else { return };
     let fail_open = plugin.get("fail_open").filter(View::is_true);
     if let Some(view) = &fail_open {
         findings.error(
@@ -80,12 +81,12 @@ fn check_plugin(gate: &Gate<'_>, plugin: &View<'_>, findings: &mut Findings) {
     }
 }
 
-fn check_filters(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) {
+fn check_filters(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     let Some(own) = envoy.filters.get(envoy.index) else { return };
     if let Some(view) = own.get("disabled").filter(View::is_true) {
         findings.error(
             "disabled",
-            gate.file,
+            envoy.file,
             &view,
             "turns the gate off",
             "leave it out; open routes with `public: true`",
@@ -100,7 +101,7 @@ fn check_filters(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) 
     for view in skips {
         findings.error(
             "disabled",
-            gate.file,
+            envoy.file,
             &view,
             "skips the gate for some requests",
             "open routes with `public: true`",
@@ -110,7 +111,7 @@ fn check_filters(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) 
     if !envoy.filters.iter().take(envoy.index).any(|filter| type_of(filter).as_deref() == Some(CORS)) {
         findings.warn(
             "no-cors-before",
-            gate.file,
+            envoy.file,
             own,
             "has no cors filter before it: preflight requests carry no token and are refused",
             "put envoy.filters.http.cors before it, with expose_headers: WWW-Authenticate",
@@ -124,7 +125,7 @@ fn check_filters(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) 
         if let Some((_, short)) = editor.or(clearer) {
             findings.error(
                 "edits-after",
-                gate.file,
+                envoy.file,
                 filter,
                 format!("{short} stands after the gate and may send a request to another route than was judged"),
                 "put it before the gate",
@@ -133,14 +134,14 @@ fn check_filters(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) 
     }
 }
 
-fn check_manager(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+fn check_manager(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     let manager = &envoy.manager;
     let is_true = |name: &str| manager.get(name).is_some_and(|view| view.is_true());
     if policy.rules.as_slice().iter().any(|rule| rule.matching.path.is_some()) {
         if !(is_true("normalize_path") && is_true("merge_slashes")) {
             findings.warn(
                 "paths-not-normalised",
-                gate.file,
+                envoy.file,
                 manager,
                 "does not normalise paths, and there are rules about paths: ambiguous ones are refused with 400",
                 "set normalize_path: true and merge_slashes: true",
@@ -149,7 +150,7 @@ fn check_manager(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings
         if manager.get("path_with_escaped_slashes_action").is_none() {
             findings.warn(
                 "escaped-slashes",
-                gate.file,
+                envoy.file,
                 manager,
                 "does not say what becomes of escaped slashes in paths",
                 "set path_with_escaped_slashes_action: REJECT_REQUEST, or KEEP_UNCHANGED with paths.allow",
@@ -161,7 +162,7 @@ fn check_manager(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings
     if allowed && !policy.forward.headers.is_empty() {
         findings.warn(
             "underscore-headers",
-            gate.file,
+            envoy.file,
             manager,
             "lets headers with underscores through: x_auth_subject is x-auth-subject to many upstreams",
             "set common_http_protocol_options.headers_with_underscores_action: DROP_HEADER",
@@ -169,7 +170,7 @@ fn check_manager(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings
     }
 }
 
-fn check_access_log(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Findings) {
+fn check_access_log(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     for log in envoy.manager.list("access_log") {
         let mut formats = Vec::new();
         log.visit(&mut |view| {
@@ -182,7 +183,7 @@ fn check_access_log(gate: &Gate<'_>, envoy: &InEnvoy<'_>, findings: &mut Finding
         if let Some(view) = printing.or_else(|| formats.is_empty().then(|| log.clone())) {
             findings.warn(
                 "log-prints-query",
-                gate.file,
+                envoy.file,
                 &view,
                 "prints the query of a path: what clients put there ends up in the log",
                 "print %PATH(NQ)%",
@@ -211,12 +212,12 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
     }
     let named =
         |wanted: &str| clusters.iter().find(|view| view.get("name").and_then(|name| name.text()) == Some(wanted));
-    let values = gate.configuration.get("value").unwrap_or_else(|| gate.configuration.clone());
+    let values = &gate.values;
     let entries = values.list("issuers");
     for (index, issuer) in policy.issuers.iter().enumerate() {
         let KeySource::Remote(remote) = &issuer.keys else { continue };
         let entry = entries.get(index).and_then(|entry| entry.get("jwks"));
-        let entry = entry.as_ref().unwrap_or(&values);
+        let entry = entry.as_ref().unwrap_or(values);
         match named(&remote.cluster) {
             None if discovered || clusters.is_empty() => {}
             None => findings.error(

@@ -1,14 +1,14 @@
 //! The routes behind the gate: what turns it off there, what they ask, and matchers that look at what it edits.
 
 use super::Findings;
-use crate::cli::gates::{Gate, InEnvoy, VirtualHost};
+use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::config::METADATA_NAMESPACE;
 use crate::policy::{Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
 
 /// Checks virtual hosts and routes.
-pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     let filter = envoy.filters.get(envoy.index).and_then(|filter| filter.get("name")).and_then(|name| name.text());
     for host in &envoy.virtual_hosts {
         check_disabled(host.file, &host.view, filter, findings);
@@ -22,7 +22,7 @@ pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findi
     if let Some(scopes) = envoy.manager.get("scoped_routes") {
         scopes.visit(&mut |view| {
             if let Some(name) = view.at(&["header_value_extractor", "name"]) {
-                check_header(gate.file, &name, policy, findings);
+                check_header(envoy.file, &name, policy, findings);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! The decision of the engine, told: everything here is read off the decision, and nothing is judged again.
 
 use super::setting::Setting;
-use super::{Request, goes_on};
+use super::{Request, Told, goes_on};
 use crate::audit::AuditRecord;
 use crate::base::text::shown;
 use crate::challenge::{self, Reply};
@@ -33,7 +33,7 @@ struct Decider {
 /// A decision with its reasons.
 pub(super) struct Explanation<'s> {
     setting: &'s Setting,
-    request: &'s Request,
+    told: Told<'s>,
     decision: Decision,
     deciders: Vec<Decider>,
     checks: Vec<(&'static str, Passing)>,
@@ -42,7 +42,7 @@ pub(super) struct Explanation<'s> {
 }
 
 /// Decides and explains.
-pub(super) fn explain<'s>(setting: &'s Setting, request: &'s Request) -> Explanation<'s> {
+pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s>) -> Explanation<'s> {
     let lines = request.lines();
     let view = setting.view(&lines);
     let decision = setting.decide(&view);
@@ -59,15 +59,7 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &'s Request) -> Explana
         Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
-    Explanation {
-        deciders: deciders(setting, &view),
-        checks: checks(&decision),
-        setting,
-        request,
-        decision,
-        reply,
-        notes,
-    }
+    Explanation { deciders: deciders(setting, &view), checks: checks(&decision), setting, told, decision, reply, notes }
 }
 
 /// Which check gives a reason. A new reason must be put here, since this has no wildcard.
@@ -249,7 +241,8 @@ impl Explanation<'_> {
     /// For people.
     pub(super) fn to_text(&self) -> String {
         let mut rows: Vec<(&str, String)> =
-            vec![("request", format!("{} at {}", self.request.shown, moment::written(self.setting.now)))];
+            vec![("request", format!("{} at {}", self.told.sent, moment::written(self.setting.now)))];
+        rows.extend(self.told.before.iter().map(|told| ("envoy", told.clone())));
         for decider in &self.deciders {
             let matching = decider.matching.as_ref().map_or_else(String::new, |value| format!(", match {value}"));
             rows.push(("decides", format!("{}{matching}", decider.place)));
@@ -318,7 +311,8 @@ impl Explanation<'_> {
             Decision::Deny(_) | Decision::Await(_) => Value::Null,
         };
         let told = json!({
-            "request": self.request.shown,
+            "request": self.told.sent,
+            "envoy": self.told.before,
             "at": moment::written(self.setting.now),
             "decision": decision,
             "reason": reason.map(Reason::name),

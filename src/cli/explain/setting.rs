@@ -3,8 +3,10 @@
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::{self, Gate, InEnvoy};
 use crate::cli::moment;
-use crate::cli::source::{Source, View};
-use crate::config::{self, ConfigError, Environment, Loaded, Node};
+use crate::cli::named::{self, Named, Names};
+use crate::cli::normalise::PathSettings;
+use crate::cli::source::Source;
+use crate::config::{self, ConfigError, Node};
 use crate::crypto::PureVerifier;
 use crate::decision::Decision;
 use crate::engine::decide;
@@ -14,7 +16,7 @@ use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
 use std::cell::RefCell;
 use std::error::Error;
-use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A policy with everything that a decision needs beside a request.
@@ -28,6 +30,8 @@ pub(in crate::cli) struct Setting {
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     pub metadata: Option<Metadata>,
+    /// What Envoy does to paths before; `None` where no file of Envoy's says.
+    pub paths: Option<PathSettings>,
     /// What whoever reads the answer must know.
     pub notes: Vec<String>,
 }
@@ -46,29 +50,22 @@ pub(in crate::cli) struct Metadata {
 pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
     pub at: Option<&'a str>,
-    pub route: Option<&'a str>,
-    pub virtual_host: Option<&'a str>,
+    pub names: Names<'a>,
 }
 
 impl Setting {
-    /// Reads the file.
-    pub(in crate::cli) fn read(file: &Path, wanted: &Wanted<'_>) -> Result<Self, Box<dyn Error>> {
-        let source = [Source::read(file)?];
-        let found = gates::find(&source);
-        let several = found.len() > 1;
-        let names_route = wanted.route.is_some() || wanted.virtual_host.is_some();
-        let serves = |gate: &&Gate<'_>| gate.envoy.as_ref().is_some_and(|envoy| holder(envoy, wanted).is_ok());
-        let gate = found.iter().find(|gate| names_route && serves(gate)).or_else(|| found.first()).ok_or_else(|| {
-            format!(
-                "{}: no Scopegate configuration in it; give a plugin configuration, an Envoy YAML with the filter, a \
-                 WasmPlugin or an EnvoyExtensionPolicy",
-                file.display()
-            )
-        })?;
+    /// Reads the files.
+    pub(in crate::cli) fn read(files: &[PathBuf], wanted: &Wanted<'_>) -> Result<Self, Box<dyn Error>> {
+        let sources = Source::read_all(files)?;
+        let found = gates::find(&sources);
+        let names = wanted.names;
+        let serves = |gate: &&Gate<'_>| gate.envoy.as_ref().is_some_and(|envoy| name(envoy, names).is_ok());
+        let gate = found.iter().find(|gate| !names.is_empty() && serves(gate)).or_else(|| found.first());
+        let gate = gate.ok_or_else(|| gates::nothing_found(&sources))?;
         let mut notes = Vec::new();
-        if several {
-            let place = gates::place(file, gate.configuration.position());
-            notes.push(format!("the file has {} Scopegate filters; this is the one at {place}", found.len()));
+        if found.len() > 1 {
+            let place = gates::place(gate.file, gate.configuration.position());
+            notes.push(format!("there are {} Scopegate filters; this is the one at {place}", found.len()));
         }
         let absent = RefCell::new(Vec::new());
         let environment = |name: &str| {
@@ -78,16 +75,22 @@ impl Setting {
                 Some("A".repeat(86))
             })
         };
-        let (loaded, written) =
-            load(&gate.configuration, &environment).map_err(|error| format!("{}: {error}", file.display()))?;
-        let policy = loaded.policy;
+        let policy = match &gate.policy {
+            Ok(_) => config::compile(gate.values.node, &environment).map(|loaded| loaded.policy),
+            Err(error) => Err(error.clone()),
+        };
+        let policy = policy.map_err(|error| gate.refused(&error))?;
         for name in absent.into_inner() {
             notes.push(format!("the environment variable {name} is not set: no token of its secret can be verified"));
         }
-        let holder = gate.envoy.as_ref().map(|envoy| holder(envoy, wanted)).transpose();
-        let holder = holder.map_err(|error| format!("{}: {error}", file.display()))?.unwrap_or_default();
+        let found_by_name = gate.envoy.as_ref().map(|envoy| name(envoy, names)).transpose()?.unwrap_or_default();
+        if gate.envoy.as_ref().is_some_and(|envoy| envoy.virtual_hosts.is_empty())
+            && policy.route_metadata != RouteMetadata::Ignore
+        {
+            notes.push("the routes are not in these files, and neither is what their metadata asks".to_owned());
+        }
         if let Some(envoy) = &gate.envoy
-            && !names_route
+            && names.is_empty()
             && policy.route_metadata != RouteMetadata::Ignore
             && has_metadata(envoy)
         {
@@ -97,7 +100,7 @@ impl Setting {
                     .to_owned(),
             );
         }
-        let metadata = holder.metadata.map(|(of, view)| Metadata {
+        let metadata = found_by_name.metadata.map(|(of, view)| Metadata {
             of,
             written: view.node.clone(),
             requirement: config::requirement(view.node, &policy),
@@ -106,10 +109,12 @@ impl Setting {
             notes.push(format!("the metadata of {of} cannot be read: {error}"));
         }
         let keys = key_ring(&policy, wanted.keys, &mut notes)?;
-        let route = wanted.route.map(str::to_owned);
-        let virtual_host = wanted.virtual_host.map(str::to_owned).or(holder.virtual_host);
+        let route = names.route.map(str::to_owned);
+        let virtual_host = names.virtual_host.map(str::to_owned).or(found_by_name.virtual_host);
         let now = moment::instant(wanted.at)?;
-        Ok(Self { policy, written, keys, now, route, virtual_host, metadata, notes })
+        let paths = gate.envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager));
+        let written = gate.values.node.clone();
+        Ok(Self { policy, written, keys, now, route, virtual_host, metadata, paths, notes })
     }
 
     /// A request as Envoy would hand it over.
@@ -143,81 +148,18 @@ impl Setting {
     }
 }
 
-/// Compiles a plugin configuration with these secrets; also as it is written.
-fn load(configuration: &View<'_>, environment: Environment<'_>) -> Result<(Loaded, Node), ConfigError> {
-    let value = configuration.type_name().and_then(|_| configuration.get("value"));
-    match &value {
-        Some(value) => match value.text() {
-            Some(text) => {
-                let loaded = config::load(text.as_bytes(), environment)?;
-                Ok((loaded, Node::from(serde_json::from_str::<serde_json::Value>(text).unwrap_or_default())))
-            }
-            None => config::compile(value.node, environment).map(|loaded| (loaded, value.node.clone())),
-        },
-        None => config::compile(configuration.node, environment).map(|loaded| (loaded, configuration.node.clone())),
+/// The route and the virtual host that the user names.
+fn name<'s>(envoy: &InEnvoy<'s>, names: Names<'_>) -> Result<Named<'s>, String> {
+    if envoy.virtual_hosts.is_empty() {
+        return Ok(Named::default());
     }
-}
-
-/// What the named route or virtual host brings.
-#[derive(Default)]
-struct Holder<'s> {
-    virtual_host: Option<String>,
-    metadata: Option<(String, View<'s>)>,
-}
-
-fn metadata_of<'s>(view: &View<'s>) -> Option<View<'s>> {
-    view.at(&["metadata", "filter_metadata", config::METADATA_NAMESPACE])
+    names.find(&envoy.virtual_hosts, ["--route", "--virtual-host"])
 }
 
 fn has_metadata(envoy: &InEnvoy<'_>) -> bool {
     envoy.virtual_hosts.iter().any(|host| {
-        metadata_of(&host.view).is_some() || host.routes.iter().any(|route| metadata_of(&route.view).is_some())
+        named::metadata(&host.view).is_some() || host.routes.iter().any(|route| named::metadata(&route.view).is_some())
     })
-}
-
-/// Finds the route and the virtual host that the user names. The metadata of the route comes first.
-fn holder<'s>(envoy: &InEnvoy<'s>, wanted: &Wanted<'_>) -> Result<Holder<'s>, String> {
-    let hosts: Vec<_> =
-        envoy.virtual_hosts.iter().filter(|host| wanted.virtual_host.is_none_or(|name| host.name == name)).collect();
-    if wanted.route.is_none() && wanted.virtual_host.is_none() {
-        return Ok(Holder::default());
-    }
-    let listed = |names: Vec<&str>| {
-        let names: Vec<&str> = names.into_iter().filter(|name| !name.is_empty()).collect();
-        if names.is_empty() {
-            "there are none with a name".to_owned()
-        } else {
-            format!("there are {}", names.join(", "))
-        }
-    };
-    if let (Some(name), true) = (wanted.virtual_host, hosts.is_empty()) {
-        let names = envoy.virtual_hosts.iter().map(|host| host.name.as_str()).collect();
-        return Err(format!("--virtual-host {name}: no such virtual host; {}", listed(names)));
-    }
-    let Some(name) = wanted.route else {
-        let metadata = hosts
-            .iter()
-            .find_map(|host| metadata_of(&host.view).map(|view| (format!("virtual host {}", host.name), view)));
-        return Ok(Holder { virtual_host: None, metadata });
-    };
-    let routes: Vec<_> = hosts.iter().flat_map(|host| host.routes.iter().map(move |route| (host, route))).collect();
-    let named: Vec<_> = routes.iter().filter(|(_, route)| route.name == name).collect();
-    match named.as_slice() {
-        [] => {
-            let known = routes.iter().map(|(_, route)| route.name.as_str()).collect();
-            Err(format!("--route {name}: no such route; {}", listed(known)))
-        }
-        [(host, route)] => {
-            let metadata = metadata_of(&route.view)
-                .map(|view| (format!("route {name}"), view))
-                .or_else(|| metadata_of(&host.view).map(|view| (format!("virtual host {}", host.name), view)));
-            Ok(Holder { virtual_host: Some(host.name.clone()), metadata })
-        }
-        several => {
-            let hosts: Vec<&str> = several.iter().map(|(host, _)| host.name.as_str()).collect();
-            Err(format!("--route {name}: several routes have this name, in {}; add --virtual-host", hosts.join(", ")))
-        }
-    }
 }
 
 /// The keys that are there: configured ones, and those that the user gives for issuers whose keys are remote.

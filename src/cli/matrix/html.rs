@@ -1,6 +1,7 @@
 //! A matrix as one HTML page that needs nothing else: no script, no font, no network.
 
-use super::rows::{COLUMNS, Mark, Row, Section};
+use super::row::{COLUMNS, Mark, Row};
+use super::section::Section;
 
 const STYLE: &str = "\
 :root { color-scheme: light; }

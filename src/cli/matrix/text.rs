@@ -1,6 +1,7 @@
 //! A matrix as text: columns for a terminal, or Markdown.
 
-use super::rows::{COLUMNS, Row, Section};
+use super::row::{COLUMNS, Row};
+use super::section::Section;
 
 /// Columns of the width that they need, for a terminal.
 pub(super) fn table(sections: &[Section]) -> String {

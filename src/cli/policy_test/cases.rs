@@ -1,19 +1,22 @@
 //! Files of cases, read with the place of everything that is wrong with them.
 
+mod expect;
+mod request;
+
 use super::outcome::{Expectation, Wanted};
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::place;
 use crate::cli::moment::read as instant;
 use crate::cli::source::{Source, View};
-use crate::config::Tree;
-use crate::decision::Reason;
+use crate::config::{Node, Tree};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// The clock of cases that name none: 2026-01-01T00:00:00Z.
 const DEFAULT_NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 
-/// A file of cases.
+/// Cases under one policy: a document of a file.
 #[derive(Debug)]
 pub(super) struct Suite<'n> {
     pub policy: PolicyFrom<'n>,
@@ -48,8 +51,12 @@ pub(super) struct Request {
     /// None for CONNECT.
     pub path: Option<String>,
     pub headers: Vec<(String, String)>,
+    /// Whether a body follows the headers.
+    pub body: bool,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
+    /// The requirement in the metadata of its route, where no file of Envoy's holds that.
+    pub metadata: Option<Node>,
 }
 
 /// What a request presents.
@@ -72,24 +79,25 @@ pub(super) struct Claims {
     pub header: Map<String, Value>,
 }
 
-/// Reads a file of cases.
+/// Reads a file of cases: a suite for each of its documents.
 ///
 /// # Errors
 /// Everything that is wrong with it, a line each.
-pub(super) fn read(source: &Source) -> Result<Suite<'_>, String> {
-    let [document] = source.documents.as_slice() else {
-        return Err(format!("{}: holds several documents; write one file for each", source.file.display()));
-    };
-    let mut reader = Reader { file: &source.file, problems: Vec::new() };
-    let suite = reader.suite(&View::root(document));
-    match suite {
-        Some(suite) if reader.problems.is_empty() => Ok(suite),
-        _ => Err(reader.problems.join("\n")),
+pub(super) fn read(source: &Source) -> Result<Vec<Suite<'_>>, String> {
+    let mut reader = Reader { file: &source.file, names: HashSet::new(), problems: Vec::new() };
+    let suites: Vec<Option<Suite<'_>>> =
+        source.documents.iter().map(|document| reader.suite(&View::root(document))).collect();
+    if reader.problems.is_empty() {
+        Ok(suites.into_iter().flatten().collect())
+    } else {
+        Err(reader.problems.join("\n"))
     }
 }
 
 struct Reader<'f> {
     file: &'f Path,
+    /// The names of the cases so far.
+    names: HashSet<String>,
     problems: Vec<String>,
 }
 
@@ -160,14 +168,12 @@ impl Reader<'_> {
         if !matches!(&list.node.value, Tree::List(items) if !items.is_empty()) {
             return self.wrong(&list, "holds no case; write a list of cases");
         }
-        let mut names: Vec<String> = Vec::new();
         let mut cases = Vec::new();
         for item in list.items() {
             let Some(case) = self.case(&item) else { continue };
-            if names.contains(&case.name) {
+            if !self.names.insert(case.name.clone()) {
                 self.wrong::<()>(&item, "has the name of another case; give each its own");
             }
-            names.push(case.name.clone());
             cases.push(case);
         }
         Some(Suite { policy: policy?, now: now?, cases })
@@ -208,55 +214,6 @@ impl Reader<'_> {
         })
     }
 
-    fn request(&mut self, view: &View<'_>) -> Option<Request> {
-        const WANTED: &str = "METHOD /path, or an object with method and path";
-        if let Some(text) = view.text() {
-            return match text.split_once(' ') {
-                Some((method, path)) if !method.is_empty() && !path.is_empty() && !path.contains(' ') => {
-                    Some(Request { method: method.to_owned(), path: Some(path.to_owned()), ..Request::default() })
-                }
-                _ => self.wrong(view, &format!("is not a request; write {WANTED}")),
-            };
-        }
-        self.object(view, &["method", "path", "headers", "route", "virtual_host"], WANTED)?;
-        let method = view.get("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
-        let path = self.optional_text(view, "path");
-        if view.get("path").is_none() && method != "CONNECT" {
-            return self.wrong(view, "`path` is missing");
-        }
-        let headers = match view.get("headers") {
-            Some(headers) => self.headers(&headers)?,
-            None => Vec::new(),
-        };
-        let route = self.optional_text(view, "route");
-        let virtual_host = self.optional_text(view, "virtual_host");
-        Some(Request { method, path, headers, route, virtual_host })
-    }
-
-    /// Header lines: a list of values is several lines.
-    fn headers(&mut self, view: &View<'_>) -> Option<Vec<(String, String)>> {
-        let mut lines = Vec::new();
-        for (name, member) in self.any_object(view, "header names and their values")? {
-            let values = if matches!(member.node.value, Tree::List(_)) { member.items() } else { vec![member] };
-            for value in values {
-                if let Some(text) = self.scalar(&value) {
-                    lines.push((name.to_ascii_lowercase(), text));
-                }
-            }
-        }
-        Some(lines)
-    }
-
-    /// A header value: YAML takes some for numbers or booleans.
-    fn scalar(&mut self, view: &View<'_>) -> Option<String> {
-        match &view.node.value {
-            Tree::Text(text) => Some(text.clone()),
-            Tree::Whole(number) => Some(number.to_string()),
-            Tree::Bool(flag) => Some(flag.to_string()),
-            _ => self.wrong_kind(view, "text"),
-        }
-    }
-
     fn token(&mut self, view: &View<'_>) -> Option<Token> {
         let members = match &view.node.value {
             Tree::Null => return Some(Token::None),
@@ -275,48 +232,6 @@ impl Reader<'_> {
             Some(view) => Some(self.any_object(&view, "names and values")?.iter().map(json).collect()),
         };
         Some(Token::Signed(Claims { issuer, payload: read(claims)?, header: read(header)? }))
-    }
-
-    fn expectation(&mut self, view: &View<'_>) -> Option<Expectation> {
-        self.object(view, &["status", "reason", "scope", "headers"], "status, reason, scope or headers")?;
-        if view.members().is_empty() {
-            return self.wrong(view, "expects nothing; write status, reason, scope or headers");
-        }
-        let mut expectation = Expectation::default();
-        if let Some(status) = view.get("status") {
-            expectation.status = match &status.node.value {
-                Tree::Whole(number) => u16::try_from(*number).ok().filter(|number| (100..600).contains(number)),
-                _ => None,
-            };
-            if expectation.status.is_none() {
-                return self.wrong(&status, "is not a status; write a number such as 200 or 403");
-            }
-        }
-        if let Some(reason) = view.get("reason") {
-            let name = self.text_or_null(&reason)?;
-            let known = |name: &String| Reason::ALL.iter().any(|reason| reason.name() == name);
-            if matches!(&name, Wanted::Text(name) if !known(name)) {
-                let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
-                return self.wrong(&reason, &format!("is not a reason; write null or one of {}", names.join(", ")));
-            }
-            expectation.reason = name;
-        }
-        if let Some(scope) = view.get("scope") {
-            let items = scope.items();
-            expectation.scope = if items.is_empty() {
-                self.text_or_null(&scope)?
-            } else {
-                let names: Option<Vec<String>> = items.iter().map(|item| self.text(item)).collect();
-                Wanted::Text(names?.join(" "))
-            };
-        }
-        if let Some(headers) = view.get("headers") {
-            for (name, value) in self.any_object(&headers, "header names and their values")? {
-                let value = if value.node.value == Tree::Null { None } else { Some(self.scalar(&value)?) };
-                expectation.headers.push((name.to_ascii_lowercase(), value));
-            }
-        }
-        Some(expectation)
     }
 }
 

@@ -73,6 +73,11 @@ impl Outcome {
         }
     }
 
+    /// Envoy answers before the gate sees the request.
+    pub(super) const fn by_envoy(status: u16, token: Option<String>) -> Self {
+        Self { status, reason: None, scope: None, upstream: None, token }
+    }
+
     fn refused(denial: &Denial, realm: &str, token: Option<String>) -> Self {
         Self {
             status: challenge::render(denial, realm, false).status,
@@ -91,7 +96,11 @@ impl Outcome {
         };
         let none = "none";
         // The reason explains a wrong status.
-        let why = self.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        let why = match (self.reason, &self.upstream) {
+            (Some(reason), _) => format!(" ({reason})"),
+            (None, Some(_)) => String::new(),
+            (None, None) => " (Envoy answers before the gate: see its settings about paths)".to_owned(),
+        };
         if let Some(status) = expected.status.filter(|status| *status != self.status) {
             differs("status", &status.to_string(), &format!("{}{why}", self.status));
         }

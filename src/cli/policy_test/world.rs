@@ -3,28 +3,32 @@
 use super::cases::{Case, PolicyFrom, Request, Suite, Token};
 use super::outcome::Outcome;
 use super::token;
-use crate::cli::gates::{Gate, VirtualHost, find, place};
+use crate::cli::gates::{self, Gate, VirtualHost, find, place};
+use crate::cli::named::{Named, Names};
+use crate::cli::normalise::{Arrival, PathSettings};
 use crate::cli::signing::SigningKey;
-use crate::cli::source::{Source, plugin_configuration};
-use crate::config::{ConfigError, Loaded, Position};
+use crate::cli::source::{Source, View, any_secret};
+use crate::config::{self, ConfigError};
 use crate::crypto::PureVerifier;
 use crate::engine::decide;
 use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
 use crate::request::RequestView;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The host of requests that name none.
 const HOST: &str = "localhost";
+/// What stands for the token of a case in its path and its headers.
+const PLACEHOLDER: &str = "{token}";
 
 /// The files that configure the policy.
 #[derive(Debug)]
 pub(super) struct Configuration {
     sources: Vec<Source>,
     /// The file of the cases, for messages on an inline policy.
-    file: String,
+    file: PathBuf,
 }
 
 impl Configuration {
@@ -34,10 +38,10 @@ impl Configuration {
     /// When one cannot be read.
     pub(super) fn read(file: &Path, suite: &Suite<'_>) -> Result<Self, Box<dyn Error>> {
         let sources = match &suite.policy {
-            PolicyFrom::Files(files) => files.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?,
+            PolicyFrom::Files(files) => Source::read_all(files)?,
             PolicyFrom::Inline(_) => Vec::new(),
         };
-        Ok(Self { sources, file: file.display().to_string() })
+        Ok(Self { sources, file: file.to_owned() })
     }
 }
 
@@ -46,6 +50,8 @@ pub(super) struct World<'s> {
     suite: &'s Suite<'s>,
     policy: Policy,
     hosts: Vec<VirtualHost<'s>>,
+    /// What Envoy does to paths before the gate.
+    paths: Option<PathSettings>,
     /// A key for each issuer, or why there is none.
     signing: Vec<Result<SigningKey, String>>,
     /// The keys of tokens that are made for the run.
@@ -57,7 +63,7 @@ pub(super) struct World<'s> {
 /// A route, as the filter sees it.
 struct Place<'c> {
     route: Option<&'c str>,
-    virtual_host: Option<&'c str>,
+    virtual_host: Option<String>,
     metadata: Option<Result<Requirement, ConfigError>>,
 }
 
@@ -67,18 +73,17 @@ impl<'s> World<'s> {
     /// # Errors
     /// When there is not exactly one policy, or something is wrong with it.
     pub(super) fn new(configuration: &'s Configuration, suite: &'s Suite<'s>) -> Result<Self, Box<dyn Error>> {
-        let (policy, hosts) = match &suite.policy {
+        let (policy, hosts, paths) = match &suite.policy {
             PolicyFrom::Inline(view) => {
-                let lines = |error| problems(&configuration.file, &view.path, view.position(), &error);
-                (plugin_configuration(view).map_err(lines)?.policy, Vec::new())
+                let loaded = config::compile(view.node, &any_secret);
+                let loaded = loaded.map_err(|error| gates::problems(&configuration.file, view, &error))?;
+                (loaded.policy, Vec::new(), None)
             }
             PolicyFrom::Files(_) => {
-                let gate = sole_gate(&configuration.sources)?;
-                let file = gate.file.display().to_string();
-                let Loaded { policy, .. } = gate.policy.map_err(|error| {
-                    problems(&file, &gate.configuration.path, gate.configuration.position(), &error)
-                })?;
-                (policy, gate.envoy.map(|envoy| envoy.virtual_hosts).unwrap_or_default())
+                let Gate { file, policy, values, envoy, .. } = sole_gate(&configuration.sources)?;
+                let loaded = policy.map_err(|error| gates::problems(file, &values, &error))?;
+                let paths = envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager));
+                (loaded.policy, envoy.map(|envoy| envoy.virtual_hosts).unwrap_or_default(), paths)
             }
         };
         let signing: Vec<_> = policy.issuers.iter().map(token::key_for).collect();
@@ -92,7 +97,7 @@ impl<'s> World<'s> {
             made.set(IssuerId(index), new.clone().or_else(|| own.clone()));
             configured.set(IssuerId(index), own.or(new));
         }
-        Ok(Self { suite, policy, hosts, signing, made, configured })
+        Ok(Self { suite, policy, hosts, paths, signing, made, configured })
     }
 
     /// Decides a case.
@@ -100,21 +105,31 @@ impl<'s> World<'s> {
     /// # Errors
     /// When it names what is not there.
     pub(super) fn decide(&self, case: &Case) -> Result<Outcome, String> {
+        let here = |what: String| format!("{}: {what}", case.place);
         let (token, keys) = self.token(case)?;
-        let found = self.place(&case.request).map_err(|what| format!("{}: {what}", case.place))?;
+        let found = self.place(&case.request).map_err(here)?;
         let metadata = match &found.metadata {
             None => MetadataRequirement::None,
             Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
             Some(Err(_)) => MetadataRequirement::Unreadable,
         };
-        let headers = headers(&case.request, token.as_deref());
+        let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
+        if let Some(settings) = self.paths
+            && let Some((_, target)) = headers.iter_mut().find(|(name, _)| name == ":path")
+        {
+            match settings.apply(target) {
+                Arrival::Passed(seen) => *target = seen,
+                Arrival::Refused => return Ok(Outcome::by_envoy(400, token)),
+                Arrival::Redirected(_) => return Ok(Outcome::by_envoy(307, token)),
+            }
+        }
         let lines: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let request = RequestView {
             headers: &lines,
             route_name: found.route,
-            virtual_host: found.virtual_host,
-            ends_with_headers: true,
+            virtual_host: found.virtual_host.as_deref(),
+            ends_with_headers: !case.request.body,
         };
         // No key comes later than those that are there.
         let facts = Facts {
@@ -149,71 +164,55 @@ impl<'s> World<'s> {
     }
 
     /// The route that a request names, and what its metadata asks.
-    fn place<'c>(&'c self, request: &'c Request) -> Result<Place<'c>, String> {
-        let (route, virtual_host) = (request.route.as_deref(), request.virtual_host.as_deref());
-        if self.hosts.is_empty() || route.is_none() && virtual_host.is_none() {
-            return Ok(Place { route, virtual_host, metadata: None });
+    fn place<'c>(&self, request: &'c Request) -> Result<Place<'c>, String> {
+        let names = Names { route: request.route.as_deref(), virtual_host: request.virtual_host.as_deref() };
+        let compile = |view: &View<'_>| config::requirement(view.node, &self.policy);
+        if let Some(written) = &request.metadata {
+            if !self.hosts.is_empty() {
+                return Err("request.metadata: the files have routes with metadata; name one with `route`".to_owned());
+            }
+            let metadata = Some(compile(&View::root(written)));
+            return Ok(Place { route: names.route, virtual_host: request.virtual_host.clone(), metadata });
         }
-        let hosts: Vec<&VirtualHost<'_>> =
-            self.hosts.iter().filter(|host| virtual_host.is_none_or(|name| host.name == name)).collect();
-        if let (true, Some(name)) = (hosts.is_empty(), virtual_host) {
-            return Err(format!("request.virtual_host: no virtual host is called {name}"));
-        }
-        let Some(name) = route else {
-            let metadata = hosts.first().and_then(|host| host.requirement(&self.policy));
-            return Ok(Place { route, virtual_host, metadata });
+        let found = if self.hosts.is_empty() || names.is_empty() {
+            Named { virtual_host: request.virtual_host.clone(), metadata: None }
+        } else {
+            names.find(&self.hosts, ["request.route", "request.virtual_host"])?
         };
-        let mut found = hosts.iter().flat_map(|host| host.routes.iter().map(move |route| (host, route)));
-        let mut found = found.by_ref().filter(|(_, route)| route.name == name);
-        let Some((host, route)) = found.next() else {
-            let names: Vec<&str> =
-                hosts.iter().flat_map(|host| &host.routes).map(|route| route.name.as_str()).collect();
-            return Err(format!("request.route: no route is called {name}; the routes are {}", names.join(", ")));
-        };
-        if let Some((other, _)) = found.next() {
-            return Err(format!(
-                "request.route: {name} is in the virtual hosts {} and {}; write `virtual_host` too, and give each route \
-                 a name of its own",
-                host.name, other.name
-            ));
-        }
-        let metadata = route.requirement(&self.policy).or_else(|| host.requirement(&self.policy));
-        Ok(Place { route: Some(&route.name), virtual_host: Some(&host.name), metadata })
+        let metadata = found.metadata.map(|(_, view)| compile(&view));
+        Ok(Place { route: names.route, virtual_host: found.virtual_host, metadata })
     }
 }
 
-/// All header lines, pseudo-headers first.
-fn headers(request: &Request, token: Option<&str>) -> Vec<(String, String)> {
+/// All header lines, pseudo-headers first. The token stands where the case puts it, else in `authorization`.
+fn headers(request: &Request, token: Option<&str>) -> Result<Vec<(String, String)>, String> {
     let host = request.headers.iter().find(|(name, _)| name == "host").map_or(HOST, |(_, value)| value);
     let mut lines = vec![(":method".to_owned(), request.method.clone()), (":authority".to_owned(), host.to_owned())];
     lines.extend(request.path.as_ref().map(|path| (":path".to_owned(), path.clone())));
     lines.extend(request.headers.iter().filter(|(name, _)| name != "host").cloned());
-    lines.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
-    lines
+    let is_placed = lines.iter().any(|(_, value)| value.contains(PLACEHOLDER));
+    match token {
+        Some(token) if is_placed => {
+            lines.iter_mut().for_each(|(_, value)| *value = value.replace(PLACEHOLDER, token));
+        }
+        Some(token) => lines.push(("authorization".to_owned(), format!("Bearer {token}"))),
+        None if is_placed => return Err(format!("request: {PLACEHOLDER} stands for the token, and the case has none")),
+        None => {}
+    }
+    Ok(lines)
 }
 
 /// The one policy in these files.
 fn sole_gate(sources: &[Source]) -> Result<Gate<'_>, String> {
-    let files = || sources.iter().map(|source| source.file.display().to_string()).collect::<Vec<_>>().join(", ");
     let mut gates = find(sources).into_iter();
     match (gates.next(), gates.next()) {
-        (None, _) => Err(format!("{}: holds no configuration of Scopegate", files())),
+        (None, _) => Err(gates::nothing_found(sources)),
         (Some(gate), None) => Ok(gate),
         (Some(first), Some(second)) => Err(format!(
             "{}: holds several configurations of Scopegate, such as {} and {}; name a file with one of them",
-            files(),
+            Source::names(sources),
             place(first.file, first.configuration.position()),
             place(second.file, second.configuration.position())
         )),
     }
-}
-
-/// Everything that is wrong with a policy, a line each.
-fn problems(file: &str, path: &str, at: Option<Position>, error: &ConfigError) -> String {
-    let line = |problem: &crate::config::Problem| {
-        let path = [path, &problem.path].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
-        let place = place(Path::new(file), problem.at.or(at));
-        format!("{place}: {path}: {}; {}", problem.what, problem.remedy)
-    };
-    error.0.iter().map(line).collect::<Vec<_>>().join("\n")
 }

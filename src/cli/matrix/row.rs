@@ -1,0 +1,94 @@
+//! A row of a matrix, and what marks it for whoever reviews it.
+
+/// The heads of the columns.
+pub(super) const COLUMNS: [&str; 6] = ["where", "match", "methods", "needs", "conditions", "marks"];
+
+/// What is needed in one place for some methods.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    /// Where that stands: a route, a virtual host, a rule, the default.
+    pub place: String,
+    pub matching: String,
+    pub methods: String,
+    pub needs: String,
+    /// What must hold beside, and what is to be known.
+    pub conditions: Vec<String>,
+    pub marks: Vec<Mark>,
+}
+
+/// What a reviewer looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Public,
+    Denied,
+    AnyToken,
+    AllowMissing,
+    ReportOnly,
+    Never,
+    Unreadable,
+    Ignored,
+}
+
+impl Mark {
+    /// All marks.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Public,
+        Self::Denied,
+        Self::AnyToken,
+        Self::AllowMissing,
+        Self::ReportOnly,
+        Self::Never,
+        Self::Unreadable,
+        Self::Ignored,
+    ];
+
+    /// Its words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Denied => "denied",
+            Self::AnyToken => "any token",
+            Self::AllowMissing => "allow missing",
+            Self::ReportOnly => "report only",
+            Self::Never => "never",
+            Self::Unreadable => "unreadable",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    /// What it means.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Public => "everybody passes, no token is read",
+            Self::Denied => "nobody passes",
+            Self::AnyToken => "a valid token passes, whatever its scopes are",
+            Self::AllowMissing => "a request without a token passes",
+            Self::ReportOnly => "what would be refused passes, and is counted",
+            Self::Never => "no request can come here",
+            Self::Unreadable => "the metadata cannot be read: every request is refused with 500",
+            Self::Ignored => "the metadata has no effect here",
+        }
+    }
+}
+
+impl Row {
+    /// Puts a mark on it, once.
+    pub(super) fn mark(&mut self, mark: Mark) {
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+
+    /// The cells in the order of [`COLUMNS`].
+    pub(super) fn cells(&self) -> [String; 6] {
+        let marks: Vec<&str> = self.marks.iter().map(|mark| mark.words()).collect();
+        [
+            self.place.clone(),
+            self.matching.clone(),
+            self.methods.clone(),
+            self.needs.clone(),
+            self.conditions.join("; "),
+            marks.join(", "),
+        ]
+    }
+}

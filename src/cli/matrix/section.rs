@@ -1,0 +1,76 @@
+//! One configuration in a matrix: its rows, and what holds for all of them.
+
+use super::row::{Mark, Row};
+use crate::cli::gates::Gate;
+use crate::policy::{Policy, RouteMetadata};
+
+/// One configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    /// Where it stands.
+    pub title: String,
+    /// What holds for all of it.
+    pub notes: Vec<String>,
+    pub rows: Vec<Row>,
+}
+
+impl Section {
+    /// Takes out what could steer a terminal, or hide text.
+    pub(super) fn clean(&mut self) {
+        let clean = |text: &mut String| {
+            if text.contains(unsafe_to_show) {
+                *text = text.replace(unsafe_to_show, "\u{fffd}");
+            }
+        };
+        clean(&mut self.title);
+        self.notes.iter_mut().for_each(clean);
+        for row in &mut self.rows {
+            [&mut row.place, &mut row.matching, &mut row.methods, &mut row.needs].into_iter().for_each(clean);
+            row.conditions.iter_mut().for_each(clean);
+        }
+    }
+
+    /// How many rows have a mark.
+    pub(super) fn count(&self, mark: Mark) -> usize {
+        self.rows.iter().filter(|row| row.marks.contains(&mark)).count()
+    }
+}
+
+/// What holds for the whole configuration.
+pub(super) fn notes(gate: &Gate<'_>, policy: &Policy) -> Vec<String> {
+    let mut notes = Vec::new();
+    if policy.report_only {
+        notes.push("report_only: nothing is refused, what would be is counted".to_owned());
+    }
+    for issuer in &policy.issuers {
+        notes.push(format!(
+            "issuer {}: {}, for the audience {}",
+            issuer.name,
+            issuer.issuer,
+            issuer.audiences.join(" or ")
+        ));
+    }
+    if policy.bypass_cors_preflight {
+        notes.push("CORS preflight requests pass without a token".to_owned());
+    }
+    match (&gate.envoy, policy.route_metadata) {
+        (None, RouteMetadata::Ignore) => {}
+        (None, _) => notes.push("requirements in route metadata are not in these files; they come first".to_owned()),
+        (Some(envoy), _) if envoy.virtual_hosts.is_empty() => {
+            notes.push("the routes are not in these files; what their metadata asks is not shown".to_owned());
+        }
+        (Some(_), RouteMetadata::Replace) => {}
+        (Some(_), RouteMetadata::Restrict) => {
+            notes
+                .push("route_metadata: restrict; what metadata asks is added to what rules and default ask".to_owned());
+        }
+        (Some(_), RouteMetadata::Ignore) => notes.push("route_metadata: ignore; metadata is not read".to_owned()),
+    }
+    notes
+}
+
+/// Control characters, and those that turn the direction of text around.
+fn unsafe_to_show(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

@@ -1,0 +1,87 @@
+//! The route that somebody names. Nothing here routes: which route Envoy would choose is said by whoever asks.
+
+use super::gates::{Route, VirtualHost};
+use super::source::View;
+use crate::config::METADATA_NAMESPACE;
+
+/// The most names that a message lists.
+const MAX_LISTED: usize = 20;
+
+/// A route, a virtual host, or both, by name.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Names<'a> {
+    pub route: Option<&'a str>,
+    pub virtual_host: Option<&'a str>,
+}
+
+/// What was found by name.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Named<'s> {
+    /// The virtual host that the route is in, or that is named.
+    pub virtual_host: Option<String>,
+    /// Whose metadata decides, and that metadata: that of the route before that of its virtual host.
+    pub metadata: Option<(String, View<'s>)>,
+}
+
+impl Names<'_> {
+    /// Whether there is none.
+    pub(in crate::cli) const fn is_empty(self) -> bool {
+        self.route.is_none() && self.virtual_host.is_none()
+    }
+
+    /// Finds them. `labels` are what a route and a virtual host are called where they are named, for messages.
+    ///
+    /// # Errors
+    /// When there is none of that name, or more than one.
+    pub(in crate::cli) fn find<'s>(self, hosts: &[VirtualHost<'s>], labels: [&str; 2]) -> Result<Named<'s>, String> {
+        let [route_label, host_label] = labels;
+        let candidates: Vec<&VirtualHost<'s>> =
+            hosts.iter().filter(|host| self.virtual_host.is_none_or(|name| host.name == name)).collect();
+        if let (Some(name), true) = (self.virtual_host, candidates.is_empty()) {
+            let known = listed(hosts.iter().map(|host| host.name.as_str()));
+            return Err(format!("{host_label}: no virtual host is called {name}; {known}"));
+        }
+        let Some(name) = self.route else {
+            let host = candidates.first().filter(|_| self.virtual_host.is_some());
+            let metadata = host.and_then(|host| of_host(host));
+            return Ok(Named { virtual_host: host.map(|host| host.name.clone()), metadata });
+        };
+        let routes = || candidates.iter().flat_map(|host| host.routes.iter().map(move |route| (*host, route)));
+        let found: Vec<(&VirtualHost<'s>, &Route<'s>)> = routes().filter(|(_, route)| route.name == name).collect();
+        match found.as_slice() {
+            [] => {
+                let known = listed(routes().map(|(_, route)| route.name.as_str()));
+                Err(format!("{route_label}: no route is called {name}; {known}"))
+            }
+            [(host, route)] => {
+                let own = metadata(&route.view).map(|view| (format!("route {name}"), view));
+                Ok(Named { virtual_host: Some(host.name.clone()), metadata: own.or_else(|| of_host(host)) })
+            }
+            [(first, _), (second, _), ..] => Err(format!(
+                "{route_label}: {name} is in the virtual hosts {} and {}; name the virtual host too ({host_label}), and \
+                 give each route a name of its own",
+                first.name, second.name
+            )),
+        }
+    }
+}
+
+/// The requirement in the metadata of a route or a virtual host, as it is written.
+pub(in crate::cli) fn metadata<'s>(holder: &View<'s>) -> Option<View<'s>> {
+    holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])
+}
+
+fn of_host<'s>(host: &VirtualHost<'s>) -> Option<(String, View<'s>)> {
+    metadata(&host.view).map(|view| (format!("virtual host {}", host.name), view))
+}
+
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let shown = names.iter().take(MAX_LISTED).copied().collect::<Vec<_>>().join(", ");
+    match (names.len(), more) {
+        (0, _) => "there is none with a name".to_owned(),
+        (_, 0) => format!("there are {shown}"),
+        _ => format!("there are {shown} and {more} more"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The request of a case.
+
+use super::{Reader, Request};
+use crate::cli::source::View;
+use crate::config::Tree;
+
+impl Reader<'_> {
+    pub(super) fn request(&mut self, view: &View<'_>) -> Option<Request> {
+        const WANTED: &str = "METHOD /path, or an object with method and path";
+        if let Some(text) = view.text() {
+            return match text.split_once(' ') {
+                Some((method, path)) if !method.is_empty() && !path.is_empty() && !path.contains(' ') => {
+                    Some(Request { method: method.to_owned(), path: Some(path.to_owned()), ..Request::default() })
+                }
+                _ => self.wrong(view, &format!("is not a request; write {WANTED}")),
+            };
+        }
+        self.object(view, &["method", "path", "headers", "body", "route", "virtual_host", "metadata"], WANTED)?;
+        let method = view.get("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
+        let path = self.optional_text(view, "path");
+        if view.get("path").is_none() && method != "CONNECT" {
+            return self.wrong(view, "`path` is missing");
+        }
+        let headers = match view.get("headers") {
+            Some(headers) => self.headers(&headers)?,
+            None => Vec::new(),
+        };
+        let body = match view.get("body") {
+            None => false,
+            Some(body) => match body.node.value {
+                Tree::Bool(flag) => flag,
+                _ => return self.wrong_kind(&body, "true where a body follows the headers, or leave it out"),
+            },
+        };
+        let route = self.optional_text(view, "route");
+        let virtual_host = self.optional_text(view, "virtual_host");
+        let metadata = view.get("metadata").map(|metadata| metadata.node.clone());
+        Some(Request { method, path, headers, body, route, virtual_host, metadata })
+    }
+
+    /// Header lines: a list of values is several lines.
+    fn headers(&mut self, view: &View<'_>) -> Option<Vec<(String, String)>> {
+        let mut lines = Vec::new();
+        for (name, member) in self.any_object(view, "header names and their values")? {
+            let values = if matches!(member.node.value, Tree::List(_)) { member.items() } else { vec![member] };
+            for value in values {
+                if let Some(text) = self.scalar(&value) {
+                    lines.push((name.to_ascii_lowercase(), text));
+                }
+            }
+        }
+        Some(lines)
+    }
+
+    /// A header value: YAML takes some for numbers or booleans.
+    pub(super) fn scalar(&mut self, view: &View<'_>) -> Option<String> {
+        match &view.node.value {
+            Tree::Text(text) => Some(text.clone()),
+            Tree::Whole(number) => Some(number.to_string()),
+            Tree::Bool(flag) => Some(flag.to_string()),
+            _ => self.wrong_kind(view, "text"),
+        }
+    }
+}

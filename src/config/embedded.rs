@@ -1,0 +1,277 @@
+//! JSON in a text of a YAML file, such as the configuration in a `StringValue`: what is wrong with it has its place in
+//! the file.
+//!
+//! YAML folds, strips and escapes text in many ways, but it neither adds characters that are no white space nor changes
+//! their order. So each of them is found again by counting, whatever the style of the text.
+
+use super::problem::{ConfigError, Problem};
+use super::tree::{Node, Position, Tree};
+use super::{whole, wire};
+use crate::base::json;
+
+/// A text that begins as a JSON object does, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonText {
+    /// The key of the member whose value it is; where it is none, `start`.
+    pub member: Position,
+    /// Where the value begins: its quote, or the first character of a block.
+    pub start: Position,
+    /// What YAML makes of it.
+    pub text: String,
+}
+
+impl JsonText {
+    /// Reads the configuration in it as the module does, each value with its place in `file`, the text of the file.
+    ///
+    /// # Errors
+    /// That it is no configuration; with the place of the first thing that is wrong.
+    pub fn read(&self, file: &str) -> Result<Node, ConfigError> {
+        let places = self.places(file);
+        match wire::plugin_configuration(self.text.as_bytes()) {
+            Ok(mut node) => {
+                Scanner { rest: &self.text, seen: 0, places: &places }.value(&mut node);
+                Ok(node)
+            }
+            Err(what) => {
+                let at = json::parse(self.text.as_bytes()).err().and_then(|error| {
+                    let before: String = self.text.split_inclusive('\n').take(error.line().saturating_sub(1)).collect();
+                    let line = self.text.get(before.len()..)?;
+                    let seen = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
+                    let column = line.char_indices().nth(error.column()).map_or(line.len(), |(at, _)| at);
+                    let seen = seen(&before).saturating_add(seen(line.get(..column)?));
+                    places.get(seen.saturating_sub(1)).or_else(|| places.last()).copied()
+                });
+                // The place in the file takes that of the place in the text.
+                let what = what.split_once(" at line ").filter(|_| at.is_some()).map_or(&*what, |(what, _)| what);
+                let ConfigError(problems) = whole(what.to_owned());
+                Err(ConfigError(problems.into_iter().map(|problem| Problem { at, ..problem }).collect()))
+            }
+        }
+    }
+
+    /// Where the characters that are no white space stand, in their order.
+    fn places(&self, file: &str) -> Vec<Position> {
+        let mut characters = Characters::from(file, self.start);
+        let style = characters.quote();
+        let mut places = Vec::new();
+        for wanted in self.text.chars().filter(|character| !character.is_whitespace()) {
+            match characters.significant(style) {
+                Some((found, at)) if found == wanted => places.push(at),
+                _ => break,
+            }
+        }
+        places
+    }
+}
+
+/// The characters of a file from a place on, each with its place.
+struct Characters<'f> {
+    rest: std::str::Chars<'f>,
+    at: Position,
+}
+
+impl<'f> Characters<'f> {
+    fn from(file: &'f str, at: Position) -> Self {
+        let line = file.split_inclusive('\n').nth(at.line.saturating_sub(1)).unwrap_or_default();
+        let before = line.chars().take(at.column.saturating_sub(1)).map(char::len_utf8).sum::<usize>();
+        let lines: usize = file.split_inclusive('\n').take(at.line.saturating_sub(1)).map(str::len).sum();
+        Self { rest: file.get(lines.saturating_add(before)..).unwrap_or_default().chars(), at }
+    }
+
+    /// The quote that a text begins with. A block has none.
+    fn quote(&mut self) -> Option<char> {
+        let quote = self.rest.clone().next().filter(|character| matches!(character, '"' | '\''))?;
+        self.next();
+        Some(quote)
+    }
+
+    /// The next character that is no white space, in a text of this style.
+    fn significant(&mut self, style: Option<char>) -> Option<(char, Position)> {
+        loop {
+            let (character, at) = self.next()?;
+            let character = match (style, character) {
+                (Some('"'), '\\') => self.unescape()?,
+                (Some('\''), '\'') => self.next()?.0,
+                _ => character,
+            };
+            if !character.is_whitespace() {
+                return Some((character, at));
+            }
+        }
+    }
+
+    /// The character that an escape stands for; its backslash has been read. White space may become any other.
+    fn unescape(&mut self) -> Option<char> {
+        let (character, _) = self.next()?;
+        let digits = match character {
+            'n' | 'r' | 't' => return Some(' '),
+            'x' => 2,
+            'u' => 4,
+            'U' => 8,
+            _ => return Some(character),
+        };
+        let code: String = self.take(digits).map(|(digit, _)| digit).collect();
+        u32::from_str_radix(&code, 16).ok().and_then(char::from_u32)
+    }
+}
+
+impl Iterator for Characters<'_> {
+    type Item = (char, Position);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let character = self.rest.next()?;
+        let at = self.at;
+        self.at = match character {
+            '\n' => Position { line: at.line.saturating_add(1), column: 1 },
+            _ => Position { column: at.column.saturating_add(1), ..at },
+        };
+        Some((character, at))
+    }
+}
+
+/// Goes through JSON that has been read, and notes where each value stands.
+struct Scanner<'t> {
+    rest: &'t str,
+    /// How many characters that are no white space are behind.
+    seen: usize,
+    places: &'t [Position],
+}
+
+impl Scanner<'_> {
+    /// The next character that is no white space, which stays.
+    fn peek(&mut self) -> Option<char> {
+        self.rest = self.rest.trim_start();
+        self.rest.chars().next()
+    }
+
+    fn here(&self) -> Option<Position> {
+        self.places.get(self.seen).copied()
+    }
+
+    /// Goes over `length` bytes.
+    fn advance(&mut self, length: usize) {
+        let (gone, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
+        self.seen = self.seen.saturating_add(gone.chars().filter(|character| !character.is_whitespace()).count());
+        self.rest = rest;
+    }
+
+    /// Goes over a string, and gives it as it is written.
+    fn string(&mut self) -> &str {
+        let text = self.rest;
+        let mut escaped = false;
+        let end = text.char_indices().skip(1).find(|(_, character)| {
+            let ends = *character == '"' && !escaped;
+            escaped = *character == '\\' && !escaped;
+            ends
+        });
+        let length = end.map_or(text.len(), |(at, _)| at.saturating_add(1));
+        self.advance(length);
+        text.get(..length).unwrap_or_default()
+    }
+
+    fn value(&mut self, node: &mut Node) {
+        self.peek();
+        node.at = self.here();
+        match &mut node.value {
+            Tree::Object(members) => self.object(members),
+            Tree::List(items) => {
+                self.advance(1);
+                for item in items {
+                    self.value(item);
+                    self.after_one();
+                }
+                self.after_all();
+            }
+            Tree::Text(_) => {
+                self.string();
+            }
+            _ => {
+                let ends = |character: char| matches!(character, ',' | ']' | '}') || character.is_whitespace();
+                self.advance(self.rest.find(ends).unwrap_or(self.rest.len()));
+            }
+        }
+    }
+
+    fn object(&mut self, members: &mut [(String, Node)]) {
+        self.advance(1);
+        while self.peek() == Some('"') {
+            let at = self.here();
+            let name: String = serde_json::from_str(self.string()).unwrap_or_default();
+            self.peek();
+            self.advance(1);
+            let Some((_, node)) = members.iter_mut().find(|(other, _)| *other == name) else { return };
+            self.value(node);
+            // A member is found by its key, as in YAML.
+            node.at = at;
+            self.after_one();
+        }
+        self.after_all();
+    }
+
+    fn after_one(&mut self) {
+        if self.peek() == Some(',') {
+            self.advance(1);
+        }
+    }
+
+    fn after_all(&mut self) {
+        self.peek();
+        self.advance(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read_yaml_with_texts;
+
+    /// The place of the value at `path` in the JSON of this file, as `line:column`.
+    fn place(file: &str, path: &[&str]) -> String {
+        let (_, texts) = read_yaml_with_texts(file).expect("YAML");
+        let [text] = texts.as_slice() else { panic!("{texts:?}") };
+        let mut node = text.read(file).expect("JSON");
+        for name in path {
+            node = match node.value {
+                Tree::Object(members) => members.into_iter().find(|(other, _)| other == name).expect("a member").1,
+                Tree::List(items) => items.into_iter().nth(name.parse().expect("a number")).expect("an item"),
+                _ => panic!("{name}"),
+            };
+        }
+        node.at.map(|at| at.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_value_is_found_in_every_style_of_text() {
+        let json = "{\"a\": [1, {\"b\\u0063\": true}], \"d'\": \"e \\\"f\"}";
+        let quoted = format!("x:\n  value: '{}'\n", json.replace('\'', "''"));
+        let escaped = format!("value: {}\n", serde_json::Value::from(json));
+        let block =
+            "value: |  # JSON\n  {\"a\": [1,\n    {\"b\\u0063\": true}],\n\n   \"d'\": \"e \\\"f\"}\nz: 1\n".to_owned();
+        let folded = block.replace('|', ">-");
+        for (file, item, inner, last) in [
+            (quoted, "2:18", "2:22", "2:41"),
+            (escaped, "1:18", "1:22", "1:44"),
+            (block, "2:10", "3:6", "5:4"),
+            (folded, "2:10", "3:6", "5:4"),
+        ] {
+            assert_eq!(place(&file, &["a", "0"]), item, "{file}");
+            assert_eq!(place(&file, &["a", "1", "bc"]), inner, "{file}");
+            assert_eq!(place(&file, &["d'"]), last, "{file}");
+        }
+        assert_eq!(place("value: '  {\n  \"a\":\n  1}'\n", &["a"]), "2:3");
+        assert_eq!(place("value: \"{\\\n  \\\"a\\\": 1}\"\n", &["a"]), "2:3");
+    }
+
+    #[test]
+    fn what_is_no_json_says_where() {
+        for (file, wanted) in [
+            ("value: |\n  {\"a\": 1,\n   \"b\" 2}\n", "3:8"),
+            ("value: '{\"a\": 1'\n", "1:15"),
+            ("value: |\n  {\"a\": 1,\n   \"a\": 2}\n", "3:10"),
+        ] {
+            let (_, texts) = read_yaml_with_texts(file).expect("YAML");
+            let ConfigError(problems) = texts[0].read(file).expect_err(file);
+            assert_eq!(problems[0].at.map(|at| at.to_string()).as_deref(), Some(wanted), "{file}: {problems:?}");
+        }
+    }
+}
