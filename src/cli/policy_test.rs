@@ -51,7 +51,7 @@ Text in the place of claims is sent as the token. It is sent in `authorization`,
 header: then it is put there.
 
 Expect: status 200 stands for a request that goes on, and `headers` are those that reach the upstream, null where one
-must not. With report_only, `reason` is what it would have been refused for.
+must not; {token} stands for the token there too. With report_only, `reason` is what it would have been refused for.
 
 Exit status: 0 all passed, 1 some failed, 2 a file cannot be read.
 

@@ -12,17 +12,6 @@ fn headers() -> Value {
 }
 
 #[test]
-fn identity_headers_are_made_of_claims() {
-    let token = token().scope("b a b").claim("realm", json!({ "roles": ["x", "y"] }));
-    let grant = get("/").bearer(token.sign()).granted(&forwarding(headers()));
-    let mut set = grant.set;
-    set.sort();
-    let wanted = [("x-auth-roles", "x,y"), ("x-auth-scope", "b a"), ("x-auth-subject", "alice")];
-    assert_eq!(set, wanted.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    assert_eq!(grant.remove, ["authorization"]);
-}
-
-#[test]
 fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route() {
     let config = forwarding(headers());
     for (target, credential) in [("/public", false), ("/", true)] {

@@ -1,4 +1,5 @@
-//! Decision tables: one engine, a fixed clock, a case a line, the reason asserted.
+//! Decision tables: one engine, a fixed clock, a case a line, the reason asserted. Most stand in `cases`, in the form that
+//! `scopegate test` gives its users; those in Rust hold what that form cannot express.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,12 +20,10 @@ mod world;
 
 mod algorithms;
 mod audit;
+mod cases;
 mod claims;
 mod format;
 mod forward;
 mod keys;
 mod presenting;
-mod query;
 mod report_only;
-mod routes;
-mod scopes;

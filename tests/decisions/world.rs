@@ -70,37 +70,17 @@ pub fn environment(name: &str) -> Option<String> {
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    pub method: &'static str,
     pub target: Option<String>,
     pub headers: Vec<(String, Vec<u8>)>,
-    pub route: Option<&'static str>,
-    pub virtual_host: Option<&'static str>,
-    /// A requirement in route metadata; null for one that cannot be read.
-    pub metadata: Option<Value>,
     pub now: i64,
     pub awaited: bool,
-    pub body: bool,
 }
 
 pub fn get(target: &str) -> Ask {
-    Ask {
-        method: "GET",
-        target: Some(target.to_owned()),
-        headers: Vec::new(),
-        route: None,
-        virtual_host: None,
-        metadata: None,
-        now: NOW,
-        awaited: false,
-        body: false,
-    }
+    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: false }
 }
 
 impl Ask {
-    pub fn method(self, method: &'static str) -> Self {
-        Self { method, ..self }
-    }
-
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
@@ -109,10 +89,6 @@ impl Ask {
     pub fn bearer(self, token: impl AsRef<str>) -> Self {
         let value = format!("Bearer {}", token.as_ref());
         self.header("authorization", value)
-    }
-
-    pub fn metadata(self, metadata: Value) -> Self {
-        Self { metadata: Some(metadata), ..self }
     }
 
     /// Decides this request.
@@ -128,14 +104,7 @@ impl Ask {
 
     /// Decides this request with these keys.
     pub fn decide_with(&self, policy: &Policy, keys: &KeyRing) -> Decision {
-        let requirement =
-            self.metadata.as_ref().map(|metadata| config::requirement(&Node::from(metadata.clone()), policy));
-        let metadata = match &requirement {
-            None => MetadataRequirement::None,
-            Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
-            Some(Err(_)) => MetadataRequirement::Unreadable,
-        };
-        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", self.method.as_bytes())];
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"GET")];
         if !self.headers.iter().any(|(name, _)| name == ":authority") {
             headers.push((b":authority", b"api.example.com"));
         }
@@ -143,18 +112,13 @@ impl Ask {
             headers.push((b":path", target.as_bytes()));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
-        let view = RequestView {
-            headers: &headers,
-            route_name: self.route,
-            virtual_host: self.virtual_host,
-            ends_with_headers: !self.body,
-        };
+        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         let facts = Facts {
             now: UnixSeconds(self.now),
             keys,
             verifier: &PureVerifier,
             memory: &NoMemory,
-            metadata,
+            metadata: MetadataRequirement::None,
             awaited_keys: self.awaited,
         };
         let decision = decide(policy, &view, &facts);
@@ -181,20 +145,6 @@ impl Ask {
         match self.decide(&policy(config)) {
             Decision::Allow(grant) => grant,
             other => panic!("not allowed: {other:?}"),
-        }
-    }
-
-    /// The scopes that a refusal names, in one string.
-    pub fn wanted(&self, config: &Value) -> String {
-        use scopegate::decision::Denial;
-        match self.decide(&policy(config)) {
-            Decision::Deny(refusal) => match refusal.denial {
-                Denial::NoCredential { scope } | Denial::InsufficientScope { scope } => {
-                    scope.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-                }
-                other => panic!("names no scope: {other:?}"),
-            },
-            other => panic!("not refused: {other:?}"),
         }
     }
 }

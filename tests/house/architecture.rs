@@ -57,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "jose",
             "policy",
             "request",
+            "token_cache",
         ],
     ),
 ];

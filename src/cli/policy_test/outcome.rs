@@ -5,6 +5,9 @@ use crate::decision::{Basis, Decision, Denial, Grant};
 use crate::policy::Scope;
 use std::collections::BTreeSet;
 
+/// What stands for the token of a case in its path, its headers, and the headers that are expected upstream.
+pub(super) const PLACEHOLDER: &str = "{token}";
+
 /// What a case expects: of each thing that it names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Expectation {
@@ -112,6 +115,7 @@ impl Outcome {
             differs("scope", wanted, scope.unwrap_or(none));
         }
         for (name, wanted) in &expected.headers {
+            let wanted = &wanted.as_ref().map(|wanted| self.placed(wanted));
             let Some(headers) = &self.upstream else {
                 if let Some(wanted) = wanted {
                     differs(&format!("header {name}"), wanted, &format!("no request upstream{why}"));
@@ -134,6 +138,11 @@ impl Outcome {
             }
         }
         failures
+    }
+
+    /// What is expected, with the token where it is named.
+    fn placed(&self, text: &str) -> String {
+        self.token.as_ref().map_or_else(|| text.to_owned(), |token| text.replace(PLACEHOLDER, token))
     }
 
     fn hide(&self, text: &str) -> String {

@@ -1,7 +1,7 @@
 //! The world of the cases: a policy, keys made for the run, a fixed clock.
 
 use super::cases::{Case, PolicyFrom, Request, Suite, Token};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, PLACEHOLDER};
 use super::token;
 use crate::cli::gates::{self, Gate, VirtualHost, find, place};
 use crate::cli::named::{Named, Names};
@@ -14,14 +14,13 @@ use crate::engine::decide;
 use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
 use crate::request::RequestView;
+use crate::token_cache::TokenCache;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The host of requests that name none.
 const HOST: &str = "localhost";
-/// What stands for the token of a case in its path and its headers.
-const PLACEHOLDER: &str = "{token}";
 
 /// The files that configure the policy.
 #[derive(Debug)]
@@ -141,6 +140,14 @@ impl<'s> World<'s> {
             awaited_keys: true,
         };
         let decision = decide(&self.policy, &request, &facts);
+        // Remembering a token changes nothing: neither when it comes first nor when it comes again.
+        let cache = TokenCache::new(self.policy.cache);
+        let remembering = || decide(&self.policy, &request, &Facts { memory: &cache, ..facts });
+        debug_assert!(
+            (0..2).all(|_| remembering() == decision),
+            "{}: with a cache it is decided otherwise",
+            case.place
+        );
         Ok(Outcome::of(&decision, &headers, &self.policy.realm, token))
     }
 
