@@ -27,7 +27,8 @@ NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm run test test-oldest test-envoys image dist compose compose-test compose-down reproducible bench lint fmt size doc clean distclean
+.PHONY: help setup toolchain envoy node wasm linked run test test-oldest test-envoys image dist compose compose-test \
+  compose-down reproducible bench lint fmt size doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -114,15 +115,17 @@ $(PACKAGES)/ready: tests/tools/npm/package.json tests/tools/npm/package-lock.jso
 # The paths of this machine do not get into the module: the same sources give the same file everywhere. The flags
 # are for this command alone, and for the target alone, so native builds do not notice. They are separated by the
 # byte 0x1f, since a path may hold a space. The last prefix that fits is taken.
-wasm: toolchain ## build the filter: target/scopegate.wasm
+wasm: linked ## build the filter: target/scopegate.wasm
+	@mkdir -p target
+	@cargo run --quiet --locked --example trim -- $(LINKED) $(MODULE)
+
+linked: toolchain
 	@separator=$$(printf '\037'); \
 	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
 	)--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(\
 	)$$(rustc -vV | sed -n 's/^commit-hash: //p')$${separator}$(\
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
 	cargo rustc --lib --crate-type cdylib --target $(WASM_TARGET) --release --locked
-	@mkdir -p target
-	@cargo run --quiet --locked --example trim -- $(LINKED) $(MODULE)
 
 run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
 	@cargo run --quiet --locked --example demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
@@ -184,11 +187,14 @@ reproducible: wasm ## build the module again in another place and compare
 	    cp -r "$${CARGO_HOME:-$$HOME/.cargo}/$$part" "$(ELSEWHERE)/cargo/$$part"; \
 	  fi; \
 	done
-	@env -u CARGO_TARGET_DIR CARGO_HOME=$(ELSEWHERE)/cargo $(MAKE) --no-print-directory -C "$(ELSEWHERE)/a tree" wasm
-	@sha256sum $(MODULE) "$(ELSEWHERE)/a tree/target/scopegate.wasm"
-	@cmp $(MODULE) "$(ELSEWHERE)/a tree/target/scopegate.wasm"
+	@env -u CARGO_TARGET_DIR CARGO_HOME=$(ELSEWHERE)/cargo $(MAKE) --no-print-directory -C "$(ELSEWHERE)/a tree" linked
+	@cargo run --quiet --locked --example trim -- \
+	  "$(ELSEWHERE)/a tree/target/$(WASM_TARGET)/release/scopegate.wasm" $(ELSEWHERE)/scopegate.wasm
+	@sha256sum $(MODULE) $(ELSEWHERE)/scopegate.wasm
+	@cmp $(MODULE) $(ELSEWHERE)/scopegate.wasm
 	@rm -rf $(ELSEWHERE)
 	@echo "The same sources give the same module in another place."
+
 # The bench is built as the tests are: what it measures is the module.
 bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
