@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 /// An issuer's key server that answers what it is told to.
 pub struct KeyServer {
-    server: Server,
+    pub server: Server,
     pub answer: Arc<Mutex<Answer>>,
     /// While this is set no answer is sent.
     held: Arc<AtomicBool>,
-    requests: Arc<AtomicUsize>,
+    pub requests: Arc<AtomicUsize>,
 }
 
 impl KeyServer {
@@ -37,13 +37,13 @@ impl KeyServer {
     }
 
     /// A server that answers only when it is released.
-    fn held(answer: Answer) -> Self {
+    pub fn held(answer: Answer) -> Self {
         let server = Self::start(answer);
         server.held.store(true, Ordering::SeqCst);
         server
     }
 
-    fn release(&self) {
+    pub fn release(&self) {
         self.held.store(false, Ordering::SeqCst);
     }
 
@@ -81,7 +81,7 @@ pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Sends a request and waits for its answer in another thread.
-fn in_background(address: SocketAddr, request: Vec<u8>) -> std::thread::JoinHandle<Response> {
+pub fn in_background(address: SocketAddr, request: Vec<u8>) -> std::thread::JoinHandle<Response> {
     std::thread::spawn(move || {
         let mut stream = connect(address);
         stream.write_all(&request).unwrap();

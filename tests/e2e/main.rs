@@ -17,12 +17,16 @@
 mod support;
 
 mod configuration;
+mod dynamic;
 mod gate;
+mod gateway;
 mod host_calls;
 mod hostile;
+mod istio;
 mod keys;
 mod native;
 mod normalise;
 mod paths;
 mod shipped;
 mod signatures;
+mod versions;

@@ -14,6 +14,7 @@ mod support;
 #[path = "../tools/hex.rs"]
 mod hex;
 mod image;
+mod resources;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -28,12 +29,16 @@ fn tool(name: &str) -> Command {
 
 /// Runs a command that has to succeed, with `input` as its standard input.
 fn run(command: &mut Command, input: &[u8]) -> Output {
+    let output = finish(command, input);
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn finish(command: &mut Command, input: &[u8]) -> Output {
     use std::io::Write as _;
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
+    child.wait_with_output().unwrap()
 }
 
 /// An empty folder of this test's own.
@@ -51,8 +56,20 @@ fn digest(bytes: &[u8]) -> String {
 
 /// Runs `tests/ship/validate.mjs` with the packages of `tests/tools/npm`; what it prints.
 fn validate(arguments: &[&str], input: &[u8]) -> Output {
+    run(&mut validator(arguments), input)
+}
+
+/// Whether it finds that something does not fit.
+fn refused(arguments: &[&str]) -> bool {
+    let output = finish(&mut validator(arguments), b"");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || error.contains("\"errors\""), "{error}");
+    !output.status.success()
+}
+
+fn validator(arguments: &[&str]) -> Command {
     let mut command = Command::new(support::node::binary());
     command.arg(support::envoy::root().join("tests/ship/validate.mjs")).args(arguments);
     command.env("SCOPEGATE_PACKAGES", support::node::packages()).env("NO_COLOR", "1");
-    run(&mut command, input)
+    command
 }

@@ -1,24 +1,66 @@
-// What is shipped, against schemas that others have published. `validate.mjs cyclonedx < BILL`.
-// Ends with 1, and says why, when it does not fit.
+// What is shipped, against schemas. `validate.mjs cyclonedx < BILL`, `validate.mjs resources FILE...`.
+// Prints what it has looked at. Ends with 1, and says why, when something does not fit.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const require = createRequire(join(process.env.SCOPEGATE_PACKAGES, "package.json"));
 const load = (name) => import(require.resolve(name));
 
-const kinds = {
-  async cyclonedx() {
-    const { Validation, Spec } = await load("@cyclonedx/cyclonedx-library");
-    const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
-    const problem = await validator.validate(readFileSync(0, "utf8"));
-    return problem ? [problem] : [];
-  },
-};
+async function cyclonedx() {
+  const { Validation, Spec } = await load("@cyclonedx/cyclonedx-library");
+  const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
+  const problem = await validator.validate(readFileSync(0, "utf8"));
+  return problem ? [problem] : [];
+}
+
+/** The published models of a resource, by its group, version and kind; null when there is none. */
+async function model(resource) {
+  const [group, version] = resource.apiVersion.split("/");
+  const from = { "gateway.networking.k8s.io": "gateway-api" }[group] ?? (group.endsWith(".istio.io") ? "istio" : "");
+  const folder = join(process.env.SCOPEGATE_PACKAGES, "node_modules/@kubernetes-models", from);
+  const file = join(folder, group, version, `${resource.kind}.js`);
+  return existsSync(file) ? (await import(pathToFileURL(file)))[resource.kind] : null;
+}
+
+async function resources(...files) {
+  const { parse, parseAllDocuments } = await load("yaml");
+  const { default: Ajv } = await load("ajv/dist/2020.js");
+  const here = dirname(fileURLToPath(import.meta.url));
+  const { $defs, ...own } = parse(readFileSync(join(here, "schemas.yaml"), "utf8"));
+  const ajv = new Ajv({ allErrors: true, strictRequired: false, strictTypes: false });
+  const problems = [];
+  for (const file of files) {
+    for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
+      const resource = document.toJS();
+      const tell = (by, errors) => problems.push({ file, kind: resource.kind, by, errors });
+      if (document.errors.length > 0) tell("YAML", document.errors.map(String));
+      const schemas = [];
+      const published = await model(resource);
+      if (published) {
+        schemas.push("published");
+        try {
+          new published(resource).validate();
+        } catch (error) {
+          tell("published", error.errors ?? String(error));
+        }
+      }
+      if (own[resource.kind]) {
+        schemas.push("own");
+        const validate = ajv.compile({ $defs, ...own[resource.kind] });
+        if (!validate(resource)) tell("own", validate.errors);
+      }
+      if (schemas.length === 0) tell("nothing", "there is no schema for it");
+      console.log(`${file} ${resource.kind} ${schemas.join("+")}`);
+    }
+  }
+  return problems;
+}
 
 const [kind, ...rest] = process.argv.slice(2);
-const problems = await kinds[kind](...rest);
+const problems = await { cyclonedx, resources }[kind](...rest);
 if (problems.length > 0) {
   console.error(JSON.stringify(problems, null, 2));
   process.exit(1);

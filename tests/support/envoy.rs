@@ -39,6 +39,15 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// The minor version of the Envoy binary: 40 of 1.40.0.
+pub fn minor_version() -> u32 {
+    let output = Command::new(binary()).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // version: <commit>/1.40.0/Clean/RELEASE/BoringSSL
+    let minor = text.split('/').find_map(|part| part.strip_prefix("1.")).and_then(|rest| rest.split('.').next());
+    minor.and_then(|minor| minor.parse().ok()).unwrap_or_else(|| panic!("no version in {text:?}"))
+}
+
 /// The module as shipped, built by `make wasm`.
 pub fn module() -> PathBuf {
     let path = std::env::var_os("SCOPEGATE_WASM").map_or_else(|| root().join("target/scopegate.wasm"), PathBuf::from);
@@ -96,6 +105,7 @@ impl Envoy {
     /// The same with so many workers; the log when it does not come up.
     pub fn try_start(static_resources: &Value, workers: u32) -> Result<Self, String> {
         let bootstrap = json!({
+            "node": { "id": "test", "cluster": "test" },
             "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
             "static_resources": static_resources,
         });
@@ -203,6 +213,13 @@ impl Envoy {
         self.process.id()
     }
 
+    /// The sum of Envoy's own counters whose names end with `suffix`.
+    pub fn total(&self, suffix: &str) -> u64 {
+        let stats = client::get(self.admin, "/stats", &[]).body;
+        let lines = stats.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.ends_with(suffix));
+        lines.map(|(_, value)| value.trim().parse::<u64>().unwrap()).sum()
+    }
+
     /// Whether the process still runs.
     pub fn is_alive(&mut self) -> bool {
         !self.process.has_ended()
@@ -269,8 +286,8 @@ impl Gate {
         Self { routes, ..self }
     }
 
-    /// The listener, as Envoy is configured.
-    pub fn listener(&self) -> Value {
+    /// The `PluginConfig`.
+    pub fn plugin(&self) -> Value {
         let mut plugin = json!({
             "name": "scopegate",
             "root_id": "scopegate",
@@ -287,9 +304,15 @@ impl Gate {
             },
         });
         merge(&mut plugin, &self.plugin);
+        plugin
+    }
+
+    /// The listener, as Envoy is configured.
+    pub fn listener(&self) -> Value {
         let filter = json!({
             "name": "scopegate",
-            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin },
+            "typed_config":
+                { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": self.plugin() },
         });
         listener(self.name, &[filter], &self.routes, &self.virtual_host, &self.connection_manager)
     }
@@ -356,7 +379,7 @@ pub fn resources(gates: &[Gate], clusters: &[Value]) -> Value {
 }
 
 /// Puts the members of `from` into `into`; objects are merged, everything else is replaced.
-fn merge(into: &mut Value, from: &Value) {
+pub fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

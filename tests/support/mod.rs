@@ -15,3 +15,5 @@ pub mod envoy;
 pub mod issuer;
 pub mod node;
 pub mod server;
+pub mod xds;
+pub mod yaml;

@@ -1,0 +1,129 @@
+//! The resources for Istio and Envoy Gateway, against their schemas, and against each other.
+
+use super::{folder, refused, validate};
+use crate::support::envoy::root;
+use crate::support::yaml;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The YAML files in these folders of `envoy`.
+fn files() -> Vec<PathBuf> {
+    let entries = ["istio", "gateway"].map(|folder| fs::read_dir(root().join("envoy").join(folder)).unwrap());
+    let mut files: Vec<PathBuf> = entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn checked(files: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
+    let mut arguments = vec!["resources"];
+    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
+    let printed = String::from_utf8(validate(&arguments, b"").stdout).unwrap();
+    let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in printed.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [_, kind, by] = words[..] else { panic!("{line}") };
+        kinds.entry(kind.to_owned()).or_default().push(by.to_owned());
+    }
+    kinds
+}
+
+#[test]
+fn every_resource_fits_the_schema_that_is_published_or_else_ours() {
+    let kinds = checked(&files());
+    for (kind, number, by) in [
+        ("WasmPlugin", 2, "published+own"),
+        ("TrafficExtension", 2, "own"),
+        ("EnvoyFilter", 2, "published"),
+        ("ServiceEntry", 1, "published"),
+        ("DestinationRule", 1, "published"),
+        ("EnvoyExtensionPolicy", 2, "own"),
+        ("EnvoyProxy", 1, "own"),
+        ("ClientTrafficPolicy", 1, "own"),
+        ("HTTPRoute", 1, "published"),
+    ] {
+        assert_eq!(kinds.get(kind), Some(&vec![by.to_owned(); number]), "{kind}: {kinds:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    for (file, from, to) in [
+        ("istio/gateway.wasmplugin.yaml", "failStrategy: FAIL_RELOAD", "failStrategy: FAIL_RELOADED"),
+        ("istio/gateway.wasmplugin.yaml", "pluginName:", "plugin_name:"),
+        ("istio/gateway.wasmplugin.yaml", "  url:", "  selector: {matchLabels: {app: a}}\n  url:"),
+        ("istio/gateway.trafficextension.yaml", "    pluginName:", "    rootID:"),
+        ("istio/gateway.trafficextension.yaml", "phase: AUTHN", "phase: AUTH"),
+        ("istio/sidecar.trafficextension.yaml", "  wasm:", "  lua: {inlineCode: x}\n  wasm:"),
+        ("istio/sidecar.trafficextension.yaml", "mode: SERVER", "mode: INBOUND"),
+        ("istio/route-metadata.yaml", "operation: MERGE", "operation: MELD"),
+        ("istio/issuer.yaml", "mode: SIMPLE", "mode: PLAIN"),
+        ("gateway/gateway.yaml", "rootID:", "rootId:"),
+        ("gateway/gateway.yaml", "type: Image", "type: HTTP"),
+        ("gateway/route.yaml", "kind: HTTPRoute, name", "kind: Route, name"),
+        ("gateway/issuer.yaml", "type: JSONPatch", "type: Merge"),
+    ] {
+        let text = fs::read_to_string(root().join("envoy").join(file)).unwrap();
+        let wrong = text.replace(from, to);
+        assert_ne!(text, wrong, "{file}: {from}");
+        let path = folder("wrong").join("wrong.yaml");
+        fs::write(&path, wrong).unwrap();
+        assert!(refused(&["resources", path.to_str().unwrap()]), "{file}: {to}");
+    }
+}
+
+fn resources(file: &str) -> Vec<Value> {
+    yaml::documents(&root().join("envoy").join(file))
+}
+
+#[test]
+fn both_kinds_of_istio_resource_say_the_same() {
+    for place in ["gateway", "sidecar"] {
+        let plugin = &resources(&format!("istio/{place}.wasmplugin.yaml"))[0]["spec"];
+        let extension = &resources(&format!("istio/{place}.trafficextension.yaml"))[0]["spec"];
+        for name in ["selector", "targetRefs", "match", "phase"] {
+            assert_eq!(plugin[name], extension[name], "{place}: {name}");
+        }
+        for name in ["url", "imagePullPolicy", "pluginName", "failStrategy", "pluginConfig"] {
+            assert_eq!(plugin[name], extension["wasm"][name], "{place}: {name}");
+            assert!(!plugin[name].is_null(), "{place}: {name}");
+        }
+    }
+}
+
+#[test]
+fn the_issuers_cluster_has_the_name_that_istio_gives_it() {
+    let entry = &resources("istio/issuer.yaml")[0]["spec"];
+    let name = format!("outbound|{}||{}", entry["ports"][0]["number"], entry["hosts"][0].as_str().unwrap());
+    let rule = &resources("istio/issuer.yaml")[1]["spec"];
+    assert_eq!(rule["host"], entry["hosts"][0]);
+    for place in ["gateway", "sidecar"] {
+        let plugin = &resources(&format!("istio/{place}.wasmplugin.yaml"))[0];
+        assert_eq!(plugin["spec"]["pluginConfig"]["issuers"][0]["jwks"]["cluster"], name);
+    }
+    let cluster = &resources("gateway/issuer.yaml")[0]["spec"]["bootstrap"]["jsonPatches"][0]["value"]["name"];
+    for file in ["gateway/gateway.yaml", "gateway/route.yaml"] {
+        let policy = resources(file).into_iter().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
+        assert_eq!(policy["spec"]["wasm"][0]["config"]["issuers"][0]["jwks"]["cluster"], *cluster, "{file}");
+    }
+}
+
+#[test]
+fn every_example_passes_scopegate_check() {
+    let binary = Path::new(env!("CARGO_BIN_EXE_scopegate"));
+    let check = |files: &[&str]| {
+        let mut command = std::process::Command::new(binary);
+        let output = command.arg("check").args(files).current_dir(root().join("envoy")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.contains("no problems found"), "{files:?}: {text} {output:?}");
+    };
+    check(&["envoy.yaml"]);
+    check(&["dynamic/envoy.yaml", "dynamic/routes.yaml", "dynamic/scopegate.yaml"]);
+    for place in ["gateway", "sidecar"] {
+        check(&[&format!("istio/{place}.wasmplugin.yaml")]);
+        check(&[&format!("istio/{place}.trafficextension.yaml")]);
+    }
+    check(&["gateway/gateway.yaml"]);
+    check(&["gateway/route.yaml"]);
+}
