@@ -24,7 +24,7 @@ Examples:
 )]
 pub struct CheckArguments {
     /// Plugin configurations, Envoy YAML (a bootstrap, or listeners, routes and clusters in files of their own), Istio
-    /// `WasmPlugin`, `EnvoyExtensionPolicy`; YAML or JSON
+    /// `WasmPlugin` and `TrafficExtension`, `EnvoyExtensionPolicy`; YAML or JSON
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Warnings fail too

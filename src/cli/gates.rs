@@ -139,6 +139,9 @@ pub fn find(sources: &[Source]) -> Vec<Gate<'_>> {
                 Kind::WasmPlugin => {
                     gates.extend(root.at(&["spec", "pluginConfig"]).map(|view| gate(source, view, None)));
                 }
+                Kind::TrafficExtension => {
+                    gates.extend(root.at(&["spec", "wasm", "pluginConfig"]).map(|view| plain(file, view)));
+                }
                 Kind::EnvoyExtensionPolicy => {
                     let wasms = root.at(&["spec", "wasm"]).map(|view| view.items()).unwrap_or_default();
                     gates.extend(
@@ -250,7 +253,7 @@ pub fn nothing_found(sources: &[Source]) -> String {
     if !documents().any(|document| Kind::of(document) == Kind::Envoy) {
         return format!(
             "{files}: holds no configuration of Scopegate: neither a plugin configuration, nor an Envoy YAML with the \
-             filter, nor a WasmPlugin or EnvoyExtensionPolicy"
+             filter, nor a WasmPlugin, TrafficExtension or EnvoyExtensionPolicy"
         );
     }
     let held = extensions(sources);

@@ -35,6 +35,8 @@ pub enum Kind {
     Envoy,
     /// An Istio `WasmPlugin`.
     WasmPlugin,
+    /// An Istio `TrafficExtension`.
+    TrafficExtension,
     /// An Envoy Gateway `EnvoyExtensionPolicy`.
     EnvoyExtensionPolicy,
     /// Something else.
@@ -80,6 +82,7 @@ impl Kind {
         let text = |name| root.get(name).and_then(|view| view.text());
         match text("kind") {
             Some("WasmPlugin") => return Self::WasmPlugin,
+            Some("TrafficExtension") => return Self::TrafficExtension,
             Some("EnvoyExtensionPolicy") => return Self::EnvoyExtensionPolicy,
             Some(_) => return Self::Unknown,
             None => {}
