@@ -1,6 +1,7 @@
 //! `scopegate check`: a configuration judged before it runs, by the same reader as in the module.
 
 mod chain;
+mod kubernetes;
 mod routes;
 mod rules;
 
@@ -73,6 +74,7 @@ pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
     for gate in &gates {
         check_gate(gate, sources, &mut findings);
     }
+    kubernetes::check(sources, &mut findings);
     Ok(findings.0)
 }
 

@@ -140,7 +140,7 @@ pub fn find(sources: &[Source]) -> Vec<Gate<'_>> {
                     gates.extend(root.at(&["spec", "pluginConfig"]).map(|view| gate(source, view, None)));
                 }
                 Kind::TrafficExtension => {
-                    gates.extend(root.at(&["spec", "wasm", "pluginConfig"]).map(|view| plain(file, view)));
+                    gates.extend(root.at(&["spec", "wasm", "pluginConfig"]).map(|view| gate(source, view, None)));
                 }
                 Kind::EnvoyExtensionPolicy => {
                     let wasms = root.at(&["spec", "wasm"]).map(|view| view.items()).unwrap_or_default();

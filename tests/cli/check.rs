@@ -207,6 +207,7 @@ fn plugin_configurations_and_kubernetes_resources_are_read_too() {
         "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: scopegate}}\nspec:\n  pluginConfig:\n{}",
         indented(4)
     );
+    let extension = wasm.replace("WasmPlugin", "TrafficExtension").replace("spec:\n", "spec:\n wasm:\n");
     let gateway = format!(
         "---\napiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nspec:\n  wasm:\n  - name: scopegate\n    config:\n{}---\nkind: Service\n",
         indented(6)
@@ -214,7 +215,7 @@ fn plugin_configurations_and_kubernetes_resources_are_read_too() {
     let json =
         r#"{"issuers":[{"issuer":"https://a/","audiences":["b"],"jwks":{"uri":"https://a/keys","cluster":"a"}}]}"#
             .to_owned();
-    for text in [plugin.to_owned(), wasm, gateway, json] {
+    for text in [plugin.to_owned(), wasm, extension, gateway, json] {
         let checked = check(&text);
         assert_eq!((checked.status, checked.stdout.trim()), (0, "no problems found"), "{text}\n{checked:?}");
         let bad = check(&text.replace("audiences", "audience"));
@@ -223,6 +224,27 @@ fn plugin_configurations_and_kubernetes_resources_are_read_too() {
             "{}",
             bad.stdout
         );
+    }
+}
+
+#[test]
+fn a_kubernetes_resource_that_fails_open_is_an_error() {
+    let config = "{issuers: [{issuer: https://a/, audiences: [b], jwks: {uri: https://a/keys, cluster: a}}]}";
+    for (kind, spec, good, line) in [
+        ("WasmPlugin", "  failStrategy: FAIL_OPEN\n  pluginConfig: ", "FAIL_RELOAD", "a.yaml:3:3"),
+        ("TrafficExtension", "  wasm:\n    failStrategy: FAIL_OPEN\n    pluginConfig: ", "FAIL_RELOAD", "a.yaml:4:5"),
+        ("EnvoyExtensionPolicy", "  wasm:\n  - failOpen: true\n    config: ", "false", "a.yaml:4:5"),
+    ] {
+        let text = format!("kind: {kind}\nspec:\n{spec}{config}\n");
+        let folder = folder();
+        fs::write(folder.join("a.yaml"), &text).unwrap();
+        let checked = run(&["check", "a.yaml"], &folder);
+        assert!(
+            checked.status == 1 && checked.stdout.starts_with(&format!("{line}: error[fails-open]")),
+            "{checked:?}"
+        );
+        fs::write(folder.join("a.yaml"), text.replace("FAIL_OPEN", good).replace("true", good)).unwrap();
+        assert_eq!(run(&["check", "a.yaml"], &folder).status, 0, "{kind}");
     }
 }
 
