@@ -1,19 +1,22 @@
 //! The cases: what is asked of both contenders, and the requests that are sent.
 
-use crate::contenders::{native_policy, native_route_policy, native_rule, one_route};
-use crate::settings::Settings;
-use crate::support::issuer::now;
-use crate::tokens::{Mint, with_changed_signature};
+use super::contenders::{native_policy, native_route_policy, native_rule, one_route};
+use super::load;
+use super::settings::Settings;
+use super::support::issuer::now;
+use super::tokens::{Mint, with_changed_signature};
 use scopegate::crypto::Algorithm;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The tokens of the cases with many of them.
+/// The tokens of the case with many of them.
 const MANY: usize = 5_000;
 /// The caches that hold all of them.
 const LARGE_CACHE: usize = 10_000;
+/// The tokens that are signed of an algorithm: as many as a large cache holds.
+const SIGNED: usize = LARGE_CACHE;
 /// The caches that hold next to none of them.
 const SMALL_CACHE: usize = 100;
 const SCOPE: &str = "orders:read";
@@ -62,15 +65,7 @@ pub struct Case {
 impl Case {
     /// The bytes of a request with this `authorization`.
     pub fn request(&self, credential: Option<&str>) -> Vec<u8> {
-        let mut text = format!(
-            "GET {} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: application/json\r\n",
-            self.path
-        );
-        if let Some(credential) = credential {
-            text += &format!("authorization: {credential}\r\n");
-        }
-        text += "\r\n";
-        text.into_bytes()
+        load::request(&self.path, credential)
     }
 
     /// All requests, one after the other.
@@ -113,7 +108,7 @@ impl Cases {
     /// The issuer with keys and tokens of this algorithm.
     pub fn mint(&self, algorithm: Algorithm) -> Rc<Mint> {
         let mut mints = self.mints.borrow_mut();
-        Rc::clone(mints.entry(algorithm.name()).or_insert_with(|| Rc::new(Mint::open(algorithm, MANY))))
+        Rc::clone(mints.entry(algorithm.name()).or_insert_with(|| Rc::new(Mint::open(algorithm, SIGNED))))
     }
 
     /// The case of that name.
@@ -137,7 +132,7 @@ impl Cases {
                 what: "5 000 tokens in turn, both caches large enough",
                 target: Some(1.0),
                 cache_entries: LARGE_CACHE,
-                credentials: bearers(&self.mint(Algorithm::Rs256).tokens),
+                credentials: bearers(&self.mint(Algorithm::Rs256).tokens[..MANY]),
                 ..self.base()
             },
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },

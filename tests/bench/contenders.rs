@@ -1,8 +1,8 @@
 //! The contenders of a case: Scopegate, and Envoy's own filters set up for the same work.
 
-use crate::cases::Case;
-use crate::support::envoy::{Gate, listener};
-use crate::support::issuer::{AUDIENCE, ISSUER};
+use super::cases::Case;
+use super::support::envoy::{Gate, listener};
+use super::support::issuer::{AUDIENCE, ISSUER};
 use serde_json::{Value, json};
 
 /// Who is measured.
@@ -35,7 +35,7 @@ pub enum Behind {
 
 impl Behind {
     /// These routes, each with where it leads.
-    fn finish(self, routes: &[Value]) -> Value {
+    pub fn finish(self, routes: &[Value]) -> Value {
         let finish = |route: &Value| {
             let mut route = route.clone();
             match self {
@@ -69,7 +69,8 @@ pub fn contender(contender: Contender, case: &Case, behind: Behind) -> Value {
     }
 }
 
-fn connection_manager() -> Value {
+/// What all listeners have: no access log.
+pub fn connection_manager() -> Value {
     json!({ "access_log": [] })
 }
 

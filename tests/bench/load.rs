@@ -1,10 +1,10 @@
 //! The two ways to load a listener: as fast as it answers (wrk), and at a fixed rate (a process of our own, see
-//! [`crate::pace`]). Each request of a case is sent byte for byte, in turn.
+//! [`super::pace`]). Each request of a case is sent byte for byte, in turn.
 
-use crate::machine::{self, Cores};
-use crate::pace;
-use crate::support::envoy::{Envoy, root};
-use crate::work_directory;
+use super::machine::{self, Cores};
+use super::pace;
+use super::support::envoy::{Envoy, root};
+use super::work_directory;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,17 @@ pub fn write_requests(name: &str, requests: &[Vec<u8>]) -> PathBuf {
     }
     fs::write(&path, content).unwrap();
     path
+}
+
+/// The bytes of a request with this `authorization`.
+pub fn request(path: &str, credential: Option<&str>) -> Vec<u8> {
+    let mut text =
+        format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: application/json\r\n");
+    if let Some(credential) = credential {
+        text += &format!("authorization: {credential}\r\n");
+    }
+    text += "\r\n";
+    text.into_bytes()
 }
 
 /// What came of one run at full speed.

@@ -1,7 +1,7 @@
 //! `make bench`: Scopegate beside Envoy's own filters in one real Envoy, doing the same work.
 //!
 //! One worker on one core, the load from another process on another core. It prints a table and writes
-//! `target/bench/results.json`.
+//! `target/bench/results.json` and `target/bench/chart.svg`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,14 +19,18 @@
 )]
 
 mod cases;
+pub(crate) mod chart;
 mod contenders;
-mod load;
+mod flood;
+mod footprint;
+pub(crate) mod load;
 mod machine;
-mod measure;
-mod pace;
+pub(crate) mod measure;
+pub(crate) mod pace;
+mod profile;
 mod proof;
 mod report;
-mod settings;
+pub(crate) mod settings;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
@@ -34,7 +38,7 @@ mod tokens;
 use cases::{Case, Cases};
 use contenders::{Behind, Contender, bare, contender};
 use machine::Cores;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use settings::Settings;
 use std::fs;
 use std::path::PathBuf;
@@ -75,42 +79,57 @@ fn bench(settings: &Settings) {
         "{} rounds of {} s; tokens are signed once, which takes a while the first time",
         settings.rounds, settings.seconds
     );
-    for field in ["cache", "crypto"].into_iter().filter(|field| !settings.has(field)) {
-        println!("the configuration has no `{field}` yet: what needs it is measured without");
-    }
-    let cases = Cases::new(settings.clone());
-    let cases: Vec<Case> = settings.parts.iter().filter_map(|part| cases.make(part)).collect();
     let mut whole = Map::new();
     whole.insert("machine".into(), json!(machine::describe()));
     whole.insert("pinned".into(), json!(cores.pinned.is_some()));
     whole.insert("rounds".into(), json!(settings.rounds));
     whole.insert("seconds".into(), json!(settings.seconds));
-    let mut results = Vec::new();
-    if !cases.is_empty() {
-        proof::prove(&cases);
-        println!("both give the same answers, and send the same upstream\n");
-        let envoy = start(&cores, &cases);
-        let requests = load::write_requests("bare", &[cases[0].request(None)]);
-        let bare = load::full_speed(&envoy, &cores, "bare", &requests, settings.seconds);
-        println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
-        whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));
-        println!("{}", report::heading());
-        for case in &cases {
-            let result = measure::case(&envoy, &cores, case);
-            println!("{}", report::line(&result));
-            results.push(result);
-        }
+    let cases = Cases::new(settings.clone());
+    let results = compare(&cores, settings, &cases, &mut whole);
+    if settings.wants(flood::NAME) {
+        whole.insert("wasm_crypto".into(), flood::measure(&cores, &cases, settings));
+    }
+    if settings.wants(footprint::NAME) {
+        whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
+    }
+    if !results.is_empty() {
+        fs::write(work_directory().join("chart.svg"), chart::draw(&results, &machine::describe())).unwrap();
     }
     let text = serde_json::to_string_pretty(&report::json(&results, whole)).unwrap();
     fs::write(work_directory().join("results.json"), text + "\n").unwrap();
 }
 
-/// One Envoy with one worker and a listener for each contender of each case, the same answer behind all.
-fn start(cores: &Cores, cases: &[Case]) -> Envoy {
+/// Measures the cases that are wanted, each contender in turn.
+fn compare(cores: &Cores, settings: &Settings, cases: &Cases, whole: &mut Map<String, Value>) -> Vec<measure::Result> {
+    let cases: Vec<Case> = settings.parts.iter().filter_map(|part| cases.make(part)).collect();
+    if cases.is_empty() {
+        return Vec::new();
+    }
+    proof::prove(&cases);
+    println!("both give the same answers, and send the same upstream\n");
     let mut listeners = vec![bare()];
-    for case in cases {
+    for case in &cases {
         listeners.extend(Contender::BOTH.map(|who| contender(who, case, Behind::DirectResponse)));
     }
+    let envoy = start(cores, &listeners);
+    let requests = load::write_requests("bare", &[cases[0].request(None)]);
+    let bare = load::full_speed(&envoy, cores, "bare", &requests, settings.seconds);
+    println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
+    whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));
+    println!("{}", report::heading());
+    let measured = cases.iter().map(|case| {
+        let result = measure::case(&envoy, cores, case);
+        println!("{}", report::line(&result));
+        if settings.profile {
+            profile::show(&envoy, cores, case);
+        }
+        result
+    });
+    measured.collect()
+}
+
+/// One Envoy with one worker and these listeners.
+fn start(cores: &Cores, listeners: &[Value]) -> Envoy {
     let bootstrap = json!({
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
         "static_resources": { "listeners": listeners },

@@ -2,7 +2,7 @@
 //! FILE)…`. The latency of a request counts from when it was due, so a stall is charged to every request that was due
 //! in it, also to those that could not be sent meanwhile (no coordinated omission).
 
-use crate::load::CONNECTIONS;
+use super::load::CONNECTIONS;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -63,7 +63,7 @@ pub fn main(arguments: &[String]) {
     }
 }
 
-/// The requests in a file of [`crate::load::write_requests`].
+/// The requests in a file of [`super::load::write_requests`].
 fn read_requests(mut content: &[u8]) -> Vec<Vec<u8>> {
     let mut requests = Vec::new();
     while let Some(end) = content.iter().position(|byte| *byte == b'\n') {

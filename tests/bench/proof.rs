@@ -1,12 +1,12 @@
 //! Before anything is measured: both contenders of a case give the same answers, and send the same upstream.
 
-use crate::cases::Case;
-use crate::contenders::{Behind, Contender, contender};
-use crate::support::client::{Response, send};
-use crate::support::envoy::{Envoy, cluster};
-use crate::support::issuer::now;
-use crate::support::server::Server;
-use crate::tokens::with_changed_signature;
+use super::cases::Case;
+use super::contenders::{Behind, Contender, contender};
+use super::support::client::{Response, send};
+use super::support::envoy::{Envoy, cluster};
+use super::support::issuer::now;
+use super::support::server::Server;
+use super::tokens::with_changed_signature;
 use serde_json::json;
 
 /// Headers that differ from request to request.

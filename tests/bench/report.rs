@@ -1,6 +1,6 @@
 //! What came out: a table for people, a file for machines.
 
-use crate::measure::{BUSY, Figures, Result};
+use super::measure::{BUSY, Figures, Result};
 use serde_json::{Map, Value, json};
 
 /// The most that the 99th percentile may be of the native one, in the hit cases.

@@ -1,6 +1,6 @@
 //! What the bench was asked to do, and what the module under it understands.
 
-use crate::cases;
+use super::{cases, flood, footprint};
 use scopegate::config::{self, Node};
 use serde_json::json;
 use std::fmt;
@@ -13,11 +13,16 @@ pub struct Settings {
     pub rounds: usize,
     /// How long each time, in seconds.
     pub seconds: u64,
-    /// The cases.
+    /// Whether to show where the time goes.
+    pub profile: bool,
+    /// The cases, and what compares nothing with the native filters.
     pub parts: Vec<String>,
     /// The fields of the plugin configuration that may be used, of those that are not in every version.
     fields: Rc<[&'static str]>,
 }
+
+/// The parts that compare nothing with the native filters.
+const OTHERS: [&str; 2] = [flood::NAME, footprint::NAME];
 
 /// An argument that is not understood.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ pub struct UsageError(String);
 
 impl fmt::Display for UsageError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; write [--quick] [--rounds N] [--seconds N] [--cases NAME,…]", self.0)
+        write!(formatter, "{}; write [--quick] [--profile] [--rounds N] [--seconds N] [--cases NAME,…]", self.0)
     }
 }
 
@@ -37,13 +42,14 @@ impl Settings {
     /// # Errors
     /// For an argument that is not known, and a name that is none.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, UsageError> {
-        let all = || cases::NAMES.into_iter().map(str::to_owned).collect();
-        let mut settings = Self { rounds: 5, seconds: 2, parts: all(), fields: known_fields() };
+        let all = || cases::NAMES.into_iter().chain(OTHERS).map(str::to_owned).collect();
+        let mut settings = Self { rounds: 5, seconds: 2, profile: false, parts: all(), fields: known_fields() };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_default();
             match argument.as_str() {
                 // Cargo says that this is a bench.
                 "--bench" => {}
+                "--profile" => settings.profile = true,
                 "--quick" => (settings.rounds, settings.seconds) = (1, 1),
                 "--rounds" => replace(&mut settings.rounds, &value())?,
                 "--seconds" => replace(&mut settings.seconds, &value())?,
@@ -63,6 +69,11 @@ impl Settings {
             Some(other) => Err(UsageError(format!("{other} is no case; the cases are {}", known.join(", ")))),
             None => Ok(settings),
         }
+    }
+
+    /// Whether this part is to be run.
+    pub fn wants(&self, part: &str) -> bool {
+        self.parts.iter().any(|wanted| wanted == part)
     }
 
     /// Whether the plugin configuration may have this field.

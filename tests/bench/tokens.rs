@@ -1,7 +1,7 @@
 //! Tokens, many of them: signed once, and kept under `target/bench` with their key while they are good.
 
-use crate::support::issuer::{Issuer, Token, now};
-use crate::work_directory;
+use super::support::issuer::{Issuer, Token, now};
+use super::work_directory;
 use scopegate::base::base64url;
 use scopegate::cli::signing::SigningKey;
 use scopegate::crypto::Algorithm;
