@@ -124,6 +124,14 @@ fn every_example_passes_scopegate_check() {
         check(&[&format!("istio/{place}.wasmplugin.yaml")]);
         check(&[&format!("istio/{place}.trafficextension.yaml")]);
     }
+    let issuers: Vec<PathBuf> =
+        fs::read_dir(root().join("envoy/issuers")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(issuers.len(), 9, "{issuers:?}");
+    for file in issuers {
+        check(&[file.to_str().unwrap()]);
+        let cases = format!("tests/decisions/cases/issuer-{}", file.file_name().unwrap().to_string_lossy());
+        assert!(root().join(&cases).exists(), "tokens of its shape stand in {cases}");
+    }
     check(&["gateway/gateway.yaml"]);
     check(&["gateway/route.yaml"]);
 }
