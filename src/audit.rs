@@ -158,6 +158,7 @@ fn detail(denial: &Denial) -> Option<String> {
         }
         Denial::LifetimeTooLong { limit } | Denial::TooOld { limit } => Some(format!("limit {} s", limit.0)),
         Denial::MissingClaim(claim) | Denial::ClaimMismatch(claim) => Some(claim.clone()),
+        Denial::Revoked(by) => Some(format!("by {by}")),
         Denial::MalformedHeader(why) | Denial::MalformedToken(why) => Some((*why).to_owned()),
         Denial::InsufficientScope { scope } => {
             let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
@@ -178,6 +179,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::UnknownKey
         | Denial::BadSignature
         | Denial::KeysUnavailable
+        | Denial::RevocationUnavailable
         | Denial::TooBusy => None,
     }
 }

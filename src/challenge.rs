@@ -27,6 +27,8 @@ pub struct Reply {
 /// How long a client should wait before it tries again, in seconds, when keys are missing: about as long as a failed
 /// fetch waits for the next.
 const RETRY_AFTER_KEYS: u32 = 5;
+/// The same when a revocation list is: it comes as soon as it is fetched again.
+const RETRY_AFTER_REVOCATIONS: u32 = 5;
 /// The same when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
@@ -116,7 +118,8 @@ fn answer(denial: &Denial) -> Answer<'_> {
         }
         Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
         Denial::TooOld { .. } => invalid_token("The access token is too old"),
-        Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature => {
+        // Whoever holds a stolen token does not learn that it is known to be stolen.
+        Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
             invalid_token("The access token could not be verified")
         }
         Denial::InsufficientScope { scope } => refused(
@@ -135,6 +138,9 @@ fn answer(denial: &Denial) -> Answer<'_> {
         Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
         Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
         Denial::KeysUnavailable => unavailable(RETRY_AFTER_KEYS, "The keys of the issuer are not available"),
+        Denial::RevocationUnavailable => {
+            unavailable(RETRY_AFTER_REVOCATIONS, "The list of revoked tokens is not available")
+        }
         Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
     }
 }
@@ -161,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn key_and_signature_failures_cannot_be_told_apart() {
-        let answers = [Denial::UnknownKey, Denial::BadSignature, Denial::AlgorithmNotAllowed]
-            .map(|denial| Reply { details: String::new(), ..render(&denial, "api", false) });
-        assert_eq!(answers[0], answers[1]);
-        assert_eq!(answers[0], answers[2]);
+    fn key_and_signature_failures_and_revocation_cannot_be_told_apart() {
+        let answer = |denial| Reply { details: String::new(), ..render(&denial, "api", false) };
+        for denial in [Denial::BadSignature, Denial::AlgorithmNotAllowed, Denial::Revoked("jti")] {
+            assert_eq!(answer(denial), answer(Denial::UnknownKey));
+        }
     }
 
     #[test]

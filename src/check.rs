@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! BearerToken -> form -> Formed -> issuer -> Recognised -> kind -> Typed -> audience -> Addressed
-//!     -> time -> Timely -> claims -> Complete -> signature -> Verified -> scope -> Scoped -> condition -> Permit
+//!     -> time -> Timely -> claims -> Complete -> signature -> Verified -> revocation -> Live
+//!     -> scope -> Scoped -> condition -> Permit
 //! ```
 //!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order.
@@ -16,6 +17,7 @@ mod condition;
 mod form;
 mod issuer;
 mod kind;
+mod revocation;
 mod scope;
 mod signature;
 mod time;
@@ -26,6 +28,7 @@ pub use condition::Permit;
 pub use form::{FINGERPRINT_CHARACTERS, Formed, fingerprint};
 pub use issuer::Recognised;
 pub use kind::Typed;
+pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use signature::{Unverified, Verified};
 pub use time::Timely;

@@ -14,6 +14,8 @@ pub mod normalise;
 pub mod policy_test;
 mod reach;
 pub mod report;
+pub mod revocations;
+pub mod revoke;
 pub mod signing;
 pub mod source;
 
@@ -69,6 +71,9 @@ enum Command {
     /// Keys and key sets.
     #[command(subcommand)]
     Jwks(JwksCommand),
+    /// Lists of revoked tokens.
+    #[command(subcommand)]
+    Revocations(RevocationsCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +82,14 @@ enum TokenCommand {
     Mint(mint::MintArguments),
     /// Shows what a token says, without trusting it, and what a configuration would refuse it for.
     Inspect(inspect::InspectTokenArguments),
+    /// Prints the entry of a revocation list that revokes a token.
+    Revoke(revoke::RevokeArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum RevocationsCommand {
+    /// Makes a list of entries, as gates fetch it; what is over is left out.
+    Build(revocations::BuildArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -135,6 +148,8 @@ pub fn main() -> ExitCode {
         Command::Token(TokenCommand::Inspect(arguments)) => inspect::token(&arguments),
         Command::Jwks(JwksCommand::Inspect(arguments)) => inspect::keys(&arguments),
         Command::Jwks(JwksCommand::Fetch(arguments)) => fetch::run(&arguments),
+        Command::Token(TokenCommand::Revoke(arguments)) => revoke::run(&arguments),
+        Command::Revocations(RevocationsCommand::Build(arguments)) => revocations::build(&arguments),
         Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),

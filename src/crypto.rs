@@ -11,7 +11,7 @@ mod spki;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet};
-pub use digest::{KeyedDigest, sha256};
+pub use digest::{KeyedDigest, SHA256_BYTES, Sha256, sha256};
 pub use host_form::{HostForm, HostVerdict, Probe};
 pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
 pub use verify::{PureVerifier, Verification, Verifier};

@@ -169,6 +169,10 @@ denials! {
     KeysUnavailable => "keys_unavailable",
     /// Too many requests wait for keys, or the time set aside for signatures is used up.
     TooBusy => "too_busy",
+    /// The token has been revoked; the text says by what the entry names it.
+    Revoked(&'static str) => "revoked",
+    /// A revocation list is not there, or too old.
+    RevocationUnavailable => "revocation_unavailable",
     /// The token lacks a scope; `scope` is what the route needs.
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.

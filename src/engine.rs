@@ -7,7 +7,7 @@ mod grant;
 mod held;
 
 use crate::check::{
-    self, Addressed, Asks, Complete, Formed, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified,
+    self, Addressed, Asks, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, Decision, Denial, Grant, Need, Refusal, TokenTrace};
@@ -91,7 +91,8 @@ fn permit_bearer(
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
     let verified = verify(policy, facts, asks, &token).map_err(|stop| stop.about(&token, None))?;
-    let permit = Scoped::check(&verified, asks)
+    let permit = Live::check(&verified, facts.revocations)
+        .and_then(|proof| Scoped::check(proof, asks))
         .and_then(|proof| Permit::check(proof, asks))
         .map_err(|denial| Stop::from(denial).about(&token, Some(&verified)))?;
     Ok(grant::for_token(policy, request, &permit, trace(&token, Some(&verified))))

@@ -8,6 +8,7 @@ use crate::base::time::UnixSeconds;
 use crate::crypto::Verifier;
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, Requirement};
+use crate::revocation::Revocations;
 use std::rc::Rc;
 
 /// The facts of one decision. The core asks for nothing: the caller puts everything here.
@@ -21,6 +22,8 @@ pub struct Facts<'a> {
     pub verifier: &'a dyn Verifier,
     /// What has been verified before.
     pub memory: &'a dyn TokenMemory,
+    /// What has been revoked.
+    pub revocations: &'a Revocations,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
     /// Whether keys have been awaited for this request: then they are not awaited again.

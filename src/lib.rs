@@ -4,8 +4,9 @@
 //!
 //! ```text
 //! shell ──► engine ──► check ──► credential ──► request
-//!   │          │         ├─────► policy ──┐
-//!   │          │         └─────► jose ────┴──► crypto ──► base
+//!   │          │         ├─────► policy ──► revocation
+//!   │          │         │                      ▼
+//!   │          │         └───────────────────► jose ──► crypto ──► base
 //!   │          └──► decision, facts ◄── challenge, audit
 //!   └──► config ──► policy
 //! cli ──► engine, config, …          (the native command: the same engine)
@@ -16,6 +17,7 @@
 //! | [`base`] | leaf types: time, base64url, JSON without duplicates |
 //! | [`crypto`] | algorithms, keys, the [`crypto::Verifier`] |
 //! | [`jose`] | compact serialization, JOSE header, claims, key sets |
+//! | [`revocation`] | what has been revoked: entries, lists, looking a token up |
 //! | [`request`] | what the core is told of a request |
 //! | [`policy`] | compiled rules, issuers, scopes: immutable |
 //! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
@@ -45,6 +47,7 @@ pub mod facts;
 pub mod jose;
 pub mod policy;
 pub mod request;
+pub mod revocation;
 pub mod token_cache;
 
 #[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "called by the module only; tested natively"))]

@@ -6,6 +6,7 @@ mod matching;
 mod path;
 mod query;
 mod requirement;
+mod revocation;
 mod rule_index;
 mod scope;
 mod template;
@@ -16,6 +17,7 @@ pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule, Rule
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
+pub use revocation::RevocationPolicy;
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use template::{Template, TemplateError};
 
@@ -46,6 +48,8 @@ pub struct Policy {
     pub crypto: CryptoPlace,
     /// How many verified tokens are remembered.
     pub cache: CacheLimits,
+    /// What is revoked.
+    pub revocation: RevocationPolicy,
     /// Bounds.
     pub limits: Limits,
     /// What an audit record says.

@@ -9,8 +9,7 @@ use crate::facts::{Facts, TokenName, VerifiedToken};
 use crate::jose::{Claims, Compact, JoseHeader, Malformed};
 use std::rc::Rc;
 
-/// The characters of a digest that name a token: 132 bits.
-pub const FINGERPRINT_CHARACTERS: usize = 22;
+pub use crate::revocation::FINGERPRINT_CHARACTERS;
 
 /// Proof: a JWT in compact serialization within the limit, taken apart. Nothing in it is trusted.
 #[derive(Debug)]

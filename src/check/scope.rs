@@ -1,13 +1,13 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
-use super::{Asks, Result, Verified};
+use super::{Asks, Live, Result, Verified};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 
 /// Proof: the token grants the scopes.
 #[derive(Debug)]
 pub struct Scoped<'a, 'v> {
-    verified: &'v Verified<'a>,
+    live: Live<'a, 'v>,
     granted: ScopeSet,
 }
 
@@ -16,10 +16,10 @@ impl<'a, 'v> Scoped<'a, 'v> {
     ///
     /// # Errors
     /// [`Denial::InsufficientScope`] with every scope that is needed.
-    pub fn check(verified: &'v Verified<'a>, asks: &Asks<'_>) -> Result<Self> {
-        let granted = granted(verified);
+    pub fn check(live: Live<'a, 'v>, asks: &Asks<'_>) -> Result<Self> {
+        let granted = granted(live.verified());
         if asks.iter().all(|ask| ask.scopes.is_met_by(&granted)) {
-            Ok(Self { verified, granted })
+            Ok(Self { live, granted })
         } else {
             Err(Denial::InsufficientScope { scope: wanted(asks, Some(&granted)) })
         }
@@ -28,7 +28,7 @@ impl<'a, 'v> Scoped<'a, 'v> {
     /// The token.
     #[must_use]
     pub const fn verified(&self) -> &'v Verified<'a> {
-        self.verified
+        self.live.verified()
     }
 
     /// What it grants.

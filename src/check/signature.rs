@@ -1,16 +1,20 @@
-//! The token was signed by its issuer: the last check of a token, and the only one that costs.
+//! The token was signed by its issuer: the only check that costs.
 
-use super::{Complete, Recognised};
+use super::{Complete, Formed, Recognised};
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, VerifiedIdentity};
 use crate::facts::{Facts, Generation, VerifiedToken};
-use crate::jose::Claims;
+use crate::jose::{Claims, JoseHeader};
 use crate::policy::Issuer;
 use std::borrow::Cow;
 
 /// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
 #[derive(Debug)]
-pub struct Verified<'a>(Complete<'a>);
+pub struct Verified<'a> {
+    proof: Complete<'a>,
+    /// The `kid` of the key, where the token names none.
+    found_kid: Option<String>,
+}
 
 /// Why a token is not verified.
 #[derive(Debug, PartialEq)]
@@ -30,7 +34,8 @@ impl<'a> Verified<'a> {
     /// [`Denial::KeysUnavailable`].
     pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unverified> {
         let Recognised { token, id, algorithm, .. } = *proof.recognised();
-        let Some(compact) = token.unverified() else { return Ok(Self(proof)) };
+        // What is remembered names its key.
+        let Some(compact) = token.unverified() else { return Ok(Self { proof, found_kid: None }) };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
             return Err(if facts.awaited_keys {
                 Unverified::Deny(Denial::KeysUnavailable)
@@ -40,9 +45,10 @@ impl<'a> Verified<'a> {
         };
         let mut denial = Denial::UnknownKey;
         for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
-            match facts.verifier.verify(key, algorithm, compact.signing_input, &compact.signature) {
+            match facts.verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {
                 Verification::Valid => {
-                    let verified = Self(proof);
+                    let found_kid = key.kid.clone().filter(|_| compact.header.kid.is_none());
+                    let verified = Self { proof, found_kid };
                     verified.remember(generation, facts);
                     return Ok(verified);
                 }
@@ -54,9 +60,11 @@ impl<'a> Verified<'a> {
     }
 
     fn remember(&self, generation: Generation, facts: &Facts<'_>) {
-        let Recognised { token, id, .. } = *self.0.recognised();
+        let Recognised { token, id, .. } = *self.proof.recognised();
         if let Some(name) = token.name() {
-            let (header, claims) = (token.header().clone(), token.claims().clone());
+            // An entry may revoke the key: what is remembered names it, also where the token does not.
+            let header = JoseHeader { kid: self.key_id().map(str::to_owned), ..token.header().clone() };
+            let claims = token.claims().clone();
             let fingerprint = token.fingerprint();
             facts.memory.remember(name, VerifiedToken { header, claims, fingerprint, issuer: id, generation });
         }
@@ -65,18 +73,29 @@ impl<'a> Verified<'a> {
     /// The token's claims.
     #[must_use]
     pub fn claims(&self) -> &'a Claims {
-        self.0.recognised().token.claims()
+        self.token().claims()
     }
 
     /// The token's issuer.
     #[must_use]
     pub const fn issuer(&self) -> &'a Issuer {
-        self.0.recognised().issuer
+        self.proof.recognised().issuer
+    }
+
+    /// The token.
+    pub(super) const fn token(&self) -> &'a Formed<'a> {
+        self.proof.recognised().token
+    }
+
+    /// The `kid` of the key that verifies it, whether or not the token names it.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.token().header().kid.as_deref().or(self.found_kid.as_deref())
     }
 
     /// Who it speaks for.
     #[must_use]
     pub fn identity(&self) -> VerifiedIdentity {
-        VerifiedIdentity { issuer: self.0.recognised().id, subject: self.claims().subject().map(Cow::into_owned) }
+        let subject = self.claims().subject().map(Cow::into_owned);
+        VerifiedIdentity { issuer: self.proof.recognised().id, subject }
     }
 }

@@ -101,7 +101,8 @@ fn claims(arguments: &MintArguments, now: i64) -> Result<Map<String, Value>, Box
     Ok(claims)
 }
 
-fn seconds(text: &str) -> Option<i64> {
+/// A whole number of seconds, minutes or hours.
+pub(super) fn seconds(text: &str) -> Option<i64> {
     let (number, factor) = match text.split_at_checked(text.len().checked_sub(1)?)? {
         (number, "s") => (number, 1),
         (number, "m") => (number, 60),

@@ -4,13 +4,14 @@ mod forward;
 mod issuer;
 mod matching;
 mod requirement;
+mod revocation;
 
 use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy,
-    Requirement, RouteMetadata, Rule, Rules, SubjectForm,
+    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SubjectForm,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -47,6 +48,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
     let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
+    let revocation = optional(&object, "revocation", RevocationPolicy::default(), |cursor| {
+        revocation::read(cursor, issuers.as_deref())
+    });
     let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
     let policy = Policy {
         issuers: issuers?,
@@ -61,6 +65,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         report_only: report_only?,
         crypto: crypto?,
         cache: cache?,
+        revocation: revocation?,
         limits: limits?,
         audit: audit?,
     };

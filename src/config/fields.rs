@@ -30,7 +30,7 @@ macro_rules! shapes {
 shapes! {
     POLICY "the configuration" [
         "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "challenge",
-        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "limits", "audit",
+        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "limits", "audit",
     ] later ["shared_keys"];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
@@ -55,6 +55,10 @@ shapes! {
     FORWARD "forward" ["token", "headers"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
+    REVOCATION "revocation" ["entries"] later ["lists"];
+    REVOCATION_ENTRY "a revocation entry" [
+        "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "until", "reason",
+    ];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
     ];

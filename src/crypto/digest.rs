@@ -4,10 +4,37 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use std::fmt;
 use std::hash::Hasher as _;
 
+/// The bytes of a SHA-256 digest.
+pub const SHA256_BYTES: usize = 32;
+
 /// SHA-256 of `bytes` (FIPS 180-4).
 #[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub fn sha256(bytes: &[u8]) -> [u8; SHA256_BYTES] {
     hmac_sha256::Hash::hash(bytes)
+}
+
+/// SHA-256 of bytes that come piece by piece.
+#[derive(Clone, Default)]
+pub struct Sha256(hmac_sha256::Hash);
+
+impl Sha256 {
+    /// Takes in the next piece.
+    pub fn update(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything that was taken in.
+    #[must_use]
+    pub fn finish(self) -> [u8; SHA256_BYTES] {
+        self.0.finalize()
+    }
+}
+
+/// Shows nothing of what was taken in.
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Sha256")
+    }
 }
 
 /// A digest under a random key of 128 bits (SipHash-2-4 with 128 bits of output), for names that nobody outside can

@@ -129,12 +129,11 @@ impl KeySet {
 
     /// The keys to try for a token: those of its `kid`, or all when it has none, that fit `algorithm`; at most
     /// [`MAX_CANDIDATES`]. A key without a `kid` is not tried for a token that names one.
-    pub fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &VerificationKey> {
+    pub fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
         self.keys
             .iter()
             .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
             .filter(move |key| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
-            .map(|key| &key.key)
             .take(MAX_CANDIDATES)
     }
 }

@@ -15,6 +15,7 @@ use super::metadata_cache::MetadataCache;
 use crate::audit::Outcome;
 use crate::config;
 use crate::policy::{CryptoPlace, IssuerId, Policy};
+use crate::revocation::Revocations;
 use crate::token_cache::{CacheCounts, TokenCache};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub struct Plugin {
     counters: BTreeMap<Outcome, Counter>,
     left_out: Option<Counter>,
     keys: RefCell<KeyStore>,
+    revocations: RefCell<Revocations>,
     waiting: RefCell<Vec<(IssuerId, Weak<Request>)>>,
     metadata: MetadataCache,
     /// Whether it has been said that the host does not hand metadata over.
@@ -109,6 +111,7 @@ impl Plugin {
             counters,
             left_out: define("scopegate.headers_left_out"),
             keys: RefCell::new(KeyStore::new(&policy.issuers)),
+            revocations: RefCell::new(policy.revocation.without_lists(host::now())),
             waiting: RefCell::default(),
             metadata: MetadataCache::default(),
             told_unreadable: Cell::new(false),

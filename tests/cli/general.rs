@@ -16,7 +16,7 @@ fn completions_are_made_for_every_shell() {
 fn the_man_page_tells_of_every_command() {
     let page = run(&["man"], &folder()).stdout;
     assert!(page.contains(".TH scopegate"), "{page}");
-    for command in ["check", "explain", "test", "matrix", "token", "jwks"] {
+    for command in ["check", "explain", "test", "matrix", "token", "jwks", "revocations"] {
         assert!(page.contains(&format!(".SH \"SCOPEGATE {}\"", command.to_uppercase())), "{command}");
     }
 }

@@ -23,4 +23,5 @@ mod inspect;
 mod matrix;
 mod parts;
 mod policy_test;
+mod revocations;
 mod world;

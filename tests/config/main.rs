@@ -127,6 +127,32 @@ fn what_is_wrong_with_keys_is_said() {
 }
 
 #[test]
+fn what_is_wrong_with_revocation_is_said() {
+    let entry = |members: &str| with(&format!("revocation: {{entries: [{members}]}}"));
+    snapshot!(problems(&[
+        ("no object", with("revocation: []")),
+        ("entries that are no list", with("revocation: {entries: {iss: https://a/, jti: x}}")),
+        ("a misspelt field", with("revocation: {entry: []}")),
+        ("an entry that names nothing", entry("{}")),
+        ("an issuer alone", entry("{iss: https://a/}")),
+        ("an identifier alone", entry("{jti: x}")),
+        ("two names in one entry", entry("{iss: https://a/, jti: x, sub: y, issued_before: 1}")),
+        ("a misspelt member", entry("{iss: https://a/, jit: x}")),
+        ("a subject without a time", entry("{iss: https://a/, sub: x}")),
+        ("a time where there is none", entry("{iss: https://a/, jti: x, issued_before: 1}")),
+        ("a fingerprint that is none", entry("{fingerprint: x}")),
+        ("an issuer of a fingerprint", entry("{iss: https://a/, fingerprint: FvdA9cRn0Ls45XKidPuQiq}")),
+        ("an issuer that is not configured", entry("{iss: https://a, jti: x}")),
+        ("an identifier that is a number", entry("{iss: https://a/, jti: 1}")),
+        ("an empty identifier", entry("{iss: https://a/, jti: ''}")),
+        ("null", entry("{iss: https://a/, jti: x, until: ~}")),
+        ("a date in words", entry("{iss: https://a/, jti: x, until: '2027-01-01T00:00:00Z'}")),
+        ("a duration for a date", entry("{iss: https://a/, sub: x, issued_before: 5m}")),
+        ("two entries", entry("{jti: x}, {sub: y}")),
+    ]));
+}
+
+#[test]
 fn what_is_wrong_with_rules_is_said() {
     snapshot!(problems(&[
         ("a rule without match", with("rules: [{public: true}]")),
@@ -282,6 +308,14 @@ paths: {{allow: [encoded_slash, semicolon]}}
 report_only: false
 crypto: host
 cache: {{entries: 100, bytes: 65536}}
+revocation:
+  entries:
+  - {{iss: https://a/, jti: x, until: 1800000000, reason: stolen}}
+  - {{fingerprint: FvdA9cRn0Ls45XKidPuQiq}}
+  - {{iss: https://a/, sub: x, issued_before: 1800000000}}
+  - {{iss: https://i/, sid: x}}
+  - {{iss: https://i/, client_id: x, issued_before: 1800000000}}
+  - {{iss: https://a/, kid: x}}
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
 audit: {{subject: hash, filter_state: denials}}
 "

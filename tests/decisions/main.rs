@@ -27,3 +27,5 @@ mod forward;
 mod keys;
 mod presenting;
 mod report_only;
+mod revocation;
+mod revocation_lists;

@@ -9,6 +9,7 @@ use scopegate::engine::decide;
 use scopegate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
+use scopegate::revocation::Revocations;
 use scopegate::token_cache::TokenCache;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -74,10 +75,12 @@ pub struct Ask {
     pub headers: Vec<(String, Vec<u8>)>,
     pub now: i64,
     pub awaited: bool,
+    /// What is revoked, where it is not what the configuration says.
+    pub revocations: Option<Revocations>,
 }
 
 pub fn get(target: &str) -> Ask {
-    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: false }
+    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: false, revocations: None }
 }
 
 impl Ask {
@@ -113,11 +116,13 @@ impl Ask {
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        let configured = policy.revocation.without_lists(UnixSeconds(self.now));
         let facts = Facts {
             now: UnixSeconds(self.now),
             keys,
             verifier: &PureVerifier,
             memory: &NoMemory,
+            revocations: self.revocations.as_ref().unwrap_or(&configured),
             metadata: MetadataRequirement::None,
             awaited_keys: self.awaited,
         };

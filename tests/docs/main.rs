@@ -129,6 +129,8 @@ fn denial(reason: Reason) -> Denial {
         Reason::BadSignature => Denial::BadSignature,
         Reason::KeysUnavailable => Denial::KeysUnavailable,
         Reason::TooBusy => Denial::TooBusy,
+        Reason::Revoked => Denial::Revoked("jti"),
+        Reason::RevocationUnavailable => Denial::RevocationUnavailable,
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
     }

@@ -9,20 +9,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("crypto", &["base"]),
     ("jose", &["base", "crypto"]),
+    // A list may be signed.
+    ("revocation", &["base", "crypto", "jose"]),
     ("request", &["base"]),
-    // A policy names claims and algorithms, holds key sets and matches requests.
-    ("policy", &["base", "crypto", "jose", "request"]),
+    // A policy names claims and algorithms, holds key sets and entries, and matches requests.
+    ("policy", &["base", "crypto", "jose", "request", "revocation"]),
     ("decision", &["base", "policy"]),
-    ("facts", &["base", "crypto", "jose", "policy"]),
+    ("facts", &["base", "crypto", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request"]),
-    ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request"]),
+    ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request", "revocation"]),
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "check", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     // The names of token parameters stand in `credential`; metadata becomes one of the `facts`.
-    ("config", &["base", "credential", "crypto", "facts", "jose", "policy", "request"]),
+    ("config", &["base", "credential", "crypto", "facts", "jose", "policy", "request", "revocation"]),
     ("engine", &["base", "check", "credential", "decision", "facts", "policy", "request"]),
     (
         "shell",
@@ -38,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "jose",
             "policy",
             "request",
+            "revocation",
             "token_cache",
         ],
     ),
@@ -57,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "jose",
             "policy",
             "request",
+            "revocation",
             "token_cache",
         ],
     ),

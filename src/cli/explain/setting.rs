@@ -141,6 +141,7 @@ impl Setting {
             keys: &self.keys,
             verifier: &PureVerifier,
             memory: &NoMemory,
+            revocations: &self.policy.revocation.without_lists(self.now),
             metadata,
             awaited_keys: false,
         };

@@ -136,6 +136,7 @@ impl<'s> World<'s> {
             keys,
             verifier: &PureVerifier,
             memory: &NoMemory,
+            revocations: &self.policy.revocation.without_lists(self.suite.now),
             metadata,
             awaited_keys: true,
         };

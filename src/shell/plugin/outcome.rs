@@ -49,6 +49,7 @@ impl Plugin {
                 fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
             },
             memory: &self.cache,
+            revocations: &self.revocations.borrow(),
             metadata: request.metadata.as_fact(),
             awaited_keys,
         };

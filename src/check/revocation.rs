@@ -1,0 +1,52 @@
+//! The token has not been revoked: a signature is good for as long as its key is, whatever has become of the token.
+
+use super::{Result, Verified};
+use crate::base::time::UnixSeconds;
+use crate::decision::Denial;
+use crate::revocation::{Kind, Revocable, Revocations};
+use std::borrow::Cow;
+
+/// Proof: no entry of a revocation list means the token, and no list is missing that a request may not pass without.
+#[derive(Clone, Copy, Debug)]
+pub struct Live<'a, 'v>(&'v Verified<'a>);
+
+impl<'a, 'v> Live<'a, 'v> {
+    /// Looks the token up. This is done for every request, also where the signature has been checked before.
+    ///
+    /// # Errors
+    /// [`Denial::Revoked`], whatever else is missing; then [`Denial::RevocationUnavailable`].
+    pub fn check(verified: &'v Verified<'a>, revocations: &Revocations) -> Result<Self> {
+        match revocations.find(verified) {
+            Some(kind) => Err(Denial::Revoked(kind.member())),
+            None if revocations.are_complete() => Ok(Self(verified)),
+            None => Err(Denial::RevocationUnavailable),
+        }
+    }
+
+    /// The token.
+    #[must_use]
+    pub const fn verified(&self) -> &'v Verified<'a> {
+        self.0
+    }
+}
+
+impl Revocable for Verified<'_> {
+    fn iss(&self) -> &str {
+        // They are equal: that is how the issuer was found.
+        &self.issuer().issuer
+    }
+
+    fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+        match kind {
+            Kind::Fingerprint => Some(self.token().fingerprint().into()),
+            Kind::SigningKey => self.key_id().map(Cow::Borrowed),
+            // What RFC 9068 calls `client_id` is `azp` in the tokens of others.
+            Kind::Client => self.claims().text(kind.member()).or_else(|| self.claims().text("azp")),
+            Kind::TokenId | Kind::Subject | Kind::Session => self.claims().text(kind.member()),
+        }
+    }
+
+    fn issued_at(&self) -> Option<UnixSeconds> {
+        self.claims().issued_at
+    }
+}

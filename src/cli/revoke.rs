@@ -1,0 +1,71 @@
+//! `scopegate token revoke`: the entry that revokes a token.
+
+use super::Output;
+use super::explain::read_token;
+use crate::base::time::Seconds;
+use crate::check::fingerprint;
+use crate::jose::{Compact, Malformed};
+use crate::revocation::{Entry, Line};
+use clap::{Args, ValueEnum};
+use std::error::Error;
+
+/// The most leeway that a configuration can give: so long behind its `exp` a token may still be good somewhere.
+const LONGEST_LEEWAY: Seconds = Seconds(300);
+
+/// The token, and how to name it.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "The token is not verified, and nothing of it is printed but its iss and jti, or its fingerprint.
+
+Examples:
+  scopegate token revoke @token.txt --reason stolen >> revoked.jsonl
+  scopegate token revoke @token.txt --by fingerprint"
+)]
+pub struct RevokeArguments {
+    /// The token: its text, @FILE, or - for standard input
+    #[arg(value_name = "TOKEN", default_value = "-")]
+    pub token: String,
+    /// What names it; without it the jti, or the fingerprint where the token has none
+    #[arg(long)]
+    pub by: Option<By>,
+    /// Why, for whoever reads the list
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// What names a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Its iss and jti: means what the issuer calls by this name, however it is signed
+    Jti,
+    /// The digest of what its signature covers
+    Fingerprint,
+}
+
+/// Prints the entry, as a line of a list.
+///
+/// # Errors
+/// When the token cannot be read, is malformed, or has no `jti` to be named by.
+pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
+    let token = read_token(&arguments.token)?;
+    let compact =
+        Compact::parse(token.as_bytes()).map_err(|Malformed(why)| format!("the token is malformed: {why}"))?;
+    let claims = &compact.claims;
+    let by_id = || Some(Entry::token(claims.issuer()?.into_owned(), claims.text("jti")?.into_owned()));
+    let by_fingerprint = || Entry::fingerprint(fingerprint(compact.signing_input));
+    let entry = match arguments.by {
+        Some(By::Jti) => by_id().ok_or("the token has no iss and jti: name it by its fingerprint")?,
+        Some(By::Fingerprint) => by_fingerprint().ok_or("the token has no fingerprint")?,
+        None => by_id().or_else(by_fingerprint).ok_or("the token has no fingerprint")?,
+    };
+    let entry = match claims.expires_at {
+        // Behind that no gate takes it any more.
+        Some(expires_at) => entry.until(expires_at.plus(LONGEST_LEEWAY)),
+        None => entry,
+    };
+    let entry = match &arguments.reason {
+        Some(reason) => entry.because(reason.clone()),
+        None => entry,
+    };
+    Ok(Line::Entry(entry).written().into())
+}

@@ -1,0 +1,27 @@
+//! What has been revoked: entries, lists of them, and looking a token up.
+//!
+//! A list comes as JSON Lines or in a binary form, and either may be signed. A list of 1 000 000 entries is used where
+//! it lies, and whatever is long is done in steps, so that no caller is held up. No HTTP, no host, no time of its own.
+
+mod binary;
+mod build;
+mod chunks;
+mod entry;
+mod error;
+mod kind;
+mod lines;
+mod list;
+mod loader;
+mod revocations;
+mod signed;
+
+pub use build::Builder;
+pub use chunks::{CHUNK_BYTES, Chunks};
+pub use entry::{Entry, FINGERPRINT_CHARACTERS};
+pub use error::ListError;
+pub use kind::Kind;
+pub use lines::{Line, MAX_LINE_BYTES, MAX_LINES_BYTES, MAX_LINES_ENTRIES, Tally};
+pub use list::List;
+pub use loader::{Loader, Terms};
+pub use revocations::{Revocable, Revocations};
+pub use signed::{DIGEST_CLAIM, SIGNED_TYPE, Signature};

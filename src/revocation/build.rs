@@ -1,0 +1,120 @@
+//! Making a list of entries.
+
+use super::binary;
+use super::chunks::Chunks;
+use super::kind::{Key, Kind};
+use super::list::List;
+use super::{Entry, Signature};
+use crate::base::time::UnixSeconds;
+use std::cmp::Reverse;
+
+/// Collects entries, and makes a list of them.
+#[derive(Debug)]
+pub struct Builder {
+    now: UnixSeconds,
+    records: Vec<Record>,
+    over: usize,
+}
+
+/// What is left of an entry. In their order a list is sorted, and of two times for one name the later one comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Record {
+    kind: Kind,
+    key: Key,
+    time: Reverse<i64>,
+}
+
+impl Builder {
+    /// A list without entries. Those that are over at `now` will be left out.
+    #[must_use]
+    pub const fn new(now: UnixSeconds) -> Self {
+        Self { now, records: Vec::new(), over: 0 }
+    }
+
+    /// Adds an entry, unless it is over.
+    pub fn add(&mut self, entry: &Entry) {
+        if entry.is_over(self.now) {
+            self.over = self.over.saturating_add(1);
+        } else {
+            self.records.push(Record { kind: entry.kind(), key: entry.key(), time: Reverse(entry.time().0) });
+        }
+    }
+
+    /// How many entries were left out because they are over.
+    #[must_use]
+    pub const fn over(&self) -> usize {
+        self.over
+    }
+
+    /// The list. Entries that are there twice are there once; of two times for one name the later one holds.
+    #[must_use]
+    pub fn finish(self) -> List {
+        self.finish_signed(None)
+    }
+
+    /// The same for entries that came under this signature.
+    pub(super) fn finish_signed(mut self, signature: Option<Signature>) -> List {
+        self.records.sort_unstable();
+        self.records.dedup_by_key(|record| (record.kind, record.key));
+        let counts: Vec<(Kind, usize)> = Kind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.records.iter().filter(|record| record.kind == kind).count()))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let mut bytes = Chunks::from(binary::header(&counts).as_slice());
+        let sections = binary::layout(&counts, 0);
+        for record in self.records {
+            bytes.extend(&record.key.to_be_bytes());
+            if record.kind.is_timed() {
+                bytes.extend(&record.time.0.to_be_bytes());
+            }
+        }
+        List::new(bytes, sections, signature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: &str) -> Entry {
+        Entry::from_members(&crate::base::json::parse_object(text.as_bytes()).expect("an object")).expect("an entry")
+    }
+
+    #[test]
+    fn what_is_over_is_left_out() {
+        let mut builder = Builder::new(UnixSeconds(100));
+        builder.add(&entry(r#"{"iss":"i","jti":"a","until":100}"#));
+        builder.add(&entry(r#"{"iss":"i","jti":"b","until":101}"#));
+        builder.add(&entry(r#"{"iss":"i","jti":"c"}"#));
+        assert_eq!(builder.over(), 1);
+        let list = builder.finish();
+        let holds = |name| list.means(Kind::TokenId, Kind::TokenId.key("i", name), None);
+        assert_eq!([holds("a"), holds("b"), holds("c")], [false, true, true]);
+    }
+
+    #[test]
+    fn entries_are_there_once_and_the_later_time_holds() {
+        for order in [[5, 9, 7], [9, 7, 5], [7, 5, 9]] {
+            let mut builder = Builder::new(UnixSeconds(0));
+            for time in order {
+                builder.add(&entry(&format!(r#"{{"iss":"i","sub":"a","issued_before":{time}}}"#)));
+                builder.add(&entry(r#"{"iss":"i","jti":"a"}"#));
+            }
+            let list = builder.finish();
+            assert_eq!(list.entries(), 2);
+            let means =
+                |issued_at: i64| list.means(Kind::Subject, Kind::Subject.key("i", "a"), Some(UnixSeconds(issued_at)));
+            assert_eq!([means(8), means(9), means(10)], [true, false, false], "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_does_not_say_when_it_was_issued_is_older_than_any_time() {
+        let mut builder = Builder::new(UnixSeconds(0));
+        builder.add(&entry(r#"{"iss":"i","client_id":"a","issued_before":-5}"#));
+        let list = builder.finish();
+        assert!(list.means(Kind::Client, Kind::Client.key("i", "a"), None));
+        assert!(!list.means(Kind::Client, Kind::Client.key("i", "a"), Some(UnixSeconds(0))));
+    }
+}

@@ -1,0 +1,255 @@
+//! An entry: what is revoked, until when the entry is needed, and why.
+
+use super::kind::{Key, Kind, key_of_digest};
+use crate::base::base64url;
+use crate::base::json::{Map, Number, Value};
+use crate::base::text::shown;
+use crate::base::time::UnixSeconds;
+use crate::crypto::SHA256_BYTES;
+
+/// The characters of a fingerprint: `base64url(SHA-256(signing input))[..22]`.
+pub const FINGERPRINT_CHARACTERS: usize = 22;
+
+/// An entry of a revocation list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    kind: Kind,
+    /// The `iss` of the tokens; a fingerprint needs none.
+    issuer: Option<String>,
+    name: String,
+    /// Tokens that were issued from then on are not meant.
+    issued_before: Option<UnixSeconds>,
+    until: Option<UnixSeconds>,
+    reason: Option<String>,
+}
+
+impl Entry {
+    /// The token of that issuer and `jti`.
+    #[must_use]
+    pub const fn token(issuer: String, token_id: String) -> Self {
+        Self::of(Kind::TokenId, Some(issuer), token_id)
+    }
+
+    /// The token of that fingerprint; `None` when the text is none.
+    #[must_use]
+    pub fn fingerprint(fingerprint: String) -> Option<Self> {
+        fingerprint_key(&fingerprint)?;
+        Some(Self::of(Kind::Fingerprint, None, fingerprint))
+    }
+
+    const fn of(kind: Kind, issuer: Option<String>, name: String) -> Self {
+        Self { kind, issuer, name, issued_before: None, until: None, reason: None }
+    }
+
+    /// The same, needed only until then.
+    #[must_use]
+    pub fn until(self, until: UnixSeconds) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    /// The same, with a word for whoever reads the list.
+    #[must_use]
+    pub fn because(self, reason: String) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+
+    /// Reads an entry: `{iss, jti}`, `{fingerprint}`, `{iss, sub, issued_before}`, `{iss, sid}`,
+    /// `{iss, client_id, issued_before}` or `{iss, kid}`, each with `until` and `reason` where it needs them.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right. A member that is not known is wrong: it may be one that narrows or
+    /// widens what is meant.
+    pub fn from_members(members: &Map<String, Value>) -> Result<Self, String> {
+        let mut kinds = Kind::ALL.into_iter().filter(|kind| members.contains_key(kind.member()));
+        let kind = match (kinds.next(), kinds.next()) {
+            (Some(kind), None) => kind,
+            (None, _) => return Err(format!("names nothing; write one of {}", names().join(", "))),
+            (Some(one), Some(other)) => {
+                return Err(format!("names a {} and a {}; make two entries of it", one.member(), other.member()));
+            }
+        };
+        let known = |name: &str| match name {
+            "until" | "reason" => true,
+            "iss" => kind != Kind::Fingerprint,
+            "issued_before" => kind.is_timed(),
+            _ => name == kind.member(),
+        };
+        if let Some(unknown) = members.keys().find(|name| !known(name)) {
+            return Err(format!("`{}` has no meaning in an entry by {}", shown(unknown.as_bytes()), kind.member()));
+        }
+        let issuer = text(members, "iss")?;
+        if issuer.is_none() && kind != Kind::Fingerprint {
+            return Err(format!("has a {} and no `iss`; only together do they name something", kind.member()));
+        }
+        let name = text(members, kind.member())?.ok_or("names nothing")?;
+        if kind == Kind::Fingerprint && fingerprint_key(&name).is_none() {
+            return Err(format!("`fingerprint` is not {FINGERPRINT_CHARACTERS} characters of base64url"));
+        }
+        let issued_before = date(members, "issued_before")?;
+        if kind.is_timed() && issued_before.is_none() {
+            return Err(format!("has a {} and no `issued_before`; write the time of the revocation", kind.member()));
+        }
+        let (until, reason) = (date(members, "until")?, text(members, "reason")?);
+        Ok(Self { kind, issuer, name, issued_before, until, reason })
+    }
+
+    /// The entry as the members of its JSON object.
+    #[must_use]
+    pub fn to_members(&self) -> Map<String, Value> {
+        let mut members = Map::new();
+        if let Some(issuer) = &self.issuer {
+            members.insert("iss".to_owned(), issuer.as_str().into());
+        }
+        members.insert(self.kind.member().to_owned(), self.name.as_str().into());
+        for (name, date) in [("issued_before", self.issued_before), ("until", self.until)] {
+            if let Some(date) = date {
+                members.insert(name.to_owned(), date.0.into());
+            }
+        }
+        if let Some(reason) = &self.reason {
+            members.insert("reason".to_owned(), reason.as_str().into());
+        }
+        members
+    }
+
+    /// The `iss` of the tokens that it means; `None` for a fingerprint.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it is no longer needed at `now`: its `until` has been reached.
+    #[must_use]
+    pub fn is_over(&self, now: UnixSeconds) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// By which tokens find it.
+    pub(super) fn key(&self) -> Key {
+        match self.kind {
+            // The text was read before: it is always one.
+            Kind::Fingerprint => fingerprint_key(&self.name).unwrap_or_default(),
+            kind => kind.key(self.issuer.as_deref().unwrap_or_default(), &self.name),
+        }
+    }
+
+    /// The time behind the key; the end of time, so that it means all tokens, where the kind has none.
+    pub(super) fn time(&self) -> UnixSeconds {
+        self.issued_before.unwrap_or(UnixSeconds(i64::MAX))
+    }
+}
+
+/// The key of a fingerprint: the first 128 of its 132 bits.
+pub(super) fn fingerprint_key(text: &str) -> Option<Key> {
+    if text.len() != FINGERPRINT_CHARACTERS {
+        return None;
+    }
+    // Two more characters make whole bytes of it.
+    let bytes = base64url::decode(format!("{text}AA").as_bytes())?;
+    let mut digest = [0; SHA256_BYTES];
+    digest.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    Some(key_of_digest(&digest))
+}
+
+fn names() -> Vec<&'static str> {
+    Kind::ALL.map(Kind::member).to_vec()
+}
+
+fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(format!("`{name}` is not text with something in it")),
+    }
+}
+
+/// A NumericDate in whole seconds.
+fn date(members: &Map<String, Value>, name: &str) -> Result<Option<UnixSeconds>, String> {
+    let wrong = || format!("`{name}` is not a whole number of seconds since 1970");
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Number::as_i64(number).map(|at| Some(UnixSeconds(at))).ok_or_else(wrong),
+        Some(_) => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::json;
+    use crate::crypto::sha256;
+
+    fn read(text: &str) -> Result<Entry, String> {
+        Entry::from_members(&json::parse_object(text.as_bytes()).expect("an object"))
+    }
+
+    #[test]
+    fn every_kind_is_read_and_written() {
+        for (text, kind) in [
+            (r#"{"iss":"i","jti":"a"}"#, Kind::TokenId),
+            (r#"{"fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}"#, Kind::Fingerprint),
+            (r#"{"iss":"i","issued_before":5,"sub":"a"}"#, Kind::Subject),
+            (r#"{"iss":"i","sid":"a"}"#, Kind::Session),
+            (r#"{"client_id":"a","iss":"i","issued_before":5}"#, Kind::Client),
+            (r#"{"iss":"i","kid":"a"}"#, Kind::SigningKey),
+            (r#"{"iss":"i","jti":"a","reason":"stolen","until":7}"#, Kind::TokenId),
+        ] {
+            let entry = read(text).expect(text);
+            assert_eq!(entry.kind(), kind, "{text}");
+            assert_eq!(Value::Object(entry.to_members()), serde_json::from_str::<Value>(text).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_the_cause() {
+        for (text, why) in [
+            ("{}", "names nothing; write one of jti, fingerprint, sub, sid, client_id, kid"),
+            (r#"{"iss":"i"}"#, "names nothing"),
+            (r#"{"jti":"a"}"#, "has a jti and no `iss`"),
+            (r#"{"iss":"i","jti":"a","sub":"b"}"#, "names a jti and a sub; make two entries of it"),
+            (r#"{"iss":"i","jit":"a","jti":"b"}"#, "`jit` has no meaning in an entry by jti"),
+            (r#"{"iss":"i","sub":"a"}"#, "has a sub and no `issued_before`"),
+            (r#"{"iss":"i","client_id":"a"}"#, "has a client_id and no `issued_before`"),
+            (r#"{"iss":"i","jti":"a","issued_before":5}"#, "`issued_before` has no meaning in an entry by jti"),
+            (r#"{"iss":"i","fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}"#, "`iss` has no meaning"),
+            (r#"{"fingerprint":"FvdA9cRn0Ls45XKidPuQi"}"#, "`fingerprint` is not 22 characters of base64url"),
+            (r#"{"fingerprint":"FvdA9cRn0Ls45XKidPuQ+q"}"#, "`fingerprint` is not 22 characters of base64url"),
+            (r#"{"iss":"i","jti":1}"#, "`jti` is not text"),
+            (r#"{"iss":"i","jti":""}"#, "`jti` is not text"),
+            (r#"{"iss":"i","jti":null}"#, "`jti` is not text"),
+            (r#"{"iss":"i","sub":"a","issued_before":"5"}"#, "`issued_before` is not a whole number"),
+            (r#"{"iss":"i","sub":"a","issued_before":5.5}"#, "`issued_before` is not a whole number"),
+            (r#"{"iss":"i","jti":"a","until":18446744073709551615}"#, "`until` is not a whole number"),
+            (r#"{"iss":"i","jti":"a","reason":7}"#, "`reason` is not text"),
+            ("{\"iss\":\"i\",\"jti\":\"a\",\"x\\ny\":7}", "`x%0Ay` has no meaning"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.starts_with(why), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_finds_the_digest_that_it_spells() {
+        let digest = sha256(b"header.payload");
+        let mut text = base64url::encode(&digest);
+        text.truncate(FINGERPRINT_CHARACTERS);
+        assert_eq!(fingerprint_key(&text), Some(key_of_digest(&digest)));
+        assert_eq!(Entry::fingerprint(text).map(|entry| entry.key()), Some(key_of_digest(&digest)));
+        assert_eq!(Entry::fingerprint("short".to_owned()), None);
+    }
+
+    #[test]
+    fn an_entry_is_over_when_its_time_is_reached() {
+        let entry = Entry::token("i".into(), "a".into());
+        assert!(!entry.is_over(UnixSeconds(i64::MAX)));
+        let entry = entry.until(UnixSeconds(7));
+        assert!(!entry.is_over(UnixSeconds(6)));
+        assert!(entry.is_over(UnixSeconds(7)));
+    }
+}

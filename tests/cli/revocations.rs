@@ -1,0 +1,185 @@
+//! `scopegate token revoke` and `scopegate revocations build`.
+
+use crate::support::issuer::{ISSUER, Issuer};
+use crate::world::{Run, folder, run};
+use scopegate::base::time::UnixSeconds;
+use scopegate::check::fingerprint;
+use scopegate::crypto::{Algorithm, PureVerifier};
+use scopegate::jose::KeySet;
+use scopegate::revocation::{Chunks, Kind, List, ListError, Loader, Terms};
+use serde_json::{Value, json};
+use std::fs::{read, read_to_string, write};
+use std::path::Path;
+use std::rc::Rc;
+
+const AT: &str = "2026-11-21T10:00:00Z";
+const NOW: i64 = 1_795_255_200;
+
+fn revoke(token: &str, more: &[&str]) -> Run {
+    let folder = folder();
+    write(folder.join("token.txt"), token).unwrap();
+    run(&[&["token", "revoke", "@token.txt"], more].concat(), &folder)
+}
+
+fn printed(run: &Run) -> Value {
+    assert_eq!(run.status, 0, "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 1, "one line: {run:?}");
+    serde_json::from_str(&run.stdout).unwrap()
+}
+
+#[test]
+fn a_token_is_named_by_its_id_or_by_its_fingerprint() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let (named, nameless) = (issuer.token(NOW).claim("jti", "id-1").sign(), issuer.token(NOW).sign());
+    let digest = |token: &str| fingerprint(token.rsplit_once('.').unwrap().0.as_bytes());
+    // The token is good for five minutes, and no gate has more leeway than five more.
+    let until = NOW + 600;
+    assert_eq!(printed(&revoke(&named, &[])), json!({ "iss": ISSUER, "jti": "id-1", "until": until }));
+    assert_eq!(printed(&revoke(&nameless, &[])), json!({ "fingerprint": digest(&nameless), "until": until }));
+    assert_eq!(
+        printed(&revoke(&format!("Bearer {named}\n"), &["--by", "fingerprint", "--reason", "stolen"])),
+        json!({ "fingerprint": digest(&named), "until": until, "reason": "stolen" })
+    );
+    let refused = revoke(&nameless, &["--by", "jti"]);
+    assert_eq!((refused.status, refused.stderr.contains("no iss and jti")), (2, true), "{refused:?}");
+    let refused = revoke("eyJhbGciOi.secret", &[]);
+    assert_eq!((refused.status, refused.stderr.contains("secret")), (2, false), "{refused:?}");
+    assert!(refused.stderr.contains("malformed"), "{refused:?}");
+}
+
+fn build(folder: &Path, entries: &str, more: &[&str]) -> Run {
+    write(folder.join("revoked.jsonl"), entries).unwrap();
+    run(&[&["revocations", "build", "revoked.jsonl", "--at", AT], more].concat(), folder)
+}
+
+/// The list as a gate reads it.
+fn load(document: &[u8], signed_by: Option<&Issuer>) -> Result<List, ListError> {
+    let keys = |issuer: &Issuer| Rc::new(KeySet::parse(issuer.jwks().to_string().as_bytes(), 10_000, 10).unwrap());
+    let terms = Terms { name: "main".into(), max_bytes: 32 << 20, signed_by: signed_by.map(keys) };
+    let mut loader = Loader::begin(Chunks::from(document), &terms, None, &PureVerifier, UnixSeconds(NOW))?;
+    loop {
+        if let Some(list) = loader.step()? {
+            return Ok(list);
+        }
+    }
+}
+
+const ENTRIES: &str = r#"{"iss":"https://a/","jti":"1"}
+
+{"iss":"https://a/","jti":"2","until":1795255200,"reason":"over"}
+{"fingerprint":"FvdA9cRn0Ls45XKidPuQiq","until":1795255201}
+{"iss":"https://a/","sub":"alice","issued_before":1795255000}
+"#;
+
+#[test]
+fn a_list_is_built_without_what_is_over() {
+    let folder = folder();
+    let built = build(&folder, ENTRIES, &[]);
+    assert_eq!(built.status, 0, "{built:?}");
+    let lines: Vec<&str> = built.stdout.lines().collect();
+    assert_eq!(lines[0], r#"{"entries_at_least":3}"#);
+    assert_eq!(lines.len(), 4, "{built:?}");
+    assert!(!built.stdout.contains("over"), "{built:?}");
+    let list = load(built.stdout.as_bytes(), None).unwrap();
+    assert_eq!([Kind::TokenId, Kind::Fingerprint, Kind::Subject].map(|kind| list.entries_of(kind)), [1, 1, 1]);
+    // What was built is an input again, and entries may have been added to it by hand.
+    let again = build(&folder, &format!("{}{{\"iss\":\"https://a/\",\"sid\":\"s\"}}\n", built.stdout), &[]);
+    assert!(again.stdout.starts_with(r#"{"entries_at_least":4}"#), "{again:?}");
+    assert_eq!(build(&folder, "", &[]).stdout, "{\"entries_at_least\":0}\n");
+}
+
+#[test]
+fn a_file_is_written_whole_and_told_of() {
+    let folder = folder();
+    let built = build(&folder, ENTRIES, &["--output", "list.jsonl"]);
+    let list = read_to_string(folder.join("list.jsonl")).unwrap();
+    let told = format!("list.jsonl: 3 entries, {} bytes; 1 left out as over\n", list.len());
+    assert_eq!((built.status, built.stdout.as_str()), (0, told.as_str()), "{built:?}");
+    assert_eq!(list, build(&folder, ENTRIES, &[]).stdout);
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files.len(), 2, "nothing is left beside: {files:?}");
+    let failed = build(&folder, ENTRIES, &["--output", "missing/list.jsonl"]);
+    assert_eq!((failed.status, failed.stderr.contains("cannot write missing/list.jsonl")), (2, true), "{failed:?}");
+}
+
+#[test]
+fn the_binary_form_means_the_same() {
+    let folder = folder();
+    let built = build(&folder, ENTRIES, &["--binary", "--output", "list.bin"]);
+    assert_eq!(built.status, 0, "{built:?}");
+    let list = load(&read(folder.join("list.bin")).unwrap(), None).unwrap();
+    assert_eq!([Kind::TokenId, Kind::Fingerprint, Kind::Subject].map(|kind| list.entries_of(kind)), [1, 1, 1]);
+    let refused = build(&folder, ENTRIES, &["--binary"]);
+    assert_eq!((refused.status, refused.stderr.contains("--output")), (2, true), "{refused:?}");
+}
+
+#[test]
+fn a_signed_list_is_one_that_a_gate_accepts() {
+    let folder = folder();
+    let issuer = Issuer::new(Algorithm::Es256, "lists");
+    write(folder.join("key.json"), Value::Object(issuer.key.to_jwk()).to_string()).unwrap();
+    let sign = ["--sign", "key.json", "--expires-in", "24h", "--name", "main"];
+    let text = build(&folder, ENTRIES, &sign);
+    assert_eq!(text.status, 0, "{text:?}");
+    let list = load(text.stdout.as_bytes(), Some(&issuer)).unwrap();
+    assert_eq!(list.entries(), 3);
+    let signature = list.signature().unwrap();
+    assert_eq!((signature.issued_at.0, signature.expires_at.unwrap().0), (NOW, NOW + 86_400));
+    let binary = build(&folder, ENTRIES, &[&sign[..], &["--binary", "--output", "list.bin"]].concat());
+    assert_eq!(binary.status, 0, "{binary:?}");
+    let document = read(folder.join("list.bin")).unwrap();
+    assert_eq!(load(&document, Some(&issuer)).unwrap().entries(), 3);
+    let other = Issuer::new(Algorithm::Es256, "lists");
+    assert_eq!(load(&document, Some(&other)).err(), Some(ListError::Signature("no key verifies it")));
+    let named = build(&folder, ENTRIES, &["--sign", "key.json", "--name", "another"]);
+    let error = load(named.stdout.as_bytes(), Some(&issuer)).err();
+    assert_eq!(error, Some(ListError::Signature("its `sub` is the name of another list")));
+}
+
+#[test]
+fn what_is_no_entry_is_named_with_its_line() {
+    let folder = folder();
+    for (entries, wanted) in [
+        ("{\"iss\":\"https://a/\",\"jit\":\"1\"}\n", "revoked.jsonl: line 1: names nothing"),
+        ("\n{\"iss\":\"https://a/\",\"jti\":\"1\"\n", "revoked.jsonl: line 2: is not JSON"),
+        ("{\"entries_at_least\":2}\n{\"iss\":\"https://a/\",\"jti\":\"1\"}\n", "its end is missing"),
+    ] {
+        let refused = build(&folder, entries, &[]);
+        assert_eq!((refused.status, refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert!(refused.stderr.contains(wanted), "{wanted}: {refused:?}");
+    }
+    let missing = run(&["revocations", "build", "missing.jsonl"], &folder);
+    assert_eq!((missing.status, missing.stderr.contains("cannot read missing.jsonl")), (2, true), "{missing:?}");
+}
+
+#[test]
+fn more_entries_than_text_may_have_need_the_binary_form() {
+    let folder = folder();
+    let lines: Vec<String> = (0..=100_000).map(|id| format!("{{\"iss\":\"https://a/\",\"jti\":\"{id}\"}}\n")).collect();
+    let refused = build(&folder, &lines.concat(), &[]);
+    assert_eq!((refused.status, refused.stderr.contains("--binary")), (2, true), "{refused:?}");
+    let built = build(&folder, &lines.concat(), &["--binary", "--output", "list.bin"]);
+    assert!(built.stdout.starts_with("list.bin: 100001 entries, 1600040 bytes"), "{built:?}");
+    assert_eq!(load(&read(folder.join("list.bin")).unwrap(), None).unwrap().entries(), 100_001);
+}
+
+#[test]
+fn the_examples_in_the_help_are_what_they_say() {
+    let folder = folder();
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    write(folder.join("key.json"), Value::Object(issuer.key.to_jwk()).to_string()).unwrap();
+    write(folder.join("token.txt"), issuer.token(NOW).claim("jti", "id-1").sign()).unwrap();
+    write(folder.join("revoked.jsonl"), ENTRIES).unwrap();
+    for command in [["token", "revoke"], ["revocations", "build"]] {
+        let help = run(&[&command[..], &["--help"]].concat(), &folder);
+        let (_, examples) = help.stdout.split_once("Examples:").unwrap();
+        let examples: Vec<&str> = examples.lines().filter_map(|line| line.trim().strip_prefix("scopegate ")).collect();
+        assert!(examples.len() > 1, "{examples:?}");
+        for example in examples {
+            let (example, _) = example.split_once(" >> ").unwrap_or((example, ""));
+            let example = example.replace("/var/www/", "");
+            let done = run(&example.split(' ').collect::<Vec<_>>(), &folder);
+            assert_eq!(done.status, 0, "{example}: {done:?}");
+        }
+    }
+}
