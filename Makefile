@@ -200,6 +200,7 @@ bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and 
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
 	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --quiet --locked --profile dev --bench gate -- \
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
+	@$(if $(CASES)$(QUICK),,cargo bench --quiet --locked --bench decide)
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
 	cargo fmt --check

@@ -1,6 +1,6 @@
 //! The cases: what is asked of both contenders, and the requests that are sent.
 
-use super::contenders::{native_policy, native_route_policy, native_rule, one_route};
+use super::contenders::{native_policy, native_route_policy, native_rule, native_rule_for_all, one_route};
 use super::load;
 use super::settings::Settings;
 use super::support::issuer::now;
@@ -242,7 +242,7 @@ impl Cases {
             route["typed_per_filter_config"] = native_route_policy(&scope);
             native_routes.push(route);
         }
-        let native_rules = vec![native_rule("/")];
+        let native_rules = vec![native_rule_for_all()];
         let forwards_alike = token == "strip";
         let base = Case { what, target: None, forwards_alike, ..last(base, COUNT) };
         Case { scopegate, scopegate_routes, native_rules, native_routes, ..base }

@@ -52,11 +52,11 @@ fn pace(address: SocketAddr, rate: f64) -> Outcome {
 
 #[test]
 fn a_stall_is_charged_to_every_request_that_was_due_in_it() {
-    // A fifth of the time nothing is answered: a tenth of the requests waits more than half a stall. There are more of
-    // them in a stall than connections, so most could not even be sent.
-    let outcome = pace(server(Duration::from_millis(500), Duration::from_millis(100)), 1_000.0);
-    assert!(outcome.p99_us > 85_000.0, "{outcome:?}");
-    assert!(outcome.p50_us < 50_000.0, "{outcome:?}");
+    // Nothing is answered in 300 of 500 ms. So half of the requests wait more than 50 ms, though only one for each
+    // connection is sent in a stall.
+    let outcome = pace(server(Duration::from_millis(500), Duration::from_millis(300)), 1_000.0);
+    assert!((35_000.0..150_000.0).contains(&outcome.p50_us), "{outcome:?}");
+    assert!((270_000.0..450_000.0).contains(&outcome.p99_us), "{outcome:?}");
     assert!((outcome.rate - 1_000.0).abs() < 20.0, "{outcome:?}");
     assert_eq!(outcome.statuses.keys().collect::<Vec<_>>(), [&200], "{outcome:?}");
 }

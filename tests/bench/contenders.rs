@@ -132,6 +132,11 @@ pub fn native_rule(path: &str) -> Value {
     json!({ "match": { "path_separated_prefix": path }, "requires": { "provider_name": "issuer" } })
 }
 
+/// The same for everything.
+pub fn native_rule_for_all() -> Value {
+    json!({ "match": { "prefix": "/" }, "requires": { "provider_name": "issuer" } })
+}
+
 /// An `rbac` policy: this scope, for all below `path`, or everywhere.
 pub fn native_policy(path: Option<&str>, scope: &str) -> Value {
     let permission = path.map_or_else(

@@ -1,7 +1,7 @@
 //! `make bench`: Scopegate beside Envoy's own filters in one real Envoy, doing the same work.
 //!
 //! One worker on one core, the load from another process on another core. It prints a table and writes
-//! `target/bench/results.json` and `target/bench/chart.svg`.
+//! `results.json`, `chart.svg` and `table.md` under `target/bench`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -94,6 +94,7 @@ fn bench(settings: &Settings) {
     }
     if !results.is_empty() {
         fs::write(work_directory().join("chart.svg"), chart::draw(&results, &machine::describe())).unwrap();
+        fs::write(work_directory().join("table.md"), report::markdown(&results)).unwrap();
     }
     let text = serde_json::to_string_pretty(&report::json(&results, whole)).unwrap();
     fs::write(work_directory().join("results.json"), text + "\n").unwrap();

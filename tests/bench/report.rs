@@ -1,5 +1,6 @@
 //! What came out: a table for people, a file for machines.
 
+use super::chart::thousands;
 use super::measure::{BUSY, Figures, Result};
 use serde_json::{Map, Value, json};
 
@@ -71,6 +72,27 @@ const fn mark(kept: Option<bool>) -> &'static str {
         Some(false) => "MISS",
         None => "",
     }
+}
+
+/// The table in Markdown, as it stands in the README.
+pub fn markdown(results: &[Result]) -> String {
+    let mut table = "| case | Scopegate | native | ratio | wanted | p99, Scopegate | p99, native |\n".to_owned();
+    table += "|---|---|---|---|---|---|---|\n";
+    for result in results {
+        let micros = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{} µs", thousands(value)));
+        table += &format!(
+            "| `{}`: {} | {} | {} | **{:.2}** | {} | {} | {} |\n",
+            result.case.name,
+            result.case.what,
+            thousands(result.scopegate.rate()),
+            thousands(result.native.rate()),
+            result.ratio(),
+            result.case.target.map_or_else(String::new, |target| format!("{target:.2}")),
+            micros(result.scopegate.p99_us),
+            micros(result.native.p99_us),
+        );
+    }
+    table
 }
 
 /// All of it, for machines.

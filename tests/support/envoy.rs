@@ -144,7 +144,8 @@ impl Envoy {
         let command = [wrapper, &own, format, options].concat();
         let stdout = log.try_clone().unwrap();
         let mut process = Guarded::start(Path::new(command[0]), &command[1..], stdout.into(), log);
-        let deadline = Instant::now() + Duration::from_mins(1);
+        // With tens of thousands of routes, on a busy machine, it takes a while.
+        let deadline = Instant::now() + Duration::from_mins(3);
         let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();
         loop {
             std::thread::sleep(Duration::from_millis(30));
