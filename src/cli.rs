@@ -63,7 +63,10 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Prints the completions of this command for a shell.
     Completions(CompletionsArguments),
-    /// Prints the man page of this command: scopegate man | man -l -
+    /// Prints the man page of this command.
+    #[command(after_help = "Examples:
+  scopegate man > scopegate.1
+  scopegate man | man -l -")]
     Man,
     /// Tokens.
     #[command(subcommand)]
@@ -106,6 +109,9 @@ enum JwksCommand {
 
 /// The shell whose completions are wanted.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  scopegate completions bash > scopegate.bash
+  scopegate completions zsh > _scopegate")]
 struct CompletionsArguments {
     /// The shell
     shell: clap_complete::Shell,

@@ -1,6 +1,7 @@
 //! `scopegate check`: a configuration judged before it runs, by the same reader as in the module.
 
 mod chain;
+mod filters;
 mod kubernetes;
 mod routes;
 mod rules;

@@ -11,6 +11,9 @@ const CONNECTION_MANAGER: &str = "envoy.extensions.filters.network.http_connecti
 pub const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /// The type of an extension in a resource of its own (ECDS).
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
+/// The types of routes at the leaves of a matcher tree.
+const ROUTE: &str = "envoy.config.route.v3.Route";
+const ROUTE_LIST: &str = "envoy.config.route.v3.RouteList";
 /// The `root_id` of the module.
 pub const ROOT_ID: &str = "scopegate";
 
@@ -42,7 +45,9 @@ pub struct InEnvoy<'s> {
     pub filters: Vec<View<'s>>,
     /// The place of this filter among them.
     pub index: usize,
-    /// The virtual hosts that it serves, as far as the files hold them.
+    /// The route configurations that it serves, as far as the files hold them, and their files.
+    pub route_configs: Vec<(&'s Path, View<'s>)>,
+    /// Their virtual hosts.
     pub virtual_hosts: Vec<VirtualHost<'s>>,
 }
 
@@ -193,7 +198,7 @@ fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
 }
 
 /// The resources of a document that Envoy fetches: those in its `resources`, and itself where it is one.
-pub(super) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
+pub(in crate::cli) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
     let mut found = root.list("resources");
     if root.type_name().is_some() {
         found.push(root.clone());
@@ -201,15 +206,10 @@ pub(super) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
     found
 }
 
-/// The connection managers in a document.
+/// The connection managers in a document, those with filters.
 fn managers<'s>(root: &View<'s>) -> Vec<View<'s>> {
-    let mut managers = Vec::new();
-    root.visit(&mut |view| {
-        if view.type_name() == Some(CONNECTION_MANAGER) {
-            managers.push(view.clone());
-        }
-    });
-    managers
+    let holders = root.holders("http_filters").into_iter();
+    holders.filter(|view| view.type_name() == Some(CONNECTION_MANAGER)).collect()
 }
 
 /// The Scopegate filters in an Envoy document.
@@ -219,11 +219,16 @@ fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> V
         let filters = manager.list("http_filters");
         for (index, filter) in filters.iter().enumerate() {
             let Some((holder, plugin)) = configured(sources, source, filter) else { continue };
+            let route_configs = route_configs(sources, &source.file, &manager);
+            let hosts = route_configs.iter().flat_map(|(file, config)| {
+                config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view))
+            });
             let envoy = InEnvoy {
                 file: &source.file,
                 filters: filters.clone(),
                 index,
-                virtual_hosts: virtual_hosts(sources, &source.file, &manager),
+                virtual_hosts: hosts.collect(),
+                route_configs,
                 manager: manager.clone(),
             };
             gates.push(Gate { envoy: Some(envoy), ..of_plugin(holder, plugin) });
@@ -235,14 +240,17 @@ fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> V
 /// The `PluginConfig` of an HTTP filter, when it is ours, and the source that it stands in: that of the filter, or that
 /// of the resource that the filter names (ECDS).
 fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
-    if let Some(plugin) = our_plugin(filter) {
-        return Some((source, plugin));
+    let own = || our_plugin(filter).map(|plugin| (source, plugin));
+    if filter.get("config_discovery").is_none() {
+        return own();
     }
-    filter.get("config_discovery")?;
-    let name = filter.get("name")?.text()?;
-    let named = |view: &View<'_>| view.get("name").and_then(|view| view.text()) == Some(name);
-    let (holder, extension) = extensions(sources).into_iter().find(|(_, view)| named(view))?;
-    our_plugin(&extension).map(|plugin| (holder, plugin))
+    let name = filter.name()?;
+    let named = |view: &View<'_>| view.name() == Some(name);
+    match extensions(sources).into_iter().find(|(_, view)| named(view)) {
+        Some((holder, extension)) => our_plugin(&extension).map(|plugin| (holder, plugin)),
+        // What holds until the resource comes is all that these files hold.
+        None => own(),
+    }
 }
 
 /// Why there is no gate in these sources.
@@ -257,7 +265,7 @@ pub fn nothing_found(sources: &[Source]) -> String {
         );
     }
     let held = extensions(sources);
-    let name_of = |view: &View<'_>| view.get("name").and_then(|name| name.text()).unwrap_or_default().to_owned();
+    let name_of = |view: &View<'_>| view.name().unwrap_or_default().to_owned();
     let fetched = documents()
         .flat_map(|document| managers(&View::root(document)))
         .flat_map(|manager| manager.list("http_filters"))
@@ -271,7 +279,7 @@ pub fn nothing_found(sources: &[Source]) -> String {
 }
 
 /// The `PluginConfig` of an HTTP filter, when it is ours; also behind an `ExtensionWithMatcher`.
-fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
+pub(in crate::cli) fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
     let mut found = None;
     filter.visit(&mut |view| {
         if found.is_none() && view.type_name() == Some(WASM_FILTER) {
@@ -285,25 +293,18 @@ fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
         .then_some(plugin)
 }
 
-/// The virtual hosts of a connection manager: its own, or those of the route configuration that it names, wherever
-/// that stands.
-fn virtual_hosts<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) -> Vec<VirtualHost<'s>> {
-    let read = |file: &'s Path, config: &View<'s>| -> Vec<VirtualHost<'s>> {
-        config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view)).collect()
-    };
+/// The route configurations of a connection manager: its own, or those that it names, wherever they stand.
+fn route_configs<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) -> Vec<(&'s Path, View<'s>)> {
     if let Some(config) = manager.get("route_config") {
-        return read(file, &config);
+        return vec![(file, config)];
     }
     let named = manager.at(&["rds", "route_config_name"]).and_then(|view| view.text());
     let mut found = Vec::new();
     for source in sources {
         for document in &source.documents {
-            View::root(document).visit(&mut |view| {
-                let is_named = named.is_none() || view.get("name").and_then(|name| name.text()) == named;
-                if view.get("virtual_hosts").is_some() && is_named {
-                    found.extend(read(source.file.as_path(), view));
-                }
-            });
+            let configs = View::root(document).holders("virtual_hosts").into_iter();
+            let named = configs.filter(|view| named.is_none() || view.name() == named);
+            found.extend(named.map(|view| (source.file.as_path(), view)));
         }
     }
     found
@@ -311,7 +312,16 @@ fn virtual_hosts<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) 
 
 fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
     let text = |view: Option<View<'s>>| view.and_then(|view| view.text()).unwrap_or_default().to_owned();
-    let routes = view.list("routes").into_iter().map(|view| Route { name: text(view.get("name")), view }).collect();
+    let mut routes = view.list("routes");
+    // A matcher tree has its routes at its leaves.
+    if let Some(matcher) = view.get("matcher") {
+        matcher.visit(&mut |view| match view.type_name() {
+            Some(ROUTE) => routes.push(view.clone()),
+            Some(ROUTE_LIST) => routes.extend(view.list("routes")),
+            _ => {}
+        });
+    }
+    let routes = routes.into_iter().map(|view| Route { name: text(view.get("name")), view }).collect();
     let domains = view.list("domains").iter().filter_map(View::text).map(str::to_owned).collect();
     VirtualHost { file, name: text(view.get("name")), domains, routes, view }
 }

@@ -9,6 +9,9 @@ use std::path::PathBuf;
 
 /// What key to make.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  scopegate jwks generate --kid demo > key.json
+  scopegate jwks generate --algorithm RS256 --kid demo > key.json")]
 pub struct GenerateArguments {
     /// What it is to sign with, such as ES256, RS256 or EdDSA
     #[arg(long, value_name = "ALG", default_value = "ES256")]
@@ -20,6 +23,8 @@ pub struct GenerateArguments {
 
 /// Which keys to publish.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  scopegate jwks public key.json > jwks.json")]
 pub struct PublicArguments {
     /// Files with private JSON Web Keys
     #[arg(required = true, value_name = "FILE")]

@@ -1,11 +1,89 @@
 //! Rules that no request can reach.
 
 use crate::policy::{HostMatch, Match, MethodSet, PathMatch, Rule};
+use std::collections::HashMap;
 
-/// The rule before the one at `index` that takes everything that it would match.
-pub(in crate::cli) fn hidden_by(rules: &[Rule], index: usize) -> Option<usize> {
-    let rule = rules.get(index)?;
-    rules.iter().take(index).position(|earlier| covers(&earlier.matching, &rule.matching))
+/// What a rule that covers another has in common with it: the names that it asks for, and the beginning of its path.
+type Common<'r> = (Option<&'r str>, Option<&'r str>, Option<String>);
+
+/// Rules, and where to look for those that cover one of them: ten thousand are not compared with each other.
+#[derive(Debug)]
+pub(in crate::cli) struct Reach<'r> {
+    rules: &'r [Rule],
+    by_common: HashMap<Common<'r>, Vec<usize>>,
+    by_path: HashMap<String, Vec<usize>>,
+}
+
+impl<'r> Reach<'r> {
+    /// Looks at the rules.
+    pub(in crate::cli) fn of(rules: &'r [Rule]) -> Self {
+        let (mut by_common, mut by_path) = (HashMap::<_, Vec<usize>>::new(), HashMap::<_, Vec<usize>>::new());
+        for (index, rule) in rules.iter().enumerate() {
+            let matching = &rule.matching;
+            let path = matching.path.as_ref().map(beginning);
+            if let Some(path) = &path {
+                by_path.entry(path.clone()).or_default().push(index);
+            }
+            let common = (matching.route.as_deref(), matching.virtual_host.as_deref(), path);
+            by_common.entry(common).or_default().push(index);
+        }
+        Self { rules, by_common, by_path }
+    }
+
+    /// The rule before the one at `index` that takes everything that it would match.
+    pub(in crate::cli) fn hidden_by(&self, index: usize) -> Option<usize> {
+        let rule = self.rules.get(index)?;
+        let is_it = |other: &usize| self.at(*other).is_some_and(|earlier| covers(earlier, &rule.matching));
+        self.candidates(&rule.matching)
+            .into_iter()
+            .filter_map(|list| list.iter().copied().take_while(|other| *other < index).find(is_it))
+            .min()
+    }
+
+    /// Whether a rule behind the one at `index` is for its path too, or for all of it.
+    pub(in crate::cli) fn has_rest(&self, index: usize) -> bool {
+        let Some(rule) = self.rules.get(index) else { return false };
+        let behind = |list: &&'_ Vec<usize>, is_it: &dyn Fn(&Match) -> bool| {
+            list.iter().rev().take_while(|other| **other > index).any(|other| self.at(*other).is_some_and(is_it))
+        };
+        let same = rule.matching.path.as_ref().and_then(|path| self.by_path.get(&beginning(path)));
+        same.is_some_and(|list| behind(&list, &|other| other.path == rule.matching.path))
+            || self
+                .candidates(&rule.matching)
+                .iter()
+                .any(|list| behind(list, &|other| covers_but_for_methods(other, &rule.matching)))
+    }
+
+    fn at(&self, index: usize) -> Option<&'r Match> {
+        self.rules.get(index).map(|rule| &rule.matching)
+    }
+
+    /// Every rule that covers `narrow` is in one of these lists.
+    fn candidates(&self, narrow: &'r Match) -> Vec<&Vec<usize>> {
+        let path = narrow.path.as_ref().map(beginning).unwrap_or_default();
+        let ends = path.char_indices().map(|(at, _)| at).chain([path.len()]);
+        let beginnings: Vec<Option<String>> =
+            std::iter::once(None).chain(ends.map(|end| path.get(..end).map(str::to_owned))).collect();
+        let mut names = vec![(narrow.route.as_deref(), narrow.virtual_host.as_deref())];
+        names.extend([(None, narrow.virtual_host.as_deref()), (narrow.route.as_deref(), None), (None, None)]);
+        names.sort_unstable();
+        names.dedup();
+        let commons = names
+            .into_iter()
+            .flat_map(|(route, host)| beginnings.iter().map(move |beginning| (route, host, beginning.clone())));
+        commons.filter_map(|common| self.by_common.get(&common)).collect()
+    }
+}
+
+/// What every path that a condition takes begins with, in lower case. That of a condition that covers another is the
+/// beginning of the other's.
+fn beginning(path: &PathMatch) -> String {
+    match path {
+        PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::SeparatedPrefix(text) => {
+            text.to_ascii_lowercase()
+        }
+        PathMatch::Template(template) => String::from_utf8_lossy(template.literal_start()).to_ascii_lowercase(),
+    }
 }
 
 /// Whether whatever `narrow` matches is matched by `wide` too. Where that cannot be told, it is not.
@@ -14,7 +92,7 @@ fn covers(wide: &Match, narrow: &Match) -> bool {
 }
 
 /// The same for requests of any method.
-pub(in crate::cli) fn covers_but_for_methods(wide: &Match, narrow: &Match) -> bool {
+fn covers_but_for_methods(wide: &Match, narrow: &Match) -> bool {
     let name = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
     name(&wide.route, &narrow.route)
         && name(&wide.virtual_host, &narrow.virtual_host)
@@ -81,6 +159,54 @@ fn covers_path(wide: &Match, narrow: &Match) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Requirement, Template};
+
+    #[test]
+    fn looking_in_few_places_finds_what_comparing_all_finds() {
+        const PATHS: usize = 19;
+        const ALL: usize = PATHS * 3 * 2 * 3;
+        let rule = |number: usize| {
+            let text = || ["/", "/a", "/A/b", "/a/b", "/a/bc"][number % PATHS % 5].to_owned();
+            let template = |text| Template::parse(text).ok().map(PathMatch::Template);
+            let path = match number % PATHS {
+                0..5 => Some(PathMatch::Exact(text())),
+                5..10 => Some(PathMatch::Prefix(text())),
+                10..15 => Some(PathMatch::SeparatedPrefix(text())),
+                15 => template("/a/{x}"),
+                16 => template("/a/**"),
+                17 => template("/{x}/b"),
+                _ => None,
+            };
+            let route = [None, Some("r"), Some("s")][number / PATHS % 3].map(str::to_owned);
+            let virtual_host = [None, Some("v")][number / PATHS / 3 % 2].map(str::to_owned);
+            let (ignore_case, methods) = match number / PATHS / 6 {
+                0 => (false, None),
+                1 => (true, None),
+                _ => (false, methods(&["GET"], Match::default()).methods),
+            };
+            let matching = Match { path, ignore_case, route, virtual_host, methods, ..Match::default() };
+            Rule { matching, requirement: Requirement::default() }
+        };
+        // In several orders: every so-manieth rule first.
+        let mut found = [0; 2];
+        for step in [1, 7, 29, 101] {
+            let mixed: Vec<Rule> = (0..ALL).map(|index| rule(index * step % ALL)).collect();
+            let reach = Reach::of(&mixed);
+            for (index, rule) in mixed.iter().enumerate() {
+                let narrow = &rule.matching;
+                let hidden = mixed[..index].iter().position(|earlier| covers(&earlier.matching, narrow));
+                assert_eq!(reach.hidden_by(index), hidden, "{narrow:?}");
+                let rest = mixed[index + 1..].iter().any(|other| {
+                    narrow.path.is_some() && other.matching.path == narrow.path
+                        || covers_but_for_methods(&other.matching, narrow)
+                });
+                assert_eq!(reach.has_rest(index), rest, "{narrow:?}");
+                found[0] += usize::from(hidden.is_some());
+                found[1] += usize::from(rest);
+            }
+        }
+        assert!(found.iter().all(|count| (100..4 * ALL).contains(count)), "{found:?} of {}", 4 * ALL);
+    }
 
     fn path(path: PathMatch) -> Match {
         Match { path: Some(path), ..Match::default() }

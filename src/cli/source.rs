@@ -111,8 +111,7 @@ impl<'n> View<'n> {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Self> {
         let Tree::Object(members) = &self.node.value else { return None };
-        let same = |other: &str| other == name || name.contains('_') && other == camel_case(name);
-        let (name, node) = members.iter().rev().find(|(other, _)| same(other))?;
+        let (name, node) = members.iter().rev().find(|(other, _)| is_same(other, name))?;
         Some(Self { node, path: self.path_of(name) })
     }
 
@@ -155,6 +154,12 @@ impl<'n> View<'n> {
         }
     }
 
+    /// The text of its member `name`.
+    #[must_use]
+    pub fn name(&self) -> Option<&'n str> {
+        self.get("name")?.text()
+    }
+
     /// Whether it is `true`.
     #[must_use]
     pub const fn is_true(&self) -> bool {
@@ -174,6 +179,34 @@ impl<'n> View<'n> {
         url.rsplit('/').next()
     }
 
+    /// Everything in it that has a member of this name, itself first. Paths are made for nothing else, which counts where
+    /// there are ten thousand routes.
+    #[must_use]
+    pub fn holders(&self, name: &str) -> Vec<Self> {
+        let mut found = Vec::new();
+        self.find_holders(name, &mut found);
+        found
+    }
+
+    fn find_holders(&self, name: &str, found: &mut Vec<Self>) {
+        match &self.node.value {
+            Tree::Object(members) => {
+                if members.iter().any(|(other, _)| is_same(other, name)) {
+                    found.push(self.clone());
+                }
+                for (other, node) in members.iter().filter(|(_, node)| holds(node, name)) {
+                    Self { node, path: self.path_of(other) }.find_holders(name, found);
+                }
+            }
+            Tree::List(items) => {
+                for (index, node) in items.iter().enumerate().filter(|(_, node)| holds(node, name)) {
+                    Self { node, path: format!("{}[{index}]", self.path) }.find_holders(name, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Everything in it, itself first.
     pub fn visit(&self, see: &mut impl FnMut(&Self)) {
         see(self);
@@ -183,6 +216,15 @@ impl<'n> View<'n> {
         for item in self.items() {
             item.visit(see);
         }
+    }
+}
+
+/// Whether a node, or something in it, has a member of this name.
+fn holds(node: &Node, name: &str) -> bool {
+    match &node.value {
+        Tree::Object(members) => members.iter().any(|(other, node)| is_same(other, name) || holds(node, name)),
+        Tree::List(items) => items.iter().any(|item| holds(item, name)),
+        _ => false,
     }
 }
 
@@ -231,18 +273,44 @@ pub fn any_secret(_name: &str) -> Option<String> {
     Some("A".repeat(86))
 }
 
-fn camel_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
+/// Whether a member has this name, as it is or as protobuf's JSON form spells it: `fail_open` or `failOpen`.
+fn is_same(member: &str, name: &str) -> bool {
+    if member == name {
+        return true;
+    }
+    let mut letters = member.chars();
     let mut upper = false;
     for character in name.chars() {
-        match character {
-            '_' => upper = true,
-            character if upper => {
-                out.push(character.to_ascii_uppercase());
-                upper = false;
-            }
-            character => out.push(character),
+        if character == '_' {
+            upper = true;
+            continue;
+        }
+        let wanted = if upper { character.to_ascii_uppercase() } else { character };
+        if letters.next() != Some(wanted) {
+            return false;
+        }
+        upper = false;
+    }
+    letters.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_two_spellings_and_no_third() {
+        for (member, name, wanted) in [
+            ("fail_open", "fail_open", true),
+            ("failOpen", "fail_open", true),
+            ("failopen", "fail_open", false),
+            ("fail_Open", "fail_open", false),
+            ("failOpenX", "fail_open", false),
+            ("fail", "fail_open", false),
+            ("name", "name", true),
+            ("Name", "name", false),
+        ] {
+            assert_eq!(is_same(member, name), wanted, "{member} {name}");
         }
     }
-    out
 }

@@ -5,7 +5,7 @@ use crate::world::{Run, folder, run};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::fs::write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const AT: &str = "2026-11-21T10:00:00Z";
 const NOW: i64 = 1_795_255_200;
@@ -310,45 +310,4 @@ fn what_cannot_be_read_is_named() {
     }
     let run = run(&["explain", "scopegate.yaml", "--request", "GET /", "--at", "yesterday"], &place.folder);
     assert!(run.status == 2 && run.stderr.contains("--at yesterday"), "{run:?}");
-}
-
-#[test]
-fn the_examples_in_the_help_work() {
-    let place = Place::new();
-    // One file, and the same in two.
-    let mut listeners = place.envoy();
-    let manager = &mut listeners["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
-    let routes = manager.as_object_mut().unwrap().remove("route_config").unwrap();
-    place.file("listeners.yaml", &listeners);
-    place.file("routes.yaml", &json!({ "resources": [routes] }));
-    // The file of the examples has remote keys.
-    std::fs::copy(place.folder.join("remote.json"), place.folder.join("scopegate.yaml")).unwrap();
-    for command in [&["explain"][..], &["token", "inspect"], &["jwks", "inspect"]] {
-        run_examples(command, &place.folder);
-    }
-}
-
-/// Runs the examples in the help of a command; none may end as wrong usage or unreadable.
-fn run_examples(command: &[&str], folder: &Path) {
-    let help = run(&[command, &["--help"]].concat(), folder).stdout;
-    let start = format!("scopegate {}", command.join(" "));
-    let examples: Vec<&str> = help
-        .split_once("Examples:")
-        .unwrap_or_else(|| panic!("{help}"))
-        .1
-        .lines()
-        .map(str::trim)
-        .filter(|line| line.starts_with(&start))
-        .collect();
-    assert!(!examples.is_empty(), "{help}");
-    for example in examples {
-        // No example has a quote within quotes.
-        let parts = example.split('\'').enumerate();
-        let words: Vec<&str> = parts
-            .flat_map(|(index, part)| if index % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
-            .skip(1)
-            .collect();
-        let run = run(&words, folder);
-        assert!(run.status != 2, "{example}: {run:?}");
-    }
 }

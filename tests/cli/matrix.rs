@@ -1,6 +1,6 @@
 //! `scopegate matrix`.
 
-use crate::policy_test::{Folder, run_examples};
+use crate::policy_test::Folder;
 
 const POLICY: &str = "
 issuers:
@@ -53,11 +53,6 @@ fn envoy_with(from: &str, to: &str) -> String {
     let text = folder.read("envoy.yaml");
     assert!(text.contains(from), "{from}");
     table(&text.replace(from, to))
-}
-
-#[test]
-fn the_examples_in_the_help_work() {
-    run_examples(&Folder::new().with_envoy(), "matrix");
 }
 
 #[test]

@@ -1,27 +1,11 @@
-//! The filter chain around the gate: what opens it, what undoes it, what reads requests in another way.
+//! What is around the gate: what opens it, what reads requests in another way, what shows too much.
 
-use super::Findings;
-use crate::cli::gates::{Gate, InEnvoy};
+use super::{Findings, filters};
+use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::policy::{KeySource, Policy};
 
-const CORS: &str = "envoy.extensions.filters.http.cors.v3.Cors";
-const SKIP_FILTER: &str = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
-
-/// Filters that may edit headers or choose routes after the gate has judged.
-const EDITORS: [(&str, &str); 4] = [
-    ("envoy.extensions.filters.http.on_demand.v3.OnDemand", "on_demand"),
-    ("envoy.extensions.filters.http.lua.v3.Lua", "lua"),
-    ("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor", "ext_proc"),
-    ("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", "header_mutation"),
-];
-
-/// Filters that do so when they clear the route cache.
-const CLEARERS: [(&str, &str); 2] = [
-    ("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", "jwt_authn"),
-    ("envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "ext_authz"),
-];
-
+const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
 /// Checks the chain. Without a policy only what does not depend on it.
 pub(super) fn check(
     gate: &Gate<'_>,
@@ -30,7 +14,7 @@ pub(super) fn check(
     sources: &[Source],
     findings: &mut Findings,
 ) {
-    check_filters(envoy, findings);
+    filters::check(envoy, findings);
     check_access_log(envoy, findings);
     if let Some(policy) = policy {
         check_manager(envoy, policy, findings);
@@ -78,59 +62,6 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
             "changes what a pause at the headers holds back, and no feature of Scopegate needs it",
             "leave it out",
         );
-    }
-}
-
-fn check_filters(envoy: &InEnvoy<'_>, findings: &mut Findings) {
-    let Some(own) = envoy.filters.get(envoy.index) else { return };
-    if let Some(view) = own.get("disabled").filter(View::is_true) {
-        findings.error(
-            "disabled",
-            envoy.file,
-            &view,
-            "turns the gate off",
-            "leave it out; open routes with `public: true`",
-        );
-    }
-    let mut skips = Vec::new();
-    own.visit(&mut |view| {
-        if view.type_name() == Some(SKIP_FILTER) {
-            skips.push(view.clone());
-        }
-    });
-    for view in skips {
-        findings.error(
-            "disabled",
-            envoy.file,
-            &view,
-            "skips the gate for some requests",
-            "open routes with `public: true`",
-        );
-    }
-    let type_of = |filter: &View<'_>| filter.get("typed_config").and_then(|view| view.type_name().map(str::to_owned));
-    if !envoy.filters.iter().take(envoy.index).any(|filter| type_of(filter).as_deref() == Some(CORS)) {
-        findings.warn(
-            "no-cors-before",
-            envoy.file,
-            own,
-            "has no cors filter before it: preflight requests carry no token and are refused",
-            "put envoy.filters.http.cors before it, with expose_headers: WWW-Authenticate",
-        );
-    }
-    for filter in envoy.filters.iter().skip(envoy.index.saturating_add(1)) {
-        let Some(name) = type_of(filter) else { continue };
-        let clears = || filter.at(&["typed_config", "clear_route_cache"]).is_some_and(|view| view.is_true());
-        let editor = EDITORS.iter().find(|(known, _)| *known == name);
-        let clearer = CLEARERS.iter().find(|(known, _)| *known == name).filter(|_| clears());
-        if let Some((_, short)) = editor.or(clearer) {
-            findings.error(
-                "edits-after",
-                envoy.file,
-                filter,
-                format!("{short} stands after the gate and may send a request to another route than was judged"),
-                "put it before the gate",
-            );
-        }
     }
 }
 
@@ -201,17 +132,21 @@ fn prints_query(format: &str) -> bool {
 
 fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings: &mut Findings) {
     let mut clusters = Vec::new();
-    let mut discovered = false;
+    let (mut discovered, mut has_fetched) = (false, false);
     for document in sources.iter().flat_map(|source| &source.documents) {
         let root = View::root(document);
         discovered |= root.at(&["dynamic_resources", "cds_config"]).is_some();
         discovered |= root.at(&["dynamic_resources", "ads_config"]).is_some();
-        let fetched = root.list("resources").into_iter().filter(|view| view.get("load_assignment").is_some());
         clusters.extend(root.at(&["static_resources", "clusters"]).map(|view| view.items()).unwrap_or_default());
+        let fetched = resources(&root).into_iter().filter(|view| {
+            view.type_name() == Some(CLUSTER) || view.type_name().is_none() && view.get("load_assignment").is_some()
+        });
+        let before = clusters.len();
         clusters.extend(fetched);
+        // The file with what Envoy fetches is here.
+        has_fetched |= clusters.len() > before;
     }
-    let named =
-        |wanted: &str| clusters.iter().find(|view| view.get("name").and_then(|name| name.text()) == Some(wanted));
+    let named = |wanted: &str| clusters.iter().find(|view| view.name() == Some(wanted));
     let values = &gate.values;
     let entries = values.list("issuers");
     for (index, issuer) in policy.issuers.iter().enumerate() {
@@ -219,7 +154,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
         let entry = entries.get(index).and_then(|entry| entry.get("jwks"));
         let entry = entry.as_ref().unwrap_or(values);
         match named(&remote.cluster) {
-            None if discovered || clusters.is_empty() => {}
+            None if discovered && !has_fetched || clusters.is_empty() => {}
             None => findings.error(
                 "cluster-missing",
                 gate.file,
@@ -227,7 +162,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
                 format!("names the cluster {}, which does not exist", remote.cluster),
                 "add the cluster, or name one that exists",
             ),
-            Some(cluster) if cluster.get("transport_socket").is_none() && !is_local(cluster) => findings.warn(
+            Some(cluster) if !has_tls(cluster) && !is_local(cluster) => findings.warn(
                 "keys-in-plain-text",
                 gate.file,
                 entry,
@@ -239,15 +174,29 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
     }
 }
 
-/// Whether all endpoints of a cluster are on this machine.
+/// Whether a cluster speaks TLS, or QUIC, which is TLS too.
+fn has_tls(cluster: &View<'_>) -> bool {
+    let mut found = false;
+    let sockets = cluster.get("transport_socket").into_iter().chain(cluster.get("transport_socket_matches"));
+    for socket in sockets {
+        socket.visit(&mut |view| {
+            let name = view.type_name().unwrap_or_default();
+            found |= name.ends_with(".UpstreamTlsContext") || name.ends_with(".QuicUpstreamTransport");
+        });
+    }
+    found
+}
+
+/// Whether all endpoints of a cluster are known, and on this machine.
 fn is_local(cluster: &View<'_>) -> bool {
-    let mut local = true;
+    let (mut some, mut all) = (false, true);
     cluster.visit(&mut |view| {
-        if let Some(address) =
-            view.get("socket_address").and_then(|view| view.get("address")).and_then(|view| view.text())
-        {
-            local &= address.starts_with("127.") || address == "::1" || address == "localhost";
+        let address = view.at(&["socket_address", "address"]).and_then(|view| view.text());
+        if let Some(address) = address {
+            some = true;
+            all &= address.starts_with("127.") || address == "::1" || address == "localhost";
         }
+        some |= view.get("pipe").is_some();
     });
-    local
+    some && all
 }

@@ -7,11 +7,21 @@ use crate::config::METADATA_NAMESPACE;
 use crate::policy::{Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
 
+/// What a matcher tree looks at when it looks at a header.
+const HEADER_INPUT: &str = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput";
+
 /// Checks virtual hosts and routes.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     let filter = envoy.filters.get(envoy.index).and_then(|filter| filter.get("name")).and_then(|name| name.text());
+    for (file, config) in &envoy.route_configs {
+        check_disabled(file, config, filter, findings);
+        for view in config.holders("header_name").iter().filter(|view| view.type_name() == Some(HEADER_INPUT)) {
+            if let Some(name) = view.get("header_name") {
+                check_header(file, &name, policy, findings);
+            }
+        }
+    }
     for host in &envoy.virtual_hosts {
-        check_disabled(host.file, &host.view, filter, findings);
         check_metadata(host.file, &host.view, host.requirement(policy), policy, findings);
         check_matchers(host, &host.view.list("virtual_clusters"), policy, findings);
         for route in &host.routes {
@@ -28,15 +38,12 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
     }
 }
 
-/// A virtual host, a route or a weighted cluster that turns the filter off.
+/// A route configuration, a virtual host, a route or a weighted cluster that turns the filter off.
 fn check_disabled(file: &Path, holder: &View<'_>, filter: Option<&str>, findings: &mut Findings) {
     let Some(filter) = filter else { return };
-    let mut found = Vec::new();
-    holder.visit(&mut |view| {
-        let own = view.get("typed_per_filter_config").and_then(|configs| configs.get(filter));
-        found.extend(own.and_then(|own| own.get("disabled")).filter(View::is_true));
-    });
-    for view in found {
+    for own in holder.holders("typed_per_filter_config") {
+        let own = own.at(&["typed_per_filter_config", filter, "disabled"]);
+        let Some(view) = own.filter(View::is_true) else { continue };
         findings.error(
             "disabled",
             file,

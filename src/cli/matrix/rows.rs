@@ -3,11 +3,12 @@
 use super::origin::{Origin, expand};
 use super::row::{Mark, Row};
 use super::section::{Section, notes};
-use crate::cli::gates::{Gate, VirtualHost, place};
-use crate::cli::reach::hidden_by;
+use crate::cli::gates::{Gate, Route, VirtualHost, place};
+use crate::cli::reach::Reach;
 use crate::cli::source::View;
 use crate::config::ConfigError;
 use crate::policy::{Policy, Requirement, RouteMetadata, Rule};
+use std::collections::HashMap;
 
 /// The rows of a gate.
 pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
@@ -18,6 +19,8 @@ pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
         host_rows(host, policy, &mut rows);
     }
     let views = view.list("rules");
+    let reach = Reach::of(policy.rules.as_slice());
+    let routes = by_name(hosts);
     for (index, rule) in policy.rules.as_slice().iter().enumerate() {
         let origin = Origin {
             place: format!("rules[{index}]"),
@@ -26,9 +29,9 @@ pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
             view: views.get(index).cloned(),
             added: false,
         };
-        let why = match hidden_by(policy.rules.as_slice(), index) {
+        let why = match reach.hidden_by(index) {
             Some(earlier) => Some(format!("rules[{earlier}] matches all of it before")),
-            None => unknown_name(rule, hosts, policy),
+            None => unknown_name(rule, hosts, &routes, policy),
         };
         let mut found = expand(&origin, &rule.requirement, policy);
         if let Some(why) = why {
@@ -110,8 +113,21 @@ fn metadata_rows(origin: &Origin<'_>, found: Result<Requirement, ConfigError>, p
     }
 }
 
+/// Routes with their virtual hosts, by the names of the routes.
+type ByName<'h, 's> = HashMap<&'h str, Vec<(&'h VirtualHost<'s>, &'h Route<'s>)>>;
+
+fn by_name<'h, 's>(hosts: &'h [VirtualHost<'s>]) -> ByName<'h, 's> {
+    let mut found = ByName::new();
+    for host in hosts {
+        for route in &host.routes {
+            found.entry(route.name.as_str()).or_default().push((host, route));
+        }
+    }
+    found
+}
+
 /// Why no route can lead to a rule, by the names in it.
-fn unknown_name(rule: &Rule, hosts: &[VirtualHost<'_>], policy: &Policy) -> Option<String> {
+fn unknown_name(rule: &Rule, hosts: &[VirtualHost<'_>], routes: &ByName<'_, '_>, policy: &Policy) -> Option<String> {
     if hosts.is_empty() {
         return None;
     }
@@ -120,16 +136,16 @@ fn unknown_name(rule: &Rule, hosts: &[VirtualHost<'_>], policy: &Policy) -> Opti
         return Some(format!("no virtual host is called {name}"));
     }
     let name = route?;
-    let mut led = hosts
-        .iter()
-        .filter(|candidate| host.is_none_or(|name| candidate.name == name))
-        .flat_map(|host| host.routes.iter().map(move |route| (host, route)))
-        .filter(|(_, route)| route.name == name)
+    let mut led = routes
+        .get(name)
+        .into_iter()
+        .flatten()
+        .filter(|(candidate, _)| host.is_none_or(|name| candidate.name == name))
         .peekable();
     if led.peek().is_none() {
         return Some(format!("no route is called {name}"));
     }
-    let decided = |(host, route): (&VirtualHost<'_>, &crate::cli::gates::Route<'_>)| {
+    let decided = |(host, route): &(&VirtualHost<'_>, &Route<'_>)| {
         route.requirement(policy).is_some() || host.requirement(policy).is_some()
     };
     (policy.route_metadata == RouteMetadata::Replace && led.all(decided))

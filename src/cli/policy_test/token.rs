@@ -2,8 +2,8 @@
 
 use super::cases::{Claims, Suite};
 use super::span::span;
-use crate::base::base64url;
 use crate::base::time::UnixSeconds;
+use crate::cli::mint::sign;
 use crate::cli::moment::read as instant;
 use crate::cli::signing::SigningKey;
 use crate::crypto::{Algorithm, KeyFamily};
@@ -54,10 +54,7 @@ pub(super) fn mint(key: &SigningKey, issuer: &Issuer, given: &Claims, suite: &Su
     }
     put(&mut header, &given.header);
     let claims = claims(issuer, &given.payload, suite.now);
-    let encode = |members: Map<String, Value>| base64url::encode(Value::Object(members).to_string().as_bytes());
-    let input = format!("{}.{}", encode(header), encode(claims));
-    let signature = key.sign(input.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(format!("{input}.{}", base64url::encode(&signature)))
+    sign(key, &header, &claims).map_err(|error| error.to_string())
 }
 
 fn claims(issuer: &Issuer, given: &Map<String, Value>, now: UnixSeconds) -> Map<String, Value> {
