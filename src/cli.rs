@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod gates;
 pub mod inspect;
 pub mod jwks;
+mod man;
 pub mod matrix;
 pub mod mint;
 mod moment;
@@ -18,6 +19,7 @@ pub mod revocations;
 pub mod revoke;
 pub mod signing;
 pub mod source;
+mod terminal;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
@@ -68,13 +70,13 @@ enum Command {
   scopegate man > scopegate.1
   scopegate man | man -l -")]
     Man,
-    /// Tokens.
+    /// Tokens: made, looked at, revoked.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Keys and key sets.
+    /// Keys and key sets: made, published, fetched, looked at.
     #[command(subcommand)]
     Jwks(JwksCommand),
-    /// Lists of revoked tokens.
+    /// Lists of revoked tokens: made for gates to fetch.
     #[command(subcommand)]
     Revocations(RevocationsCommand),
 }
@@ -124,29 +126,15 @@ fn completions(arguments: &CompletionsArguments) -> Output {
     Output::from(String::from_utf8_lossy(&script).into_owned())
 }
 
-/// The man page, with a section for each command.
-fn man() -> Result<Output, Box<dyn std::error::Error>> {
-    let mut page = Vec::new();
-    let mut command = Arguments::command();
-    command.build();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
-        let man = clap_mangen::Man::new(inner.clone());
-        writeln!(page, ".SH \"SCOPEGATE {}\"", inner.get_name().to_uppercase())?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_description_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-    }
-    Ok(Output::from(String::from_utf8_lossy(&page).into_owned()))
-}
-
 /// Runs the command with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let coloured = std::io::stdout().is_terminal();
+    // https://no-color.org
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let coloured = std::io::stdout().is_terminal() && !is_plain;
     let result: Result<Output, Box<dyn std::error::Error>> = match Arguments::parse().command {
         Command::Completions(arguments) => Ok(completions(&arguments)),
-        Command::Man => man(),
+        Command::Man => man::page(Arguments::command()),
         Command::Check(arguments) => check::run(&arguments, coloured),
         Command::Test(arguments) => policy_test::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments).map(Output::from),
@@ -168,7 +156,7 @@ pub fn main() -> ExitCode {
         },
         Err(error) => {
             // Where even this cannot be written, the exit status still tells.
-            let _ = writeln!(std::io::stderr().lock(), "scopegate: {error}");
+            let _ = writeln!(std::io::stderr().lock(), "scopegate: {}", terminal::clean(&error.to_string()));
             ExitCode::from(CANNOT)
         }
     }

@@ -6,6 +6,7 @@ pub(super) mod setting;
 
 use super::Output;
 use super::named::Names;
+use super::terminal::clean;
 use crate::base::text;
 use crate::decision::Decision;
 use crate::request::RequestView;
@@ -91,6 +92,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         }
         Passage::Answered(answer) => (if arguments.json { answer.to_json() } else { answer.to_text() }, false),
     };
+    let text = if arguments.json { text } else { clean(&text) };
     Ok(Output { text, failed: !allowed })
 }
 

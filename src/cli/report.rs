@@ -1,9 +1,10 @@
 //! Findings, as text for a terminal, as JSON for machines, as SARIF for code review.
 
 use super::gates::place;
+use super::terminal::clean;
 use crate::config::Position;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,11 +65,10 @@ pub fn text(findings: &[Finding], coloured: bool) -> String {
         let (start, end) = if coloured { (finding.severity.colour(), "\u{1b}[0m") } else { ("", "") };
         let word = finding.severity.word();
         let path = if finding.path.is_empty() { String::new() } else { format!("{}: ", finding.path) };
-        let place = place(&finding.file, finding.at);
-        out.push_str(&format!(
-            "{place}: {start}{word}{end}[{}]: {path}{}; {}\n",
-            finding.rule, finding.what, finding.remedy
-        ));
+        let place = clean(&place(&finding.file, finding.at));
+        // One finding is one line, whatever a file holds.
+        let told = clean(&format!("{path}{}; {}", finding.what, finding.remedy)).replace('\n', " ");
+        out.push_str(&format!("{place}: {start}{word}{end}[{}]: {told}\n", finding.rule));
     }
     let (errors, warnings) = (count(findings, Severity::Error), count(findings, Severity::Warning));
     if findings.is_empty() {
@@ -116,7 +116,7 @@ pub fn sarif(findings: &[Finding]) -> String {
     let results: Vec<Value> = findings
         .iter()
         .map(|finding| {
-            let mut location = json!({ "artifactLocation": { "uri": finding.file.to_string_lossy() } });
+            let mut location = json!({ "artifactLocation": { "uri": reference(&finding.file) } });
             if let (Some(at), Some(location)) = (finding.at, location.as_object_mut()) {
                 location.insert("region".into(), json!({ "startLine": at.line, "startColumn": at.column }));
             }
@@ -142,4 +142,27 @@ pub fn sarif(findings: &[Finding]) -> String {
         }],
     })
     .to_string()
+}
+
+/// A path as a URI reference: SARIF asks for one.
+fn reference(file: &Path) -> String {
+    let mut out = String::new();
+    for byte in file.to_string_lossy().bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_uri_reference() {
+        assert_eq!(reference(Path::new("a b/c%\u{e9}.yaml")), "a%20b/c%25%C3%A9.yaml");
+    }
 }

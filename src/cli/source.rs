@@ -4,7 +4,11 @@
 use crate::config::{self, ConfigError, JsonText, METADATA_NAMESPACE, Node, Position, Tree, read_yaml_with_texts};
 use crate::policy::Requirement;
 use std::error::Error;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 64 << 20;
 
 /// A value in a file, with its path in the document.
 #[derive(Clone, Debug)]
@@ -49,7 +53,14 @@ impl Source {
     /// # Errors
     /// When it cannot be read, or is not YAML or JSON; the text names the file and the place.
     pub fn read(file: &Path) -> Result<Self, Box<dyn Error>> {
-        let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let mut text = String::new();
+        let opened = std::fs::File::open(file);
+        opened
+            .and_then(|opened| opened.take(MAX_FILE.saturating_add(1)).read_to_string(&mut text))
+            .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        if u64::try_from(text.len())? > MAX_FILE {
+            return Err(format!("{} is larger than {} MB", file.display(), MAX_FILE >> 20).into());
+        }
         let (documents, texts) = read_yaml_with_texts(&text).map_err(|error| format!("{}:{error}", file.display()))?;
         if documents.is_empty() {
             return Err(format!("{} is empty", file.display()).into());

@@ -162,6 +162,28 @@ fn what_is_wrong_in_json_in_a_text_has_its_line_in_the_file() {
 }
 
 #[test]
+fn nothing_in_a_file_steers_the_terminal_or_forges_a_line() {
+    let text = with(
+        "scopegate: {scopes: [orders:write]",
+        "\"scopegate\\e[31m\\u202e\": 1\n                    scopegate: {scopes: [orders:write]",
+    )
+    .replace("cluster: issuer}", "cluster: \"is\\e]0;x\\asuer\\nb: error[x]\"}")
+    .replace("name: internal", "name: \"inter\\e[31mnal\"");
+    let folder = folder();
+    fs::write(folder.join("envoy.yaml"), text).unwrap();
+    let safe = |said: &str| {
+        said.chars().all(|character| character == '\n' || !character.is_control() && character != '\u{202e}')
+    };
+    let checked = run(&["check", "envoy.yaml"], &folder);
+    assert!(checked.status == 1 && checked.stdout.contains("error[cluster-missing]"), "{checked:?}");
+    assert!(safe(&checked.stdout) && !checked.stdout.contains("\nb: "), "{checked:?}");
+    for more in [&[][..], &["--route", "none"]] {
+        let explained = run(&[&["explain", "envoy.yaml", "--request", "GET /"], more].concat(), &folder);
+        assert!(safe(&explained.stdout) && safe(&explained.stderr), "{explained:?}");
+    }
+}
+
+#[test]
 fn json_and_sarif_are_for_machines() {
     let folder = folder();
     fs::write(folder.join("envoy.yaml"), with("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN")).unwrap();
@@ -197,6 +219,8 @@ fn what_cannot_be_read_is_said_and_ends_with_two() {
         assert!(checked.stderr.contains(words), "{file}: {}", checked.stderr);
     }
     assert_eq!(run(&["check"], &folder).status, 2);
+    let endless = run(&["check", "/dev/zero"], &folder);
+    assert!(endless.status == 2 && endless.stderr.contains("/dev/zero is larger than 64 MB"), "{endless:?}");
 }
 
 #[test]

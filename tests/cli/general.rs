@@ -16,9 +16,25 @@ fn completions_are_made_for_every_shell() {
 fn the_man_page_tells_of_every_command() {
     let page = run(&["man"], &folder()).stdout;
     assert!(page.contains(".TH scopegate"), "{page}");
-    for command in ["check", "explain", "test", "matrix", "token", "jwks", "revocations"] {
-        assert!(page.contains(&format!(".SH \"SCOPEGATE {}\"", command.to_uppercase())), "{command}");
+    for command in crate::help::COMMANDS {
+        let heading = format!(".SH \"SCOPEGATE {}\"\n", command.join(" ").to_uppercase());
+        let (_, section) = page.split_once(&heading).unwrap_or_else(|| panic!("{heading}"));
+        let section = section.split("\n.SH \"SCOPEGATE").next().unwrap();
+        assert!(section.contains("\nExamples:\n  scopegate "), "{section}");
     }
+}
+
+#[test]
+fn there_is_colour_on_a_terminal_alone() {
+    let folder = folder();
+    std::fs::write(folder.join("bad.yaml"), "rulse: []\ndefault: {deny: true}\n").unwrap();
+    for arguments in [&["check", "bad.yaml"][..], &["--help"], &["check", "--help"], &["nothing"], &["check"]] {
+        let said = run(arguments, &folder);
+        assert!(!said.stdout.contains('\u{1b}') && !said.stderr.contains('\u{1b}'), "{said:?}");
+    }
+    let sources = scopegate::cli::source::Source::read_all(&[folder.join("bad.yaml")]).unwrap();
+    let findings = scopegate::cli::check::check(&sources).unwrap();
+    assert!(scopegate::cli::report::text(&findings, true).contains("\u{1b}[31merror\u{1b}[0m[configuration]"));
 }
 
 #[test]

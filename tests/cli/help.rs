@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-const COMMANDS: [&[&str]; 14] = [
+pub const COMMANDS: [&[&str]; 14] = [
     &["check"],
     &["explain"],
     &["test"],

@@ -35,7 +35,7 @@ dd { margin: 0; color: #444c56; }
   body { margin: 0; max-width: none; padding: 0; font-size: 10pt; }
   code { font-size: 9pt; }
   thead { display: table-header-group; }
-  tr { break-inside: avoid; }
+  tr, dl { break-inside: avoid; }
   h2 { break-after: avoid; }
   .mark { background: none; color: #000; }
 }

@@ -2,6 +2,7 @@
 
 use super::row::{Mark, Row};
 use crate::cli::gates::Gate;
+use crate::cli::terminal::is_unsafe;
 use crate::policy::{Policy, RouteMetadata};
 
 /// One configuration.
@@ -18,8 +19,8 @@ impl Section {
     /// Takes out what could steer a terminal, or hide text.
     pub(super) fn clean(&mut self) {
         let clean = |text: &mut String| {
-            if text.contains(unsafe_to_show) {
-                *text = text.replace(unsafe_to_show, "\u{fffd}");
+            if text.contains(is_unsafe) {
+                *text = text.replace(is_unsafe, "\u{fffd}");
             }
         };
         clean(&mut self.title);
@@ -67,10 +68,4 @@ pub(super) fn notes(gate: &Gate<'_>, policy: &Policy) -> Vec<String> {
         (Some(_), RouteMetadata::Ignore) => notes.push("route_metadata: ignore; metadata is not read".to_owned()),
     }
     notes
-}
-
-/// Control characters, and those that turn the direction of text around.
-fn unsafe_to_show(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,5 +1,7 @@
 //! What the cases came to, for a person and for a build server.
 
+use crate::cli::terminal::clean;
+
 /// A file of cases.
 #[derive(Clone, Debug)]
 pub(super) struct FileReport {
@@ -56,7 +58,7 @@ pub(super) fn text(reports: &[FileReport]) -> String {
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let text = format!("{out}\n{cases} case{}: {passed} passed, {failed} failed", plural(cases));
     let text = if unread == 0 { text } else { format!("{text}; {unread} file{} could not be read", plural(unread)) };
-    text.chars().filter(|character| *character == '\n' || !character.is_control()).collect()
+    clean(&text)
 }
 
 /// A `JUnit` report: a suite for each file.
