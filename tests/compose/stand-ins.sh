@@ -38,7 +38,7 @@ import() {
   echo "stand-in for $name: $(du -sm "$root" | cut -f1) MB"
 }
 
-root "$work/envoy" "$(find .tools/envoy-1.40.0/lib* -type f -path '*/_bin/envoy' | head -n1)"
+root "$work/envoy" "$(find .tools/envoy-1.40.0/lib* -type f -path '*/_bin/envoy' -print -quit)"
 printf '#!/bin/sh\n[ "${1#-}" = "$1" ] || set -- envoy "$@"\nexec "$@"\n' >"$work/envoy/docker-entrypoint.sh"
 chmod 755 "$work/envoy/docker-entrypoint.sh"
 import "$work/envoy" envoyproxy/envoy:v1.40-latest --change 'ENTRYPOINT ["/docker-entrypoint.sh"]' \
