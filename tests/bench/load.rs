@@ -40,6 +40,8 @@ pub fn request(path: &str, credential: Option<&str>) -> Vec<u8> {
 /// What came of one run at full speed.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
+    /// Requests that were answered.
+    pub answered: u64,
     /// Requests a second.
     pub rate: f64,
     /// Microseconds of the worker's processor time for each request.
@@ -69,6 +71,7 @@ pub fn full_speed(envoy: &Envoy, cores: &Cores, listener: &str, requests: &Path,
     let used = machine::worker_time(process).saturating_sub(before);
     let elapsed = Duration::from_micros(duration_us);
     Run {
+        answered,
         rate: answered as f64 / elapsed.as_secs_f64(),
         worker_us: used.as_secs_f64() * 1e6 / answered as f64,
         busy: used.as_secs_f64() / elapsed.as_secs_f64(),

@@ -92,12 +92,17 @@ fn bench(settings: &Settings) {
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
     }
+    save(&results, &whole);
+}
+
+/// Writes what there is so far.
+fn save(results: &[measure::Result], whole: &Map<String, Value>) {
+    let write = |name: &str, text: String| fs::write(work_directory().join(name), text).unwrap();
     if !results.is_empty() {
-        fs::write(work_directory().join("chart.svg"), chart::draw(&results, &machine::describe())).unwrap();
-        fs::write(work_directory().join("table.md"), report::markdown(&results)).unwrap();
+        write("chart.svg", chart::draw(results, &machine::describe()));
+        write("table.md", report::markdown(results));
     }
-    let text = serde_json::to_string_pretty(&report::json(&results, whole)).unwrap();
-    fs::write(work_directory().join("results.json"), text + "\n").unwrap();
+    write("results.json", serde_json::to_string_pretty(&report::json(results, whole.clone())).unwrap() + "\n");
 }
 
 /// Measures the cases that are wanted, each contender in turn.
@@ -118,15 +123,17 @@ fn compare(cores: &Cores, settings: &Settings, cases: &Cases, whole: &mut Map<St
     println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
     whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));
     println!("{}", report::heading());
-    let measured = cases.iter().map(|case| {
+    let mut results = Vec::new();
+    for case in &cases {
         let result = measure::case(&envoy, cores, case);
         println!("{}", report::line(&result));
+        results.push(result);
+        save(&results, whole);
         if settings.profile {
             profile::show(&envoy, cores, case);
         }
-        result
-    });
-    measured.collect()
+    }
+    results
 }
 
 /// One Envoy with one worker and these listeners.
