@@ -7,7 +7,7 @@ mod routes;
 mod rules;
 
 use super::Output;
-use super::gates::{Gate, find, nothing_found};
+use super::gates::{Gate, find, nothing_found, place};
 use super::report::{self, Finding, Severity};
 use super::source::{Source, View};
 use crate::config::{ConfigError, Position};
@@ -22,11 +22,12 @@ use std::path::{Path, PathBuf};
 
 Examples:
   scopegate check envoy/envoy.yaml
-  scopegate check --strict --sarif listeners.yaml routes.yaml clusters.yaml"
+  scopegate check --strict --sarif listeners.yaml routes.yaml clusters.yaml
+  cat scopegate.yaml | scopegate check -"
 )]
 pub struct CheckArguments {
     /// Plugin configurations, Envoy YAML (a bootstrap, or listeners, routes and clusters in files of their own), Istio
-    /// `WasmPlugin` and `TrafficExtension`, `EnvoyExtensionPolicy`; YAML or JSON
+    /// `WasmPlugin` and `TrafficExtension`, `EnvoyExtensionPolicy`; YAML or JSON; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Warnings fail too
@@ -46,14 +47,14 @@ pub struct CheckArguments {
 /// When a file cannot be read, or holds nothing that can be checked.
 pub fn run(arguments: &CheckArguments, coloured: bool) -> Result<Output, Box<dyn Error>> {
     let sources = Source::read_all(&arguments.files)?;
-    let mut findings = check(&sources)?;
+    let (mut findings, notes) = judge(&sources)?;
     findings.sort_by(|a, b| (&a.file, position(a.at), a.severity).cmp(&(&b.file, position(b.at), b.severity)));
     findings.dedup();
     let failed = report::count(&findings, Severity::Error) > 0 || arguments.strict && !findings.is_empty();
     let text = match (arguments.json, arguments.sarif) {
-        (true, _) => report::json(&findings),
+        (true, _) => report::json(&findings, &notes),
         (_, true) => report::sarif(&findings),
-        _ => report::text(&findings, coloured),
+        _ => report::text(&findings, &notes, coloured),
     };
     Ok(Output { text, failed })
 }
@@ -67,6 +68,11 @@ fn position(at: Option<Position>) -> (usize, usize) {
 /// # Errors
 /// When there is no gate in them.
 pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
+    judge(sources).map(|(findings, _)| findings)
+}
+
+/// The same, and what could not be checked because the files do not hold it.
+fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Error>> {
     let gates = find(sources);
     if gates.is_empty() {
         return Err(nothing_found(sources).into());
@@ -76,7 +82,17 @@ pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
         check_gate(gate, sources, &mut findings);
     }
     kubernetes::check(sources, &mut findings);
-    Ok(findings.0)
+    Ok((findings.0, gates.iter().filter_map(not_seen).collect()))
+}
+
+fn not_seen(gate: &Gate<'_>) -> Option<String> {
+    let what = match (&gate.envoy, &gate.plugin) {
+        (Some(envoy), _) if envoy.route_configs.is_empty() => "its routes are",
+        (None, Some(_)) => "its listener is",
+        _ => return None,
+    };
+    let place = place(gate.file, gate.configuration.position());
+    Some(format!("the filter at {place}: {what} not in these files, and could not be checked"))
 }
 
 fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {

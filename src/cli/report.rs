@@ -57,9 +57,9 @@ pub fn count(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity == severity).count()
 }
 
-/// Lines for a person, with a summary at the end.
+/// Lines for a person, with a summary at the end, and what could not be checked.
 #[must_use]
-pub fn text(findings: &[Finding], coloured: bool) -> String {
+pub fn text(findings: &[Finding], notes: &[String], coloured: bool) -> String {
     let mut out = String::new();
     for finding in findings {
         let (start, end) = if coloured { (finding.severity.colour(), "\u{1b}[0m") } else { ("", "") };
@@ -77,12 +77,13 @@ pub fn text(findings: &[Finding], coloured: bool) -> String {
         let plural = |number: usize| if number == 1 { "" } else { "s" };
         out.push_str(&format!("{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings)));
     }
+    notes.iter().for_each(|note| out.push_str(&format!("\nnote: {}", clean(note))));
     out
 }
 
-/// One JSON object with all findings.
+/// One JSON object with all findings, and what could not be checked.
 #[must_use]
-pub fn json(findings: &[Finding]) -> String {
+pub fn json(findings: &[Finding], notes: &[String]) -> String {
     let rows: Vec<Value> = findings
         .iter()
         .map(|finding| {
@@ -102,6 +103,7 @@ pub fn json(findings: &[Finding]) -> String {
         "errors": count(findings, Severity::Error),
         "warnings": count(findings, Severity::Warning),
         "findings": rows,
+        "notes": notes,
     })
     .to_string()
 }

@@ -48,16 +48,19 @@ pub enum Kind {
 }
 
 impl Source {
-    /// Reads a file.
+    /// Reads a file; `-` is standard input.
     ///
     /// # Errors
     /// When it cannot be read, or is not YAML or JSON; the text names the file and the place.
     pub fn read(file: &Path) -> Result<Self, Box<dyn Error>> {
         let mut text = String::new();
-        let opened = std::fs::File::open(file);
-        opened
-            .and_then(|opened| opened.take(MAX_FILE.saturating_add(1)).read_to_string(&mut text))
-            .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let most = MAX_FILE.saturating_add(1);
+        let read = if file.as_os_str() == "-" {
+            std::io::stdin().lock().take(most).read_to_string(&mut text)
+        } else {
+            std::fs::File::open(file).and_then(|opened| opened.take(most).read_to_string(&mut text))
+        };
+        read.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
         if u64::try_from(text.len())? > MAX_FILE {
             return Err(format!("{} is larger than {} MB", file.display(), MAX_FILE >> 20).into());
         }

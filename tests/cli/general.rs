@@ -34,7 +34,7 @@ fn there_is_colour_on_a_terminal_alone() {
     }
     let sources = scopegate::cli::source::Source::read_all(&[folder.join("bad.yaml")]).unwrap();
     let findings = scopegate::cli::check::check(&sources).unwrap();
-    assert!(scopegate::cli::report::text(&findings, true).contains("\u{1b}[31merror\u{1b}[0m[configuration]"));
+    assert!(scopegate::cli::report::text(&findings, &[], true).contains("\u{1b}[31merror\u{1b}[0m[configuration]"));
 }
 
 #[test]

@@ -75,7 +75,11 @@ fn every_example_runs() {
         let examples = examples.replace("\\\n", " ");
         let start = format!("scopegate {}", command.join(" "));
         let mut count = 0;
-        for example in examples.lines().map(str::trim).filter(|line| line.starts_with("scopegate ")) {
+        for example in examples
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("scopegate ") || line.contains("| scopegate "))
+        {
             let example = example.replace("https://idp.example.com/jwks.json", &uri).replace("/var/www/", "./");
             let said = shell(&folder, &example);
             // A refusal is an answer, and the first of the commands may be another one that makes a key.
