@@ -5,6 +5,7 @@
 //! in the module only.
 
 mod budget;
+mod feed;
 mod key_store;
 mod metadata_cache;
 mod pairs;

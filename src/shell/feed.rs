@@ -1,0 +1,420 @@
+//! A document that is fetched once for the whole process and kept fresh: a key set, a revocation list.
+//!
+//! Each worker has a feed of its own for the document, and all of them meet at a [`Board`]. Whoever finds the document due
+//! takes the lease that lies there and fetches; what comes is judged by the worker that fetched it, published, and picked
+//! up and judged again by the others. How the document stands (when it is due, how often its source failed) is on the
+//! board too, so that a process asks its source as often as one worker would.
+//!
+//! Knows no host: the time, chance and what was answered come in as arguments.
+
+mod answer;
+mod board;
+mod record;
+#[cfg(test)]
+mod simulation;
+mod timing;
+
+pub use answer::{Answer, Failure, FailureKind, Fetched, read_headers};
+pub use board::{Board, OwnBoard};
+pub use timing::Timing;
+
+use record::{Lease, State, sum};
+
+/// What a feed is told: the board, the time in milliseconds since the epoch, and a number by chance.
+#[derive(Clone, Copy)]
+pub struct Outside<'b> {
+    /// Where the workers meet.
+    pub board: &'b dyn Board,
+    /// The time.
+    pub now: u64,
+    /// A number by chance. Nobody's safety hangs on it.
+    pub random: u64,
+}
+
+/// Which of the contents that a document has had is meant. A worker never sees two contents under one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(u64);
+
+/// A fetch that this worker is to make now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The `ETag` of the content that is held, to be sent in `If-None-Match`; only to where it came from.
+    pub validator: Option<Validator>,
+}
+
+/// The `ETag` of a content and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validator {
+    /// The address.
+    pub source: String,
+    /// The `ETag` as it came.
+    pub etag: String,
+}
+
+/// Whether something that the log has to tell has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is as it was at the attempt before, whichever worker made it.
+    Same,
+    /// It is not.
+    Changed,
+}
+
+/// What has become of a fetch that somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is under way or about to begin.
+    Coming,
+    /// It ended well. What it brought can be picked up.
+    Done,
+    /// It failed.
+    Failed,
+    /// There will be none soon.
+    None,
+}
+
+/// One worker's view of one document.
+#[derive(Debug)]
+pub struct Feed {
+    /// The names of the records on the board.
+    lease_name: String,
+    state_name: String,
+    body_names: [String; 2],
+    timing: Timing,
+    shares: bool,
+    /// Who this worker is on the board.
+    me: u64,
+    /// How the document stood when this worker last looked.
+    state: State,
+    /// The version that this worker holds, and the one that it cannot use.
+    held: Option<u64>,
+    refused: Option<u64>,
+    /// When the content was confirmed, by a clock that may be set back: see [`Feed::look`].
+    confirmed_at: u64,
+    flight: Option<Flight>,
+    /// Since when a fetch out of turn is wanted.
+    wanted: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    began: u64,
+    deadline: u64,
+    token: Option<u32>,
+}
+
+impl Feed {
+    /// The feed of the document at `place` on the board, a name that no other document has. `shares` says whether
+    /// contents are put on the board: not where it is this worker's own. `me` is a number that no other worker has.
+    pub fn new(place: &str, timing: Timing, shares: bool, me: u64) -> Self {
+        Self {
+            lease_name: format!("{place}/lease"),
+            state_name: format!("{place}/state"),
+            body_names: [format!("{place}/body/0"), format!("{place}/body/1")],
+            timing,
+            shares,
+            me,
+            state: State::default(),
+            held: None,
+            refused: None,
+            confirmed_at: 0,
+            flight: None,
+            wanted: None,
+        }
+    }
+
+    /// Puts a free lease on the board where there is none. Where a value is not there yet the last writer wins, so this
+    /// is done early, before there are several workers.
+    pub fn seed(&self, board: &dyn Board) {
+        if board.read(&self.lease_name).is_none() {
+            board.write(&self.lease_name, &Lease::default().to_bytes(), None);
+        }
+    }
+
+    /// Looks at the board. Returns a content that is newer than what this worker holds: it is to be judged, and then
+    /// [held](Feed::hold) or [refused](Feed::refuse).
+    pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
+        self.read_again(outside);
+        let version = self.state.version;
+        let known = version == 0 || self.held == Some(version) || self.refused == Some(version);
+        if known || !self.shares || self.is_stale(outside.now) {
+            return None;
+        }
+        let body = outside.board.read(self.body_name(version))?.0;
+        let whole = u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum;
+        if !whole {
+            // Somebody wrote over it. The next fetch will mend it.
+            self.refused = Some(version);
+            return None;
+        }
+        Some((Version(version), body))
+    }
+
+    /// Notes that this worker uses this version from now on.
+    pub fn hold(&mut self, version: Version) {
+        self.held = Some(version.0);
+    }
+
+    /// Notes that this worker cannot use this version, so that it is fetched anew.
+    pub fn refuse(&mut self, version: Version) {
+        self.refused = Some(version.0);
+    }
+
+    /// Whether what is held has outlived its source for too long, or nothing was ever there.
+    pub const fn is_stale(&self, now: u64) -> bool {
+        self.state.version == 0 || self.confirmed_at.saturating_add(self.timing.good_for()) <= now
+    }
+
+    /// Takes away what this worker holds once it is [stale](Feed::is_stale). Says so once, and whether this worker is
+    /// the one to tell the log.
+    pub fn expire(&mut self, now: u64) -> Option<Change> {
+        if self.held.is_none() || !self.is_stale(now) {
+            return None;
+        }
+        self.held = None;
+        Some(if self.state.writer == self.me { Change::Changed } else { Change::Same })
+    }
+
+    /// The version that this worker holds.
+    pub fn version(&self) -> Option<Version> {
+        self.held.map(Version)
+    }
+
+    /// How long ago the source confirmed what is held, in milliseconds.
+    pub fn age(&self, now: u64) -> Option<u64> {
+        self.held.map(|_| now.saturating_sub(self.confirmed_at))
+    }
+
+    /// Asks for a fetch out of turn, one that begins after this. Returns whether one can be expected.
+    pub fn want(&mut self, outside: &Outside<'_>) -> bool {
+        let lease = self.read_lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
+        let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();
+        if can_be_paid || self.is_due(outside.now) {
+            self.wanted.get_or_insert(outside.now);
+            return true;
+        }
+        self.flight.is_some() || self.is_taken(lease, outside.now)
+    }
+
+    /// What has become of the fetch that was asked for at `asked` and has to begin after it; or of the next one at all,
+    /// where it may be under way already.
+    pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> Outcome {
+        let since = if must_begin_after { self.state.attempt_began } else { self.state.attempt_ended };
+        let coming = self.wanted.is_some() || self.is_under_way(outside);
+        match since >= asked && self.state.attempt_ended > 0 {
+            true if self.state.failures == 0 => Outcome::Done,
+            true => Outcome::Failed,
+            false if coming || self.is_due(outside.now) => Outcome::Coming,
+            false => Outcome::None,
+        }
+    }
+
+    /// Whether some worker fetches now.
+    pub fn is_under_way(&self, outside: &Outside<'_>) -> bool {
+        let taken = || self.read_lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
+        self.flight.is_some() || taken()
+    }
+
+    /// When the next attempt is due.
+    pub fn next_at(&self, now: u64) -> u64 {
+        if self.is_due(now) { now } else { self.state.next_at }
+    }
+
+    /// Begins a fetch, if one is due or wanted and nobody else makes it. The caller then has to end it: by
+    /// [`Feed::publish`], [`Feed::confirm`] or [`Feed::fail`].
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Option<Start> {
+        let now = outside.now;
+        self.wanted = self.wanted.filter(|since| self.state.attempt_began < *since && *since <= now);
+        if self.flight.is_some() || !(self.is_due(now) || self.wanted.is_some()) {
+            return None;
+        }
+        let (lease, mark) = self.read_lease(outside.board).or_else(|| {
+            self.seed(outside.board);
+            self.read_lease(outside.board)
+        })?;
+        if self.is_taken(lease, now) {
+            return None;
+        }
+        let taken = Lease { deadline: now.saturating_add(self.timing.lease()), holder: self.me, ..lease };
+        if !outside.board.write(&self.lease_name, &taken.to_bytes(), Some(mark)) {
+            return None;
+        }
+        // Somebody may have fetched between our last look and the lease.
+        self.read_again(outside);
+        let wanted = self.wanted.filter(|since| self.state.attempt_began < *since);
+        if !self.is_due(now) {
+            let Some(paid_until) = wanted.and_then(|_| self.timing.pay(lease.paid_until, now, outside.random)) else {
+                self.wanted = None;
+                self.release(outside.board);
+                return None;
+            };
+            self.write_lease(outside.board, |lease| lease.paid_until = paid_until);
+        }
+        self.flight = Some(Flight { began: now, deadline: now.saturating_add(self.timing.lease()), token: None });
+        let holds_it = self.held.is_some() && self.held == Some(self.state.version);
+        let validator = (holds_it && !self.state.etag.is_empty())
+            .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() });
+        Some(Start { validator })
+    }
+
+    /// Notes that a request of the fetch is under way, whose answer comes under `token`; a fetch may need several. Also
+    /// renews the lease.
+    pub fn sent(&mut self, outside: &Outside<'_>, token: u32) {
+        self.renew(outside);
+        if let Some(flight) = &mut self.flight {
+            flight.token = Some(token);
+        }
+    }
+
+    /// Renews the lease of a fetch that takes longer: because it needs another request, or because what came has to be
+    /// judged over several ticks.
+    pub fn renew(&mut self, outside: &Outside<'_>) {
+        let deadline = outside.now.saturating_add(self.timing.lease());
+        if let Some(flight) = &mut self.flight {
+            flight.deadline = deadline;
+            flight.token = None;
+            self.write_lease(outside.board, |lease| lease.deadline = deadline);
+        }
+    }
+
+    /// Whether an answer under `token` is one to this feed's request.
+    pub fn awaits(&self, token: u32) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.token == Some(token))
+    }
+
+    /// Whether the answer to this worker's request should have come long ago: then the host has lost it.
+    pub fn is_overdue(&self, now: u64) -> bool {
+        let longest = self.timing.lease();
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.deadline <= now || flight.deadline > now.saturating_add(longest))
+    }
+
+    /// Ends a fetch that brought a new content, which this worker has judged and uses. Says whether the attempt before
+    /// had failed.
+    pub fn publish(&mut self, outside: &Outside<'_>, source: &str, fetched: &Fetched) -> Change {
+        let leads = self.leads(outside.board);
+        let version = self.read_state(outside.board).0.version.saturating_add(1);
+        if self.shares && leads {
+            outside.board.write(self.body_name(version), &fetched.bytes, None);
+        }
+        let content = State {
+            version,
+            length: u64::try_from(fetched.bytes.len()).unwrap_or(u64::MAX),
+            sum: if self.shares { sum(&fetched.bytes) } else { 0 },
+            ..State::default()
+        };
+        self.held = leads.then_some(version);
+        self.refused = None;
+        self.succeed(outside, tagged(content, source, &fetched.etag), fetched.max_age_ms)
+    }
+
+    /// Ends a fetch that brought what is held already: 304, or a document that means the same, with the `ETag` that it
+    /// has now. Says whether the attempt before had failed.
+    pub fn confirm(&mut self, outside: &Outside<'_>, max_age_ms: Option<u64>, tag: Option<&Validator>) -> Change {
+        let (content, _) = self.read_state(outside.board);
+        let content = match tag {
+            Some(tag) => tagged(content, &tag.source, &tag.etag),
+            None => content,
+        };
+        self.succeed(outside, content, max_age_ms)
+    }
+
+    /// Ends a fetch that failed. Says whether the attempt before had not, or had failed for another reason.
+    pub fn fail(&mut self, outside: &Outside<'_>, why: &str) -> Change {
+        let (before, _) = self.read_state(outside.board);
+        let failures = before.failures.saturating_add(1);
+        let wait = self.timing.retry(failures, before.version > 0, outside.random);
+        let change = if before.problem == why { Change::Same } else { Change::Changed };
+        let next_at = outside.now.saturating_add(wait);
+        self.end(outside, State { failures, next_at, problem: why.to_owned(), ..before });
+        change
+    }
+
+    fn succeed(&mut self, outside: &Outside<'_>, content: State, max_age_ms: Option<u64>) -> Change {
+        let (before, _) = self.read_state(outside.board);
+        let change = if before.failures > 0 { Change::Changed } else { Change::Same };
+        let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
+        self.end(outside, State { confirmed_at: outside.now, next_at, failures: 0, problem: String::new(), ..content });
+        change
+    }
+
+    fn end(&mut self, outside: &Outside<'_>, state: State) {
+        let began = self.flight.take().map_or(outside.now, |flight| flight.began);
+        let state = State { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
+        let (_, mark) = self.read_state(outside.board);
+        // Whoever lost the lease on the way lost the say about how the document stands, too.
+        if self.leads(outside.board) {
+            outside.board.write(&self.state_name, &state.to_bytes(), mark);
+        }
+        self.release(outside.board);
+        self.read_again(outside);
+    }
+
+    fn is_due(&self, now: u64) -> bool {
+        let next = self.state.next_at;
+        let lost = self.state.failures == 0 && self.refused.is_some() && self.refused == Some(self.state.version);
+        next <= now || next > now.saturating_add(self.timing.longest_wait()) || lost
+    }
+
+    /// Whether some worker holds this lease. One that lasts longer than any is taken for is nobody's.
+    const fn is_taken(&self, lease: Lease, now: u64) -> bool {
+        lease.deadline > now && lease.deadline <= now.saturating_add(self.timing.lease())
+    }
+
+    fn leads(&self, board: &dyn Board) -> bool {
+        self.read_lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
+    }
+
+    fn release(&self, board: &dyn Board) {
+        self.write_lease(board, |lease| {
+            lease.deadline = 0;
+            lease.holder = 0;
+        });
+    }
+
+    /// Changes the lease, if it is still this worker's.
+    fn write_lease(&self, board: &dyn Board, change: impl FnOnce(&mut Lease)) {
+        if let Some((mut lease, mark)) = self.read_lease(board)
+            && lease.holder == self.me
+        {
+            change(&mut lease);
+            board.write(&self.lease_name, &lease.to_bytes(), Some(mark));
+        }
+    }
+
+    /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future is as
+    /// old as if that had been just now.
+    fn read_again(&mut self, outside: &Outside<'_>) {
+        let (state, _) = self.read_state(outside.board);
+        let known = state.confirmed_at == self.state.confirmed_at;
+        self.confirmed_at = if known { self.confirmed_at } else { state.confirmed_at }.min(outside.now);
+        self.state = state;
+    }
+
+    /// The lease on the board. What is there and is none is a free one, to be written over.
+    fn read_lease(&self, board: &dyn Board) -> Option<(Lease, u32)> {
+        let (bytes, mark) = board.read(&self.lease_name)?;
+        Some((Lease::from_bytes(&bytes).unwrap_or_default(), mark))
+    }
+
+    /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
+    fn read_state(&self, board: &dyn Board) -> (State, Option<u32>) {
+        let Some((bytes, mark)) = board.read(&self.state_name) else { return (State::default(), None) };
+        (State::from_bytes(&bytes).unwrap_or_default(), Some(mark))
+    }
+
+    /// Where the content of a version lies. Two places in turn, so that a content is not written over while its record
+    /// is still there.
+    const fn body_name(&self, version: u64) -> &str {
+        let [even, odd] = &self.body_names;
+        if version.is_multiple_of(2) { even.as_str() } else { odd.as_str() }
+    }
+}
+
+/// The record of a content with its `ETag`. What would be cut would not be the same when it is sent back.
+fn tagged(content: State, source: &str, etag: &str) -> State {
+    let whole = source.len() <= record::MAX_TEXT && etag.len() <= record::MAX_TEXT;
+    let (source, etag) = if whole { (source.to_owned(), etag.to_owned()) } else { (String::new(), String::new()) };
+    State { source, etag, ..content }
+}
