@@ -15,10 +15,31 @@ pub enum Decision {
 }
 
 /// What the engine needs to decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The keys of an issuer.
     Keys(IssuerId),
+    /// A newer key set of an issuer: the one that is there has no key of this `kid`.
+    Kid(IssuerId, String),
+}
+
+impl Need {
+    /// Whose keys are needed.
+    #[must_use]
+    pub const fn issuer(&self) -> IssuerId {
+        match self {
+            Self::Keys(issuer) | Self::Kid(issuer, _) => *issuer,
+        }
+    }
+
+    /// The refusal where nothing can be awaited.
+    #[must_use]
+    pub const fn unmet(&self) -> Denial {
+        match self {
+            Self::Keys(_) => Denial::KeysUnavailable,
+            Self::Kid(..) => Denial::UnknownKey,
+        }
+    }
 }
 
 /// A request that goes on, and what is done to it first.

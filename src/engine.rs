@@ -25,7 +25,7 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
             // Nothing is refused, and no request waits.
             let denial = match stop.cause {
                 Cause::Deny(denial) => denial,
-                Cause::Await(Need::Keys(_)) => Denial::KeysUnavailable,
+                Cause::Await(need) => need.unmet(),
             };
             Decision::Allow(grant::untouched(policy, request, Basis::ReportOnly(denial), stop.token))
         }

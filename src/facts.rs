@@ -27,7 +27,19 @@ pub struct Facts<'a> {
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
     /// Whether keys have been awaited for this request: then they are not awaited again.
-    pub awaited_keys: bool,
+    pub awaited_keys: Awaited,
+}
+
+/// Whether something has been awaited for a request, and with what success.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Awaited {
+    /// Not yet.
+    #[default]
+    No,
+    /// It has, or there is no point in it.
+    Yes,
+    /// It has, and what was fetched for it did not come.
+    InVain,
 }
 
 /// What route and virtual host metadata ask.

@@ -1,5 +1,6 @@
 //! The compiled policy: immutable, checked, ready to be asked. No serde, no host, no time, nothing left to parse.
 
+mod endpoint;
 mod forward;
 mod issuer;
 mod matching;
@@ -11,8 +12,9 @@ mod rule_index;
 mod scope;
 mod template;
 
+pub use endpoint::Endpoint;
 pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
-pub use issuer::{Issuer, IssuerId, KeySource, RemoteKeys, TokenTypes, is_generic_type};
+pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use query::QueryPolicy;
@@ -50,6 +52,8 @@ pub struct Policy {
     pub cache: CacheLimits,
     /// What is revoked.
     pub revocation: RevocationPolicy,
+    /// Whether the workers of a process share what they fetch.
+    pub shared_keys: SharedKeys,
     /// Bounds.
     pub limits: Limits,
     /// What an audit record says.
@@ -93,6 +97,19 @@ impl Default for CacheLimits {
     fn default() -> Self {
         Self { entries: 10_000, bytes: 8_388_608 }
     }
+}
+
+/// Whether the workers of a process share what they fetch, through memory that every plugin with the same `vm_id` can
+/// write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedKeys {
+    /// Where the plugin has a `vm_id`.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere: each worker fetches for itself.
+    Never,
 }
 
 /// Bounds against hostile or broken input.

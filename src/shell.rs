@@ -9,6 +9,7 @@ mod feed;
 mod key_store;
 mod metadata_cache;
 mod pairs;
+mod waiting_room;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;

@@ -3,9 +3,9 @@
 use super::{Complete, Formed, Recognised};
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, VerifiedIdentity};
-use crate::facts::{Facts, Generation, VerifiedToken};
+use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
 use crate::jose::{Claims, JoseHeader};
-use crate::policy::Issuer;
+use crate::policy::{Issuer, KeySource};
 use std::borrow::Cow;
 
 /// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
@@ -30,19 +30,29 @@ impl<'a> Verified<'a> {
     ///
     /// # Errors
     /// [`Denial::UnknownKey`] without a candidate, [`Denial::BadSignature`] when none fits, [`Denial::TooBusy`] when
-    /// nobody had the time to look; [`Need::Keys`] when the keys are not there and have not been awaited, else
-    /// [`Denial::KeysUnavailable`].
+    /// nobody had the time to look; [`Need::Keys`] when the keys are not there, [`Need::Kid`] when they can be fetched
+    /// again and none has the token's `kid`, unless they have been awaited; [`Denial::KeysUnavailable`] when they have
+    /// been, in vain.
     pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unverified> {
-        let Recognised { token, id, algorithm, .. } = *proof.recognised();
+        let Recognised { token, id, issuer, algorithm } = *proof.recognised();
         // What is remembered names its key.
         let Some(compact) = token.unverified() else { return Ok(Self { proof, found_kid: None }) };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
-            return Err(if facts.awaited_keys {
-                Unverified::Deny(Denial::KeysUnavailable)
-            } else {
-                Unverified::Await(Need::Keys(id))
+            return Err(match facts.awaited_keys {
+                Awaited::No => Unverified::Await(Need::Keys(id)),
+                Awaited::Yes | Awaited::InVain => Unverified::Deny(Denial::KeysUnavailable),
             });
         };
+        if let Some(kid) = compact.header.kid.as_deref()
+            && matches!(issuer.keys, KeySource::Remote(_))
+            && !keys.names(kid)
+        {
+            return Err(match facts.awaited_keys {
+                Awaited::No => Unverified::Await(Need::Kid(id, kid.to_owned())),
+                Awaited::Yes => Unverified::Deny(Denial::UnknownKey),
+                Awaited::InVain => Unverified::Deny(Denial::KeysUnavailable),
+            });
+        }
         let mut denial = Denial::UnknownKey;
         for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
             match facts.verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {

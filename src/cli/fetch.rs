@@ -5,7 +5,7 @@ use super::gates::{self, find};
 use super::inspect;
 use super::source::Source;
 use crate::base::text::shown;
-use crate::policy::{Issuer, KeySource, Limits};
+use crate::policy::{Issuer, KeyOrigin, KeySource, Limits};
 use clap::Args;
 use rustls::crypto::ring;
 use std::error::Error;
@@ -124,10 +124,9 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn 
 }
 
 fn remote(issuer: &Issuer, limits: Limits) -> Option<Wanted> {
-    match &issuer.keys {
-        KeySource::Remote(keys) => Some(Wanted { issuer: Some(issuer.name.clone()), uri: keys.uri.clone(), limits }),
-        KeySource::Configured(_) => None,
-    }
+    let KeySource::Remote(keys) = &issuer.keys else { return None };
+    let KeyOrigin::Document(endpoint) = &keys.origin else { return None };
+    Some(Wanted { issuer: Some(issuer.name.clone()), uri: endpoint.uri.clone(), limits })
 }
 
 fn names(wanted: &[Wanted]) -> String {

@@ -3,6 +3,7 @@
 mod forward;
 mod issuer;
 mod matching;
+mod remote;
 mod requirement;
 mod revocation;
 
@@ -11,7 +12,7 @@ use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy,
-    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SubjectForm,
+    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -51,6 +52,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let revocation = optional(&object, "revocation", RevocationPolicy::default(), |cursor| {
         revocation::read(cursor, issuers.as_deref())
     });
+    let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
+        cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
+    });
     let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
     let policy = Policy {
         issuers: issuers?,
@@ -66,6 +70,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         crypto: crypto?,
         cache: cache?,
         revocation: revocation?,
+        shared_keys: shared_keys?,
         limits: limits?,
         audit: audit?,
     };

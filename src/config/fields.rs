@@ -30,13 +30,16 @@ macro_rules! shapes {
 shapes! {
     POLICY "the configuration" [
         "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "challenge",
-        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "limits", "audit",
-    ] later ["shared_keys"];
+        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "shared_keys", "limits", "audit",
+    ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
         "leeway", "max_lifetime", "required_claims", "scope_claims",
     ];
-    JWKS "jwks" ["inline", "uri", "cluster", "refresh", "timeout", "max_stale"] later ["discovery", "unknown_kid_interval"];
+    JWKS "jwks" [
+        "inline", "uri", "cluster", "discovery", "refresh", "timeout", "max_stale", "unknown_kid_interval",
+    ];
+    DISCOVERY "discovery" ["cluster", "jwks_cluster"];
     SECRET "a secret" ["kid", "env"];
     REQUIREMENT "a requirement" [
         "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods",

@@ -1,7 +1,7 @@
 //! Key sets ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read as they come, used as far as they can be.
 
 use crate::base::json::{self, Map, Value};
-use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey};
+use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey, sha256};
 use std::fmt;
 
 /// The most keys that are tried for one token, where several share its `kid` or it has none. Each try costs a
@@ -30,6 +30,8 @@ pub struct Key {
 pub struct KeySet {
     keys: Vec<Key>,
     skipped: Vec<Skipped>,
+    /// A digest of what makes each usable key what it is, in their order.
+    content: Vec<u8>,
 }
 
 /// A member of a key set that cannot be used, and why.
@@ -37,6 +39,8 @@ pub struct KeySet {
 pub struct Skipped {
     /// Its position in `keys`, from 0.
     pub index: usize,
+    /// Its `kid`, if that is text.
+    pub kid: Option<String>,
     /// Why it was left out.
     pub why: &'static str,
 }
@@ -103,8 +107,14 @@ impl KeySet {
         let mut all = Self::default();
         for (index, member) in members.iter().enumerate() {
             match read_key(member) {
-                Ok(key) => all.keys.push(key),
-                Err(why) => all.skipped.push(Skipped { index, why }),
+                Ok(key) => {
+                    all.keys.push(key);
+                    all.content.extend(identity(member));
+                }
+                Err(why) => {
+                    let kid = member.get("kid").and_then(Value::as_str).map(str::to_owned);
+                    all.skipped.push(Skipped { index, kid, why });
+                }
             }
         }
         Ok(all)
@@ -121,10 +131,23 @@ impl KeySet {
         &self.keys
     }
 
+    /// Whether the usable keys are the same, in the same order, as those of another set. Configured secrets and what was
+    /// left out do not count.
+    #[must_use]
+    pub fn has_same_keys(&self, other: &Self) -> bool {
+        self.content == other.content
+    }
+
     /// What was left out, and why.
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// Whether a key has this `kid`.
+    #[must_use]
+    pub fn names(&self, kid: &str) -> bool {
+        self.keys.iter().any(|key| key.kid.as_deref() == Some(kid))
     }
 
     /// The keys to try for a token: those of its `kid`, or all when it has none, that fit `algorithm`; at most
@@ -163,6 +186,15 @@ fn read_key(member: &Value) -> Result<Key, &'static str> {
         return Err("its alg does not fit its type");
     }
     Ok(Key { kid: kid.map(str::to_owned), algorithm, key })
+}
+
+/// A digest of the members of a usable key that decide which signatures it verifies. What else a key set says of it,
+/// such as a certificate that is renewed, does not make another key of it.
+fn identity(member: &Value) -> [u8; 32] {
+    const MEMBERS: [&str; 9] = ["kid", "alg", "kty", "crv", "n", "e", "x", "y", "pub"];
+    let members: Vec<String> =
+        MEMBERS.iter().map(|name| member.get(*name).unwrap_or(&Value::Null).to_string()).collect();
+    sha256(members.join("\n").as_bytes())
 }
 
 fn material(jwk: &Map<String, Value>, algorithm: Option<Algorithm>) -> Result<Material<'_>, &'static str> {

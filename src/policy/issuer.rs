@@ -1,5 +1,6 @@
 //! Whose tokens are accepted, and what an issuer's tokens must always be.
 
+use super::Endpoint;
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::jose::{ClaimPath, KeySet};
@@ -51,22 +52,48 @@ pub enum KeySource {
 /// A key set that is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteKeys {
-    /// Its address.
-    pub uri: String,
-    /// The authority and the path of `uri`, as the request names them.
-    pub authority: String,
-    /// See `authority`.
-    pub path: String,
-    /// `http` or `https`, as the request names it.
-    pub scheme: &'static str,
-    /// The Envoy cluster that the request is sent to.
-    pub cluster: String,
+    /// Where it is.
+    pub origin: KeyOrigin,
     /// How long a set is used before it is fetched again.
     pub refresh: Seconds,
     /// How long an answer is waited for, in milliseconds.
     pub timeout_ms: u32,
     /// How long good keys outlive an issuer that cannot be reached.
     pub max_stale: Seconds,
+    /// How often a token with an unknown `kid` may cause a fetch, beyond a burst of three.
+    pub unknown_kid_interval: Seconds,
+}
+
+/// Where a key set is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// At an address.
+    Document(Endpoint),
+    /// Where the issuer's metadata says (RFC 8414, OpenID Connect Discovery 1.0).
+    Discovery {
+        /// Where the metadata may be, in order.
+        metadata: Vec<Endpoint>,
+        /// The Envoy cluster that the key set is asked of.
+        jwks_cluster: String,
+    },
+}
+
+impl RemoteKeys {
+    /// The Envoy clusters that requests are sent to.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<&str> {
+        match &self.origin {
+            KeyOrigin::Document(endpoint) => vec![&endpoint.cluster],
+            KeyOrigin::Discovery { metadata, jwks_cluster } => {
+                let mut clusters: Vec<&str> =
+                    metadata.first().map(|endpoint| endpoint.cluster.as_str()).into_iter().collect();
+                if !clusters.contains(&jwks_cluster.as_str()) {
+                    clusters.push(jwks_cluster);
+                }
+                clusters
+            }
+        }
+    }
 }
 
 /// Accepted values of the JOSE header parameter `typ`

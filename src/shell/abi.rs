@@ -17,9 +17,9 @@ struct Root {
 }
 
 impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, _body: usize, _trailers: usize) {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
         if let Some(plugin) = &self.plugin {
-            plugin.on_fetched(token, headers);
+            plugin.on_fetched(token, headers, body);
         }
     }
 }

@@ -7,15 +7,18 @@
 //!
 //! Knows no host: the time, chance and what was answered come in as arguments.
 
-mod answer;
-mod board;
+pub mod answer;
+pub mod board;
 mod record;
-#[cfg(test)]
-mod simulation;
 mod timing;
 
-pub use answer::{Answer, Failure, FailureKind, Fetched, read_headers};
-pub use board::{Board, OwnBoard};
+#[cfg(test)]
+mod interleavings;
+#[cfg(test)]
+mod simulation;
+
+pub use answer::{Answer, Failure, FailureKind, Fetched};
+pub use board::Board;
 pub use timing::Timing;
 
 use record::{Lease, State, sum};
@@ -251,10 +254,14 @@ impl Feed {
             self.write_lease(outside.board, |lease| lease.paid_until = paid_until);
         }
         self.flight = Some(Flight { began: now, deadline: now.saturating_add(self.timing.lease()), token: None });
+        Some(Start { validator: self.validator() })
+    }
+
+    /// The `ETag` of what this worker holds, if that is the newest version.
+    pub fn validator(&self) -> Option<Validator> {
         let holds_it = self.held.is_some() && self.held == Some(self.state.version);
-        let validator = (holds_it && !self.state.etag.is_empty())
-            .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() });
-        Some(Start { validator })
+        (holds_it && !self.state.etag.is_empty())
+            .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() })
     }
 
     /// Notes that a request of the fetch is under way, whose answer comes under `token`; a fetch may need several. Also

@@ -5,9 +5,11 @@
 //! that it is. Only `proxy_http_call` goes through the SDK, whose dispatcher has to know the call.
 #![expect(unsafe_code, reason = "host functions are foreign functions")]
 
+use super::feed::Board;
 use super::pairs;
 use crate::base::time::UnixSeconds;
 use proxy_wasm::types::Status;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 /// The host's answer when it did not do what was asked: a `proxy_status_t` other than OK.
@@ -40,9 +42,17 @@ pub enum Buffer {
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(u32);
 
-/// A gauge that has been defined.
+/// A gauge that has been defined. All workers share it.
 #[derive(Clone, Copy, Debug)]
 pub struct Gauge(u32);
+
+/// A histogram that has been defined.
+#[derive(Clone, Copy, Debug)]
+pub struct Histogram(u32);
+
+/// The data that all workers of the process share, and all plugins with the same `vm_id`.
+#[derive(Debug)]
+pub struct SharedData;
 
 mod raw {
     #[link(wasm_import_module = "env")]
@@ -90,6 +100,20 @@ mod raw {
         pub fn proxy_define_metric(kind: u32, name: *const u8, name_length: usize, id: *mut u32) -> u32;
         pub fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub fn proxy_record_metric(id: u32, value: u64) -> u32;
+        pub fn proxy_get_shared_data(
+            name: *const u8,
+            name_length: usize,
+            data: *mut *mut u8,
+            length: *mut usize,
+            cas: *mut u32,
+        ) -> u32;
+        pub fn proxy_set_shared_data(
+            name: *const u8,
+            name_length: usize,
+            value: *const u8,
+            value_length: usize,
+            cas: u32,
+        ) -> u32;
     }
 }
 
@@ -257,27 +281,69 @@ pub fn call_foreign_function(name: &str, arguments: &[u8]) -> Result<Vec<u8>> {
     Ok(owned(data, length))
 }
 
+impl Board for SharedData {
+    fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
+        let (mut data, mut length, mut cas) = (std::ptr::null_mut(), 0, 0);
+        // SAFETY: each pointer and its length are those of one slice, or to live variables.
+        let status = unsafe {
+            raw::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut length, &raw mut cas)
+        };
+        (status == OK).then(|| (owned(data, length), cas))
+    }
+
+    fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
+        let cas = seen.unwrap_or(0);
+        // SAFETY: each pointer and its length are those of one slice.
+        let status = unsafe { raw::proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), cas) };
+        status == OK
+    }
+}
+
+/// A number by chance, good for spreading things out.
+pub fn chance() -> u64 {
+    RandomState::new().hash_one(now_ns())
+}
+
 /// Defines a counter.
 pub fn define_counter(name: &str) -> Result<Counter> {
-    define_metric(0, name).map(Counter)
+    define(0, name).map(Counter)
 }
 
 /// Defines a gauge.
 pub fn define_gauge(name: &str) -> Result<Gauge> {
-    define_metric(1, name).map(Gauge)
+    define(1, name).map(Gauge)
 }
 
-fn define_metric(kind: u32, name: &str) -> Result<u32> {
+/// Defines a histogram.
+pub fn define_histogram(name: &str) -> Result<Histogram> {
+    define(2, name).map(Histogram)
+}
+
+fn define(kind: u32, name: &str) -> Result<u32> {
     let mut id = 0;
     // SAFETY: each pointer and its length are those of one slice, or to a live variable.
     done(unsafe { raw::proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id) })?;
     Ok(id)
 }
 
-/// Sets a gauge. What cannot be shown is not worth failing for.
+/// Sets a gauge for the whole process. What cannot be shown is not worth failing for.
 pub fn set_gauge(gauge: Gauge, value: u64) {
     // SAFETY: takes no pointers.
     let _ = unsafe { raw::proxy_record_metric(gauge.0, value) };
+}
+
+/// Adds to a gauge, or takes away from it.
+pub fn change_gauge(gauge: Gauge, by: i64) {
+    if by != 0 {
+        // SAFETY: takes no pointers.
+        let _ = unsafe { raw::proxy_increment_metric(gauge.0, by) };
+    }
+}
+
+/// Records a value.
+pub fn record(histogram: Histogram, value: u64) {
+    // SAFETY: takes no pointers.
+    let _ = unsafe { raw::proxy_record_metric(histogram.0, value) };
 }
 
 /// Adds to a counter. What cannot be counted is not worth failing a request for.

@@ -1,72 +1,96 @@
-//! The keys of each issuer: which are there, which are due to be fetched, which are too old to be used.
+//! The keys of each issuer: fetched through a [`Feed`], in one step or, with discovery, in two.
 //!
-//! Knows no host: it is told the time and what came of a fetch, and says what to do.
+//! Knows no host: it is told the time and what came of a request, and says which request to make.
 
-use crate::facts::KeyRing;
-use crate::jose::KeySet;
-use crate::policy::{Issuer, IssuerId, KeySource, RemoteKeys};
+mod metadata;
+mod remote;
+#[cfg(test)]
+mod scenarios;
+mod vain;
+
+use super::feed::{Answer, Board, Change, Failure, FailureKind, Outcome, Outside};
+use crate::decision::Need;
+use crate::facts::{Awaited, KeyRing};
+use crate::jose::{KeySet, KeySetError};
+use crate::policy::{Endpoint, Issuer, IssuerId, KeySource, Limits};
+use remote::Remote;
 use std::rc::Rc;
-
-/// How long the first retry waits after a fetch that failed, in milliseconds. Each further one waits twice as long.
-const FIRST_RETRY_MS: u64 = 1000;
-/// The longest a retry waits, in milliseconds.
-const LAST_RETRY_MS: u64 = 60_000;
 
 /// The keys of all issuers.
 #[derive(Debug)]
 pub struct KeyStore {
     ring: KeyRing,
     remotes: Vec<Remote>,
+    limits: Limits,
 }
 
+/// A request to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Whose keys it is for.
+    pub issuer: IssuerId,
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// The media types that are wanted.
+    pub accept: &'static str,
+    /// What goes into `If-None-Match`.
+    pub etag: Option<String>,
+    /// How long an answer is waited for, in milliseconds.
+    pub timeout_ms: u32,
+}
+
+/// What has happened, for the log and the metrics.
 #[derive(Debug)]
-struct Remote {
-    issuer: IssuerId,
-    source: RemoteKeys,
-    /// When the set that is in use arrived, in milliseconds.
-    fetched_at: Option<u64>,
-    next_fetch_at: u64,
-    failures: u32,
-    in_flight: Option<u32>,
+pub enum Event {
+    /// A fetch brought keys that are not those before.
+    Updated(Rc<KeySet>),
+    /// A fetch brought a document with the same keys as before.
+    Unchanged,
+    /// The issuer said that nothing has changed.
+    NotModified,
+    /// A fetch failed. Whether the log has to be told.
+    Failed(Failure, Change),
+    /// The first fetch after some that failed.
+    Recovered,
+    /// Keys that another worker fetched are in use.
+    PickedUp,
+    /// What another worker, or another plugin, left for us is no key set.
+    Foreign(KeySetError),
+    /// The keys have outlived their issuer for too long. Whether the log has to be told.
+    TooOld(Change),
 }
 
-impl Remote {
-    /// Whether it is time for a fetch. A time further off than any wait is of a clock that was set back.
-    fn is_due(&self, now_ms: u64) -> bool {
-        let longest = u64::from(self.source.refresh.0).saturating_mul(1000).max(LAST_RETRY_MS);
-        self.next_fetch_at <= now_ms || self.next_fetch_at > now_ms.saturating_add(longest)
-    }
-}
+/// What happened, to whose keys.
+pub type Events = Vec<(IssuerId, Event)>;
 
-/// Whether waiting for the keys of an issuer has a prospect.
+/// How keys are looked for when a request needs some that are not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prospect {
-    /// A fetch is under way or about to begin.
+    /// They come soon, or do not come soon.
     Soon,
-    /// The last fetch failed, and the next is some time off.
-    NotSoon,
+    /// There is no point in waiting, and why.
+    None(Awaited),
 }
 
 impl KeyStore {
-    /// The store of these issuers; what is configured is there at once.
-    pub fn new(issuers: &[Issuer]) -> Self {
+    /// The store of these issuers; what is configured is there at once. `shares` says whether the board belongs to all
+    /// workers; `me` is a number that no other worker has.
+    pub fn new(issuers: &[Issuer], limits: Limits, shares: bool, me: u64) -> Self {
         let mut ring = KeyRing::default();
         let mut remotes = Vec::new();
         for (index, issuer) in issuers.iter().enumerate() {
             let id = IssuerId(index);
             match &issuer.keys {
                 KeySource::Configured(keys) => ring.set(id, Some(Rc::clone(keys))),
-                KeySource::Remote(source) => remotes.push(Remote {
-                    issuer: id,
-                    source: source.clone(),
-                    fetched_at: None,
-                    next_fetch_at: 0,
-                    failures: 0,
-                    in_flight: None,
-                }),
+                KeySource::Remote(source) => remotes.push(Remote::new(id, &issuer.issuer, source, shares, me)),
             }
         }
-        Self { ring, remotes }
+        Self { ring, remotes, limits }
+    }
+
+    /// Prepares the board; see [`Feed::seed`].
+    pub fn seed(&self, board: &dyn Board) {
+        self.remotes.iter().for_each(|remote| remote.feed.seed(board));
     }
 
     /// The keys that are there.
@@ -74,170 +98,146 @@ impl KeyStore {
         &self.ring
     }
 
-    /// What is to be fetched now.
-    pub fn due(&self, now_ms: u64) -> Vec<(IssuerId, RemoteKeys)> {
-        let due = self.remotes.iter().filter(|remote| remote.in_flight.is_none() && remote.is_due(now_ms));
-        due.map(|remote| (remote.issuer, remote.source.clone())).collect()
-    }
-
-    /// Notes that a fetch is under way; its answer will come under `token`.
-    pub fn started(&mut self, issuer: IssuerId, token: u32) {
-        if let Some(remote) = self.remotes.iter_mut().find(|remote| remote.issuer == issuer) {
-            remote.in_flight = Some(token);
-        }
-    }
-
-    /// The issuer whose fetch was started under `token`.
-    pub fn fetched_by(&self, token: u32) -> Option<IssuerId> {
-        self.remotes.iter().find(|remote| remote.in_flight == Some(token)).map(|remote| remote.issuer)
-    }
-
-    /// Takes in what came of a fetch. Keys that are there outlive one that failed.
-    pub fn finished(&mut self, issuer: IssuerId, now_ms: u64, keys: Option<KeySet>) {
-        let Some(remote) = self.remotes.iter_mut().find(|remote| remote.issuer == issuer) else { return };
-        remote.in_flight = None;
-        let wait = match keys {
-            Some(keys) => {
-                remote.failures = 0;
-                remote.fetched_at = Some(now_ms);
-                self.ring.set(issuer, Some(Rc::new(keys)));
-                u64::from(remote.source.refresh.0).saturating_mul(1000)
-            }
-            None => {
-                let doubled = FIRST_RETRY_MS.saturating_mul(1 << remote.failures.min(16));
-                remote.failures = remote.failures.saturating_add(1);
-                doubled.min(LAST_RETRY_MS)
-            }
-        };
-        remote.next_fetch_at = now_ms.saturating_add(wait);
-    }
-
-    /// Takes away keys that have outlived their issuer for longer than `max_stale`. Names their issuers.
-    pub fn expire(&mut self, now_ms: u64) -> Vec<IssuerId> {
-        let mut expired = Vec::new();
-        for remote in &mut self.remotes {
-            let good_for = u64::from(remote.source.refresh.0).saturating_add(u64::from(remote.source.max_stale.0));
-            // A clock that was set back must not keep keys alive: they are as old as if they had come just now.
-            remote.fetched_at = remote.fetched_at.map(|at| at.min(now_ms));
-            let too_old = |at: u64| at.saturating_add(good_for.saturating_mul(1000)) <= now_ms;
-            if remote.fetched_at.is_some_and(too_old) {
-                remote.fetched_at = None;
-                self.ring.set(remote.issuer, None);
-                expired.push(remote.issuer);
-            }
-        }
-        expired
-    }
-
     /// Whether every issuer has keys.
     pub fn is_complete(&self) -> bool {
-        self.remotes.iter().all(|remote| remote.fetched_at.is_some())
+        self.remotes.iter().all(|remote| remote.keys.is_some())
     }
 
-    /// Whether it makes sense to wait for the keys of `issuer`.
-    pub fn prospect(&self, issuer: IssuerId, now_ms: u64) -> Prospect {
-        let soon = self
-            .remotes
-            .iter()
-            .any(|remote| remote.issuer == issuer && (remote.in_flight.is_some() || remote.is_due(now_ms)));
-        if soon { Prospect::Soon } else { Prospect::NotSoon }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time::Seconds;
-    use crate::crypto::AlgorithmSet;
-    use crate::policy::TokenTypes;
-
-    const ISSUER: IssuerId = IssuerId(0);
-
-    fn store() -> KeyStore {
-        KeyStore::new(&[Issuer {
-            issuer: "https://idp.example.com/".into(),
-            name: "idp".into(),
-            audiences: vec!["api".into()],
-            audience_claims: vec![],
-            keys: KeySource::Remote(RemoteKeys {
-                uri: "https://idp.example.com/jwks.json".into(),
-                authority: "idp.example.com".into(),
-                path: "/jwks.json".into(),
-                scheme: "https",
-                cluster: "idp".into(),
-                refresh: Seconds(600),
-                timeout_ms: 2000,
-                max_stale: Seconds(3600),
-            }),
-            algorithms: AlgorithmSet::default_for_issuer(),
-            token_types: TokenTypes::new(["at+jwt"]),
-            id_tokens: false,
-            leeway: Seconds(10),
-            max_lifetime: None,
-            required_claims: vec![],
-            scope_claims: vec![],
-        }])
+    /// The issuers whose keys are fetched: how many keys are in use, and how long ago the issuer confirmed them, in
+    /// milliseconds.
+    pub fn in_use(&self, now: u64) -> impl Iterator<Item = (IssuerId, usize, u64)> {
+        self.remotes.iter().map(move |remote| {
+            let count = remote.keys.as_ref().map_or(0, |keys| keys.keys().len());
+            (remote.id, count, remote.feed.age(now).unwrap_or(0))
+        })
     }
 
-    #[test]
-    fn keys_are_fetched_at_once_and_again_after_the_refresh_period() {
-        let mut store = store();
-        assert_eq!(store.due(0).len(), 1);
-        store.started(ISSUER, 7);
-        assert!(store.due(0).is_empty(), "one fetch at a time");
-        assert_eq!(store.fetched_by(7), Some(ISSUER));
-        assert_eq!(store.fetched_by(8), None);
-        store.finished(ISSUER, 1000, Some(KeySet::default()));
-        assert!(store.ring().get(ISSUER).is_some());
-        assert!(store.is_complete());
-        assert!(store.due(600_999).is_empty());
-        assert_eq!(store.due(601_000).len(), 1);
-    }
-
-    #[test]
-    fn a_failed_fetch_waits_longer_each_time_and_keeps_the_keys() {
-        let mut store = store();
-        store.finished(ISSUER, 0, Some(KeySet::default()));
-        let mut now = 600_000;
-        for wait in [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000] {
-            store.started(ISSUER, 1);
-            store.finished(ISSUER, now, None);
-            assert!(store.due(now + wait - 1).is_empty(), "{wait}");
-            assert_eq!(store.due(now + wait).len(), 1, "{wait}");
-            now += wait;
+    /// Picks up what other workers fetched, takes away what is too old, and gives lost answers up.
+    pub fn look(&mut self, outside: &Outside<'_>) -> Events {
+        let mut events = Vec::new();
+        for index in 0..self.remotes.len() {
+            self.look_at(index, outside, &mut events);
         }
-        assert!(store.ring().get(ISSUER).is_some());
+        events
     }
 
-    #[test]
-    fn keys_are_taken_away_when_their_issuer_has_been_gone_for_too_long() {
-        let mut store = store();
-        store.finished(ISSUER, 0, Some(KeySet::default()));
-        assert!(store.expire(4_199_999).is_empty());
-        assert_eq!(store.expire(4_200_000), [ISSUER]);
-        assert!(store.ring().get(ISSUER).is_none());
-        assert!(!store.is_complete());
-        assert!(store.expire(4_200_000).is_empty(), "named once");
+    /// The same for one issuer.
+    pub fn look_for(&mut self, issuer: IssuerId, outside: &Outside<'_>) -> Events {
+        let mut events = Vec::new();
+        if let Some(index) = self.remotes.iter().position(|remote| remote.id == issuer) {
+            self.look_at(index, outside, &mut events);
+        }
+        events
     }
 
-    #[test]
-    fn a_clock_that_is_set_back_keeps_no_keys_alive() {
-        const YEAR: u64 = 31_536_000_000;
-        let mut store = store();
-        store.finished(ISSUER, YEAR, Some(KeySet::default()));
-        assert_eq!(store.due(1000).len(), 1, "fetched again at once");
-        assert!(store.expire(1000).is_empty());
-        assert_eq!(store.expire(1000 + 4_200_000), [ISSUER], "and expired in its time");
+    fn look_at(&mut self, index: usize, outside: &Outside<'_>, events: &mut Events) {
+        let limits = self.limits;
+        let Some(remote) = self.remotes.get_mut(index) else { return };
+        if let Some((version, bytes)) = remote.feed.look(outside) {
+            match remote::usable(&bytes, limits) {
+                Ok(keys) => {
+                    remote.feed.hold(version);
+                    if remote.take(keys, &mut self.ring) {
+                        events.push((remote.id, Event::PickedUp));
+                    }
+                }
+                Err(error) => {
+                    remote.feed.refuse(version);
+                    events.push((remote.id, Event::Foreign(error)));
+                }
+            }
+        }
+        if let Some(change) = remote.feed.expire(outside.now) {
+            remote.keys = None;
+            self.ring.set(remote.id, None);
+            events.push((remote.id, Event::TooOld(change)));
+        }
+        if remote.feed.is_overdue(outside.now) {
+            remote.fail(outside, FailureKind::Timeout.because("the answer was lost"), events);
+        }
     }
 
-    #[test]
-    fn waiting_has_a_prospect_only_while_a_fetch_is_near() {
-        let mut store = store();
-        assert_eq!(store.prospect(ISSUER, 0), Prospect::Soon);
-        store.started(ISSUER, 1);
-        assert_eq!(store.prospect(ISSUER, 0), Prospect::Soon);
-        store.finished(ISSUER, 0, None);
-        assert_eq!(store.prospect(ISSUER, 1), Prospect::NotSoon);
-        assert_eq!(store.prospect(ISSUER, 1000), Prospect::Soon);
+    /// The requests to be made now.
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Request> {
+        self.remotes.iter_mut().filter_map(|remote| remote.begin(outside)).collect()
+    }
+
+    /// Notes that a request is under way, whose answer comes under `token`.
+    pub fn sent(&mut self, outside: &Outside<'_>, issuer: IssuerId, token: u32) {
+        if let Some(remote) = self.of(issuer) {
+            remote.feed.sent(outside, token);
+        }
+    }
+
+    /// Whose request is answered under `token`, and whether it was conditional.
+    pub fn asked(&self, token: u32) -> Option<(IssuerId, bool)> {
+        let remote = self.remotes.iter().find(|remote| remote.feed.awaits(token))?;
+        Some((remote.id, remote.is_conditional()))
+    }
+
+    /// Takes in what came of a request. There may be another to make.
+    pub fn answered(&mut self, outside: &Outside<'_>, issuer: IssuerId, answer: Answer) -> (Option<Request>, Events) {
+        let limits = self.limits;
+        let mut events = Vec::new();
+        let Some(remote) = self.remotes.iter_mut().find(|remote| remote.id == issuer) else { return (None, events) };
+        let next = remote.answered(outside, answer, limits, &mut self.ring, &mut events);
+        (next, events)
+    }
+
+    /// Whether it makes sense that a request waits for what it needs; for an unknown `kid` also asks for a fetch.
+    pub fn prospect(&mut self, need: &Need, outside: &Outside<'_>) -> Prospect {
+        let Some(remote) = self.of(need.issuer()) else { return Prospect::None(Awaited::Yes) };
+        let soon = match need {
+            Need::Keys(_) => {
+                let in_time = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
+                remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < in_time
+            }
+            Need::Kid(_, kid) => {
+                let interval = remote.interval_ms();
+                !remote.vain.holds(kid, outside.now, interval) && remote.feed.want(outside)
+            }
+        };
+        if soon { Prospect::Soon } else { Prospect::None(Awaited::Yes) }
+    }
+
+    /// Until when a request may wait that has begun to now.
+    pub fn deadline(&self, need: &Need, now: u64) -> u64 {
+        let remote = self.remotes.iter().find(|remote| remote.id == need.issuer());
+        now.saturating_add(remote.map_or(0, |remote| u64::from(remote.source.timeout_ms)))
+    }
+
+    /// How the wait for `need` has ended that began at `asked`; `None` while it goes on.
+    pub fn ended(&mut self, need: &Need, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
+        let over = outside.now >= deadline || asked > outside.now;
+        let Some(remote) = self.of(need.issuer()) else { return Some(Awaited::Yes) };
+        match need {
+            Need::Keys(_) if remote.keys.is_some() => return Some(Awaited::Yes),
+            Need::Keys(_) => {
+                let soon = remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline;
+                if !soon {
+                    return Some(Awaited::InVain);
+                }
+            }
+            Need::Kid(_, kid) => {
+                if remote.keys.as_ref().is_none_or(|keys| keys.names(kid)) {
+                    return Some(Awaited::Yes);
+                }
+                match remote.feed.outcome(outside, asked, true) {
+                    Outcome::Done => {
+                        let until = outside.now.saturating_add(remote.interval_ms());
+                        remote.vain.remember(kid, until);
+                        return Some(Awaited::Yes);
+                    }
+                    Outcome::Failed => return Some(Awaited::InVain),
+                    Outcome::None => return Some(Awaited::Yes),
+                    Outcome::Coming => {}
+                }
+            }
+        }
+        over.then_some(Awaited::InVain)
+    }
+
+    fn of(&mut self, issuer: IssuerId) -> Option<&mut Remote> {
+        self.remotes.iter_mut().find(|remote| remote.id == issuer)
     }
 }

@@ -1,6 +1,8 @@
 //! One configured plugin in one worker: its policy, its keys, its budgets, and the requests that wait.
 
+mod fetch;
 mod keys;
+mod meters;
 mod outcome;
 mod request;
 mod waiting;
@@ -8,23 +10,29 @@ mod waiting;
 pub use request::{Request, State};
 
 use super::budget::{CryptoBudget, LogBudget};
-use super::host::{self, Buffer, Counter, Gauge};
+use super::feed::board::OwnBoard;
+use super::feed::{Board, Outside};
+use super::host::{self, Buffer, Counter, Gauge, SharedData};
 use super::host_verifier;
 use super::key_store::KeyStore;
 use super::metadata_cache::MetadataCache;
+use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{CryptoPlace, IssuerId, Policy};
+use crate::policy::{CryptoPlace, IssuerId, Policy, SharedKeys};
 use crate::revocation::Revocations;
 use crate::token_cache::{CacheCounts, TokenCache};
+use meters::KeyMeters;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Weak;
 
-/// How often we are called while keys are missing, in milliseconds.
-const TICK_WHILE_INCOMPLETE_MS: u32 = 100;
-/// How often we are called otherwise.
-const TICK_MS: u32 = 1000;
+/// How soon we are called when a request wants a fetch, in milliseconds.
+const TICK_AT_ONCE_MS: u32 = 5;
+/// How often we are called while requests wait or keys are missing.
+const TICK_WHILE_INCOMPLETE_MS: u32 = 50;
+/// How often we are called otherwise. What another worker has fetched is picked up within this time.
+const TICK_MS: u32 = 500;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A configured plugin.
@@ -36,7 +44,12 @@ pub struct Plugin {
     left_out: Option<Counter>,
     keys: RefCell<KeyStore>,
     revocations: RefCell<Revocations>,
-    waiting: RefCell<Vec<(IssuerId, Weak<Request>)>>,
+    /// Where the workers meet, or a board of our own.
+    board: Box<dyn Board>,
+    waiting: RefCell<WaitingRoom<Weak<Request>>>,
+    key_meters: KeyMeters,
+    /// The period of our timer: setting it anew would begin it anew.
+    tick_period: Cell<u32>,
     metadata: MetadataCache,
     /// Whether it has been said that the host does not hand metadata over.
     told_unreadable: Cell<bool>,
@@ -103,6 +116,12 @@ impl Plugin {
         if let Ok(gauge) = host::define_gauge("scopegate.crypto.host") {
             host::set_gauge(gauge, u64::from(host_checks));
         }
+        let shares = shares_keys(policy.shared_keys);
+        let board: Box<dyn Board> = if shares { Box::new(SharedData) } else { Box::new(OwnBoard::default()) };
+        // Never 0, which is nobody on the board.
+        let keys = KeyStore::new(&policy.issuers, policy.limits, shares, host::chance().max(1));
+        // The first plugin to be configured is that of the main thread, before there are workers.
+        keys.seed(&*board);
         let define = |name: &str| host::define_counter(name).ok();
         let counters = Outcome::all().filter_map(|outcome| Some((outcome, define(&outcome.counter())?))).collect();
         let plugin = Self {
@@ -110,9 +129,12 @@ impl Plugin {
             looks_at_route: policy.rules.look_at_route(),
             counters,
             left_out: define("scopegate.headers_left_out"),
-            keys: RefCell::new(KeyStore::new(&policy.issuers)),
             revocations: RefCell::new(policy.revocation.without_lists(host::now())),
-            waiting: RefCell::default(),
+            keys: RefCell::new(keys),
+            board,
+            waiting: RefCell::new(WaitingRoom::new(policy.limits.waiting_requests)),
+            key_meters: KeyMeters::define(&policy.issuers),
+            tick_period: Cell::new(0),
             metadata: MetadataCache::default(),
             told_unreadable: Cell::new(false),
             logs: LogBudget::new(policy.limits.denial_logs_per_second),
@@ -143,16 +165,10 @@ impl Plugin {
         !self.policy.forward.headers.is_empty()
     }
 
-    /// Called every tick: fetches what is due, takes away what is too old, tells what was not logged.
+    /// Called every tick: picks up what others fetched, fetches what is due, answers who has waited long enough, tells
+    /// what was not logged.
     pub fn tick(&self) {
-        let now = now_ms();
-        for issuer in self.keys.borrow_mut().expire(now) {
-            log::warn!("scopegate: the keys of {} are too old to be used", self.issuer_name(issuer));
-        }
-        let due = self.keys.borrow().due(now);
-        for (issuer, source) in due {
-            self.fetch(issuer, &source);
-        }
+        self.refresh();
         if let Some(summary) = self.logs.summary(host::now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -175,9 +191,18 @@ impl Plugin {
         self.meters.memory_bytes.into_iter().for_each(|gauge| host::set_gauge(gauge, host::memory_bytes()));
     }
 
+    /// The time, chance, and where the workers meet.
+    fn outside(&self) -> Outside<'_> {
+        Outside { board: &*self.board, now: now_ms(), random: host::chance() }
+    }
+
     fn set_tick(&self) {
-        let period = if self.keys.borrow().is_complete() { TICK_MS } else { TICK_WHILE_INCOMPLETE_MS };
-        if host::set_tick_period(period).is_err() {
+        let busy = !self.keys.borrow().is_complete() || self.waiting.borrow().len() > 0;
+        self.set_period(if busy { TICK_WHILE_INCOMPLETE_MS } else { TICK_MS });
+    }
+
+    fn set_period(&self, period: u32) {
+        if self.tick_period.replace(period) != period && host::set_tick_period(period).is_err() {
             log::error!("scopegate: the host does not let us have a timer: keys will not be refreshed");
         }
     }
@@ -189,4 +214,20 @@ impl Plugin {
 
 fn now_ms() -> u64 {
     host::now_ns() / NANOS_PER_MILLI
+}
+
+/// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that has
+/// none, as all of Istio's.
+fn shares_keys(setting: SharedKeys) -> bool {
+    let has_vm_id = || host::property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
+    match setting {
+        SharedKeys::Never => false,
+        SharedKeys::Auto => has_vm_id(),
+        SharedKeys::Always => {
+            if !has_vm_id() {
+                log::warn!("scopegate: shared_keys: without a vm_id every plugin that has none can replace the keys");
+            }
+            true
+        }
+    }
 }

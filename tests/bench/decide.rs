@@ -20,7 +20,7 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::{Builder, Entry, Revocations};
@@ -73,7 +73,7 @@ impl Question<'_> {
             memory: self.memory,
             revocations: self.revocations,
             metadata: MetadataRequirement::None,
-            awaited_keys: false,
+            awaited_keys: Awaited::No,
         };
         decide(self.policy, &view, &facts)
     }

@@ -106,7 +106,22 @@ fn what_is_wrong_with_keys_is_said() {
         ("no keys", around("", "")),
         ("empty jwks", issuer("jwks: {}")),
         ("both sources", issuer(&format!("jwks: {{inline: {{keys: [{KEY}]}}, uri: https://a/k, cluster: a}}"))),
-        ("discovery", issuer("jwks: {discovery: {cluster: a}}")),
+        ("discovery and a uri", issuer("jwks: {discovery: {cluster: a}, uri: https://a/k, cluster: a}")),
+        ("discovery and a cluster beside it", issuer("jwks: {discovery: {cluster: a}, cluster: a}")),
+        ("discovery without a cluster", issuer("jwks: {discovery: {jwks_cluster: a}}")),
+        ("discovery that is a flag", issuer("jwks: {discovery: true}")),
+        (
+            "discovery of an issuer that is no address",
+            "issuers: [{issuer: legacy, audiences: [a], jwks: {discovery: {cluster: a}}}]".into()
+        ),
+        (
+            "discovery of an issuer with a query",
+            "issuers: [{issuer: 'https://a/?t=1', audiences: [a], jwks: {discovery: {cluster: a}}}]".into()
+        ),
+        (
+            "discovery beside secrets",
+            issuer("algorithms: [HS256]\n  secrets: [{env: GOOD}]\n  jwks: {discovery: {cluster: a}}")
+        ),
         ("refresh beside inline", issuer(&format!("jwks: {{inline: {{keys: [{KEY}]}}, refresh: 1m}}"))),
         ("no cluster", issuer("jwks: {uri: https://a/k}")),
         ("a uri without scheme", issuer("jwks: {uri: a/k, cluster: a}")),
@@ -122,7 +137,11 @@ fn what_is_wrong_with_keys_is_said() {
         ("a list", issuer("jwks: {inline: []}")),
         ("nothing usable", issuer("jwks: {inline: {keys: [{kty: oct, k: AAAA}]}}")),
         ("nothing for the algorithms", issuer(&format!("algorithms: [RS256]\n  jwks: {{inline: {{keys: [{KEY}]}}}}"))),
-        ("a field to come", issuer("jwks: {uri: https://a/k, cluster: a, unknown_kid_interval: 30s}")),
+        (
+            "an interval beside inline",
+            issuer(&format!("jwks: {{inline: {{keys: [{KEY}]}}, unknown_kid_interval: 30s}}"))
+        ),
+        ("an interval out of range", issuer("jwks: {uri: https://a/k, cluster: a, unknown_kid_interval: 2h}")),
     ]));
 }
 
@@ -214,7 +233,6 @@ fn what_is_wrong_with_rules_is_said() {
 fn what_is_wrong_with_the_rest_is_said() {
     snapshot!(problems(&[
         ("an unknown field", with("issuer: x")),
-        ("fields to come", with("crypto: host\nshared_keys: auto\ncache: {entries: 0}")),
         ("an unknown word", with("route_metadata: merge")),
         ("a word that YAML takes for a boolean", with("route_metadata: off")),
         ("report_only as text", with("report_only: 'on'")),
@@ -269,7 +287,7 @@ fn everything() -> String {
   name: a
   audiences: [b, c]
   audience_claims: [client_id, aud]
-  jwks: {{uri: 'https://a:8443/k?x=1', cluster: a, refresh: 5m, timeout: 500ms, max_stale: 12h}}
+  jwks: {{uri: 'https://a:8443/k?x=1', cluster: a, refresh: 5m, timeout: 500ms, max_stale: 12h, unknown_kid_interval: 1m}}
   algorithms: [RS256, ES256, EdDSA]
   token_types: [at+jwt, JWT, missing]
   id_tokens: false
@@ -277,6 +295,9 @@ fn everything() -> String {
   max_lifetime: 1h
   required_claims: [sub, [realm_access, roles]]
   scope_claims: [scope, [realm_access, roles]]
+- issuer: https://d/
+  audiences: [b]
+  jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}
 - issuer: https://i/
   audiences: [b]
   jwks: {{inline: {{keys: [{KEY}]}}}}
@@ -300,6 +321,7 @@ rules:
   deny: true
 - match: {{prefix: /p}}
 route_metadata: restrict
+shared_keys: never
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
 forward: {{token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}}}
 challenge: {{realm: my api}}

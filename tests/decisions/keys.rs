@@ -5,7 +5,7 @@ use crate::world::{Ask, DEMO, NOW, OTHER, config, get, policy, token, with_issue
 use scopegate::config::{Node, compile};
 use scopegate::crypto::{Algorithm, PureVerifier, Verification, VerificationKey, Verifier as _};
 use scopegate::decision::{Decision, Need, Reason};
-use scopegate::facts::KeyRing;
+use scopegate::facts::{Awaited, KeyRing};
 use scopegate::jose::{KeySet, KeySetError};
 use scopegate::policy::IssuerId;
 use serde_json::{Value, json};
@@ -180,7 +180,7 @@ fn only_a_token_that_passes_every_unsigned_check_waits_for_keys_and_only_once() 
     let none = KeyRing::default();
     let good = get("/").bearer(token().sign());
     assert_eq!(decide(&good, &none), Decision::Await(Need::Keys(IssuerId(0))));
-    let again = Ask { awaited: true, ..good.clone() };
+    let again = Ask { awaited: Awaited::Yes, ..good.clone() };
     assert!(
         matches!(decide(&again, &none), Decision::Deny(refusal) if refusal.denial.reason() == Reason::KeysUnavailable)
     );

@@ -6,7 +6,7 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, Grant, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
+use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -74,13 +74,13 @@ pub struct Ask {
     pub target: Option<String>,
     pub headers: Vec<(String, Vec<u8>)>,
     pub now: i64,
-    pub awaited: bool,
+    pub awaited: Awaited,
     /// What is revoked, where it is not what the configuration says.
     pub revocations: Option<Revocations>,
 }
 
 pub fn get(target: &str) -> Ask {
-    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: false, revocations: None }
+    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: Awaited::No, revocations: None }
 }
 
 impl Ask {

@@ -17,7 +17,9 @@
 mod support;
 
 mod configuration;
+mod crashed;
 mod dynamic;
+mod feeds;
 mod gate;
 mod gateway;
 mod host_calls;
@@ -26,7 +28,10 @@ mod istio;
 mod keys;
 mod native;
 mod normalise;
+mod outages;
 mod paths;
+mod provider;
 mod shipped;
 mod signatures;
+mod tls;
 mod versions;

@@ -107,7 +107,7 @@ pub fn read_response(reader: &mut impl BufRead, without_body: bool) -> Option<Re
             break;
         }
         let (name, value) = line.split_once(':')?;
-        headers.push((name.to_owned(), value.trim().to_owned()));
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
     let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     let mut body = Vec::new();

@@ -14,6 +14,7 @@ pub mod client;
 pub mod envoy;
 pub mod issuer;
 pub mod node;
+pub mod outage;
 pub mod server;
 pub mod xds;
 pub mod yaml;

@@ -153,23 +153,25 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
         let KeySource::Remote(remote) = &issuer.keys else { continue };
         let entry = entries.get(index).and_then(|entry| entry.get("jwks"));
         let entry = entry.as_ref().unwrap_or(values);
-        match named(&remote.cluster) {
-            None if discovered && !has_fetched || clusters.is_empty() => {}
-            None => findings.error(
-                "cluster-missing",
-                gate.file,
-                entry,
-                format!("names the cluster {}, which does not exist", remote.cluster),
-                "add the cluster, or name one that exists",
-            ),
-            Some(cluster) if !has_tls(cluster) && !is_local(cluster) => findings.warn(
-                "keys-in-plain-text",
-                gate.file,
-                entry,
-                format!("fetches keys through the cluster {} in plain text, from another machine", remote.cluster),
-                "give the cluster a TLS transport_socket with a validation context",
-            ),
-            Some(_) => {}
+        for cluster in remote.clusters() {
+            match named(cluster) {
+                None if discovered && !has_fetched || clusters.is_empty() => {}
+                None => findings.error(
+                    "cluster-missing",
+                    gate.file,
+                    entry,
+                    format!("names the cluster {cluster}, which does not exist"),
+                    "add the cluster, or name one that exists",
+                ),
+                Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
+                    "keys-in-plain-text",
+                    gate.file,
+                    entry,
+                    format!("fetches keys through the cluster {cluster} in plain text, from another machine"),
+                    "give the cluster a TLS transport_socket with a validation context",
+                ),
+                Some(_) => {}
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::base::text::shown;
 use crate::challenge::{self, Reply};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
-use crate::decision::{Basis, Decision, Denial, Need, Reason};
+use crate::decision::{Basis, Decision, Denial, Reason};
 use crate::policy::{Ambiguity, Requirement, RouteMetadata};
 use crate::request::RequestView;
 use serde_json::{Map, Value, json};
@@ -231,8 +231,8 @@ impl Explanation<'_> {
 
     /// The issuer whose keys are awaited.
     fn awaited(&self) -> Option<&str> {
-        let Decision::Await(Need::Keys(id)) = &self.decision else { return None };
-        self.setting.policy.issuers.get(id.0).map(|issuer| issuer.name.as_str())
+        let Decision::Await(need) = &self.decision else { return None };
+        self.setting.policy.issuers.get(need.issuer().0).map(|issuer| issuer.name.as_str())
     }
 
     fn audit(&self) -> Option<String> {

@@ -8,9 +8,9 @@ use crate::cli::normalise::PathSettings;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Node};
 use crate::crypto::PureVerifier;
-use crate::decision::Decision;
+use crate::decision::{Decision, Need};
 use crate::engine::decide;
-use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
+use crate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
@@ -143,9 +143,15 @@ impl Setting {
             memory: &NoMemory,
             revocations: &self.policy.revocation.without_lists(self.now),
             metadata,
-            awaited_keys: false,
+            awaited_keys: Awaited::No,
         };
-        decide(&self.policy, view, &facts)
+        match decide(&self.policy, view, &facts) {
+            // The keys that were given are the newest that there are.
+            Decision::Await(Need::Kid(..)) => {
+                decide(&self.policy, view, &Facts { awaited_keys: Awaited::Yes, ..facts })
+            }
+            decision => decision,
+        }
     }
 }
 

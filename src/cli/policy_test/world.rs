@@ -11,7 +11,7 @@ use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError};
 use crate::crypto::PureVerifier;
 use crate::engine::decide;
-use crate::facts::{Facts, KeyRing, MetadataRequirement, NoMemory};
+use crate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
@@ -138,7 +138,7 @@ impl<'s> World<'s> {
             memory: &NoMemory,
             revocations: &self.policy.revocation.without_lists(self.suite.now),
             metadata,
-            awaited_keys: true,
+            awaited_keys: Awaited::Yes,
         };
         let decision = decide(&self.policy, &request, &facts);
         // Remembering a token changes nothing: neither when it comes first nor when it comes again.

@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, optional, texts};
+use super::{IssuerNames, optional, remote, texts};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -113,11 +113,13 @@ fn read(
     }
     let label = name.clone().flatten().or_else(|| issuer.clone()).unwrap_or_default();
     let keys = if object.has("jwks") {
-        object.get("jwks").and_then(|c| key_source(&c, bounds.limits, algorithms, has_secrets, &label, warnings))
+        object
+            .get("jwks")
+            .and_then(|c| key_source(&c, issuer.as_deref(), bounds.limits, algorithms, has_secrets, &label, warnings))
     } else if has_secrets {
         Some(Keys::None)
     } else {
-        cursor.wrong("`jwks` is missing", "say where the keys are: inline, or uri and cluster")
+        cursor.wrong("`jwks` is missing", "say where the keys are: inline, uri and cluster, or discovery")
     };
     let issuer = issuer?;
     let name = name?.unwrap_or_else(|| issuer.clone());
@@ -199,6 +201,7 @@ impl Keys {
 
 fn key_source(
     cursor: &Cursor<'_>,
+    issuer: Option<&str>,
     limits: Limits,
     algorithms: Option<AlgorithmSet>,
     has_secrets: bool,
@@ -206,21 +209,21 @@ fn key_source(
     warnings: &mut Vec<String>,
 ) -> Option<Keys> {
     let object = cursor.object(&fields::JWKS)?;
-    match (object.has("inline"), object.has("uri")) {
-        (true, false) => {
-            for name in ["cluster", "refresh", "timeout", "max_stale"] {
+    let sources: Vec<&str> = ["inline", "uri", "discovery"].into_iter().filter(|name| object.has(name)).collect();
+    match sources.as_slice() {
+        ["inline"] => {
+            for name in ["cluster", "refresh", "timeout", "max_stale", "unknown_kid_interval"] {
                 if let Some(extra) = object.get(name) {
                     extra.wrong::<()>("has no meaning beside `inline`", "leave it out");
                 }
             }
             inline(&object.get("inline")?, limits, algorithms?, label, warnings).map(Keys::Inline)
         }
-        (false, true) if has_secrets => cursor
+        [_] if has_secrets => cursor
             .wrong("stands beside `secrets`", "make two entries of them: an issuer signs with keys or with secrets"),
-        (false, true) => remote(&object).map(Keys::Remote),
-        (true, true) => cursor.wrong("has both `inline` and `uri`", "keep one"),
-        (false, false) if object.has("discovery") => None,
-        (false, false) => cursor.wrong("has neither `inline` nor `uri`", "write one of them"),
+        [_] => remote::read(&object, issuer).map(Keys::Remote),
+        [] => cursor.wrong("has neither `inline` nor `uri` nor `discovery`", "write one of them"),
+        [first, second, ..] => cursor.wrong(format!("has both `{first}` and `{second}`"), "keep one"),
     }
 }
 
@@ -257,51 +260,6 @@ fn inline(
         );
     }
     Some(set)
-}
-
-fn remote(object: &Object<'_>) -> Option<RemoteKeys> {
-    let uri = object.get("uri").and_then(|cursor| {
-        let text = cursor.text()?;
-        match split_uri(text) {
-            Some((scheme, authority, path)) => Some((text.to_owned(), scheme, authority.to_owned(), path.to_owned())),
-            None => cursor
-                .wrong("is not an http or https address", "write it whole, such as https://idp.example.com/jwks.json"),
-        }
-    });
-    let cluster = object
-        .need("cluster", "name the Envoy cluster that the request is sent to")
-        .and_then(|c| c.text().map(str::to_owned));
-    let refresh = optional(object, "refresh", Seconds(600), |c| c.seconds(1..=86_400));
-    let timeout_ms = optional(object, "timeout", 2000, |c| c.milliseconds(100..=60_000));
-    let max_stale = optional(object, "max_stale", Seconds(86_400), |c| c.seconds(1..=2_592_000));
-    let (uri, scheme, authority, path) = uri?;
-    Some(RemoteKeys {
-        uri,
-        authority,
-        path,
-        scheme,
-        cluster: cluster?,
-        refresh: refresh?,
-        timeout_ms: u32::try_from(timeout_ms?).ok()?,
-        max_stale: max_stale?,
-    })
-}
-
-/// Scheme, authority, and path with query of an absolute http or https URI without user information and fragment.
-fn split_uri(uri: &str) -> Option<(&'static str, &str, &str)> {
-    let (scheme, rest) = match (uri.strip_prefix("https://"), uri.strip_prefix("http://")) {
-        (Some(rest), _) => ("https", rest),
-        (None, Some(rest)) => ("http", rest),
-        (None, None) => return None,
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let plain = uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains('#') && !authority.contains('@');
-    match path {
-        _ if authority.is_empty() || !plain => None,
-        "" => Some((scheme, authority, "/")),
-        path => path.starts_with('/').then_some((scheme, authority, path)),
-    }
 }
 
 fn secrets(cursor: &Cursor<'_>, algorithms: AlgorithmSet, environment: Environment<'_>) -> Option<Vec<Key>> {

@@ -1,7 +1,6 @@
 //! Where the workers of a process meet: small values under names, written only by whoever saw the last one.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 /// Values under names. The host's shared data is one; it belongs to all plugins with the same `vm_id`, so what is read
 /// from it is looked at as if it came from the wire.
@@ -14,23 +13,32 @@ pub trait Board {
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool;
 }
 
-/// A board of one worker alone, for a process whose workers share nothing.
+/// A board of one worker alone, for a process whose workers share nothing. It holds a few values for each document.
 #[derive(Debug, Default)]
-pub struct OwnBoard(RefCell<BTreeMap<String, (Vec<u8>, u32)>>);
+pub struct OwnBoard(RefCell<Vec<Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    value: Vec<u8>,
+    mark: u32,
+}
 
 impl Board for OwnBoard {
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
-        self.0.borrow().get(name).cloned()
+        self.0.borrow().iter().find(|entry| entry.name == name).map(|entry| (entry.value.clone(), entry.mark))
     }
 
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
-        let mut values = self.0.borrow_mut();
-        let next = match (values.get(name), seen) {
-            (Some((_, mark)), Some(seen)) if *mark != seen => return false,
-            (Some((_, mark)), _) => mark.wrapping_add(1).max(1),
-            (None, _) => 1,
-        };
-        values.insert(name.to_owned(), (value.to_vec(), next));
+        let mut entries = self.0.borrow_mut();
+        match entries.iter_mut().find(|entry| entry.name == name) {
+            Some(entry) if seen.is_some_and(|seen| seen != entry.mark) => return false,
+            Some(entry) => {
+                value.clone_into(&mut entry.value);
+                entry.mark = entry.mark.wrapping_add(1).max(1);
+            }
+            None => entries.push(Entry { name: name.to_owned(), value: value.to_vec(), mark: 1 }),
+        }
         true
     }
 }

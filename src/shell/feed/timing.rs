@@ -12,25 +12,25 @@ const LEAST_PERIOD_MS: u64 = 10_000;
 /// So many fetches out of turn may come at once.
 const BURST: u64 = 3;
 
-/// How a document is kept fresh, as configured.
+/// How a document is kept fresh, as configured, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     /// How long a document is used before it is fetched again.
-    pub refresh_ms: u64,
+    pub refresh: u64,
     /// How long one answer is waited for.
-    pub timeout_ms: u64,
+    pub timeout: u64,
     /// How long a document outlives the refresh that was due.
-    pub max_stale_ms: u64,
+    pub max_stale: u64,
     /// The time that pays for one fetch out of turn.
-    pub out_of_turn_ms: u64,
+    pub out_of_turn: u64,
 }
 
 impl Timing {
     /// When the next fetch comes after one that succeeded: at most the configured period later, up to a tenth of it
     /// earlier by chance, so that many processes do not come together.
     pub(super) fn period(&self, max_age_ms: Option<u64>, random: u64) -> u64 {
-        let least = LEAST_PERIOD_MS.min(self.refresh_ms);
-        let period = max_age_ms.map_or(self.refresh_ms, |age| age.clamp(least, self.refresh_ms));
+        let least = LEAST_PERIOD_MS.min(self.refresh);
+        let period = max_age_ms.map_or(self.refresh, |age| age.clamp(least, self.refresh));
         period.saturating_sub(share(period / 10, random))
     }
 
@@ -39,32 +39,33 @@ impl Timing {
     pub(super) fn retry(&self, failures: u64, has_document: bool, random: u64) -> u64 {
         let first = if has_document { FIRST_RETRY_MS } else { FIRST_RETRY_WITHOUT_MS };
         let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(20);
-        let longest = LAST_RETRY_MS.min(self.refresh_ms);
+        let longest = LAST_RETRY_MS.min(self.refresh);
         let wait = first.saturating_mul(1 << doublings).min(longest);
         (wait / 2).saturating_add(share(wait.div_ceil(2), random))
     }
 
     /// The longest that anything is put off: a time further away is of a clock that was set back, or of somebody else.
     pub(super) fn longest_wait(&self) -> u64 {
-        self.refresh_ms.max(LAST_RETRY_MS)
+        self.refresh.max(LAST_RETRY_MS)
     }
 
     /// How long a document may be used after its source confirmed it.
     pub(super) const fn good_for(&self) -> u64 {
-        self.refresh_ms.saturating_add(self.max_stale_ms)
+        self.refresh.saturating_add(self.max_stale)
     }
 
     /// How long a lease is taken for; one that lasts longer is nobody's.
     pub(super) const fn lease(&self) -> u64 {
-        self.timeout_ms.saturating_mul(2)
+        self.timeout.saturating_mul(2)
     }
 
     /// Pays for a fetch out of turn: until when fetches are paid for then, or `None` when too many came.
     pub(super) fn pay(&self, paid_until: u64, now: u64, random: u64) -> Option<u64> {
-        let price = self.out_of_turn_ms.saturating_add(share(self.out_of_turn_ms / 4, random));
-        let credit = self.out_of_turn_ms.saturating_mul(BURST.saturating_sub(1));
+        let price = self.out_of_turn.saturating_add(share(self.out_of_turn / 4, random));
+        // What all but one of the burst can have cost at most.
+        let credit = self.out_of_turn.saturating_mul(BURST.saturating_sub(1)).saturating_mul(5) / 4;
         // A debt that no run of fetches can have made is of a clock that was set back.
-        let greatest = self.out_of_turn_ms.saturating_mul(BURST.saturating_add(1));
+        let greatest = self.out_of_turn.saturating_mul(BURST.saturating_add(1));
         let from = if paid_until > now.saturating_add(greatest) { now } else { paid_until.max(now) };
         (from <= now.saturating_add(credit)).then(|| from.saturating_add(price))
     }
@@ -79,8 +80,7 @@ fn share(whole: u64, random: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const TIMING: Timing =
-        Timing { refresh_ms: 600_000, timeout_ms: 2000, max_stale_ms: 3_600_000, out_of_turn_ms: 30_000 };
+    const TIMING: Timing = Timing { refresh: 600_000, timeout: 2000, max_stale: 3_600_000, out_of_turn: 30_000 };
 
     #[test]
     fn the_period_is_the_configured_one_or_up_to_a_tenth_less() {
@@ -98,7 +98,7 @@ mod tests {
         {
             assert_eq!(TIMING.period(Some(max_age), 0), period, "{max_age}");
         }
-        let often = Timing { refresh_ms: 1000, ..TIMING };
+        let often = Timing { refresh: 1000, ..TIMING };
         assert_eq!(often.period(Some(0), 0), 1000, "a period below the least one is left as it is");
     }
 
@@ -112,7 +112,7 @@ mod tests {
         }
         assert_eq!(TIMING.retry(1, false, 0), 125);
         assert_eq!(TIMING.retry(u64::MAX, true, 0), 30_000);
-        let often = Timing { refresh_ms: 1000, ..TIMING };
+        let often = Timing { refresh: 1000, ..TIMING };
         assert!(often.retry(9, true, u64::MAX) <= 1000);
     }
 
@@ -132,12 +132,14 @@ mod tests {
         assert!(fetches[3..].windows(2).all(|pair| pair[1] - pair[0] >= 29), "{fetches:?}");
         // After a long quiet time no more than the burst is saved up.
         let later = 1_000_000_000;
-        let mut burst = 0;
-        while let Some(until) = TIMING.pay(paid, later, 0) {
-            paid = until;
-            burst += 1;
+        for chance in [0, 1, 3750, 7500, u64::MAX] {
+            let (mut burst, mut paid) = (0, paid);
+            while let Some(until) = TIMING.pay(paid, later, chance) {
+                paid = until;
+                burst += 1;
+            }
+            assert_eq!(burst, 3, "{chance}");
         }
-        assert_eq!(burst, 3);
     }
 
     #[test]

@@ -1,69 +1,89 @@
-//! Fetching the keys of issuers.
+//! Keeping the keys of issuers fresh.
 
-use super::super::host::{self, Buffer, Map};
-use super::super::pairs;
-use super::{Plugin, now_ms};
+use super::super::feed::{Answer, Change, FailureKind};
+use super::super::key_store::{Event, Events, Request};
+use super::{Plugin, fetch};
+use crate::base::text::shown;
 use crate::jose::KeySet;
-use crate::policy::{IssuerId, RemoteKeys};
+use crate::policy::IssuerId;
 
 impl Plugin {
-    pub(super) fn fetch(&self, issuer: IssuerId, source: &RemoteKeys) {
-        let headers = [
-            (":method", "GET"),
-            (":scheme", source.scheme),
-            (":authority", source.authority.as_str()),
-            (":path", source.path.as_str()),
-            ("accept", "application/jwk-set+json, application/json"),
-        ];
-        match host::http_get(&source.cluster, &headers, source.timeout_ms) {
-            Ok(token) => self.keys.borrow_mut().started(issuer, token),
+    /// Picks up what others fetched, and fetches what is due.
+    pub(super) fn refresh(&self) {
+        let outside = self.outside();
+        let events = self.keys.borrow_mut().look(&outside);
+        self.tell(events);
+        let requests = self.keys.borrow_mut().begin(&outside);
+        for request in requests {
+            self.send(&request);
+        }
+        self.settle();
+        self.key_meters.keys(self.keys.borrow().in_use(outside.now));
+    }
+
+    /// Called when a request has been answered: with so many headers, and so many bytes in its body.
+    pub fn on_fetched(&self, token: u32, headers: usize, bytes: usize) {
+        let asked = self.keys.borrow().asked(token);
+        if let Some((issuer, conditional)) = asked {
+            let limit = self.policy.limits.jwks_bytes;
+            self.answered(issuer, fetch::receive(headers, bytes, limit, conditional));
+            self.settle();
+            self.set_tick();
+        }
+    }
+
+    fn send(&self, request: &Request) {
+        let issuer = request.issuer;
+        match fetch::send(&request.endpoint, request.accept, request.etag.as_deref(), request.timeout_ms) {
+            Ok(token) => self.keys.borrow_mut().sent(&self.outside(), issuer, token),
             Err(_) => {
-                log::error!(
-                    "scopegate: the keys of {} cannot be fetched: there is no cluster {}",
-                    self.issuer_name(issuer),
-                    source.cluster
-                );
-                self.fetched(issuer, None);
+                let why = format!("there is no cluster {}", request.endpoint.cluster);
+                self.answered(issuer, FailureKind::Unreachable.because(why).into());
             }
         }
     }
 
-    /// Called when a fetch has been answered. Without headers it failed, and nothing of it may be read.
-    pub fn on_fetched(&self, token: u32, header_count: usize) {
-        let Some(issuer) = self.keys.borrow().fetched_by(token) else { return };
-        let keys = if header_count == 0 { Err("no answer".to_owned()) } else { self.read_keys() };
-        match keys {
-            Ok(keys) => {
-                for skipped in keys.skipped() {
-                    log::warn!("scopegate: a key of {} is left out: {}", self.issuer_name(issuer), skipped.why);
+    fn answered(&self, issuer: IssuerId, answer: Answer) {
+        let (next, events) = self.keys.borrow_mut().answered(&self.outside(), issuer, answer);
+        self.tell(events);
+        if let Some(request) = next {
+            self.send(&request);
+        }
+    }
+
+    /// Tells the log and the counters what has happened.
+    pub(super) fn tell(&self, events: Events) {
+        for (issuer, event) in events {
+            let name = self.issuer_name(issuer);
+            self.key_meters.fetch(&event);
+            match event {
+                Event::Updated(keys) => tell_of(name, &keys),
+                Event::Recovered => log::info!("scopegate: the keys of {name} can be fetched again"),
+                Event::Failed(failure, Change::Changed) => {
+                    log::warn!("scopegate: the keys of {name} could not be fetched: {}", failure.why);
                 }
-                log::info!("scopegate: {} has {} usable keys", self.issuer_name(issuer), keys.keys().len());
-                self.fetched(issuer, Some(keys));
-            }
-            Err(why) => {
-                log::warn!("scopegate: the keys of {} could not be fetched: {why}", self.issuer_name(issuer));
-                self.fetched(issuer, None);
+                Event::TooOld(Change::Changed) => {
+                    log::error!("scopegate: the keys of {name} are too old to be used");
+                }
+                Event::Foreign(error) => {
+                    log::error!("scopegate: what was shared as the keys of {name} cannot be used: {error}");
+                }
+                Event::Failed(..) | Event::TooOld(_) | Event::Unchanged | Event::NotModified | Event::PickedUp => {}
             }
         }
     }
 
-    fn read_keys(&self) -> Result<KeySet, String> {
-        let unreadable = |_| "the answer cannot be read".to_owned();
-        let headers = host::header_map(Map::CallResponseHeaders).map_err(unreadable)?;
-        let status = pairs::parse(&headers).and_then(|pairs| {
-            pairs.into_iter().find(|(name, _)| *name == b":status").map(|(_, status)| status.to_vec())
-        });
-        if status.as_deref() != Some(b"200") {
-            return Err("the answer is not 200".to_owned());
-        }
-        let limits = self.policy.limits;
-        let body = host::buffer(Buffer::CallResponseBody, limits.jwks_bytes.saturating_add(1)).map_err(unreadable)?;
-        KeySet::parse(&body, limits.jwks_bytes, limits.jwks_keys).map_err(|error| error.to_string())
+    /// Has the timer call us at once, for what a request has asked for: requests for documents are sent from there, so that
+    /// their answers come to the plugin and not to a stream that may be gone by then.
+    pub(super) fn hurry(&self) {
+        self.set_period(super::TICK_AT_ONCE_MS);
     }
+}
 
-    fn fetched(&self, issuer: IssuerId, keys: Option<KeySet>) {
-        self.keys.borrow_mut().finished(issuer, now_ms(), keys);
-        self.wake(issuer);
-        self.set_tick();
+fn tell_of(name: &str, keys: &KeySet) {
+    for skipped in keys.skipped() {
+        let kid = skipped.kid.as_deref().map_or("without kid".to_owned(), |kid| shown(kid.as_bytes()));
+        log::warn!("scopegate: a key of {name} ({kid}, number {}) is left out: {}", skipped.index, skipped.why);
     }
+    log::info!("scopegate: {name} has {} usable keys", keys.keys().len());
 }

@@ -8,9 +8,9 @@ use super::{Plugin, Request, State};
 use crate::audit::{AuditRecord, Outcome};
 use crate::challenge;
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Denial, Grant, Need, Reason, Refusal};
+use crate::decision::{Decision, Denial, Grant, Reason, Refusal};
 use crate::engine::decide;
-use crate::facts::Facts;
+use crate::facts::{Awaited, Facts};
 use crate::policy::FilterStateScope;
 use crate::request::RequestView;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 impl Plugin {
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
     pub fn on_request(&self, request: &Rc<Request>) -> State {
-        let decision = match self.decide(request, false) {
+        let decision = match self.decide(request, Awaited::No) {
             Decision::Await(need) => match self.park(request, need) {
                 Ok(()) => return State::Undecided,
                 Err(decision) => decision,
@@ -28,7 +28,7 @@ impl Plugin {
         self.carry_out(request, decision)
     }
 
-    pub(super) fn decide(&self, request: &Request, awaited_keys: bool) -> Decision {
+    pub(super) fn decide(&self, request: &Request, awaited_keys: Awaited) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
             return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, token: None });
@@ -61,7 +61,7 @@ impl Plugin {
     pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
         let refuse = |denial, token| Decision::Deny(Refusal { denial, token });
         let decision = match decision {
-            Decision::Await(Need::Keys(_)) => refuse(Denial::KeysUnavailable, None),
+            Decision::Await(need) => refuse(need.unmet(), None),
             Decision::Allow(grant) => match edit(&grant) {
                 Ok(()) => Decision::Allow(grant),
                 Err(failure) => {

@@ -1,24 +1,62 @@
-//! Requests that wait for what is being fetched.
+//! Requests that wait for keys.
 
 use super::super::host;
 use super::super::key_store::Prospect;
+use super::super::waiting_room::Place;
 use super::{Plugin, Request, State, now_ms};
 use crate::decision::{Decision, Denial, Need, Refusal};
-use crate::policy::IssuerId;
-use std::rc::Rc;
+use crate::facts::Awaited;
+use std::rc::{Rc, Weak};
 
 impl Plugin {
-    /// Judges once more what waits for the keys of `issuer`.
-    pub(super) fn wake(&self, issuer: IssuerId) {
-        let waiting = self.waiting.take();
-        let (ready, others): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(wanted, _)| *wanted == issuer);
-        *self.waiting.borrow_mut() = others;
-        // A stream that is gone has dropped its request.
-        for request in ready.into_iter().filter_map(|(_, request)| request.upgrade()) {
+    /// Lets a request wait, or decides it without.
+    pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
+        let outside = self.outside();
+        // Another worker may have what is needed already.
+        let events = self.keys.borrow_mut().look_for(need.issuer(), &outside);
+        let need = if events.is_empty() {
+            need
+        } else {
+            self.tell(events);
+            match self.decide(request, Awaited::No) {
+                Decision::Await(need) => need,
+                decision => return Err(decision),
+            }
+        };
+        let prospect = self.keys.borrow_mut().prospect(&need, &outside);
+        if let Prospect::None(awaited) = prospect {
+            return Err(self.decide(request, awaited));
+        }
+        let deadline = self.keys.borrow().deadline(&need, outside.now);
+        let place = Place { need, since: outside.now, deadline, who: Rc::downgrade(request) };
+        let entered = self.waiting.borrow_mut().enter(place, is_gone);
+        // Whether or not this one finds a place: others will want what is fetched now.
+        self.hurry();
+        if !entered {
+            return Err(Decision::Deny(Refusal { denial: Denial::TooBusy, token: None }));
+        }
+        self.key_meters.waiting(self.waiting.borrow().len());
+        Ok(())
+    }
+
+    /// Judges once more who need not wait any longer.
+    pub(super) fn settle(&self) {
+        if self.waiting.borrow().len() == 0 {
+            return;
+        }
+        let outside = self.outside();
+        let ready = {
+            let mut keys = self.keys.borrow_mut();
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.leave(|place| keys.ended(&place.need, place.since, place.deadline, &outside), is_gone)
+        };
+        for (place, awaited) in ready {
+            let Some(request) = place.who.upgrade() else { continue };
+            self.key_meters.waited(now_ms().saturating_sub(place.since));
             if host::set_effective_context(request.context).is_err() {
                 continue;
             }
-            let decision = self.decide(&request, true);
+            let decision = self.decide(&request, awaited);
             // The state is set before the request goes on: its body may come in the middle of that.
             if self.carry_out(&request, decision) == State::Passed && host::resume_request().is_err() {
                 log::error!("scopegate: a request that waited for keys could not go on");
@@ -27,23 +65,11 @@ impl Plugin {
         if host::set_effective_context(self.root_context).is_err() {
             log::error!("scopegate: the host lost our root context");
         }
+        self.key_meters.waiting(self.waiting.borrow().len());
     }
+}
 
-    /// Lets a request wait, or decides it without.
-    pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
-        let Need::Keys(issuer) = need;
-        if self.keys.borrow().prospect(issuer, now_ms()) == Prospect::NotSoon {
-            return Err(self.decide(request, true));
-        }
-        let mut waiting = self.waiting.borrow_mut();
-        let limit = self.policy.limits.waiting_requests;
-        if waiting.len() >= limit {
-            waiting.retain(|(_, request)| request.strong_count() > 0);
-        }
-        if waiting.len() >= limit {
-            return Err(Decision::Deny(Refusal { denial: Denial::TooBusy, token: None }));
-        }
-        waiting.push((issuer, Rc::downgrade(request)));
-        Ok(())
-    }
+/// Whether the stream of a request is gone: it has dropped the request.
+fn is_gone(request: &Weak<Request>) -> bool {
+    request.strong_count() == 0
 }

@@ -1,0 +1,398 @@
+//! Two and three workers at one board: every interleaving that we could think of.
+
+use super::board::OwnBoard;
+use super::*;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+const TIMING: Timing = Timing { refresh: 60_000, timeout: 2000, max_stale: 120_000, out_of_turn: 30_000 };
+const START: u64 = 1_700_000_000_000;
+
+fn feed(me: u64) -> Feed {
+    Feed::new("scopegate/1/x", TIMING, true, me)
+}
+
+fn at(board: &dyn Board, now: u64) -> Outside<'_> {
+    Outside { board, now, random: 0 }
+}
+
+fn document(text: &str) -> Fetched {
+    Fetched { bytes: text.as_bytes().to_vec(), etag: format!("\"{text}\""), max_age_ms: None }
+}
+
+/// A board on which somebody else acts just before the `turn`-th access.
+struct Meddled<'a> {
+    board: &'a OwnBoard,
+    accesses: Cell<usize>,
+    turn: usize,
+    act: RefCell<Option<Box<dyn FnOnce() + 'a>>>,
+}
+
+impl Meddled<'_> {
+    fn access(&self) {
+        let access = self.accesses.replace(self.accesses.get() + 1);
+        if access == self.turn
+            && let Some(act) = self.act.take()
+        {
+            act();
+        }
+    }
+}
+
+impl Board for Meddled<'_> {
+    fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
+        self.access();
+        self.board.read(name)
+    }
+
+    fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
+        self.access();
+        self.board.write(name, value, seen)
+    }
+}
+
+/// Runs `one` with `other` in the middle of it, at every access of `one` to the board. Returns after each run how often.
+fn at_every_access(
+    setup: impl Fn(&OwnBoard),
+    one: impl Fn(&dyn Board),
+    other: impl Fn(&OwnBoard),
+    check: impl Fn(&OwnBoard, usize),
+) {
+    for turn in 0.. {
+        let board = OwnBoard::default();
+        setup(&board);
+        let meddled = Meddled {
+            board: &board,
+            accesses: Cell::new(0),
+            turn,
+            act: RefCell::new(Some(Box::new(|| other(&board)))),
+        };
+        one(&meddled);
+        let met = meddled.act.borrow().is_none();
+        check(&board, turn);
+        if !met {
+            assert!(turn > 1, "somebody looked at the board");
+            return;
+        }
+    }
+}
+
+#[test]
+fn of_two_workers_that_find_a_document_due_one_fetches_whenever_the_other_comes_between() {
+    let started = RefCell::new(Vec::new());
+    at_every_access(
+        |board| {
+            started.borrow_mut().clear();
+            feed(0).seed(board);
+        },
+        |board| {
+            let begun = feed(1).begin(&at(board, START)).is_some();
+            started.borrow_mut().push(begun);
+        },
+        |board| {
+            let begun = feed(2).begin(&at(board, START)).is_some();
+            started.borrow_mut().push(begun);
+        },
+        |_, turn| {
+            let begun = started.borrow().iter().filter(|begun| **begun).count();
+            assert_eq!(begun, 1, "{turn}");
+        },
+    );
+}
+
+#[test]
+fn a_fetch_that_ended_a_moment_ago_is_not_made_again() {
+    // The other worker begins, fetches and publishes wholly within the first one's attempt to begin.
+    let fetched = Cell::new(0);
+    let fetch = |me: u64, board: &dyn Board| {
+        let mut feed = feed(me);
+        feed.look(&at(board, START));
+        if feed.begin(&at(board, START)).is_some() {
+            fetched.set(fetched.get() + 1);
+            feed.publish(&at(board, START), "https://a", &document("a"));
+        }
+    };
+    at_every_access(
+        |board| {
+            fetched.set(0);
+            feed(0).seed(board);
+        },
+        |board| fetch(1, board),
+        |board| fetch(2, board),
+        |board, turn| {
+            assert_eq!(fetched.get(), 1, "{turn}");
+            let mut reader = feed(3);
+            let (_, body) = reader.look(&at(board, START)).unwrap_or_else(|| panic!("{turn}"));
+            assert_eq!(body, b"a");
+        },
+    );
+}
+
+#[test]
+fn a_reader_never_sees_half_of_anything() {
+    // Two contents are published while somebody reads, at every place where it could.
+    let seen = RefCell::new(BTreeSet::new());
+    let publish = |board: &dyn Board, now: u64, text: &str| {
+        let mut writer = feed(1);
+        writer.look(&at(board, now));
+        writer.want(&at(board, now));
+        assert!(writer.begin(&at(board, now)).is_some());
+        writer.publish(&at(board, now), "https://a", &document(text));
+    };
+    at_every_access(
+        |board| {
+            let mut writer = feed(1);
+            assert!(writer.begin(&at(board, START)).is_some());
+            writer.publish(&at(board, START), "https://a", &document("first"));
+        },
+        |board| {
+            let mut reader = feed(2);
+            if let Some((version, body)) = reader.look(&at(board, START)) {
+                seen.borrow_mut().insert((version, String::from_utf8(body).unwrap()));
+            }
+        },
+        |board| {
+            publish(board, START + 1, "the second one");
+            publish(board, START + 2, "a third");
+        },
+        |board, _| {
+            let state = feed(3).read_state(board).0;
+            assert!(state.version == 1 || state.version == 3);
+        },
+    );
+    assert!(seen.borrow().len() > 1);
+    for (version, body) in seen.borrow().iter() {
+        assert_eq!((version.0, body.as_str()), if body == "first" { (1, "first") } else { (3, "a third") });
+    }
+}
+
+#[test]
+fn a_worker_that_dies_while_it_fetches_is_replaced_when_its_lease_ends() {
+    let board = OwnBoard::default();
+    assert!(feed(1).begin(&at(&board, START)).is_some());
+    let mut other = feed(2);
+    assert!(other.begin(&at(&board, START + 3999)).is_none());
+    assert!(other.begin(&at(&board, START + 4000)).is_some());
+}
+
+#[test]
+fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_published() {
+    let board = OwnBoard::default();
+    let (mut slow, mut quick) = (feed(1), feed(2));
+    assert!(slow.begin(&at(&board, START)).is_some());
+    assert!(quick.begin(&at(&board, START + 4000)).is_some());
+    quick.publish(&at(&board, START + 4001), "https://a", &document("new"));
+    slow.publish(&at(&board, START + 4002), "https://a", &document("old"));
+    let (_, body) = slow.look(&at(&board, START + 4003)).expect("the other's content");
+    assert_eq!(body, b"new");
+    // The same while the other still fetches.
+    let board = OwnBoard::default();
+    let (mut slow, mut quick) = (feed(1), feed(2));
+    assert!(slow.begin(&at(&board, START)).is_some());
+    assert!(quick.begin(&at(&board, START + 4000)).is_some());
+    slow.fail(&at(&board, START + 4001), "late");
+    assert!(quick.is_under_way(&at(&board, START + 4001)), "the lease of another is left alone");
+    assert!(feed(3).begin(&at(&board, START + 4002)).is_none());
+    quick.publish(&at(&board, START + 4003), "https://a", &document("new"));
+    assert_eq!(slow.look(&at(&board, START + 4004)).unwrap().1, b"new");
+}
+
+#[test]
+fn a_lease_that_lasts_longer_than_any_is_nobodys() {
+    let board = OwnBoard::default();
+    for deadline in [START + 4001, START + 1_000_000, u64::MAX] {
+        let lease = Lease { deadline, holder: 9, paid_until: 0 };
+        board.write("scopegate/1/x/lease", &lease.to_bytes(), None);
+        assert!(feed(1).begin(&at(&board, START)).is_some(), "{deadline}");
+    }
+    board.write("scopegate/1/x/lease", &Lease { deadline: START + 4000, holder: 9, paid_until: 0 }.to_bytes(), None);
+    assert!(feed(1).begin(&at(&board, START)).is_none());
+}
+
+#[test]
+fn what_others_wrote_over_is_not_used_and_is_fetched_anew() {
+    let board = OwnBoard::default();
+    let mut first = feed(1);
+    assert!(first.begin(&at(&board, START)).is_some());
+    first.publish(&at(&board, START), "https://a", &document("good"));
+    board.write("scopegate/1/x/body/1", b"evil", None);
+    let mut second = feed(2);
+    assert_eq!(second.look(&at(&board, START + 1)), None, "the same length, another sum");
+    assert!(second.begin(&at(&board, START + 1)).is_some(), "due at once");
+    second.publish(&at(&board, START + 2), "https://a", &document("good"));
+    assert!(first.look(&at(&board, START + 3)).is_some());
+    // Records that are none count as nothing.
+    for garbage in [&b""[..], b"x", &[0xff; 200]] {
+        board.write("scopegate/1/x/state", garbage, None);
+        board.write("scopegate/1/x/lease", garbage, None);
+        let mut third = feed(3);
+        assert_eq!(third.look(&at(&board, START)), None);
+        assert!(third.begin(&at(&board, START)).is_some());
+    }
+}
+
+#[test]
+fn a_version_that_a_worker_cannot_use_is_fetched_once_more_and_not_over_and_over() {
+    let board = OwnBoard::default();
+    let mut writer = feed(1);
+    assert!(writer.begin(&at(&board, START)).is_some());
+    writer.publish(&at(&board, START), "https://a", &document("no key set"));
+    let mut reader = feed(2);
+    let (version, _) = reader.look(&at(&board, START + 1)).unwrap();
+    reader.refuse(version);
+    assert_eq!(reader.look(&at(&board, START + 2)), None, "said once");
+    assert!(reader.begin(&at(&board, START + 2)).is_some());
+    reader.fail(&at(&board, START + 3), "nobody there");
+    assert!(reader.begin(&at(&board, START + 4)).is_none(), "a failure backs off all the same");
+}
+
+#[test]
+fn only_what_is_held_and_came_from_there_is_asked_for_conditionally() {
+    let board = OwnBoard::default();
+    let mut one = feed(1);
+    assert_eq!(one.begin(&at(&board, START)).unwrap().validator, None);
+    one.publish(&at(&board, START), "https://a", &document("x"));
+    let later = START + 60_000;
+    let validator = one.begin(&at(&board, later)).unwrap().validator.unwrap();
+    assert_eq!((validator.source.as_str(), validator.etag.as_str()), ("https://a", "\"x\""));
+    assert_eq!(one.confirm(&at(&board, later), None, None), Change::Same);
+    assert_eq!(one.version(), Some(Version(1)), "the same content is the same version");
+    // A worker that holds nothing has no use for 304.
+    let mut other = feed(2);
+    other.look(&at(&board, later));
+    assert_eq!(other.begin(&at(&board, later + 60_000)).unwrap().validator, None);
+}
+
+#[test]
+fn a_document_outlives_its_source_for_as_long_as_configured_and_not_longer() {
+    let board = OwnBoard::default();
+    let mut one = feed(1);
+    assert!(one.is_stale(START), "what was never there is stale");
+    one.begin(&at(&board, START));
+    one.publish(&at(&board, START), "https://a", &document("x"));
+    let end = START + 180_000;
+    assert!(!one.is_stale(end - 1));
+    assert_eq!(one.expire(end - 1), None);
+    assert_eq!(one.expire(end), Some(Change::Changed));
+    assert_eq!(one.expire(end), None, "said once");
+    assert_eq!(one.version(), None);
+    let mut late = feed(2);
+    assert_eq!(late.look(&at(&board, end)), None, "nobody picks up what is too old");
+    assert!(late.look(&at(&board, end - 1)).is_some());
+    late.hold(Version(1));
+    assert_eq!(late.expire(end), Some(Change::Same), "the log is told by the worker that fetched last");
+    // And the content is back as soon as the source has confirmed it, for those too that had dropped it.
+    assert!(late.begin(&at(&board, end)).is_some());
+    late.publish(&at(&board, end), "https://a", &document("x"));
+    assert!(one.look(&at(&board, end)).is_some());
+}
+
+#[test]
+fn a_clock_that_is_set_back_keeps_nothing_alive_and_stops_nothing() {
+    const YEAR: u64 = 31_536_000_000;
+    let board = OwnBoard::default();
+    let mut one = feed(1);
+    one.begin(&at(&board, START + YEAR));
+    one.publish(&at(&board, START + YEAR), "https://a", &document("x"));
+    one.look(&at(&board, START));
+    assert!(one.begin(&at(&board, START)).is_some(), "due at once");
+    one.fail(&at(&board, START), "down");
+    let mut now = START;
+    while one.expire(now).is_none() {
+        now += 1000;
+        one.look(&at(&board, now));
+        assert!(now <= START + 180_000, "as old as if it had come when the clock was set");
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_told_once_for_the_process() {
+    let board = OwnBoard::default();
+    let (mut one, mut two) = (feed(1), feed(2));
+    let mut now = START;
+    let mut attempt = |feed: &mut Feed, why: Option<&str>| {
+        now += 60_000;
+        feed.look(&at(&board, now));
+        assert!(feed.begin(&at(&board, now)).is_some());
+        match why {
+            Some(why) => feed.fail(&at(&board, now), why),
+            None => feed.publish(&at(&board, now), "https://a", &document("x")),
+        }
+    };
+    assert_eq!(attempt(&mut one, None), Change::Same);
+    assert_eq!(attempt(&mut one, Some("down")), Change::Changed);
+    assert_eq!(attempt(&mut two, Some("down")), Change::Same);
+    assert_eq!(attempt(&mut one, Some("down")), Change::Same);
+    assert_eq!(attempt(&mut two, Some("garbage")), Change::Changed);
+    assert_eq!(attempt(&mut one, None), Change::Changed, "it is back");
+    assert_eq!(attempt(&mut two, None), Change::Same);
+}
+
+#[test]
+fn a_fetch_out_of_turn_is_one_for_all_and_begins_after_it_was_asked_for() {
+    let board = OwnBoard::default();
+    let (mut one, mut two) = (feed(1), feed(2));
+    one.begin(&at(&board, START));
+    // Asked for while a fetch is under way that began before: another one follows.
+    let asked = START + 10;
+    assert!(two.want(&at(&board, asked)));
+    assert!(two.begin(&at(&board, asked)).is_none());
+    assert_eq!(two.outcome(&at(&board, asked), asked, true), Outcome::Coming);
+    one.publish(&at(&board, START + 20), "https://a", &document("x"));
+    two.look(&at(&board, START + 30));
+    assert_eq!(two.outcome(&at(&board, START + 30), asked, true), Outcome::Coming, "that one began too early");
+    assert_eq!(two.outcome(&at(&board, START + 30), asked, false), Outcome::Done);
+    // Both want it; one makes it.
+    assert!(one.want(&at(&board, START + 30)));
+    assert!(two.begin(&at(&board, START + 30)).is_some());
+    assert!(one.begin(&at(&board, START + 30)).is_none());
+    two.confirm(&at(&board, START + 40), None, None);
+    assert_eq!(two.outcome(&at(&board, START + 40), asked, true), Outcome::Done);
+    one.look(&at(&board, START + 50));
+    assert_eq!(one.outcome(&at(&board, START + 50), START + 30, true), Outcome::Done);
+    assert!(one.begin(&at(&board, START + 50)).is_none(), "satisfied by the other's");
+}
+
+#[test]
+fn fetches_out_of_turn_have_one_budget_for_the_process() {
+    let board = OwnBoard::default();
+    let mut feeds: Vec<Feed> = (1..=5).map(feed).collect();
+    let mut fetches = Vec::new();
+    // Everybody wants one at every moment, for a quarter of an hour in which nothing is due.
+    let still = Timing { refresh: 86_400_000, ..TIMING };
+    for feed in &mut feeds {
+        feed.timing = still;
+    }
+    feeds[0].begin(&at(&board, START));
+    feeds[0].publish(&at(&board, START), "https://a", &document("x"));
+    let mut refused = 0;
+    for step in 1..9000_u64 {
+        let now = START + step * 100;
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            let outside = Outside { board: &board, now: now + u64::try_from(index).unwrap(), random: step * 7919 };
+            feed.look(&outside);
+            refused += u32::from(!feed.want(&outside));
+            if feed.begin(&outside).is_some() {
+                fetches.push(now);
+                feed.confirm(&outside, None, None);
+            }
+        }
+    }
+    assert!((24..=33).contains(&fetches.len()), "3, then one each 30 to 37.5 s of 900: {}", fetches.len());
+    assert!(fetches[3..].windows(2).all(|pair| pair[1] - pair[0] >= 29_000), "{fetches:?}");
+    assert!(refused > 10_000, "whoever asks while nothing can be paid is told so: {refused}");
+}
+
+#[test]
+fn a_lost_answer_is_noticed() {
+    let board = OwnBoard::default();
+    let mut one = feed(1);
+    one.begin(&at(&board, START));
+    one.sent(&at(&board, START + 1000), 7);
+    assert!(one.awaits(7) && !one.awaits(8));
+    assert!(!one.is_overdue(START + 4999));
+    assert!(one.is_overdue(START + 5000));
+    assert!(one.is_overdue(0), "a clock that was set back ends it too");
+    one.fail(&at(&board, START + 5000), "lost");
+    assert!(!one.awaits(7));
+}

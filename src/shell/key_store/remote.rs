@@ -1,0 +1,242 @@
+//! The keys of one issuer that are fetched: the requests of a fetch, and what comes of each.
+
+use super::metadata::jwks_endpoint;
+use super::vain::VainKids;
+use super::{Event, Events, Request};
+use crate::base::base64url;
+use crate::crypto::sha256;
+use crate::facts::KeyRing;
+use crate::jose::{KeySet, KeySetError};
+use crate::policy::{Endpoint, IssuerId, KeyOrigin, Limits, RemoteKeys};
+use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator};
+use std::rc::Rc;
+
+/// The keys of one issuer that are fetched.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) id: IssuerId,
+    issuer: String,
+    pub(super) source: RemoteKeys,
+    pub(super) feed: Feed,
+    pub(super) keys: Option<Rc<KeySet>>,
+    step: Step,
+    /// The place of the metadata that was there last.
+    found_at: usize,
+    pub(super) vain: VainKids,
+}
+
+/// Which request of a fetch is under way.
+#[derive(Debug)]
+enum Step {
+    None,
+    /// For the metadata at this place of the list; and what was wrong with what lay at an earlier one.
+    Metadata(usize, Option<Failure>),
+    /// For the key set, with this `ETag`.
+    Keys(Endpoint, Option<Validator>),
+}
+
+impl Remote {
+    pub(super) fn new(id: IssuerId, issuer: &str, source: &RemoteKeys, shares: bool, me: u64) -> Self {
+        Self {
+            id,
+            issuer: issuer.to_owned(),
+            source: source.clone(),
+            feed: Feed::new(&place(issuer, source), timing(source), shares, me),
+            keys: None,
+            step: Step::None,
+            found_at: 0,
+            vain: VainKids::default(),
+        }
+    }
+
+    /// Whether the request that is under way may be answered by 304.
+    pub(super) const fn is_conditional(&self) -> bool {
+        matches!(self.step, Step::Keys(_, Some(_)))
+    }
+
+    pub(super) fn interval_ms(&self) -> u64 {
+        u64::from(self.source.unknown_kid_interval.0).saturating_mul(1000)
+    }
+
+    /// The request to be made now.
+    pub(super) fn begin(&mut self, outside: &Outside<'_>) -> Option<Request> {
+        let start = self.feed.begin(outside)?;
+        match &self.source.origin {
+            KeyOrigin::Document(endpoint) => Some(self.ask_for_keys(endpoint.clone(), start.validator)),
+            KeyOrigin::Discovery { .. } => self.ask_for_metadata(self.found_at, None),
+        }
+    }
+
+    fn ask_for_metadata(&mut self, place: usize, wrong: Option<Failure>) -> Option<Request> {
+        let KeyOrigin::Discovery { metadata, .. } = &self.source.origin else { return None };
+        let endpoint = metadata.get(place)?.clone();
+        self.step = Step::Metadata(place, wrong);
+        Some(self.request(endpoint, "application/json", None))
+    }
+
+    fn ask_for_keys(&mut self, endpoint: Endpoint, validator: Option<Validator>) -> Request {
+        let validator = validator.filter(|validator| validator.source == endpoint.uri);
+        let etag = validator.as_ref().map(|validator| validator.etag.clone());
+        self.step = Step::Keys(endpoint.clone(), validator);
+        self.request(endpoint, "application/jwk-set+json, application/json", etag)
+    }
+
+    const fn request(&self, endpoint: Endpoint, accept: &'static str, etag: Option<String>) -> Request {
+        Request { issuer: self.id, endpoint, accept, etag, timeout_ms: self.source.timeout_ms }
+    }
+
+    /// Takes in what came of the request that was under way. There may be another to make.
+    pub(super) fn answered(
+        &mut self,
+        outside: &Outside<'_>,
+        answer: Answer,
+        limits: Limits,
+        ring: &mut KeyRing,
+        events: &mut Events,
+    ) -> Option<Request> {
+        match std::mem::replace(&mut self.step, Step::None) {
+            Step::None => None,
+            Step::Metadata(place, wrong) => self.metadata(outside, place, wrong, answer, events),
+            Step::Keys(endpoint, _) => {
+                self.key_set(outside, &endpoint, answer, limits, ring, events);
+                None
+            }
+        }
+    }
+
+    fn metadata(
+        &mut self,
+        outside: &Outside<'_>,
+        place: usize,
+        wrong: Option<Failure>,
+        answer: Answer,
+        events: &mut Events,
+    ) -> Option<Request> {
+        let KeyOrigin::Discovery { metadata, jwks_cluster } = &self.source.origin else { return None };
+        let places = metadata.len();
+        let failure = match answer {
+            Answer::Document(document) => match jwks_endpoint(&document.bytes, &self.issuer, jwks_cluster) {
+                Ok(endpoint) => {
+                    self.found_at = place;
+                    self.feed.renew(outside);
+                    let validator = self.feed.validator();
+                    return Some(self.ask_for_keys(endpoint, validator));
+                }
+                Err(why) => FailureKind::Invalid.because(why),
+            },
+            Answer::NotModified { .. } => FailureKind::Status.because("answered 304 to a request without a condition"),
+            Answer::Failed(failure) => failure,
+        };
+        // Where it is not, it may be at the next place, once around. An issuer that is not there is not anywhere.
+        let next = place.saturating_add(1).checked_rem(places).unwrap_or(0);
+        let elsewhere = matches!(failure.kind, FailureKind::Status | FailureKind::Invalid) && next != self.found_at;
+        // Of a document that is wrong more can be learned than of one that is not there.
+        let failure = wrong.unwrap_or(Failure { why: format!("its metadata: {}", failure.why), ..failure });
+        if elsewhere {
+            self.feed.renew(outside);
+            return self.ask_for_metadata(next, (failure.kind == FailureKind::Invalid).then_some(failure));
+        }
+        self.found_at = 0;
+        self.fail(outside, failure, events);
+        None
+    }
+
+    fn key_set(
+        &mut self,
+        outside: &Outside<'_>,
+        endpoint: &Endpoint,
+        answer: Answer,
+        limits: Limits,
+        ring: &mut KeyRing,
+        events: &mut Events,
+    ) {
+        let (change, event) = match answer {
+            Answer::Failed(failure) => return self.fail(outside, failure, events),
+            Answer::NotModified { max_age_ms } => (self.feed.confirm(outside, max_age_ms, None), Event::NotModified),
+            Answer::Document(document) => match usable(&document.bytes, limits) {
+                Err(error) => return self.fail(outside, unusable(error), events),
+                Ok(keys) => self.key_set_read(outside, endpoint, &document, keys, ring),
+            },
+        };
+        if change == Change::Changed {
+            events.push((self.id, Event::Recovered));
+        }
+        events.push((self.id, event));
+    }
+
+    fn key_set_read(
+        &mut self,
+        outside: &Outside<'_>,
+        endpoint: &Endpoint,
+        document: &Fetched,
+        keys: KeySet,
+        ring: &mut KeyRing,
+    ) -> (Change, Event) {
+        let held = self.feed.version().is_some() && self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys));
+        if held {
+            let tag = Validator { source: endpoint.uri.clone(), etag: document.etag.clone() };
+            return (self.feed.confirm(outside, document.max_age_ms, Some(&tag)), Event::Unchanged);
+        }
+        let change = self.feed.publish(outside, &endpoint.uri, document);
+        let event = match (self.take(keys, ring), &self.keys) {
+            (true, Some(keys)) => Event::Updated(Rc::clone(keys)),
+            _ => Event::Unchanged,
+        };
+        (change, event)
+    }
+
+    /// Puts keys in use, unless they are the same as before: then what was verified with them stays so. Returns whether
+    /// they are others.
+    pub(super) fn take(&mut self, keys: KeySet, ring: &mut KeyRing) -> bool {
+        if self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys)) {
+            return false;
+        }
+        let keys = Rc::new(keys);
+        ring.set(self.id, Some(Rc::clone(&keys)));
+        self.keys = Some(keys);
+        true
+    }
+
+    pub(super) fn fail(&mut self, outside: &Outside<'_>, failure: Failure, events: &mut Events) {
+        self.step = Step::None;
+        let change = self.feed.fail(outside, &failure.why);
+        events.push((self.id, Event::Failed(failure, change)));
+    }
+}
+
+/// Reads a key set that came from outside. One without a usable key is an outage: whoever withdraws keys publishes
+/// others.
+pub(super) fn usable(bytes: &[u8], limits: Limits) -> Result<KeySet, KeySetError> {
+    let keys = KeySet::parse(bytes, limits.jwks_bytes, limits.jwks_keys)?;
+    if keys.keys().is_empty() { Err(KeySetError::NothingUsable) } else { Ok(keys) }
+}
+
+fn unusable(error: KeySetError) -> Failure {
+    let kind = match error {
+        KeySetError::TooLarge => FailureKind::TooLarge,
+        KeySetError::NotAKeySet | KeySetError::TooManyKeys | KeySetError::NothingUsable => FailureKind::Invalid,
+    };
+    kind.because(error.to_string())
+}
+
+fn timing(source: &RemoteKeys) -> Timing {
+    let milliseconds = |seconds: u32| u64::from(seconds).saturating_mul(1000);
+    Timing {
+        refresh: milliseconds(source.refresh.0),
+        timeout: u64::from(source.timeout_ms),
+        max_stale: milliseconds(source.max_stale.0),
+        out_of_turn: milliseconds(source.unknown_kid_interval.0),
+    }
+}
+
+/// Where the document lies on the board: a name that no other issuer, address or cluster leads to.
+fn place(issuer: &str, source: &RemoteKeys) -> String {
+    let uri = match &source.origin {
+        KeyOrigin::Document(endpoint) => endpoint.uri.as_str(),
+        KeyOrigin::Discovery { .. } => "discovery",
+    };
+    let clusters = source.clusters().join("\n");
+    let digest = sha256([issuer, uri, &clusters].join("\n").as_bytes());
+    let name = base64url::encode(&digest);
+    format!("scopegate/1/{}", name.get(..22).unwrap_or(&name))
+}

@@ -1,0 +1,60 @@
+//! Key ids that were looked for in vain: for some time nobody looks for them again.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// The most that are remembered. When more come, the oldest are forgotten: the budget of fetches bounds what that costs.
+const MOST: usize = 512;
+
+/// A bounded memory. What it holds of a `kid` is a keyed hash, so its size does not depend on what senders write.
+#[derive(Debug, Default)]
+pub(super) struct VainKids {
+    hasher: RandomState,
+    kids: Vec<(u64, u64)>,
+}
+
+impl VainKids {
+    /// Remembers `kid` until `until`.
+    pub(super) fn remember(&mut self, kid: &str, until: u64) {
+        let hash = self.hasher.hash_one(kid);
+        self.kids.retain(|(other, _)| *other != hash);
+        if self.kids.len() >= MOST {
+            self.kids.remove(0);
+        }
+        self.kids.push((hash, until));
+    }
+
+    /// Whether `kid` was looked for in vain a short while ago, at most `longest` before `now`.
+    pub(super) fn holds(&self, kid: &str, now: u64, longest: u64) -> bool {
+        let hash = self.hasher.hash_one(kid);
+        let fresh = |until: u64| now < until && until <= now.saturating_add(longest);
+        self.kids.iter().any(|(other, until)| *other == hash && fresh(*until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kid_is_remembered_for_its_time_and_no_longer() {
+        let mut vain = VainKids::default();
+        vain.remember("a", 100);
+        assert!(vain.holds("a", 99, 30));
+        assert!(!vain.holds("a", 100, 30));
+        assert!(!vain.holds("b", 99, 30));
+        assert!(!vain.holds("a", 10, 30), "a clock that was set back does not prolong it");
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let mut vain = VainKids::default();
+        for number in 0..10 * MOST {
+            vain.remember(&number.to_string(), 100);
+        }
+        assert_eq!(vain.kids.len(), MOST);
+        assert!(!vain.holds("0", 99, 100) && vain.holds(&(10 * MOST - 1).to_string(), 99, 100));
+        vain.remember("again", 50);
+        vain.remember("again", 60);
+        assert_eq!(vain.kids.len(), MOST);
+    }
+}
