@@ -10,6 +10,9 @@ fn feed(me: u64) -> Feed {
     Feed::new("scopegate/1/x", TIMING, true, me)
 }
 
+/// A feed, when its fetch ends with which content, and what it holds.
+type Worker = (Feed, Option<(u64, u64)>, Vec<u8>);
+
 /// A random walk's chance: xorshift.
 struct Chance(u64);
 
@@ -31,8 +34,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
     for seed in 1..=60_u64 {
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let board = OwnBoard::default();
-        let mut workers: Vec<(Feed, Option<(u64, u64)>, Vec<u8>)> =
-            (1..=6).map(|me| (feed(me), None, vec![])).collect();
+        let mut workers: Vec<Worker> = (1..=6).map(|me| (feed(me), None, vec![])).collect();
         feed(0).seed(&board);
         let (mut content, mut down, mut changed_at, mut requests, mut next_id) = (1_u64, false, START, 0_u64, 7_u64);
         let mut born = START;
