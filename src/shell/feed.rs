@@ -199,6 +199,11 @@ impl Feed {
         self.flight.is_some() || self.is_taken(lease, outside.now)
     }
 
+    /// Notes that nobody waits any longer for a fetch out of turn that has not begun.
+    pub const fn want_no_more(&mut self) {
+        self.wanted = None;
+    }
+
     /// What has become of the fetch that was asked for at `asked` and has to begin after it; or of the next one at all,
     /// where it may be under way already.
     pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> Outcome {

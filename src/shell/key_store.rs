@@ -237,6 +237,13 @@ impl KeyStore {
         over.then_some(Awaited::InVain)
     }
 
+    /// Notes that the last request that waited for an unknown `kid` of `issuer` has its answer.
+    pub fn want_no_more(&mut self, issuer: IssuerId) {
+        if let Some(remote) = self.of(issuer) {
+            remote.feed.want_no_more();
+        }
+    }
+
     fn of(&mut self, issuer: IssuerId) -> Option<&mut Remote> {
         self.remotes.iter_mut().find(|remote| remote.id == issuer)
     }

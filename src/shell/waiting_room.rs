@@ -1,6 +1,7 @@
 //! The requests of one worker that wait for keys: a bounded number, each with a deadline of its own.
 
 use crate::decision::Need;
+use crate::policy::IssuerId;
 
 /// A waiting room. `W` is what leads to a waiting request.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl<W> WaitingRoom<W> {
         leaving
     }
 
+    /// Whether somebody waits for an unknown `kid` of this issuer.
+    pub fn waits_for_kid_of(&self, issuer: IssuerId) -> bool {
+        self.places.iter().any(|place| matches!(place.need, Need::Kid(of, _) if of == issuer))
+    }
+
     /// How many wait.
     pub const fn len(&self) -> usize {
         self.places.len()
@@ -75,7 +81,6 @@ impl<W> WaitingRoom<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::IssuerId;
 
     fn keys(who: u32) -> Place<u32> {
         Place { need: Need::Keys(IssuerId(0)), since: 0, deadline: 10, who }
@@ -105,6 +110,15 @@ mod tests {
         }
         assert!(!room.enter(keys(10), |_| false));
         assert!(WaitingRoom::new(1).enter(kid(1), |_| false), "rounded up");
+    }
+
+    #[test]
+    fn it_is_known_whether_somebody_waits_for_a_kid_of_an_issuer() {
+        let mut room = WaitingRoom::new(8);
+        room.enter(keys(1), |_| false);
+        assert!(!room.waits_for_kid_of(IssuerId(0)));
+        room.enter(kid(2), |_| false);
+        assert!(room.waits_for_kid_of(IssuerId(0)) && !room.waits_for_kid_of(IssuerId(1)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ impl Plugin {
         let outside = self.outside();
         let events = self.keys.borrow_mut().look(&outside);
         self.tell(events);
+        self.settle();
         let requests = self.keys.borrow_mut().begin(&outside);
         for request in requests {
             self.send(&request);

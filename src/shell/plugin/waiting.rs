@@ -48,7 +48,16 @@ impl Plugin {
         let ready = {
             let mut keys = self.keys.borrow_mut();
             let mut waiting = self.waiting.borrow_mut();
-            waiting.leave(|place| keys.ended(&place.need, place.since, place.deadline, &outside), is_gone)
+            let ready = waiting.leave(|place| keys.ended(&place.need, place.since, place.deadline, &outside), is_gone);
+            // What the last one wanted has come by another's fetch: no further one is needed.
+            for (place, _) in &ready {
+                if let Need::Kid(issuer, _) = place.need
+                    && !waiting.waits_for_kid_of(issuer)
+                {
+                    keys.want_no_more(issuer);
+                }
+            }
+            ready
         };
         for (place, awaited) in ready {
             let Some(request) = place.who.upgrade() else { continue };
