@@ -2,7 +2,7 @@
 //! `StringValue`, through ECDS, without a `vm_id`, and the cluster by Istio's name for it.
 //!
 //! What becomes of a resource is that of pilot/pkg/model/extensions.go and
-//! pilot/pkg/networking/core/extension/extensionfilter.go. The agent replaces the module's address by a file.
+//! pilot/pkg/networking/core/extension/extensionfilter.go. On its way to Envoy the module's address becomes a file.
 
 use crate::keys::KeyServer;
 use crate::support::client::{Response, get, get_with, request};
