@@ -16,6 +16,14 @@ struct Root {
     plugin: Option<Rc<Plugin>>,
 }
 
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.give_up();
+        }
+    }
+}
+
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
         if let Some(plugin) = &self.plugin {

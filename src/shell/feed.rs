@@ -343,6 +343,13 @@ impl Feed {
         change
     }
 
+    /// Gives a fetch up whose answer this worker will not see, so that another makes it at once.
+    pub fn give_up(&mut self, board: &dyn Board) {
+        if self.flight.take().is_some() {
+            self.release(board);
+        }
+    }
+
     fn succeed(&mut self, outside: &Outside<'_>, content: State, max_age_ms: Option<u64>) -> Change {
         let (before, _) = self.read_state(outside.board);
         let change = if before.failures > 0 { Change::Changed } else { Change::Same };

@@ -237,6 +237,11 @@ impl KeyStore {
         over.then_some(Awaited::InVain)
     }
 
+    /// Gives up what is under way: the worker goes, or has another configuration.
+    pub fn give_up(&mut self, board: &dyn Board) {
+        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(board));
+    }
+
     /// Notes that the last request that waited for an unknown `kid` of `issuer` has its answer.
     pub fn want_no_more(&mut self, issuer: IssuerId) {
         if let Some(remote) = self.of(issuer) {

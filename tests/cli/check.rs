@@ -26,6 +26,25 @@ fn the_shipped_file_has_no_problems() {
 }
 
 #[test]
+fn the_clusters_of_discovery_are_looked_for_too() {
+    let shipped = fs::read_to_string("envoy/issuer-tls.yaml").unwrap();
+    let checked = check(&shipped);
+    assert_eq!(checked.status, 0, "{checked:?}");
+    assert!(!checked.stdout.contains("error[") && !checked.stdout.contains("keys-in-plain-text"), "{checked:?}");
+    let edit = |from: &str, to: &str| {
+        assert!(shipped.contains(from), "{from}");
+        check(&shipped.replacen(from, to, 1)).stdout
+    };
+    let missing = edit("{cluster: idp}", "{cluster: idp, jwks_cluster: elsewhere}");
+    assert!(missing.contains("error[cluster-missing]") && missing.contains("names the cluster elsewhere"), "{missing}");
+    let missing = edit("{cluster: idp}", "{cluster: nowhere, jwks_cluster: idp}");
+    assert!(missing.contains("names the cluster nowhere"), "{missing}");
+    let end = shipped.find("    transport_socket:").unwrap();
+    let plain = check(&shipped[..end]).stdout;
+    assert!(plain.contains("keys-in-plain-text") && plain.contains("the cluster idp"), "{plain}");
+}
+
+#[test]
 fn every_problem_is_told_and_not_only_the_first() {
     let text = with("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN")
         .replace("audiences: [https://api.example.com]", "audience: [https://api.example.com]")

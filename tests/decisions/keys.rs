@@ -202,6 +202,36 @@ fn only_a_token_that_passes_every_unsigned_check_waits_for_keys_and_only_once() 
 }
 
 #[test]
+fn a_kid_that_no_key_has_is_awaited_once_by_a_token_that_is_good_otherwise_and_only_where_keys_are_fetched() {
+    let mut ring = KeyRing::default();
+    let keys = KeySet::parse(DEMO.jwks().to_string().as_bytes(), 10_000, 10).unwrap();
+    ring.set(IssuerId(0), Some(std::rc::Rc::new(keys)));
+    let unknown = || token().header("kid", "new");
+    let ask = get("/").bearer(unknown().sign());
+    assert_eq!(decide(&ask, &ring), Decision::Await(Need::Kid(IssuerId(0), "new".to_owned())));
+    for (awaited, reason) in [(Awaited::Yes, Reason::UnknownKey), (Awaited::InVain, Reason::KeysUnavailable)] {
+        let again = Ask { awaited, ..ask.clone() };
+        assert!(matches!(decide(&again, &ring), Decision::Deny(refusal) if refusal.denial.reason() == reason));
+    }
+    for (case, bad, reason) in [
+        ("expired", unknown().claim("exp", 1), Reason::Expired),
+        ("foreign", unknown().claim("aud", "x"), Reason::WrongAudience),
+        ("of another kind", unknown().header("typ", "JWT"), Reason::WrongType),
+        ("without kid", token().header("kid", Value::Null).header("alg", "RS256"), Reason::UnknownKey),
+        ("of a known kid and another algorithm", token().header("alg", "RS256"), Reason::UnknownKey),
+    ] {
+        let decision = decide(&get("/").bearer(bad.sign()), &ring);
+        assert!(
+            matches!(&decision, Decision::Deny(refusal) if refusal.denial.reason() == reason),
+            "{case}: {decision:?}"
+        );
+    }
+    // Configured keys are all that there are.
+    let configured = with_keys(DEMO.jwks()["keys"].clone());
+    assert_eq!(ask.refused(&configured), Some(Reason::UnknownKey));
+}
+
+#[test]
 fn the_largest_key_set_is_that_of_the_limits() {
     let document = DEMO.jwks().to_string();
     let read = |bytes: usize, keys: usize| KeySet::parse(document.as_bytes(), bytes, keys).map(|set| set.keys().len());

@@ -176,6 +176,17 @@ fn a_worker_that_dies_while_it_fetches_is_replaced_when_its_lease_ends() {
 }
 
 #[test]
+fn a_worker_that_goes_gives_its_fetch_up_to_the_next() {
+    let board = OwnBoard::default();
+    let (mut going, mut other) = (feed(1), feed(2));
+    assert!(going.begin(&at(&board, START)).is_some());
+    going.give_up(&board);
+    assert!(other.begin(&at(&board, START + 1)).is_some());
+    going.give_up(&board);
+    assert!(feed(3).begin(&at(&board, START + 2)).is_none(), "not the fetch of another");
+}
+
+#[test]
 fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_published() {
     let board = OwnBoard::default();
     let (mut slow, mut quick) = (feed(1), feed(2));

@@ -52,6 +52,14 @@ impl Plugin {
         }
     }
 
+    /// Called when the plugin goes: its configuration has been replaced. Other workers, and requests that it has let wait,
+    /// would wait for an answer that nobody takes in.
+    pub fn give_up(&self) {
+        if let Ok(mut keys) = self.keys.try_borrow_mut() {
+            keys.give_up(&*self.board);
+        }
+    }
+
     /// Tells the log and the counters what has happened.
     pub(super) fn tell(&self, events: Events) {
         for (issuer, event) in events {
