@@ -19,7 +19,7 @@ pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule, Rule
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
-pub use revocation::RevocationPolicy;
+pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use template::{Template, TemplateError};
 

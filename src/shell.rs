@@ -7,6 +7,7 @@
 mod budget;
 mod feed;
 mod key_store;
+mod list_store;
 mod metadata_cache;
 mod pairs;
 mod waiting_room;

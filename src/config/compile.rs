@@ -50,7 +50,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let report_only = optional(&object, "report_only", false, Cursor::flag);
     let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
     let revocation = optional(&object, "revocation", RevocationPolicy::default(), |cursor| {
-        revocation::read(cursor, issuers.as_deref())
+        revocation::read(cursor, issuers.as_deref(), limits.unwrap_or_default(), &mut warnings)
     });
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])

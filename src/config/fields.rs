@@ -58,7 +58,10 @@ shapes! {
     FORWARD "forward" ["token", "headers"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
-    REVOCATION "revocation" ["entries"] later ["lists"];
+    REVOCATION "revocation" ["entries", "lists"];
+    REVOCATION_LIST "a revocation list" [
+        "name", "uri", "cluster", "refresh", "timeout", "max_bytes", "max_stale", "when_stale", "signed_by",
+    ];
     REVOCATION_ENTRY "a revocation entry" [
         "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "until", "reason",
     ];

@@ -1,7 +1,8 @@
 //! What the configuration says about revoked tokens.
 
-use crate::base::time::UnixSeconds;
-use crate::revocation::{Builder, Entry, List, Revocations};
+use super::Endpoint;
+use crate::base::time::{Seconds, UnixSeconds};
+use crate::revocation::{Builder, Entry, List, Revocations, Terms};
 use std::rc::Rc;
 
 /// What is revoked, as far as the configuration says it.
@@ -9,6 +10,35 @@ use std::rc::Rc;
 pub struct RevocationPolicy {
     /// Entries of the configuration itself.
     pub entries: Vec<Entry>,
+    /// Lists that are fetched.
+    pub lists: Vec<RemoteList>,
+}
+
+/// A list that is fetched.
+#[derive(Clone, Debug)]
+pub struct RemoteList {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// How long a list is used before it is fetched again.
+    pub refresh: Seconds,
+    /// How long an answer is waited for, in milliseconds.
+    pub timeout_ms: u32,
+    /// How long a list outlives a server that cannot be reached.
+    pub max_stale: Seconds,
+    /// What becomes of requests when it is older than that.
+    pub when_stale: WhenStale,
+    /// What it must be to be used.
+    pub terms: Terms,
+}
+
+/// What becomes of requests while a list is missing or too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenStale {
+    /// They are refused: a token may have been revoked.
+    #[default]
+    Deny,
+    /// They pass, but for tokens that are known to be revoked.
+    Allow,
 }
 
 impl RevocationPolicy {

@@ -6,29 +6,22 @@ use super::kind::{Key, Kind};
 use super::list::List;
 use super::{Entry, Signature};
 use crate::base::time::UnixSeconds;
-use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Collects entries, and makes a list of them.
 #[derive(Debug)]
 pub struct Builder {
     now: UnixSeconds,
-    records: Vec<Record>,
+    /// In order at any time, so that nothing is left to be done at the end. Of two times for one name the later one holds.
+    records: BTreeMap<(Kind, Key), UnixSeconds>,
     over: usize,
-}
-
-/// What is left of an entry. In their order a list is sorted, and of two times for one name the later one comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Record {
-    kind: Kind,
-    key: Key,
-    time: Reverse<i64>,
 }
 
 impl Builder {
     /// A list without entries. Those that are over at `now` will be left out.
     #[must_use]
     pub const fn new(now: UnixSeconds) -> Self {
-        Self { now, records: Vec::new(), over: 0 }
+        Self { now, records: BTreeMap::new(), over: 0 }
     }
 
     /// Adds an entry, unless it is over.
@@ -36,7 +29,8 @@ impl Builder {
         if entry.is_over(self.now) {
             self.over = self.over.saturating_add(1);
         } else {
-            self.records.push(Record { kind: entry.kind(), key: entry.key(), time: Reverse(entry.time().0) });
+            let time = self.records.entry((entry.kind(), entry.key())).or_insert(UnixSeconds(i64::MIN));
+            *time = entry.time().max(*time);
         }
     }
 
@@ -46,30 +40,30 @@ impl Builder {
         self.over
     }
 
-    /// The list. Entries that are there twice are there once; of two times for one name the later one holds.
+    /// The list. Entries that are there twice are there once.
     #[must_use]
     pub fn finish(self) -> List {
         self.finish_signed(None)
     }
 
     /// The same for entries that came under this signature.
-    pub(super) fn finish_signed(mut self, signature: Option<Signature>) -> List {
-        self.records.sort_unstable();
-        self.records.dedup_by_key(|record| (record.kind, record.key));
-        let counts: Vec<(Kind, usize)> = Kind::ALL
-            .into_iter()
-            .map(|kind| (kind, self.records.iter().filter(|record| record.kind == kind).count()))
-            .filter(|(_, count)| *count > 0)
-            .collect();
+    pub(super) fn finish_signed(self, signature: Option<Signature>) -> List {
+        let mut counts: Vec<(Kind, usize)> = Kind::ALL.map(|kind| (kind, 0)).to_vec();
+        for (kind, _) in self.records.keys() {
+            counts
+                .iter_mut()
+                .filter(|(other, _)| other == kind)
+                .for_each(|(_, count)| *count = count.saturating_add(1));
+        }
+        counts.retain(|(_, count)| *count > 0);
         let mut bytes = Chunks::from(binary::header(&counts).as_slice());
-        let sections = binary::layout(&counts, 0);
-        for record in self.records {
-            bytes.extend(&record.key.to_be_bytes());
-            if record.kind.is_timed() {
-                bytes.extend(&record.time.0.to_be_bytes());
+        for ((kind, key), time) in &self.records {
+            bytes.extend(&key.to_be_bytes());
+            if kind.is_timed() {
+                bytes.extend(&time.0.to_be_bytes());
             }
         }
-        List::new(bytes, sections, signature)
+        List::new(bytes, binary::layout(&counts, 0), signature)
     }
 }
 

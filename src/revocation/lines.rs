@@ -5,6 +5,7 @@ use super::list::List;
 use super::{Builder, Entry, ListError, Signature};
 use crate::base::json::{self, Value};
 use crate::base::time::UnixSeconds;
+use serde_json::json;
 
 /// The longest list in this form, in bytes.
 pub const MAX_LINES_BYTES: usize = 16 << 20;
@@ -51,11 +52,10 @@ impl Line {
     /// The line as it is written, without its line feed.
     #[must_use]
     pub fn written(&self) -> String {
-        let members = match self {
-            Self::Entry(entry) => entry.to_members(),
-            Self::AtLeast(count) => [(AT_LEAST.to_owned(), Value::from(*count))].into_iter().collect(),
-        };
-        Value::Object(members).to_string()
+        match self {
+            Self::Entry(entry) => Value::Object(entry.to_members()).to_string(),
+            Self::AtLeast(count) => json!({ AT_LEAST: count }).to_string(),
+        }
     }
 }
 

@@ -182,9 +182,14 @@ pub fn set_tick_period(milliseconds: u32) -> Result<()> {
 
 /// A buffer, up to `limit` bytes of it.
 pub fn buffer(buffer: Buffer, limit: usize) -> Result<Vec<u8>> {
+    buffer_part(buffer, 0, limit)
+}
+
+/// A buffer from `start` on, up to `limit` bytes of it.
+pub fn buffer_part(buffer: Buffer, start: usize, limit: usize) -> Result<Vec<u8>> {
     let (mut data, mut length) = (std::ptr::null_mut(), 0);
     // SAFETY: the pointers are to live variables.
-    let status = unsafe { raw::proxy_get_buffer_bytes(buffer.number(), 0, limit, &raw mut data, &raw mut length) };
+    let status = unsafe { raw::proxy_get_buffer_bytes(buffer.number(), start, limit, &raw mut data, &raw mut length) };
     match status {
         OK => Ok(owned(data, length)),
         NOT_FOUND => Ok(Vec::new()),

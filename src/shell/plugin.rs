@@ -2,6 +2,7 @@
 
 mod fetch;
 mod keys;
+mod lists;
 mod meters;
 mod outcome;
 mod request;
@@ -15,13 +16,14 @@ use super::feed::{Board, Outside};
 use super::host::{self, Buffer, Counter, Gauge, SharedData};
 use super::host_verifier;
 use super::key_store::KeyStore;
+use super::list_store::ListStore;
 use super::metadata_cache::MetadataCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
 use crate::policy::{CryptoPlace, IssuerId, Policy, SharedKeys};
-use crate::revocation::Revocations;
 use crate::token_cache::{CacheCounts, TokenCache};
+use lists::ListMeters;
 use meters::KeyMeters;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -31,6 +33,8 @@ use std::rc::Weak;
 const TICK_AT_ONCE_MS: u32 = 5;
 /// How often we are called while requests wait or keys are missing.
 const TICK_WHILE_INCOMPLETE_MS: u32 = 50;
+/// How often we are called while a document is read in steps.
+const TICK_WHILE_READING_MS: u32 = 10;
 /// How often we are called otherwise. What another worker has fetched is picked up within this time.
 const TICK_MS: u32 = 500;
 const NANOS_PER_MILLI: u64 = 1_000_000;
@@ -43,11 +47,12 @@ pub struct Plugin {
     counters: BTreeMap<Outcome, Counter>,
     left_out: Option<Counter>,
     keys: RefCell<KeyStore>,
-    revocations: RefCell<Revocations>,
+    lists: RefCell<ListStore>,
     /// Where the workers meet, or a board of our own.
     board: Box<dyn Board>,
     waiting: RefCell<WaitingRoom<Weak<Request>>>,
     key_meters: KeyMeters,
+    list_meters: ListMeters,
     /// The period of our timer: setting it anew would begin it anew.
     tick_period: Cell<u32>,
     metadata: MetadataCache,
@@ -119,21 +124,31 @@ impl Plugin {
         let shares = shares_keys(policy.shared_keys);
         let board: Box<dyn Board> = if shares { Box::new(SharedData) } else { Box::new(OwnBoard::default()) };
         // Never 0, which is nobody on the board.
-        let keys = KeyStore::new(&policy.issuers, policy.limits, shares, host::chance().max(1));
+        let me = host::chance().max(1);
+        let keys = KeyStore::new(&policy.issuers, policy.limits, shares, me);
+        let lists = ListStore::new(&policy.revocation, host::now(), shares, me);
         // The first plugin to be configured is that of the main thread, before there are workers.
         keys.seed(&*board);
+        lists.seed(&*board);
         let define = |name: &str| host::define_counter(name).ok();
-        let counters = Outcome::all().filter_map(|outcome| Some((outcome, define(&outcome.counter())?))).collect();
+        // One by one: to collect them brings a sort into the module, of 5 KB.
+        let mut counters = BTreeMap::new();
+        for outcome in Outcome::all() {
+            define(&outcome.counter()).into_iter().for_each(|counter| {
+                counters.insert(outcome, counter);
+            });
+        }
         let plugin = Self {
             root_context,
             looks_at_route: policy.rules.look_at_route(),
             counters,
             left_out: define("scopegate.headers_left_out"),
-            revocations: RefCell::new(policy.revocation.without_lists(host::now())),
+            lists: RefCell::new(lists),
             keys: RefCell::new(keys),
             board,
             waiting: RefCell::new(WaitingRoom::new(policy.limits.waiting_requests)),
             key_meters: KeyMeters::define(&policy.issuers),
+            list_meters: ListMeters::define(&policy.revocation.lists),
             tick_period: Cell::new(0),
             metadata: MetadataCache::default(),
             told_unreadable: Cell::new(false),
@@ -169,6 +184,7 @@ impl Plugin {
     /// what was not logged.
     pub fn tick(&self) {
         self.refresh();
+        self.refresh_lists();
         if let Some(summary) = self.logs.summary(host::now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -197,8 +213,14 @@ impl Plugin {
     }
 
     fn set_tick(&self) {
-        let busy = !self.keys.borrow().is_complete() || self.waiting.borrow().len() > 0;
-        self.set_period(if busy { TICK_WHILE_INCOMPLETE_MS } else { TICK_MS });
+        let waits = !self.keys.borrow().is_complete() || self.waiting.borrow().len() > 0;
+        let lists = self.lists.borrow();
+        let missing = waits || !lists.revocations().are_complete();
+        self.set_period(match (lists.is_busy(), missing) {
+            (true, _) => TICK_WHILE_READING_MS,
+            (false, true) => TICK_WHILE_INCOMPLETE_MS,
+            (false, false) => TICK_MS,
+        });
     }
 
     fn set_period(&self, period: u32) {

@@ -148,6 +148,7 @@ fn what_is_wrong_with_keys_is_said() {
 #[test]
 fn what_is_wrong_with_revocation_is_said() {
     let entry = |members: &str| with(&format!("revocation: {{entries: [{members}]}}"));
+    let lists = |lists: &str| with(&format!("revocation: {{lists: [{lists}]}}"));
     snapshot!(problems(&[
         ("no object", with("revocation: []")),
         ("entries that are no list", with("revocation: {entries: {iss: https://a/, jti: x}}")),
@@ -168,6 +169,18 @@ fn what_is_wrong_with_revocation_is_said() {
         ("a date in words", entry("{iss: https://a/, jti: x, until: '2027-01-01T00:00:00Z'}")),
         ("a duration for a date", entry("{iss: https://a/, sub: x, issued_before: 5m}")),
         ("two entries", entry("{jti: x}, {sub: y}")),
+        ("a list of nothing", lists("{}")),
+        ("a misspelt field of a list", lists("{url: https://a/l, cluster: a}")),
+        ("a list without scheme", lists("{uri: a/l, cluster: a}")),
+        ("a list out of range", lists("{uri: https://a/l, cluster: a, refresh: 0s, timeout: 10ms, max_stale: 1000h}")),
+        ("a list that is too large", lists("{uri: https://a/l, cluster: a, max_bytes: 33554433}")),
+        ("an unknown word", lists("{uri: https://a/l, cluster: a, when_stale: refuse}")),
+        ("a boolean for a word", lists("{uri: https://a/l, cluster: a, when_stale: off}")),
+        ("the same list twice", lists("{uri: https://a/l, cluster: a}, {uri: https://a/l, cluster: b}")),
+        ("no keys", lists("{uri: https://a/l, cluster: a, signed_by: {keys: []}}")),
+        ("no key set", lists("{uri: https://a/l, cluster: a, signed_by: {}}")),
+        ("a list of keys", lists("{uri: https://a/l, cluster: a, signed_by: []}")),
+        ("keys that are secrets", lists("{uri: https://a/l, cluster: a, signed_by: {keys: [{kty: oct, k: AAAA}]}}")),
     ]));
 }
 
@@ -338,6 +351,8 @@ revocation:
   - {{iss: https://i/, sid: x}}
   - {{iss: https://i/, client_id: x, issued_before: 1800000000}}
   - {{iss: https://a/, kid: x}}
+  lists:
+  - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
 audit: {{subject: hash, filter_state: denials}}
 "

@@ -31,6 +31,7 @@ mod normalise;
 mod outages;
 mod paths;
 mod provider;
+mod revocation;
 mod shipped;
 mod signatures;
 mod tls;

@@ -15,6 +15,7 @@ mod support;
 mod hex;
 mod image;
 mod resources;
+mod revocations;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,5 @@
-// What is shipped, against schemas. `validate.mjs cyclonedx < BILL`, `validate.mjs resources FILE...`.
+// What is shipped, against schemas. `validate.mjs cyclonedx < BILL`, `validate.mjs resources FILE...`,
+// `validate.mjs lines SCHEMA < LINES`, which prints of each line whether the schema takes it.
 // Prints what it has looked at. Ends with 1, and says why, when something does not fit.
 
 import { existsSync, readFileSync } from "node:fs";
@@ -59,8 +60,15 @@ async function resources(...files) {
   return problems;
 }
 
+async function lines(schema) {
+  const { default: Ajv } = await load("ajv/dist/2020.js");
+  const validate = new Ajv({ allErrors: true }).compile(JSON.parse(readFileSync(schema, "utf8")));
+  for (const line of readFileSync(0, "utf8").trimEnd().split("\n")) console.log(validate(JSON.parse(line)));
+  return [];
+}
+
 const [kind, ...rest] = process.argv.slice(2);
-const problems = await { cyclonedx, resources }[kind](...rest);
+const problems = await { cyclonedx, resources, lines }[kind](...rest);
 if (problems.length > 0) {
   console.error(JSON.stringify(problems, null, 2));
   process.exit(1);

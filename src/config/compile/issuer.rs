@@ -234,6 +234,22 @@ fn inline(
     label: &str,
     warnings: &mut Vec<String>,
 ) -> Option<KeySet> {
+    let set = key_set(cursor, limits, warnings)?;
+    let usable = |key: &Key| {
+        algorithms.iter().any(|algorithm| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
+    };
+    if !set.keys().iter().any(usable) {
+        return cursor.wrong(
+            "has no key for the algorithms of the issuer",
+            format!("add one, or list its algorithm for {label}"),
+        );
+    }
+    Some(set)
+}
+
+/// A key set that is written out, as an object or as JSON text.
+#[inline(never)]
+pub(super) fn key_set(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<KeySet> {
     let remedy = "write the JSON Web Key Set with its list `keys`, as an object or as JSON text";
     let set = match cursor.value() {
         Tree::Object(_) => match cursor.value().to_json() {
@@ -249,15 +265,6 @@ fn inline(
     };
     for skipped in set.skipped() {
         warnings.push(format!("{}.keys[{}] is left out: {}", cursor.path(), skipped.index, skipped.why));
-    }
-    let usable = |key: &Key| {
-        algorithms.iter().any(|algorithm| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
-    };
-    if !set.keys().iter().any(usable) {
-        return cursor.wrong(
-            "has no key for the algorithms of the issuer",
-            format!("add one, or list its algorithm for {label}"),
-        );
     }
     Some(set)
 }

@@ -1,19 +1,89 @@
 //! Revoked tokens.
 
+use super::issuer::key_set;
 use super::optional;
+use crate::base::json::Map;
+use crate::base::time::Seconds;
 use crate::config::cursor::Cursor;
 use crate::config::fields;
-use crate::policy::{Issuer, RevocationPolicy};
-use crate::revocation::Entry;
+use crate::jose::KeySet;
+use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationPolicy, WhenStale};
+use crate::revocation::{Entry, Terms};
+use std::rc::Rc;
+
+/// The longest document that Envoy hands over, in bytes.
+const MAX_DOCUMENT_BYTES: usize = 32 << 20;
+/// The longest that is taken where the configuration does not say: a million entries in the binary form, and any text.
+const DEFAULT_DOCUMENT_BYTES: usize = 16 << 20;
 
 /// What is revoked. Entries are held against the issuers, as far as those could be read.
-pub(super) fn read(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<RevocationPolicy> {
+pub(super) fn read(
+    cursor: &Cursor<'_>,
+    issuers: Option<&[Issuer]>,
+    limits: Limits,
+    warnings: &mut Vec<String>,
+) -> Option<RevocationPolicy> {
     let object = cursor.object(&fields::REVOCATION)?;
     let entries = optional(&object, "entries", Vec::new(), |list| {
         let entries: Vec<Option<Entry>> = list.list()?.iter().map(|item| entry(item, issuers)).collect();
         entries.into_iter().collect()
     });
-    Some(RevocationPolicy { entries: entries? })
+    let lists = optional(&object, "lists", Vec::new(), |cursor| {
+        let items = cursor.list()?;
+        let lists: Vec<Option<RemoteList>> = items.iter().map(|item| list(item, limits, warnings)).collect();
+        for (index, item) in items.iter().enumerate() {
+            let name = |list: &Option<RemoteList>| list.as_ref().map(|list| list.terms.name.clone());
+            let own = lists.get(index).and_then(name);
+            if own.is_some() && lists.iter().take(index).any(|other| name(other) == own) {
+                item.wrong::<()>("has the same `name` as an entry before it", "give it a name of its own");
+            }
+        }
+        lists.into_iter().collect()
+    });
+    Some(RevocationPolicy { entries: entries?, lists: lists? })
+}
+
+fn list(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<RemoteList> {
+    let object = cursor.object(&fields::REVOCATION_LIST)?;
+    let uri = object.need("uri", "write the address of the list");
+    let cluster = object.need("cluster", "name the Envoy cluster that the request is sent to").and_then(|c| c.text());
+    let endpoint = uri.and_then(|uri| {
+        let endpoint = Endpoint::parse(uri.text()?, cluster.unwrap_or_default());
+        endpoint.or_else(|| {
+            uri.wrong(
+                "is not an http or https address",
+                "write it whole, such as https://lists.example.com/revoked.jsonl",
+            )
+        })
+    });
+    let name = optional(&object, "name", None, |c| c.text().map(|name| Some(name.to_owned())));
+    let refresh = optional(&object, "refresh", Seconds(10), |c| c.seconds(1..=86_400));
+    let timeout_ms = optional(&object, "timeout", 2000, |c| c.milliseconds(100..=60_000));
+    let max_bytes = optional(&object, "max_bytes", DEFAULT_DOCUMENT_BYTES, |c| c.whole(1024..=MAX_DOCUMENT_BYTES));
+    let max_stale = optional(&object, "max_stale", Seconds(3600), |c| c.seconds(1..=2_592_000));
+    let when_stale = optional(&object, "when_stale", WhenStale::default(), |cursor| {
+        cursor.word(&[("deny", WhenStale::Deny), ("allow", WhenStale::Allow)])
+    });
+    let signed_by = optional(&object, "signed_by", None, |c| signers(c, limits, warnings).map(Some));
+    let (endpoint, _) = (endpoint?, cluster?);
+    let name = name?.unwrap_or_else(|| endpoint.uri.clone());
+    Some(RemoteList {
+        endpoint,
+        refresh: refresh?,
+        timeout_ms: u32::try_from(timeout_ms?).ok()?,
+        max_stale: max_stale?,
+        when_stale: when_stale?,
+        terms: Terms { name, max_bytes: max_bytes?, signed_by: signed_by? },
+    })
+}
+
+/// The keys of which one must have signed a list.
+fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<Rc<KeySet>> {
+    let set = key_set(cursor, limits, warnings)?;
+    if set.keys().is_empty() {
+        return cursor.wrong("has no keys: no list could be used", "add the key that signs it");
+    }
+    Some(Rc::new(set))
 }
 
 fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<Entry> {
@@ -23,7 +93,10 @@ fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<Entry> {
     if !object.members().all(|(name, _)| known(name)) {
         return None;
     }
-    let members = object.members().map(|(name, member)| (name.to_owned(), member.value().to_json())).collect();
+    let mut members = Map::new();
+    for (name, member) in object.members() {
+        members.insert(name.to_owned(), member.value().to_json());
+    }
     let entry = match Entry::from_members(&members) {
         Ok(entry) => entry,
         Err(why) => return cursor.wrong(why, ""),

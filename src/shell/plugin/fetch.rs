@@ -1,9 +1,10 @@
 //! One request for a document, and its answer.
 
-use super::super::feed::answer::{Answer, FailureKind, read_headers};
+use super::super::feed::answer::{Answer, FailureKind, Fetched, read_headers};
 use super::super::host::{self, Buffer, Map};
 use super::super::pairs;
 use crate::policy::Endpoint;
+use crate::revocation::{CHUNK_BYTES, Chunks};
 
 /// Asks `endpoint` for its document. The answer comes under the number returned.
 ///
@@ -24,21 +25,45 @@ pub(super) fn send(endpoint: &Endpoint, accept: &str, etag: Option<&str>, timeou
 /// Reads an answer of so many headers and bytes, of which no more than `limit` may be used. Without headers the request
 /// failed, and nothing of it may be read.
 pub(super) fn receive(headers: usize, bytes: usize, limit: usize, conditional: bool) -> Answer {
-    if headers == 0 {
-        return FailureKind::Unreachable.because("did not answer, or broke off").into();
-    }
-    let unreadable = || FailureKind::Unreachable.because("the answer cannot be read").into();
-    let Ok(map) = host::header_map(Map::CallResponseHeaders) else { return unreadable() };
-    let mut fetched = match read_headers(&pairs::parse(&map).unwrap_or_default(), conditional) {
+    let mut fetched = match head(headers, bytes, limit, conditional) {
         Ok(fetched) => fetched,
         Err(answer) => return answer,
     };
-    if bytes > limit {
-        return FailureKind::TooLarge.because(format!("the document has {bytes} bytes, more than {limit}")).into();
-    }
     match host::buffer(Buffer::CallResponseBody, bytes) {
         Ok(body) => fetched.bytes = body,
         Err(_) => return unreadable(),
     }
     Answer::Document(fetched)
+}
+
+/// The same for a document that may be long: it comes in pieces, and the answer is without it.
+pub(super) fn receive_pieces(headers: usize, bytes: usize, limit: usize, conditional: bool) -> (Answer, Chunks) {
+    let fetched = match head(headers, bytes, limit, conditional) {
+        Ok(fetched) => fetched,
+        Err(answer) => return (answer, Chunks::default()),
+    };
+    let mut document = Chunks::default();
+    while document.len() < bytes {
+        match host::buffer_part(Buffer::CallResponseBody, document.len(), CHUNK_BYTES) {
+            Ok(piece) if !piece.is_empty() => document.append(piece),
+            _ => return (unreadable(), Chunks::default()),
+        }
+    }
+    (Answer::Document(fetched), document)
+}
+
+fn head(headers: usize, bytes: usize, limit: usize, conditional: bool) -> Result<Fetched, Answer> {
+    if headers == 0 {
+        return Err(FailureKind::Unreachable.because("did not answer, or broke off").into());
+    }
+    let map = host::header_map(Map::CallResponseHeaders).map_err(|_| unreadable())?;
+    let fetched = read_headers(&pairs::parse(&map).unwrap_or_default(), conditional)?;
+    if bytes > limit {
+        return Err(FailureKind::TooLarge.because(format!("the document has {bytes} bytes, more than {limit}")).into());
+    }
+    Ok(fetched)
+}
+
+fn unreadable() -> Answer {
+    FailureKind::Unreachable.because("the answer cannot be read").into()
 }

@@ -30,6 +30,8 @@ impl Plugin {
             self.answered(issuer, fetch::receive(headers, bytes, limit, conditional));
             self.settle();
             self.set_tick();
+        } else {
+            self.on_list_fetched(token, headers, bytes);
         }
     }
 

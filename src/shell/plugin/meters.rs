@@ -90,7 +90,7 @@ impl KeyMeters {
     }
 }
 
-/// The name of an issuer as a part of the name of a metric, where dots separate parts.
-fn metric_name(name: &str) -> String {
+/// The name of an issuer or a list as a part of the name of a metric, where dots separate parts.
+pub(super) fn metric_name(name: &str) -> String {
     name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }

@@ -39,7 +39,7 @@ impl Plugin {
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
         };
-        let keys = self.keys.borrow();
+        let (keys, lists) = (self.keys.borrow(), self.lists.borrow());
         let facts = Facts {
             now: host::now(),
             keys: keys.ring(),
@@ -49,7 +49,7 @@ impl Plugin {
                 fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
             },
             memory: &self.cache,
-            revocations: &self.revocations.borrow(),
+            revocations: lists.revocations(),
             metadata: request.metadata.as_fact(),
             awaited_keys,
         };

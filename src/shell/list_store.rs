@@ -1,0 +1,157 @@
+//! The revocation lists that are fetched: each through a [`Feed`], read in steps, in the pieces in which it came.
+//!
+//! On the board lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so no
+//! worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
+
+mod manifest;
+mod remote;
+#[cfg(test)]
+mod scenarios;
+
+use super::feed::{Answer, Board, Change, Failure, Outside};
+use crate::base::time::UnixSeconds;
+use crate::policy::{Endpoint, RevocationPolicy, WhenStale};
+use crate::revocation::{Chunks, List, Revocations};
+use remote::Remote;
+use std::rc::Rc;
+
+/// The place of a list in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListId(pub usize);
+
+/// All lists of one worker.
+#[derive(Debug)]
+pub struct ListStore {
+    configured: Option<Rc<List>>,
+    remotes: Vec<Remote>,
+    revocations: Revocations,
+}
+
+/// A request to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ListRequest {
+    /// For which list.
+    pub list: ListId,
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// What goes into `If-None-Match`.
+    pub etag: Option<String>,
+    /// How long an answer is waited for, in milliseconds.
+    pub timeout_ms: u32,
+    /// The longest document, in bytes.
+    pub max_bytes: usize,
+}
+
+/// What has happened, for the log and the metrics.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ListEvent {
+    /// A fetch brought a list that is not the one before: so many entries, so many bytes.
+    Updated(usize, usize),
+    /// A fetch brought the same list as before.
+    Unchanged,
+    /// The server said that nothing has changed.
+    NotModified,
+    /// A fetch failed. Whether the log has to be told.
+    Failed(Failure, Change),
+    /// The first fetch after some that failed.
+    Recovered,
+    /// A list that another worker fetched is in use.
+    PickedUp,
+    /// What another worker, or another plugin, left for us is no list, and why.
+    Foreign(String),
+    /// The list has outlived its server for too long. Whether the log has to be told.
+    TooOld(Change),
+}
+
+/// What happened, to which list.
+pub type ListEvents = Vec<(ListId, ListEvent)>;
+
+/// How a list stands, for the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How many entries are in use.
+    pub entries: usize,
+    /// How long ago its server confirmed it, in milliseconds.
+    pub age_ms: u64,
+    /// Whether it is missing or too old.
+    pub stale: bool,
+}
+
+impl ListStore {
+    /// The lists of a policy; configured entries are there at once. `shares` says whether the board belongs to all
+    /// workers; `me` is a number that no other worker has.
+    pub fn new(policy: &RevocationPolicy, now: UnixSeconds, shares: bool, me: u64) -> Self {
+        let remotes = policy.lists.iter().map(|list| Remote::new(list.clone(), shares, me)).collect();
+        let configured = policy.configured(now);
+        let mut store = Self { configured, remotes, revocations: Revocations::none() };
+        store.review(0);
+        store
+    }
+
+    /// Prepares the board; see [`super::feed::Feed::seed`].
+    pub fn seed(&self, board: &dyn Board) {
+        self.remotes.iter().for_each(|remote| remote.feed.seed(board));
+    }
+
+    /// What is revoked now.
+    pub const fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// Whether a document is being read: then the next step is to come soon.
+    pub fn is_busy(&self) -> bool {
+        self.remotes.iter().any(Remote::is_busy)
+    }
+
+    /// How each list stands.
+    pub fn standings(&self, now: u64) -> impl Iterator<Item = (ListId, Standing)> {
+        let ids = (0..).map(ListId);
+        ids.zip(&self.remotes).map(move |(id, remote)| (id, remote.standing(now)))
+    }
+
+    /// Picks up what other workers fetched, does a step of what is being read, and notices what is too old.
+    pub fn look(&mut self, outside: &Outside<'_>) -> ListEvents {
+        let mut events = Vec::new();
+        for (index, remote) in self.remotes.iter_mut().enumerate() {
+            events.extend(remote.look(outside).into_iter().map(|event| (ListId(index), event)));
+        }
+        self.review(outside.now);
+        events
+    }
+
+    /// The requests to be made now.
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<ListRequest> {
+        let remotes = self.remotes.iter_mut().enumerate();
+        remotes.filter_map(|(index, remote)| remote.begin(ListId(index), outside)).collect()
+    }
+
+    /// Notes that a request is under way, whose answer comes under `token`.
+    pub fn sent(&mut self, outside: &Outside<'_>, list: ListId, token: u32) {
+        if let Some(remote) = self.remotes.get_mut(list.0) {
+            remote.feed.sent(outside, token);
+        }
+    }
+
+    /// Which list is answered under `token`, whether it was asked for conditionally, and how long it may be.
+    pub fn asked(&self, token: u32) -> Option<(ListId, bool, usize)> {
+        let index = self.remotes.iter().position(|remote| remote.feed.awaits(token))?;
+        let remote = self.remotes.get(index)?;
+        Some((ListId(index), remote.is_conditional(), remote.policy.terms.max_bytes))
+    }
+
+    /// Takes in what came of a request: the answer, and the document in pieces.
+    pub fn answered(&mut self, outside: &Outside<'_>, list: ListId, answer: Answer, document: Chunks) -> ListEvents {
+        let Some(remote) = self.remotes.get_mut(list.0) else { return Vec::new() };
+        let events = remote.answered(outside, answer, document);
+        self.review(outside.now);
+        events.into_iter().map(|event| (list, event)).collect()
+    }
+
+    /// Puts together what is revoked, and whether anything is missing.
+    fn review(&mut self, now: u64) {
+        let is_good = |remote: &Remote| remote.policy.when_stale == WhenStale::Allow || !remote.standing(now).stale;
+        let complete = self.remotes.iter().all(is_good);
+        let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());
+        self.revocations = Revocations::new(lists.collect(), complete);
+    }
+}

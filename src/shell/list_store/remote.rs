@@ -1,0 +1,275 @@
+//! One list that is fetched: its requests, and the steps in which a document is read.
+
+use super::manifest::Manifest;
+use super::{ListEvent, ListId, ListRequest, Standing};
+use crate::base::base64url;
+use crate::base::time::{Seconds, UnixSeconds};
+use crate::crypto::{PureVerifier, sha256};
+use crate::policy::RemoteList;
+use crate::revocation::{CHUNK_BYTES, Chunks, List, ListError, Loader};
+use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator, Version};
+use std::rc::Rc;
+
+/// A list that is fetched.
+#[derive(Debug)]
+pub(super) struct Remote {
+    pub(super) policy: RemoteList,
+    pub(super) feed: Feed,
+    pub(super) list: Option<Rc<List>>,
+    place: String,
+    shares: bool,
+    conditional: bool,
+    work: Option<Work>,
+}
+
+/// What is being read.
+#[derive(Debug)]
+enum Work {
+    /// A document that this worker fetched, and what is to be published of it.
+    Fetched { loader: Loader, content: Fetched },
+    /// The pieces of one that another worker fetched.
+    Gathering { version: Version, manifest: Manifest, pieces: Chunks },
+    /// One whose pieces have been gathered.
+    Gathered { version: Version, loader: Loader },
+}
+
+impl Remote {
+    pub(super) fn new(policy: RemoteList, shares: bool, me: u64) -> Self {
+        let place = place(&policy);
+        let feed = Feed::new(&place, timing(&policy), shares, me);
+        Self { policy, feed, list: None, place, shares, conditional: false, work: None }
+    }
+
+    pub(super) const fn is_conditional(&self) -> bool {
+        self.conditional
+    }
+
+    pub(super) const fn is_busy(&self) -> bool {
+        self.work.is_some()
+    }
+
+    pub(super) fn standing(&self, now: u64) -> Standing {
+        let signature = self.list.as_ref().and_then(|list| list.signature());
+        let over = signature.is_some_and(|signature| signature.is_over(seconds(now)));
+        Standing {
+            entries: self.list.as_ref().map_or(0, |list| list.entries()),
+            age_ms: self.feed.age(now).unwrap_or(0),
+            stale: over || self.list.is_none() || self.feed.version().is_none(),
+        }
+    }
+
+    /// The request to be made now.
+    pub(super) fn begin(&mut self, list: ListId, outside: &Outside<'_>) -> Option<ListRequest> {
+        if self.work.is_some() {
+            return None;
+        }
+        let start = self.feed.begin(outside)?;
+        // One that expires has to come anew, whatever the server says of the document.
+        let signed = self.policy.terms.signed_by.is_some();
+        let endpoint = self.policy.endpoint.clone();
+        let validator = start.validator.filter(|validator| validator.source == endpoint.uri);
+        let fresh = !signed || !self.standing(outside.now).stale;
+        let etag = validator.filter(|_| fresh).map(|validator| validator.etag);
+        self.conditional = etag.is_some();
+        let (timeout_ms, max_bytes) = (self.policy.timeout_ms, self.policy.terms.max_bytes);
+        Some(ListRequest { list, endpoint, etag, timeout_ms, max_bytes })
+    }
+
+    /// Takes in what came of the request that was under way.
+    pub(super) fn answered(&mut self, outside: &Outside<'_>, answer: Answer, document: Chunks) -> Vec<ListEvent> {
+        match answer {
+            Answer::Failed(failure) => vec![self.fail(outside, failure)],
+            Answer::NotModified { max_age_ms } => {
+                let change = self.feed.confirm(outside, max_age_ms, None);
+                after(change, ListEvent::NotModified)
+            }
+            Answer::Document(head) => {
+                let manifest = self.put(outside, &document);
+                match self.loader(outside, document) {
+                    Ok(loader) => {
+                        self.feed.renew(outside);
+                        let content = Fetched { bytes: manifest.to_bytes(), ..head };
+                        self.work = Some(Work::Fetched { loader, content });
+                        Vec::new()
+                    }
+                    Err(error) => vec![self.fail(outside, unusable(&error))],
+                }
+            }
+        }
+    }
+
+    /// Picks up what another worker fetched, does a step of what is being read, and notices what is too old.
+    pub(super) fn look(&mut self, outside: &Outside<'_>) -> Vec<ListEvent> {
+        let mut events = match self.work.take() {
+            Some(Work::Fetched { loader, content }) => self.judge(outside, loader, content),
+            Some(Work::Gathering { version, manifest, pieces }) => self.gather(outside, version, manifest, pieces),
+            Some(Work::Gathered { version, loader }) => self.pick_up(version, loader),
+            None => self.find(outside),
+        };
+        if let Some(change) = self.feed.expire(outside.now) {
+            events.push(ListEvent::TooOld(change));
+        }
+        if self.work.is_none() && self.feed.is_overdue(outside.now) {
+            events.push(self.fail(outside, FailureKind::Timeout.because("the answer was lost")));
+        }
+        events
+    }
+
+    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loader, ListError> {
+        let in_use = self.list.as_ref().and_then(|list| list.signature());
+        Loader::begin(document, &self.policy.terms, in_use, &PureVerifier, seconds(outside.now))
+    }
+
+    /// Does a step of a document that this worker fetched.
+    fn judge(&mut self, outside: &Outside<'_>, mut loader: Loader, content: Fetched) -> Vec<ListEvent> {
+        match loader.step() {
+            Ok(None) => {
+                self.feed.renew(outside);
+                self.work = Some(Work::Fetched { loader, content });
+                Vec::new()
+            }
+            Err(error) => vec![self.fail(outside, unusable(&error))],
+            Ok(Some(list)) => {
+                let same = self.list.as_ref().is_some_and(|held| {
+                    held.signature() == list.signature() && held.bytes().pieces() == list.bytes().pieces()
+                });
+                let uri = self.policy.endpoint.uri.clone();
+                if same && self.feed.version().is_some() {
+                    let tag = Validator { source: uri, etag: content.etag };
+                    return after(self.feed.confirm(outside, content.max_age_ms, Some(&tag)), ListEvent::Unchanged);
+                }
+                let event = ListEvent::Updated(list.entries(), list.bytes().len());
+                self.list = Some(Rc::new(list));
+                after(self.feed.publish(outside, &uri, &content), event)
+            }
+        }
+    }
+
+    /// Puts the pieces of a document on the board, where nobody reads now.
+    fn put(&self, outside: &Outside<'_>, document: &Chunks) -> Manifest {
+        let name = format!("{}/turn", self.place);
+        let before = outside.board.read(&name).and_then(|(turn, _)| turn.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let length = u64::try_from(document.len()).unwrap_or(u64::MAX);
+        let manifest = Manifest { mark: outside.random, turn: before.wrapping_add(1), length };
+        if self.shares {
+            for (index, piece) in document.pieces().iter().enumerate() {
+                outside.board.write(&manifest.name(&self.place, index), &manifest.marked(piece), None);
+            }
+            outside.board.write(&name, &manifest.turn.to_le_bytes(), None);
+        }
+        manifest
+    }
+
+    /// Looks for a document that another worker fetched.
+    fn find(&mut self, outside: &Outside<'_>) -> Vec<ListEvent> {
+        let Some((version, bytes)) = self.feed.look(outside) else { return Vec::new() };
+        match Manifest::from_bytes(&bytes) {
+            Some(manifest) => self.gather(outside, version, manifest, Chunks::default()),
+            None => vec![self.refuse(version, "it is no manifest".to_owned())],
+        }
+    }
+
+    /// Takes the next piece from the board.
+    fn gather(
+        &mut self,
+        outside: &Outside<'_>,
+        version: Version,
+        manifest: Manifest,
+        mut pieces: Chunks,
+    ) -> Vec<ListEvent> {
+        let total = usize::try_from(manifest.length).unwrap_or(usize::MAX);
+        let rest = total.saturating_sub(pieces.len()).min(CHUNK_BYTES);
+        if total > self.policy.terms.max_bytes {
+            return vec![self.refuse(version, unusable(&ListError::TooLarge(self.policy.terms.max_bytes)).why)];
+        }
+        let name = manifest.name(&self.place, pieces.pieces().len());
+        let piece = outside.board.read(&name).and_then(|(piece, _)| manifest.unmarked(piece));
+        let Some(piece) = piece.filter(|piece| piece.len() == rest) else {
+            // A newer document has been written over it: that one is found next, or fetched.
+            self.feed.refuse(version);
+            return Vec::new();
+        };
+        pieces.append(piece);
+        if pieces.len() < total {
+            self.work = Some(Work::Gathering { version, manifest, pieces });
+            return Vec::new();
+        }
+        match self.loader(outside, pieces) {
+            Ok(loader) => self.work = Some(Work::Gathered { version, loader }),
+            Err(error) => return vec![self.refuse(version, error.to_string())],
+        }
+        Vec::new()
+    }
+
+    /// Does a step of a document that another worker fetched.
+    fn pick_up(&mut self, version: Version, mut loader: Loader) -> Vec<ListEvent> {
+        match loader.step() {
+            Ok(None) => {
+                self.work = Some(Work::Gathered { version, loader });
+                Vec::new()
+            }
+            Ok(Some(list)) => {
+                self.list = Some(Rc::new(list));
+                self.feed.hold(version);
+                vec![ListEvent::PickedUp]
+            }
+            Err(error) => vec![self.refuse(version, error.to_string())],
+        }
+    }
+
+    /// The name of the first piece of what was put on the board last.
+    #[cfg(test)]
+    pub(super) fn piece_name(&self, board: &dyn crate::shell::feed::Board) -> String {
+        let (turn, _) = board.read(&format!("{}/turn", self.place)).expect("a turn");
+        let turn = turn.try_into().map_or(0, u64::from_le_bytes);
+        Manifest { mark: 0, turn, length: 0 }.name(&self.place, 0)
+    }
+
+    fn refuse(&mut self, version: Version, why: String) -> ListEvent {
+        self.feed.refuse(version);
+        ListEvent::Foreign(why)
+    }
+
+    fn fail(&mut self, outside: &Outside<'_>, failure: Failure) -> ListEvent {
+        self.work = None;
+        let change = self.feed.fail(outside, &failure.why);
+        ListEvent::Failed(failure, change)
+    }
+}
+
+fn after(change: Change, event: ListEvent) -> Vec<ListEvent> {
+    match change {
+        Change::Changed => vec![ListEvent::Recovered, event],
+        Change::Same => vec![event],
+    }
+}
+
+fn unusable(error: &ListError) -> Failure {
+    let kind = match error {
+        ListError::TooLarge(_) | ListError::TooManyEntries(_) => FailureKind::TooLarge,
+        _ => FailureKind::Invalid,
+    };
+    kind.because(error.to_string())
+}
+
+fn seconds(now: u64) -> UnixSeconds {
+    UnixSeconds(i64::try_from(now / 1000).unwrap_or(i64::MAX))
+}
+
+fn timing(policy: &RemoteList) -> Timing {
+    let milliseconds = |seconds: Seconds| u64::from(seconds.0).saturating_mul(1000);
+    let refresh = milliseconds(policy.refresh);
+    Timing {
+        refresh,
+        timeout: u64::from(policy.timeout_ms),
+        max_stale: milliseconds(policy.max_stale),
+        out_of_turn: refresh,
+    }
+}
+
+/// Where the document lies on the board: a name that no other list, address or cluster leads to.
+fn place(policy: &RemoteList) -> String {
+    let whole = ["revocations", &policy.terms.name, &policy.endpoint.uri, &policy.endpoint.cluster].join("\n");
+    let name = base64url::encode(&sha256(whole.as_bytes()));
+    format!("scopegate/1/{}", name.get(..22).unwrap_or(&name))
+}

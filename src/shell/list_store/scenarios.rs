@@ -1,0 +1,210 @@
+//! Workers of one process, and what becomes of their lists.
+
+use super::*;
+use crate::base::time::Seconds;
+use crate::policy::RemoteList;
+use crate::revocation::{Builder, Entry, Kind, Revocable, Terms};
+use crate::shell::feed::board::OwnBoard;
+use crate::shell::feed::{FailureKind, Fetched};
+use std::borrow::Cow;
+
+const START: u64 = 1_800_000_000_000;
+
+/// What happened, to which worker.
+type WorkerEvents = Vec<(usize, ListEvent)>;
+
+struct Process {
+    board: OwnBoard,
+    workers: Vec<ListStore>,
+    now: u64,
+    chance: u64,
+}
+
+fn policy(when_stale: WhenStale) -> RevocationPolicy {
+    let endpoint = Endpoint::parse("https://lists.example.com/revoked", "lists").expect("an address");
+    let terms = Terms { name: "main".into(), max_bytes: 32 << 20, signed_by: None };
+    let (refresh, max_stale) = (Seconds(10), Seconds(60));
+    let list = RemoteList { endpoint, refresh, timeout_ms: 2000, max_stale, when_stale, terms };
+    RevocationPolicy { entries: Vec::new(), lists: vec![list] }
+}
+
+struct Token<'t>(&'t str);
+
+impl Revocable for Token<'_> {
+    fn iss(&self) -> &'static str {
+        "i"
+    }
+
+    fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+        (kind == Kind::TokenId).then_some(Cow::Borrowed(self.0))
+    }
+
+    fn issued_at(&self) -> Option<UnixSeconds> {
+        None
+    }
+}
+
+fn line(id: &str) -> Chunks {
+    Chunks::from(format!("{{\"iss\":\"i\",\"jti\":\"{id}\"}}\n").as_bytes())
+}
+
+fn document(etag: &str) -> Answer {
+    Answer::Document(Fetched { etag: etag.to_owned(), ..Fetched::default() })
+}
+
+impl Process {
+    fn new(workers: usize, when_stale: WhenStale) -> Self {
+        let store = |me: usize| {
+            let me = u64::try_from(me).expect("a number") + 1;
+            ListStore::new(&policy(when_stale), UnixSeconds(0), true, me)
+        };
+        let process =
+            Self { board: OwnBoard::default(), workers: (0..workers).map(store).collect(), now: START, chance: 0 };
+        process.workers.iter().for_each(|worker| worker.seed(&process.board));
+        process
+    }
+
+    /// Lets some time pass, in milliseconds, and every worker look and begin. Returns the requests, by worker.
+    fn tick(&mut self, milliseconds: u64) -> (Vec<(usize, ListRequest)>, WorkerEvents) {
+        self.now += milliseconds;
+        let (mut requests, mut events) = (Vec::new(), Vec::new());
+        for (index, worker) in self.workers.iter_mut().enumerate() {
+            self.chance += 1;
+            let outside = Outside { board: &self.board, now: self.now, random: self.chance };
+            events.extend(worker.look(&outside).into_iter().map(|(_, event)| (index, event)));
+            for request in worker.begin(&outside) {
+                worker.sent(&outside, request.list, 7);
+                requests.push((index, request));
+            }
+        }
+        (requests, events)
+    }
+
+    fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<ListEvent> {
+        self.chance += 1;
+        let outside = Outside { board: &self.board, now: self.now, random: self.chance };
+        let (list, ..) = self.workers[worker].asked(7).expect("a request under way");
+        self.workers[worker].answered(&outside, list, answer, pieces).into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// Has the list fetched by whoever begins, and read by all.
+    fn fetch(&mut self, answer: Answer, pieces: Chunks) -> WorkerEvents {
+        let (requests, mut events) = self.tick(10_000);
+        assert_eq!(requests.len(), 1, "one request for the process: {requests:?}");
+        let worker = requests[0].0;
+        events.extend(self.answer(worker, answer, pieces).into_iter().map(|event| (worker, event)));
+        for _ in 0..100 {
+            let (requests, more) = self.tick(10);
+            assert!(requests.is_empty(), "{requests:?}");
+            events.extend(more);
+        }
+        assert!(self.workers.iter().all(|worker| !worker.is_busy()));
+        events
+    }
+
+    fn refuses(&self, id: &str) -> Vec<bool> {
+        self.workers.iter().map(|worker| worker.revocations().find(&Token(id)).is_some()).collect()
+    }
+
+    fn complete(&self) -> Vec<bool> {
+        self.workers.iter().map(|worker| worker.revocations().are_complete()).collect()
+    }
+}
+
+#[test]
+fn one_worker_fetches_and_all_refuse() {
+    let mut process = Process::new(4, WhenStale::Deny);
+    assert_eq!(process.complete(), [false; 4], "nothing is known yet");
+    let events = process.fetch(document("\"1\""), line("a"));
+    assert_eq!(events.iter().filter(|(_, event)| matches!(event, ListEvent::Updated(1, _))).count(), 1, "{events:?}");
+    assert_eq!(events.iter().filter(|(_, event)| *event == ListEvent::PickedUp).count(), 3, "{events:?}");
+    assert_eq!((process.refuses("a"), process.refuses("b")), (vec![true; 4], vec![false; 4]));
+    assert_eq!(process.complete(), [true; 4]);
+    process.fetch(document("\"2\""), line("b"));
+    assert_eq!((process.refuses("a"), process.refuses("b")), (vec![false; 4], vec![true; 4]));
+}
+
+#[test]
+fn a_long_list_goes_round_in_pieces() {
+    let mut builder = Builder::new(UnixSeconds(0));
+    (0..200_000).for_each(|id| builder.add(&Entry::token("i".into(), id.to_string())));
+    let bytes = builder.finish().bytes().clone();
+    assert!(bytes.pieces().len() > 3);
+    let mut process = Process::new(2, WhenStale::Deny);
+    process.fetch(document(""), bytes);
+    assert_eq!((process.refuses("199999"), process.refuses("200000")), (vec![true; 2], vec![false; 2]));
+}
+
+#[test]
+fn what_has_not_changed_is_not_read_again() {
+    let mut process = Process::new(2, WhenStale::Deny);
+    process.fetch(document("\"1\""), line("a"));
+    let (requests, _) = process.tick(10_000);
+    assert_eq!(requests[0].1.etag.as_deref(), Some("\"1\""), "{requests:?}");
+    let events = process.answer(requests[0].0, Answer::NotModified { max_age_ms: None }, Chunks::default());
+    assert_eq!(events, [ListEvent::NotModified]);
+    // Also where the server has no ETag and sends the same once more.
+    let events = process.fetch(document("\"2\""), line("a"));
+    assert_eq!(events.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&ListEvent::Unchanged], "{events:?}");
+    assert_eq!(process.refuses("a"), [true; 2]);
+}
+
+#[test]
+fn an_outage_leaves_the_list_where_it_is_until_it_is_too_old() {
+    for (when_stale, complete) in [(WhenStale::Deny, false), (WhenStale::Allow, true)] {
+        let mut process = Process::new(2, when_stale);
+        process.fetch(document("\"1\""), line("a"));
+        let mut told = Vec::new();
+        let mut failed = 0;
+        for second in 0..75 {
+            let (requests, events) = process.tick(1000);
+            told.extend(events.into_iter().filter(|(_, event)| matches!(event, ListEvent::TooOld(_))));
+            for (worker, _) in requests {
+                let events = if second % 2 == 0 {
+                    process.answer(
+                        worker,
+                        FailureKind::Status.because("answered 404, not 200").into(),
+                        Chunks::default(),
+                    )
+                } else {
+                    process.answer(worker, document(""), Chunks::from(&b"<html>"[..]))
+                };
+                assert!(matches!(events[..], [ListEvent::Failed(..)]), "{events:?}");
+                failed += 1;
+            }
+            assert_eq!(process.refuses("a"), [true; 2], "what is known to be revoked stays so");
+            let good = second < 68 || complete;
+            if !(67..=71).contains(&second) {
+                assert_eq!(process.complete(), [good; 2], "{second}");
+            }
+        }
+        assert!((5..30).contains(&failed), "{failed}");
+        assert_eq!(told.len(), 2, "each worker notices once: {told:?}");
+        let events = process.fetch(document("\"1\""), line("a"));
+        assert!(events.iter().any(|(_, event)| *event == ListEvent::Recovered), "{events:?}");
+        assert_eq!(process.complete(), [true; 2]);
+    }
+}
+
+#[test]
+fn pieces_that_were_written_over_are_not_taken_for_the_list() {
+    let mut process = Process::new(2, WhenStale::Deny);
+    process.fetch(document("\"1\""), line("a"));
+    let (requests, _) = process.tick(10_000);
+    process.answer(requests[0].0, document("\"2\""), line("b"));
+    let name = process.workers[0].remotes[0].piece_name(&process.board);
+    let forged = [&b"{\"entries_at_least\":0}\n"[..], &[0; 8]].concat();
+    process.board.write(&name, &forged, None);
+    for _ in 0..10 {
+        process.tick(10);
+    }
+    let other = 1 - requests[0].0;
+    assert!(process.workers[other].revocations().find(&Token("a")).is_some(), "the list before stays in use");
+}
+
+#[test]
+fn without_lists_nothing_is_missing() {
+    let store = ListStore::new(&RevocationPolicy::default(), UnixSeconds(0), true, 1);
+    assert!(store.revocations().are_complete());
+    assert!(!store.is_busy());
+}

@@ -1,0 +1,356 @@
+//! Revoked tokens in a real Envoy: configured entries, lists that are fetched once for the process, outages, long lists.
+
+use crate::keys::{eventually, in_background};
+use crate::support::client::{KeptClient, get_with, head};
+use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::outage::{Conduct, Unreliable};
+use crate::support::server::{Answer, Server};
+use scopegate::base::time::UnixSeconds;
+use scopegate::crypto::{Algorithm, sha256};
+use scopegate::revocation::{Builder, Entry};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A configuration with this `revocation`.
+fn config(issuer: &Issuer, revocation: Value) -> Value {
+    json!({
+        "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
+        "rules": [{ "match": { "path": "/public" }, "public": true }],
+        "revocation": revocation,
+    })
+}
+
+fn list(members: Value) -> Value {
+    let mut list = json!({
+        "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists", "refresh": "1s", "timeout": "1s",
+    });
+    list.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    json!({ "lists": [list] })
+}
+
+struct World {
+    envoy: Envoy,
+    issuer: Issuer,
+    _upstream: Server,
+}
+
+fn start(lists: std::net::SocketAddr, revocation: Value, workers: u32) -> World {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let upstream = Server::echo(0).unwrap();
+    let clusters = [cluster("upstream", upstream.address), cluster("lists", lists)];
+    let gate = Gate::new(config(&issuer, revocation));
+    let envoy = Envoy::try_start(&resources(&[gate], &clusters), workers).unwrap_or_else(|log| panic!("{log}"));
+    World { envoy, issuer, _upstream: upstream }
+}
+
+impl World {
+    fn token(&self, id: &str) -> String {
+        self.issuer.token(now()).claim("jti", id).sign()
+    }
+
+    fn status(&self, token: &str) -> u16 {
+        get_with(self.envoy.address(), "/", token).status
+    }
+
+    /// The statuses of so many requests at once, each over a connection of its own, so that every worker gets some.
+    fn statuses(&self, token: &str, count: usize) -> Vec<u16> {
+        let bearer = format!("Bearer {token}");
+        let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
+        let waiting: Vec<_> = (0..count).map(|_| request()).collect();
+        waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect()
+    }
+}
+
+fn lines(ids: &[&str]) -> Vec<u8> {
+    let line = |id: &&str| format!("{}\n", json!({ "iss": ISSUER, "jti": id }));
+    let head = format!("{}\n", json!({ "entries_at_least": ids.len() }));
+    (head + &ids.iter().map(line).collect::<Vec<_>>().concat()).into_bytes()
+}
+
+/// A list in the binary form, of so many tokens that nobody has, and these.
+fn binary(count: usize, ids: &[&str]) -> Vec<u8> {
+    let mut builder = Builder::new(UnixSeconds(0));
+    (0..count).for_each(|number| builder.add(&Entry::token(ISSUER.into(), format!("another-{number}"))));
+    ids.iter().for_each(|id| builder.add(&Entry::token(ISSUER.into(), (*id).to_owned())));
+    builder.finish().bytes().pieces().concat()
+}
+
+/// A server with one document, which sends an `ETag` and 304 where it fits.
+#[derive(Clone, Default)]
+struct Published {
+    document: Arc<Mutex<Vec<u8>>>,
+    requests: Arc<AtomicUsize>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Published {
+    fn put(&self, document: Vec<u8>) {
+        *self.document.lock().unwrap() = document;
+    }
+
+    fn serve(&self) -> Server {
+        let this = self.clone();
+        Server::start(0, move |received| {
+            this.requests.fetch_add(1, Ordering::SeqCst);
+            let body = this.document.lock().unwrap().clone();
+            let etag = format!("\"{}\"", scopegate::base::base64url::encode(&sha256(&body)));
+            let headers = vec![("etag".to_owned(), etag.clone())];
+            if received.headers.iter().any(|(name, value)| name == "if-none-match" && *value == etag) {
+                return Answer { status: 304, headers, body: Vec::new() };
+            }
+            this.sent.fetch_add(1, Ordering::SeqCst);
+            Answer { status: 200, headers, body }
+        })
+        .unwrap()
+    }
+}
+
+#[test]
+fn a_configured_entry_refuses_its_token_with_the_answer_of_a_bad_signature() {
+    let nowhere = Server::echo(0).unwrap();
+    let world = start(nowhere.address, json!({ "entries": [{ "iss": ISSUER, "jti": "stolen" }] }), 1);
+    let refused = get_with(world.envoy.address(), "/", &world.token("stolen"));
+    let forged = get_with(world.envoy.address(), "/", &Issuer::new(Algorithm::Es256, "a").token(now()).sign());
+    assert_eq!((refused.status, forged.status), (401, 401));
+    assert_eq!(refused.header("www-authenticate"), forged.header("www-authenticate"));
+    assert_eq!(refused.body, forged.body);
+    assert_eq!(world.status(&world.token("another")), 200);
+    assert_eq!(world.envoy.counter("scopegate.denied.revoked"), 1);
+    let log = world.envoy.wait_for_log("reason=revoked");
+    assert!(log.contains("decision=deny reason=revoked issuer=demo subject=\"alice\" fingerprint="), "{log}");
+}
+
+#[test]
+fn what_is_published_is_refused_by_four_workers_cached_or_not_and_fetched_once() {
+    let published = Published::default();
+    published.put(lines(&["old"]));
+    let server = published.serve();
+    let world = start(server.address, list(json!({})), 4);
+    let (stolen, old) = (world.token("stolen"), world.token("old"));
+    eventually("the first list", || world.status(&old) == 401);
+    std::thread::sleep(Duration::from_secs(1));
+    // Every worker has verified it, and remembers it.
+    assert_eq!(world.statuses(&stolen, 40), [200; 40]);
+    assert_eq!(world.statuses(&old, 40), [401; 40]);
+    let mut delays = Vec::new();
+    for round in 0..5 {
+        let id = format!("stolen-{round}");
+        let token = world.token(&id);
+        assert_eq!(world.statuses(&token, 16), [200; 16]);
+        published.put(lines(&["old", &id]));
+        let began = Instant::now();
+        eventually("the first refusal", || world.status(&token) == 401);
+        let first = began.elapsed();
+        eventually("all workers", || world.statuses(&token, 16) == [401; 16]);
+        delays.push((first, began.elapsed()));
+        assert_eq!(world.status(&stolen), 200);
+    }
+    println!("from publishing to the first refusal, and to that of every worker: {delays:?}");
+    assert!(delays.iter().all(|(first, _)| *first < Duration::from_millis(2500)), "refresh is 1 s: {delays:?}");
+    let (requests, sent) = (published.requests.load(Ordering::SeqCst), published.sent.load(Ordering::SeqCst));
+    assert_eq!(sent, 6, "each document crosses the wire once, for four workers and the main thread");
+    let counted = |outcome: &str| world.envoy.counter(&format!("scopegate.revocation.fetches.{outcome}"));
+    assert_eq!(counted("updated"), 6);
+    assert!(counted("not_modified") >= u64::try_from(requests - sent).unwrap() - 1, "{requests}");
+    assert_eq!(world.envoy.counter("scopegate.revocation.entries.main"), 2);
+    assert_eq!(world.envoy.counter("scopegate.revocation.stale.main"), 0);
+    assert!(world.envoy.counter("scopegate.revocation.age_seconds.main") <= 2);
+}
+
+const FAILURES: [&str; 5] = ["unreachable", "timeout", "status", "too_large", "invalid"];
+
+fn failed(envoy: &Envoy, kind: &str) -> u64 {
+    let kinds = FAILURES.iter().filter(|name| kind.is_empty() || **name == kind);
+    kinds.map(|kind| envoy.counter(&format!("scopegate.revocation.fetches.{kind}"))).sum()
+}
+
+/// What goes wrong, how it is counted, and the words of the log.
+fn outages() -> Vec<(&'static str, Conduct, &'static str, &'static str)> {
+    let good = lines(&["stolen", "other"]);
+    let ok = |body: &[u8]| Conduct::answer("200 OK", "", body);
+    let cut_off = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{{\"iss\"", good.len());
+    let whole = good.len() - 1;
+    let missing_line = good[..whole].iter().rposition(|&byte| byte == b'\n').unwrap();
+    vec![
+        ("the connection is refused", Conduct::Refuses, "unreachable", "cannot be reached"),
+        ("no answer", Conduct::Hangs, "timeout", "did not answer in time"),
+        ("500", Conduct::answer("500 Oops", "", &good), "status", "answered 500, not 200"),
+        ("404", Conduct::answer("404 Not Found", "", b""), "status", "answered 404, not 200"),
+        ("a redirect", Conduct::answer("302 Found", "location: /x\r\n", &good), "status", "answered 302, not 200"),
+        ("an empty body", ok(b""), "invalid", "it is empty"),
+        ("a page", ok(b"<!doctype html><title>Welcome</title>"), "invalid", "it is neither JSON Lines"),
+        ("a key set", ok(br#"{"keys":[]}"#), "invalid", "line 1: names nothing"),
+        ("truncated JSON", ok(&good[..good.len() - 9]), "invalid", "line 3: is not JSON"),
+        ("a line too few", ok(&good[..=missing_line]), "invalid", "its end is missing"),
+        (
+            "an answer that breaks off",
+            Conduct::Says(cut_off.into_bytes()),
+            "unreachable",
+            "did not answer, or broke off",
+        ),
+        ("ten MiB", ok(&vec![b' '; 10 << 20]), "too_large", "more than 1048576"),
+        ("an endless slow body", Conduct::Drips, "", "could not be fetched"),
+        ("a binary list that is cut", ok(&binary(10, &[])[..100]), "invalid", "it is not the binary form"),
+    ]
+}
+
+#[test]
+fn a_list_goes_on_refusing_through_every_outage_that_is_told_once_and_ends_by_itself() {
+    let good = Conduct::answer("200 OK", "", &lines(&["stolen"]));
+    let server = Unreliable::start(good.clone());
+    let mut world = start(server.address, list(json!({ "timeout": "300ms", "max_bytes": 1_048_576 })), 2);
+    let (stolen, other) = (world.token("stolen"), world.token("another"));
+    eventually("the first list", || world.status(&stolen) == 401);
+    for (case, conduct, kind, words) in outages() {
+        let told = |text: &str| world.envoy.log().matches(text).count();
+        let (before, counted) = (told("could not be fetched"), failed(&world.envoy, kind));
+        let ended = told("can be fetched again");
+        server.now(conduct);
+        eventually(case, || failed(&world.envoy, kind) >= counted + 2);
+        assert_eq!((world.status(&stolen), world.status(&other)), (401, 200), "{case}: the list outlives it");
+        assert_eq!(told("could not be fetched"), before + 1, "{case}: told once\n{}", world.envoy.log());
+        let log = world.envoy.log();
+        let line = log.lines().rfind(|line| line.contains("could not be fetched")).unwrap();
+        assert!(line.contains(words), "{case}: {line}");
+        server.now(good.clone());
+        eventually(case, || told("can be fetched again") == ended + 1);
+    }
+    assert!(world.envoy.is_alive() && !world.envoy.log().contains("panicked"));
+}
+
+#[test]
+fn a_list_that_is_missing_or_too_old_refuses_everybody_unless_it_is_told_not_to() {
+    for (when_stale, status) in [("deny", 503), ("allow", 200)] {
+        let server = Unreliable::start(Conduct::answer("500 Oops", "", b""));
+        let timing = json!({ "timeout": "300ms", "max_stale": "2s", "when_stale": when_stale });
+        let world = start(server.address, list(timing), 2);
+        let (stolen, other) = (world.token("stolen"), world.token("another"));
+        let answer = get_with(world.envoy.address(), "/", &other);
+        assert_eq!(answer.status, status, "{when_stale}: there has never been a list");
+        assert_eq!(answer.header("retry-after").is_some(), status == 503);
+        assert_eq!(get_with(world.envoy.address(), "/public", &other).status, 200, "a public route needs none");
+        server.now(Conduct::answer("200 OK", "", &lines(&["stolen"])));
+        eventually("the list", || world.status(&stolen) == 401 && world.status(&other) == 200);
+        assert_eq!(world.envoy.counter("scopegate.revocation.stale.main"), 0);
+        server.now(Conduct::Refuses);
+        eventually("it is too old", || world.envoy.counter("scopegate.revocation.stale.main") == 1);
+        eventually("on every worker", || world.statuses(&other, 12) == [status; 12]);
+        assert_eq!(world.status(&stolen), 401, "what is known to be revoked stays so");
+        world.envoy.wait_for_log("the revocation list main is older than it may be");
+        server.now(Conduct::answer("200 OK", "", &lines(&["stolen"])));
+        eventually("it is back", || world.statuses(&other, 12) == [200; 12]);
+    }
+}
+
+#[test]
+fn a_million_entries_take_their_bytes_and_hold_nobody_up() {
+    const COUNT: usize = 1_000_000;
+    let published = Published::default();
+    published.put(binary(0, &["first"]));
+    let server = published.serve();
+    let world = start(server.address, list(json!({ "max_bytes": 33_554_432, "timeout": "5s" })), 1);
+    let good = world.token("good");
+    eventually("the first list", || world.status(&world.token("first")) == 401);
+    let memory = || world.envoy.counter("scopegate.vm.memory_bytes");
+    std::thread::sleep(Duration::from_millis(1500));
+    let empty = memory();
+    let mut connection = KeptClient::new(world.envoy.address());
+    let request = head("GET", "/", &[("authorization", &format!("Bearer {good}"))]);
+    let mut longest = Vec::new();
+    let mut taken = Vec::new();
+    for round in 0..4 {
+        let id = format!("stolen-{round}");
+        // Ever longer lists, as lists are.
+        published.put(binary(COUNT + round * 10_000, &[&id]));
+        let revoked = world.token(&id);
+        let (began, mut worst, mut asked) = (Instant::now(), Duration::ZERO, Instant::now());
+        loop {
+            let start = Instant::now();
+            assert_eq!(connection.send(&request).status, 200);
+            worst = worst.max(start.elapsed());
+            if asked.elapsed() > Duration::from_millis(100) {
+                asked = Instant::now();
+                if world.status(&revoked) == 401 {
+                    break;
+                }
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{}", world.envoy.log());
+        }
+        longest.push(worst);
+        std::thread::sleep(Duration::from_millis(1200));
+        taken.push(memory().saturating_sub(empty));
+    }
+    println!("memory taken by 1 000 000 entries, at first and after reloads: {taken:?}; longest waits: {longest:?}");
+    assert!(taken[0] <= 20 * COUNT as u64, "at rest: {taken:?}");
+    assert!(taken.iter().all(|&taken| taken <= 40 * (COUNT as u64 + 30_000)), "at the peak of a reload: {taken:?}");
+    // Other processes make a wait longer, and nothing makes one shorter.
+    assert!(longest.iter().min() < Some(&Duration::from_millis(50)), "{longest:?}");
+    assert_eq!(world.envoy.counter("scopegate.revocation.entries.main"), COUNT as u64 + 30_001);
+}
+
+/// The blocks of the README's section on revoking that are for a shell.
+fn shell_blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Revoking a token\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// The nginx of a folder, which it is told to stop however the test ends.
+struct Nginx(PathBuf);
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        if let Ok(pid) = std::fs::read_to_string(self.0.join("target/revocations.pid")) {
+            let _ = Command::new("kill").arg(pid.trim()).status();
+        }
+    }
+}
+
+#[test]
+fn the_lines_of_the_readme_revoke_a_token_with_nginx_as_the_server() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("revoking-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("envoy")).unwrap();
+    std::fs::create_dir_all(folder.join("bin")).unwrap();
+    // A port that is free, and where the example has its own. nginx drops its rights to those of nobody, who must be able
+    // to read the list.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let here = |text: &str| text.replace("10003", &port.to_string());
+    let conf = std::fs::read_to_string(root().join("envoy/revocations.conf")).unwrap();
+    assert!(conf.contains("listen 127.0.0.1:10003;"));
+    std::fs::write(folder.join("envoy/revocations.conf"), here(&conf)).unwrap();
+    let _ = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_scopegate"), folder.join("bin/scopegate"));
+    let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());
+    let run = |lines: &str| {
+        // What the server would print goes where ours goes: it holds it open for as long as it runs.
+        let mut shell = Command::new("sh");
+        let status = shell.args(["-ec", lines]).current_dir(&folder).env("PATH", &path).stdin(Stdio::null()).status();
+        assert!(status.unwrap().success(), "{lines}");
+    };
+    let blocks = shell_blocks();
+    let [serve, revoke] = &blocks[..] else { panic!("two blocks: {blocks:?}") };
+    let _nginx = Nginx(folder.clone());
+    run(serve);
+    let address = format!("127.0.0.1:{port}").parse().unwrap();
+    let uri = format!("http://127.0.0.1:{port}/revoked.jsonl");
+    let world =
+        start(address, json!({ "lists": [{ "name": "main", "uri": uri, "cluster": "lists", "refresh": "2s" }] }), 2);
+    let (stolen, other) = (world.token("stolen"), world.token("other"));
+    eventually("the empty list", || world.status(&stolen) == 200);
+    std::fs::write(folder.join("token.txt"), &stolen).unwrap();
+    run(revoke);
+    let began = Instant::now();
+    eventually("the refusal", || world.status(&stolen) == 401);
+    println!("refused {:?} after the list was built, with a refresh of 2 s", began.elapsed());
+    assert_eq!(world.status(&other), 200);
+    world.envoy.wait_for_log("reason=revoked");
+    eventually("nginx says that nothing has changed", || {
+        world.envoy.counter("scopegate.revocation.fetches.not_modified") > 0
+    });
+}
