@@ -206,6 +206,14 @@ fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_publi
     assert!(feed(3).begin(&at(&board, START + 4002)).is_none());
     quick.publish(&at(&board, START + 4003), "https://a", &document("new"));
     assert_eq!(slow.look(&at(&board, START + 4004)).unwrap().1, b"new");
+    // And when it comes first, with what would have been the same version.
+    let board = OwnBoard::default();
+    let (mut slow, mut quick) = (feed(1), feed(2));
+    assert!(slow.begin(&at(&board, START)).is_some());
+    assert!(quick.begin(&at(&board, START + 4000)).is_some());
+    slow.publish(&at(&board, START + 4001), "https://a", &document("old"));
+    quick.publish(&at(&board, START + 4002), "https://a", &document("new"));
+    assert_eq!(slow.look(&at(&board, START + 4003)).unwrap().1, b"new");
 }
 
 #[test]

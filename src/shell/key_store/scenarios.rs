@@ -145,6 +145,18 @@ fn the_same_keys_again_begin_no_new_generation_and_other_keys_do_at_once() {
     world.tick(0, 600_000);
     let (_, events) = world.answer(0, Answer::NotModified { max_age_ms: None });
     assert!(matches!(events.as_slice(), [(ISSUER, Event::NotModified)]), "{events:?}");
+    // A worker that is new publishes them once more: the others hold another version, of the same keys.
+    let mut newcomer = KeyStore::new(&[by_uri()], Limits::default(), true, 3);
+    world.now += 700_000;
+    let outside = Outside { board: &world.board, now: world.now, random: 0 };
+    assert_eq!(newcomer.begin(&outside).len(), 1);
+    let (_, events) = newcomer.answered(&outside, ISSUER, key_set(KEY));
+    assert!(matches!(events.as_slice(), [(ISSUER, Event::Updated(_))]), "{events:?}");
+    for worker in 0..2 {
+        let (_, events) = world.tick(worker, 0);
+        assert!(events.is_empty(), "{events:?}");
+    }
+    assert_eq!(generations(&world), before);
     for other in
         [KEY.replace(r#""kid":"a""#, r#""kid":"b""#), KEY.replace(r#""kid":"a""#, r#""kid":"b","alg":"ES256""#)]
     {
