@@ -93,6 +93,11 @@ impl ListStore {
         self.remotes.iter().for_each(|remote| remote.feed.seed(board));
     }
 
+    /// Gives up what is under way: the worker goes, or has another configuration.
+    pub fn give_up(&mut self, board: &dyn Board) {
+        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(board));
+    }
+
     /// What is revoked now.
     pub const fn revocations(&self) -> &Revocations {
         &self.revocations

@@ -106,13 +106,23 @@ impl Remote {
             Some(Work::Gathered { version, loader }) => self.pick_up(version, loader),
             None => self.find(outside),
         };
-        if let Some(change) = self.feed.expire(outside.now) {
-            events.push(ListEvent::TooOld(change));
+        let version = self.feed.version();
+        if self.feed.expire(outside.now).is_some() {
+            events.push(ListEvent::TooOld(self.first_to_tell(outside, version)));
         }
         if self.work.is_none() && self.feed.is_overdue(outside.now) {
             events.push(self.fail(outside, FailureKind::Timeout.because("the answer was lost")));
         }
         events
+    }
+
+    /// Whether no other worker has told yet that this version is too old. The one that fetched last may have noticed
+    /// before it did.
+    fn first_to_tell(&self, outside: &Outside<'_>, version: Option<Version>) -> Change {
+        let (name, told) = (format!("{}/too_old", self.place), format!("{version:?}").into_bytes());
+        let (before, mark) = outside.board.read(&name).unzip();
+        let first = before.as_ref() != Some(&told) && outside.board.write(&name, &told, mark);
+        if first { Change::Changed } else { Change::Same }
     }
 
     fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loader, ListError> {

@@ -180,6 +180,8 @@ fn an_outage_leaves_the_list_where_it_is_until_it_is_too_old() {
         }
         assert!((5..30).contains(&failed), "{failed}");
         assert_eq!(told.len(), 2, "each worker notices once: {told:?}");
+        let first = |(_, event): &&(usize, ListEvent)| *event == ListEvent::TooOld(Change::Changed);
+        assert_eq!(told.iter().filter(first).count(), 1, "and one of them tells the log: {told:?}");
         let events = process.fetch(document("\"1\""), line("a"));
         assert!(events.iter().any(|(_, event)| *event == ListEvent::Recovered), "{events:?}");
         assert_eq!(process.complete(), [true; 2]);
@@ -200,6 +202,16 @@ fn pieces_that_were_written_over_are_not_taken_for_the_list() {
     }
     let other = 1 - requests[0].0;
     assert!(process.workers[other].revocations().find(&Token("a")).is_some(), "the list before stays in use");
+}
+
+#[test]
+fn whoever_goes_leaves_the_fetch_to_another() {
+    let mut process = Process::new(2, WhenStale::Deny);
+    let (requests, _) = process.tick(0);
+    let gone = requests[0].0;
+    process.workers[gone].give_up(&process.board);
+    process.workers.remove(gone);
+    assert_eq!(process.tick(10).0.len(), 1, "at once, and not when the lease is over");
 }
 
 #[test]

@@ -60,6 +60,9 @@ impl Plugin {
         if let Ok(mut keys) = self.keys.try_borrow_mut() {
             keys.give_up(&*self.board);
         }
+        if let Ok(mut lists) = self.lists.try_borrow_mut() {
+            lists.give_up(&*self.board);
+        }
     }
 
     /// Tells the log and the counters what has happened.
