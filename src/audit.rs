@@ -6,6 +6,7 @@ use crate::check::fingerprint;
 use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace};
 use crate::policy::{Policy, SubjectForm};
 use serde_json::{Map, Value};
+use std::rc::Rc;
 
 /// What became of a request, as counters count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +28,23 @@ pub struct AuditRecord {
     detail: Option<String>,
     issuer: Option<String>,
     subject: Option<String>,
-    fingerprint: Option<(&'static str, String)>,
+    fingerprint: Option<(&'static str, Rc<str>)>,
 }
 
 impl Outcome {
+    /// What became of a request; `None` while it is awaited.
+    #[must_use]
+    pub fn of(decision: &Decision) -> Option<Self> {
+        match decision {
+            Decision::Await(_) => None,
+            Decision::Deny(refusal) => Some(Self::Denied(refusal.denial.reason())),
+            Decision::Allow(grant) => Some(match &grant.basis {
+                Basis::ReportOnly(denial) => Self::WouldDeny(denial.reason()),
+                Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => Self::Allowed,
+            }),
+        }
+    }
+
     /// The counter's name.
     #[must_use]
     pub fn counter(self) -> String {
@@ -62,16 +76,13 @@ impl AuditRecord {
     /// The record of `decision`; `None` while it is awaited.
     #[must_use]
     pub fn of(decision: &Decision, policy: &Policy) -> Option<Self> {
-        let (outcome, denial, token) = match decision {
+        let outcome = Outcome::of(decision)?;
+        let (denial, token) = match decision {
             Decision::Await(_) => return None,
-            Decision::Deny(refusal) => {
-                (Outcome::Denied(refusal.denial.reason()), Some(&refusal.denial), refusal.token.as_ref())
-            }
+            Decision::Deny(refusal) => (Some(&refusal.denial), refusal.token.as_ref()),
             Decision::Allow(grant) => match &grant.basis {
-                Basis::ReportOnly(denial) => (Outcome::WouldDeny(denial.reason()), Some(denial), grant.token.as_ref()),
-                Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => {
-                    (Outcome::Allowed, None, grant.token.as_ref())
-                }
+                Basis::ReportOnly(denial) => (Some(denial), grant.token.as_ref()),
+                Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => (None, grant.token.as_ref()),
             },
         };
         let verified = token.and_then(|token| token.verified.as_ref());
@@ -131,14 +142,14 @@ impl AuditRecord {
         members.extend(reason.map(|reason| ("reason", reason)));
         members.extend(self.issuer.as_deref().map(|issuer| ("issuer", issuer)));
         members.extend(self.subject.as_deref().map(|subject| ("subject", subject)));
-        members.extend(self.fingerprint.as_ref().map(|(name, value)| (*name, value.as_str())));
+        members.extend(self.fingerprint.as_ref().map(|(name, value)| (*name, &**value)));
         members
     }
 }
 
-fn named(token: &TokenTrace) -> (&'static str, String) {
+fn named(token: &TokenTrace) -> (&'static str, Rc<str>) {
     let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
-    (name, token.fingerprint.clone())
+    (name, Rc::clone(&token.fingerprint))
 }
 
 fn subject_form(subject: &str, form: SubjectForm) -> Option<String> {

@@ -60,6 +60,15 @@ pub fn render(denial: &Denial, realm: &str, grpc: bool) -> Reply {
     Reply { status: answer.status, headers, body, grpc_status, details }
 }
 
+/// The scopes that a refusal names to the client.
+#[must_use]
+pub fn scope(denial: &Denial) -> &[Scope] {
+    match answer(denial).challenge {
+        Challenge::Bare { scope } | Challenge::Error { scope, .. } => scope,
+        Challenge::None => &[],
+    }
+}
+
 /// Whether the query has to leave the request before it is refused: the operator's own access log would print it.
 #[must_use]
 pub const fn hides_query(denial: &Denial) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::policy::{IssuerId, Scope};
+use std::rc::Rc;
 
 /// What becomes of a request.
 #[derive(Debug, PartialEq)]
@@ -85,7 +86,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenTrace {
     /// `base64url(SHA-256(signing input))[..22]`.
-    pub fingerprint: String,
+    pub fingerprint: Rc<str>,
     /// Who issued it and for whom, once its signature has been checked.
     pub verified: Option<VerifiedIdentity>,
 }

@@ -10,6 +10,7 @@ mod key_store;
 mod list_store;
 mod metadata_cache;
 mod pairs;
+mod reply_cache;
 mod waiting_room;
 
 #[cfg(target_arch = "wasm32")]

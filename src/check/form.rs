@@ -30,18 +30,19 @@ impl<'t> Formed<'t> {
     /// Takes a token apart, or recalls what came of that.
     ///
     /// # Errors
-    /// When it is longer than `limit` bytes, or no JWT.
+    /// When it is not of the grammar of a bearer token, longer than `limit` bytes, or no JWT.
     pub fn check(token: BearerToken<'t>, limit: usize, facts: &Facts<'_>) -> Result<Self> {
         let text = token.as_bytes();
+        let name = if text.len() > limit { None } else { facts.memory.name(text) };
+        if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.now, facts.keys)) {
+            return Ok(Self { parts: Parts::Remembered(known), name });
+        }
+        token.check_grammar()?;
         if text.len() > limit {
             return Err(Denial::TokenTooLarge);
         }
-        let name = facts.memory.name(text);
-        let parts = match name.and_then(|name| facts.memory.recall(name, facts.now, facts.keys)) {
-            Some(known) => Parts::Remembered(known),
-            None => Parts::Fresh(Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?),
-        };
-        Ok(Self { parts, name })
+        let compact = Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?;
+        Ok(Self { parts: Parts::Fresh(compact), name })
     }
 
     /// The JOSE header.
@@ -64,10 +65,10 @@ impl<'t> Formed<'t> {
 
     /// What the token is called in records: `base64url(SHA-256(signing input))[..22]`.
     #[must_use]
-    pub fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> Rc<str> {
         match &self.parts {
-            Parts::Fresh(compact) => fingerprint(compact.signing_input),
-            Parts::Remembered(known) => known.fingerprint.clone(),
+            Parts::Fresh(compact) => fingerprint(compact.signing_input).into(),
+            Parts::Remembered(known) => Rc::clone(&known.fingerprint),
         }
     }
 

@@ -3,12 +3,13 @@
 use super::{Asks, Live, Result, Verified};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
+use std::borrow::Cow;
 
 /// Proof: the token grants the scopes.
 #[derive(Debug)]
 pub struct Scoped<'a, 'v> {
     live: Live<'a, 'v>,
-    granted: ScopeSet,
+    granted: ScopeSet<'a>,
 }
 
 impl<'a, 'v> Scoped<'a, 'v> {
@@ -33,14 +34,14 @@ impl<'a, 'v> Scoped<'a, 'v> {
 
     /// What it grants.
     #[must_use]
-    pub const fn granted(&self) -> &ScopeSet {
+    pub const fn granted(&self) -> &ScopeSet<'a> {
         &self.granted
     }
 }
 
 /// The scopes to name in a challenge.
 #[must_use]
-pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet>) -> Vec<Scope> {
+pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
     let mut all: Vec<Scope> = Vec::new();
     for scope in asks.iter().flat_map(|ask| ask.scopes.wanted(granted)) {
         if !all.contains(&scope) {
@@ -54,14 +55,14 @@ pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet>) -> Vec<Scope> {
 ///
 /// What is no scope-token grants nothing: a tab or a comma does not separate, and an element of a list is not
 /// split. A claim of another type, or a list with anything but strings in it, grants nothing.
-fn granted(verified: &Verified<'_>) -> ScopeSet {
+fn granted<'a>(verified: &Verified<'a>) -> ScopeSet<'a> {
     let mut set = ScopeSet::default();
     for claim in &verified.issuer().scope_claims {
         let Some(value) = verified.claims().get(claim) else { continue };
-        if let Some(text) = value.as_text() {
-            text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope));
-        } else if let Some(items) = value.as_texts() {
-            items.iter().filter_map(|item| Scope::new(item)).for_each(|scope| set.insert(scope));
+        match value.as_text() {
+            Some(Cow::Borrowed(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Borrowed(scope))),
+            Some(Cow::Owned(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Owned(scope.to_owned()))),
+            None => value.as_texts().into_iter().flatten().for_each(|scope| set.insert(scope)),
         }
     }
     set

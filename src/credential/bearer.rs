@@ -5,11 +5,25 @@ use super::{Presented, Result};
 use crate::decision::Denial;
 use crate::request::RequestView;
 
-/// A bearer token: `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
+/// What stands behind the scheme `Bearer`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a [u8]);
 
 impl<'a> BearerToken<'a> {
+    /// Whether it is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. A token that was one before is one
+    /// now: this is apart from [`extract`] so that nobody has to look at every byte of a token that is known.
+    ///
+    /// # Errors
+    /// [`Denial::MalformedHeader`].
+    pub fn check_grammar(self) -> Result<()> {
+        let characters = self.0.iter().position(|&byte| !is_token_character(byte)).unwrap_or(self.0.len());
+        let (text, padding) = self.0.split_at(characters);
+        if text.is_empty() || padding.iter().any(|&byte| byte != b'=') {
+            return Err(Denial::MalformedHeader("not one token behind the scheme"));
+        }
+        Ok(())
+    }
+
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
@@ -27,7 +41,8 @@ impl std::fmt::Debug for BearerToken<'_> {
 /// Reads the one credential of a request.
 ///
 /// # Errors
-/// When there are two, or the one does not follow the grammar. Envoy joins repeated `authorization` lines with a
+/// When there are two, or the one does not follow the grammar; that of the token is left to
+/// [`BearerToken::check_grammar`]. Envoy joins repeated `authorization` lines with a
 /// comma, so a comma is how a second credential shows.
 pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     let mut lines = request.values("authorization");
@@ -41,7 +56,7 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     if scheme.is_empty() {
         return Err(Denial::MalformedHeader("no scheme"));
     }
-    if has_second_credential(rest) {
+    if rest.contains(&b',') && has_second_credential(rest) {
         return Err(Denial::MultipleCredentials);
     }
     if !scheme.eq_ignore_ascii_case(b"bearer") {
@@ -52,9 +67,7 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     if gap.is_empty() {
         return Err(Denial::MalformedHeader("no space behind the scheme"));
     }
-    let characters = token.iter().position(|&byte| !is_token_character(byte)).unwrap_or(token.len());
-    let (text, padding) = token.split_at(characters);
-    if text.is_empty() || padding.iter().any(|&byte| byte != b'=') {
+    if token.is_empty() {
         return Err(Denial::MalformedHeader("not one token behind the scheme"));
     }
     Ok(Presented::Bearer(BearerToken(token)))
@@ -84,12 +97,16 @@ fn trim(value: &[u8]) -> &[u8] {
 }
 
 /// `tchar` of RFC 9110 section 5.6.2.
-fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+const fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
 }
 
-fn is_token_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
+const fn is_token_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
 #[cfg(test)]
@@ -102,7 +119,10 @@ mod tests {
         let request = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         match extract(&request) {
             Ok(Presented::Nothing) => Ok(None),
-            Ok(Presented::Bearer(token)) => Ok(Some(token.as_bytes().to_vec())),
+            Ok(Presented::Bearer(token)) => match token.check_grammar() {
+                Ok(()) => Ok(Some(token.as_bytes().to_vec())),
+                Err(denial) => Err(denial.reason()),
+            },
             Err(denial) => Err(denial.reason()),
         }
     }

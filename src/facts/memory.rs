@@ -18,7 +18,7 @@ pub struct VerifiedToken {
     /// Its claims.
     pub claims: Claims,
     /// Its fingerprint.
-    pub fingerprint: String,
+    pub fingerprint: Rc<str>,
     /// Whose keys verified it.
     pub issuer: IssuerId,
     /// Which of the key sets that this issuer has had: by another one it is not verified.
@@ -68,7 +68,8 @@ impl VerifiedToken {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let header = &self.header;
-        let texts = [Some(&header.alg), header.kid.as_ref(), header.typ.as_ref(), Some(&self.fingerprint)];
-        size_of::<Self>() + self.claims.bytes() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        let texts = [Some(&header.alg), header.kid.as_ref(), header.typ.as_ref()];
+        let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
+        size_of::<Self>() + self.claims.bytes() + texts + self.fingerprint.len()
     }
 }

@@ -115,7 +115,7 @@ impl TokenTypes {
             if name == "missing" {
                 set.missing = true;
             } else {
-                set.types.push(canonical(name));
+                set.types.push(short_name(name).to_ascii_lowercase());
             }
         }
         set
@@ -124,22 +124,24 @@ impl TokenTypes {
     /// Whether a token with this `typ` is accepted: any case, `application/` implied where there is no slash.
     #[must_use]
     pub fn accept(&self, typ: Option<&str>) -> bool {
-        typ.map_or(self.missing, |typ| self.types.contains(&canonical(typ)))
+        typ.map_or(self.missing, |typ| {
+            let name = short_name(typ);
+            self.types.iter().any(|known| known.eq_ignore_ascii_case(name))
+        })
     }
 }
 
 /// Whether `typ` leaves open what kind of token it is: `JWT`, or nothing.
 #[must_use]
 pub fn is_generic_type(typ: Option<&str>) -> bool {
-    typ.is_none_or(|typ| canonical(typ) == "jwt")
+    typ.is_none_or(|typ| short_name(typ).eq_ignore_ascii_case("jwt"))
 }
 
-/// Lower case; `application/` is dropped only where no other slash follows, as RFC 7515 recommends to write it.
-fn canonical(typ: &str) -> String {
-    let lower = typ.to_ascii_lowercase();
-    match lower.strip_prefix("application/") {
-        Some(short) if !short.contains('/') => short.to_owned(),
-        _ => lower,
+/// `application/` is dropped, in any letter case, only where no other slash follows, as RFC 7515 recommends to write it.
+fn short_name(typ: &str) -> &str {
+    match typ.split_once('/') {
+        Some((kind, name)) if kind.eq_ignore_ascii_case("application") && !name.contains('/') => name,
+        _ => typ,
     }
 }
 

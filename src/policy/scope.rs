@@ -1,6 +1,6 @@
 //! Scopes ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::fmt;
 
 /// One scope-token: visible ASCII without `"` and `\`. Compared exactly, letter case included.
@@ -32,31 +32,34 @@ fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 
-/// The scopes that a token grants.
+/// The scopes that a token grants, as its text names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScopeSet {
+pub struct ScopeSet<'t> {
     /// In the order in which the token named them.
-    ordered: Vec<Scope>,
-    members: BTreeSet<Scope>,
+    ordered: Vec<Cow<'t, str>>,
+    /// Their places in it, by name.
+    sorted: Vec<usize>,
 }
 
-impl ScopeSet {
-    /// Adds a scope unless it is there.
-    pub fn insert(&mut self, scope: Scope) {
-        if self.members.insert(scope.clone()) {
+impl<'t> ScopeSet<'t> {
+    /// Adds a scope unless it is there. What is no scope-token grants nothing.
+    pub fn insert(&mut self, scope: Cow<'t, str>) {
+        if is_scope_token(&scope)
+            && let Err(place) = self.place(&scope)
+        {
+            self.sorted.insert(place, self.ordered.len());
             self.ordered.push(scope);
         }
+    }
+
+    fn place(&self, scope: &str) -> Result<usize, usize> {
+        self.sorted.binary_search_by(|&at| self.ordered.get(at).map_or("", |known| &**known).cmp(scope))
     }
 
     /// Whether the set grants `scope`.
     #[must_use]
     pub fn contains(&self, scope: &Scope) -> bool {
-        self.members.contains(scope)
-    }
-
-    /// The scopes, in the order in which the token named them.
-    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.ordered.iter()
+        self.place(scope.as_str()).is_ok()
     }
 
     /// Whether the token grants nothing.
@@ -68,7 +71,7 @@ impl ScopeSet {
     /// The scopes in one string, separated by a space.
     #[must_use]
     pub fn joined(&self) -> String {
-        self.ordered.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+        self.ordered.join(" ")
     }
 }
 
@@ -92,7 +95,7 @@ impl Default for ScopeRule {
 impl ScopeRule {
     /// Whether `granted` satisfies the rule.
     #[must_use]
-    pub fn is_met_by(&self, granted: &ScopeSet) -> bool {
+    pub fn is_met_by(&self, granted: &ScopeSet<'_>) -> bool {
         match self {
             Self::One(scope) => granted.contains(scope),
             Self::All(rules) => rules.iter().all(|rule| rule.is_met_by(granted)),
@@ -103,7 +106,7 @@ impl ScopeRule {
     /// The scopes to name in a challenge: every scope of an all-of; of an any-of the alternative of which the
     /// token lacks the fewest, the first on a tie, and the first where there is no token.
     #[must_use]
-    pub fn wanted(&self, granted: Option<&ScopeSet>) -> Vec<Scope> {
+    pub fn wanted(&self, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
         let mut wanted: Vec<Scope> = Vec::new();
         for scope in self.nearest(granted) {
             if !wanted.contains(scope) {
@@ -114,7 +117,7 @@ impl ScopeRule {
     }
 
     /// The scopes of the nearest alternatives. Each part of the rule is looked at once.
-    fn nearest(&self, granted: Option<&ScopeSet>) -> Vec<&Scope> {
+    fn nearest(&self, granted: Option<&ScopeSet<'_>>) -> Vec<&Scope> {
         match self {
             Self::One(scope) => vec![scope],
             Self::All(rules) => rules.iter().flat_map(|rule| rule.nearest(granted)).collect(),
@@ -138,13 +141,13 @@ mod tests {
         ScopeRule::One(Scope::new(text).expect("a scope"))
     }
 
-    fn granted(text: &str) -> ScopeSet {
+    fn granted(text: &str) -> ScopeSet<'_> {
         let mut set = ScopeSet::default();
-        text.split(' ').filter_map(Scope::new).for_each(|scope| set.insert(scope));
+        text.split(' ').for_each(|scope| set.insert(scope.into()));
         set
     }
 
-    fn names(rule: &ScopeRule, granted: Option<&ScopeSet>) -> String {
+    fn names(rule: &ScopeRule, granted: Option<&ScopeSet<'_>>) -> String {
         rule.wanted(granted).iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
     }
 

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "host functions are foreign functions")]
 
 use super::feed::Board;
-use super::pairs;
+use super::reply_cache::Prepared;
 use crate::base::time::UnixSeconds;
 use proxy_wasm::types::Status;
 use std::hash::{BuildHasher as _, RandomState};
@@ -197,7 +197,7 @@ pub fn buffer_part(buffer: Buffer, start: usize, limit: usize) -> Result<Vec<u8>
     }
 }
 
-/// All lines of a map, as [`pairs::parse`] reads them.
+/// All lines of a map, as [`super::pairs::parse`] reads them.
 pub fn header_map(map: Map) -> Result<Vec<u8>> {
     let (mut data, mut length) = (std::ptr::null_mut(), 0);
     // SAFETY: the pointers are to live variables.
@@ -245,9 +245,7 @@ pub fn resume_request() -> Result<()> {
 }
 
 /// Answers the request of the effective context.
-pub fn send_local_response(reply: &crate::challenge::Reply) -> Result<()> {
-    let lines: Vec<(&str, &str)> = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let headers = pairs::serialise(&lines);
+pub fn send_local_response(reply: &Prepared) -> Result<()> {
     // SAFETY: each pointer and its length are those of one slice.
     done(unsafe {
         raw::proxy_send_local_response(
@@ -256,8 +254,8 @@ pub fn send_local_response(reply: &crate::challenge::Reply) -> Result<()> {
             reply.details.len(),
             reply.body.as_ptr(),
             reply.body.len(),
-            headers.as_ptr(),
-            headers.len(),
+            reply.headers.as_ptr(),
+            reply.headers.len(),
             reply.grpc_status,
         )
     })

@@ -18,6 +18,7 @@ use super::host_verifier;
 use super::key_store::KeyStore;
 use super::list_store::ListStore;
 use super::metadata_cache::MetadataCache;
+use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
@@ -61,6 +62,7 @@ pub struct Plugin {
     logs: LogBudget,
     crypto: CryptoBudget,
     cache: TokenCache,
+    replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
     /// Signatures that the host should have checked and could not, since this was last counted.
@@ -155,6 +157,7 @@ impl Plugin {
             logs: LogBudget::new(policy.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(policy.limits.wasm_crypto_percent),
             cache: TokenCache::new(policy.cache),
+            replies: ReplyCache::default(),
             host_checks,
             host_failures: Cell::new(0),
             meters: Meters {

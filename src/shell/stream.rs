@@ -76,7 +76,7 @@ fn refuse(why: &str) -> bool {
         grpc_status: 13,
         details: "scopegate_host_failure".to_owned(),
     };
-    if host::send_local_response(&reply).is_err() {
+    if host::send_local_response(&reply.into()).is_err() {
         log::error!("scopegate: {why}, and that cannot be answered");
     }
     false

@@ -18,7 +18,7 @@ fn token(expires_at: i64, filler: usize) -> VerifiedToken {
     VerifiedToken {
         header: JoseHeader { alg: "ES256".into(), kid: None, typ: None },
         claims: Claims::from_members(Members::parse(claims.into_bytes()).expect("an object")).expect("claims"),
-        fingerprint: "x".repeat(22),
+        fingerprint: "x".repeat(22).into(),
         issuer: IssuerId(0),
         generation: keys().generation(IssuerId(0)).expect("keys"),
     }

@@ -84,9 +84,7 @@ impl Plugin {
         };
         request.state.set(state);
         drop(request.headers.take());
-        if let Some(record) = AuditRecord::of(&decision, &self.policy) {
-            self.report(&record);
-        }
+        self.report(&decision);
         state
     }
 
@@ -98,17 +96,19 @@ impl Plugin {
             // The operator's access log prints the path. When that cannot be mended the refusal still stands.
             let _ = host::set_header(Map::RequestHeaders, ":path", path);
         }
-        let reply = challenge::render(denial, &self.policy.realm, view.is_grpc());
+        let reply = self.replies.reply(denial, &self.policy.realm, view.is_grpc());
         if let Err(failure) = host::send_local_response(&reply) {
             log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
         }
     }
 
-    fn report(&self, record: &AuditRecord) {
-        if let Some(counter) = self.counters.get(&record.outcome) {
+    /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
+    fn report(&self, decision: &Decision) {
+        let Some(outcome) = Outcome::of(decision) else { return };
+        if let Some(counter) = self.counters.get(&outcome) {
             host::count(*counter, 1);
         }
-        let refused: Option<Reason> = match record.outcome {
+        let refused: Option<Reason> = match outcome {
             Outcome::Allowed => None,
             Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
         };
@@ -117,12 +117,15 @@ impl Plugin {
             FilterStateScope::Denials => refused.is_some(),
             FilterStateScope::None => false,
         };
+        let logged = refused.is_some_and(|reason| self.logs.admit(reason, host::now_ns()));
+        if !wanted && !logged {
+            return;
+        }
+        let Some(record) = AuditRecord::of(decision, &self.policy) else { return };
         if wanted && host::set_filter_state("scopegate", &record.to_json()).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
-        if let Some(reason) = refused
-            && self.logs.admit(reason, host::now_ns())
-        {
+        if logged {
             log::info!("scopegate: {}", record.to_line());
         }
     }

@@ -1,0 +1,108 @@
+//! Replies, rendered and serialised once for each that there is.
+//!
+//! What a reply says depends on the reason, the scopes that it names and whether the client speaks gRPC, so there are few.
+
+use super::pairs;
+use crate::challenge::{self, Reply};
+use crate::decision::{Denial, Reason};
+use crate::policy::Scope;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The most replies that are kept. Scopes come from the configuration and from route metadata; whoever has more of
+/// them gets the others rendered anew.
+const MAX_REPLIES: usize = 256;
+
+/// A reply as the host takes it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The HTTP status.
+    pub status: u16,
+    /// The serialised headers.
+    pub headers: Vec<u8>,
+    /// The body.
+    pub body: String,
+    /// The gRPC status.
+    pub grpc_status: i32,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub details: String,
+}
+
+/// The replies of one policy.
+#[derive(Debug, Default)]
+pub struct ReplyCache(RefCell<Vec<(Key, Rc<Prepared>)>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Key {
+    reason: Reason,
+    grpc: bool,
+    scope: Vec<Scope>,
+}
+
+impl ReplyCache {
+    /// The reply to a refusal.
+    pub fn reply(&self, denial: &Denial, realm: &str, grpc: bool) -> Rc<Prepared> {
+        let (reason, scope) = (denial.reason(), challenge::scope(denial));
+        let is_it = |key: &Key| key.reason == reason && key.grpc == grpc && key.scope == scope;
+        if let Some((_, known)) = self.0.borrow().iter().find(|(key, _)| is_it(key)) {
+            return Rc::clone(known);
+        }
+        let prepared = Rc::new(Prepared::from(challenge::render(denial, realm, grpc)));
+        let mut replies = self.0.borrow_mut();
+        if replies.len() < MAX_REPLIES {
+            replies.push((Key { reason, grpc, scope: scope.to_vec() }, Rc::clone(&prepared)));
+        }
+        prepared
+    }
+}
+
+impl From<Reply> for Prepared {
+    fn from(reply: Reply) -> Self {
+        let Reply { status, headers, body, grpc_status, details } = reply;
+        let lines: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self { status, headers: pairs::serialise(&lines), body, grpc_status, details }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::UnixSeconds;
+
+    #[test]
+    fn a_kept_reply_is_the_one_that_would_be_rendered() {
+        let cache = ReplyCache::default();
+        let scope = |text: &str| text.split(' ').filter_map(Scope::new).collect::<Vec<_>>();
+        let at = |seconds| Denial::Expired { expired_at: UnixSeconds(seconds), now: UnixSeconds(9) };
+        for _ in 0..3 {
+            for denial in [
+                Denial::NoCredential { scope: scope("a b") },
+                Denial::NoCredential { scope: scope("a") },
+                Denial::InsufficientScope { scope: scope("a") },
+                Denial::NoCredential { scope: vec![] },
+                at(1),
+                at(2),
+                Denial::MissingClaim("sub".into()),
+                Denial::MissingClaim("tenant".into()),
+                Denial::KeysUnavailable,
+            ] {
+                for grpc in [false, true] {
+                    let wanted = Prepared::from(challenge::render(&denial, "api", grpc));
+                    assert_eq!(*cache.reply(&denial, "api", grpc), wanted, "{denial:?} {grpc}");
+                }
+            }
+        }
+        assert_eq!(cache.0.borrow().len(), 14, "two for each, but for those that differ in what no client is told");
+    }
+
+    #[test]
+    fn the_room_for_replies_is_bounded() {
+        let cache = ReplyCache::default();
+        for number in 0..2 * MAX_REPLIES {
+            let scope = vec![Scope::new(&number.to_string()).expect("a scope")];
+            let denial = Denial::NoCredential { scope };
+            assert_eq!(*cache.reply(&denial, "api", false), Prepared::from(challenge::render(&denial, "api", false)));
+        }
+        assert_eq!(cache.0.borrow().len(), MAX_REPLIES);
+    }
+}
