@@ -13,6 +13,7 @@ WASM_TARGET := wasm32-wasip1
 BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LINKED := $(BUILD)/$(WASM_TARGET)/release/scopegate.wasm
 MODULE := $(abspath target/scopegate.wasm)
+CONFORMANCE := $(BUILD)/$(WASM_TARGET)/release/examples/conformance.wasm
 BILL := $(abspath target/scopegate.cdx.json)
 DIST := target/dist
 VERSION := $(shell sed -n '/^version = /{s/version = "\(.*\)"/\1/p;q}' Cargo.toml)
@@ -27,7 +28,7 @@ NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm linked run test test-oldest test-envoys image dist compose compose-test \
+.PHONY: help setup toolchain envoy node wasm linked run test conformance conformance-module test-oldest test-envoys image dist compose compose-test \
   compose-down reproducible bench lint fmt size doc clean distclean
 
 help: ## print this
@@ -130,9 +131,16 @@ linked: toolchain
 run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
 	@cargo run --quiet --locked --example demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
 
-test: setup node wasm ## run all tests, those in a real Envoy too
+test: setup node wasm conformance-module ## run all tests, those in a real Envoy too
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_NODE=$(abspath $(NODE)) \
-	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) cargo test --locked
+	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked
+
+conformance: setup conformance-module ## run the published vectors, natively and in a real Envoy, and print a table
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked --test conformance -- --nocapture
+
+# The filter with another `proxy_on_configure`, which runs vectors.
+conformance-module: toolchain
+	@cargo build --locked --example conformance --target $(WASM_TARGET) --release
 
 test-oldest: ## run the tests in Envoy on the oldest supported version
 	@$(MAKE) --no-print-directory test-envoys ENVOYS=$(firstword $(ENVOYS))

@@ -50,7 +50,11 @@ pub mod request;
 pub mod revocation;
 pub mod token_cache;
 
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "called by the module only; tested natively"))]
+// What it exports is for the conformance tests, which run the verifier of the filter in Envoy.
+#[cfg(target_arch = "wasm32")]
+pub mod shell;
+#[cfg(not(target_arch = "wasm32"))]
+#[expect(dead_code, reason = "called by the module only; tested natively")]
 mod shell;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -23,3 +23,6 @@ mod host_verifier;
 mod plugin;
 #[cfg(target_arch = "wasm32")]
 mod stream;
+
+#[cfg(target_arch = "wasm32")]
+pub use host_verifier::{HostVerifier, probe};

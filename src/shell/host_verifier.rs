@@ -41,6 +41,7 @@ fn ask(form: HostForm, key: &VerificationKey, message: &[u8], signature: &[u8]) 
 }
 
 /// Whether the host checks signatures: it takes a good one, and refuses the same over another message.
+#[must_use]
 pub fn probe() -> bool {
     let (Some(probe), Some(form)) = (Probe::es256(), HostForm::of(Algorithm::Es256)) else { return false };
     let says = |message: &[u8]| ask(form, &probe.key, message, &probe.signature);
