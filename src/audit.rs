@@ -1,12 +1,13 @@
 //! What operators see of a decision: a record, a log line, a counter. Never a token, a secret, or text of a request
 //! that could forge a line.
 
+use crate::base::names::Subject;
 use crate::base::text::shown;
 use crate::check::fingerprint;
 use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace};
 use crate::policy::{Policy, SubjectForm};
-use serde_json::{Map, Value};
-use std::rc::Rc;
+use serde_json::Value;
+use std::borrow::Cow;
 
 /// What became of a request, as counters count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,14 +22,14 @@ pub enum Outcome {
 
 /// The record of one decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditRecord {
+pub struct AuditRecord<'d> {
     /// What became of the request.
     pub outcome: Outcome,
     /// What the log line adds for whoever looks for the cause. Nothing of the request.
     detail: Option<String>,
-    issuer: Option<String>,
-    subject: Option<String>,
-    fingerprint: Option<(&'static str, Rc<str>)>,
+    issuer: Option<&'d str>,
+    subject: Option<Cow<'d, str>>,
+    fingerprint: Option<(&'static str, &'d str)>,
 }
 
 impl Outcome {
@@ -72,10 +73,10 @@ impl Outcome {
     }
 }
 
-impl AuditRecord {
+impl<'d> AuditRecord<'d> {
     /// The record of `decision`; `None` while it is awaited.
     #[must_use]
-    pub fn of(decision: &Decision, policy: &Policy) -> Option<Self> {
+    pub fn of(decision: &'d Decision, policy: &'d Policy) -> Option<Self> {
         let outcome = Outcome::of(decision)?;
         let (denial, token) = match decision {
             Decision::Await(_) => return None,
@@ -91,7 +92,7 @@ impl AuditRecord {
             detail: denial.and_then(detail),
             issuer: verified
                 .and_then(|identity| policy.issuers.get(identity.issuer.0))
-                .map(|issuer| issuer.name.clone()),
+                .map(|issuer| issuer.name.as_str()),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, policy.audit.subject)),
@@ -102,11 +103,15 @@ impl AuditRecord {
     /// The record as a JSON object, for Envoy's filter state.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut object = Map::new();
+        let mut text = String::with_capacity(JSON_BYTES);
         for (name, value) in self.members() {
-            object.insert(name.to_owned(), Value::from(value));
+            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
+            text.push_str(name);
+            text.push_str("\":");
+            push_json(&mut text, value);
         }
-        Value::Object(object).to_string()
+        text.push('}');
+        text
     }
 
     /// The record as one log line.
@@ -136,26 +141,43 @@ impl AuditRecord {
         line
     }
 
-    fn members(&self) -> Vec<(&'static str, &str)> {
+    fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let (decision, reason) = self.outcome.words();
-        let mut members = vec![("decision", decision)];
-        members.extend(reason.map(|reason| ("reason", reason)));
-        members.extend(self.issuer.as_deref().map(|issuer| ("issuer", issuer)));
-        members.extend(self.subject.as_deref().map(|subject| ("subject", subject)));
-        members.extend(self.fingerprint.as_ref().map(|(name, value)| (*name, &**value)));
-        members
+        let members = [
+            Some(("decision", decision)),
+            reason.map(|reason| ("reason", reason)),
+            self.issuer.map(|issuer| ("issuer", issuer)),
+            self.subject.as_deref().map(|subject| ("subject", subject)),
+            self.fingerprint,
+        ];
+        members.into_iter().flatten()
     }
 }
 
-fn named(token: &TokenTrace) -> (&'static str, Rc<str>) {
-    let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
-    (name, Rc::clone(&token.fingerprint))
+/// Room for a record as JSON, in bytes: most take less.
+const JSON_BYTES: usize = 256;
+
+/// Appends a JSON string.
+fn push_json(text: &mut String, value: &str) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
+    if value.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(value).to_string());
+    }
 }
 
-fn subject_form(subject: &str, form: SubjectForm) -> Option<String> {
+fn named(token: &TokenTrace) -> (&'static str, &str) {
+    let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
+    (name, token.fingerprint.as_str())
+}
+
+fn subject_form(subject: &Subject, form: SubjectForm) -> Option<Cow<'_, str>> {
     match form {
-        SubjectForm::Plain => Some(shown(subject.as_bytes())),
-        SubjectForm::Hash => Some(fingerprint(subject.as_bytes())),
+        SubjectForm::Plain => Some(shown(subject.as_str().as_bytes()).into()),
+        SubjectForm::Hash => Some(subject.digest(fingerprint).into()),
         SubjectForm::Omit => None,
     }
 }

@@ -3,5 +3,6 @@
 pub mod base64url;
 pub mod json;
 pub mod members;
+pub mod names;
 pub mod text;
 pub mod time;

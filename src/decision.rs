@@ -1,7 +1,9 @@
 //! What the engine answers: effects as data. Knows no status codes and no sentences for people.
 
+use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::policy::{IssuerId, Scope};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What becomes of a request.
@@ -51,9 +53,9 @@ pub struct Grant {
     /// The token that it presented.
     pub token: Option<TokenTrace>,
     /// Names of request headers to remove, as the request spells them; each is there.
-    pub remove: Vec<String>,
+    pub remove: Vec<Cow<'static, str>>,
     /// Request headers to set, after the removals.
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(Rc<str>, String)>,
     /// How many identity headers were left out because a claim cannot be a header value.
     pub left_out: u32,
 }
@@ -86,7 +88,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenTrace {
     /// `base64url(SHA-256(signing input))[..22]`.
-    pub fingerprint: Rc<str>,
+    pub fingerprint: Fingerprint,
     /// Who issued it and for whom, once its signature has been checked.
     pub verified: Option<VerifiedIdentity>,
 }
@@ -97,7 +99,7 @@ pub struct VerifiedIdentity {
     /// Its issuer.
     pub issuer: IssuerId,
     /// Its `sub`.
-    pub subject: Option<String>,
+    pub subject: Option<Rc<Subject>>,
 }
 
 macro_rules! denials {

@@ -23,6 +23,8 @@ mod host_verifier;
 mod plugin;
 #[cfg(target_arch = "wasm32")]
 mod stream;
+#[cfg(target_arch = "wasm32")]
+mod streams;
 
 #[cfg(target_arch = "wasm32")]
 pub use host_verifier::{HostVerifier, probe};

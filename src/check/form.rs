@@ -2,6 +2,7 @@
 
 use super::Result;
 use crate::base::base64url;
+use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::credential::BearerToken;
 use crate::crypto::sha256;
 use crate::decision::Denial;
@@ -21,9 +22,9 @@ pub struct Formed<'t> {
 
 #[derive(Debug)]
 enum Parts<'t> {
-    Fresh(Compact<'t>),
+    Fresh(Compact<'t>, FingerprintCell),
     /// The very same bytes were taken apart and verified before, by keys that are still those of the issuer.
-    Remembered(Rc<VerifiedToken>),
+    Remembered(Rc<VerifiedToken>, BearerToken<'t>),
 }
 
 impl<'t> Formed<'t> {
@@ -35,22 +36,22 @@ impl<'t> Formed<'t> {
         let text = token.as_bytes();
         let name = if text.len() > limit { None } else { facts.memory.name(text) };
         if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.now, facts.keys)) {
-            return Ok(Self { parts: Parts::Remembered(known), name });
+            return Ok(Self { parts: Parts::Remembered(known, token), name });
         }
         token.check_grammar()?;
         if text.len() > limit {
             return Err(Denial::TokenTooLarge);
         }
         let compact = Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?;
-        Ok(Self { parts: Parts::Fresh(compact), name })
+        Ok(Self { parts: Parts::Fresh(compact, FingerprintCell::default()), name })
     }
 
     /// The JOSE header.
     #[must_use]
     pub fn header(&self) -> &JoseHeader {
         match &self.parts {
-            Parts::Fresh(compact) => &compact.header,
-            Parts::Remembered(known) => &known.header,
+            Parts::Fresh(compact, _) => &compact.header,
+            Parts::Remembered(known, _) => &known.header,
         }
     }
 
@@ -58,25 +59,45 @@ impl<'t> Formed<'t> {
     #[must_use]
     pub fn claims(&self) -> &Claims {
         match &self.parts {
-            Parts::Fresh(compact) => &compact.claims,
-            Parts::Remembered(known) => &known.claims,
+            Parts::Fresh(compact, _) => &compact.claims,
+            Parts::Remembered(known, _) => &known.claims,
         }
     }
 
     /// What the token is called in records: `base64url(SHA-256(signing input))[..22]`.
     #[must_use]
-    pub fn fingerprint(&self) -> Rc<str> {
+    pub fn fingerprint(&self) -> Fingerprint {
         match &self.parts {
-            Parts::Fresh(compact) => fingerprint(compact.signing_input).into(),
-            Parts::Remembered(known) => Rc::clone(&known.fingerprint),
+            Parts::Fresh(compact, cell) => Fingerprint::new(cell, compact.signing_input, fingerprint),
+            Parts::Remembered(known, token) => {
+                // What comes again will come once more: computed now, it need not be copied each time.
+                known.fingerprint.get_or_init(|| fingerprint(signing_input(*token)).into());
+                Fingerprint::new(&known.fingerprint, b"", fingerprint)
+            }
+        }
+    }
+
+    /// Where its fingerprint is kept.
+    pub(super) fn fingerprint_cell(&self) -> FingerprintCell {
+        match &self.parts {
+            Parts::Fresh(_, cell) => Rc::clone(cell),
+            Parts::Remembered(known, _) => Rc::clone(&known.fingerprint),
         }
     }
 
     /// The token as it was taken apart just now; `None` when it is known as verified.
     pub(super) const fn unverified(&self) -> Option<&Compact<'t>> {
         match &self.parts {
-            Parts::Fresh(compact) => Some(compact),
-            Parts::Remembered(_) => None,
+            Parts::Fresh(compact, _) => Some(compact),
+            Parts::Remembered(..) => None,
+        }
+    }
+
+    /// The token as it is remembered; `None` when it was taken apart just now.
+    pub(super) fn known(&self) -> Option<&VerifiedToken> {
+        match &self.parts {
+            Parts::Fresh(..) => None,
+            Parts::Remembered(known, _) => Some(known),
         }
     }
 
@@ -84,6 +105,12 @@ impl<'t> Formed<'t> {
     pub(super) const fn name(&self) -> Option<TokenName> {
         self.name
     }
+}
+
+/// What stands before the last dot (RFC 7515 section 5.1). Of a token that has been taken apart.
+fn signing_input(token: BearerToken<'_>) -> &[u8] {
+    let bytes = token.as_bytes();
+    bytes.iter().rposition(|&byte| byte == b'.').and_then(|dot| bytes.get(..dot)).unwrap_or(bytes)
 }
 
 /// `base64url(SHA-256(bytes))[..22]`.

@@ -38,7 +38,7 @@ impl Revocable for Verified<'_> {
 
     fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
         match kind {
-            Kind::Fingerprint => Some(self.token().fingerprint().to_string().into()),
+            Kind::Fingerprint => Some(self.token().fingerprint().as_str().to_owned().into()),
             Kind::SigningKey => self.key_id().map(Cow::Borrowed),
             // What RFC 9068 calls `client_id` is `azp` in the tokens of others.
             Kind::Client => self.claims().text(kind.member()).or_else(|| self.claims().text("azp")),

@@ -1,12 +1,13 @@
 //! The token was signed by its issuer: the only check that costs.
 
 use super::{Complete, Formed, Recognised};
+use crate::base::names::Subject;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, VerifiedIdentity};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::{Issuer, KeySource};
-use std::borrow::Cow;
+use std::rc::Rc;
 
 /// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
 #[derive(Debug)]
@@ -70,13 +71,15 @@ impl<'a> Verified<'a> {
     }
 
     fn remember(&self, generation: Generation, facts: &Facts<'_>) {
-        let Recognised { token, id, .. } = *self.proof.recognised();
+        let Recognised { token, algorithm, .. } = *self.proof.recognised();
         if let Some(name) = token.name() {
             // An entry may revoke the key: what is remembered names it, also where the token does not.
             let header = JoseHeader { kid: self.key_id().map(str::to_owned), ..token.header().clone() };
             let claims = token.claims().clone();
-            let fingerprint = token.fingerprint();
-            facts.memory.remember(name, VerifiedToken { header, claims, fingerprint, issuer: id, generation });
+            let VerifiedIdentity { issuer, subject } = self.identity();
+            let fingerprint = token.fingerprint_cell();
+            let known = VerifiedToken { header, claims, algorithm, fingerprint, subject, issuer, generation };
+            facts.memory.remember(name, known);
         }
     }
 
@@ -105,7 +108,10 @@ impl<'a> Verified<'a> {
     /// Who it speaks for.
     #[must_use]
     pub fn identity(&self) -> VerifiedIdentity {
-        let subject = self.claims().subject().map(Cow::into_owned);
+        let subject = match self.token().known() {
+            Some(known) => known.subject.clone(),
+            None => self.claims().subject().map(|subject| Rc::new(Subject::new(&subject))),
+        };
         VerifiedIdentity { issuer: self.proof.recognised().id, subject }
     }
 }

@@ -1,10 +1,13 @@
 //! What is done to a request that goes on.
 
 use crate::base::json::Value;
+use crate::base::members::Raw;
 use crate::check::Permit;
 use crate::decision::{Basis, Grant, TokenTrace};
 use crate::policy::{HeaderSource, Policy, TokenForwarding};
 use crate::request::RequestView;
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A request that goes on as it came, except that identity headers are removed.
 pub(super) fn untouched(policy: &Policy, request: &RequestView<'_>, basis: Basis, token: Option<TokenTrace>) -> Grant {
@@ -20,7 +23,7 @@ pub(super) fn for_token(
 ) -> Grant {
     let mut remove = identity_headers(policy, request);
     if policy.forward.token == TokenForwarding::Strip && !policy.report_only {
-        remove.push("authorization".to_owned());
+        remove.push("authorization".into());
     }
     let scoped = permit.scoped();
     let mut set = Vec::new();
@@ -28,12 +31,10 @@ pub(super) fn for_token(
     for header in &policy.forward.headers {
         let value = match &header.source {
             HeaderSource::Scope => Ok(Some(scoped.granted().joined()).filter(|scopes| !scopes.is_empty())),
-            HeaderSource::Claim(claim) => {
-                scoped.verified().claims().get(claim).map_or(Ok(None), |value| header_value(&value.to_value()))
-            }
+            HeaderSource::Claim(claim) => scoped.verified().claims().get(claim).map_or(Ok(None), header_value),
         };
         match value {
-            Ok(Some(value)) => set.push((header.name.clone(), value)),
+            Ok(Some(value)) => set.push((Rc::clone(&header.name), value)),
             Ok(None) => {}
             Err(NotAHeaderValue) => left_out += 1,
         }
@@ -42,13 +43,13 @@ pub(super) fn for_token(
 }
 
 /// The names of identity headers that the request carries, in every spelling, once each.
-fn identity_headers(policy: &Policy, request: &RequestView<'_>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+fn identity_headers(policy: &Policy, request: &RequestView<'_>) -> Vec<Cow<'static, str>> {
+    let mut names: Vec<Cow<'static, str>> = Vec::new();
     for (name, _) in request.headers {
         if policy.forward.is_identity_header(name) {
-            let name = String::from_utf8_lossy(name).into_owned();
+            let name = String::from_utf8_lossy(name);
             if !names.contains(&name) {
-                names.push(name);
+                names.push(name.into_owned().into());
             }
         }
     }
@@ -59,9 +60,16 @@ fn identity_headers(policy: &Policy, request: &RequestView<'_>) -> Vec<String> {
 struct NotAHeaderValue;
 
 /// A claim as a header value: a string, a number, a boolean, or a list of strings of which none holds a comma.
-fn header_value(claim: &Value) -> Result<Option<String>, NotAHeaderValue> {
+fn header_value(claim: Raw<'_>) -> Result<Option<String>, NotAHeaderValue> {
+    match claim.as_text() {
+        Some(text) if is_field_value(&text) => Ok(Some(text.into_owned())),
+        Some(_) => Err(NotAHeaderValue),
+        None => value_of_other_type(&claim.to_value()),
+    }
+}
+
+fn value_of_other_type(claim: &Value) -> Result<Option<String>, NotAHeaderValue> {
     let text = match claim {
-        Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         Value::Array(items) => {
@@ -75,7 +83,7 @@ fn header_value(claim: &Value) -> Result<Option<String>, NotAHeaderValue> {
             }
             items.join(",")
         }
-        Value::Null | Value::Object(_) => return Err(NotAHeaderValue),
+        Value::Null | Value::Object(_) | Value::String(_) => return Err(NotAHeaderValue),
     };
     if is_field_value(&text) { Ok(Some(text)) } else { Err(NotAHeaderValue) }
 }
@@ -89,7 +97,13 @@ fn is_field_value(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::members::Members;
     use serde_json::json;
+
+    fn read(claim: &Value) -> Result<Option<String>, NotAHeaderValue> {
+        let members = Members::parse(json!({ "claim": claim }).to_string().into_bytes()).expect("an object");
+        header_value(members.get("claim").expect("a member"))
+    }
 
     #[test]
     fn claims_become_values_that_nobody_can_split() {
@@ -100,7 +114,7 @@ mod tests {
             (json!(true), "true"),
             (json!(["a", "b c"]), "a,b c"),
         ] {
-            assert!(matches!(header_value(&claim), Ok(Some(value)) if value == wanted), "{claim}");
+            assert!(matches!(read(&claim), Ok(Some(value)) if value == wanted), "{claim}");
         }
         for claim in [
             json!("a\r\nx-admin: 1"),
@@ -122,8 +136,8 @@ mod tests {
             json!(["a", "", "b"]),
             json!(["a", " b", "c"]),
         ] {
-            assert!(header_value(&claim).is_err(), "{claim}");
+            assert!(read(&claim).is_err(), "{claim}");
         }
-        assert!(matches!(header_value(&json!([])), Ok(None)));
+        assert!(matches!(read(&json!([])), Ok(None)));
     }
 }

@@ -1,14 +1,19 @@
 //! Tokens that have been verified before, so that the same bytes need not be verified again.
 //!
 //! Remembering changes how fast a decision is, and never what it is: what is remembered of a token is that it was taken
-//! apart, what it says, and which keys verified its signature. Everything that the policy and the time ask of it is
-//! judged for every request.
+//! apart, what it says, that it is what its issuer's tokens must always be, and which keys verified its signature.
+//! Everything that the time, the requirement and the revocation lists ask of it is judged for every request.
 
 use super::{Generation, KeyRing};
+use crate::base::names::{FingerprintCell, Subject};
 use crate::base::time::UnixSeconds;
+use crate::crypto::Algorithm;
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
 use std::rc::Rc;
+
+/// What a digest that records show takes of memory, in bytes.
+const DIGEST_BYTES: usize = 32;
 
 /// A token whose signature has been verified.
 #[derive(Clone, Debug)]
@@ -17,8 +22,12 @@ pub struct VerifiedToken {
     pub header: JoseHeader,
     /// Its claims.
     pub claims: Claims,
-    /// Its fingerprint.
-    pub fingerprint: Rc<str>,
+    /// The algorithm of its signature.
+    pub algorithm: Algorithm,
+    /// Its fingerprint, once somebody has asked for it.
+    pub fingerprint: FingerprintCell,
+    /// Its `sub`, read.
+    pub subject: Option<Rc<Subject>>,
     /// Whose keys verified it.
     pub issuer: IssuerId,
     /// Which of the key sets that this issuer has had: by another one it is not verified.
@@ -29,7 +38,8 @@ pub struct VerifiedToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenName(pub u128);
 
-/// A memory of verified tokens.
+/// A memory of verified tokens, for one policy: a token that is remembered has passed what that policy asks of every token
+/// of its issuer.
 pub trait TokenMemory {
     /// What a token of exactly these bytes is called; `None` where nothing is remembered.
     fn name(&self, token: &[u8]) -> Option<TokenName>;
@@ -70,6 +80,8 @@ impl VerifiedToken {
         let header = &self.header;
         let texts = [Some(&header.alg), header.kid.as_ref(), header.typ.as_ref()];
         let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
-        size_of::<Self>() + self.claims.bytes() + texts + self.fingerprint.len()
+        // A subject and a fingerprint may have a digest each, which is computed later.
+        let subject = self.subject.as_ref().map_or(0, |subject| size_of::<Subject>() + subject.as_str().len());
+        size_of::<Self>() + self.claims.bytes() + texts + subject + 2 * DIGEST_BYTES
     }
 }

@@ -1,6 +1,7 @@
 //! What goes upstream.
 
 use crate::jose::ClaimPath;
+use std::rc::Rc;
 
 /// What goes upstream of a request that was allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub enum TokenForwarding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {
     /// Its name, in lower case.
-    pub name: String,
+    pub name: Rc<str>,
     /// What it is made of.
     pub source: HeaderSource,
 }

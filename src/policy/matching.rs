@@ -10,7 +10,11 @@ use crate::request::RequestView;
 pub struct Rules {
     all: Vec<Rule>,
     index: RuleIndex,
+    look_at_host: bool,
 }
+
+/// So many rules are faster looked at than looked up.
+const FEW: usize = 4;
 
 /// One rule.
 #[derive(Debug)]
@@ -77,7 +81,7 @@ impl Rules {
     /// Rules in their order.
     #[must_use]
     pub fn new(all: Vec<Rule>) -> Self {
-        Self { index: RuleIndex::new(&all), all }
+        Self { index: RuleIndex::new(&all), look_at_host: all.iter().any(|rule| rule.matching.host.is_some()), all }
     }
 
     /// The rules, in their order.
@@ -98,9 +102,15 @@ impl Rules {
     /// [`Ambiguity`] when a rule with a condition on the path or the host is reached, its other conditions hold, and the
     /// path or the host is ambiguous.
     pub fn find(&self, request: &RequestView<'_>, paths: PathPolicy) -> Result<Option<&Requirement>, Ambiguity> {
+        if self.all.is_empty() {
+            return Ok(None);
+        }
         // Without a path (CONNECT) and for `*` (OPTIONS) conditions on the path never match.
         let path = request.path().filter(|path| *path != b"*").map(|path| PathForms::of(path, paths));
-        let host = request.authority().map(normal_host);
+        let host = request.authority().filter(|_| self.look_at_host).map(normal_host);
+        if self.all.len() <= FEW {
+            return first(self.all.iter(), request, path.as_ref(), host.as_ref());
+        }
         let readings = path.as_ref().map_or(Some([None, None]), PathForms::readings);
         // Of a path or a host that is ambiguous no index knows which rule would have to judge it.
         let (Some(readings), None | Some(Ok(_))) = (readings, &host) else {

@@ -127,9 +127,11 @@ fn segments_are_plain(path: &[u8]) -> bool {
     while let Some(segment) = segments.next() {
         let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
         let is_blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-        let name: Vec<u8> = name.iter().copied().filter(|byte| !is_blank(byte)).collect();
+        // A segment of more dots than two is an ordinary name, so three characters tell.
+        let mut name = name.iter().filter(|byte| !is_blank(byte));
+        let is_dots = matches!((name.next(), name.next(), name.next()), (Some(b'.'), None | Some(b'.'), None));
         // An empty segment is a doubled slash, unless it is the last: then the path ends in a slash.
-        if matches!(name.as_slice(), b"." | b"..") || segment.is_empty() && segments.peek().is_some() {
+        if is_dots || segment.is_empty() && segments.peek().is_some() {
             return false;
         }
     }

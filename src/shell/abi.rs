@@ -1,15 +1,40 @@
-//! The proxy-wasm ABI: from the SDK's callbacks to ours. No decisions.
+//! The proxy-wasm ABI: from the host's calls to ours. No decisions.
+//!
+//! Root contexts, with their timers and fetches, are the SDK's. Streams are not: for each request the SDK looks its tables
+//! through several times, and it panics when the host comes back in while a stream is busy, or names a context that it does
+//! not know. So what concerns streams is exported here under names of our own, and takes the place of the SDK's exports
+//! in the shipped module (tests/tools/unused.rs).
+#![expect(unsafe_code, reason = "exported functions have their names without mangling, and the SDK's are foreign")]
 
-use super::plugin::Plugin;
-use super::stream::Stream;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel};
+use super::plugin::{Plugin, State};
+use super::stream::{self, Stream};
+use super::streams::Streams;
+use proxy_wasm::traits::{Context, RootContext};
+use proxy_wasm::types::LogLevel;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 proxy_wasm::main! {{
     proxy_wasm::set_log_level(LogLevel::Info);
     proxy_wasm::set_root_context(|context| Box::new(Root { context, plugin: None }));
 }}
+
+thread_local! {
+    /// The plugins of this VM by their root contexts: one, or a few that share the VM.
+    static PLUGINS: RefCell<Vec<(u32, Rc<Plugin>)>> = const { RefCell::new(Vec::new()) };
+    static STREAMS: Streams = Streams::default();
+}
+
+/// `proxy_action_t`.
+const CONTINUE: u32 = 0;
+const PAUSE: u32 = 1;
+
+mod sdk {
+    unsafe extern "C" {
+        pub safe fn proxy_on_context_create(context: u32, parent: u32);
+        pub safe fn proxy_on_delete(context: u32);
+    }
+}
 
 struct Root {
     context: u32,
@@ -18,6 +43,7 @@ struct Root {
 
 impl Drop for Root {
     fn drop(&mut self) {
+        forget(self.context);
         if let Some(plugin) = &self.plugin {
             plugin.give_up();
         }
@@ -35,6 +61,10 @@ impl Context for Root {
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         self.plugin = Plugin::configure(self.context).map(Rc::new);
+        forget(self.context);
+        if let Some(plugin) = &self.plugin {
+            PLUGINS.with_borrow_mut(|plugins| plugins.push((self.context, Rc::clone(plugin))));
+        }
         self.plugin.is_some()
     }
 
@@ -43,32 +73,76 @@ impl RootContext for Root {
             plugin.tick();
         }
     }
+}
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
+fn forget(root: u32) {
+    let gone = PLUGINS.with_borrow_mut(|plugins| {
+        let place = plugins.iter().position(|(context, _)| *context == root);
+        place.map(|place| plugins.remove(place))
+    });
+    // Dropped once the list is free again.
+    drop(gone);
+}
 
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Stream::new(context, self.plugin.clone())))
+/// The plugin of a root context. Without a configuration there is none.
+fn plugin_of(root: u32) -> Option<Rc<Plugin>> {
+    PLUGINS.with_borrow(|plugins| {
+        plugins.iter().find(|(context, _)| *context == root).map(|(_, plugin)| Rc::clone(plugin))
+    })
+}
+
+/// A context begins: a root context, which has no parent, or a stream.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_context_create(context: u32, parent: u32) {
+    if parent == 0 {
+        sdk::proxy_on_context_create(context, parent);
+    } else {
+        STREAMS.with(|streams| streams.insert(context, Stream::new(plugin_of(parent))));
     }
 }
 
-impl Context for Stream {}
+/// The headers of a request are here.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_request_headers(context: u32, _count: u32, ends_with_headers: u32) -> u32 {
+    STREAMS.with(|streams| {
+        let plugin = streams.look(context, Stream::plugin).flatten();
+        let progress = stream::on_headers(plugin.as_deref(), context, ends_with_headers != 0);
+        let state = progress.state();
+        streams.change(context, |stream| stream.set_progress(progress));
+        action(state)
+    })
+}
 
-impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        action(self.on_headers(end_of_stream))
-    }
+/// A part of the body is here. It never goes on while the request is undecided, whatever the host does with our pause at
+/// its headers.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_request_body(context: u32, _size: u32, _ends: u32) -> u32 {
+    action(state(context))
+}
 
-    fn on_http_request_body(&mut self, _size: usize, _end_of_stream: bool) -> Action {
-        action(self.on_body())
-    }
+/// The trailers are here.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_request_trailers(context: u32, _count: u32) -> u32 {
+    let plugin = STREAMS.with(|streams| streams.look(context, Stream::plugin)).flatten();
+    if stream::on_trailers(plugin.as_deref()) { action(state(context)) } else { PAUSE }
+}
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        action(self.on_trailers())
+/// A context ends.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_delete(context: u32) {
+    if !STREAMS.with(|streams| streams.remove(context)) {
+        sdk::proxy_on_delete(context);
     }
 }
 
-const fn action(goes_on: bool) -> Action {
-    if goes_on { Action::Continue } else { Action::Pause }
+/// How far a stream has come. One that is not known is not decided.
+fn state(context: u32) -> State {
+    STREAMS.with(|streams| streams.look(context, Stream::state)).unwrap_or(State::Undecided)
+}
+
+const fn action(state: State) -> u32 {
+    match state {
+        State::Passed => CONTINUE,
+        State::Undecided | State::Answered => PAUSE,
+    }
 }

@@ -1,4 +1,4 @@
-//! Budgets that are renewed every second: how many denials are logged, how much time goes into signatures.
+//! Budgets: how many denials are logged, how much time goes into signatures.
 
 use crate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
 use crate::decision::Reason;
@@ -62,33 +62,39 @@ impl LogBudget {
     }
 }
 
-/// How much of each second a worker may spend on checking signatures in the VM, so that a flood of tokens leaves time
-/// for everything else.
+/// How much of its time a worker may spend on checking signatures in the VM, so that a flood of tokens leaves time for
+/// everything else: also within each second, since what waits behind a stall is every request of the worker.
 #[derive(Debug)]
 pub struct CryptoBudget {
-    per_second_ns: u64,
-    second: Cell<u64>,
-    used_ns: Cell<u64>,
+    percent: u32,
+    /// What may be spent now, in nanoseconds. Below zero it has been overspent: nobody knows before what a check costs.
+    credit: Cell<i64>,
+    /// Up to when time has been credited.
+    credited: Cell<u64>,
 }
 
+/// As much as comes together in this time can be spent at once, in nanoseconds.
+const SAVED_UP_NS: u64 = 100_000_000;
+/// More than that is not owed, whatever the clock does in the middle of a check.
+const MOST_OWED_NS: i64 = -1_000_000_000;
+
 impl CryptoBudget {
-    /// A budget of so many percent of each second.
+    /// A budget of so many percent of the time.
     pub fn new(percent: u32) -> Self {
-        let per_second_ns = NANOS_PER_SECOND / 100 * u64::from(percent.min(100));
-        Self { per_second_ns, second: Cell::new(0), used_ns: Cell::new(0) }
+        Self { percent: percent.min(100), credit: Cell::new(0), credited: Cell::new(0) }
     }
 
-    /// Whether there is anything left of the second in which `now_ns` lies. At 100 percent there always is.
+    /// Whether anything is left at `now_ns`. At 100 percent there always is.
     fn has_some(&self, now_ns: u64) -> bool {
-        let second = now_ns / NANOS_PER_SECOND;
-        if self.second.replace(second) != second {
-            self.used_ns.set(0);
-        }
-        self.per_second_ns >= NANOS_PER_SECOND || self.used_ns.get() < self.per_second_ns
+        let passed = now_ns.saturating_sub(self.credited.replace(now_ns)).min(SAVED_UP_NS);
+        let share = |time: u64| i64::try_from(time / 100 * u64::from(self.percent)).unwrap_or(i64::MAX);
+        self.credit.set(self.credit.get().saturating_add(share(passed)).min(share(SAVED_UP_NS)));
+        self.percent >= 100 || self.credit.get() > 0
     }
 
     fn spend(&self, nanoseconds: u64) {
-        self.used_ns.set(self.used_ns.get().saturating_add(nanoseconds));
+        let cost = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
+        self.credit.set(self.credit.get().saturating_sub(cost).max(MOST_OWED_NS));
     }
 }
 
@@ -140,17 +146,55 @@ mod tests {
         assert!(!LogBudget::new(0).admit(Reason::Expired, 0));
     }
 
+    const MILLISECOND: u64 = 1_000_000;
+
     #[test]
-    fn signatures_stop_when_their_share_of_the_second_is_used_up() {
+    fn signatures_stop_when_their_share_of_the_time_is_used_up() {
         let budget = CryptoBudget::new(50);
-        assert!(budget.has_some(0));
-        budget.spend(499_999_999);
-        assert!(budget.has_some(600_000_000));
+        let start = 7 * NANOS_PER_SECOND;
+        assert!(budget.has_some(start), "what came together in a tenth of a second is there at the beginning");
+        budget.spend(50 * MILLISECOND - 1);
+        assert!(budget.has_some(start));
         budget.spend(1);
-        assert!(!budget.has_some(700_000_000));
-        assert!(budget.has_some(NANOS_PER_SECOND));
+        assert!(!budget.has_some(start));
+        assert!(budget.has_some(start + MILLISECOND), "half of a millisecond has come in");
+        budget.spend(3 * MILLISECOND);
+        assert!(!budget.has_some(start + 5 * MILLISECOND), "2.5 ms are owed, and 2 have come in");
+        assert!(budget.has_some(start + 7 * MILLISECOND));
         let all = CryptoBudget::new(100);
         all.spend(5 * NANOS_PER_SECOND);
         assert!(all.has_some(0));
+        assert!(!CryptoBudget::new(0).has_some(start));
+    }
+
+    #[test]
+    fn a_flood_gets_its_share_of_every_tenth_of_a_second_and_no_more() {
+        let budget = CryptoBudget::new(30);
+        let (mut now, mut spent) = (NANOS_PER_SECOND, 0);
+        budget.has_some(now);
+        budget.spend(30 * MILLISECOND);
+        for tenth in 0..20 {
+            let end = now + 100 * MILLISECOND;
+            let before = spent;
+            while now < end {
+                let cost = if budget.has_some(now) { 2 * MILLISECOND } else { 0 };
+                budget.spend(cost);
+                spent += cost;
+                now += cost + MILLISECOND / 10;
+            }
+            assert!((26..=34).contains(&((spent - before) / MILLISECOND)), "{tenth}: {}", spent - before);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_neither_stops_signatures_for_long_nor_gives_them_away() {
+        let budget = CryptoBudget::new(50);
+        assert!(budget.has_some(NANOS_PER_SECOND));
+        budget.spend(3600 * NANOS_PER_SECOND);
+        assert!(!budget.has_some(NANOS_PER_SECOND), "the clock went back in the meantime");
+        assert!((0..30).any(|tenth| budget.has_some(2 * NANOS_PER_SECOND + tenth * 100 * MILLISECOND)));
+        budget.has_some(u64::MAX);
+        budget.spend(51 * MILLISECOND);
+        assert!(!budget.has_some(u64::MAX), "a jump ahead fills it once");
     }
 }

@@ -8,7 +8,7 @@ mod outcome;
 mod request;
 mod waiting;
 
-pub use request::{Request, State};
+pub use request::{Progress, Request, State};
 
 use super::budget::{CryptoBudget, LogBudget};
 use super::feed::board::OwnBoard;
@@ -45,7 +45,9 @@ pub struct Plugin {
     root_context: u32,
     policy: Policy,
     looks_at_route: bool,
-    counters: BTreeMap<Outcome, Counter>,
+    allowed: Tally,
+    /// Of everything but what is simply allowed.
+    outcomes: BTreeMap<Outcome, Tally>,
     left_out: Option<Counter>,
     keys: RefCell<KeyStore>,
     lists: RefCell<ListStore>,
@@ -68,6 +70,23 @@ pub struct Plugin {
     /// Signatures that the host should have checked and could not, since this was last counted.
     host_failures: Cell<u32>,
     meters: Meters,
+}
+
+/// A counter that is brought up to date at ticks: a call of the host is a good part of what a request costs.
+#[derive(Default)]
+struct Tally {
+    counter: Option<Counter>,
+    uncounted: Cell<u32>,
+}
+
+impl Tally {
+    fn add(&self) {
+        self.uncounted.set(self.uncounted.get().saturating_add(1));
+    }
+
+    fn count(&self) {
+        self.counter.into_iter().for_each(|counter| host::count(counter, self.uncounted.take()));
+    }
 }
 
 /// What is counted and shown of what is done for speed.
@@ -134,16 +153,16 @@ impl Plugin {
         lists.seed(&*board);
         let define = |name: &str| host::define_counter(name).ok();
         // One by one: to collect them brings a sort into the module, of 5 KB.
-        let mut counters = BTreeMap::new();
+        let mut outcomes = BTreeMap::new();
         for outcome in Outcome::all() {
-            define(&outcome.counter()).into_iter().for_each(|counter| {
-                counters.insert(outcome, counter);
-            });
+            let tally = Tally { counter: define(&outcome.counter()), uncounted: Cell::new(0) };
+            outcomes.insert(outcome, tally);
         }
         let plugin = Self {
             root_context,
             looks_at_route: policy.rules.look_at_route(),
-            counters,
+            allowed: outcomes.remove(&Outcome::Allowed).unwrap_or_default(),
+            outcomes,
             left_out: define("scopegate.headers_left_out"),
             lists: RefCell::new(lists),
             keys: RefCell::new(keys),
@@ -197,6 +216,7 @@ impl Plugin {
 
     /// Counted here and not for each request: a call of the host costs as much as a look into the cache.
     fn count_what_was_done(&self) {
+        self.outcomes.values().chain([&self.allowed]).for_each(Tally::count);
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
         let counts = [
             (self.meters.hits, hits),

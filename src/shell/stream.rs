@@ -2,60 +2,54 @@
 
 use super::host::{self, Map};
 use super::pairs;
-use super::plugin::{Plugin, Request, State};
+use super::plugin::{Plugin, Progress, State};
 use crate::challenge::Reply;
 use std::rc::Rc;
 
 /// A request stream.
+#[derive(Clone)]
 pub struct Stream {
-    context: u32,
     plugin: Option<Rc<Plugin>>,
-    request: Option<Rc<Request>>,
+    progress: Progress,
 }
 
 impl Stream {
     /// A stream of a configured plugin. Without a configuration it refuses everything.
-    pub const fn new(context: u32, plugin: Option<Rc<Plugin>>) -> Self {
-        Self { context, plugin, request: None }
+    pub const fn new(plugin: Option<Rc<Plugin>>) -> Self {
+        Self { plugin, progress: Progress::Decided(State::Undecided) }
     }
 
-    /// The headers are here: judges the request. Returns whether it may go on.
-    pub fn on_headers(&mut self, ends_with_headers: bool) -> bool {
-        let Some(plugin) = &self.plugin else { return refuse("no configuration") };
-        match plugin.read_request(self.context, ends_with_headers) {
-            Ok(request) => {
-                let request = Rc::new(request);
-                let state = plugin.on_request(&request);
-                self.request = Some(request);
-                state == State::Passed
-            }
-            Err(failure) => {
-                log::error!("scopegate: the request cannot be read: status {}", failure.0);
-                refuse("the request cannot be read")
-            }
+    /// The configured plugin.
+    pub fn plugin(&self) -> Option<Rc<Plugin>> {
+        self.plugin.clone()
+    }
+
+    /// Remembers how far the request has come.
+    pub fn set_progress(&mut self, progress: Progress) {
+        self.progress = progress;
+    }
+
+    /// How far the request has come.
+    pub fn state(&self) -> State {
+        self.progress.state()
+    }
+}
+
+/// The headers are here: judges the request. Returns how far that has come.
+pub fn on_headers(plugin: Option<&Plugin>, context: u32, ends_with_headers: bool) -> Progress {
+    let Some(plugin) = plugin else { return refuse("no configuration") };
+    match plugin.read_request(context, ends_with_headers) {
+        Ok(request) => plugin.on_request(request),
+        Err(failure) => {
+            log::error!("scopegate: the request cannot be read: status {}", failure.0);
+            refuse("the request cannot be read")
         }
     }
+}
 
-    /// A part of the body is here. Returns whether it may go on: never while the request is undecided, whatever the
-    /// host does with our pause at its headers.
-    pub fn on_body(&self) -> bool {
-        self.state() == State::Passed
-    }
-
-    /// The trailers are here. They carry no identity either.
-    pub fn on_trailers(&self) -> bool {
-        if let Some(plugin) = &self.plugin
-            && plugin.has_identity_headers()
-            && !strip_trailers(plugin)
-        {
-            return false;
-        }
-        self.state() == State::Passed
-    }
-
-    fn state(&self) -> State {
-        self.request.as_ref().map_or(State::Undecided, |request| request.state())
-    }
+/// The trailers are here. They carry no identity either: removes such headers, and returns whether that could be done.
+pub fn on_trailers(plugin: Option<&Plugin>) -> bool {
+    plugin.is_none_or(|plugin| !plugin.has_identity_headers() || strip_trailers(plugin))
 }
 
 /// Removes identity headers from the trailers. Returns whether that could be done.
@@ -68,7 +62,7 @@ fn strip_trailers(plugin: &Plugin) -> bool {
 }
 
 /// Refuses a request that cannot be judged.
-fn refuse(why: &str) -> bool {
+fn refuse(why: &str) -> Progress {
     let reply = Reply {
         status: 500,
         headers: vec![("cache-control", "no-store".to_owned())],
@@ -79,5 +73,5 @@ fn refuse(why: &str) -> bool {
     if host::send_local_response(&reply.into()).is_err() {
         log::error!("scopegate: {why}, and that cannot be answered");
     }
-    false
+    Progress::Decided(State::Undecided)
 }

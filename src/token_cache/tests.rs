@@ -1,5 +1,7 @@
 use super::*;
 use crate::base::members::Members;
+use crate::base::names::FingerprintCell;
+use crate::crypto::Algorithm;
 use crate::facts::KeyRing;
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
@@ -18,7 +20,9 @@ fn token(expires_at: i64, filler: usize) -> VerifiedToken {
     VerifiedToken {
         header: JoseHeader { alg: "ES256".into(), kid: None, typ: None },
         claims: Claims::from_members(Members::parse(claims.into_bytes()).expect("an object")).expect("claims"),
-        fingerprint: "x".repeat(22).into(),
+        algorithm: Algorithm::Es256,
+        fingerprint: FingerprintCell::default(),
+        subject: None,
         issuer: IssuerId(0),
         generation: keys().generation(IssuerId(0)).expect("keys"),
     }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 fn record(ask: &Ask, config: &Value) -> (Value, String) {
     let policy = policy(config);
-    let record = AuditRecord::of(&ask.decide(&policy), &policy).unwrap();
+    let decision = ask.decide(&policy);
+    let record = AuditRecord::of(&decision, &policy).unwrap();
     (serde_json::from_str(&record.to_json()).unwrap(), record.to_line())
 }
 

@@ -33,7 +33,7 @@ fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route()
                 grant.remove
             );
         }
-        assert!(!grant.remove.contains(&"x-other".to_owned()));
+        assert!(!grant.remove.iter().any(|name| name == "x-other"));
     }
 }
 
@@ -59,13 +59,13 @@ fn a_claim_that_cannot_be_a_header_leaves_it_out_and_is_counted() {
     ] {
         let grant =
             get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
-        assert!(!grant.set.iter().any(|(name, _)| name == "x-auth-roles"), "{claim}");
+        assert!(!grant.set.iter().any(|(name, _)| &**name == "x-auth-roles"), "{claim}");
         assert_eq!(grant.left_out, if claim.is_null() { 1 } else { counted }, "{claim}");
     }
     for (claim, value) in [(json!(7), "7"), (json!(true), "true"), (json!("José"), "José")] {
         let grant =
             get("/").bearer(token().claim("realm", json!({ "roles": claim })).sign()).granted(&forwarding(headers()));
-        assert!(grant.set.contains(&("x-auth-roles".to_owned(), value.to_owned())), "{claim}");
+        assert!(grant.set.contains(&("x-auth-roles".into(), value.to_owned())), "{claim}");
     }
 }
 

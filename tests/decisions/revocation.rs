@@ -171,7 +171,8 @@ fn only_a_verified_token_is_looked_up() {
 #[test]
 fn the_record_of_a_refusal_tells_the_kind_of_entry_and_the_token() {
     let policy = policy(&revoked(json!([{ "iss": ISSUER, "sid": "session-1" }])));
-    let record = AuditRecord::of(&get("/").bearer(named().sign()).decide(&policy), &policy).unwrap();
+    let decision = get("/").bearer(named().sign()).decide(&policy);
+    let record = AuditRecord::of(&decision, &policy).unwrap();
     let line = record.to_line();
     assert!(line.starts_with("decision=deny reason=revoked issuer=demo subject=\"alice\" fingerprint="), "{line}");
     assert!(line.ends_with("(by sid)"), "{line}");

@@ -35,7 +35,7 @@ fn a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token() {
         assert_eq!(echoed.headers("x-auth-subject"), ["alice"], "{}", algorithm.name());
         assert_eq!(echoed.headers("x-auth-scope"), ["orders:read"]);
         assert!(echoed.headers("authorization").is_empty());
-        assert_eq!(envoy.counter("scopegate.allowed"), 1);
+        assert_eq!(envoy.counter_of_at_least("scopegate.allowed", 1), 1);
     }
 }
 
@@ -112,7 +112,7 @@ fn refusals_follow_the_standards() {
         let problem: Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(problem["status"], status, "{reason}");
         envoy.wait_for_log(&format!(" {status} scopegate_{reason} "));
-        assert_eq!(envoy.counter(&format!("scopegate.denied.{reason}")), 1, "{reason}");
+        assert_eq!(envoy.counter_of_at_least(&format!("scopegate.denied.{reason}"), 1), 1, "{reason}");
     }
     assert_eq!(envoy.counter("scopegate.allowed"), 0);
 }
@@ -204,7 +204,7 @@ fn denials_are_logged_up_to_a_limit_and_always_counted() {
     let log = envoy.wait_for_log("denials not logged: no_credential=");
     let lines = log.matches("decision=deny reason=no_credential").count();
     assert!((2..40).contains(&lines), "{lines} lines");
-    assert_eq!(envoy.counter("scopegate.denied.no_credential"), 40);
+    assert_eq!(envoy.counter_of_at_least("scopegate.denied.no_credential", 40), 40);
 }
 
 #[test]
@@ -278,9 +278,9 @@ fn report_only_lets_everything_through_and_tells_what_it_would_do() {
     assert_eq!(echoed.0["target"], "/x?access_token=y", "exactly as it came");
     assert_eq!(echoed.headers("authorization"), [bearer.as_str()]);
     assert!(echoed.headers("x-auth-subject").is_empty() && echoed.headers("x_auth_scope").is_empty());
-    assert_eq!(envoy.counter("scopegate.would_deny.token_in_query"), 1);
+    assert_eq!(envoy.counter_of_at_least("scopegate.would_deny.token_in_query", 1), 1);
     get_with(envoy.address(), "/x", &token).echoed();
-    assert_eq!(envoy.counter("scopegate.would_deny.insufficient_scope"), 1);
+    assert_eq!(envoy.counter_of_at_least("scopegate.would_deny.insufficient_scope", 1), 1);
     let allowed = get_with(envoy.address(), "/x", &issuer.token(now()).scope("a").sign()).echoed();
     assert_eq!(allowed.headers("x-auth-subject"), ["alice"]);
     assert_eq!(allowed.headers("authorization").len(), 1, "nothing is stripped");

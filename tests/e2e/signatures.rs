@@ -10,7 +10,7 @@ use scopegate::base::base64url;
 use scopegate::cli::signing::SigningKey;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A key of each kind, under the name of its algorithm; one RSA key serves for all six.
@@ -88,7 +88,8 @@ fn the_host_and_the_vm_give_the_same_answer_for_every_algorithm_and_form_of_sign
                 let before = envoy.counter("scopegate.denied.bad_signature");
                 let changed = format!("{input}.{}", base64url::encode(signature));
                 assert_eq!(get_with(envoy.listener(place), "/", &changed).status, 401, "{name}, {place}: {form}");
-                assert_eq!(envoy.counter("scopegate.denied.bad_signature"), before + 1, "{name}, {place}: {form}");
+                let counted = envoy.counter_of_at_least("scopegate.denied.bad_signature", before + 1);
+                assert_eq!(counted, before + 1, "{name}, {place}: {form}");
             }
         }
     }
@@ -106,13 +107,17 @@ fn signatures_in_the_vm_have_a_share_of_each_second_and_the_rest_stays_alive() {
     let ask = |token: &str| get_with(envoy.address(), "/", token).status;
     let cached = token("PS256", 0);
     eventually("a token of the kind that only the VM can check", || ask(&cached) == 200);
-    let flood: Vec<String> = (1..60).map(|sub| token("PS256", sub)).collect();
-    let statuses: Vec<u16> = flood.iter().map(|token| ask(token)).collect();
-    assert!(statuses.contains(&200) && statuses.contains(&503), "{statuses:?}");
-    assert!(envoy.counter("scopegate.denied.too_busy") > 0);
-    // The budget of this second is used up, or that of the next soon is.
-    for (number, next) in flood.iter().cycle().take(60).enumerate() {
-        ask(next);
+    // A check costs more than a hundredth of a second brings in, so most are refused, and one now and then is not.
+    let mut statuses = BTreeSet::new();
+    let mut subs = 1..;
+    eventually("some are checked, and some are not", || {
+        statuses.insert(ask(&token("PS256", subs.next().unwrap())));
+        statuses.len() == 2
+    });
+    assert_eq!(statuses, BTreeSet::from([200, 503]));
+    assert!(envoy.counter_of_at_least("scopegate.denied.too_busy", 1) > 0);
+    for number in 0..60 {
+        ask(&token("PS256", subs.next().unwrap()));
         assert_eq!(ask(&cached), 200, "what is remembered needs no signature");
         assert_eq!(ask(&token("RS256", number)), 200, "the host checks it");
         assert_eq!(get(envoy.address(), "/public", &[]).status, 200);
@@ -202,7 +207,7 @@ fn a_remembered_token_vouches_for_no_other_and_for_nothing_beyond_itself() {
             let counter = format!("scopegate.denied.{reason}");
             let before = envoy.counter(&counter);
             assert_eq!(ask(target, token), status, "{target} {reason}");
-            assert_eq!(envoy.counter(&counter), before + 1, "{reason}");
+            assert_eq!(envoy.counter_of_at_least(&counter, before + 1), before + 1, "{reason}");
         };
         let (token, other) = (issuer.token(now()).sign(), issuer.token(now()).claim("sub", "bob").sign());
         for _ in 0..3 {
@@ -237,7 +242,7 @@ fn a_remembered_token_ends_with_its_exp() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(get_with(envoy.address(), "/", &token).status, 401);
-    assert!(envoy.counter("scopegate.denied.expired") > 0);
+    assert!(envoy.counter_of_at_least("scopegate.denied.expired", 1) > 0);
 }
 
 #[test]
@@ -251,7 +256,7 @@ fn a_remembered_token_ends_with_the_key_that_verified_it() {
     }
     *keys.answer.lock().unwrap() = KeyServer::keys(&next);
     eventually("the key is gone, and with it the token", || get_with(envoy.address(), "/", &token).status == 401);
-    assert!(envoy.counter("scopegate.denied.unknown_key") > 0);
+    assert!(envoy.counter_of_at_least("scopegate.denied.unknown_key", 1) > 0);
     assert_eq!(get_with(envoy.address(), "/", &next.token(now()).sign()).status, 200);
 }
 

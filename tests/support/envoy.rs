@@ -201,6 +201,19 @@ impl Envoy {
         self.stat(&format!("wasmcustom.{name}")).unwrap_or_else(|| panic!("no counter {name}"))
     }
 
+    /// The value of one of the filter's counters, once it is at least `least`: what is counted at ticks comes within half a
+    /// second.
+    pub fn counter_of_at_least(&self, name: &str, least: u64) -> u64 {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let value = self.counter(name);
+            if value >= least || Instant::now() > deadline {
+                return value;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// The value of a counter or gauge of Envoy's, when there is one of that name.
     pub fn stat(&self, name: &str) -> Option<u64> {
         let stats = client::get(self.admin, "/stats", &[]).body;

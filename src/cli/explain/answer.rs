@@ -306,7 +306,7 @@ impl Explanation<'_> {
         let upstream = match &self.decision {
             Decision::Allow(grant) => {
                 let set: Map<String, Value> =
-                    grant.set.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+                    grant.set.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
                 json!({ "remove": grant.remove, "set": set, "left_out": grant.left_out })
             }
             Decision::Deny(_) | Decision::Await(_) => Value::Null,

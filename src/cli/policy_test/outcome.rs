@@ -171,6 +171,9 @@ fn same_scopes(left: &str, right: &str) -> bool {
 
 /// The headers as they reach the upstream.
 fn upstream(grant: &Grant, headers: &[(String, String)]) -> Vec<(String, String)> {
-    let gone = |name: &String| grant.remove.contains(name) || grant.set.iter().any(|(other, _)| other == name);
-    headers.iter().filter(|(name, _)| !gone(name)).chain(&grant.set).cloned().collect()
+    let gone = |name: &str| {
+        grant.remove.iter().any(|other| other == name) || grant.set.iter().any(|(other, _)| &**other == name)
+    };
+    let kept = headers.iter().filter(|(name, _)| !gone(name)).cloned();
+    kept.chain(grant.set.iter().map(|(name, value)| (name.to_string(), value.clone()))).collect()
 }

@@ -62,7 +62,7 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
             member.wrong::<()>("differs from another header only in -, _ or case", "keep one");
         }
         match (checked, source) {
-            (Some(name), Some(source)) => headers.push(IdentityHeader { name, source }),
+            (Some(name), Some(source)) => headers.push(IdentityHeader { name: name.into(), source }),
             _ => complete = false,
         }
     }

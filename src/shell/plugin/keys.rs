@@ -57,6 +57,7 @@ impl Plugin {
     /// Called when the plugin goes: its configuration has been replaced. Other workers, and requests that it has let wait,
     /// would wait for an answer that nobody takes in.
     pub fn give_up(&self) {
+        self.count_what_was_done();
         if let Ok(mut keys) = self.keys.try_borrow_mut() {
             keys.give_up(&*self.board);
         }

@@ -4,7 +4,7 @@ use super::super::budget::Budgeted;
 use super::super::host::{self, Map};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
-use super::{Plugin, Request, State};
+use super::{Plugin, Progress, Request, State, Tally};
 use crate::audit::{AuditRecord, Outcome};
 use crate::challenge;
 use crate::crypto::PureVerifier;
@@ -17,15 +17,16 @@ use std::rc::Rc;
 
 impl Plugin {
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
-    pub fn on_request(&self, request: &Rc<Request>) -> State {
-        let decision = match self.decide(request, Awaited::No) {
-            Decision::Await(need) => match self.park(request, need) {
-                Ok(()) => return State::Undecided,
-                Err(decision) => decision,
-            },
-            decision => decision,
+    pub fn on_request(&self, request: Request) -> Progress {
+        let need = match self.decide(&request, Awaited::No) {
+            Decision::Await(need) => need,
+            decision => return Progress::Decided(self.carry_out(&request, decision)),
         };
-        self.carry_out(request, decision)
+        let request = Rc::new(request);
+        match self.park(&request, need) {
+            Ok(()) => Progress::Waiting(request),
+            Err(decision) => Progress::Decided(self.carry_out(&request, decision)),
+        }
     }
 
     pub(super) fn decide(&self, request: &Request, awaited_keys: Awaited) -> Decision {
@@ -39,9 +40,11 @@ impl Plugin {
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
         };
+        let now_ns = host::now_ns();
+        request.judged_at.set(now_ns);
         let (keys, lists) = (self.keys.borrow(), self.lists.borrow());
         let facts = Facts {
-            now: host::now(),
+            now: host::seconds(now_ns),
             keys: keys.ring(),
             verifier: &HostVerifier {
                 host_checks: self.host_checks,
@@ -84,7 +87,7 @@ impl Plugin {
         };
         request.state.set(state);
         drop(request.headers.take());
-        self.report(&decision);
+        self.report(&decision, request.judged_at.get());
         state
     }
 
@@ -103,11 +106,13 @@ impl Plugin {
     }
 
     /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
-    fn report(&self, decision: &Decision) {
+    fn report(&self, decision: &Decision, now_ns: u64) {
         let Some(outcome) = Outcome::of(decision) else { return };
-        if let Some(counter) = self.counters.get(&outcome) {
-            host::count(*counter, 1);
-        }
+        let tally = match outcome {
+            Outcome::Allowed => Some(&self.allowed),
+            Outcome::Denied(_) | Outcome::WouldDeny(_) => self.outcomes.get(&outcome),
+        };
+        tally.into_iter().for_each(Tally::add);
         let refused: Option<Reason> = match outcome {
             Outcome::Allowed => None,
             Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
@@ -117,7 +122,7 @@ impl Plugin {
             FilterStateScope::Denials => refused.is_some(),
             FilterStateScope::None => false,
         };
-        let logged = refused.is_some_and(|reason| self.logs.admit(reason, host::now_ns()));
+        let logged = refused.is_some_and(|reason| self.logs.admit(reason, now_ns));
         if !wanted && !logged {
             return;
         }

@@ -5,6 +5,7 @@ use super::super::metadata_cache::Parsed;
 use super::Plugin;
 use crate::policy::RouteMetadata;
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 /// A request, with all that is needed to judge it once more.
 pub struct Request {
@@ -16,6 +17,8 @@ pub struct Request {
     pub(super) virtual_host: Option<String>,
     pub(super) metadata: Parsed,
     pub(super) ends_with_headers: bool,
+    /// When it was judged last, in nanoseconds.
+    pub(super) judged_at: Cell<u64>,
     pub(super) state: Cell<State>,
 }
 
@@ -30,10 +33,22 @@ pub enum State {
     Answered,
 }
 
-impl Request {
+/// How far the request of a stream has come, and what is kept of it.
+#[derive(Clone)]
+pub enum Progress {
+    /// So far, and there it stays.
+    Decided(State),
+    /// It waits, or has waited.
+    Waiting(Rc<Request>),
+}
+
+impl Progress {
     /// How far it has come.
-    pub const fn state(&self) -> State {
-        self.state.get()
+    pub fn state(&self) -> State {
+        match self {
+            Self::Decided(state) => *state,
+            Self::Waiting(request) => request.state.get(),
+        }
     }
 }
 
@@ -54,6 +69,7 @@ impl Plugin {
             virtual_host: name(&["xds", "virtual_host_name"])?,
             metadata: self.read_metadata(),
             ends_with_headers,
+            judged_at: Cell::new(0),
             state: Cell::new(State::Undecided),
         })
     }
