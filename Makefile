@@ -5,6 +5,8 @@ ENVOY_VERSION ?= 1.40.0
 # built without).
 ENVOYS ?= 1.36.4 1.37.0 1.38.2 1.39.3 1.40.0
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_MUTANTS_VERSION := 27.1.0
 NODE_VERSION := 24.19.0
 
 SHELL := /bin/sh
@@ -23,12 +25,17 @@ ELSEWHERE := $(abspath target/elsewhere)
 ENVOY_HOME := .tools/envoy-$(ENVOY_VERSION)
 ENVOY := $(ENVOY_HOME)/bin/envoy
 CARGO_DENY := .tools/cargo-deny/bin/cargo-deny
+CARGO_FUZZ := .tools/cargo-fuzz/bin/cargo-fuzz
+CARGO_MUTANTS := .tools/cargo-mutants/bin/cargo-mutants
+FUZZ := tests/fuzz
+# All of them, or those in TARGETS.
+FUZZ_TARGETS := $(or $(TARGETS),$(patsubst $(FUZZ)/targets/%.rs,%,$(sort $(wildcard $(FUZZ)/targets/*.rs))))
 NODE_HOME := .tools/node-$(NODE_VERSION)
 NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm linked run test conformance conformance-module test-oldest test-envoys image dist compose compose-test \
+.PHONY: help setup toolchain envoy node wasm linked run test conformance conformance-module fuzz mutants test-oldest test-envoys image dist compose compose-test \
   compose-down reproducible bench lint fmt size doc clean distclean
 
 help: ## print this
@@ -141,6 +148,31 @@ conformance: setup conformance-module ## run the published vectors, natively and
 # The filter with another `proxy_on_configure`, which runs vectors.
 conformance-module: toolchain
 	@cargo build --locked --example conformance --target $(WASM_TARGET) --release
+
+# The pinned compiler is made to take the options of nightly. Our code has no unsafe to look at, so there is no sanitizer: that
+# is ten times faster.
+fuzz: toolchain $(CARGO_FUZZ) ## fuzz every target for SECONDS (60), or those in TARGETS
+	@cargo run --quiet --locked --example fuzz-seeds -- $(FUZZ)/corpus
+	@PATH="$(abspath $(dir $(CARGO_FUZZ))):$$PATH" RUSTC_BOOTSTRAP=1 cargo fuzz build --fuzz-dir $(FUZZ) -s none
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p $(FUZZ)/artifacts/$$target; \
+	  echo "$$target:"; \
+	  log=$(FUZZ)/artifacts/$$target.log; \
+	  $(FUZZ)/target/$$(rustc -vV | sed -n 's/^host: //p')/release/$$target -max_total_time=$(or $(SECONDS),60) -timeout=20 \
+	    -rss_limit_mb=3000 -artifact_prefix=$(FUZZ)/artifacts/$$target/ $(FUZZ)/corpus/$$target >$$log 2>&1 \
+	    || { cat $$log; exit 1; }; \
+	  grep DONE $$log; \
+	done
+
+$(CARGO_FUZZ):
+	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root .tools/cargo-fuzz
+
+mutants: toolchain $(CARGO_MUTANTS) ## break the checks line by line, and see whether a test fails; SHARD=0/8 to 7/8 does a part
+	@PATH="$(abspath $(dir $(CARGO_MUTANTS))):$$PATH" RUST_BACKTRACE=0 CARGO_PROFILE_DEV_DEBUG=0 \
+	cargo mutants --output target $(if $(SHARD),--shard $(SHARD))
+
+$(CARGO_MUTANTS):
+	cargo install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION) --root .tools/cargo-mutants
 
 test-oldest: ## run the tests in Envoy on the oldest supported version
 	@$(MAKE) --no-print-directory test-envoys ENVOYS=$(firstword $(ENVOYS))

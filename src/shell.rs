@@ -28,3 +28,5 @@ mod streams;
 
 #[cfg(target_arch = "wasm32")]
 pub use host_verifier::{HostVerifier, probe};
+#[cfg(fuzzing)]
+pub use key_store::jwks_endpoint;

@@ -62,11 +62,19 @@ impl<'a> PathForms<'a> {
 }
 
 /// Whether every reader understands `path` alike: it begins with `/` and holds no `\`, `#`, `//`, `;`, no dot
-/// segment in any encoding, no encoded `/`, `\`, `.` or NUL (once or twice encoded), no overlong UTF-8 and no
+/// segment in any encoding, no encoded `/`, `\`, `.` or NUL, however often encoded, no overlong UTF-8 and no
 /// invalid escape, but for what `policy` admits.
 #[must_use]
 pub fn is_unambiguous(path: &[u8], policy: PathPolicy) -> bool {
-    path.first() == Some(&b'/') && characters_are_plain(path, policy) && segments_are_plain(path)
+    if path.first() != Some(&b'/') || !characters_are_plain(path, policy) {
+        return false;
+    }
+    if !path.contains(&b'%') {
+        return segments_are_plain(path);
+    }
+    // As a reader sees them who decodes first: an encoded slash that is admitted ends a segment, and `..%3B` is `..;`.
+    let decoded = percent_decode(path);
+    segments_are_plain(&decoded) && hides_nothing(decoded)
 }
 
 fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
@@ -83,7 +91,6 @@ fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
                 match value {
                     b'.' | b'\\' | 0 => return false,
                     b'/' if !policy.encoded_slash => return false,
-                    b'%' if hides_a_delimiter(path.get(at + 3..)) => return false,
                     _ => {}
                 }
                 at += 2;
@@ -100,10 +107,28 @@ fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
     true
 }
 
-/// Whether what follows an encoded `%` would decode, the second time, to something that structures a path.
-fn hides_a_delimiter(rest: Option<&[u8]>) -> bool {
-    let digit = |at: usize| rest.and_then(|rest| rest.get(at)).copied();
-    matches!(escape_value(digit(0), digit(1)), Some(b'.' | b'/' | b'\\' | b'%' | b';' | 0))
+/// Whether a path that has been decoded stays what it is when it is decoded again, and again: nothing that structures a
+/// path comes out of it. The escape may itself be written with escapes (`%252%66`).
+fn hides_nothing(decoded: Vec<u8>) -> bool {
+    const MOST_READINGS: usize = 4;
+    let mut read = decoded;
+    for _ in 0..MOST_READINGS {
+        let escapes = (0..read.len()).filter(|&at| read.get(at) == Some(&b'%'));
+        let mut values = escapes.filter_map(|at| escape_value(read.get(at + 1).copied(), read.get(at + 2).copied()));
+        if values.any(|value| matches!(value, b'.' | b'/' | b'\\' | b'%' | b';' | 0)) {
+            return false;
+        }
+        let next = percent_decode(&read);
+        if next.len() == read.len() {
+            return true;
+        }
+        let begins_overlong = |pair: &[u8]| matches!(pair, &[previous, byte] if starts_overlong(previous, byte));
+        if next.windows(2).any(begins_overlong) || !segments_are_plain(&next) {
+            return false;
+        }
+        read = next;
+    }
+    false
 }
 
 /// Whether these bytes begin a UTF-8 sequence longer than need be, by which old decoders hid a `.` or a `/`.
@@ -113,16 +138,8 @@ fn starts_overlong(previous: u8, byte: u8) -> bool {
         || previous == 0xf0 && (0x80..0x90).contains(&byte)
 }
 
-/// Looks at the segments as a reader sees them who decodes first: an encoded slash that is admitted ends a segment, and
-/// `..%3B` is `..;`.
+/// Whether no segment is a dot segment, or empty before the end.
 fn segments_are_plain(path: &[u8]) -> bool {
-    let decoded;
-    let path = if path.contains(&b'%') {
-        decoded = percent_decode(path);
-        decoded.as_slice()
-    } else {
-        path
-    };
     let mut segments = path.split(|&byte| byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
@@ -187,6 +204,10 @@ mod tests {
             "/a:b@c,d=e",
             "/.well-known/x",
             "/a%25b",
+            "/a%25bc",
+            "/a%2541",
+            "/100%25",
+            "/a%25%25b",
             "/%F0%9F%8E%89",
             "/%E0%A0%80",
             "/%E0%BF%BF",
@@ -233,6 +254,12 @@ mod tests {
             "/a%255cb",
             "/a%2500",
             "/a%25252e",
+            "/a%252%66b",
+            "/a%25%32%66b",
+            "/a%252%2566b",
+            "/a%25%25%2525",
+            "/%25c0%25ae",
+            "/a/.%2509./b",
             "/%c0%ae%c0%ae/",
             "/a%c1%9cb",
             "/%e0%80%af",

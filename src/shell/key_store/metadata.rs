@@ -11,7 +11,7 @@ use crate::policy::Endpoint;
 /// Why it cannot be used. The issuer in it has to be `issuer`, byte by byte (RFC 8414 section 3.3): otherwise it is
 /// somebody else's metadata, or the configuration names the issuer in another spelling than its tokens. Keys of an
 /// https issuer are fetched from an https address only.
-pub(super) fn jwks_endpoint(document: &[u8], issuer: &str, cluster: &str) -> Result<Endpoint, String> {
+pub fn jwks_endpoint(document: &[u8], issuer: &str, cluster: &str) -> Result<Endpoint, String> {
     let metadata = json::parse_object(document).ok_or("the metadata is not a JSON object without duplicate members")?;
     let text = |name: &str| metadata.get(name).and_then(Value::as_str);
     match text("issuer") {

@@ -1,0 +1,168 @@
+//! Writes the seeds of the fuzz targets, made of the policy cases of the tests: `fuzz-seeds FOLDER`.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "it runs on our own files, and says what is wrong"
+)]
+
+#[path = "support/message.rs"]
+mod message;
+#[path = "../support/mod.rs"]
+mod support;
+
+use scopegate::base::base64url;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use support::envoy::root;
+use support::yaml;
+
+fn main() {
+    let folder = std::env::args().nth(1).map(PathBuf::from).expect("usage: fuzz-seeds FOLDER");
+    let mut seeds = Seeds { folder, count: 0 };
+    let cases = root().join("tests/decisions/cases");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&cases).expect("the cases").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    for document in files.iter().flat_map(|file| yaml::documents(file)) {
+        seeds.add_document(&document);
+    }
+    seeds.add_others();
+}
+
+struct Seeds {
+    folder: PathBuf,
+    count: usize,
+}
+
+impl Seeds {
+    fn add(&mut self, target: &str, seed: &[u8]) {
+        let folder = self.folder.join(target);
+        fs::create_dir_all(&folder).expect("a folder");
+        self.count += 1;
+        fs::write(folder.join(format!("seed-{:04}", self.count)), seed).expect("a file");
+    }
+
+    fn add_document(&mut self, document: &Value) {
+        if let Some(policy) = document.get("inline") {
+            self.add("configuration", policy.to_string().as_bytes());
+            if let Some(bytes) = message::to_struct(policy) {
+                self.add("struct_configuration", &bytes);
+            }
+        }
+        for case in document.get("cases").and_then(Value::as_array).into_iter().flatten() {
+            self.add_case(case);
+        }
+    }
+
+    fn add_case(&mut self, case: &Value) {
+        let request = &case["request"];
+        let (method, target) = match request.as_str() {
+            Some(text) => text.split_once(' ').unwrap_or(("GET", text)),
+            None => (request["method"].as_str().unwrap_or("GET"), request["path"].as_str().unwrap_or("/")),
+        };
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        self.add("path", path.as_bytes());
+        if !query.is_empty() {
+            self.add("query", query.as_bytes());
+        }
+        if let Some(metadata) = request.get("metadata").and_then(message::to_metadata) {
+            self.add("metadata", &metadata);
+        }
+        let mut lines = format!("{method}\n{target}");
+        for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            lines += &format!("\n{name}|{}", value.as_str().unwrap_or_default());
+        }
+        if let Some(claims) = case.get("token").and_then(Value::as_object) {
+            lines += &format!("\nauthorization|Bearer {}", self.add_token(&json!({}), &Value::Object(claims.clone())));
+        }
+        self.add_request(&lines);
+    }
+
+    /// Adds a token with these parameters and claims beside those that every token has, and returns it.
+    fn add_token(&mut self, header: &Value, claims: &Value) -> String {
+        let mut all = json!({
+            "iss": "https://issuer.example.com/", "aud": "https://api.example.com", "sub": "alice", "iat": 1_800_000_000,
+            "exp": 1_800_000_300, "scope": "orders:read",
+        });
+        support::envoy::merge(&mut all, claims);
+        let mut parameters = json!({ "alg": "ES256", "kid": "a", "typ": "at+jwt" });
+        support::envoy::merge(&mut parameters, header);
+        let (header, claims) = (parameters.to_string(), all.to_string());
+        self.add("claims", claims.as_bytes());
+        self.add("header", header.as_bytes());
+        // What the verifier of the targets takes for a signature.
+        let token = [header.as_bytes(), claims.as_bytes(), b"good"].map(base64url::encode).join(".");
+        self.add("compact", token.as_bytes());
+        token
+    }
+
+    /// Adds a request under each policy of the target.
+    fn add_request(&mut self, lines: &str) {
+        for choice in 0..4 {
+            self.add("decide", &[&[choice], lines.as_bytes()].concat());
+        }
+    }
+
+    fn add_others(&mut self) {
+        for (header, claims) in [
+            (
+                json!({ "crit": ["exp"], "b64": true }),
+                json!({ "nbf": 1.5, "groups": ["a", "b"], "act": { "sub": "b" } }),
+            ),
+            (json!({ "typ": "JWT" }), json!({ "iss": "https://other.example.com/", "jti": "x" })),
+            (json!({ "kid": null }), json!({ "role": "admin", "aud": ["a", "https://api.example.com"] })),
+        ] {
+            let token = self.add_token(&header, &claims);
+            for target in ["/orders/1", "/admin/a", "/optional", "/%6frders/1;a=b"] {
+                self.add_request(&format!(
+                    "POST\n{target}\nAuthorization|bearer  {token}\nx-auth-subject|root\nhost|a"
+                ));
+            }
+            self.add_request(&format!("GET\n/?a={token}"));
+        }
+        self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
+        let issuers = [
+            json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
+                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" }),
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": null }),
+            json!({ "kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "kid": "s" }),
+        ];
+        self.add("key_set", json!({ "keys": issuers }).to_string().as_bytes());
+        for issuer in issuers {
+            self.add("key_set", json!({ "keys": [issuer] }).to_string().as_bytes());
+        }
+        for uri in ["https://issuer.example.com/jwks?a=b", "http://[::1]:8080/", "https://issuer.example.com"] {
+            let metadata =
+                json!({ "issuer": "https://issuer.example.com/", "jwks_uri": uri, "grant_types_supported": [] });
+            self.add("discovery", metadata.to_string().as_bytes());
+        }
+        let lines: String = [
+            json!({ "entries_at_least": 2 }),
+            json!({ "iss": "https://issuer.example.com/", "jti": "a", "until": 1_900_000_000, "reason": "lost" }),
+            json!({ "fingerprint": "AAAAAAAAAAAAAAAAAAAAAA" }),
+            json!({ "iss": "https://issuer.example.com/", "sub": "alice", "issued_before": 1_800_000_000 }),
+            json!({ "iss": "https://issuer.example.com/", "sid": "s" }),
+            json!({ "iss": "https://issuer.example.com/", "client_id": "c", "issued_before": 1_800_000_000 }),
+            json!({ "iss": "https://issuer.example.com/", "kid": "k" }),
+        ]
+        .map(|line| format!("{line}\n"))
+        .concat();
+        self.add("revocations", lines.as_bytes());
+        self.add("revocations", &binary(&lines));
+    }
+}
+
+/// The same list in its binary form.
+fn binary(lines: &str) -> Vec<u8> {
+    use scopegate::base::time::UnixSeconds;
+    use scopegate::revocation::{Builder, Line};
+    let mut builder = Builder::new(UnixSeconds(1_800_000_000));
+    for line in lines.lines() {
+        if let Line::Entry(entry) = Line::read(line.as_bytes()).expect("a line") {
+            builder.add(&entry);
+        }
+    }
+    builder.finish().bytes().pieces().concat()
+}

@@ -1,0 +1,162 @@
+//! What the targets share: a policy to judge by, and a verifier that a fuzzer can satisfy.
+
+pub mod message;
+
+use scopegate::base::time::UnixSeconds;
+use scopegate::config::{self, Node};
+use scopegate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
+use scopegate::decision::Decision;
+use scopegate::engine::decide;
+use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::policy::{IssuerId, KeySource, Policy};
+use scopegate::request::RequestView;
+use scopegate::revocation::Revocations;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The time at which everything is decided.
+pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
+
+/// The signature that [`StandIn`] takes for that of any message: no fuzzer finds a real one, and what lies behind it is
+/// to be reached.
+pub const SIGNATURE: &[u8] = b"good";
+
+/// Takes [`SIGNATURE`] for valid, and remembers whether it did.
+#[derive(Default)]
+pub struct StandIn {
+    pub has_accepted: Cell<bool>,
+}
+
+impl Verifier for StandIn {
+    fn verify(&self, key: &VerificationKey, algorithm: Algorithm, _message: &[u8], signature: &[u8]) -> Verification {
+        assert!(key.fits(algorithm), "a key is tried for an algorithm that it is not for");
+        if signature == SIGNATURE {
+            self.has_accepted.set(true);
+            Verification::Valid
+        } else {
+            Verification::Invalid
+        }
+    }
+}
+
+/// Takes nothing for valid.
+pub struct Nobody;
+
+impl Verifier for Nobody {
+    fn verify(&self, _: &VerificationKey, _: Algorithm, _: &[u8], _: &[u8]) -> Verification {
+        Verification::Invalid
+    }
+}
+
+/// No environment variable is set, but one secret.
+pub fn environment(name: &str) -> Option<String> {
+    (name == "SECRET").then(|| "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned())
+}
+
+/// Two issuers, one of which has a key and a secret; rules of every kind.
+pub fn configuration(more: Value) -> Value {
+    let mut configuration = json!({
+        "issuers": [
+            {
+                "issuer": "https://issuer.example.com/", "name": "demo", "audiences": ["https://api.example.com"],
+                "jwks": { "inline": { "keys": [{
+                    "kty": "EC", "crv": "P-256", "kid": "a",
+                    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+                }] } },
+            },
+            {
+                "issuer": "https://other.example.com/", "name": "other", "audiences": ["https://api.example.com"],
+                "token_types": ["JWT"], "required_claims": ["jti"], "max_lifetime": "1h",
+                "jwks": { "uri": "https://other.example.com/keys", "cluster": "keys" },
+            },
+        ],
+        "rules": [
+            { "match": { "path": "/public" }, "public": true },
+            { "match": { "prefix": "/deny" }, "deny": true },
+            { "match": { "path": "/optional" }, "allow_missing": true },
+            { "match": { "template": "/orders/{id}" }, "scopes": ["orders:read"] },
+            { "match": { "prefix": "/admin" }, "claims": [{ "claim": "role", "one_of": ["admin"] }], "issuers": ["demo"] },
+        ],
+        "forward": { "headers": { "x-auth-subject": "sub", "x-auth-scope": "scope" } },
+    });
+    let (Some(members), Value::Object(more)) = (configuration.as_object_mut(), more) else { panic!("not an object") };
+    members.extend(more);
+    configuration
+}
+
+/// Compiles a configuration that must be good.
+pub fn policy(configuration: Value) -> Policy {
+    match config::compile(&Node::from(configuration), &environment) {
+        Ok(loaded) => loaded.policy,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The keys in a configuration.
+pub fn keys(policy: &Policy) -> KeyRing {
+    let mut ring = KeyRing::default();
+    for (index, issuer) in policy.issuers.iter().enumerate() {
+        if let KeySource::Configured(keys) = &issuer.keys {
+            ring.set(IssuerId(index), Some(Rc::clone(keys)));
+        }
+    }
+    ring
+}
+
+/// A request as text: a line with the method, one with the target, and one for each header.
+pub struct Request<'d> {
+    pub headers: Vec<(Vec<u8>, &'d [u8])>,
+    pub ends_with_headers: bool,
+}
+
+impl<'d> Request<'d> {
+    pub fn read(text: &'d [u8]) -> Self {
+        let mut lines = text.split(|&byte| byte == b'\n');
+        let mut headers = Vec::new();
+        for name in [":method", ":path"] {
+            headers.extend(lines.next().map(|value| (name.as_bytes().to_vec(), value)));
+        }
+        for line in lines {
+            let mut sides = line.splitn(2, |&byte| byte == b'|');
+            let name = sides.next().unwrap_or_default().to_ascii_lowercase();
+            headers.push((name, sides.next().unwrap_or_default()));
+        }
+        Self { headers, ends_with_headers: text.len().is_multiple_of(2) }
+    }
+
+    /// Decides it.
+    pub fn decide(&self, policy: &Policy, verifier: &dyn Verifier, options: &Options<'_>) -> Decision {
+        let headers: Vec<(&[u8], &[u8])> = self.headers.iter().map(|(name, value)| (name.as_slice(), *value)).collect();
+        let view = RequestView {
+            headers: &headers,
+            route_name: Some("a"),
+            virtual_host: None,
+            ends_with_headers: self.ends_with_headers,
+        };
+        let facts = Facts {
+            now: NOW,
+            keys: options.keys,
+            verifier,
+            memory: options.memory,
+            revocations: &Revocations::none(),
+            metadata: options.metadata,
+            awaited_keys: options.awaited,
+        };
+        decide(policy, &view, &facts)
+    }
+}
+
+/// What else a decision is told.
+pub struct Options<'o> {
+    pub keys: &'o KeyRing,
+    pub memory: &'o dyn TokenMemory,
+    pub metadata: MetadataRequirement<'o>,
+    pub awaited: Awaited,
+}
+
+impl<'o> Options<'o> {
+    pub fn new(keys: &'o KeyRing) -> Self {
+        Self { keys, memory: &NoMemory, metadata: MetadataRequirement::None, awaited: Awaited::No }
+    }
+}

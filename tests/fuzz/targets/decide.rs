@@ -1,0 +1,60 @@
+//! Whatever a request holds: nothing passes by a token that nobody has verified, remembering changes no answer, the same is
+//! decided twice, and no answer holds the credential.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use scopegate::decision::{Basis, Decision};
+use scopegate::facts::{Awaited, KeyRing};
+use scopegate::policy::Policy;
+use scopegate::token_cache::TokenCache;
+use scopegate_fuzz::{Options, Request, StandIn, configuration, keys, policy};
+use serde_json::json;
+
+thread_local! {
+    static POLICIES: Vec<(Policy, KeyRing)> = [
+        json!({}),
+        json!({ "default": { "scopes": ["a", "b"] }, "bypass_cors_preflight": true }),
+        json!({ "report_only": true }),
+        json!({ "paths": { "allow": ["semicolon", "encoded_slash"] }, "forward": { "token": "keep" } }),
+    ]
+    .map(|more| {
+        let policy = policy(configuration(more));
+        let ring = keys(&policy);
+        (policy, ring)
+    })
+    .into();
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&choice, text)) = data.split_first() else { return };
+    POLICIES.with(|policies| {
+        let (policy, ring) = &policies[usize::from(choice) % policies.len()];
+        let awaited = [Awaited::No, Awaited::Yes, Awaited::InVain][usize::from(choice / 4) % 3];
+        let request = Request::read(text);
+        let verifier = StandIn::default();
+        let options = Options { awaited, ..Options::new(ring) };
+        let decision = request.decide(policy, &verifier, &options);
+        if let Decision::Allow(grant) = &decision {
+            let has_passed = grant.basis == Basis::Token;
+            assert!(!has_passed || verifier.has_accepted.get(), "{grant:?}");
+            assert!(grant.set.is_empty() || has_passed, "an identity without a token: {grant:?}");
+            assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
+        }
+        assert!(!policy.report_only || matches!(decision, Decision::Allow(_)), "report-only refuses nothing");
+        assert_eq!(request.decide(policy, &verifier, &options), decision);
+        let cache = TokenCache::new(policy.cache);
+        for _ in 0..2 {
+            let remembering = Options { memory: &cache, ..Options { awaited, ..Options::new(ring) } };
+            assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);
+        }
+        let shown = format!("{decision:?}");
+        for (name, value) in &request.headers {
+            // What is shorter than a token may stand in our own words.
+            if name == b"authorization" && value.len() > 60 {
+                let value = String::from_utf8_lossy(value);
+                let credential = value.trim().rsplit(' ').next().unwrap_or_default();
+                assert!(credential.len() < 60 || !shown.contains(credential), "{shown}");
+            }
+        }
+    });
+});
