@@ -6,7 +6,7 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, Grant, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
+use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -43,7 +43,8 @@ pub fn with_issuer(issuer: Value, members: Value) -> Value {
     config
 }
 
-fn extend(into: &mut Value, from: Value) {
+/// Puts the members of one object into another.
+pub fn extend(into: &mut Value, from: Value) {
     if let (Value::Object(into), Value::Object(from)) = (into, from) {
         into.extend(from);
     }
@@ -83,6 +84,17 @@ pub fn get(target: &str) -> Ask {
     Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: Awaited::No, revocations: None }
 }
 
+/// The keys that a configuration holds.
+pub fn configured_keys(policy: &Policy) -> KeyRing {
+    let mut ring = KeyRing::default();
+    for (index, issuer) in policy.issuers.iter().enumerate() {
+        if let KeySource::Configured(keys) = &issuer.keys {
+            ring.set(IssuerId(index), Some(Rc::clone(keys)));
+        }
+    }
+    ring
+}
+
 impl Ask {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
@@ -96,17 +108,22 @@ impl Ask {
 
     /// Decides this request.
     pub fn decide(&self, policy: &Policy) -> Decision {
-        let mut ring = KeyRing::default();
-        for (index, issuer) in policy.issuers.iter().enumerate() {
-            if let KeySource::Configured(keys) = &issuer.keys {
-                ring.set(IssuerId(index), Some(Rc::clone(keys)));
-            }
-        }
-        self.decide_with(policy, &ring)
+        self.decide_with(policy, &configured_keys(policy))
     }
 
     /// Decides this request with these keys.
     pub fn decide_with(&self, policy: &Policy, keys: &KeyRing) -> Decision {
+        let decision = self.decide_by(policy, keys, &NoMemory);
+        // Remembering changes nothing: neither when the token comes first nor when it comes again.
+        let cache = TokenCache::new(policy.cache);
+        for time in ["the first time", "the second time"] {
+            assert_eq!(self.decide_by(policy, keys, &cache), decision, "with a cache, {time}: {self:?}");
+        }
+        decision
+    }
+
+    /// Decides this request with these keys and what is remembered.
+    pub fn decide_by(&self, policy: &Policy, keys: &KeyRing, memory: &dyn TokenMemory) -> Decision {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"GET")];
         if !self.headers.iter().any(|(name, _)| name == ":authority") {
             headers.push((b":authority", b"api.example.com"));
@@ -121,19 +138,12 @@ impl Ask {
             now: UnixSeconds(self.now),
             keys,
             verifier: &PureVerifier,
-            memory: &NoMemory,
+            memory,
             revocations: self.revocations.as_ref().unwrap_or(&configured),
             metadata: MetadataRequirement::None,
             awaited_keys: self.awaited,
         };
-        let decision = decide(policy, &view, &facts);
-        // Remembering changes nothing: neither when the token comes first nor when it comes again.
-        let cache = TokenCache::new(policy.cache);
-        for time in ["the first time", "the second time"] {
-            let remembering = decide(policy, &view, &Facts { memory: &cache, ..facts });
-            assert_eq!(remembering, decision, "with a cache, {time}: {self:?}");
-        }
-        decision
+        decide(policy, &view, &facts)
     }
 
     /// The reason for which it is refused under this configuration; `None` when it is not.

@@ -1,0 +1,156 @@
+//! A gate that remembers beside one that does not: whatever happens to keys, revocations and the clock, they answer alike.
+
+use crate::support::issuer::{ISSUER, Issuer};
+use crate::world::{DEMO, NOW, configured_keys, get, policy, with_issuer};
+use proptest::prelude::*;
+use proptest::sample::select;
+use scopegate::base::time::UnixSeconds;
+use scopegate::crypto::{Algorithm, PureVerifier};
+use scopegate::decision::Decision;
+use scopegate::engine::decide;
+use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
+use scopegate::jose::KeySet;
+use scopegate::policy::IssuerId;
+use scopegate::request::RequestView;
+use scopegate::revocation::{Builder, Entry, Revocations};
+use scopegate::token_cache::TokenCache;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+/// Another key under the same `kid`, and one under another.
+static NEXT: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(Algorithm::Es256, "a"));
+static LAST: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(Algorithm::Es256, "b"));
+
+/// Tokens of three keys, of different length of life, with and without `kid`.
+static TOKENS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut tokens = Vec::new();
+    for issuer in [&*DEMO, &*NEXT, &*LAST] {
+        for (number, life) in [30, 300, 4000].into_iter().enumerate() {
+            let token = issuer.token(NOW).claim("exp", NOW + life).claim("jti", format!("id-{number}"));
+            tokens.push(token.clone().header("kid", Value::Null).sign());
+            tokens.push(token.sign());
+        }
+    }
+    tokens
+});
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask {
+        token: usize,
+        target: &'static str,
+    },
+    /// Keys by the bits of a number: none of them is no set at all.
+    Keys(usize),
+    Revoke(Vec<Value>),
+    ListMissing,
+    Clock(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let entry = select(vec![
+        json!({ "iss": ISSUER, "jti": "id-0" }),
+        json!({ "iss": ISSUER, "jti": "id-1" }),
+        json!({ "iss": ISSUER, "kid": "a" }),
+        json!({ "iss": ISSUER, "sub": "alice", "issued_before": NOW }),
+        json!({ "iss": ISSUER, "sub": "alice", "issued_before": NOW + 1 }),
+    ]);
+    let step = prop_oneof![
+        8 => (0..18_usize, select(vec!["/", "/write", "/old"])).prop_map(|(token, target)| Step::Ask { token, target }),
+        2 => (0..8_usize).prop_map(Step::Keys),
+        1 => prop::collection::vec(entry, 0..3).prop_map(Step::Revoke),
+        1 => Just(Step::ListMissing),
+        2 => prop_oneof![-4000..5000_i64, 20..70_i64, 290..340_i64].prop_map(Step::Clock),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+fn keys(bits: usize) -> Option<Rc<KeySet>> {
+    let all = [&*DEMO, &*NEXT, &*LAST];
+    let chosen = all.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
+    let chosen: Vec<Value> = chosen.map(|(_, issuer)| Value::Object(issuer.key.to_public_jwk())).collect();
+    if chosen.is_empty() {
+        return None;
+    }
+    Some(Rc::new(KeySet::parse(json!({ "keys": chosen }).to_string().as_bytes(), 1 << 20, 10).unwrap()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_clock(
+        steps in steps(), entries in select(vec![1_usize, 3, 100]),
+    ) {
+        let rules = json!([
+            { "match": { "path": "/write" }, "scopes": ["orders:write"] },
+            { "match": { "path": "/old" }, "max_token_age": "1m" },
+        ]);
+        let issuer = json!({ "jwks": { "uri": "https://issuer.example.com/keys", "cluster": "keys" } });
+        let policy = policy(&with_issuer(issuer, json!({ "rules": rules, "cache": { "entries": entries } })));
+        let cache = TokenCache::new(policy.cache);
+        let mut ring = KeyRing::default();
+        ring.set(IssuerId(0), keys(1));
+        let (mut now, mut revocations) = (UnixSeconds(NOW), Revocations::none());
+        for step in steps {
+            match step {
+                Step::Keys(bits) => ring.set(IssuerId(0), keys(bits)),
+                Step::Clock(from_start) => now = UnixSeconds(NOW + from_start),
+                Step::ListMissing => revocations = Revocations::new(Vec::new(), false),
+                Step::Revoke(entries) => {
+                    let mut builder = Builder::new(now);
+                    for entry in entries {
+                        builder.add(&Entry::from_members(entry.as_object().unwrap()).unwrap());
+                    }
+                    revocations = Revocations::new(vec![Rc::new(builder.finish())], true);
+                }
+                Step::Ask { token, target } => {
+                    let value = format!("Bearer {}", TOKENS[token]);
+                    let headers: [(&[u8], &[u8]); 4] = [
+                        (b":method", b"GET"),
+                        (b":authority", b"api.example.com"),
+                        (b":path", target.as_bytes()),
+                        (b"authorization", value.as_bytes()),
+                    ];
+                    let view =
+                        RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+                    let forgetful = Facts {
+                        now,
+                        keys: &ring,
+                        verifier: &PureVerifier,
+                        memory: &NoMemory,
+                        revocations: &revocations,
+                        metadata: MetadataRequirement::None,
+                        awaited_keys: Awaited::No,
+                    };
+                    let without = decide(&policy, &view, &forgetful);
+                    let with = decide(&policy, &view, &Facts { memory: &cache, ..forgetful });
+                    prop_assert_eq!(&with, &without, "token {} at {:?}", token, now);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_steps_of_the_model_reach_what_they_are_for() {
+    let issuer = json!({ "jwks": { "inline": DEMO.jwks() } });
+    let policy = policy(&with_issuer(issuer, json!({})));
+    for (token, passes) in [(1, true), (0, true), (7, false), (13, false)] {
+        assert_eq!(matches!(get("/").bearer(&TOKENS[token]).decide(&policy), Decision::Allow(_)), passes, "{token}");
+    }
+}
+
+#[test]
+fn a_token_is_remembered_up_to_the_longest_that_is_taken() {
+    let signed = DEMO.token(NOW).claim("x", "x".repeat(300)).sign();
+    for (limit, remembered) in [(signed.len() + 1, 1), (signed.len(), 1), (signed.len() - 1, 0)] {
+        let policy = policy(&with_issuer(json!({}), json!({ "limits": { "token_bytes": limit } })));
+        let cache = TokenCache::new(policy.cache);
+        for _ in 0..2 {
+            get("/").bearer(&signed).decide_by(&policy, &configured_keys(&policy), &cache);
+            assert_eq!(cache.len(), remembered, "{limit}");
+        }
+    }
+}
