@@ -23,8 +23,10 @@ pub(crate) mod chart;
 mod contenders;
 mod flood;
 mod footprint;
+mod hollow;
 pub(crate) mod load;
 mod machine;
+mod made_of;
 pub(crate) mod measure;
 pub(crate) mod pace;
 mod profile;
@@ -88,6 +90,9 @@ fn bench(settings: &Settings) {
     let results = compare(&cores, settings, &cases, &mut whole);
     if settings.wants(flood::NAME) {
         whole.insert("wasm_crypto".into(), flood::measure(&cores, &cases, settings));
+    }
+    if settings.wants(made_of::NAME) {
+        whole.insert(made_of::NAME.replace('-', "_"), made_of::measure(&cores, &cases, settings));
     }
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));

@@ -172,7 +172,7 @@ fn pace(envoy: &Envoy, cores: &Cores, result: &mut Result, requests: &Path) {
 }
 
 /// The order of the contenders in a round: each is first in every other round.
-const fn in_turn(round: usize) -> [usize; 2] {
+pub const fn in_turn(round: usize) -> [usize; 2] {
     if round.is_multiple_of(2) { [0, 1] } else { [1, 0] }
 }
 
