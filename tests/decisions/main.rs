@@ -24,6 +24,7 @@ mod cases;
 mod claims;
 mod format;
 mod forward;
+mod host;
 mod keys;
 mod model;
 mod presenting;
