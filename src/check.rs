@@ -8,7 +8,7 @@
 //!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order.
 //! Everything up to [`Complete`] costs no cryptography: only a token that passes all of it may wait for keys or be
-//! verified. Validity is judged before what the token grants (RFC 6750 section 3.1: an expired token without the
+//! verified, and only one that has been verified may wait for a revocation list. Validity is judged before what the token grants (RFC 6750 section 3.1: an expired token without the
 //! scope is answered 401, not 403).
 
 mod audience;
@@ -30,10 +30,10 @@ pub use issuer::Recognised;
 pub use kind::Typed;
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
-pub use signature::{Unverified, Verified};
+pub use signature::Verified;
 pub use time::Timely;
 
-use crate::decision::Denial;
+use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;
 
 /// What the requirements that hold for a request ask of its token: one, or two where route metadata restricts.
@@ -41,3 +41,12 @@ pub type Asks<'a> = [&'a TokenRequirement];
 
 /// Shorthand of this room.
 type Result<T> = std::result::Result<T, Denial>;
+
+/// Why a check that asks for what is fetched gives no proof.
+#[derive(Debug, PartialEq)]
+pub enum Unproven {
+    /// The token is refused.
+    Deny(Denial),
+    /// It may be good, once this is there.
+    Await(Need),
+}

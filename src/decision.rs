@@ -24,14 +24,17 @@ pub enum Need {
     Keys(IssuerId),
     /// A newer key set of an issuer: the one that is there has no key of this `kid`.
     Kid(IssuerId, String),
+    /// The revocation lists that a request may not pass without.
+    Revocations,
 }
 
 impl Need {
-    /// Whose keys are needed.
+    /// Whose keys are needed, if it is keys.
     #[must_use]
-    pub const fn issuer(&self) -> IssuerId {
+    pub const fn issuer(&self) -> Option<IssuerId> {
         match self {
-            Self::Keys(issuer) | Self::Kid(issuer, _) => *issuer,
+            Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
+            Self::Revocations => None,
         }
     }
 
@@ -41,6 +44,7 @@ impl Need {
         match self {
             Self::Keys(_) => Denial::KeysUnavailable,
             Self::Kid(..) => Denial::UnknownKey,
+            Self::Revocations => Denial::RevocationUnavailable,
         }
     }
 }

@@ -7,7 +7,7 @@ mod grant;
 mod held;
 
 use crate::check::{
-    self, Addressed, Asks, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, Typed, Unverified, Verified,
+    self, Addressed, Asks, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, Typed, Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, Decision, Denial, Grant, Need, Refusal, TokenTrace};
@@ -91,10 +91,11 @@ fn permit_bearer(
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
     let verified = verify(policy, facts, asks, &token).map_err(|stop| stop.about(&token, None))?;
-    let permit = Live::check(&verified, facts.revocations)
-        .and_then(|proof| Scoped::check(proof, asks))
-        .and_then(|proof| Permit::check(proof, asks))
-        .map_err(|denial| Stop::from(denial).about(&token, Some(&verified)))?;
+    let permit = Live::check(&verified, facts)
+        .map_err(Stop::from)
+        .and_then(|proof| Ok(Scoped::check(proof, asks)?))
+        .and_then(|proof| Ok(Permit::check(proof, asks)?))
+        .map_err(|stop| stop.about(&token, Some(&verified)))?;
     Ok(grant::for_token(policy, request, &permit, trace(&token, Some(&verified))))
 }
 
@@ -155,11 +156,11 @@ impl From<Denial> for Stop {
     }
 }
 
-impl From<Unverified> for Stop {
-    fn from(unverified: Unverified) -> Self {
-        let cause = match unverified {
-            Unverified::Deny(denial) => Cause::Deny(denial),
-            Unverified::Await(need) => Cause::Await(need),
+impl From<Unproven> for Stop {
+    fn from(unproven: Unproven) -> Self {
+        let cause = match unproven {
+            Unproven::Deny(denial) => Cause::Deny(denial),
+            Unproven::Await(need) => Cause::Await(need),
         };
         Self { cause, token: None, report_only: false }
     }

@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub metadata: MetadataRequirement<'a>,
     /// Whether keys have been awaited for this request: then they are not awaited again.
     pub awaited_keys: Awaited,
+    /// Whether revocation lists have been.
+    pub awaited_lists: Awaited,
 }
 
 /// Whether something has been awaited for a request, and with what success.

@@ -1,5 +1,6 @@
 //! The compiled policy: immutable, checked, ready to be asked. No serde, no host, no time, nothing left to parse.
 
+mod discovery;
 mod endpoint;
 mod forward;
 mod issuer;
@@ -12,6 +13,7 @@ mod rule_index;
 mod scope;
 mod template;
 
+pub use discovery::jwks_endpoint;
 pub use endpoint::Endpoint;
 pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};

@@ -1,9 +1,10 @@
 //! The token has not been revoked: a signature is good for as long as its key is, whatever has become of the token.
 
-use super::{Result, Verified};
+use super::{Unproven, Verified};
 use crate::base::time::UnixSeconds;
-use crate::decision::Denial;
-use crate::revocation::{Kind, Revocable, Revocations};
+use crate::decision::{Denial, Need};
+use crate::facts::{Awaited, Facts};
+use crate::revocation::{Kind, Revocable};
 use std::borrow::Cow;
 
 /// Proof: no entry of a revocation list means the token, and no list is missing that a request may not pass without.
@@ -14,12 +15,14 @@ impl<'a, 'v> Live<'a, 'v> {
     /// Looks the token up. This is done for every request, also where the signature has been checked before.
     ///
     /// # Errors
-    /// [`Denial::Revoked`], whatever else is missing; then [`Denial::RevocationUnavailable`].
-    pub fn check(verified: &'v Verified<'a>, revocations: &Revocations) -> Result<Self> {
-        match revocations.find(verified) {
-            Some(kind) => Err(Denial::Revoked(kind.member())),
-            None if revocations.are_complete() => Ok(Self(verified)),
-            None => Err(Denial::RevocationUnavailable),
+    /// [`Denial::Revoked`], whatever else is missing; then [`Need::Revocations`] while a list is, or
+    /// [`Denial::RevocationUnavailable`] when it has been awaited.
+    pub fn check(verified: &'v Verified<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
+        match (facts.revocations.find(verified), facts.awaited_lists) {
+            (Some(kind), _) => Err(Unproven::Deny(Denial::Revoked(kind.member()))),
+            (None, _) if facts.revocations.are_complete() => Ok(Self(verified)),
+            (None, Awaited::No) => Err(Unproven::Await(Need::Revocations)),
+            (None, Awaited::Yes | Awaited::InVain) => Err(Unproven::Deny(Denial::RevocationUnavailable)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The token was signed by its issuer: the only check that costs.
 
-use super::{Complete, Formed, Recognised};
+use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::names::Subject;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, VerifiedIdentity};
@@ -17,15 +17,6 @@ pub struct Verified<'a> {
     found_kid: Option<String>,
 }
 
-/// Why a token is not verified.
-#[derive(Debug, PartialEq)]
-pub enum Unverified {
-    /// It is refused.
-    Deny(Denial),
-    /// It may be, once this is there.
-    Await(Need),
-}
-
 impl<'a> Verified<'a> {
     /// Tries the issuer's keys of the token's `kid` and algorithm (RFC 7517 section 4.5, RFC 8725 section 3.8).
     ///
@@ -34,14 +25,14 @@ impl<'a> Verified<'a> {
     /// nobody had the time to look; [`Need::Keys`] when the keys are not there, [`Need::Kid`] when they can be fetched
     /// again and none has the token's `kid`, unless they have been awaited; [`Denial::KeysUnavailable`] when they have
     /// been, in vain.
-    pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unverified> {
+    pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
         let Recognised { token, id, issuer, algorithm } = *proof.recognised();
         // What is remembered names its key.
         let Some(compact) = token.unverified() else { return Ok(Self { proof, found_kid: None }) };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
             return Err(match facts.awaited_keys {
-                Awaited::No => Unverified::Await(Need::Keys(id)),
-                Awaited::Yes | Awaited::InVain => Unverified::Deny(Denial::KeysUnavailable),
+                Awaited::No => Unproven::Await(Need::Keys(id)),
+                Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
             });
         };
         if let Some(kid) = compact.header.kid.as_deref()
@@ -49,9 +40,9 @@ impl<'a> Verified<'a> {
             && !keys.names(kid)
         {
             return Err(match facts.awaited_keys {
-                Awaited::No => Unverified::Await(Need::Kid(id, kid.to_owned())),
-                Awaited::Yes => Unverified::Deny(Denial::UnknownKey),
-                Awaited::InVain => Unverified::Deny(Denial::KeysUnavailable),
+                Awaited::No => Unproven::Await(Need::Kid(id, kid.to_owned())),
+                Awaited::Yes => Unproven::Deny(Denial::UnknownKey),
+                Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
             });
         }
         let mut denial = Denial::UnknownKey;
@@ -64,10 +55,10 @@ impl<'a> Verified<'a> {
                     return Ok(verified);
                 }
                 Verification::Invalid => denial = Denial::BadSignature,
-                Verification::TooBusy => return Err(Unverified::Deny(Denial::TooBusy)),
+                Verification::TooBusy => return Err(Unproven::Deny(Denial::TooBusy)),
             }
         }
-        Err(Unverified::Deny(denial))
+        Err(Unproven::Deny(denial))
     }
 
     fn remember(&self, generation: Generation, facts: &Facts<'_>) {

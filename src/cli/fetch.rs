@@ -5,7 +5,7 @@ use super::gates::{self, find};
 use super::inspect;
 use super::source::Source;
 use crate::base::text::shown;
-use crate::policy::{Issuer, KeyOrigin, KeySource, Limits};
+use crate::policy::{Issuer, KeyOrigin, KeySource, Limits, jwks_endpoint};
 use clap::Args;
 use rustls::crypto::ring;
 use std::error::Error;
@@ -31,7 +31,7 @@ Examples:
 )]
 pub struct FetchArguments {
     /// The address of a key set; or a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`
-    /// whose issuers' `jwks.uri` are fetched
+    /// whose issuers' key sets are fetched, from `jwks.uri` or from where their metadata says (`jwks.discovery`)
     #[arg(required = true, value_name = "URI|CONFIG")]
     pub from: Vec<String>,
     /// Only this issuer's, by its name
@@ -49,8 +49,17 @@ pub struct FetchArguments {
 struct Wanted {
     /// The name of the issuer, when a configuration says it.
     issuer: Option<String>,
-    uri: String,
+    place: Place,
     limits: Limits,
+}
+
+/// Where it is.
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    /// At this address.
+    Address(String),
+    /// Where the metadata of this issuer says, which lies at the first of these addresses that has it.
+    Discovery { issuer: String, metadata: Vec<String> },
 }
 
 /// Fetches key sets and shows which of their keys can be used.
@@ -72,7 +81,7 @@ pub fn run(arguments: &FetchArguments) -> Result<Output, Box<dyn Error>> {
     let (mut parts, mut failures) = (Vec::new(), Vec::new());
     let mut failed = false;
     for one in &wanted {
-        match fetch(&agent, one).and_then(|bytes| judge(one, &bytes, arguments.output.as_deref())) {
+        match fetch_one(&agent, one, arguments.output.as_deref()) {
             Ok(output) => {
                 failed |= output.failed;
                 parts.push(output.text);
@@ -94,7 +103,7 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn 
     let (addresses, files): (Vec<&String>, Vec<&String>) = from.iter().partition(|text| text.contains("://"));
     let mut wanted = Vec::new();
     for address in addresses {
-        wanted.push(Wanted { issuer: None, uri: address.clone(), limits: Limits::default() });
+        wanted.push(Wanted { issuer: None, place: Place::Address(address.clone()), limits: Limits::default() });
     }
     if !files.is_empty() {
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
@@ -108,16 +117,21 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn 
             wanted.extend(policy.issuers.iter().filter_map(|issuer| remote(issuer, policy.limits)));
         }
         // Two filters may name the same issuer.
-        wanted.dedup_by(|later, earlier| later.uri == earlier.uri && later.issuer == earlier.issuer);
+        wanted.dedup_by(|later, earlier| later.place == earlier.place && later.issuer == earlier.issuer);
         if wanted.is_empty() {
-            return Err(format!("{}: no issuer has a jwks.uri to fetch", Source::names(&sources)).into());
+            return Err(
+                format!("{}: no issuer has a jwks.uri or jwks.discovery to fetch", Source::names(&sources)).into()
+            );
         }
     }
     if let Some(name) = issuer {
         let known = names(&wanted);
         wanted.retain(|one| one.issuer.as_deref() == Some(name));
         if wanted.is_empty() {
-            return Err(format!("--issuer {name}: no issuer with a jwks.uri has this name; there are {known}").into());
+            return Err(format!(
+                "--issuer {name}: no issuer with a jwks.uri or jwks.discovery has this name; there are {known}"
+            )
+            .into());
         }
     }
     Ok(wanted)
@@ -125,8 +139,14 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn 
 
 fn remote(issuer: &Issuer, limits: Limits) -> Option<Wanted> {
     let KeySource::Remote(keys) = &issuer.keys else { return None };
-    let KeyOrigin::Document(endpoint) = &keys.origin else { return None };
-    Some(Wanted { issuer: Some(issuer.name.clone()), uri: endpoint.uri.clone(), limits })
+    let place = match &keys.origin {
+        KeyOrigin::Document(endpoint) => Place::Address(endpoint.uri.clone()),
+        KeyOrigin::Discovery { metadata, .. } => Place::Discovery {
+            issuer: issuer.issuer.clone(),
+            metadata: metadata.iter().map(|endpoint| endpoint.uri.clone()).collect(),
+        },
+    };
+    Some(Wanted { issuer: Some(issuer.name.clone()), place, limits })
 }
 
 fn names(wanted: &[Wanted]) -> String {
@@ -156,17 +176,45 @@ fn agent(timeout: Duration) -> Result<Agent, Box<dyn Error>> {
     Ok(Agent::new_with_config(config))
 }
 
+fn fetch_one(agent: &Agent, wanted: &Wanted, output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
+    let (uri, found_in) = match &wanted.place {
+        Place::Address(uri) => (uri.clone(), None),
+        Place::Discovery { issuer, metadata } => {
+            let (uri, found_in) = discover(agent, issuer, metadata, wanted.limits)?;
+            (uri, Some(found_in))
+        }
+    };
+    let bytes = fetch(agent, &uri, wanted.limits)?;
+    judge(wanted, (&uri, found_in.as_deref()), &bytes, output)
+}
+
+/// The address of an issuer's key set, and that of the metadata that says so.
+fn discover(
+    agent: &Agent,
+    issuer: &str,
+    places: &[String],
+    limits: Limits,
+) -> Result<(String, String), Box<dyn Error>> {
+    let mut failures = Vec::new();
+    for place in places {
+        let read = |bytes: Vec<u8>| {
+            jwks_endpoint(&bytes, issuer, "").map_err(|why| format!("{place}: {why}").into()).map(|found| found.uri)
+        };
+        match fetch(agent, place, limits).and_then(read) {
+            Ok(uri) => return Ok((uri, place.clone())),
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    Err(failures.join("\n").into())
+}
+
 /// The document at an address.
-fn fetch(agent: &Agent, wanted: &Wanted) -> Result<Vec<u8>, Box<dyn Error>> {
-    let uri = wanted.uri.as_str();
+fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<Vec<u8>, Box<dyn Error>> {
     check_address(uri)?;
     let told = |error: ureq::Error| match error {
         ureq::Error::Timeout(_) => format!("{uri}: no answer in time; see --timeout"),
         ureq::Error::BodyExceedsLimit(_) => {
-            format!(
-                "{uri}: larger than limits.jwks_bytes, {} bytes: the gate would not take it",
-                wanted.limits.jwks_bytes
-            )
+            format!("{uri}: larger than limits.jwks_bytes, {} bytes: the gate would not take it", limits.jwks_bytes)
         }
         error => format!("{uri}: cannot be fetched: {}", shown(error.to_string().as_bytes())),
     };
@@ -188,7 +236,7 @@ fn fetch(agent: &Agent, wanted: &Wanted) -> Result<Vec<u8>, Box<dyn Error>> {
         return Err(format!("{uri}: answered with status {} in place of 200", status.as_u16()).into());
     }
     // One byte more is let in, so that what is too large is told from what just fits.
-    let most = u64::try_from(wanted.limits.jwks_bytes)?;
+    let most = u64::try_from(limits.jwks_bytes)?;
     Ok(response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(told)?)
 }
 
@@ -210,14 +258,20 @@ fn check_address(uri: &str) -> Result<(), String> {
 }
 
 /// Shows what came, and writes it.
-fn judge(wanted: &Wanted, bytes: &[u8], output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
-    let judged = inspect::key_set(&wanted.uri, bytes, wanted.limits)?;
+fn judge(
+    wanted: &Wanted,
+    (uri, found_in): (&str, Option<&str>),
+    bytes: &[u8],
+    output: Option<&Path>,
+) -> Result<Output, Box<dyn Error>> {
+    let judged = inspect::key_set(uri, bytes, wanted.limits)?;
     if let Some(file) = output {
         std::fs::write(file, bytes).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
     }
     let issuer = wanted.issuer.as_ref().map_or_else(String::new, |name| format!("issuer {name}: "));
-    let mut text = format!("{issuer}{}, {} bytes\n{}", wanted.uri, bytes.len(), judged.text);
-    if wanted.uri.starts_with("http://") {
+    let found_in = found_in.map_or_else(String::new, |place| format!(" (so says {place})"));
+    let mut text = format!("{issuer}{uri}{found_in}, {} bytes\n{}", bytes.len(), judged.text);
+    if uri.starts_with("http://") {
         text.push_str("\nwarning: fetched in plain text: whoever stands between can put in keys");
     }
     Ok(Output { text, failed: judged.failed })

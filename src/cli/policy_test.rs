@@ -97,6 +97,7 @@ fn run_files(files: &[PathBuf]) -> Vec<FileReport> {
         let threads: Vec<_> = files.chunks(share).map(|part| (part, spawn(part))).collect();
         let broken = |file: &PathBuf| FileReport {
             file: file.display().to_string(),
+            notes: Vec::new(),
             cases: Err("the cases ended too early".to_owned()),
         };
         threads
@@ -107,16 +108,19 @@ fn run_files(files: &[PathBuf]) -> Vec<FileReport> {
 }
 
 fn run_file(file: &Path) -> FileReport {
-    FileReport { file: file.display().to_string(), cases: decide_file(file).map_err(|error| error.to_string()) }
+    let mut notes = Vec::new();
+    let cases = decide_file(file, &mut notes).map_err(|error| error.to_string());
+    FileReport { file: file.display().to_string(), notes, cases }
 }
 
-fn decide_file(file: &Path) -> Result<Vec<CaseReport>, Box<dyn Error>> {
+fn decide_file(file: &Path, notes: &mut Vec<String>) -> Result<Vec<CaseReport>, Box<dyn Error>> {
     let source = Source::read(file)?;
     let mut problems = Vec::new();
     let mut reports = Vec::new();
     for suite in &cases::read(&source)? {
         let configuration = world::Configuration::read(file, suite)?;
         let world = world::World::new(&configuration, suite)?;
+        notes.extend(world.note().filter(|note| !notes.contains(note)));
         for case in &suite.cases {
             match world.decide(case) {
                 Ok(outcome) => reports.push(CaseReport {

@@ -7,6 +7,7 @@ use super::signing::SigningKey;
 use crate::base::base64url;
 use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
+use crate::policy::Policy;
 use crate::revocation::{Builder, DIGEST_CLAIM, Entry, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -166,4 +167,16 @@ fn write(output: &Path, document: &[u8]) -> Result<(), Box<dyn Error>> {
     }
     written.map_err(failed)?;
     Ok(())
+}
+
+/// What whoever asks for a decision has to know where the configuration fetches revocation lists: they are not known here.
+#[must_use]
+pub(super) fn not_known(policy: &Policy) -> Option<String> {
+    let names: Vec<&str> = policy.revocation.lists.iter().map(|list| list.terms.name.as_str()).collect();
+    let (lists, them) = match names.as_slice() {
+        [] => return None,
+        [name] => (format!("the revocation list {name}"), "it is fetched by the gate"),
+        names => (format!("the revocation lists {}", names.join(", ")), "they are fetched by the gate"),
+    };
+    Some(format!("{lists} cannot be looked at here: {them}, which may refuse a token as revoked"))
 }

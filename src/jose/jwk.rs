@@ -91,7 +91,7 @@ impl KeySet {
     /// As [`KeySet::parse`].
     pub fn from_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
         let all = Self::read_members(set, max_keys)?;
-        // A set without members is an answer: the issuer has withdrawn its keys.
+        // A set without keys is well formed. Whoever fetched it takes it for an outage all the same.
         if all.keys.is_empty() && !all.skipped.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
     }
 

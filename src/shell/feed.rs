@@ -83,6 +83,7 @@ pub struct Feed {
     lease_name: String,
     state_name: String,
     body_names: [String; 2],
+    too_old_name: String,
     timing: Timing,
     shares: bool,
     /// Who this worker is on the board.
@@ -114,6 +115,7 @@ impl Feed {
             lease_name: format!("{place}/lease"),
             state_name: format!("{place}/state"),
             body_names: [format!("{place}/body/0"), format!("{place}/body/1")],
+            too_old_name: format!("{place}/too_old"),
             timing,
             shares,
             me,
@@ -169,13 +171,16 @@ impl Feed {
     }
 
     /// Takes away what this worker holds once it is [stale](Feed::is_stale). Says so once, and whether this worker is
-    /// the one to tell the log.
-    pub fn expire(&mut self, now: u64) -> Option<Change> {
-        if self.held.is_none() || !self.is_stale(now) {
+    /// the one to tell the log: the first to notice, and not the one that fetched last, who may be another by then.
+    pub fn expire(&mut self, outside: &Outside<'_>) -> Option<Change> {
+        if self.held.is_none() || !self.is_stale(outside.now) {
             return None;
         }
         self.held = None;
-        Some(if self.state.writer == self.me { Change::Changed } else { Change::Same })
+        let told = [self.state.version, self.state.confirmed_at].map(u64::to_le_bytes).concat();
+        let (before, mark) = outside.board.read(&self.too_old_name).unzip();
+        let first = before.as_ref() != Some(&told) && outside.board.write(&self.too_old_name, &told, mark);
+        Some(if first { Change::Changed } else { Change::Same })
     }
 
     /// The version that this worker holds.

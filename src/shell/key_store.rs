@@ -2,7 +2,6 @@
 //!
 //! Knows no host: it is told the time and what came of a request, and says which request to make.
 
-mod metadata;
 mod remote;
 #[cfg(test)]
 mod scenarios;
@@ -150,7 +149,7 @@ impl KeyStore {
                 }
             }
         }
-        if let Some(change) = remote.feed.expire(outside.now) {
+        if let Some(change) = remote.feed.expire(outside) {
             remote.keys = None;
             self.ring.set(remote.id, None);
             events.push((remote.id, Event::TooOld(change)));
@@ -189,8 +188,9 @@ impl KeyStore {
 
     /// Whether it makes sense that a request waits for what it needs; for an unknown `kid` also asks for a fetch.
     pub fn prospect(&mut self, need: &Need, outside: &Outside<'_>) -> Prospect {
-        let Some(remote) = self.of(need.issuer()) else { return Prospect::None(Awaited::Yes) };
+        let Some(remote) = self.of_need(need) else { return Prospect::None(Awaited::Yes) };
         let soon = match need {
+            Need::Revocations => false,
             Need::Keys(_) => {
                 let in_time = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
                 remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < in_time
@@ -205,15 +205,16 @@ impl KeyStore {
 
     /// Until when a request may wait that has begun to now.
     pub fn deadline(&self, need: &Need, now: u64) -> u64 {
-        let remote = self.remotes.iter().find(|remote| remote.id == need.issuer());
+        let remote = self.remotes.iter().find(|remote| Some(remote.id) == need.issuer());
         now.saturating_add(remote.map_or(0, |remote| u64::from(remote.source.timeout_ms)))
     }
 
     /// How the wait for `need` has ended that began at `asked`; `None` while it goes on.
     pub fn ended(&mut self, need: &Need, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         let over = outside.now >= deadline || asked > outside.now;
-        let Some(remote) = self.of(need.issuer()) else { return Some(Awaited::Yes) };
+        let Some(remote) = self.of_need(need) else { return Some(Awaited::Yes) };
         match need {
+            Need::Revocations => return Some(Awaited::Yes),
             Need::Keys(_) if remote.keys.is_some() => return Some(Awaited::Yes),
             Need::Keys(_) => {
                 let soon = remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline;
@@ -250,6 +251,10 @@ impl KeyStore {
         if let Some(remote) = self.of(issuer) {
             remote.feed.want_no_more();
         }
+    }
+
+    fn of_need(&mut self, need: &Need) -> Option<&mut Remote> {
+        need.issuer().and_then(|issuer| self.of(issuer))
     }
 
     fn of(&mut self, issuer: IssuerId) -> Option<&mut Remote> {

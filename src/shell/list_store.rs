@@ -10,7 +10,8 @@ mod scenarios;
 
 use super::feed::{Answer, Board, Change, Failure, Outside};
 use crate::base::time::UnixSeconds;
-use crate::policy::{Endpoint, RevocationPolicy, WhenStale};
+use crate::facts::Awaited;
+use crate::policy::{Endpoint, RevocationPolicy};
 use crate::revocation::{Chunks, List, Revocations};
 use remote::Remote;
 use std::rc::Rc;
@@ -152,10 +153,32 @@ impl ListStore {
         events.into_iter().map(|event| (list, event)).collect()
     }
 
+    /// Until when a request may wait for the lists that it may not pass without, which begins to now; `None` where there
+    /// is no point in waiting, since one of them does not come soon.
+    pub fn prospect(&self, outside: &Outside<'_>) -> Option<u64> {
+        let longest = self.missing(outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
+        let until = outside.now.saturating_add(longest.unwrap_or(0));
+        self.missing(outside.now).all(|remote| remote.comes_before(until, outside)).then_some(until)
+    }
+
+    /// How such a wait has ended that began at `asked`; `None` while it goes on.
+    pub fn ended(&self, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
+        if self.revocations.are_complete() {
+            return Some(Awaited::Yes);
+        }
+        let over = outside.now >= deadline || asked > outside.now;
+        let comes = self.missing(outside.now).all(|remote| remote.comes_before(deadline, outside));
+        (over || !comes).then_some(Awaited::InVain)
+    }
+
+    /// The lists that a request may not pass without and that are missing or too old.
+    fn missing(&self, now: u64) -> impl Iterator<Item = &Remote> {
+        self.remotes.iter().filter(move |remote| remote.is_missing(now))
+    }
+
     /// Puts together what is revoked, and whether anything is missing.
     fn review(&mut self, now: u64) {
-        let is_good = |remote: &Remote| remote.policy.when_stale == WhenStale::Allow || !remote.standing(now).stale;
-        let complete = self.remotes.iter().all(is_good);
+        let complete = self.missing(now).next().is_none();
         let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());
         self.revocations = Revocations::new(lists.collect(), complete);
     }

@@ -74,6 +74,7 @@ impl Question<'_> {
             revocations: self.revocations,
             metadata: MetadataRequirement::None,
             awaited_keys: Awaited::No,
+            awaited_lists: Awaited::No,
         };
         decide(self.policy, &view, &facts)
     }

@@ -7,7 +7,8 @@ use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
 use scopegate::check::fingerprint;
 use scopegate::crypto::Algorithm;
-use scopegate::decision::{Decision, Denial, Reason};
+use scopegate::decision::{Basis, Decision, Denial, Need, Reason};
+use scopegate::facts::Awaited;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -180,7 +181,9 @@ fn the_record_of_a_refusal_tells_the_kind_of_entry_and_the_token() {
 
 /// Decides under lists that are not the configuration's.
 fn under(revocations: Revocations, token: String) -> Decision {
-    let ask = Ask { revocations: Some(revocations), ..get("/").bearer(token) };
+    // No list comes any more.
+    let awaited_lists = Awaited::Yes;
+    let ask = Ask { revocations: Some(revocations), awaited_lists, ..get("/").bearer(token) };
     ask.decide(&policy(&config(json!({}))))
 }
 
@@ -223,4 +226,44 @@ fn report_only_lets_a_revoked_token_through_and_counts_it() {
     }));
     let grant = get("/").bearer(named().sign()).granted(&config);
     assert_eq!(crate::world::reported(&grant), Some(Reason::Revoked));
+}
+
+#[test]
+fn only_a_verified_token_waits_for_a_list_and_only_once() {
+    let missing = || Some(Revocations::new(Vec::new(), false));
+    let decide = |ask: Ask| ask.decide(&policy(&config(json!({}))));
+    let good = Ask { revocations: missing(), ..get("/").bearer(token().sign()) };
+    assert_eq!(decide(good.clone()), Decision::Await(Need::Revocations));
+    for awaited_lists in [Awaited::Yes, Awaited::InVain] {
+        let again = Ask { awaited_lists, ..good.clone() };
+        assert!(
+            matches!(decide(again), Decision::Deny(refusal) if refusal.denial == Denial::RevocationUnavailable),
+            "{awaited_lists:?}"
+        );
+    }
+    let forged = Issuer::new(Algorithm::Es256, "a").token(NOW).sign();
+    for (case, bad, reason) in [
+        ("forged", forged, Reason::BadSignature),
+        ("expired", token().claim("exp", 1).sign(), Reason::Expired),
+        ("foreign", token().claim("aud", "x").sign(), Reason::WrongAudience),
+    ] {
+        let decision = decide(Ask { revocations: missing(), ..get("/").bearer(bad) });
+        assert!(
+            matches!(&decision, Decision::Deny(refusal) if refusal.denial.reason() == reason),
+            "{case}: {decision:?}"
+        );
+    }
+    let none = decide(Ask { revocations: missing(), ..get("/") });
+    assert!(matches!(none, Decision::Deny(refusal) if refusal.denial.reason() == Reason::NoCredential));
+    // What is known to be revoked need not wait for more.
+    let mut builder = Builder::new(UnixSeconds(NOW));
+    builder.add(&Entry::token(ISSUER.into(), "id-1".into()));
+    let known = Some(Revocations::new(vec![Rc::new(builder.finish())], false));
+    let decision = decide(Ask { revocations: known, ..get("/").bearer(named().sign()) });
+    assert!(matches!(decision, Decision::Deny(refusal) if refusal.denial.reason() == Reason::Revoked));
+    // Nor does a request wait where nothing is refused: it would be, for want of the list.
+    let reported = Ask { revocations: missing(), ..get("/").bearer(token().sign()) };
+    let decision = reported.decide(&policy(&config(json!({ "report_only": true }))));
+    let Decision::Allow(grant) = decision else { panic!("{decision:?}") };
+    assert_eq!(grant.basis, Basis::ReportOnly(Denial::RevocationUnavailable));
 }

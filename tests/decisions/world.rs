@@ -76,12 +76,20 @@ pub struct Ask {
     pub headers: Vec<(String, Vec<u8>)>,
     pub now: i64,
     pub awaited: Awaited,
+    pub awaited_lists: Awaited,
     /// What is revoked, where it is not what the configuration says.
     pub revocations: Option<Revocations>,
 }
 
 pub fn get(target: &str) -> Ask {
-    Ask { target: Some(target.to_owned()), headers: Vec::new(), now: NOW, awaited: Awaited::No, revocations: None }
+    Ask {
+        target: Some(target.to_owned()),
+        headers: Vec::new(),
+        now: NOW,
+        awaited: Awaited::No,
+        awaited_lists: Awaited::No,
+        revocations: None,
+    }
 }
 
 /// The keys that a configuration holds.
@@ -142,6 +150,7 @@ impl Ask {
             revocations: self.revocations.as_ref().unwrap_or(&configured),
             metadata: MetadataRequirement::None,
             awaited_keys: self.awaited,
+            awaited_lists: self.awaited_lists,
         };
         decide(policy, &view, &facts)
     }

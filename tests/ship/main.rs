@@ -19,13 +19,24 @@ mod revocations;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
-/// A tool of `tests/tools`, which `cargo test` builds.
+/// A tool of `tests/tools`, built where `cargo test --test ship` alone has not done it.
 fn tool(name: &str) -> Command {
-    let here = std::env::current_exe().unwrap();
-    let path = here.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is missing: cargo test builds it", path.display());
-    Command::new(path)
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let folder = BUILT.get_or_init(|| {
+        let here = std::env::current_exe().unwrap();
+        let profile = here.parent().unwrap().parent().unwrap();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--example", "image", "--example", "sbom", "--target-dir"]);
+        cargo.arg(profile.parent().unwrap()).current_dir(support::envoy::root());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        run(&mut cargo, b"");
+        profile.join("examples")
+    });
+    Command::new(folder.join(name))
 }
 
 /// Runs a command that has to succeed, with `input` as its standard input.

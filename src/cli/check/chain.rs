@@ -147,33 +147,69 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
         has_fetched |= clusters.len() > before;
     }
     let named = |wanted: &str| clusters.iter().find(|view| view.name() == Some(wanted));
-    let values = &gate.values;
-    let entries = values.list("issuers");
-    for (index, issuer) in policy.issuers.iter().enumerate() {
-        let KeySource::Remote(remote) = &issuer.keys else { continue };
-        let entry = entries.get(index).and_then(|entry| entry.get("jwks"));
-        let entry = entry.as_ref().unwrap_or(values);
-        for cluster in remote.clusters() {
-            match named(cluster) {
-                None if discovered && !has_fetched || clusters.is_empty() => {}
-                None => findings.error(
-                    "cluster-missing",
-                    gate.file,
-                    entry,
-                    format!("names the cluster {cluster}, which does not exist"),
-                    "add the cluster, or name one that exists",
-                ),
-                Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
-                    "keys-in-plain-text",
-                    gate.file,
-                    entry,
-                    format!("fetches keys through the cluster {cluster} in plain text, from another machine"),
-                    "give the cluster a TLS transport_socket with a validation context",
-                ),
-                Some(_) => {}
-            }
+    for (entry, cluster, what) in fetched_through(gate, policy) {
+        match named(&cluster) {
+            None if discovered && !has_fetched || clusters.is_empty() => {}
+            None => findings.error(
+                "cluster-missing",
+                gate.file,
+                &entry,
+                format!("names the cluster {cluster}, which does not exist"),
+                "add the cluster, or name one that exists",
+            ),
+            Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
+                what.rule(),
+                gate.file,
+                &entry,
+                format!("fetches {} through the cluster {cluster} in plain text, from another machine", what.name()),
+                "give the cluster a TLS transport_socket with a validation context",
+            ),
+            Some(_) => {}
         }
     }
+}
+
+/// What a gate fetches.
+#[derive(Clone, Copy)]
+enum Fetched {
+    Keys,
+    RevocationList,
+}
+
+impl Fetched {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::RevocationList => "a revocation list",
+        }
+    }
+
+    const fn rule(self) -> &'static str {
+        match self {
+            Self::Keys => "keys-in-plain-text",
+            Self::RevocationList => "revocations-in-plain-text",
+        }
+    }
+}
+
+/// What the gate fetches through which cluster, and the entry that says so.
+fn fetched_through<'s>(gate: &Gate<'s>, policy: &Policy) -> Vec<(View<'s>, String, Fetched)> {
+    let values = &gate.values;
+    let entry = |entries: &[View<'s>], index: usize| entries.get(index).cloned();
+    let mut found = Vec::new();
+    let issuers = values.list("issuers");
+    for (index, issuer) in policy.issuers.iter().enumerate() {
+        let KeySource::Remote(remote) = &issuer.keys else { continue };
+        let view = entry(&issuers, index).and_then(|entry| entry.get("jwks")).unwrap_or_else(|| values.clone());
+        found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));
+    }
+    let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();
+    for (index, list) in policy.revocation.lists.iter().enumerate() {
+        // What a signature vouches for is no worse for having come in plain text, but others read who is revoked.
+        let view = entry(&lists, index).unwrap_or_else(|| values.clone());
+        found.push((view, list.endpoint.cluster.clone(), Fetched::RevocationList));
+    }
+    found
 }
 
 /// Whether a cluster speaks TLS, or QUIC, which is TLS too.

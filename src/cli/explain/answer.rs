@@ -232,7 +232,7 @@ impl Explanation<'_> {
     /// The issuer whose keys are awaited.
     fn awaited(&self) -> Option<&str> {
         let Decision::Await(need) = &self.decision else { return None };
-        self.setting.policy.issuers.get(need.issuer().0).map(|issuer| issuer.name.as_str())
+        self.setting.policy.issuers.get(need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
     fn audit(&self) -> Option<String> {

@@ -5,6 +5,7 @@ use crate::cli::gates::{self, Gate, InEnvoy};
 use crate::cli::moment;
 use crate::cli::named::{self, Named, Names};
 use crate::cli::normalise::PathSettings;
+use crate::cli::revocations;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Node};
 use crate::crypto::PureVerifier;
@@ -108,6 +109,7 @@ impl Setting {
         if let Some(Metadata { of, requirement: Err(error), .. }) = &metadata {
             notes.push(format!("the metadata of {of} cannot be read: {error}"));
         }
+        notes.extend(revocations::not_known(&policy));
         let keys = key_ring(&policy, wanted.keys, &mut notes)?;
         let route = names.route.map(str::to_owned);
         let virtual_host = names.virtual_host.map(str::to_owned).or(found_by_name.virtual_host);
@@ -144,6 +146,7 @@ impl Setting {
             revocations: &self.policy.revocation.without_lists(self.now),
             metadata,
             awaited_keys: Awaited::No,
+            awaited_lists: Awaited::Yes,
         };
         match decide(&self.policy, view, &facts) {
             // The keys that were given are the newest that there are.

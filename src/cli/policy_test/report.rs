@@ -7,6 +7,8 @@ use crate::cli::terminal::clean;
 pub(super) struct FileReport {
     /// The file.
     pub file: String,
+    /// What whoever reads this has to know.
+    pub notes: Vec<String>,
     /// Its cases, or why they could not be decided.
     pub cases: Result<Vec<CaseReport>, String>,
 }
@@ -39,6 +41,7 @@ pub(super) fn text(reports: &[FileReport]) -> String {
     for report in reports {
         out.push_str(&report.file);
         out.push('\n');
+        report.notes.iter().for_each(|note| out.push_str(&format!("  note   {note}\n")));
         if let Err(problems) = &report.cases {
             problems.lines().for_each(|line| out.push_str(&format!("  error  {line}\n")));
         }
@@ -91,6 +94,10 @@ pub(super) fn junit(reports: &[FileReport]) -> String {
                 "    <testcase name=\"{name}\" classname=\"{file}\">\n      \
                  <failure message=\"{short}\">{long}</failure>\n    </testcase>\n"
             ));
+        }
+        if !report.notes.is_empty() {
+            let notes = escaped(&report.notes.join("\n"));
+            suites.push_str(&format!("    <system-out>{notes}</system-out>\n"));
         }
         suites.push_str("  </testsuite>\n");
     }

@@ -6,6 +6,7 @@ use super::token;
 use crate::cli::gates::{self, Gate, VirtualHost, find, place};
 use crate::cli::named::{Named, Names};
 use crate::cli::normalise::{Arrival, PathSettings};
+use crate::cli::revocations;
 use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError};
@@ -99,6 +100,11 @@ impl<'s> World<'s> {
         Ok(Self { suite, policy, hosts, paths, signing, made, configured })
     }
 
+    /// What whoever reads the report has to know.
+    pub(super) fn note(&self) -> Option<String> {
+        revocations::not_known(&self.policy)
+    }
+
     /// Decides a case.
     ///
     /// # Errors
@@ -139,6 +145,7 @@ impl<'s> World<'s> {
             revocations: &self.policy.revocation.without_lists(self.suite.now),
             metadata,
             awaited_keys: Awaited::Yes,
+            awaited_lists: Awaited::Yes,
         };
         let decision = decide(&self.policy, &request, &facts);
         // Remembering a token changes nothing: neither when it comes first nor when it comes again.

@@ -291,19 +291,44 @@ fn a_document_outlives_its_source_for_as_long_as_configured_and_not_longer() {
     one.publish(&at(&board, START), "https://a", &document("x"));
     let end = START + 180_000;
     assert!(!one.is_stale(end - 1));
-    assert_eq!(one.expire(end - 1), None);
-    assert_eq!(one.expire(end), Some(Change::Changed));
-    assert_eq!(one.expire(end), None, "said once");
+    assert_eq!(one.expire(&at(&board, end - 1)), None);
+    assert_eq!(one.expire(&at(&board, end)), Some(Change::Changed));
+    assert_eq!(one.expire(&at(&board, end)), None, "said once");
     assert_eq!(one.version(), None);
     let mut late = feed(2);
     assert_eq!(late.look(&at(&board, end)), None, "nobody picks up what is too old");
     assert!(late.look(&at(&board, end - 1)).is_some());
     late.hold(Version(1));
-    assert_eq!(late.expire(end), Some(Change::Same), "the log is told by the worker that fetched last");
+    assert_eq!(late.expire(&at(&board, end)), Some(Change::Same), "the log is told by the worker that noticed first");
     // And the content is back as soon as the source has confirmed it, for those too that had dropped it.
     assert!(late.begin(&at(&board, end)).is_some());
     late.publish(&at(&board, end), "https://a", &document("x"));
     assert!(one.look(&at(&board, end)).is_some());
+}
+
+#[test]
+fn whoever_notices_first_tells_that_a_document_is_too_old_whoever_fetched_last() {
+    let board = OwnBoard::default();
+    let (mut one, mut two) = (feed(1), feed(2));
+    let mut now = START;
+    // Each time the document outlives its source anew, and each time with the other one as the first.
+    for turn in 0..4 {
+        assert!(one.begin(&at(&board, now)).is_some());
+        one.publish(&at(&board, now), "https://a", &document("x"));
+        let (version, _) = two.look(&at(&board, now)).unwrap();
+        two.hold(version);
+        now += 180_000;
+        let (first, second) = if turn % 2 == 0 { (&mut one, &mut two) } else { (&mut two, &mut one) };
+        let told = first.expire(&at(&board, now));
+        // In between the other fetches in vain, and so is the last to have written how the document stands.
+        assert!(second.begin(&at(&board, now)).is_some());
+        second.fail(&at(&board, now), "down");
+        let also = second.expire(&at(&board, now));
+        first.look(&at(&board, now));
+        assert_eq!((told, also), (Some(Change::Changed), Some(Change::Same)), "turn {turn}");
+        now += 60_000;
+        one.look(&at(&board, now));
+    }
 }
 
 #[test]
@@ -317,7 +342,7 @@ fn a_clock_that_is_set_back_keeps_nothing_alive_and_stops_nothing() {
     assert!(one.begin(&at(&board, START)).is_some(), "due at once");
     one.fail(&at(&board, START), "down");
     let mut now = START;
-    while one.expire(now).is_none() {
+    while one.expire(&at(&board, now)).is_none() {
         now += 1000;
         one.look(&at(&board, now));
         assert!(now <= START + 180_000, "as old as if it had come when the clock was set");

@@ -78,7 +78,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
                     *held = body;
                     feed.hold(version);
                 }
-                if feed.expire(now).is_some() {
+                if feed.expire(&outside).is_some() {
                     held.clear();
                 }
                 if flight.is_none() && feed.begin(&outside).is_some() {

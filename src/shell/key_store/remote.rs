@@ -1,13 +1,12 @@
 //! The keys of one issuer that are fetched: the requests of a fetch, and what comes of each.
 
-use super::metadata::jwks_endpoint;
 use super::vain::VainKids;
 use super::{Event, Events, Request};
 use crate::base::base64url;
 use crate::crypto::sha256;
 use crate::facts::KeyRing;
 use crate::jose::{KeySet, KeySetError};
-use crate::policy::{Endpoint, IssuerId, KeyOrigin, Limits, RemoteKeys};
+use crate::policy::{Endpoint, IssuerId, KeyOrigin, Limits, RemoteKeys, jwks_endpoint};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator};
 use std::rc::Rc;
 

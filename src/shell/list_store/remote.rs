@@ -5,7 +5,7 @@ use super::{ListEvent, ListId, ListRequest, Standing};
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::crypto::{PureVerifier, sha256};
-use crate::policy::RemoteList;
+use crate::policy::{RemoteList, WhenStale};
 use crate::revocation::{CHUNK_BYTES, Chunks, List, ListError, Loader};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator, Version};
 use std::rc::Rc;
@@ -58,6 +58,16 @@ impl Remote {
         }
     }
 
+    /// Whether requests may not pass because of it.
+    pub(super) fn is_missing(&self, now: u64) -> bool {
+        self.policy.when_stale == WhenStale::Deny && self.standing(now).stale
+    }
+
+    /// Whether it is being fetched or read, or will be before `until`.
+    pub(super) fn comes_before(&self, until: u64, outside: &Outside<'_>) -> bool {
+        self.is_busy() || self.feed.is_under_way(outside) || self.feed.next_at(outside.now) < until
+    }
+
     /// The request to be made now.
     pub(super) fn begin(&mut self, list: ListId, outside: &Outside<'_>) -> Option<ListRequest> {
         if self.work.is_some() {
@@ -106,23 +116,13 @@ impl Remote {
             Some(Work::Gathered { version, loader }) => self.pick_up(version, loader),
             None => self.find(outside),
         };
-        let version = self.feed.version();
-        if self.feed.expire(outside.now).is_some() {
-            events.push(ListEvent::TooOld(self.first_to_tell(outside, version)));
+        if let Some(change) = self.feed.expire(outside) {
+            events.push(ListEvent::TooOld(change));
         }
         if self.work.is_none() && self.feed.is_overdue(outside.now) {
             events.push(self.fail(outside, FailureKind::Timeout.because("the answer was lost")));
         }
         events
-    }
-
-    /// Whether no other worker has told yet that this version is too old. The one that fetched last may have noticed
-    /// before it did.
-    fn first_to_tell(&self, outside: &Outside<'_>, version: Option<Version>) -> Change {
-        let (name, told) = (format!("{}/too_old", self.place), format!("{version:?}").into_bytes());
-        let (before, mark) = outside.board.read(&name).unzip();
-        let first = before.as_ref() != Some(&told) && outside.board.write(&name, &told, mark);
-        if first { Change::Changed } else { Change::Same }
     }
 
     fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loader, ListError> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::time::Seconds;
-use crate::policy::RemoteList;
+use crate::policy::{RemoteList, WhenStale};
 use crate::revocation::{Builder, Entry, Kind, Revocable, Terms};
 use crate::shell::feed::board::OwnBoard;
 use crate::shell::feed::{FailureKind, Fetched};
@@ -104,6 +104,10 @@ impl Process {
 
     fn refuses(&self, id: &str) -> Vec<bool> {
         self.workers.iter().map(|worker| worker.revocations().find(&Token(id)).is_some()).collect()
+    }
+
+    fn outside(&self) -> Outside<'_> {
+        Outside { board: &self.board, now: self.now, random: 0 }
     }
 
     fn complete(&self) -> Vec<bool> {
@@ -212,6 +216,50 @@ fn whoever_goes_leaves_the_fetch_to_another() {
     process.workers[gone].give_up(&process.board);
     process.workers.remove(gone);
     assert_eq!(process.tick(10).0.len(), 1, "at once, and not when the lease is over");
+}
+
+#[test]
+fn waiting_for_the_first_list_has_a_prospect_only_while_it_comes_soon() {
+    let mut process = Process::new(2, WhenStale::Deny);
+    let prospects = |process: &Process| {
+        process.workers.iter().map(|worker| worker.prospect(&process.outside()).is_some()).collect::<Vec<_>>()
+    };
+    let ended = |process: &Process, asked: u64| {
+        let ended = |worker: &ListStore| worker.ended(asked, asked + 2000, &process.outside());
+        process.workers.iter().map(ended).collect::<Vec<_>>()
+    };
+    assert_eq!(process.workers[0].prospect(&process.outside()), Some(START + 2000), "the timeout of the list");
+    let (requests, _) = process.tick(0);
+    assert_eq!(prospects(&process), [true; 2], "one fetches, and the other one sees that");
+    process.answer(requests[0].0, document("\"1\""), line("a"));
+    assert_eq!((prospects(&process), ended(&process, START)), (vec![true; 2], vec![None; 2]), "it is being read");
+    let mut ticks = 0;
+    while process.complete() != [true; 2] {
+        assert!(prospects(&process) == [true; 2] || process.complete().contains(&true));
+        process.tick(10);
+        ticks += 1;
+        assert!(ticks < 20);
+    }
+    assert_eq!(ended(&process, START), [Some(Awaited::Yes); 2]);
+
+    let mut process = Process::new(2, WhenStale::Deny);
+    let asked = process.now;
+    for _ in 0..8 {
+        let (requests, _) = process.tick(60_000);
+        process.answer(requests[0].0, FailureKind::Status.because("answered 500, not 200").into(), Chunks::default());
+    }
+    process.tick(0);
+    assert_eq!(prospects(&process), [false; 2], "the next attempt is too far off");
+    let now = process.now;
+    assert_eq!(ended(&process, now), [Some(Awaited::InVain); 2]);
+    assert_eq!(ended(&process, asked), [Some(Awaited::InVain); 2], "and nobody waits beyond the deadline");
+    process.tick(60_000);
+    let now = process.now;
+    assert_eq!(ended(&process, now), [None; 2], "one fetches again");
+    assert_eq!(ended(&process, now - 2000), [Some(Awaited::InVain); 2]);
+
+    let process = Process::new(1, WhenStale::Allow);
+    assert!(process.workers[0].revocations().are_complete(), "nobody waits for a list that is not insisted on");
 }
 
 #[test]

@@ -21,6 +21,7 @@ impl Plugin {
         for request in requests {
             self.send_for_list(&request);
         }
+        self.settle();
         let lists = self.lists.borrow();
         for (list, standing) in lists.standings(outside.now) {
             self.list_meters.show(list, standing.entries, standing.age_ms, standing.stale);
@@ -34,6 +35,7 @@ impl Plugin {
         let (answer, document) = fetch::receive_pieces(headers, bytes, max_bytes, conditional);
         let events = self.lists.borrow_mut().answered(&self.outside(), list, answer, document);
         self.tell_lists(events);
+        self.settle();
         self.set_tick();
     }
 

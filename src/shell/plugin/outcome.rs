@@ -10,7 +10,7 @@ use crate::challenge;
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Denial, Grant, Reason, Refusal};
 use crate::engine::decide;
-use crate::facts::{Awaited, Facts};
+use crate::facts::Facts;
 use crate::policy::FilterStateScope;
 use crate::request::RequestView;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 impl Plugin {
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
     pub fn on_request(&self, request: Request) -> Progress {
-        let need = match self.decide(&request, Awaited::No) {
+        let need = match self.decide(&request) {
             Decision::Await(need) => need,
             decision => return Progress::Decided(self.carry_out(&request, decision)),
         };
@@ -29,7 +29,7 @@ impl Plugin {
         }
     }
 
-    pub(super) fn decide(&self, request: &Request, awaited_keys: Awaited) -> Decision {
+    pub(super) fn decide(&self, request: &Request) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
             return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, token: None });
@@ -54,7 +54,8 @@ impl Plugin {
             memory: &self.cache,
             revocations: lists.revocations(),
             metadata: request.metadata.as_fact(),
-            awaited_keys,
+            awaited_keys: request.awaited_keys.get(),
+            awaited_lists: request.awaited_lists.get(),
         };
         decide(&self.policy, &view, &facts)
     }

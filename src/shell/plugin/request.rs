@@ -3,6 +3,8 @@
 use super::super::host::{self, Map};
 use super::super::metadata_cache::Parsed;
 use super::Plugin;
+use crate::decision::Need;
+use crate::facts::Awaited;
 use crate::policy::RouteMetadata;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,6 +22,9 @@ pub struct Request {
     /// When it was judged last, in nanoseconds.
     pub(super) judged_at: Cell<u64>,
     pub(super) state: Cell<State>,
+    /// What has come of its waits: each need is awaited once.
+    pub(super) awaited_keys: Cell<Awaited>,
+    pub(super) awaited_lists: Cell<Awaited>,
 }
 
 /// How far a request has come.
@@ -50,6 +55,14 @@ impl Progress {
             Self::Waiting(request) => request.state.get(),
         }
     }
+
+    /// Notes what has come of a wait.
+    pub(super) fn note(&self, need: &Need, awaited: Awaited) {
+        match need {
+            Need::Keys(_) | Need::Kid(..) => self.awaited_keys.set(awaited),
+            Need::Revocations => self.awaited_lists.set(awaited),
+        }
+    }
 }
 
 impl Plugin {
@@ -71,6 +84,8 @@ impl Plugin {
             ends_with_headers,
             judged_at: Cell::new(0),
             state: Cell::new(State::Undecided),
+            awaited_keys: Cell::default(),
+            awaited_lists: Cell::default(),
         })
     }
 

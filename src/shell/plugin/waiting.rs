@@ -1,5 +1,6 @@
-//! Requests that wait for keys.
+//! Requests that wait for keys and revocation lists.
 
+use super::super::feed::Outside;
 use super::super::host;
 use super::super::key_store::Prospect;
 use super::super::waiting_room::Place;
@@ -9,25 +10,22 @@ use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
 
 impl Plugin {
+    /// Judges a request, and lets it wait where that helps: then there is no decision yet.
+    pub(super) fn judge(&self, request: &Rc<Request>) -> Option<Decision> {
+        match self.decide(request) {
+            Decision::Await(need) => self.park(request, need).err(),
+            decision => Some(decision),
+        }
+    }
+
     /// Lets a request wait, or decides it without.
     pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
         let outside = self.outside();
-        // Another worker may have what is needed already.
-        let events = self.keys.borrow_mut().look_for(need.issuer(), &outside);
-        let need = if events.is_empty() {
-            need
-        } else {
-            self.tell(events);
-            match self.decide(request, Awaited::No) {
-                Decision::Await(need) => need,
-                decision => return Err(decision),
-            }
+        let need = self.look_for(request, need, &outside)?;
+        let Some(deadline) = self.deadline(&need, &outside) else {
+            request.note(&need, Awaited::Yes);
+            return Err(self.decide(request));
         };
-        let prospect = self.keys.borrow_mut().prospect(&need, &outside);
-        if let Prospect::None(awaited) = prospect {
-            return Err(self.decide(request, awaited));
-        }
-        let deadline = self.keys.borrow().deadline(&need, outside.now);
         let place = Place { need, since: outside.now, deadline, who: Rc::downgrade(request) };
         let entered = self.waiting.borrow_mut().enter(place, is_gone);
         // Whether or not this one finds a place: others will want what is fetched now.
@@ -39,6 +37,29 @@ impl Plugin {
         Ok(())
     }
 
+    /// Looks whether another worker has the keys that are needed already. Returns what is needed still.
+    fn look_for(&self, request: &Request, need: Need, outside: &Outside<'_>) -> Result<Need, Decision> {
+        let Some(issuer) = need.issuer() else { return Ok(need) };
+        let events = self.keys.borrow_mut().look_for(issuer, outside);
+        if events.is_empty() {
+            return Ok(need);
+        }
+        self.tell(events);
+        match self.decide(request) {
+            Decision::Await(need) => Ok(need),
+            decision => Err(decision),
+        }
+    }
+
+    /// Until when a request may wait for what it needs; `None` where there is no point in it.
+    fn deadline(&self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
+        if *need == Need::Revocations {
+            return self.lists.borrow().prospect(outside);
+        }
+        let mut keys = self.keys.borrow_mut();
+        (keys.prospect(need, outside) == Prospect::Soon).then(|| keys.deadline(need, outside.now))
+    }
+
     /// Judges once more who need not wait any longer.
     pub(super) fn settle(&self) {
         if self.waiting.borrow().len() == 0 {
@@ -48,7 +69,12 @@ impl Plugin {
         let ready = {
             let mut keys = self.keys.borrow_mut();
             let mut waiting = self.waiting.borrow_mut();
-            let ready = waiting.leave(|place| keys.ended(&place.need, place.since, place.deadline, &outside), is_gone);
+            let lists = self.lists.borrow();
+            let ended = |place: &Place<Weak<Request>>| match &place.need {
+                Need::Revocations => lists.ended(place.since, place.deadline, &outside),
+                need => keys.ended(need, place.since, place.deadline, &outside),
+            };
+            let ready = waiting.leave(ended, is_gone);
             // What the last one wanted has come by another's fetch: no further one is needed.
             for (place, _) in &ready {
                 if let Need::Kid(issuer, _) = place.need
@@ -65,10 +91,12 @@ impl Plugin {
             if host::set_effective_context(request.context).is_err() {
                 continue;
             }
-            let decision = self.decide(&request, awaited);
+            request.note(&place.need, awaited);
+            // Who has waited for keys may have to wait for a list: each need is awaited once.
+            let Some(decision) = self.judge(&request) else { continue };
             // The state is set before the request goes on: its body may come in the middle of that.
             if self.carry_out(&request, decision) == State::Passed && host::resume_request().is_err() {
-                log::error!("scopegate: a request that waited for keys could not go on");
+                log::error!("scopegate: a request that waited could not go on");
             }
         }
         if host::set_effective_context(self.root_context).is_err() {

@@ -1,9 +1,9 @@
 //! The metadata of an issuer: where it says that its keys are
 //! ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), OpenID Connect Discovery 1.0).
 
+use super::Endpoint;
 use crate::base::json::{self, Value};
 use crate::base::text::shown;
-use crate::policy::Endpoint;
 
 /// Reads the metadata of `issuer`, and makes the endpoint of its key set of it.
 ///
