@@ -45,6 +45,29 @@ fn the_clusters_of_discovery_are_looked_for_too() {
 }
 
 #[test]
+fn the_clusters_of_revocation_lists_are_looked_for_too() {
+    let shipped = fs::read_to_string("envoy/issuer-tls.yaml").unwrap();
+    let with_list = |cluster: &str| {
+        let list =
+            format!("revocation: {{lists: [{{name: main, uri: \"https://l.example.com/r\", cluster: {cluster}}}]}}");
+        let at = shipped.find("issuers:").unwrap();
+        let indent = at - shipped[..at].rfind('\n').unwrap() - 1;
+        format!("{}{list}\n{}{}", &shipped[..at], " ".repeat(indent), &shipped[at..])
+    };
+    let good = check(&with_list("idp"));
+    assert!(good.status == 0 && !good.stdout.contains("revocations-in-plain-text"), "{good:?}");
+    let missing = check(&with_list("nowhere"));
+    assert!(missing.status == 1 && missing.stdout.contains("revocation.lists[0]"), "{missing:?}");
+    assert!(
+        missing.stdout.contains("error[cluster-missing]") && missing.stdout.contains("the cluster nowhere"),
+        "{missing:?}"
+    );
+    let text = with_list("idp");
+    let plain = check(&text[..text.find("    transport_socket:").unwrap()]).stdout;
+    assert!(plain.contains("warning[revocations-in-plain-text]") && plain.contains("a revocation list"), "{plain}");
+}
+
+#[test]
 fn every_problem_is_told_and_not_only_the_first() {
     let text = with("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN")
         .replace("audiences: [https://api.example.com]", "audience: [https://api.example.com]")

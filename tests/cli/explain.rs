@@ -311,3 +311,19 @@ fn what_cannot_be_read_is_named() {
     let run = run(&["explain", "scopegate.yaml", "--request", "GET /", "--at", "yesterday"], &place.folder);
     assert!(run.status == 2 && run.stderr.contains("--at yesterday"), "{run:?}");
 }
+
+#[test]
+fn a_revocation_list_that_is_fetched_is_said_not_to_be_known() {
+    let place = Place::new();
+    let mut config = Place::config(json!({ "inline": place.issuer.jwks() }));
+    config["revocation"] =
+        json!({ "lists": [{ "name": "stolen", "uri": "https://lists.example.com/r", "cluster": "lists" }] });
+    place.file("lists.json", &config);
+    let words = "the revocation list stolen cannot be looked at here";
+    let arguments = ["explain", "lists.json", "--request", "GET /orders/1", "--token", "@token.txt", "--at", AT];
+    let told = run(&arguments, &place.folder);
+    assert!(told.status == 0 && told.stdout.contains(words), "{told:?}");
+    let told = run(&[&arguments[..], &["--json"]].concat(), &place.folder);
+    let json: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert!(json["notes"][0].as_str().unwrap().contains(words), "{json}");
+}

@@ -137,7 +137,42 @@ fn the_issuers_of_a_configuration_are_fetched() {
     assert!(run.status == 2 && run.stderr.contains("larger than limits.jwks_bytes, 1024 bytes"), "{run:?}");
     file(json!([inline]), json!({}));
     let run = fetch(&["scopegate.json"], &folder);
-    assert!(run.status == 2 && run.stderr.contains("no issuer has a jwks.uri"), "{run:?}");
+    assert!(run.status == 2 && run.stderr.contains("no issuer has a jwks.uri or jwks.discovery"), "{run:?}");
+}
+
+#[test]
+fn a_key_set_is_found_by_the_metadata_of_its_issuer() {
+    let folder = folder();
+    // Its own address is not known before it runs: the metadata is made from what is asked for.
+    let server = Server::start(0, |received| {
+        let host = received.headers.iter().find(|(name, _)| name == "host").map(|(_, value)| value.clone()).unwrap();
+        let of = |issuer: String| Answer::json(&json!({ "issuer": issuer, "jwks_uri": format!("http://{host}/keys") }));
+        match received.target.as_str() {
+            "/keys" => Answer::json(&set()),
+            "/.well-known/openid-configuration" => of(format!("http://{host}")),
+            "/.well-known/oauth-authorization-server/tenant" => of(format!("http://{host}/tenant")),
+            "/other/.well-known/openid-configuration" => of("http://evil.example.com".to_owned()),
+            _ => Answer::status(404),
+        }
+    })
+    .unwrap();
+    let file = |path: &str| {
+        let issuer = json!({ "issuer": format!("http://{}{path}", server.address), "name": "one",
+                             "audiences": [AUDIENCE], "jwks": { "discovery": { "cluster": "idp" } } });
+        write(folder.join("scopegate.json"), json!({ "issuers": [issuer] }).to_string()).unwrap();
+        fetch(&["scopegate.json"], &folder)
+    };
+    for (path, place) in
+        [("", "/.well-known/openid-configuration"), ("/tenant", "/.well-known/oauth-authorization-server/tenant")]
+    {
+        let run = file(path);
+        assert_eq!(run.status, 0, "{run:?}");
+        let at = format!("http://{}", server.address);
+        assert!(run.stdout.starts_with(&format!("issuer one: {at}/keys (so says {at}{place}), ")), "{run:?}");
+        assert!(run.stdout.contains("1 of 1 keys can be used"), "{run:?}");
+    }
+    let run = file("/other");
+    assert!(run.status == 2 && run.stderr.contains("the metadata is of the issuer http://evil.example.com"), "{run:?}");
 }
 
 #[test]

@@ -376,3 +376,15 @@ fn one_file_that_cannot_be_read_keeps_no_other_from_running() {
         assert!(report.contains(part), "no {part} in\n{report}");
     }
 }
+
+#[test]
+fn a_revocation_list_that_is_fetched_is_said_not_to_be_known() {
+    let folder = Folder::new();
+    let lists = "  revocation: {lists: [{name: stolen, uri: 'https://lists.example.com/r', cluster: lists}]}\n";
+    let cases = "cases:\n- {name: a, request: GET /, expect: {status: 401}}\n";
+    folder.write("a.yaml", &format!("inline:{}\n{lists}{cases}", POLICY.trim_end()));
+    let (status, said) = folder.say(&["test", "a.yaml", "--junit", "r.xml"]);
+    let words = "the revocation list stolen cannot be looked at here";
+    assert!(status == 0 && said.contains(&format!("note   {words}")), "{said}");
+    assert!(folder.read("r.xml").contains(&format!("<system-out>{words}")), "{}", folder.read("r.xml"));
+}

@@ -55,7 +55,9 @@ impl Progress {
             Self::Waiting(request) => request.state.get(),
         }
     }
+}
 
+impl Request {
     /// Notes what has come of a wait.
     pub(super) fn note(&self, need: &Need, awaited: Awaited) {
         match need {

@@ -10,14 +10,6 @@ use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
 
 impl Plugin {
-    /// Judges a request, and lets it wait where that helps: then there is no decision yet.
-    pub(super) fn judge(&self, request: &Rc<Request>) -> Option<Decision> {
-        match self.decide(request) {
-            Decision::Await(need) => self.park(request, need).err(),
-            decision => Some(decision),
-        }
-    }
-
     /// Lets a request wait, or decides it without.
     pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
         let outside = self.outside();
@@ -93,7 +85,13 @@ impl Plugin {
             }
             request.note(&place.need, awaited);
             // Who has waited for keys may have to wait for a list: each need is awaited once.
-            let Some(decision) = self.judge(&request) else { continue };
+            let decision = match self.decide(&request) {
+                Decision::Await(need) => match self.park(&request, need) {
+                    Ok(()) => continue,
+                    Err(decision) => decision,
+                },
+                decision => decision,
+            };
             // The state is set before the request goes on: its body may come in the middle of that.
             if self.carry_out(&request, decision) == State::Passed && host::resume_request().is_err() {
                 log::error!("scopegate: a request that waited could not go on");
