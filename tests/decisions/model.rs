@@ -123,6 +123,7 @@ proptest! {
                         revocations: &revocations,
                         metadata: MetadataRequirement::None,
                         awaited_keys: Awaited::No,
+                        awaited_lists: Awaited::No,
                     };
                     let without = decide(&policy, &view, &forgetful);
                     let with = decide(&policy, &view, &Facts { memory: &cache, ..forgetful });

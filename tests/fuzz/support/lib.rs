@@ -142,6 +142,7 @@ impl<'d> Request<'d> {
             revocations: &Revocations::none(),
             metadata: options.metadata,
             awaited_keys: options.awaited,
+            awaited_lists: options.awaited,
         };
         decide(policy, &view, &facts)
     }
