@@ -78,6 +78,7 @@ fn judge(policy: &Policy, token: &str, verifier: &dyn Verifier) -> Decision {
         revocations: &Revocations::none(),
         metadata: MetadataRequirement::None,
         awaited_keys: Awaited::No,
+        awaited_lists: Awaited::No,
     };
     decide(policy, &view, &facts)
 }
