@@ -50,11 +50,10 @@ pub mod request;
 pub mod revocation;
 pub mod token_cache;
 
-// What it exports is for tests: those of conformance, which run the verifier of the filter in Envoy, and the fuzzers.
-#[cfg(any(target_arch = "wasm32", fuzzing))]
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "called by the module only; tested natively"))]
+// What it exports is for the conformance tests, which run the verifier of the filter in Envoy.
+#[cfg(target_arch = "wasm32")]
 pub mod shell;
-#[cfg(not(any(target_arch = "wasm32", fuzzing)))]
+#[cfg(not(target_arch = "wasm32"))]
 #[expect(dead_code, reason = "called by the module only; tested natively")]
 mod shell;
 

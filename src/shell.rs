@@ -28,5 +28,3 @@ mod streams;
 
 #[cfg(target_arch = "wasm32")]
 pub use host_verifier::{HostVerifier, probe};
-#[cfg(fuzzing)]
-pub use key_store::jwks_endpoint;

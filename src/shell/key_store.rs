@@ -15,9 +15,6 @@ use crate::policy::{Endpoint, Issuer, IssuerId, KeySource, Limits};
 use remote::Remote;
 use std::rc::Rc;
 
-#[cfg(fuzzing)]
-pub use metadata::jwks_endpoint;
-
 /// The keys of all issuers.
 #[derive(Debug)]
 pub struct KeyStore {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopegate::shell::jwks_endpoint;
+use scopegate::policy::jwks_endpoint;
 use serde_json::Value;
 
 fuzz_target!(|document: &[u8]| {
