@@ -1,6 +1,10 @@
 //! What people would use instead, configured with care, before the same upstream: where both agree, and what it lets
 //! through. The rows of the second stand in the README.
 
+mod differential;
+mod disagreements;
+mod mutations;
+mod presentations;
 mod rows;
 
 use crate::support::client::{Response, head, send};
@@ -128,6 +132,8 @@ struct World {
     encryption: Issuer,
     signing_only: Issuer,
     nameless: Issuer,
+    /// Keys of other algorithms.
+    others: Vec<Issuer>,
     now: i64,
 }
 
@@ -138,6 +144,7 @@ impl World {
             encryption: Issuer::new(Algorithm::Es256, "encryption"),
             signing_only: Issuer::new(Algorithm::Es256, "signing"),
             nameless: Issuer::new(Algorithm::Es384, "nameless"),
+            others: Vec::new(),
             now: now(),
         }
     }
@@ -150,14 +157,16 @@ impl World {
         signing_only.insert("key_ops".into(), json!(["sign"]));
         let mut nameless = self.nameless.key.to_public_jwk();
         nameless.remove("kid");
-        json!({ "keys": [
+        let mut keys = json!([
             self.issuer.key.to_public_jwk(),
             encryption,
             signing_only,
             nameless,
             { "kty": "RSA", "kid": "small", "alg": "RS256", "e": "AQAB", "n": SMALL_RSA_MODULUS },
             { "kty": "oct", "kid": "shared", "alg": "HS256", "k": base64url::encode(SHARED) },
-        ] })
+        ]);
+        keys.as_array_mut().unwrap().extend(self.others.iter().map(|other| other.key.to_public_jwk().into()));
+        json!({ "keys": keys })
     }
 
     fn token(&self) -> Token<'_> {

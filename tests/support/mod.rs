@@ -15,6 +15,7 @@ pub mod envoy;
 pub mod issuer;
 pub mod node;
 pub mod outage;
+pub mod random;
 pub mod server;
 pub mod xds;
 pub mod yaml;

@@ -1,0 +1,129 @@
+//! Where Scopegate and the native filters disagree, and why that is right.
+
+/// How Scopegate differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum How {
+    /// It refuses, for this reason, what the native filters let through.
+    Refuses(&'static str),
+    /// It lets through what the native filters refuse.
+    Passes,
+    /// Both let it through, and the upstream reads another identity.
+    Identity,
+}
+
+/// A class of requests.
+#[derive(Debug)]
+pub(super) struct Disagreement {
+    /// What was changed of a good request.
+    pub(super) sent: &'static str,
+    pub(super) how: How,
+    #[allow(dead_code, reason = "for whoever reads the list")]
+    pub(super) why: &'static str,
+}
+
+const fn refuses(sent: &'static str, reason: &'static str, why: &'static str) -> Disagreement {
+    Disagreement { sent, how: How::Refuses(reason), why }
+}
+
+const fn passes(sent: &'static str, why: &'static str) -> Disagreement {
+    Disagreement { sent, how: How::Passes, why }
+}
+
+const fn identity(sent: &'static str, why: &'static str) -> Disagreement {
+    Disagreement { sent, how: How::Identity, why }
+}
+
+pub(super) const DISAGREEMENTS: &[Disagreement] = &[
+    refuses(
+        "a zero is before each half of the signature",
+        "bad_signature",
+        "RFC 7518 section 3.4: an ES256 signature is 64 octets",
+    ),
+    refuses(
+        "something stands behind the signature",
+        "bad_signature",
+        "RFC 7518 section 3.4: an ES256 signature is 64 octets",
+    ),
+    refuses(
+        "stray bits are in the last character",
+        "malformed_token",
+        "RFC 4648 section 3.5: otherwise a token has several spellings",
+    ),
+    refuses("it is padded", "malformed_token", "RFC 7515 section 2: base64url without padding"),
+    refuses("there are more dots", "malformed_token", "RFC 7515 section 7.1: three parts, none of them empty"),
+    refuses(
+        "it is signed with the secret of the key set",
+        "algorithm_not_allowed",
+        "RFC 8725 section 3.1: a published secret is no secret",
+    ),
+    refuses(
+        "it is signed with a key that is not for this",
+        "unknown_key",
+        "RFC 7517 sections 4.2 and 4.3: `use`, `key_ops`; RFC 7518 section 3.3: 2048 bits",
+    ),
+    refuses("kid is another", "unknown_key", "RFC 7515 section 4.1.4: `kid` says which key it was"),
+    refuses(
+        "aud is ours but for its scheme or a slash",
+        "wrong_audience",
+        "RFC 7519 section 4.1.3: audiences are compared as they are",
+    ),
+    refuses("sub is missing", "missing_claim", "RFC 9068 section 2.2: `sub` is required"),
+    refuses(
+        "scope is a list in which not all are strings",
+        "insufficient_scope",
+        "RFC 9068 section 2.2.3: what cannot be read grants nothing",
+    ),
+    refuses("iat is in the future", "issued_in_future", "decided: nobody issues in the future, beyond the leeway"),
+    refuses("iat is missing", "lifetime_too_long", "`max_lifetime` bounds `exp - iat`; theirs bounds what is left"),
+    refuses("exp is beyond every year", "lifetime_too_long", "`max_lifetime` holds for every number, however large"),
+    refuses(
+        "the lifetime is too long, and almost over",
+        "lifetime_too_long",
+        "`max_lifetime` bounds `exp - iat`; theirs bounds what is left",
+    ),
+    refuses(
+        "typ is another or missing",
+        "wrong_type",
+        "RFC 9068 section 4, RFC 8725 section 3.11: another kind of JWT is no access token",
+    ),
+    refuses("typ is no string", "malformed_token", "RFC 7515 section 4.1.9: `typ` is a string"),
+    refuses("crit is there", "malformed_token", "RFC 7515 section 4.1.11: what is critical must be understood"),
+    refuses("b64 is false", "malformed_token", "RFC 7797 section 7: a JWT must not have it"),
+    refuses(
+        "it is almost JSON",
+        "malformed_token",
+        "RFC 7515 section 4, RFC 7519 section 7.2: header and claims are JSON",
+    ),
+    refuses(
+        "the token is too large",
+        "token_too_large",
+        "`limits.token_bytes`: what a client sends costs no more than that",
+    ),
+    refuses("the scheme ends with ours", "no_credential", "RFC 9110 section 11.1: another scheme is another scheme"),
+    refuses("the scheme ends with ours", "malformed_header", "RFC 9110 section 11.1: that is no scheme at all"),
+    passes("the scheme is in another case", "RFC 9110 section 11.1: schemes are compared without regard to case"),
+    refuses(
+        "something stands between the scheme and the token",
+        "malformed_header",
+        "RFC 6750 section 2.1: nothing else is there",
+    ),
+    refuses(
+        "something stands between the scheme and the token",
+        "multiple_credentials",
+        "RFC 6750 section 2: a comma separates credentials, and one is allowed",
+    ),
+    refuses("something stands behind the token", "malformed_header", "RFC 6750 section 2.1: nothing else is there"),
+    refuses("there are two credentials", "multiple_credentials", "RFC 6750 section 3.1: one method, once"),
+    refuses("two credentials are joined", "multiple_credentials", "RFC 6750 section 3.1: one method, once"),
+    refuses("the token is in the query", "token_in_query", "RFC 9700 section 4.3.2: no access token in a query"),
+    refuses(
+        "the token is in the query, under another spelling",
+        "token_in_query",
+        "RFC 9700 section 4.3.2, on a route that is open too",
+    ),
+    refuses("the token is in the header and in the query", "token_in_query", "RFC 6750 section 3.1: one method, once"),
+    refuses("the query has an opaque token", "token_in_query", "RFC 9700 section 4.3.2: the name says what it is"),
+    refuses("the path can be read in two ways", "ambiguous_path", "what is behind it may read it in the other way"),
+    identity("it says who it is, with underscores", "RFC 9700 section 4.13: many upstreams read `_` as `-`"),
+    identity("it says who it is in a trailer", "RFC 9110 section 6.5.1: an upstream may merge trailers into headers"),
+];
