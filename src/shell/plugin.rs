@@ -188,6 +188,7 @@ impl Plugin {
             },
             policy,
         };
+        plugin.pick_up_lists();
         plugin.set_tick();
         Some(plugin)
     }

@@ -4,7 +4,8 @@ use crate::gate::configuration;
 use crate::keys::{KeyServer, eventually, in_background, remote};
 use crate::support::client::{self, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, listener};
-use crate::support::issuer::{Issuer, now};
+use crate::support::issuer::{ISSUER, Issuer, now};
+use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
 use crate::support::xds::{Folder, discovered, extension};
 use scopegate::crypto::Algorithm;
@@ -189,6 +190,40 @@ fn a_parked_request_is_decided_by_the_configuration_that_parked_it() {
         }
         assert_eq!(get_with(world.address(), "/", &token).status, 403);
     }
+}
+
+#[test]
+fn a_new_configuration_knows_from_its_first_request_on_what_is_revoked() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let lists = Unreliable::start(Conduct::answer(
+        "200 OK",
+        "",
+        format!("{}\n", json!({ "iss": ISSUER, "jti": "stolen" })).as_bytes(),
+    ));
+    let filter = |name: &str| {
+        let list = json!({ "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists" });
+        configuration(&issuer, json!({ "challenge": { "realm": name }, "revocation": { "lists": [list] } }))
+    };
+    let world = World::start(&filter("0"), &plain_route(), &[cluster("lists", lists.address)]);
+    let token = |id: &str| issuer.token(now()).claim("jti", id).sign();
+    let (good, stolen) = (token("good"), token("stolen"));
+    eventually("the first list", || get_with(world.address(), "/", &good).status == 200);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    let statuses = [&good, &stolen].map(|token| get_with(world.address(), "/", token).status);
+                    assert_eq!(statuses, [200, 401], "neither passed nor 503 for want of the list");
+                }
+            });
+        }
+        for round in 1..=10 {
+            world.change_filter(&filter(&round.to_string()));
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        stop.store(true, Ordering::SeqCst);
+    });
 }
 
 #[test]

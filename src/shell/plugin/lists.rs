@@ -8,10 +8,25 @@ use super::{Plugin, fetch};
 use crate::policy::RemoteList;
 use crate::revocation::Chunks;
 
+/// How many steps of reading lists a new plugin does before its first request, each of some milliseconds at most: a worker
+/// stands still meanwhile.
+const STEPS_AT_FIRST: usize = 8;
 /// What is asked for. A static file server sends what it has under any name.
 const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
 impl Plugin {
+    /// Picks up what others had fetched before there was this plugin, so that a new configuration does not begin with
+    /// refusals. The ticks read the rest of a list that is long.
+    pub(super) fn pick_up_lists(&self) {
+        for _ in 0..STEPS_AT_FIRST {
+            let events = self.lists.borrow_mut().look(&self.outside());
+            self.tell_lists(events);
+            if !self.lists.borrow().is_busy() {
+                return;
+            }
+        }
+    }
+
     /// Picks up what others fetched, does a step of what is being read, and fetches what is due.
     pub(super) fn refresh_lists(&self) {
         let outside = self.outside();

@@ -207,6 +207,9 @@ pub(super) const SAYINGS: &[(&str, Say)] = &[
 
 /// Puts a member into an object, in front or behind.
 fn add(text: &mut Vec<u8>, member: &str, random: &mut Random) {
+    if text.is_empty() {
+        return;
+    }
     if random.chance(2) {
         text.splice(1..1, format!("{member},").into_bytes());
     } else {
@@ -290,12 +293,12 @@ pub(super) const WRITINGS: &[(&str, Write)] = &[
     }),
     ("it is cut off", |header, claims, random| {
         let text = one(header, claims, random);
-        let kept = random.below(text.len());
+        let kept = random.below(text.len() + 1).min(text.len().saturating_sub(1));
         text.truncate(kept);
     }),
     ("it is no UTF-8", |_, claims, random| {
         let bytes: &[u8] = random.of(&[&b"\xff"[..], b"\xc0\xae", b"\xed\xa0\x80", b"\xf5\x80\x80\x80"]);
-        let end = claims.len() - 1;
+        let end = claims.len().saturating_sub(1);
         claims.splice(end..end, [b",\"x\":\"", bytes, b"\""].concat());
     }),
     ("it has a lone surrogate", |_, claims, random| add(claims, "\"x\":\"\\ud800\"", random)),

@@ -131,7 +131,7 @@ pub(super) const SPELLINGS: &[(&str, Spell)] = &[
         })
     }),
     ("the signature is too short", |token, _, random| {
-        with_signature(token, |signature| signature[..random.below(signature.len() - 1) + 1].to_vec())
+        with_signature(token, |signature| signature[..1 + random.below(signature.len() - 1)].to_vec())
     }),
     ("something stands behind the signature", |token, _, random| {
         with_signature(token, |signature| [signature, random_bytes(1 + random.below(8), random)].concat())
@@ -153,7 +153,10 @@ pub(super) const SPELLINGS: &[(&str, Spell)] = &[
         if !token.starts_with(world.token().sign().split('.').next().unwrap()) {
             return token.to_owned();
         }
-        with_signature(token, |signature| [&signature[..32], &negated(&signature[32..])].concat())
+        with_signature(token, |signature| match signature.len() {
+            64 => [&signature[..32], &negated(&signature[32..])].concat(),
+            _ => signature,
+        })
     }),
     ("the signature is of another token", |token, world, _| {
         let other = world.token().claim("sub", "mallory").sign();

@@ -1,0 +1,20 @@
+//! What happens when things fail, and when they go on for long: faults, floods of hostile requests, and the soak.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a test fails by a panic, reads a clock, tells what it counted, and draws"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod soak;
+mod stage;
+mod traffic;

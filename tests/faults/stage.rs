@@ -1,0 +1,110 @@
+//! An Envoy with everything that can change or fail around it: an issuer whose keys change, a list of what is revoked,
+//! a filter that is configured again, and an upstream that counts what reaches it.
+
+use crate::support::envoy::{Envoy, Gate, cluster, listener};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
+use crate::support::outage::{Conduct, Unreliable};
+use crate::support::server::{Answer, Server};
+use crate::support::xds::{Folder, discovered, extension};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The header by which the upstream knows what should not have reached it.
+pub const HOSTILE: &str = "x-hostile";
+
+/// What reached the upstream.
+#[derive(Debug, Default)]
+pub struct Reached {
+    pub good: AtomicU64,
+    pub hostile: AtomicU64,
+}
+
+pub struct Stage {
+    pub envoy: Envoy,
+    pub issuer: Unreliable,
+    pub lists: Unreliable,
+    pub reached: Arc<Reached>,
+    plugin: Value,
+    files: Folder,
+    _upstream: Server,
+}
+
+impl Stage {
+    /// With so many workers; `plugin` is merged into the `PluginConfig`.
+    pub fn start(keys: &[&Issuer], workers: u32, plugin: Value) -> Self {
+        let reached = Arc::new(Reached::default());
+        let counts = Arc::clone(&reached);
+        let upstream = Server::start(0, move |received| {
+            let hostile = received.headers.iter().any(|(name, _)| name == HOSTILE);
+            let counter = if hostile { &counts.hostile } else { &counts.good };
+            counter.fetch_add(1, Ordering::Relaxed);
+            Answer::status(200)
+        })
+        .unwrap();
+        let issuer = Unreliable::start(published(keys));
+        let lists = Unreliable::start(revoked(&[]));
+        let files = Folder::new();
+        put(&files, &plugin, 0);
+        let filters = [discovered("scopegate", &files.source("scopegate.json"))];
+        let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
+        let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "2s" });
+        let resources = json!({
+            "listeners": [
+                listener("gate", &filters, &routes, &json!({}), &quiet),
+                listener("bare", &[], &routes, &json!({}), &quiet),
+            ],
+            "clusters": [
+                cluster("upstream", upstream.address), cluster("issuer", issuer.address), cluster("lists", lists.address),
+            ],
+        });
+        let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
+        Self { envoy, issuer, lists, reached, plugin, files, _upstream: upstream }
+    }
+
+    /// Hands the filter another configuration, which asks for the same. Whoever wants to know waits for Envoy.
+    pub fn configure(&self, number: u64) {
+        put(&self.files, &self.plugin, number);
+    }
+
+    /// How often Envoy has taken a configuration, and refused one.
+    pub fn configured(&self) -> (u64, u64) {
+        let total = |what: &str| self.envoy.total(&format!("extension_config_discovery.http_filter.scopegate.{what}"));
+        (total("config_reload"), total("update_rejected"))
+    }
+}
+
+fn put(files: &Folder, plugin: &Value, number: u64) {
+    let configuration = json!({
+        "issuers": [{
+            "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "max_lifetime": "1h",
+            "jwks": { "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "refresh": "2s", "timeout": "500ms" },
+        }],
+        "revocation": { "lists": [{
+            "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists", "refresh": "1s", "timeout": "500ms",
+        }] },
+        "rules": [
+            { "match": { "path_separated_prefix": "/closed" }, "deny": true },
+            { "match": { "path_separated_prefix": "/write" }, "scopes": ["orders:write"] },
+        ],
+        "default": { "scopes": ["orders:read"] },
+        "forward": { "headers": { "x-auth-subject": "sub" } },
+        "challenge": { "realm": format!("configuration {number}") },
+        "limits": { "denial_logs_per_second": 0 },
+    });
+    let gate = Gate { plugin: plugin.clone(), ..Gate::new(configuration) };
+    files.put("scopegate.json", &[extension("scopegate", &gate.plugin())]);
+}
+
+/// An answer with these keys.
+pub fn published(keys: &[&Issuer]) -> Conduct {
+    let keys: Vec<Value> = keys.iter().map(|issuer| issuer.key.to_public_jwk().into()).collect();
+    Conduct::answer("200 OK", "", json!({ "keys": keys }).to_string().as_bytes())
+}
+
+/// An answer with a list of these `jti`.
+pub fn revoked(ids: &[String]) -> Conduct {
+    let line = |id: &String| format!("{}\n", json!({ "iss": ISSUER, "jti": id }));
+    let head = format!("{}\n", json!({ "entries_at_least": ids.len() }));
+    Conduct::answer("200 OK", "", (head + &ids.iter().map(line).collect::<Vec<_>>().concat()).as_bytes())
+}
