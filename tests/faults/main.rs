@@ -15,6 +15,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crowd;
+mod rewritten;
 mod soak;
 mod stage;
 mod traffic;
+mod vm;

@@ -120,8 +120,8 @@ fn nothing_grows_and_nothing_passes_while_keys_lists_and_configuration_change() 
         let mut all = each_kind(&keys.current, &foreign, random);
         let gone = keys.withdrawn.iter().filter(|(from, _)| *from <= second);
         all.extend(gone.map(|(_, token)| hostile("of a key that was withdrawn", token)));
-        let taken = stolen.iter().filter(|(from, _, signer)| *from <= second && Arc::ptr_eq(signer, &keys.current));
-        all.extend(taken.map(|(_, token, _)| hostile("revoked", token)));
+        let of_now = stolen.iter().filter(|(from, _, signer)| *from <= second && Arc::ptr_eq(signer, &keys.current));
+        all.extend(of_now.map(|(_, token, _)| hostile("revoked", token)));
         Arc::new(Round { good: (0..10).map(|_| good(&token())).collect(), hostile: all })
     };
     let round = RwLock::new(make(&keys, &stolen, 0, &mut random));

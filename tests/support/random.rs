@@ -1,6 +1,6 @@
 //! Numbers from a seed, so that what failed can be made to fail again.
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -1,5 +1,9 @@
 //! What says which pieces on the board are a document.
 
+use crate::revocation::Chunks;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher as _;
+
 /// The first bytes of a manifest. Another form gets another number.
 const FORM: [u8; 4] = *b"sgM1";
 /// The bytes of the mark behind each piece.
@@ -8,7 +12,7 @@ const MARK_BYTES: usize = 8;
 /// The pieces of one document: where they lie, how many bytes they have in all, and the mark that each of them carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// A number by chance: pieces of another document carry another one.
+    /// A hash of the document: pieces of another document carry another one. It proves nothing about who wrote them.
     pub mark: u64,
     /// Two places in turn, so that a document is not written over while others still read it.
     pub turn: u64,
@@ -17,6 +21,18 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
+    /// Of a document that is to lie in the place of this turn.
+    pub(super) fn of(document: &Chunks, turn: u64) -> Self {
+        let mut hasher = SipHasher13::new();
+        document.pieces().iter().for_each(|piece| hasher.write(piece));
+        Self { mark: hasher.finish(), turn, length: u64::try_from(document.len()).unwrap_or(u64::MAX) }
+    }
+
+    /// Whether both are of the same document, wherever it lies.
+    pub(super) const fn is_of_the_same(&self, other: &Self) -> bool {
+        self.mark == other.mark && self.length == other.length
+    }
+
     pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut out = FORM.to_vec();
         [self.mark, self.turn, self.length].into_iter().for_each(|number| out.extend(number.to_le_bytes()));

@@ -155,17 +155,20 @@ impl Remote {
         }
     }
 
-    /// Puts the pieces of a document on the board, where nobody reads now.
+    /// Puts the pieces of a document on the board, where nobody reads now. What lies there already stays where it is: a
+    /// server that sends the same again and again would push out what a worker that begins later looks for.
     fn put(&self, outside: &Outside<'_>, document: &Chunks) -> Manifest {
-        let name = format!("{}/turn", self.place);
-        let before = outside.board.read(&name).and_then(|(turn, _)| turn.try_into().ok()).map_or(0, u64::from_le_bytes);
-        let length = u64::try_from(document.len()).unwrap_or(u64::MAX);
-        let manifest = Manifest { mark: outside.random, turn: before.wrapping_add(1), length };
+        let name = format!("{}/put", self.place);
+        let before = outside.board.read(&name).and_then(|(before, _)| Manifest::from_bytes(&before));
+        let manifest = Manifest::of(document, before.map_or(0, |before| before.turn).wrapping_add(1));
+        if let Some(before) = before.filter(|before| before.is_of_the_same(&manifest)) {
+            return before;
+        }
         if self.shares {
             for (index, piece) in document.pieces().iter().enumerate() {
                 outside.board.write(&manifest.name(&self.place, index), &manifest.marked(piece), None);
             }
-            outside.board.write(&name, &manifest.turn.to_le_bytes(), None);
+            outside.board.write(&name, &manifest.to_bytes(), None);
         }
         manifest
     }
@@ -230,9 +233,8 @@ impl Remote {
     /// The name of the first piece of what was put on the board last.
     #[cfg(test)]
     pub(super) fn piece_name(&self, board: &dyn crate::shell::feed::Board) -> String {
-        let (turn, _) = board.read(&format!("{}/turn", self.place)).expect("a turn");
-        let turn = turn.try_into().map_or(0, u64::from_le_bytes);
-        Manifest { mark: 0, turn, length: 0 }.name(&self.place, 0)
+        let (put, _) = board.read(&format!("{}/put", self.place)).expect("a manifest");
+        Manifest::from_bytes(&put).expect("a manifest").name(&self.place, 0)
     }
 
     fn refuse(&mut self, version: Version, why: String) -> ListEvent {

@@ -140,6 +140,23 @@ fn a_long_list_goes_round_in_pieces() {
 }
 
 #[test]
+fn who_comes_later_picks_up_what_a_server_has_sent_again_and_again() {
+    let mut process = Process::new(1, WhenStale::Deny);
+    for _ in 0..5 {
+        process.fetch(document(""), line("a"));
+    }
+    process.workers.push(ListStore::new(&policy(WhenStale::Deny), UnixSeconds(0), true, 9));
+    let mut events = Vec::new();
+    for _ in 0..5 {
+        let (requests, more) = process.tick(0);
+        assert!(requests.is_empty(), "{requests:?}");
+        events.extend(more);
+    }
+    assert_eq!(events, [(1, ListEvent::PickedUp)]);
+    assert_eq!((process.complete(), process.refuses("a")), (vec![true; 2], vec![true; 2]));
+}
+
+#[test]
 fn what_has_not_changed_is_not_read_again() {
     let mut process = Process::new(2, WhenStale::Deny);
     process.fetch(document("\"1\""), line("a"));

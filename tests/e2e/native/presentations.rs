@@ -37,7 +37,10 @@ impl Request {
 
     pub(super) fn bytes(&self) -> Vec<u8> {
         let lines: Vec<_> = self.lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        [&crate::support::client::head(self.method, &self.target, &lines)[..], self.rest.as_bytes()].concat()
+        // What follows a head that does not announce it would be the next request.
+        let framed = self.lines.iter().any(|(name, _)| name == "content-length" || name == "transfer-encoding");
+        let rest = if framed { self.rest.as_bytes() } else { &[] };
+        [&crate::support::client::head(self.method, &self.target, &lines)[..], rest].concat()
     }
 }
 
@@ -95,7 +98,10 @@ pub(super) const SPELLINGS: &[(&str, Spell)] = &[
     }),
     ("a character is missing or twice", |token, _, random| {
         let mut token = token.to_owned();
-        let place = random.below(token.len());
+        // Neither a dot nor the last one, which are other matters.
+        let places: Vec<usize> =
+            token[..token.len() - 1].match_indices(|at| at != '.').map(|(place, _)| place).collect();
+        let place = random.of(&places);
         let removed = token.remove(place);
         if random.chance(2) {
             token.insert_str(place, &format!("{removed}{removed}"));
@@ -235,6 +241,7 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
     }),
     ("the token is there twice", |request, _| {
         let value = format!("Bearer {}", request.token);
+        request.set(value.clone());
         request.add("authorization", &value);
     }),
     ("two credentials are joined", |request, random| {

@@ -1,0 +1,140 @@
+//! The VM traps, its memory ends, its clock jumps: in the module as shipped, with a defect put into it.
+
+use crate::crowd::during;
+use crate::rewritten::{Mark, Rewritten, further_headers};
+use crate::stage::Stage;
+use crate::support::client::{get, get_with, head, try_send};
+use crate::support::issuer::{Issuer, now};
+use scopegate::crypto::Algorithm;
+use std::time::{Duration, Instant};
+
+/// Waits until a good token passes.
+fn until_good(stage: &Stage, issuer: &Issuer, what: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while get_with(stage.envoy.listener("gate"), "/", &issuer.token(now()).sign()).status != 200 {
+        assert!(Instant::now() < deadline, "{what}: it never comes back\n{}", stage.envoy.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn traps(stage: &Stage) -> usize {
+    stage.envoy.log().matches("Function: proxy_on_").count()
+}
+
+#[test]
+fn wherever_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_passes() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let module = Rewritten::trapping();
+    let stage = Stage::start(&[&issuer], 1, module.plugin());
+    until_good(&stage, &issuer, "at first");
+    let seen = during(&stage, &issuer, 2, || {
+        for round in 0..3 {
+            for mark in Mark::ALL {
+                let before = traps(&stage);
+                let lines = mark.headers();
+                let mut lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                let bearer = format!("Bearer {}", issuer.token(now()).sign());
+                lines.extend([("authorization", bearer.as_str()), ("content-length", "1")]);
+                let request = [&head("POST", "/", &lines)[..], b"x"].concat();
+                let _ = try_send(stage.envoy.listener("gate"), &request);
+                let deadline = Instant::now() + Duration::from_secs(10);
+                while traps(&stage) == before {
+                    assert!(Instant::now() < deadline, "round {round}: it did not trap: {mark:?}");
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                until_good(&stage, &issuer, &format!("{mark:?}"));
+            }
+        }
+    });
+    println!("15 traps: {seen:?}");
+    assert!(seen.good(503) > 0, "while it is down: {seen:?}");
+    assert!(seen.good(200) > 0 && seen.hostile() > 200, "{seen:?}");
+}
+
+#[test]
+fn a_vm_whose_memory_ends_refuses_and_comes_back() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let module = Rewritten::confined(6);
+    let stage = Stage::start(&[&issuer], 1, module.plugin());
+    until_good(&stage, &issuer, "at first");
+    let seen = during(&stage, &issuer, 2, || {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        // Tokens that are remembered until there is no room for more.
+        while traps(&stage) < 2 {
+            assert!(Instant::now() < deadline, "its memory never ended");
+            let token =
+                issuer.token(now()).claim("jti", crate::traffic::random_id()).claim("padding", "x".repeat(5000)).sign();
+            let _ = try_send(stage.envoy.listener("gate"), &crate::traffic::good(&token));
+        }
+    });
+    println!("its memory ended twice: {seen:?}");
+    assert!(seen.good(503) > 0, "while it is down: {seen:?}");
+    until_good(&stage, &issuer, "at last");
+}
+
+#[test]
+fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_that_it_shows() {
+    const STEP: i64 = 400;
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let module = Rewritten::with_wrong_clock(STEP);
+    let stage = Stage::start(&[&issuer], 1, module.plugin());
+    until_good(&stage, &issuer, "at first");
+    let address = stage.envoy.listener("gate");
+    // Good for 300 seconds around a moment that is so many steps away.
+    let began = now();
+    let tokens: Vec<(i64, String)> =
+        (-3..=3).map(|step| (step, issuer.token(began + step * STEP - 100).sign())).collect();
+    let jump = |step: i64| {
+        let lines = further_headers(i32::try_from(6 + step).unwrap());
+        let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        get(address, "/", &lines)
+    };
+    let mut counts = [0, 0];
+    for step in [1, 0, 3, -3, 2, -1, 0, -2, 3, 0, 1, -3, 0, 2, -2, 0] {
+        jump(step);
+        // Keys and lists that are too old by this clock are fetched again.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while get_with(address, "/", &tokens[usize::try_from(step + 3).unwrap()].1).status != 200 {
+            assert!(
+                Instant::now() < deadline,
+                "{step}: a token that is good by this clock never passes\n{}",
+                stage.envoy.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        for (other, token) in &tokens {
+            let status = get_with(address, "/", token).status;
+            assert_eq!(status == 200, *other == step, "at {step}, a token for {other}: {status}");
+            counts[usize::from(*other == step)] += 1;
+        }
+        assert_eq!(get(address, "/", &[]).status, 401);
+    }
+    println!("16 jumps of the clock: {} refused, {} passed", counts[0], counts[1]);
+}
+
+#[test]
+fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_passes() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let module = Rewritten::trapping();
+    let stage = Stage::start(&[&issuer], 1, module.plugin());
+    until_good(&stage, &issuer, "at first");
+    // An unknown `kid` makes a request wait for a fetch that hangs.
+    stage.issuer.now(crate::support::outage::Conduct::Hangs);
+    let address = stage.envoy.listener("gate");
+    let token = issuer.token(now()).header("kid", "unknown").sign();
+    let waiting: Vec<_> = (0..8)
+        .map(|_| {
+            let request = crate::traffic::hostile("of an unknown key", &token);
+            std::thread::spawn(move || try_send(address, &request.bytes).map_or(0, |answer| answer.status))
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(100));
+    let lines = Mark::Headers.headers();
+    let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    get(address, "/", &lines);
+    for waiting in waiting {
+        let status = waiting.join().unwrap();
+        assert!([0, 401, 408, 503, 504].contains(&status), "{status}");
+    }
+    assert_eq!(stage.reached.hostile.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
