@@ -36,7 +36,7 @@ PACKAGES := .tools/npm
 
 .DEFAULT_GOAL := help
 .PHONY: help setup toolchain envoy node wasm linked run test conformance conformance-module fuzz mutants test-oldest test-envoys image dist compose compose-test \
-  compose-down reproducible bench lint fmt size doc clean distclean
+  compose-down reproducible bench differential hostile soak dudect audit lint fmt size doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -241,6 +241,30 @@ bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and 
 	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --quiet --locked --profile dev --bench gate -- \
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
 	@$(if $(CASES)$(QUICK),,cargo bench --quiet --locked --bench decide)
+
+differential: setup wasm ## send generated requests through the filter and through Envoy's own; CASES, SEED
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
+	cargo test --locked --test e2e differential -- --nocapture
+
+hostile: setup wasm ## send hostile requests while everything around the filter fails; REQUESTS, SEED
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(SEED) \
+	cargo test --locked --test faults hostile -- --nocapture
+
+soak: setup wasm ## run mixed traffic for MINUTES, draw target/soak/soak.svg, and judge whether memory and latency are flat
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_MINUTES=$(or $(MINUTES),30) \
+	cargo test --locked --test faults soak -- --ignored --nocapture
+
+dudect: toolchain ## measure whether the comparison of an HMAC takes the same time wherever it differs
+	cargo test --locked --test faults the_comparison_of_an_hmac -- --ignored --nocapture
+
+# Not part of `lint`: what is known changes from day to day, and not every machine reaches the database. Exit codes: 1 for
+# an advisory, 3 when nothing was checked.
+audit: toolchain $(CARGO_DENY) ## look for known weaknesses in the dependencies; exits with 3 when the database cannot be fetched
+	@if ! $(CARGO_DENY) --locked fetch db; then \
+	  echo "The advisory database could not be fetched: NOTHING WAS CHECKED. It is github.com/RustSec/advisory-db." >&2; \
+	  exit 3; \
+	fi; \
+	$(CARGO_DENY) --locked check --hide-inclusion-graph advisories || exit 1
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
 	cargo fmt --check

@@ -4,6 +4,7 @@
 
 mod examples;
 mod links;
+mod security;
 
 use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge;

@@ -15,9 +15,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod crowd;
+mod host_calls;
+mod hostile;
 mod rewritten;
 mod soak;
 mod stage;
+mod storms;
 mod traffic;
 mod vm;

@@ -83,7 +83,13 @@ impl Rewritten {
                     remember_code(body, arguments[1], armed);
                 }
                 body.global_get(armed).i32_const(mark.code()).binop(BinaryOp::I32Eq);
-                body.if_else(None, |then| drop(then.unreachable()), |_| {});
+                body.if_else(
+                    None,
+                    |then| {
+                        then.unreachable();
+                    },
+                    |_| {},
+                );
             });
         }
         Self::write("trapping", module)
@@ -147,7 +153,9 @@ fn remember_code(body: &mut InstrSeqBuilder<'_>, headers: walrus::LocalId, code:
     body.local_get(headers).i32_const(10).binop(BinaryOp::I32DivU).i32_const(3).binop(BinaryOp::I32GeU);
     body.if_else(
         None,
-        |then| drop(then.local_get(headers).i32_const(10).binop(BinaryOp::I32DivU).global_set(code)),
+        |then| {
+            then.local_get(headers).i32_const(10).binop(BinaryOp::I32DivU).global_set(code);
+        },
         |_| {},
     );
 }

@@ -58,12 +58,15 @@ fn a_vm_whose_memory_ends_refuses_and_comes_back() {
     let stage = Stage::start(&[&issuer], 1, module.plugin());
     until_good(&stage, &issuer, "at first");
     let seen = during(&stage, &issuer, 2, || {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         // Tokens that are remembered until there is no room for more.
         while traps(&stage) < 2 {
             assert!(Instant::now() < deadline, "its memory never ended");
-            let token =
-                issuer.token(now()).claim("jti", crate::traffic::random_id()).claim("padding", "x".repeat(5000)).sign();
+            let token = issuer
+                .token(now())
+                .claim("jti", format!("{:x}", crate::traffic::random_id()))
+                .claim("padding", "x".repeat(5000))
+                .sign();
             let _ = try_send(stage.envoy.listener("gate"), &crate::traffic::good(&token));
         }
     });

@@ -29,6 +29,32 @@ impl Conduct {
     }
 }
 
+/// Every way in which a server of documents fails that we know of, where this document is a good one.
+pub fn ways(good: &[u8]) -> Vec<(&'static str, Conduct)> {
+    let ok = |body: &[u8]| Conduct::answer("200 OK", "", body);
+    let length = good.len() + 1;
+    let cut_off =
+        [format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n").as_bytes(), good].concat();
+    let elsewhere = Conduct::answer("302 Found", "location: http://127.0.0.1/elsewhere\r\n", good);
+    vec![
+        ("the connection is refused", Conduct::Refuses),
+        ("the connection is closed", Conduct::HangsUp),
+        ("no answer", Conduct::Hangs),
+        ("500", Conduct::answer("500 Oops", "", good)),
+        ("404", Conduct::answer("404 Not Found", "", b"")),
+        ("a redirect", elsewhere),
+        ("304 to whoever has no ETag", Conduct::answer("304 Not Modified", "", b"")),
+        ("an empty body", ok(b"")),
+        ("a page", ok(b"<!doctype html><title>Welcome</title>")),
+        ("truncated JSON", ok(&good[..good.len() / 2])),
+        ("an answer that breaks off", Conduct::Says(cut_off)),
+        ("ten MiB", ok(&vec![b' '; 10 << 20])),
+        ("an endless slow body", Conduct::Drips),
+        ("an empty key set", ok(br#"{"keys":[]}"#)),
+        ("a set without a usable key", ok(br#"{"keys":[{"kty":"oct","k":"AAAA","kid":"a"}]}"#)),
+    ]
+}
+
 /// The running server; it stops when it is dropped.
 pub struct Unreliable {
     pub address: SocketAddr,

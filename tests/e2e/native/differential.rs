@@ -186,7 +186,7 @@ fn scopegate_and_the_native_filters_disagree_where_the_list_says_so_and_nowhere_
     }
 
     let (mut agreed, mut passed) = (0, 0);
-    let mut seen: BTreeSet<(&str, How)> = BTreeSet::new();
+    let mut happened: BTreeSet<(&str, How)> = BTreeSet::new();
     let mut unlisted: Vec<String> = Vec::new();
     for (changes, issuer) in &plans {
         let request = made(changes, issuer, &world, &mut random);
@@ -209,14 +209,14 @@ fn scopegate_and_the_native_filters_disagree_where_the_list_says_so_and_nowhere_
             unlisted.push(format!("{names:?}: {here:?} {there:?}\n    {}", bytes.escape_ascii()));
         }
         if let [change] = changes[..] {
-            seen.insert((change.name(), how));
+            happened.insert((change.name(), how));
         }
     }
     unlisted.sort();
     unlisted.dedup_by_key(|line| line.split("\n    ").next().unwrap().to_owned());
     assert!(unlisted.is_empty(), "not on the list (SCOPEGATE_SEED={seed}):\n{}", unlisted.join("\n"));
     let gone: Vec<&Disagreement> =
-        DISAGREEMENTS.iter().filter(|entry| !seen.contains(&(entry.sent, entry.how))).collect();
+        DISAGREEMENTS.iter().filter(|entry| !happened.contains(&(entry.sent, entry.how))).collect();
     assert!(gone.is_empty(), "on the list, but they agree (SCOPEGATE_SEED={seed}): {gone:#?}");
     assert!(passed * 16 > plans.len(), "of {} requests only {passed} pass at all", plans.len());
     println!("{} requests: {agreed} alike, {} as listed; Scopegate passes {passed}", plans.len(), plans.len() - agreed);

@@ -17,7 +17,7 @@ pub(super) struct Disagreement {
     /// What was changed of a good request.
     pub(super) sent: &'static str,
     pub(super) how: How,
-    #[allow(dead_code, reason = "for whoever reads the list")]
+    #[expect(dead_code, reason = "for whoever reads the list")]
     pub(super) why: &'static str,
 }
 

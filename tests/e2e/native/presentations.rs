@@ -137,7 +137,7 @@ pub(super) const SPELLINGS: &[(&str, Spell)] = &[
         })
     }),
     ("the signature is too short", |token, _, random| {
-        with_signature(token, |signature| signature[..1 + random.below(signature.len() - 1)].to_vec())
+        with_signature(token, |signature| signature[..=random.below(signature.len() - 1)].to_vec())
     }),
     ("something stands behind the signature", |token, _, random| {
         with_signature(token, |signature| [signature, random_bytes(1 + random.below(8), random)].concat())
@@ -226,7 +226,7 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
         request.set(format!("Bearer {}{behind}", request.token));
     }),
     ("only the scheme is there", |request, random| {
-        request.set(random.of(&["Bearer", "Bearer ", "Bearer =", ""]).to_owned())
+        request.set(random.of(&["Bearer", "Bearer ", "Bearer =", ""]).to_owned());
     }),
     ("there is no token", |request, _| request.lines.clear()),
     ("there are two credentials", |request, random| {
@@ -303,7 +303,7 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
         request.add("access-control-request-method", "GET");
     }),
     ("the route is open", |request, random| {
-        request.target = random.of(&["/open/", "/open/a", "/open/a/b?c=d"]).to_owned();
+        request.target = random.of(&["/open/", "/open/a", "/open/a/b?c=d"]).into();
         if random.chance(2) {
             request.lines.clear();
         }
@@ -332,8 +332,7 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
     }),
     ("the path is almost that of the open route", |request, random| {
         request.target =
-            (random.of(&["/opened", "/OPEN/a", "/open%2fa", "//orders", "/Open", "/open%00", "/open.", "/"]))
-                .to_owned();
+            (random.of(&["/opened", "/OPEN/a", "/open%2fa", "//orders", "/Open", "/open%00", "/open.", "/"])).into();
         request.lines.clear();
     }),
     ("the target is a whole URI", |request, _| request.target = format!("http://api.example.com{}", request.target)),
@@ -353,7 +352,7 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
     ("it says who it is in a trailer", |request, _| {
         request.method = "POST";
         request.add("transfer-encoding", "chunked");
-        request.rest = "1\r\nx\r\n0\r\nx-auth-subject: admin\r\n\r\n".to_owned();
+        request.rest = "1\r\nx\r\n0\r\nx-auth-subject: admin\r\n\r\n".into();
     }),
     ("it wants another protocol", |request, random| {
         let protocol = random.of(&["websocket", "h2c", "x"]);

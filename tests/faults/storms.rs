@@ -1,0 +1,83 @@
+//! Storms: configurations, connections and slow clients, while good requests go on.
+
+use crate::crowd::during;
+use crate::stage::{HOSTILE, Stage};
+use crate::support::client::{get_with, read_response};
+use crate::support::issuer::{Issuer, now};
+use scopegate::crypto::Algorithm;
+use serde_json::json;
+use std::io::{BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+fn start() -> (Stage, Issuer) {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let stage = Stage::start(&[&issuer], 2, json!({}));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while get_with(stage.envoy.listener("gate"), "/", &issuer.token(now()).sign()).status != 200 {
+        assert!(Instant::now() < deadline, "no keys");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    (stage, issuer)
+}
+
+#[test]
+fn a_storm_of_configurations_lets_nothing_pass_and_refuses_nobody() {
+    let (stage, issuer) = start();
+    let before = stage.configured().0;
+    let seen = during(&stage, &issuer, 2, || {
+        for number in 1..=60 {
+            stage.configure(number);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let (taken, refused) = stage.configured();
+    println!("{} configurations taken: {seen:?}", taken - before);
+    assert!(taken - before > 10 && refused == 0, "{taken} taken, {refused} refused");
+    assert_eq!(seen.good.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
+}
+
+#[test]
+fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_waiting() {
+    let (stage, issuer) = start();
+    let address = stage.envoy.listener("gate");
+    let token = issuer.token(now()).header("kid", "foreign").sign();
+    let request = format!("GET /orders/1 HTTP/1.1\r\nhost: a\r\n{HOSTILE}: 1\r\nauthorization: Bearer {token}\r\n\r\n");
+    let mut slowest = Duration::ZERO;
+    let seen = during(&stage, &issuer, 1, || {
+        // Slow clients: a byte at a time, until Envoy has enough of it; and a body that never ends.
+        let mut slow: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let mut bodies: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+        for stream in &mut bodies {
+            let head = request.replace("GET", "POST").replace("host", "content-length: 1000000\r\nhost");
+            stream.write_all(head.as_bytes()).unwrap();
+        }
+        for byte in request.as_bytes().chunks(1).take(40) {
+            for stream in &mut slow {
+                let _ = stream.write_all(byte);
+            }
+            // Connections that come and go: without a word, with half a request, with a whole one.
+            for part in [0, 30, request.len()] {
+                let mut stream = TcpStream::connect(address).unwrap();
+                let _ = stream.write_all(&request.as_bytes()[..part]);
+            }
+            let began = Instant::now();
+            assert_eq!(get_with(address, "/orders/1", &issuer.token(now()).sign()).status, 200);
+            slowest = slowest.max(began.elapsed());
+            std::thread::sleep(Duration::from_millis(80));
+        }
+        for stream in bodies {
+            // Judged by its head: nobody waits for the body of a request that is refused.
+            assert_eq!(read_response(&mut BufReader::new(stream), false).map(|answer| answer.status), Some(401));
+        }
+        let ended = slow.into_iter().filter_map(|stream| {
+            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            read_response(&mut BufReader::new(stream), false)
+        });
+        let statuses: Vec<u16> = ended.map(|answer| answer.status).collect();
+        assert_eq!(statuses, [408; 150], "request_headers_timeout");
+    });
+    println!("the slowest good request took {slowest:?}: {seen:?}");
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert_eq!(seen.good.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
+}
