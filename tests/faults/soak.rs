@@ -41,6 +41,7 @@ struct Keys {
     count: usize,
     current: Arc<Issuer>,
     next: Option<(u64, Arc<Issuer>)>,
+    before: Option<Arc<Issuer>>,
     withdrawn: VecDeque<(u64, String)>,
 }
 
@@ -55,10 +56,16 @@ impl Keys {
                 self.next = Some((second + SETTLED, next));
                 false
             }
-            Some((due, next)) if second >= due => {
-                self.withdrawn.push_back((second + SETTLED, self.current.token(now()).sign()));
-                self.withdrawn.truncate(5);
-                self.current = next;
+            Some((due, next)) if second >= due && !Arc::ptr_eq(&self.current, &next) => {
+                self.before = Some(std::mem::replace(&mut self.current, Arc::clone(&next)));
+                // Whoever has a token of the key before goes on with it for a while.
+                self.next = Some((second + SETTLED, next));
+                false
+            }
+            Some((due, _)) if second >= due => {
+                let gone = self.before.take().map(|before| before.token(now()).sign());
+                self.withdrawn.extend(gone.map(|token| (second + SETTLED, token)));
+                self.withdrawn.drain(..self.withdrawn.len().saturating_sub(5));
                 stage.issuer.now(published(&[&self.current]));
                 true
             }
@@ -107,7 +114,7 @@ fn nothing_grows_and_nothing_passes_while_keys_lists_and_configuration_change() 
     let mut random = Random::new(Random::seed(1));
     let foreign = Issuer::new(scopegate::crypto::Algorithm::Es256, "foreign");
     let first = Arc::new(next_key(0));
-    let mut keys = Keys { count: 1, current: first, next: None, withdrawn: VecDeque::new() };
+    let mut keys = Keys { count: 1, current: first, next: None, before: None, withdrawn: VecDeque::new() };
     let stage = Stage::start(&[&keys.current], 2, json!({}));
     let mut ids: Vec<String> = Vec::new();
     let mut stolen: VecDeque<(u64, String, Arc<Issuer>)> = VecDeque::new();

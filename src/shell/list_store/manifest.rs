@@ -1,8 +1,7 @@
 //! What says which pieces on the board are a document.
 
 use crate::revocation::Chunks;
-use siphasher::sip::SipHasher13;
-use std::hash::Hasher as _;
+use std::hash::{DefaultHasher, Hasher as _};
 
 /// The first bytes of a manifest. Another form gets another number.
 const FORM: [u8; 4] = *b"sgM1";
@@ -23,7 +22,7 @@ pub(super) struct Manifest {
 impl Manifest {
     /// Of a document that is to lie in the place of this turn.
     pub(super) fn of(document: &Chunks, turn: u64) -> Self {
-        let mut hasher = SipHasher13::new();
+        let mut hasher = DefaultHasher::new();
         document.pieces().iter().for_each(|piece| hasher.write(piece));
         Self { mark: hasher.finish(), turn, length: u64::try_from(document.len()).unwrap_or(u64::MAX) }
     }
