@@ -257,9 +257,9 @@ soak: setup wasm ## run mixed traffic for MINUTES, draw target/soak/soak.svg, an
 dudect: toolchain ## measure whether the comparison of an HMAC takes the same time wherever it differs
 	cargo test --locked --test faults the_comparison_of_an_hmac -- --ignored --nocapture
 
-# Not part of `lint`: what is known changes from day to day, and not every machine reaches the database. Exit codes: 1 for
-# an advisory, 3 when nothing was checked.
-audit: toolchain $(CARGO_DENY) ## look for known weaknesses in the dependencies; exits with 3 when the database cannot be fetched
+# Not part of `lint`: what is known changes from day to day, and not every machine reaches the database. make says which
+# it was in its last line: Error 1 for an advisory, Error 3 when nothing was checked.
+audit: toolchain $(CARGO_DENY) ## look for known weaknesses in the dependencies; Error 3 when the database cannot be fetched
 	@if ! $(CARGO_DENY) --locked fetch db; then \
 	  echo "The advisory database could not be fetched: NOTHING WAS CHECKED. It is github.com/RustSec/advisory-db." >&2; \
 	  exit 3; \
