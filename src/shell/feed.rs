@@ -38,6 +38,10 @@ pub struct Outside<'b> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
 
+/// Stands for the version of a content that this worker fetched when its lease was another's already: it is as good as the
+/// other's, and no version on the board.
+const UNNUMBERED: u64 = 0;
+
 /// A fetch that this worker is to make now.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Start {
@@ -183,9 +187,14 @@ impl Feed {
         Some(if first { Change::Changed } else { Change::Same })
     }
 
-    /// The version that this worker holds.
+    /// Whether this worker holds a content that is not too old.
+    pub const fn holds_one(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// The version that this worker holds; `None` where what it holds has none on the board.
     pub fn version(&self) -> Option<Version> {
-        self.held.map(Version)
+        self.held.filter(|version| *version != UNNUMBERED).map(Version)
     }
 
     /// How long ago the source confirmed what is held, in milliseconds.
@@ -269,7 +278,7 @@ impl Feed {
 
     /// The `ETag` of what this worker holds, if that is the newest version.
     pub fn validator(&self) -> Option<Validator> {
-        let holds_it = self.held.is_some() && self.held == Some(self.state.version);
+        let holds_it = self.version() == Some(Version(self.state.version));
         (holds_it && !self.state.etag.is_empty())
             .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() })
     }
@@ -321,7 +330,7 @@ impl Feed {
             sum: if self.shares { sum(&fetched.bytes) } else { 0 },
             ..State::default()
         };
-        self.held = leads.then_some(version);
+        self.held = Some(if leads { version } else { UNNUMBERED });
         self.refused = None;
         self.succeed(outside, tagged(content, source, &fetched.etag), fetched.max_age_ms)
     }

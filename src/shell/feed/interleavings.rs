@@ -194,6 +194,7 @@ fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_publi
     assert!(quick.begin(&at(&board, START + 4000)).is_some());
     quick.publish(&at(&board, START + 4001), "https://a", &document("new"));
     slow.publish(&at(&board, START + 4002), "https://a", &document("old"));
+    assert!(slow.holds_one() && slow.version().is_none(), "what it fetched is good, and is no version on the board");
     let (_, body) = slow.look(&at(&board, START + 4003)).expect("the other's content");
     assert_eq!(body, b"new");
     // The same while the other still fetches.

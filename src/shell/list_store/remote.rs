@@ -54,7 +54,7 @@ impl Remote {
         Standing {
             entries: self.list.as_ref().map_or(0, |list| list.entries()),
             age_ms: self.feed.age(now).unwrap_or(0),
-            stale: over || self.list.is_none() || self.feed.version().is_none(),
+            stale: over || self.list.is_none() || !self.feed.holds_one(),
         }
     }
 
