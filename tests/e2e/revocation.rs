@@ -302,7 +302,7 @@ fn a_list_that_is_missing_or_too_old_refuses_everybody_unless_it_is_told_not_to(
         assert_eq!(get_with(world.envoy.address(), "/public", &other).status, 200, "a public route needs none");
         server.now(Conduct::answer("200 OK", "", &lines(&["stolen"])));
         eventually("the list", || world.status(&stolen) == 401 && world.status(&other) == 200);
-        assert_eq!(world.envoy.counter("scopegate.revocation.stale.main"), 0);
+        eventually("it is shown", || world.envoy.counter("scopegate.revocation.stale.main") == 0);
         server.now(Conduct::Refuses);
         eventually("it is too old", || world.envoy.counter("scopegate.revocation.stale.main") == 1);
         eventually("on every worker", || world.statuses(&other, 12) == [status; 12]);
