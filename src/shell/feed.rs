@@ -21,7 +21,7 @@ pub use answer::{Answer, Failure, FailureKind, Fetched};
 pub use board::Board;
 pub use timing::Timing;
 
-use record::{Lease, State, sum};
+use record::{Lease, State, UNNUMBERED, sum};
 
 /// What a feed is told: the board, the time in milliseconds since the epoch, and a number by chance.
 #[derive(Clone, Copy)]
@@ -37,10 +37,6 @@ pub struct Outside<'b> {
 /// Which of the contents that a document has had is meant. A worker never sees two contents under one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
-
-/// Stands for the version of a content that this worker fetched when its lease was another's already: it is as good as the
-/// other's, and no version on the board.
-const UNNUMBERED: u64 = 0;
 
 /// A fetch that this worker is to make now.
 #[derive(Debug, PartialEq, Eq)]

@@ -74,7 +74,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("saphyr_parser", &["config"]),
     ("clap", &["cli"]),
     // The command fetches key sets; the module asks Envoy.
-    ("ring", &[]),
     ("rustls", &["cli"]),
     ("rustls_native_certs", &["cli"]),
     ("ureq", &["cli"]),
