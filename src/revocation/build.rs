@@ -1,12 +1,13 @@
 //! Making a list of entries.
 
-use super::binary;
+use super::binary::{self, Section};
 use super::chunks::Chunks;
 use super::kind::{Key, Kind};
 use super::list::List;
 use super::{Entry, Signature};
 use crate::base::time::UnixSeconds;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::mem;
 
 /// Collects entries, and makes a list of them.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Builder {
     now: UnixSeconds,
     /// In order at any time, so that nothing is left to be done at the end. Of two times for one name the later one holds.
     records: BTreeMap<(Kind, Key), UnixSeconds>,
+    counts: BTreeMap<Kind, usize>,
     over: usize,
 }
 
@@ -21,7 +23,7 @@ impl Builder {
     /// A list without entries. Those that are over at `now` will be left out.
     #[must_use]
     pub const fn new(now: UnixSeconds) -> Self {
-        Self { now, records: BTreeMap::new(), over: 0 }
+        Self { now, records: BTreeMap::new(), counts: BTreeMap::new(), over: 0 }
     }
 
     /// Adds an entry, unless it is over.
@@ -29,7 +31,12 @@ impl Builder {
         if entry.is_over(self.now) {
             self.over = self.over.saturating_add(1);
         } else {
-            let time = self.records.entry((entry.kind(), entry.key())).or_insert(UnixSeconds(i64::MIN));
+            let kind = entry.kind();
+            let time = self.records.entry((kind, entry.key())).or_insert_with(|| {
+                let count = self.counts.entry(kind).or_default();
+                *count = count.saturating_add(1);
+                UnixSeconds(i64::MIN)
+            });
             *time = entry.time().max(*time);
         }
     }
@@ -43,27 +50,37 @@ impl Builder {
     /// The list. Entries that are there twice are there once.
     #[must_use]
     pub fn finish(self) -> List {
-        self.finish_signed(None)
+        self.write(None).step(usize::MAX).unwrap_or_default()
     }
 
-    /// The same for entries that came under this signature.
-    pub(super) fn finish_signed(self, signature: Option<Signature>) -> List {
-        let mut counts: Vec<(Kind, usize)> = Kind::ALL.map(|kind| (kind, 0)).to_vec();
-        for (kind, _) in self.records.keys() {
-            counts
-                .iter_mut()
-                .filter(|(other, _)| other == kind)
-                .for_each(|(_, count)| *count = count.saturating_add(1));
-        }
-        counts.retain(|(_, count)| *count > 0);
-        let mut bytes = Chunks::from(binary::header(&counts).as_slice());
-        for ((kind, key), time) in &self.records {
-            bytes.extend(&key.to_be_bytes());
+    /// Begins to write the list of entries that came under this signature.
+    pub(super) fn write(self, signature: Option<Signature>) -> Writer {
+        let counts: Vec<_> = self.counts.into_iter().collect();
+        let bytes = Chunks::from(binary::header(&counts).as_slice());
+        Writer { records: self.records.into_iter(), sections: binary::layout(&counts, 0), bytes, signature }
+    }
+}
+
+/// Writes a list, some records at a time.
+#[derive(Debug)]
+pub(super) struct Writer {
+    records: btree_map::IntoIter<(Kind, Key), UnixSeconds>,
+    sections: Vec<Section>,
+    bytes: Chunks,
+    signature: Option<Signature>,
+}
+
+impl Writer {
+    /// Writes so many more records. Returns the list when those were the last.
+    pub(super) fn step(&mut self, records: usize) -> Option<List> {
+        for ((kind, key), time) in self.records.by_ref().take(records) {
+            self.bytes.extend(&key.to_be_bytes());
             if kind.is_timed() {
-                bytes.extend(&time.0.to_be_bytes());
+                self.bytes.extend(&time.0.to_be_bytes());
             }
         }
-        List::new(bytes, binary::layout(&counts, 0), signature)
+        let is_done = self.records.len() == 0;
+        is_done.then(|| List::new(mem::take(&mut self.bytes), mem::take(&mut self.sections), self.signature))
     }
 }
 

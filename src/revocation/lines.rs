@@ -1,7 +1,7 @@
 //! The text form: JSON Lines, one entry a line, read some at a time.
 
+use super::build::Writer;
 use super::chunks::Chunks;
-use super::list::List;
 use super::{Builder, Entry, ListError, Signature};
 use crate::base::json::{self, Value};
 use crate::base::time::UnixSeconds;
@@ -13,6 +13,9 @@ pub const MAX_LINES_BYTES: usize = 16 << 20;
 pub const MAX_LINES_ENTRIES: usize = 100_000;
 /// The longest line, in bytes.
 pub const MAX_LINE_BYTES: usize = 16_384;
+
+/// What a line costs besides its bytes, in bytes: most of it is a SHA-256.
+const LINE_COST: usize = 200;
 
 /// The member of the line that says how many entries there are.
 const AT_LEAST: &str = "entries_at_least";
@@ -124,14 +127,17 @@ impl LineReader {
         Self { at: start, tally: Tally::default(), builder: Builder::new(now) }
     }
 
-    /// Reads on until about `budget` more bytes are read. Returns whether that were all.
+    /// Reads on until about `budget` is spent: a byte costs one, and a line [`LINE_COST`] besides. Returns whether that
+    /// were all.
     pub(super) fn step(&mut self, bytes: &Chunks, budget: usize) -> Result<bool, ListError> {
-        let stop = self.at.saturating_add(budget);
+        let mut spent = 0_usize;
         while self.at < bytes.len() {
-            if self.at >= stop {
+            if spent >= budget {
                 return Ok(false);
             }
+            let start = self.at;
             self.line(bytes)?;
+            spent = spent.saturating_add(self.at.saturating_sub(start)).saturating_add(LINE_COST);
         }
         self.tally.finish().map(|()| true)
     }
@@ -160,9 +166,9 @@ impl LineReader {
         Ok(())
     }
 
-    /// The list of what was read.
-    pub(super) fn finish(self, signature: Option<Signature>) -> List {
-        self.builder.finish_signed(signature)
+    /// What was read, to be written as a list.
+    pub(super) fn finish(self, signature: Option<Signature>) -> Writer {
+        self.builder.write(signature)
     }
 }
 
@@ -175,7 +181,7 @@ mod tests {
         let chunks = Chunks::from(text.as_bytes());
         let mut reader = LineReader::new(0, UnixSeconds(1000));
         while !reader.step(&chunks, budget)? {}
-        Ok(reader.finish(None).entries())
+        Ok(reader.finish(None).step(usize::MAX).expect("a list").entries())
     }
 
     const A: &str = r#"{"iss":"i","jti":"a"}"#;

@@ -1,6 +1,7 @@
 //! From a document to a list, in steps that hold nobody up.
 
 use super::binary::{self, OrderCheck, Section};
+use super::build::Writer;
 use super::chunks::Chunks;
 use super::lines::{LineReader, MAX_LINES_BYTES};
 use super::list::List;
@@ -13,6 +14,8 @@ use std::rc::Rc;
 
 /// The bytes of JSON that are read in one step: a few milliseconds in the VM.
 const LINES_STEP_BYTES: usize = 128 << 10;
+/// The records that are written in one step.
+const WRITE_STEP_RECORDS: usize = 20_000;
 /// The bytes that are hashed in one step.
 const DIGEST_STEP_BYTES: usize = 512 << 10;
 /// The records whose order is looked at in one step.
@@ -48,6 +51,7 @@ enum Work {
         now: UnixSeconds,
     },
     Lines(Box<LineReader>),
+    Writing(Writer),
     Order {
         sections: Vec<Section>,
         check: OrderCheck,
@@ -119,8 +123,10 @@ impl Loader {
                 drop(std::mem::take(&mut self.bytes));
                 let nothing = LineReader::new(0, UnixSeconds(0));
                 let reader = std::mem::replace(&mut **reader, nothing);
-                Ok(Some(reader.finish(self.signature)))
+                self.work = Work::Writing(reader.finish(self.signature));
+                Ok(None)
             }
+            Work::Writing(writer) => Ok(writer.step(WRITE_STEP_RECORDS)),
             Work::Order { sections, check } => {
                 if !check.step(&self.bytes, sections, ORDER_STEP_RECORDS)? {
                     return Ok(None);

@@ -62,15 +62,6 @@ pub enum Event {
 /// What happened, to whose keys.
 pub type Events = Vec<(IssuerId, Event)>;
 
-/// How keys are looked for when a request needs some that are not there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Prospect {
-    /// They come soon, or do not come soon.
-    Soon,
-    /// There is no point in waiting, and why.
-    None(Awaited),
-}
-
 impl KeyStore {
     /// The store of these issuers; what is configured is there at once. `shares` says whether the board belongs to all
     /// workers; `me` is a number that no other worker has.
@@ -183,27 +174,20 @@ impl KeyStore {
         (next, events)
     }
 
-    /// Whether it makes sense that a request waits for what it needs; for an unknown `kid` also asks for a fetch.
-    pub fn prospect(&mut self, need: &Need, outside: &Outside<'_>) -> Prospect {
-        let Some(remote) = self.of_need(need) else { return Prospect::None(Awaited::Yes) };
+    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting. For
+    /// an unknown `kid` also asks for a fetch.
+    pub fn prospect(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
+        let remote = self.of_need(need)?;
+        let deadline = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
         let soon = match need {
             Need::Revocations => false,
-            Need::Keys(_) => {
-                let in_time = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
-                remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < in_time
-            }
+            Need::Keys(_) => remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline,
             Need::Kid(_, kid) => {
                 let interval = remote.interval_ms();
                 !remote.vain.holds(kid, outside.now, interval) && remote.feed.want(outside)
             }
         };
-        if soon { Prospect::Soon } else { Prospect::None(Awaited::Yes) }
-    }
-
-    /// Until when a request may wait that has begun to now.
-    pub fn deadline(&self, need: &Need, now: u64) -> u64 {
-        let remote = self.remotes.iter().find(|remote| Some(remote.id) == need.issuer());
-        now.saturating_add(remote.map_or(0, |remote| u64::from(remote.source.timeout_ms)))
+        soon.then_some(deadline)
     }
 
     /// How the wait for `need` has ended that began at `asked`; `None` while it goes on.

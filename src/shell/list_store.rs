@@ -4,6 +4,7 @@
 //! worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
 
 mod manifest;
+mod putting;
 mod remote;
 #[cfg(test)]
 mod scenarios;
@@ -26,6 +27,8 @@ pub struct ListStore {
     configured: Option<Rc<List>>,
     remotes: Vec<Remote>,
     revocations: Revocations,
+    /// The place of the list that did a step of reading last.
+    turn: usize,
 }
 
 /// A request to be made.
@@ -84,7 +87,7 @@ impl ListStore {
     pub fn new(policy: &RevocationPolicy, now: UnixSeconds, shares: bool, me: u64) -> Self {
         let remotes = policy.lists.iter().map(|list| Remote::new(list.clone(), shares, me)).collect();
         let configured = policy.configured(now);
-        let mut store = Self { configured, remotes, revocations: Revocations::none() };
+        let mut store = Self { configured, remotes, revocations: Revocations::none(), turn: 0 };
         store.review(0);
         store
     }
@@ -118,11 +121,20 @@ impl ListStore {
     /// Picks up what other workers fetched, does a step of what is being read, and notices what is too old.
     pub fn look(&mut self, outside: &Outside<'_>) -> ListEvents {
         let mut events = Vec::new();
+        self.turn = self.next_turn();
         for (index, remote) in self.remotes.iter_mut().enumerate() {
-            events.extend(remote.look(outside).into_iter().map(|event| (ListId(index), event)));
+            let has_turn = index == self.turn;
+            events.extend(remote.look(outside, has_turn).into_iter().map(|event| (ListId(index), event)));
         }
         self.review(outside.now);
         events
+    }
+
+    /// Which list does the next step of reading. They take turns, so that many lists hold nobody up longer than one.
+    fn next_turn(&self) -> usize {
+        let is_busy = |index: &usize| self.remotes.get(*index).is_some_and(Remote::is_busy);
+        let after = self.turn.saturating_add(1)..self.remotes.len();
+        after.chain(0..=self.turn).find(is_busy).unwrap_or(self.turn)
     }
 
     /// The requests to be made now.

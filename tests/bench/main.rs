@@ -25,6 +25,7 @@ mod flood;
 mod footprint;
 mod hollow;
 pub(crate) mod load;
+mod looked_up;
 mod machine;
 mod made_of;
 pub(crate) mod measure;
@@ -94,6 +95,9 @@ fn bench(settings: &Settings) {
     if settings.wants(made_of::NAME) {
         whole.insert(made_of::NAME.replace('-', "_"), made_of::measure(&cores, &cases, settings));
     }
+    if settings.wants(looked_up::NAME) {
+        whole.insert(looked_up::NAME.into(), looked_up::measure(&cores, &cases, settings));
+    }
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
     }
@@ -143,9 +147,14 @@ fn compare(cores: &Cores, settings: &Settings, cases: &Cases, whole: &mut Map<St
 
 /// One Envoy with one worker and these listeners.
 fn start(cores: &Cores, listeners: &[Value]) -> Envoy {
+    start_with(cores, listeners, &[])
+}
+
+/// The same with these clusters.
+fn start_with(cores: &Cores, listeners: &[Value], clusters: &[Value]) -> Envoy {
     let bootstrap = json!({
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
-        "static_resources": { "listeners": listeners },
+        "static_resources": { "listeners": listeners, "clusters": clusters },
     });
     let pin = cores.for_envoy();
     let pin: Vec<&str> = pin.iter().map(String::as_str).collect();

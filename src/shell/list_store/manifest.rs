@@ -1,8 +1,5 @@
 //! What says which pieces on the board are a document.
 
-use crate::revocation::Chunks;
-use std::hash::{DefaultHasher, Hasher as _};
-
 /// The first bytes of a manifest. Another form gets another number.
 const FORM: [u8; 4] = *b"sgM1";
 /// The bytes of the mark behind each piece.
@@ -20,13 +17,6 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// Of a document that is to lie in the place of this turn.
-    pub(super) fn of(document: &Chunks, turn: u64) -> Self {
-        let mut hasher = DefaultHasher::new();
-        document.pieces().iter().for_each(|piece| hasher.write(piece));
-        Self { mark: hasher.finish(), turn, length: u64::try_from(document.len()).unwrap_or(u64::MAX) }
-    }
-
     /// Whether both are of the same document, wherever it lies.
     pub(super) const fn is_of_the_same(&self, other: &Self) -> bool {
         self.mark == other.mark && self.length == other.length

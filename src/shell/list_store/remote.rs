@@ -1,6 +1,7 @@
 //! One list that is fetched: its requests, and the steps in which a document is read.
 
 use super::manifest::Manifest;
+use super::putting::Putting;
 use super::{ListEvent, ListId, ListRequest, Standing};
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
@@ -25,7 +26,9 @@ pub(super) struct Remote {
 /// What is being read.
 #[derive(Debug)]
 enum Work {
-    /// A document that this worker fetched, and what is to be published of it.
+    /// A document that this worker fetched, on its way to the board.
+    Putting(Putting),
+    /// The same when it is there, and what is to be published of it.
     Fetched { loader: Loader, content: Fetched },
     /// The pieces of one that another worker fetched.
     Gathering { version: Version, manifest: Manifest, pieces: Chunks },
@@ -93,27 +96,27 @@ impl Remote {
                 let change = self.feed.confirm(outside, max_age_ms, None);
                 after(change, ListEvent::NotModified)
             }
-            Answer::Document(head) => {
-                let manifest = self.put(outside, &document);
-                match self.loader(outside, document) {
-                    Ok(loader) => {
-                        self.feed.renew(outside);
-                        let content = Fetched { bytes: manifest.to_bytes(), ..head };
-                        self.work = Some(Work::Fetched { loader, content });
-                        Vec::new()
-                    }
-                    Err(error) => vec![self.fail(outside, unusable(&error))],
-                }
+            // A long one was copied in just now: that was work enough for one step.
+            Answer::Document(head) if document.pieces().len() > 1 => {
+                self.work = Some(Work::Putting(Putting::new(document, head)));
+                Vec::new()
             }
+            Answer::Document(head) => self.put(outside, Putting::new(document, head)),
         }
     }
 
-    /// Picks up what another worker fetched, does a step of what is being read, and notices what is too old.
-    pub(super) fn look(&mut self, outside: &Outside<'_>) -> Vec<ListEvent> {
-        let mut events = match self.work.take() {
+    /// Picks up what another worker fetched, does a step of what is being read when it has its turn, and notices what is
+    /// too old.
+    pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<ListEvent> {
+        let mut events = match self.work.take_if(|_| has_turn) {
+            Some(Work::Putting(putting)) => self.put(outside, putting),
             Some(Work::Fetched { loader, content }) => self.judge(outside, loader, content),
             Some(Work::Gathering { version, manifest, pieces }) => self.gather(outside, version, manifest, pieces),
             Some(Work::Gathered { version, loader }) => self.pick_up(version, loader),
+            None if self.is_busy() => {
+                self.feed.renew(outside);
+                Vec::new()
+            }
             None => self.find(outside),
         };
         if let Some(change) = self.feed.expire(outside) {
@@ -155,22 +158,22 @@ impl Remote {
         }
     }
 
-    /// Puts the pieces of a document on the board, where nobody reads now. What lies there already stays where it is: a
-    /// server that sends the same again and again would push out what a worker that begins later looks for.
-    fn put(&self, outside: &Outside<'_>, document: &Chunks) -> Manifest {
-        let name = format!("{}/put", self.place);
-        let before = outside.board.read(&name).and_then(|(before, _)| Manifest::from_bytes(&before));
-        let manifest = Manifest::of(document, before.map_or(0, |before| before.turn).wrapping_add(1));
-        if let Some(before) = before.filter(|before| before.is_of_the_same(&manifest)) {
-            return before;
-        }
-        if self.shares {
-            for (index, piece) in document.pieces().iter().enumerate() {
-                outside.board.write(&manifest.name(&self.place, index), &manifest.marked(piece), None);
+    /// Puts more of a document on the board, and begins to read it when all is there.
+    fn put(&mut self, outside: &Outside<'_>, mut putting: Putting) -> Vec<ListEvent> {
+        let Some(manifest) = putting.step(outside.board, &self.place, self.shares) else {
+            self.feed.renew(outside);
+            self.work = Some(Work::Putting(putting));
+            return Vec::new();
+        };
+        match self.loader(outside, putting.document) {
+            Ok(loader) => {
+                self.feed.renew(outside);
+                let content = Fetched { bytes: manifest.to_bytes(), ..putting.head };
+                self.work = Some(Work::Fetched { loader, content });
+                Vec::new()
             }
-            outside.board.write(&name, &manifest.to_bytes(), None);
+            Err(error) => vec![self.fail(outside, unusable(&error))],
         }
-        manifest
     }
 
     /// Looks for a document that another worker fetched.

@@ -4,13 +4,12 @@ use super::super::feed::{Change, FailureKind};
 use super::super::host::{self, Counter, Gauge};
 use super::super::list_store::{ListEvent, ListEvents, ListId, ListRequest};
 use super::meters::metric_name;
-use super::{Plugin, fetch};
+use super::{Plugin, fetch, now_ms};
 use crate::policy::RemoteList;
 use crate::revocation::Chunks;
 
-/// How many steps of reading lists a new plugin does before its first request, each of some milliseconds at most: a worker
-/// stands still meanwhile.
-const STEPS_AT_FIRST: usize = 8;
+/// How long a new plugin goes on reading lists before its first request, in milliseconds: a worker stands still meanwhile.
+const READING_AT_FIRST_MS: u64 = 20;
 /// What is asked for. A static file server sends what it has under any name.
 const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
@@ -18,10 +17,13 @@ impl Plugin {
     /// Picks up what others had fetched before there was this plugin, so that a new configuration does not begin with
     /// refusals. The ticks read the rest of a list that is long.
     pub(super) fn pick_up_lists(&self) {
-        for _ in 0..STEPS_AT_FIRST {
+        let start = now_ms();
+        loop {
             let events = self.lists.borrow_mut().look(&self.outside());
             self.tell_lists(events);
-            if !self.lists.borrow().is_busy() {
+            // A clock that is set back must not keep us here.
+            let now = now_ms();
+            if !self.lists.borrow().is_busy() || now < start || now > start.saturating_add(READING_AT_FIRST_MS) {
                 return;
             }
         }

@@ -2,7 +2,6 @@
 
 use super::super::feed::Outside;
 use super::super::host;
-use super::super::key_store::Prospect;
 use super::super::waiting_room::Place;
 use super::{Plugin, Request, State, now_ms};
 use crate::decision::{Decision, Denial, Need, Refusal};
@@ -14,9 +13,17 @@ impl Plugin {
     pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
         let outside = self.outside();
         let need = self.look_for(request, need, &outside)?;
-        let Some(deadline) = self.deadline(&need, &outside) else {
+        let prospect = match need {
+            Need::Revocations => self.lists.borrow().prospect(&outside),
+            Need::Keys(_) | Need::Kid(..) => self.keys.borrow_mut().prospect(&need, &outside),
+        };
+        let Some(deadline) = prospect else {
             request.note(&need, Awaited::Yes);
-            return Err(self.decide(request));
+            // Each need is noted once, so this comes to an end.
+            return match self.decide(request) {
+                Decision::Await(need) => self.park(request, need),
+                decision => Err(decision),
+            };
         };
         let place = Place { need, since: outside.now, deadline, who: Rc::downgrade(request) };
         let entered = self.waiting.borrow_mut().enter(place, is_gone);
@@ -41,15 +48,6 @@ impl Plugin {
             Decision::Await(need) => Ok(need),
             decision => Err(decision),
         }
-    }
-
-    /// Until when a request may wait for what it needs; `None` where there is no point in it.
-    fn deadline(&self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
-        if *need == Need::Revocations {
-            return self.lists.borrow().prospect(outside);
-        }
-        let mut keys = self.keys.borrow_mut();
-        (keys.prospect(need, outside) == Prospect::Soon).then(|| keys.deadline(need, outside.now))
     }
 
     /// Judges once more who need not wait any longer.

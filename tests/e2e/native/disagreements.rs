@@ -17,20 +17,28 @@ pub(super) struct Disagreement {
     /// What was changed of a good request.
     pub(super) sent: &'static str,
     pub(super) how: How,
+    /// The first minor version of Envoy in which they agree.
+    pub(super) until: Option<u32>,
     #[expect(dead_code, reason = "for whoever reads the list")]
     pub(super) why: &'static str,
 }
 
+impl Disagreement {
+    const fn until(self, minor: u32) -> Self {
+        Self { until: Some(minor), ..self }
+    }
+}
+
 const fn refuses(sent: &'static str, reason: &'static str, why: &'static str) -> Disagreement {
-    Disagreement { sent, how: How::Refuses(reason), why }
+    Disagreement { sent, how: How::Refuses(reason), until: None, why }
 }
 
 const fn passes(sent: &'static str, why: &'static str) -> Disagreement {
-    Disagreement { sent, how: How::Passes, why }
+    Disagreement { sent, how: How::Passes, until: None, why }
 }
 
 const fn identity(sent: &'static str, why: &'static str) -> Disagreement {
-    Disagreement { sent, how: How::Identity, why }
+    Disagreement { sent, how: How::Identity, until: None, why }
 }
 
 pub(super) const DISAGREEMENTS: &[Disagreement] = &[
@@ -124,6 +132,8 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     refuses("the token is in the header and in the query", "token_in_query", "RFC 6750 section 3.1: one method, once"),
     refuses("the query has an opaque token", "token_in_query", "RFC 9700 section 4.3.2: the name says what it is"),
     refuses("the path can be read in two ways", "ambiguous_path", "what is behind it may read it in the other way"),
+    identity("it says who it is", "RFC 9700 section 4.13: where nothing is asked, nobody was authenticated either")
+        .until(40),
     identity("it says who it is, with underscores", "RFC 9700 section 4.13: many upstreams read `_` as `-`"),
     identity("it says who it is in a trailer", "RFC 9110 section 6.5.1: an upstream may merge trailers into headers"),
 ];

@@ -344,6 +344,9 @@ pub(super) const SENDINGS: &[(&str, Send)] = &[
     ("it says who it is", |request, random| {
         let name = random.of(&["x-auth-subject", "X-Auth-Subject"]);
         request.add(name, "admin");
+        if random.chance(2) {
+            request.target = "/open/a".into();
+        }
     }),
     ("it says who it is, with underscores", |request, random| {
         let name = random.of(&["x_auth_subject", "x-auth_subject", "x_auth-subject"]);
