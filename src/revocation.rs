@@ -23,5 +23,5 @@ pub use kind::Kind;
 pub use lines::{Line, MAX_LINE_BYTES, MAX_LINES_BYTES, MAX_LINES_ENTRIES, Tally};
 pub use list::List;
 pub use loader::{Loader, Terms};
-pub use revocations::{Revocable, Revocations};
+pub use revocations::{Clearance, Revocable, Revocations};
 pub use signed::{DIGEST_CLAIM, SIGNED_TYPE, Signature};

@@ -12,13 +12,18 @@ use std::borrow::Cow;
 pub struct Live<'a, 'v>(&'v Verified<'a>);
 
 impl<'a, 'v> Live<'a, 'v> {
-    /// Looks the token up. This is done for every request, also where the signature has been checked before.
+    /// Looks the token up. This is done for every request, also where the signature has been checked before; but lists that
+    /// are known not to mean a remembered token are not asked once more.
     ///
     /// # Errors
     /// [`Denial::Revoked`], whatever else is missing; then [`Need::Revocations`] while a list is, or
     /// [`Denial::RevocationUnavailable`] when it has been awaited.
     pub fn check(verified: &'v Verified<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
-        match (facts.revocations.find(verified), facts.awaited_lists) {
+        let found = match verified.token().known() {
+            Some(known) => facts.revocations.find_again(verified, &known.clearance),
+            None => facts.revocations.find(verified),
+        };
+        match (found, facts.awaited_lists) {
             (Some(kind), _) => Err(Unproven::Deny(Denial::Revoked(kind.member()))),
             (None, _) if facts.revocations.are_complete() => Ok(Self(verified)),
             (None, Awaited::No) => Err(Unproven::Await(Need::Revocations)),

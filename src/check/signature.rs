@@ -7,6 +7,7 @@ use crate::decision::{Denial, Need, VerifiedIdentity};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::{Issuer, KeySource};
+use crate::revocation::Clearance;
 use std::rc::Rc;
 
 /// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
@@ -69,7 +70,9 @@ impl<'a> Verified<'a> {
             let claims = token.claims().clone();
             let VerifiedIdentity { issuer, subject } = self.identity();
             let fingerprint = token.fingerprint_cell();
-            let known = VerifiedToken { header, claims, algorithm, fingerprint, subject, issuer, generation };
+            let clearance = Clearance::default();
+            let known =
+                VerifiedToken { header, claims, algorithm, fingerprint, subject, issuer, generation, clearance };
             facts.memory.remember(name, known);
         }
     }

@@ -10,6 +10,7 @@ use crate::base::time::UnixSeconds;
 use crate::crypto::Algorithm;
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
+use crate::revocation::Clearance;
 use std::rc::Rc;
 
 /// What a digest that records show takes of memory, in bytes.
@@ -32,6 +33,8 @@ pub struct VerifiedToken {
     pub issuer: IssuerId,
     /// Which of the key sets that this issuer has had: by another one it is not verified.
     pub generation: Generation,
+    /// Which revocation lists it is not on.
+    pub clearance: Clearance,
 }
 
 /// What a memory calls a token: a digest of every byte of it, signature included, under a key that nobody else knows.

@@ -5,6 +5,7 @@ use super::kind::{Kind, KindSet};
 use super::list::List;
 use crate::base::time::UnixSeconds;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// A verified token, as far as an entry can mean it.
@@ -24,7 +25,17 @@ pub struct Revocations {
     lists: Vec<Rc<List>>,
     kinds: KindSet,
     complete: bool,
+    edition: Edition,
 }
+
+/// Which lists are meant: two are equal when they are of the very same lists.
+#[derive(Clone, Debug, Default)]
+struct Edition(Rc<()>);
+
+/// Notes by which lists a token has been found to be meant by no entry: neither a token nor a list ever changes, so those
+/// lists need not be asked again. Kept with the token.
+#[derive(Clone, Debug, Default)]
+pub struct Clearance(RefCell<Option<Edition>>);
 
 impl Revocations {
     /// These lists. They are `complete` when none is missing or too old that a request may not pass without.
@@ -34,7 +45,14 @@ impl Revocations {
         for list in &lists {
             Kind::ALL.into_iter().filter(|kind| list.kinds().has(*kind)).for_each(|kind| kinds.insert(kind));
         }
-        Self { lists, kinds, complete }
+        Self { lists, kinds, complete, edition: Edition::default() }
+    }
+
+    /// What follows on this when the lists are these now. It is known for the same where none of them has changed.
+    #[must_use]
+    pub fn followed_by(&self, lists: Vec<Rc<List>>, complete: bool) -> Self {
+        let same = lists.len() == self.lists.len() && lists.iter().zip(&self.lists).all(|(a, b)| Rc::ptr_eq(a, b));
+        if same { Self { complete, ..self.clone() } } else { Self::new(lists, complete) }
     }
 
     /// Nothing is revoked, and nothing is missing.
@@ -61,5 +79,76 @@ impl Revocations {
             };
             key.is_some_and(|key| self.lists.iter().any(|list| list.means(kind, key, token.issued_at())))
         })
+    }
+
+    /// The same for a token that may come again, with which `clearance` is kept.
+    pub fn find_again(&self, token: &impl Revocable, clearance: &Clearance) -> Option<Kind> {
+        let is_cleared = clearance.0.borrow().as_ref().is_some_and(|known| Rc::ptr_eq(&known.0, &self.edition.0));
+        if is_cleared {
+            return None;
+        }
+        let found = self.find(token);
+        if found.is_none() {
+            clearance.0.replace(Some(self.edition.clone()));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revocation::{Builder, Entry};
+    use std::cell::Cell;
+
+    /// A token that counts how often it was looked at.
+    struct Counted(Cell<usize>);
+
+    impl Revocable for Counted {
+        fn iss(&self) -> &'static str {
+            "i"
+        }
+
+        fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+            self.0.set(self.0.get() + 1);
+            (kind == Kind::TokenId).then_some("a".into())
+        }
+
+        fn issued_at(&self) -> Option<UnixSeconds> {
+            None
+        }
+    }
+
+    fn list(name: &str) -> Rc<List> {
+        let mut builder = Builder::new(UnixSeconds(0));
+        builder.add(&Entry::token("i".into(), name.into()));
+        Rc::new(builder.finish())
+    }
+
+    #[test]
+    fn a_token_that_no_entry_means_is_looked_up_again_when_a_list_has_changed_and_only_then() {
+        let (token, clearance) = (Counted(Cell::new(0)), Clearance::default());
+        let other = list("b");
+        let mut revocations = Revocations::new(vec![Rc::clone(&other)], true);
+        // The lists that follow, whether all are there, how often the token has been looked at, and what came of it.
+        for (lists, complete, looks, found) in [
+            (vec![Rc::clone(&other)], true, 1, None),
+            (vec![Rc::clone(&other)], false, 1, None),
+            (vec![list("b")], true, 2, None),
+            (vec![Rc::clone(&other)], true, 3, None),
+            (vec![Rc::clone(&other), list("a")], true, 4, Some(Kind::TokenId)),
+            (vec![list("a")], true, 5, Some(Kind::TokenId)),
+            (vec![], true, 5, None),
+            (vec![Rc::clone(&other)], true, 6, None),
+        ] {
+            revocations = revocations.followed_by(lists, complete);
+            assert_eq!(revocations.are_complete(), complete);
+            assert_eq!(revocations.find_again(&token, &clearance), found, "{looks}");
+            assert_eq!(token.0.get(), looks);
+            if found.is_none() {
+                assert_eq!(revocations.find_again(&token, &clearance), None);
+                assert_eq!(token.0.get(), looks, "nothing has changed");
+            }
+        }
     }
 }

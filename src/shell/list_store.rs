@@ -192,6 +192,6 @@ impl ListStore {
     fn review(&mut self, now: u64) {
         let complete = self.missing(now).next().is_none();
         let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());
-        self.revocations = Revocations::new(lists.collect(), complete);
+        self.revocations = self.revocations.followed_by(lists.collect(), complete);
     }
 }

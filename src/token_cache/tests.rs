@@ -5,6 +5,7 @@ use crate::crypto::Algorithm;
 use crate::facts::KeyRing;
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
+use crate::revocation::Clearance;
 use proptest::prelude::*;
 
 const NOW: UnixSeconds = UnixSeconds(1000);
@@ -25,6 +26,7 @@ fn token(expires_at: i64, filler: usize) -> VerifiedToken {
         subject: None,
         issuer: IssuerId(0),
         generation: keys().generation(IssuerId(0)).expect("keys"),
+        clearance: Clearance::default(),
     }
 }
 

@@ -45,6 +45,8 @@ enum Step {
     Keys(usize),
     Revoke(Vec<Value>),
     ListMissing,
+    /// The same lists, too old or not.
+    ListStale(bool),
     Clock(i64),
 }
 
@@ -61,6 +63,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..8_usize).prop_map(Step::Keys),
         1 => prop::collection::vec(entry, 0..3).prop_map(Step::Revoke),
         1 => Just(Step::ListMissing),
+        1 => any::<bool>().prop_map(Step::ListStale),
         2 => prop_oneof![-4000..5000_i64, 20..70_i64, 290..340_i64].prop_map(Step::Clock),
     ];
     prop::collection::vec(step, 1..60)
@@ -92,18 +95,20 @@ proptest! {
         let cache = TokenCache::new(policy.cache);
         let mut ring = KeyRing::default();
         ring.set(IssuerId(0), keys(1));
-        let (mut now, mut revocations) = (UnixSeconds(NOW), Revocations::none());
+        let (mut now, mut revocations, mut lists) = (UnixSeconds(NOW), Revocations::none(), Vec::new());
         for step in steps {
             match step {
                 Step::Keys(bits) => ring.set(IssuerId(0), keys(bits)),
                 Step::Clock(from_start) => now = UnixSeconds(NOW + from_start),
-                Step::ListMissing => revocations = Revocations::new(Vec::new(), false),
+                Step::ListMissing => revocations = revocations.followed_by(Vec::new(), false),
+                Step::ListStale(stale) => revocations = revocations.followed_by(lists.clone(), !stale),
                 Step::Revoke(entries) => {
                     let mut builder = Builder::new(now);
                     for entry in entries {
                         builder.add(&Entry::from_members(entry.as_object().unwrap()).unwrap());
                     }
-                    revocations = Revocations::new(vec![Rc::new(builder.finish())], true);
+                    lists = vec![Rc::new(builder.finish())];
+                    revocations = revocations.followed_by(lists.clone(), true);
                 }
                 Step::Ask { token, target } => {
                     let value = format!("Bearer {}", TOKENS[token]);
