@@ -26,6 +26,7 @@ mod host_calls;
 mod hostile;
 mod istio;
 mod keys;
+mod long_lists;
 mod native;
 mod normalise;
 mod outages;

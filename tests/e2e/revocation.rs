@@ -1,14 +1,13 @@
-//! Revoked tokens in a real Envoy: configured entries, lists that are fetched once for the process, outages, long lists.
+//! Revoked tokens in a real Envoy: configured entries, lists that are fetched once for the process, outages.
 
 use crate::keys::{eventually, in_background};
-use crate::support::client::{KeptClient, get_with, head};
+use crate::long_lists::binary;
+use crate::support::client::{get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
-use scopegate::base::time::UnixSeconds;
 use scopegate::crypto::{Algorithm, sha256};
-use scopegate::revocation::{Builder, Entry};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -26,7 +25,7 @@ fn config(issuer: &Issuer, revocation: Value) -> Value {
     })
 }
 
-fn list(members: Value) -> Value {
+pub fn list(members: Value) -> Value {
     let mut list = json!({
         "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists", "refresh": "1s", "timeout": "1s",
     });
@@ -34,13 +33,13 @@ fn list(members: Value) -> Value {
     json!({ "lists": [list] })
 }
 
-struct World {
-    envoy: Envoy,
-    issuer: Issuer,
+pub struct World {
+    pub envoy: Envoy,
+    pub issuer: Issuer,
     _upstream: Server,
 }
 
-fn start(lists: std::net::SocketAddr, revocation: Value, workers: u32) -> World {
+pub fn start(lists: std::net::SocketAddr, revocation: Value, workers: u32) -> World {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     let clusters = [cluster("upstream", upstream.address), cluster("lists", lists)];
@@ -50,11 +49,11 @@ fn start(lists: std::net::SocketAddr, revocation: Value, workers: u32) -> World 
 }
 
 impl World {
-    fn token(&self, id: &str) -> String {
+    pub fn token(&self, id: &str) -> String {
         self.issuer.token(now()).claim("jti", id).sign()
     }
 
-    fn status(&self, token: &str) -> u16 {
+    pub fn status(&self, token: &str) -> u16 {
         get_with(self.envoy.address(), "/", token).status
     }
 
@@ -73,28 +72,20 @@ fn lines(ids: &[&str]) -> Vec<u8> {
     (head + &ids.iter().map(line).collect::<Vec<_>>().concat()).into_bytes()
 }
 
-/// A list in the binary form, of so many tokens that nobody has, and these.
-fn binary(count: usize, ids: &[&str]) -> Vec<u8> {
-    let mut builder = Builder::new(UnixSeconds(0));
-    (0..count).for_each(|number| builder.add(&Entry::token(ISSUER.into(), format!("another-{number}"))));
-    ids.iter().for_each(|id| builder.add(&Entry::token(ISSUER.into(), (*id).to_owned())));
-    builder.finish().bytes().pieces().concat()
-}
-
 /// A server with one document, which sends an `ETag` and 304 where it fits.
 #[derive(Clone, Default)]
-struct Published {
+pub struct Published {
     document: Arc<Mutex<Vec<u8>>>,
     requests: Arc<AtomicUsize>,
     sent: Arc<AtomicUsize>,
 }
 
 impl Published {
-    fn put(&self, document: Vec<u8>) {
+    pub fn put(&self, document: Vec<u8>) {
         *self.document.lock().unwrap() = document;
     }
 
-    fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         let this = self.clone();
         Server::start(0, move |received| {
             this.requests.fetch_add(1, Ordering::SeqCst);
@@ -152,9 +143,8 @@ fn what_is_published_is_refused_by_four_workers_cached_or_not_and_fetched_once()
         assert_eq!(world.status(&stolen), 200);
     }
     println!("from publishing to the first refusal, and to that of every worker: {delays:?}");
-    // Other processes make a delay longer, and nothing makes one shorter.
-    let shortest = delays.iter().map(|(first, _)| *first).min().unwrap();
-    assert!(shortest < Duration::from_millis(2500), "refresh is 1 s: {delays:?}");
+    delays.sort();
+    assert!(delays[delays.len() / 2].0 < Duration::from_millis(2500), "refresh is 1 s: {delays:?}");
     let (requests, sent) = (published.requests.load(Ordering::SeqCst), published.sent.load(Ordering::SeqCst));
     assert_eq!(sent, 6, "each document crosses the wire once, for four workers and the main thread");
     let counted = |outcome: &str| world.envoy.counter(&format!("scopegate.revocation.fetches.{outcome}"));
@@ -261,7 +251,7 @@ fn outages() -> Vec<(&'static str, Conduct, &'static str, &'static str)> {
         ),
         ("ten MiB", ok(&vec![b' '; 10 << 20]), "too_large", "more than 1048576"),
         ("an endless slow body", Conduct::Drips, "", "could not be fetched"),
-        ("a binary list that is cut", ok(&binary(10, &[])[..100]), "invalid", "it is not the binary form"),
+        ("a binary list that is cut", ok(&binary(10, "a")[..100]), "invalid", "it is not the binary form"),
     ]
 }
 
@@ -311,52 +301,6 @@ fn a_list_that_is_missing_or_too_old_refuses_everybody_unless_it_is_told_not_to(
         server.now(Conduct::answer("200 OK", "", &lines(&["stolen"])));
         eventually("it is back", || world.statuses(&other, 12) == [200; 12]);
     }
-}
-
-#[test]
-fn a_million_entries_take_their_bytes_and_hold_nobody_up() {
-    const COUNT: usize = 1_000_000;
-    let published = Published::default();
-    published.put(binary(0, &["first"]));
-    let server = published.serve();
-    let world = start(server.address, list(json!({ "max_bytes": 33_554_432, "timeout": "5s" })), 1);
-    let good = world.token("good");
-    eventually("the first list", || world.status(&world.token("first")) == 401);
-    let memory = || world.envoy.counter("scopegate.vm.memory_bytes");
-    std::thread::sleep(Duration::from_millis(1500));
-    let empty = memory();
-    let mut connection = KeptClient::new(world.envoy.address());
-    let request = head("GET", "/", &[("authorization", &format!("Bearer {good}"))]);
-    let mut longest = Vec::new();
-    let mut taken = Vec::new();
-    for round in 0..4 {
-        let id = format!("stolen-{round}");
-        // Ever longer lists, as lists are.
-        published.put(binary(COUNT + round * 10_000, &[&id]));
-        let revoked = world.token(&id);
-        let (began, mut worst, mut asked) = (Instant::now(), Duration::ZERO, Instant::now());
-        loop {
-            let start = Instant::now();
-            assert_eq!(connection.send(&request).status, 200);
-            worst = worst.max(start.elapsed());
-            if asked.elapsed() > Duration::from_millis(100) {
-                asked = Instant::now();
-                if world.status(&revoked) == 401 {
-                    break;
-                }
-            }
-            assert!(began.elapsed() < Duration::from_secs(30), "{}", world.envoy.log());
-        }
-        longest.push(worst);
-        std::thread::sleep(Duration::from_millis(1200));
-        taken.push(memory().saturating_sub(empty));
-    }
-    println!("memory taken by 1 000 000 entries, at first and after reloads: {taken:?}; longest waits: {longest:?}");
-    assert!(taken[0] <= 20 * COUNT as u64, "at rest: {taken:?}");
-    assert!(taken.iter().all(|&taken| taken <= 40 * (COUNT as u64 + 30_000)), "at the peak of a reload: {taken:?}");
-    // Other processes make a wait longer, and nothing makes one shorter.
-    assert!(longest.iter().min() < Some(&Duration::from_millis(50)), "{longest:?}");
-    assert_eq!(world.envoy.counter("scopegate.revocation.entries.main"), COUNT as u64 + 30_001);
 }
 
 /// The blocks of the README's section on revoking that are for a shell.
