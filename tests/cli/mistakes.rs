@@ -58,6 +58,12 @@ fn with_a_matcher_tree(header: &str, metadata: &str) -> String {
     )
 }
 
+/// The plugin's settings with these capabilities alone, or all of them where none is named.
+fn restricted(capabilities: &str) -> String {
+    let setting = format!("capability_restriction_config: {{allowed_capabilities: {{{capabilities}}}}}");
+    format!("{PLUGIN}                {setting}\n")
+}
+
 #[test]
 fn what_opens_the_gate_or_undoes_it_is_an_error() {
     let another = || with(ROUTER, &after_the_gate("jwt_authn.v3.JwtAuthentication", ""));
@@ -65,6 +71,10 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
     for (rule, text, right) in [
 ("fails-open", with("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN"), shipped()),
 ("fails-open", with(PLUGIN, "                fail_open: true\n"), shipped()),
+("fails-open", with(PLUGIN, &restricted("proxy_on_request_body: {}")), with(PLUGIN, &restricted(
+            "proxy_on_request_headers: {}, proxy_on_request_trailers: {}"
+        ))),
+("fails-open", with(PLUGIN, &restricted("proxy_on_request_headers: {}")), with(PLUGIN, &restricted(""))),
 ("stop-iteration", with(PLUGIN, &format!("{PLUGIN}                allow_on_headers_stop_iteration: true\n")), shipped()),
 ("disabled",
             with(FILTER, "          - name: scopegate\n            disabled: true\n            typed_config:"), shipped()),

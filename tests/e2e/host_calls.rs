@@ -1,12 +1,16 @@
 //! How often a request enters the VM, and how often the VM calls the host: most of what a filter costs. Read from
 //! Envoy's own trace of the module as shipped, so that a new call is noticed.
 
-use crate::support::client::{head, send};
-use crate::support::envoy::{Envoy, Gate, resources};
+use crate::keys::eventually;
+use crate::support::client::{connect, head, send};
+use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::outage::{Conduct, Unreliable};
+use crate::support::server::Server;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Each line has the thread in front: the main thread has a VM of its own, whose ticks come in between.
@@ -35,6 +39,71 @@ fn a_request_makes_as_many_host_calls_as_the_table_says() {
         columns.push((what, trace_of_one(&envoy, gate, &request)));
     }
     insta::assert_snapshot!(table(&columns));
+}
+
+/// A stream may end in every way: no context outlives it, nor does anything wait for one that is gone.
+#[test]
+fn every_context_that_is_created_is_deleted() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let (upstream, keys) = (Server::echo(0).unwrap(), Unreliable::start(Conduct::Hangs));
+    let gate = |name, jwks: Value| Gate {
+        name,
+        ..Gate::new(json!({ "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": jwks }] }))
+    };
+    let remote = json!({ "uri": "http://issuer.example.com/keys", "cluster": "issuer", "timeout": "30s" });
+    let gates = [gate("keys", json!({ "inline": issuer.jwks() })), gate("waits", remote)];
+    let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.address)];
+    let bootstrap = json!({
+        "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
+        "static_resources": resources(&gates, &clusters),
+    });
+    let envoy = Envoy::launch(&bootstrap.to_string(), 1, &[], &TRACE).unwrap_or_else(|log| panic!("{log}"));
+    let bearer = format!("Bearer {}", issuer.token(now()).sign());
+    let with = |method, more: &[(&str, &str)]| {
+        let lines: Vec<_> = [("authorization", bearer.as_str())].into_iter().chain(more.iter().copied()).collect();
+        head(method, "/", &lines)
+    };
+    let body = with("POST", &[("content-length", "100")]);
+    let kinds = [
+        ("allowed", "keys", with("GET", &[])),
+        ("refused", "keys", head("GET", "/", &[])),
+        ("allowed, and cut off in its body", "keys", body.clone()),
+        ("refused, and cut off in its body", "keys", head("POST", "/", &[("content-length", "100")])),
+        ("cut off in its headers", "keys", b"GET / HTTP/1.1\r\nhost: a\r\nx: ".to_vec()),
+        ("waiting", "waits", with("GET", &[])),
+        ("waiting, and cut off in its body", "waits", body),
+    ];
+    const ROUNDS: usize = 20;
+    // All but the one whose headers never end are asked about.
+    let asked = || envoy.log().matches("[host->vm] proxy_on_request_headers(").count();
+    for round in 1..=ROUNDS {
+        let waiting = kinds.iter().map(|(_, gate, request)| {
+            let mut connection = connect(envoy.listener(gate));
+            connection.write_all(request).unwrap();
+            connection
+        });
+        let connections: Vec<_> = waiting.collect();
+        eventually("all are asked about", || asked() == round * (kinds.len() - 1));
+        eventually("two wait", || envoy.counter("scopegate.waiting") == 2);
+        drop(connections);
+        eventually("none waits", || envoy.counter("scopegate.waiting") == 0);
+    }
+    // Those of streams: a root context has no parent.
+    let contexts = |call: &str| {
+        let log = envoy.log();
+        let lines = log.lines().filter_map(|line| Some(line.split_once(call)?.1.split_once(')')?.0.to_owned()));
+        lines.filter(|arguments| !arguments.ends_with(", 0")).collect::<Vec<_>>()
+    };
+    let of = |call| contexts(&format!("[host->vm] proxy_on_{call}("));
+    eventually("all are deleted", || of("context_create").len() == of("delete").len());
+    // Each gate has a VM of its own, so a number stands for one context of each.
+    let [created, deleted] = ["context_create", "delete"].map(|call| {
+        let mut numbers: Vec<String> = of(call).iter().map(|all| all.split(',').next().unwrap().to_owned()).collect();
+        numbers.sort();
+        numbers
+    });
+    assert_eq!(created, deleted);
+    assert!(created.len() >= ROUNDS * (kinds.len() - 1), "{}", created.len());
 }
 
 /// What a column of the table is made of: calls by direction and name.
@@ -127,7 +196,7 @@ fn requests(log: &str) -> Vec<Calls> {
 }
 
 fn table(columns: &[(&str, Calls)]) -> String {
-    let names: std::collections::BTreeSet<&String> = columns.iter().flat_map(|(_, calls)| calls.keys()).collect();
+    let names: BTreeSet<&String> = columns.iter().flat_map(|(_, calls)| calls.keys()).collect();
     let row = |title: &str, cells: Vec<String>| {
         let aligned = |cell: &String| format!("{cell:>13}");
         format!("{title:<44}{}\n", cells.iter().map(aligned).collect::<Vec<_>>().concat())

@@ -1,7 +1,7 @@
 //! A host that refuses the calls of the filter, each in turn: nothing passes that should not.
 
 use crate::rewritten::{callbacks, host_functions};
-use crate::support::client::{get_with, send, try_send};
+use crate::support::client::{get_with, head, send, try_send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::random::Random;
@@ -13,7 +13,11 @@ use serde_json::{Map, Value, json};
 /// Envoy with a gate that may use all of these but one; the log where it does not start.
 fn without(name: &str, issuer: &Issuer, upstream: &Server) -> Result<Envoy, String> {
     let others = host_functions().into_iter().chain(callbacks()).filter(|other| other != name);
-    let allowed: Map<String, Value> = others.map(|other| (other, json!({}))).collect();
+    restricted(others.map(|other| (other, json!({}))).collect(), issuer, upstream)
+}
+
+/// Envoy with a gate that may use these.
+fn restricted(allowed: Map<String, Value>, issuer: &Issuer, upstream: &Server) -> Result<Envoy, String> {
     let configuration = json!({
         "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() }, "max_lifetime": "1h" }],
         "rules": [
@@ -85,4 +89,16 @@ fn a_host_that_never_asks_the_filter_is_what_it_cannot_protect_against() {
     assert_eq!(open, ["proxy_on_request_headers"], "SECURITY.md names it");
     let envoy = without("proxy_on_request_headers", &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
     assert_eq!(send(envoy.address(), &hostile[0].bytes).status, 200);
+    // The other one that `scopegate check` names: nobody takes identity headers out of trailers.
+    let forged = |envoy: &Envoy| {
+        let token = format!("Bearer {}", issuer.token(now()).sign());
+        let mut request = head("POST", "/", &[("authorization", &token), ("transfer-encoding", "chunked")]);
+        request.extend(b"1\r\nx\r\n0\r\nx-auth-subject: admin\r\n\r\n");
+        send(envoy.address(), &request).echoed().trailers("x-auth-subject").len()
+    };
+    let envoy = without("proxy_on_request_trailers", &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
+    assert_eq!(forged(&envoy), 1);
+    let envoy = restricted(Map::new(), &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
+    assert_eq!((good(&envoy, &issuer).as_str(), forged(&envoy)), ("200", 0), "an empty map restricts nothing");
+    assert!(hostile.iter().all(|request| try_send(envoy.address(), &request.bytes).is_none_or(|a| a.status != 200)));
 }

@@ -63,6 +63,24 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
             "leave it out",
         );
     }
+    check_capabilities(gate, plugin, findings);
+}
+
+/// What the host never asks the gate about passes; whatever else is not allowed makes the gate refuse. An empty map
+/// restricts nothing.
+fn check_capabilities(gate: &Gate<'_>, plugin: &View<'_>, findings: &mut Findings) {
+    const OPENING: [(&str, &str); 2] = [
+        ("proxy_on_request_headers", "lets every request through: the gate is not asked"),
+        ("proxy_on_request_trailers", "lets identity headers in trailers through: the gate is not asked"),
+    ];
+    let Some(allowed) = plugin.at(&["capability_restriction_config", "allowed_capabilities"]) else { return };
+    let names = allowed.members();
+    for (callback, what) in OPENING {
+        if !names.is_empty() && names.iter().all(|(name, _)| *name != callback) {
+            let instead = format!("add {callback}, or leave capability_restriction_config out");
+            findings.error("fails-open", gate.file, &allowed, what, &instead);
+        }
+    }
 }
 
 fn check_manager(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
