@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod board;
+mod places;
 mod record;
 mod timing;
 
@@ -21,6 +22,7 @@ pub use answer::{Answer, Failure, FailureKind, Fetched};
 pub use board::Board;
 pub use timing::Timing;
 
+use places::Places;
 use record::{Lease, State, UNNUMBERED, sum};
 
 /// What a feed is told: the board, the time in milliseconds since the epoch, and a number by chance.
@@ -79,11 +81,7 @@ pub enum Outcome {
 /// One worker's view of one document.
 #[derive(Debug)]
 pub struct Feed {
-    /// The names of the records on the board.
-    lease_name: String,
-    state_name: String,
-    body_names: [String; 2],
-    too_old_name: String,
+    places: Places,
     timing: Timing,
     shares: bool,
     /// Who this worker is on the board.
@@ -112,10 +110,7 @@ impl Feed {
     /// contents are put on the board: not where it is this worker's own. `me` is a number that no other worker has.
     pub fn new(place: &str, timing: Timing, shares: bool, me: u64) -> Self {
         Self {
-            lease_name: format!("{place}/lease"),
-            state_name: format!("{place}/state"),
-            body_names: [format!("{place}/body/0"), format!("{place}/body/1")],
-            too_old_name: format!("{place}/too_old"),
+            places: Places::new(place),
             timing,
             shares,
             me,
@@ -131,9 +126,7 @@ impl Feed {
     /// Puts a free lease on the board where there is none. Where a value is not there yet the last writer wins, so this
     /// is done early, before there are several workers.
     pub fn seed(&self, board: &dyn Board) {
-        if board.read(&self.lease_name).is_none() {
-            board.write(&self.lease_name, &Lease::default().to_bytes(), None);
-        }
+        self.places.seed(board);
     }
 
     /// Looks at the board. Returns a content that is newer than what this worker holds: it is to be judged, and then
@@ -145,7 +138,7 @@ impl Feed {
         if known || !self.shares || self.is_stale(outside.now) {
             return None;
         }
-        let body = outside.board.read(self.body_name(version))?.0;
+        let body = outside.board.read(self.places.body(version))?.0;
         let whole = u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum;
         if !whole {
             // Somebody wrote over it. The next fetch will mend it.
@@ -178,8 +171,8 @@ impl Feed {
         }
         self.held = None;
         let told = [self.state.version, self.state.confirmed_at].map(u64::to_le_bytes).concat();
-        let (before, mark) = outside.board.read(&self.too_old_name).unzip();
-        let first = before.as_ref() != Some(&told) && outside.board.write(&self.too_old_name, &told, mark);
+        let (before, mark) = outside.board.read(&self.places.too_old).unzip();
+        let first = before.as_ref() != Some(&told) && outside.board.write(&self.places.too_old, &told, mark);
         Some(if first { Change::Changed } else { Change::Same })
     }
 
@@ -200,7 +193,7 @@ impl Feed {
 
     /// Asks for a fetch out of turn, one that begins after this. Returns whether one can be expected.
     pub fn want(&mut self, outside: &Outside<'_>) -> bool {
-        let lease = self.read_lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
+        let lease = self.places.lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
         let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();
         if can_be_paid || self.is_due(outside.now) {
             self.wanted.get_or_insert(outside.now);
@@ -229,7 +222,7 @@ impl Feed {
 
     /// Whether some worker fetches now.
     pub fn is_under_way(&self, outside: &Outside<'_>) -> bool {
-        let taken = || self.read_lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
+        let taken = || self.places.lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
         self.flight.is_some() || taken()
     }
 
@@ -246,15 +239,15 @@ impl Feed {
         if self.flight.is_some() || !(self.is_due(now) || self.wanted.is_some()) {
             return None;
         }
-        let (lease, mark) = self.read_lease(outside.board).or_else(|| {
-            self.seed(outside.board);
-            self.read_lease(outside.board)
+        let (lease, mark) = self.places.lease(outside.board).or_else(|| {
+            self.places.seed(outside.board);
+            self.places.lease(outside.board)
         })?;
         if self.is_taken(lease, now) {
             return None;
         }
         let taken = Lease { deadline: now.saturating_add(self.timing.lease()), holder: self.me, ..lease };
-        if !outside.board.write(&self.lease_name, &taken.to_bytes(), Some(mark)) {
+        if !outside.board.write(&self.places.lease, &taken.to_bytes(), Some(mark)) {
             return None;
         }
         // Somebody may have fetched between our last look and the lease.
@@ -266,7 +259,7 @@ impl Feed {
                 self.release(outside.board);
                 return None;
             };
-            self.write_lease(outside.board, |lease| lease.paid_until = paid_until);
+            self.places.change_lease(outside.board, self.me, |lease| lease.paid_until = paid_until);
         }
         self.flight = Some(Flight { began: now, deadline: now.saturating_add(self.timing.lease()), token: None });
         Some(Start { validator: self.validator() })
@@ -295,7 +288,7 @@ impl Feed {
         if let Some(flight) = &mut self.flight {
             flight.deadline = deadline;
             flight.token = None;
-            self.write_lease(outside.board, |lease| lease.deadline = deadline);
+            self.places.change_lease(outside.board, self.me, |lease| lease.deadline = deadline);
         }
     }
 
@@ -316,9 +309,9 @@ impl Feed {
     /// had failed.
     pub fn publish(&mut self, outside: &Outside<'_>, source: &str, fetched: &Fetched) -> Change {
         let leads = self.leads(outside.board);
-        let version = self.read_state(outside.board).0.version.saturating_add(1);
+        let version = self.places.state(outside.board).0.version.saturating_add(1);
         if self.shares && leads {
-            outside.board.write(self.body_name(version), &fetched.bytes, None);
+            outside.board.write(self.places.body(version), &fetched.bytes, None);
         }
         let content = State {
             version,
@@ -334,7 +327,7 @@ impl Feed {
     /// Ends a fetch that brought what is held already: 304, or a document that means the same, with the `ETag` that it
     /// has now. Says whether the attempt before had failed.
     pub fn confirm(&mut self, outside: &Outside<'_>, max_age_ms: Option<u64>, tag: Option<&Validator>) -> Change {
-        let (content, _) = self.read_state(outside.board);
+        let (content, _) = self.places.state(outside.board);
         let content = match tag {
             Some(tag) => tagged(content, &tag.source, &tag.etag),
             None => content,
@@ -344,7 +337,7 @@ impl Feed {
 
     /// Ends a fetch that failed. Says whether the attempt before had not, or had failed for another reason.
     pub fn fail(&mut self, outside: &Outside<'_>, why: &str) -> Change {
-        let (before, _) = self.read_state(outside.board);
+        let (before, _) = self.places.state(outside.board);
         let failures = before.failures.saturating_add(1);
         let wait = self.timing.retry(failures, before.version > 0, outside.random);
         let change = if before.problem == why { Change::Same } else { Change::Changed };
@@ -361,7 +354,7 @@ impl Feed {
     }
 
     fn succeed(&mut self, outside: &Outside<'_>, content: State, max_age_ms: Option<u64>) -> Change {
-        let (before, _) = self.read_state(outside.board);
+        let (before, _) = self.places.state(outside.board);
         let change = if before.failures > 0 { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
         self.end(outside, State { confirmed_at: outside.now, next_at, failures: 0, problem: String::new(), ..content });
@@ -371,10 +364,10 @@ impl Feed {
     fn end(&mut self, outside: &Outside<'_>, state: State) {
         let began = self.flight.take().map_or(outside.now, |flight| flight.began);
         let state = State { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
-        let (_, mark) = self.read_state(outside.board);
+        let (_, mark) = self.places.state(outside.board);
         // Whoever lost the lease on the way lost the say about how the document stands, too.
         if self.leads(outside.board) {
-            outside.board.write(&self.state_name, &state.to_bytes(), mark);
+            outside.board.write(&self.places.state, &state.to_bytes(), mark);
         }
         self.release(outside.board);
         self.read_again(outside);
@@ -392,52 +385,23 @@ impl Feed {
     }
 
     fn leads(&self, board: &dyn Board) -> bool {
-        self.read_lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
+        self.places.lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
     }
 
     fn release(&self, board: &dyn Board) {
-        self.write_lease(board, |lease| {
+        self.places.change_lease(board, self.me, |lease| {
             lease.deadline = 0;
             lease.holder = 0;
         });
     }
 
-    /// Changes the lease, if it is still this worker's.
-    fn write_lease(&self, board: &dyn Board, change: impl FnOnce(&mut Lease)) {
-        if let Some((mut lease, mark)) = self.read_lease(board)
-            && lease.holder == self.me
-        {
-            change(&mut lease);
-            board.write(&self.lease_name, &lease.to_bytes(), Some(mark));
-        }
-    }
-
     /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future is as
     /// old as if that had been just now.
     fn read_again(&mut self, outside: &Outside<'_>) {
-        let (state, _) = self.read_state(outside.board);
+        let (state, _) = self.places.state(outside.board);
         let known = state.confirmed_at == self.state.confirmed_at;
         self.confirmed_at = if known { self.confirmed_at } else { state.confirmed_at }.min(outside.now);
         self.state = state;
-    }
-
-    /// The lease on the board. What is there and is none is a free one, to be written over.
-    fn read_lease(&self, board: &dyn Board) -> Option<(Lease, u32)> {
-        let (bytes, mark) = board.read(&self.lease_name)?;
-        Some((Lease::from_bytes(&bytes).unwrap_or_default(), mark))
-    }
-
-    /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
-    fn read_state(&self, board: &dyn Board) -> (State, Option<u32>) {
-        let Some((bytes, mark)) = board.read(&self.state_name) else { return (State::default(), None) };
-        (State::from_bytes(&bytes).unwrap_or_default(), Some(mark))
-    }
-
-    /// Where the content of a version lies. Two places in turn, so that a content is not written over while its record
-    /// is still there.
-    const fn body_name(&self, version: u64) -> &str {
-        let [even, odd] = &self.body_names;
-        if version.is_multiple_of(2) { even.as_str() } else { odd.as_str() }
     }
 }
 

@@ -156,7 +156,7 @@ fn a_reader_never_sees_half_of_anything() {
             publish(board, START + 2, "a third");
         },
         |board, _| {
-            let state = feed(3).read_state(board).0;
+            let state = feed(3).places.state(board).0;
             assert!(state.version == 1 || state.version == 3);
         },
     );

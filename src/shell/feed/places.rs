@@ -1,0 +1,61 @@
+//! Where the records of one document lie on the board.
+
+use super::Board;
+use super::record::{Lease, State};
+
+/// The names of the records, and how they are read.
+#[derive(Debug)]
+pub(super) struct Places {
+    pub(super) lease: String,
+    pub(super) state: String,
+    pub(super) too_old: String,
+    bodies: [String; 2],
+}
+
+impl Places {
+    /// Those of the document at `place`.
+    pub(super) fn new(place: &str) -> Self {
+        Self {
+            lease: format!("{place}/lease"),
+            state: format!("{place}/state"),
+            too_old: format!("{place}/too_old"),
+            bodies: [format!("{place}/body/0"), format!("{place}/body/1")],
+        }
+    }
+
+    /// Puts a free lease there where there is none.
+    pub(super) fn seed(&self, board: &dyn Board) {
+        if board.read(&self.lease).is_none() {
+            board.write(&self.lease, &Lease::default().to_bytes(), None);
+        }
+    }
+
+    /// The lease and its mark. What is there and is none is a free one, to be written over.
+    pub(super) fn lease(&self, board: &dyn Board) -> Option<(Lease, u32)> {
+        let (bytes, mark) = board.read(&self.lease)?;
+        Some((Lease::from_bytes(&bytes).unwrap_or_default(), mark))
+    }
+
+    /// Changes the lease, if it is held by this worker.
+    pub(super) fn change_lease(&self, board: &dyn Board, me: u64, change: impl FnOnce(&mut Lease)) {
+        if let Some((mut lease, mark)) = self.lease(board)
+            && lease.holder == me
+        {
+            change(&mut lease);
+            board.write(&self.lease, &lease.to_bytes(), Some(mark));
+        }
+    }
+
+    /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
+    pub(super) fn state(&self, board: &dyn Board) -> (State, Option<u32>) {
+        let Some((bytes, mark)) = board.read(&self.state) else { return (State::default(), None) };
+        (State::from_bytes(&bytes).unwrap_or_default(), Some(mark))
+    }
+
+    /// Where the content of a version lies. Two places in turn, so that a content is not written over while its record
+    /// is still there.
+    pub(super) const fn body(&self, version: u64) -> &str {
+        let [even, odd] = &self.bodies;
+        if version.is_multiple_of(2) { even.as_str() } else { odd.as_str() }
+    }
+}
