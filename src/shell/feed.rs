@@ -134,17 +134,15 @@ impl Feed {
     pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
         self.read_again(outside);
         let version = self.state.version;
-        let known = version == 0 || self.held == Some(version) || self.refused == Some(version);
+        let known = version == 0 || self.held == Some(version) || self.refuses_newest();
         if known || !self.shares || self.is_stale(outside.now) {
             return None;
         }
-        let body = outside.board.read(self.places.body(version))?.0;
-        let whole = u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum;
-        if !whole {
+        let Some(body) = self.content(outside.board) else {
             // Somebody wrote over it. The next fetch will mend it.
             self.refused = Some(version);
             return None;
-        }
+        };
         Some((Version(version), body))
     }
 
@@ -265,10 +263,26 @@ impl Feed {
         Some(Start { validator: self.validator() })
     }
 
+    /// Whether what this worker holds is the newest version. What is on the board and cannot be used is newer, too: it has
+    /// to be replaced.
+    pub fn holds_newest(&self) -> bool {
+        self.version() == Some(Version(self.state.version))
+    }
+
+    /// Whether this worker cannot use the newest version.
+    pub fn refuses_newest(&self) -> bool {
+        self.refused == Some(self.state.version)
+    }
+
+    /// The content of the newest version, as it was put on the board.
+    pub fn content(&self, board: &dyn Board) -> Option<Vec<u8>> {
+        let body = board.read(self.places.body(self.state.version))?.0;
+        (u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum).then_some(body)
+    }
+
     /// The `ETag` of what this worker holds, if that is the newest version.
     pub fn validator(&self) -> Option<Validator> {
-        let holds_it = self.version() == Some(Version(self.state.version));
-        (holds_it && !self.state.etag.is_empty())
+        (self.holds_newest() && !self.state.etag.is_empty())
             .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() })
     }
 
@@ -375,7 +389,7 @@ impl Feed {
 
     fn is_due(&self, now: u64) -> bool {
         let next = self.state.next_at;
-        let lost = self.state.failures == 0 && self.refused.is_some() && self.refused == Some(self.state.version);
+        let lost = self.state.failures == 0 && self.refuses_newest();
         next <= now || next > now.saturating_add(self.timing.longest_wait()) || lost
     }
 

@@ -45,6 +45,8 @@ pub enum Event {
     Updated(Rc<KeySet>),
     /// A fetch brought a document with the same keys as before.
     Unchanged,
+    /// The same, but others than before cannot be used and were left out.
+    LeftOut(Rc<KeySet>),
     /// The issuer said that nothing has changed.
     NotModified,
     /// A fetch failed. Whether the log has to be told.

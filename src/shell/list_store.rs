@@ -8,6 +8,8 @@ mod putting;
 mod remote;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod trouble;
 
 use super::feed::{Answer, Board, Change, Failure, Outside};
 use crate::base::time::UnixSeconds;

@@ -171,14 +171,16 @@ impl Remote {
         keys: KeySet,
         ring: &mut KeyRing,
     ) -> (Change, Event) {
-        let held = self.feed.version().is_some() && self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys));
-        if held {
+        let is_told = self.keys.as_ref().is_some_and(|held| held.skipped() == keys.skipped());
+        let is_same = is_told && self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys));
+        if is_same && self.feed.holds_newest() {
             let tag = Validator { source: endpoint.uri.clone(), etag: document.etag.clone() };
             return (self.feed.confirm(outside, document.max_age_ms, Some(&tag)), Event::Unchanged);
         }
         let change = self.feed.publish(outside, &endpoint.uri, document);
         let event = match (self.take(keys, ring), &self.keys) {
             (true, Some(keys)) => Event::Updated(Rc::clone(keys)),
+            (false, Some(keys)) if !is_told => Event::LeftOut(Rc::clone(keys)),
             _ => Event::Unchanged,
         };
         (change, event)
@@ -187,13 +189,14 @@ impl Remote {
     /// Puts keys in use, unless they are the same as before: then what was verified with them stays so. Returns whether
     /// they are others.
     pub(super) fn take(&mut self, keys: KeySet, ring: &mut KeyRing) -> bool {
-        if self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys)) {
-            return false;
-        }
+        let is_other = self.keys.as_ref().is_none_or(|held| !held.has_same_keys(&keys));
         let keys = Rc::new(keys);
-        ring.set(self.id, Some(Rc::clone(&keys)));
+        if is_other {
+            ring.set(self.id, Some(Rc::clone(&keys)));
+        }
+        // What was left out may be other keys all the same.
         self.keys = Some(keys);
-        true
+        is_other
     }
 
     pub(super) fn fail(&mut self, outside: &Outside<'_>, failure: Failure, events: &mut Events) {

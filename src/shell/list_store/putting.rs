@@ -28,9 +28,16 @@ impl Putting {
 
     /// Hashes or writes some more pieces. Returns what says where they lie when the last is there.
     ///
-    /// They go where nobody reads now. What lies there already stays where it is: a server that sends the same again and
-    /// again would push out what a worker that begins later looks for. On a board of one's own nobody looks for any.
-    pub(super) fn step(&mut self, board: &dyn Board, place: &str, shares: bool) -> Option<Manifest> {
+    /// They do not go where those of `in_use` lie, of the document that workers pick up now: whether this one is a list is
+    /// not known yet. The same document stays where it is, if it is intact there. On a board of one's own nobody looks
+    /// for any.
+    pub(super) fn step(
+        &mut self,
+        board: &dyn Board,
+        place: &str,
+        shares: bool,
+        (in_use, is_intact): (Option<Manifest>, bool),
+    ) -> Option<Manifest> {
         let mut left = STEP_PIECES;
         for piece in self.document.pieces().iter().skip(self.hashed).take(left) {
             self.hasher.write(piece);
@@ -40,16 +47,14 @@ impl Putting {
         if self.hashed < self.document.pieces().len() {
             return None;
         }
-        let name = format!("{place}/put");
         let manifest = if let Some(manifest) = self.manifest {
             manifest
         } else {
-            let before = board.read(&name).and_then(|(before, _)| Manifest::from_bytes(&before));
-            let turn = before.map_or(0, |before| before.turn).wrapping_add(1);
+            let turn = in_use.map_or(0, |in_use| in_use.turn).wrapping_add(1);
             let length = u64::try_from(self.document.len()).unwrap_or(u64::MAX);
             let manifest = Manifest { mark: self.hasher.finish(), turn, length };
-            if let Some(before) = before.filter(|before| before.is_of_the_same(&manifest)) {
-                return Some(before);
+            if let Some(same) = in_use.filter(|in_use| is_intact && in_use.is_of_the_same(&manifest)) {
+                return Some(same);
             }
             *self.manifest.insert(manifest)
         };
@@ -60,10 +65,6 @@ impl Putting {
             board.write(&manifest.name(place, self.written), &manifest.marked(piece), None);
             self.written = self.written.saturating_add(1);
         }
-        if self.written < self.document.pieces().len() {
-            return None;
-        }
-        board.write(&name, &manifest.to_bytes(), None);
-        Some(manifest)
+        (self.written >= self.document.pieces().len()).then_some(manifest)
     }
 }

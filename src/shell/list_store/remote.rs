@@ -93,6 +93,7 @@ impl Remote {
         match answer {
             Answer::Failed(failure) => vec![self.fail(outside, failure)],
             Answer::NotModified { max_age_ms } => {
+                let max_age_ms = self.max_age(outside, max_age_ms);
                 let change = self.feed.confirm(outside, max_age_ms, None);
                 after(change, ListEvent::NotModified)
             }
@@ -146,21 +147,36 @@ impl Remote {
                 let same = self.list.as_ref().is_some_and(|held| {
                     held.signature() == list.signature() && held.bytes().pieces() == list.bytes().pieces()
                 });
-                let uri = self.policy.endpoint.uri.clone();
-                if same && self.feed.version().is_some() {
-                    let tag = Validator { source: uri, etag: content.etag };
-                    return after(self.feed.confirm(outside, content.max_age_ms, Some(&tag)), ListEvent::Unchanged);
-                }
                 let event = ListEvent::Updated(list.entries(), list.bytes().len());
-                self.list = Some(Rc::new(list));
-                after(self.feed.publish(outside, &uri, &content), event)
+                if !same {
+                    self.list = Some(Rc::new(list));
+                }
+                let uri = self.policy.endpoint.uri.clone();
+                let max_age_ms = self.max_age(outside, content.max_age_ms);
+                if same && self.feed.holds_newest() {
+                    let tag = Validator { source: uri, etag: content.etag };
+                    return after(self.feed.confirm(outside, max_age_ms, Some(&tag)), ListEvent::Unchanged);
+                }
+                let event = if same { ListEvent::Unchanged } else { event };
+                after(self.feed.publish(outside, &uri, &Fetched { max_age_ms, ..content }), event)
             }
         }
     }
 
+    /// For how long the list in use is good: as long as its server says, and not longer than its signature says.
+    fn max_age(&self, outside: &Outside<'_>, max_age_ms: Option<u64>) -> Option<u64> {
+        let signature = self.list.as_ref().and_then(|list| list.signature());
+        let expires_at = signature.and_then(|signature| signature.expires_at);
+        let milliseconds = |at: UnixSeconds| u64::try_from(at.0).unwrap_or(0).saturating_mul(1000);
+        let left = expires_at.map(|at| milliseconds(at).saturating_sub(outside.now));
+        left.into_iter().chain(max_age_ms).min()
+    }
+
     /// Puts more of a document on the board, and begins to read it when all is there.
     fn put(&mut self, outside: &Outside<'_>, mut putting: Putting) -> Vec<ListEvent> {
-        let Some(manifest) = putting.step(outside.board, &self.place, self.shares) else {
+        let in_use = self.feed.content(outside.board).and_then(|content| Manifest::from_bytes(&content));
+        let is_intact = !self.feed.refuses_newest();
+        let Some(manifest) = putting.step(outside.board, &self.place, self.shares, (in_use, is_intact)) else {
             self.feed.renew(outside);
             self.work = Some(Work::Putting(putting));
             return Vec::new();
@@ -233,11 +249,10 @@ impl Remote {
         }
     }
 
-    /// The name of the first piece of what was put on the board last.
+    /// The name of the first piece of the document of this turn.
     #[cfg(test)]
-    pub(super) fn piece_name(&self, board: &dyn crate::shell::feed::Board) -> String {
-        let (put, _) = board.read(&format!("{}/put", self.place)).expect("a manifest");
-        Manifest::from_bytes(&put).expect("a manifest").name(&self.place, 0)
+    pub(super) fn piece_name(&self, turn: u64) -> String {
+        Manifest { mark: 0, turn, length: 0 }.name(&self.place, 0)
     }
 
     fn refuse(&mut self, version: Version, why: String) -> ListEvent {

@@ -8,19 +8,19 @@ use crate::shell::feed::board::OwnBoard;
 use crate::shell::feed::{FailureKind, Fetched};
 use std::borrow::Cow;
 
-const START: u64 = 1_800_000_000_000;
+pub(super) const START: u64 = 1_800_000_000_000;
 
 /// What happened, to which worker.
 type WorkerEvents = Vec<(usize, ListEvent)>;
 
-struct Process {
-    board: OwnBoard,
-    workers: Vec<ListStore>,
-    now: u64,
+pub(super) struct Process {
+    pub(super) board: OwnBoard,
+    pub(super) workers: Vec<ListStore>,
+    pub(super) now: u64,
     chance: u64,
 }
 
-fn policy(when_stale: WhenStale) -> RevocationPolicy {
+pub(super) fn policy(when_stale: WhenStale) -> RevocationPolicy {
     let endpoint = Endpoint::parse("https://lists.example.com/revoked", "lists").expect("an address");
     let terms = Terms { name: "main".into(), max_bytes: 32 << 20, signed_by: None };
     let (refresh, max_stale) = (Seconds(10), Seconds(60));
@@ -44,19 +44,23 @@ impl Revocable for Token<'_> {
     }
 }
 
-fn line(id: &str) -> Chunks {
+pub(super) fn line(id: &str) -> Chunks {
     Chunks::from(format!("{{\"iss\":\"i\",\"jti\":\"{id}\"}}\n").as_bytes())
 }
 
-fn document(etag: &str) -> Answer {
+pub(super) fn document(etag: &str) -> Answer {
     Answer::Document(Fetched { etag: etag.to_owned(), ..Fetched::default() })
 }
 
 impl Process {
-    fn new(workers: usize, when_stale: WhenStale) -> Self {
+    pub(super) fn new(workers: usize, when_stale: WhenStale) -> Self {
+        Self::of(workers, &policy(when_stale))
+    }
+
+    pub(super) fn of(workers: usize, policy: &RevocationPolicy) -> Self {
         let store = |me: usize| {
             let me = u64::try_from(me).expect("a number") + 1;
-            ListStore::new(&policy(when_stale), UnixSeconds(0), true, me)
+            ListStore::new(policy, UnixSeconds(0), true, me)
         };
         let process =
             Self { board: OwnBoard::default(), workers: (0..workers).map(store).collect(), now: START, chance: 0 };
@@ -65,7 +69,7 @@ impl Process {
     }
 
     /// Lets some time pass, in milliseconds, and every worker look and begin. Returns the requests, by worker.
-    fn tick(&mut self, milliseconds: u64) -> (Vec<(usize, ListRequest)>, WorkerEvents) {
+    pub(super) fn tick(&mut self, milliseconds: u64) -> (Vec<(usize, ListRequest)>, WorkerEvents) {
         self.now += milliseconds;
         let (mut requests, mut events) = (Vec::new(), Vec::new());
         for (index, worker) in self.workers.iter_mut().enumerate() {
@@ -80,7 +84,7 @@ impl Process {
         (requests, events)
     }
 
-    fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<ListEvent> {
+    pub(super) fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<ListEvent> {
         self.chance += 1;
         let outside = Outside { board: &self.board, now: self.now, random: self.chance };
         let (list, ..) = self.workers[worker].asked(7).expect("a request under way");
@@ -88,7 +92,7 @@ impl Process {
     }
 
     /// Has the list fetched by whoever begins, and read by all.
-    fn fetch(&mut self, answer: Answer, pieces: Chunks) -> WorkerEvents {
+    pub(super) fn fetch(&mut self, answer: Answer, pieces: Chunks) -> WorkerEvents {
         let (requests, mut events) = self.tick(10_000);
         assert_eq!(requests.len(), 1, "one request for the process: {requests:?}");
         let worker = requests[0].0;
@@ -102,7 +106,7 @@ impl Process {
         events
     }
 
-    fn refuses(&self, id: &str) -> Vec<bool> {
+    pub(super) fn refuses(&self, id: &str) -> Vec<bool> {
         self.workers.iter().map(|worker| worker.revocations().find(&Token(id)).is_some()).collect()
     }
 
@@ -110,7 +114,7 @@ impl Process {
         Outside { board: &self.board, now: self.now, random: 0 }
     }
 
-    fn complete(&self) -> Vec<bool> {
+    pub(super) fn complete(&self) -> Vec<bool> {
         self.workers.iter().map(|worker| worker.revocations().are_complete()).collect()
     }
 }
@@ -215,7 +219,7 @@ fn pieces_that_were_written_over_are_not_taken_for_the_list() {
     process.fetch(document("\"1\""), line("a"));
     let (requests, _) = process.tick(10_000);
     process.answer(requests[0].0, document("\"2\""), line("b"));
-    let name = process.workers[0].remotes[0].piece_name(&process.board);
+    let name = process.workers[0].remotes[0].piece_name(2);
     let forged = [&b"{\"entries_at_least\":0}\n"[..], &[0; 8]].concat();
     process.board.write(&name, &forged, None);
     for _ in 0..10 {

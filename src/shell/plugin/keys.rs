@@ -58,6 +58,7 @@ impl Plugin {
     /// would wait for an answer that nobody takes in.
     pub fn give_up(&self) {
         self.count_what_was_done();
+        self.key_meters.waiting(0);
         if let Ok(mut keys) = self.keys.try_borrow_mut() {
             keys.give_up(&*self.board);
         }
@@ -72,7 +73,7 @@ impl Plugin {
             let name = self.issuer_name(issuer);
             self.key_meters.fetch(&event);
             match event {
-                Event::Updated(keys) => tell_of(name, &keys),
+                Event::Updated(keys) | Event::LeftOut(keys) => tell_of(name, &keys),
                 Event::Recovered => log::info!("scopegate: the keys of {name} can be fetched again"),
                 Event::Failed(failure, Change::Changed) => {
                     log::warn!("scopegate: the keys of {name} could not be fetched: {}", failure.why);

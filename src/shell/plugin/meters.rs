@@ -47,7 +47,7 @@ impl KeyMeters {
     pub(super) fn fetch(&self, event: &Event) {
         let counter = match event {
             Event::Updated(_) => self.updated,
-            Event::Unchanged => self.unchanged,
+            Event::Unchanged | Event::LeftOut(_) => self.unchanged,
             Event::NotModified => self.not_modified,
             Event::Failed(failure, _) => {
                 self.failed.iter().find(|(kind, _)| *kind == failure.kind).map(|(_, counter)| *counter)

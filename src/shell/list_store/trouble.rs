@@ -1,0 +1,178 @@
+//! What servers do wrong, what others do to the board, and what time does to signatures.
+
+use super::scenarios::{Process, START, document, line, policy};
+use super::*;
+use crate::base::base64url;
+use crate::cli::signing::SigningKey;
+use crate::crypto::{Algorithm, sha256};
+use crate::jose::KeySet;
+use crate::policy::WhenStale;
+use crate::revocation::{Builder, Entry};
+use serde_json::json;
+
+/// The events of a kind that matters: none of them is about what is as it should be.
+fn bad(events: &[(usize, ListEvent)]) -> Vec<&ListEvent> {
+    let is_bad = |event: &&ListEvent| {
+        matches!(event, ListEvent::Failed(..) | ListEvent::Foreign(_) | ListEvent::TooOld(_) | ListEvent::Recovered)
+    };
+    events.iter().map(|(_, event)| event).filter(is_bad).collect()
+}
+
+/// Lets whoever asks have this document, for so many ticks of 10 ms; returns how often somebody asked.
+fn serve(process: &mut Process, ticks: usize, document: impl Fn() -> (Answer, Chunks)) -> usize {
+    let mut asked = 0;
+    for _ in 0..ticks {
+        let (requests, _) = process.tick(10);
+        for (worker, _) in requests {
+            asked += 1;
+            let (answer, pieces) = document();
+            process.answer(worker, answer, pieces);
+        }
+    }
+    asked
+}
+
+fn newcomer(process: &mut Process, policy: &RevocationPolicy) {
+    let me = u64::try_from(process.workers.len()).expect("a number") + 100;
+    process.workers.push(ListStore::new(policy, UnixSeconds(0), true, me));
+}
+
+#[test]
+fn documents_that_are_no_lists_leave_the_good_one_to_whoever_comes_later() {
+    let mut process = Process::new(1, WhenStale::Deny);
+    process.fetch(document(""), line("a"));
+    for (wait, page) in [(10_000, "<html>1"), (2000, "<html>2"), (4000, "<html>3")] {
+        let (requests, _) = process.tick(wait);
+        let events = process.answer(requests[0].0, document(""), Chunks::from(page.as_bytes()));
+        assert!(matches!(events[..], [ListEvent::Failed(..)]), "{events:?}");
+    }
+    newcomer(&mut process, &policy(WhenStale::Deny));
+    (0..5).for_each(|_| drop(process.tick(10)));
+    assert_eq!((process.complete(), process.refuses("a")), (vec![true; 2], vec![true; 2]));
+}
+
+#[test]
+fn a_piece_that_was_written_over_is_mended_by_one_fetch() {
+    let mut process = Process::new(2, WhenStale::Deny);
+    process.fetch(document(""), line("a"));
+    process.board.write(&process.workers[0].remotes[0].piece_name(1), &[0; 40], None);
+    newcomer(&mut process, &policy(WhenStale::Deny));
+    assert_eq!(serve(&mut process, 100, || (document(""), line("a"))), 1, "and nobody goes on asking");
+    assert_eq!((process.complete(), process.refuses("a")), (vec![true; 3], vec![true; 3]));
+    newcomer(&mut process, &policy(WhenStale::Deny));
+    (0..5).for_each(|_| drop(process.tick(10)));
+    assert_eq!(process.refuses("a"), [true; 4], "the next one finds it whole");
+}
+
+#[test]
+fn an_answer_that_never_comes_is_a_failure_and_the_list_is_asked_for_again() {
+    let mut process = Process::new(1, WhenStale::Deny);
+    assert_eq!(process.tick(0).0.len(), 1);
+    let (requests, events) = process.tick(3900);
+    assert!(requests.is_empty() && events.is_empty(), "{events:?}");
+    let (_, events) = process.tick(200);
+    assert!(
+        matches!(&events[..], [(0, ListEvent::Failed(failure, _))] if failure.kind == super::super::feed::FailureKind::Timeout),
+        "{events:?}"
+    );
+    assert_eq!(process.tick(1000).0.len(), 1);
+}
+
+#[test]
+fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
+    let one = policy(WhenStale::Deny).lists.remove(0);
+    let lists = ["x", "y", "z"].map(|name| {
+        let endpoint = Endpoint::parse(&format!("https://lists.example.com/{name}"), "lists").expect("an address");
+        let terms = crate::revocation::Terms { name: name.into(), ..one.terms.clone() };
+        crate::policy::RemoteList { endpoint, terms, ..one.clone() }
+    });
+    let policy = RevocationPolicy { entries: Vec::new(), lists: lists.to_vec() };
+    let mut process = Process::of(1, &policy);
+    let long = |name: &str| {
+        let mut builder = Builder::new(UnixSeconds(0));
+        (0..200_000).for_each(|id| builder.add(&Entry::token("i".into(), format!("{name}{id}"))));
+        builder.finish().bytes().clone()
+    };
+    let (requests, _) = process.tick(0);
+    let asked: Vec<_> = requests.iter().map(|(_, request)| (request.list.0, request.endpoint.uri.as_str())).collect();
+    let uris = ["x", "y", "z"].map(|name| format!("https://lists.example.com/{name}"));
+    assert_eq!(asked, [(0, uris[0].as_str()), (1, uris[1].as_str()), (2, uris[2].as_str())]);
+    for (name, (_, request)) in ["x", "y", "z"].into_iter().zip(&requests) {
+        let outside = Outside { board: &process.board, now: process.now, random: 0 };
+        process.workers[0].answered(&outside, request.list, document(""), long(name));
+    }
+    let mut ends = Vec::new();
+    for tick in 0..60 {
+        let (_, events) = process.tick(10);
+        assert!(bad(&events).is_empty() && events.len() <= 1, "one step at a time: {events:?}");
+        ends.extend(events.iter().map(|_| tick));
+        assert_eq!(process.complete(), [ends.len() == 3], "all of them have to be there");
+    }
+    assert!(ends[2] - ends[0] <= 3, "they went on side by side: {ends:?}");
+    for id in ["x7", "y7", "z199999"] {
+        assert_eq!(process.refuses(id), [true], "{id}");
+    }
+    assert_eq!(process.refuses("x200000"), [false]);
+}
+
+/// A list with this entry, signed at this time.
+fn signed(key: &SigningKey, id: &str, issued_at: u64, expires_at: u64) -> Chunks {
+    let list = line(id).pieces().concat();
+    let header = json!({ "alg": "ES256", "typ": "scopegate-revocations+jwt" });
+    let claims = json!({
+        "iat": issued_at / 1000, "exp": expires_at / 1000, "sha256": base64url::encode(&sha256(&list)),
+    });
+    let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
+    let signature = base64url::encode(&key.sign(input.as_bytes()).expect("a signature"));
+    Chunks::from([format!("{input}.{signature}\n").as_bytes(), &list].concat().as_slice())
+}
+
+fn signing() -> (SigningKey, RevocationPolicy) {
+    let key = SigningKey::generate(Algorithm::Es256, None).expect("a key");
+    let mut policy = policy(WhenStale::Deny);
+    let jwks = json!({ "keys": [key.to_public_jwk()] }).to_string();
+    policy.lists[0].terms.signed_by = Some(Rc::new(KeySet::parse(jwks.as_bytes(), 10_000, 10).expect("a set")));
+    (key, policy)
+}
+
+#[test]
+fn a_signed_list_is_fetched_anew_before_it_is_over_however_long_the_period() {
+    let (key, mut policy) = signing();
+    policy.lists[0].refresh = crate::base::time::Seconds(3600);
+    let mut process = Process::of(2, &policy);
+    let minute = 60_000;
+    process.now = START - 10_000;
+    process.fetch(document(""), signed(&key, "a", START, START + 5 * minute));
+    // The server renews its signature every four minutes.
+    let mut asked = 0;
+    for _ in 0..3600 {
+        let (requests, events) = process.tick(500);
+        assert!(bad(&events).is_empty(), "{events:?}");
+        for (worker, _) in requests {
+            asked += 1;
+            let renewed = process.now - process.now % (4 * minute);
+            let (answer, list) = (document(""), signed(&key, "a", renewed, renewed + 5 * minute));
+            process.answer(worker, answer, list);
+        }
+        assert_eq!(process.complete(), [true; 2], "{} s", (process.now - START) / 1000);
+    }
+    assert!((5..=20).contains(&asked), "in half an hour, {asked} times");
+}
+
+#[test]
+fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
+    let (key, policy) = signing();
+    let mut careless = policy.clone();
+    careless.lists[0].terms.signed_by = None;
+    let mut process = Process::of(1, &careless);
+    process.fetch(document(""), line("forged"));
+    newcomer(&mut process, &policy);
+    let (requests, events) = process.tick(10);
+    assert!(matches!(bad(&events)[..], [ListEvent::Foreign(why)] if why.contains("not signed")), "{events:?}");
+    assert_eq!((process.refuses("forged"), process.complete()), (vec![true, false], vec![true, false]));
+    assert_eq!(requests.len(), 1, "it is fetched at once");
+    let now = process.now;
+    process.answer(requests[0].0, document(""), signed(&key, "a", now, now + 60_000));
+    (0..5).for_each(|_| drop(process.tick(10)));
+    assert_eq!((process.refuses("a")[1], process.complete()[1]), (true, true));
+}
