@@ -5,6 +5,8 @@
 mod remote;
 #[cfg(test)]
 mod scenarios;
+#[cfg(test)]
+mod trouble;
 mod vain;
 
 use super::feed::{Answer, Board, Change, Failure, FailureKind, Outcome, Outside};

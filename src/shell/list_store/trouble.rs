@@ -176,3 +176,22 @@ fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
     (0..5).for_each(|_| drop(process.tick(10)));
     assert_eq!((process.refuses("a")[1], process.complete()[1]), (true, true));
 }
+
+#[test]
+fn a_list_that_was_forged_on_the_board_is_replaced_by_one_fetch_of_the_same_as_before() {
+    let (key, policy) = signing();
+    let mut careless = policy.clone();
+    careless.lists[0].terms.signed_by = None;
+    let mut process = Process::of(2, &policy);
+    let good = signed(&key, "a", START, START + 3_600_000);
+    process.fetch(document(""), good.clone());
+    newcomer(&mut process, &careless);
+    let (requests, _) = process.tick(10);
+    assert_eq!(requests.len(), 1, "who cannot use it asks anew");
+    process.answer(requests[0].0, document(""), line("forged"));
+    (0..2).for_each(|_| drop(process.workers[2].look(&Outside { board: &process.board, now: process.now, random: 0 })));
+    assert!(process.workers[2].revocations().are_complete(), "it has put the forged one on the board");
+    process.workers.truncate(2);
+    assert_eq!(serve(&mut process, 100, || (document(""), good.clone())), 1, "and nobody goes on asking");
+    assert_eq!((process.refuses("a"), process.refuses("forged")), (vec![true; 2], vec![false; 2]));
+}
