@@ -15,10 +15,13 @@
 
 use prost::Message as _;
 use scopegate::config::{Loaded, Node, compile, load, metadata_requirement, read_yaml};
+use scopegate::policy::WhenStale;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const KEY: &str = "{kty: EC, crv: P-256, kid: a, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}";
+/// One that the host alone can check signatures with.
+const HOST_KEY: &str = "{kty: EC, crv: P-521, kid: b, x: ACiHl34hVBZNfm1BH93TEcnf_9A-lPkO_NWsaY8Ui21gN9gICo4Itwv0M7pv2RqdyL9gLvrsEX45OyXo5_BQBHQN, y: AU43MHvC_Rqp861v5Qda2eVUArwnpAgjD0k9RucQR1nXJAuC7irHjHn5l2PnM0tYN_rhHE1UdC5oaBY2eLqq73Pw}";
 
 /// A whole configuration around one issuer; `members` are further members of the configuration.
 fn around(issuer: &str, members: &str) -> String {
@@ -180,6 +183,10 @@ fn what_is_wrong_with_revocation_is_said() {
         ("no keys", lists("{uri: https://a/l, cluster: a, signed_by: {keys: []}}")),
         ("no key set", lists("{uri: https://a/l, cluster: a, signed_by: {}}")),
         ("a list of keys", lists("{uri: https://a/l, cluster: a, signed_by: []}")),
+        (
+            "a key that no list can be checked with",
+            lists(&format!("{{uri: https://a/l, cluster: a, signed_by: {{keys: [{HOST_KEY}]}}}}"))
+        ),
         ("keys that are secrets", lists("{uri: https://a/l, cluster: a, signed_by: {keys: [{kty: oct, k: AAAA}]}}")),
     ]));
 }
@@ -290,6 +297,30 @@ fn warnings_name_the_keys_that_are_left_out() {
         loaded.warnings,
         ["issuers[0].jwks.inline.keys[0] is left out: a symmetric key: a published secret is no secret"]
     );
+}
+
+#[test]
+fn a_key_that_no_list_can_be_checked_with_is_a_warning_beside_one_that_can() {
+    let list = format!("{{uri: https://a/l, cluster: a, signed_by: {{keys: [{KEY}, {HOST_KEY}]}}}}");
+    let text = around(&format!("  jwks: {{inline: {{keys: [{KEY}]}}}}"), &format!("revocation: {{lists: [{list}]}}\n"));
+    let loaded = read(&text).unwrap();
+    assert_eq!(
+        loaded.warnings,
+        ["revocation.lists[0].signed_by: a P-521 key checks no list: that is done in the VM, which has no ES512"]
+    );
+    assert_eq!(loaded.policy.revocation.lists[0].terms.signed_by.as_ref().unwrap().keys().len(), 2);
+}
+
+#[test]
+fn a_list_is_fetched_every_ten_seconds_and_insisted_on_for_an_hour_unless_it_says_otherwise() {
+    let text = around(
+        &format!("  jwks: {{inline: {{keys: [{KEY}]}}}}"),
+        "revocation: {lists: [{uri: https://a/l, cluster: a}]}\n",
+    );
+    let list = read(&text).unwrap().policy.revocation.lists.remove(0);
+    assert_eq!((list.refresh.0, list.timeout_ms, list.max_stale.0), (10, 2000, 3600));
+    assert_eq!((list.when_stale, list.terms.max_bytes), (WhenStale::Deny, 16 << 20));
+    assert_eq!((list.terms.name.as_str(), list.terms.signed_by.is_none()), ("https://a/l", true));
 }
 
 /// A configuration with every field in it.

@@ -41,6 +41,9 @@ fn a_request_makes_as_many_host_calls_as_the_table_says() {
     insta::assert_snapshot!(table(&columns));
 }
 
+/// How often each way to end is gone.
+const ROUNDS: usize = 20;
+
 /// A stream may end in every way: no context outlives it, nor does anything wait for one that is gone.
 #[test]
 fn every_context_that_is_created_is_deleted() {
@@ -73,7 +76,6 @@ fn every_context_that_is_created_is_deleted() {
         ("waiting", "waits", with("GET", &[])),
         ("waiting, and cut off in its body", "waits", body),
     ];
-    const ROUNDS: usize = 20;
     // All but the one whose headers never end are asked about.
     let asked = || envoy.log().matches("[host->vm] proxy_on_request_headers(").count();
     for round in 1..=ROUNDS {

@@ -3,6 +3,7 @@
 use crate::support::client::{Response, connect, get, get_with, head, read_response};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
@@ -131,6 +132,11 @@ fn requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before() {
         keys.release();
         let good = good.join().unwrap();
         assert_eq!(good.status, 200, "{stop_iteration}: {good:?}");
+        // Four waited half a second. Histograms are put together every five.
+        eventually("the waits are measured", || {
+            let figures = envoy.metrics("scopegate_wait_ms");
+            figures.get("count").is_some_and(|&count| (3.5..4.5).contains(&count) && figures["sum"] >= 4.0 * 400.0)
+        });
         assert!(good.body.len() > body.len(), "the whole body arrived");
         assert_eq!(plain.join().unwrap().status, 200);
         assert_eq!(bad.join().unwrap().status, 401);
@@ -260,4 +266,25 @@ fn keys_that_are_too_old_are_not_used() {
     eventually("the keys are gone", || status() == 503);
     *keys.answer.lock().unwrap() = KeyServer::keys(&issuer);
     eventually("the keys are back", || status() == 200);
+}
+
+#[test]
+fn a_request_whose_key_is_known_waits_for_nobody() {
+    let (issuer, unknown) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::Es256, "unknown"));
+    let good = Conduct::answer("200 OK", "", issuer.jwks().to_string().as_bytes());
+    let server = Unreliable::start(good);
+    let upstream = Server::echo(0).unwrap();
+    let gate = Gate::new(remote(json!({ "timeout": "10s" }), json!({})));
+    let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
+    let envoy = Envoy::start(&resources(&[gate], &clusters));
+    let status = |issuer: &Issuer| get_with(envoy.address(), "/", &issuer.token(now()).sign()).status;
+    assert_eq!(status(&issuer), 200);
+    server.now(Conduct::Hangs);
+    let bearer = format!("Bearer {}", unknown.token(now()).sign());
+    let waiting = in_background(envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
+    let waits = || envoy.counter("scopegate.waiting");
+    eventually("one waits, for a fetch", || waits() == 1 && server.requests.lock().unwrap().len() == 2);
+    assert_eq!([0; 10].map(|_| status(&issuer)), [200; 10]);
+    assert_eq!(waits(), 1, "all of them have been answered, and the fetch is still under way");
+    assert_eq!(waiting.join().unwrap().status, 503);
 }

@@ -9,6 +9,7 @@ use scopegate::base::time::UnixSeconds;
 use scopegate::crypto::{Algorithm, sha256};
 use scopegate::revocation::{Builder, DIGEST_CLAIM, Entry, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE};
 use serde_json::{Value, json};
+use std::io::{Write as _, stdout};
 use std::time::{Duration, Instant};
 
 const COUNT: usize = 1_000_000;
@@ -27,8 +28,8 @@ pub fn binary(count: usize, id: &str) -> Vec<u8> {
 /// The same, signed.
 fn signed(signer: &Issuer, list: Vec<u8>) -> Vec<u8> {
     let mut token = signer.token(now()).header("typ", SIGNED_TYPE);
-    token.claims =
-        json!({ "iat": now(), DIGEST_CLAIM: base64url::encode(&sha256(&list)) }).as_object().unwrap().clone();
+    token.claims.clear();
+    let token = token.claim("iat", now()).claim(DIGEST_CLAIM, base64url::encode(&sha256(&list)));
     [token.sign().into_bytes(), b"\n".to_vec(), list].concat()
 }
 
@@ -83,7 +84,8 @@ fn is_bearable(form: &str, members: Value, make: impl Fn(usize, &str) -> Vec<u8>
         std::thread::sleep(Duration::from_millis(1200));
         taken.push(memory().saturating_sub(empty));
     }
-    println!("{form}: memory taken at first and after reloads: {taken:?}; longest waits: {longest:?}");
+    let _ =
+        writeln!(stdout(), "{form}: memory taken at first and after reloads: {taken:?}; longest waits: {longest:?}");
     // Other processes make a wait longer, and nothing makes one shorter.
     assert!(longest.iter().min() < Some(&Duration::from_millis(50)), "{form}: {longest:?}");
     if let Some(most) = most {
@@ -114,4 +116,22 @@ fn the_longest_text_holds_nobody_up() {
     let members = json!({ "max_bytes": MAX_LINES_BYTES, "timeout": "5s" });
     let make = |count: usize, id: &str| if count == 0 { binary(0, id) } else { lines(id) };
     is_bearable("100 000 lines in 16 MiB", members, make, None);
+}
+
+#[test]
+fn a_document_that_is_longer_than_envoy_hands_over_fails_as_an_outage_does_and_says_so() {
+    let published = Published::default();
+    published.put(binary(0, "first"));
+    let server = published.serve();
+    let world = start(server.address, list(json!({ "max_bytes": 33_554_432, "timeout": "5s" })), 1);
+    eventually("the first list", || world.status(&world.token("first")) == 401);
+    published.put(vec![b'\n'; 33_554_433]);
+    world.envoy.wait_for_log("list main could not be fetched: did not answer, broke off, or sent more than 32 MiB");
+    assert_eq!(
+        (world.status(&world.token("first")), world.status(&world.token("good"))),
+        (401, 200),
+        "it stays in use"
+    );
+    published.put(binary(0, "second"));
+    eventually("it is back", || world.status(&world.token("second")) == 401);
 }

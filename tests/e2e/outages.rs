@@ -36,7 +36,7 @@ fn outages(issuer: &Issuer) -> Vec<(&'static str, Conduct, &'static str, &'stati
             "an answer that breaks off",
             Conduct::Says(cut_off.into_bytes()),
             "unreachable",
-            "did not answer, or broke off",
+            "did not answer, broke off, or sent more than 32 MiB",
         ),
         ("ten MiB", ok(&vec![b' '; 10 << 20]), "too_large", "more than 1048576"),
         ("an endless slow body", Conduct::Drips, "", "could not be fetched"),
@@ -87,6 +87,9 @@ fn good_keys_go_on_working_through_every_outage_that_is_told_once_and_ends_by_it
         eventually(case, || told("can be fetched again") == ended + 1);
         assert_eq!(status(), 200, "{case}");
     }
+    server.now(Conduct::Refuses);
+    let age = || envoy.counter("scopegate.keys.age_seconds.https___issuer_example_com_");
+    eventually("they are seen to grow older", || age() >= 2);
     assert!(envoy.is_alive() && !envoy.log().contains("panicked"));
 }
 

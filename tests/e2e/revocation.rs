@@ -247,7 +247,7 @@ fn outages() -> Vec<(&'static str, Conduct, &'static str, &'static str)> {
             "an answer that breaks off",
             Conduct::Says(cut_off.into_bytes()),
             "unreachable",
-            "did not answer, or broke off",
+            "did not answer, broke off, or sent more than 32 MiB",
         ),
         ("ten MiB", ok(&vec![b' '; 10 << 20]), "too_large", "more than 1048576"),
         ("an endless slow body", Conduct::Drips, "", "could not be fetched"),
@@ -276,6 +276,8 @@ fn a_list_goes_on_refusing_through_every_outage_that_is_told_once_and_ends_by_it
         server.now(good.clone());
         eventually(case, || told("can be fetched again") == ended + 1);
     }
+    server.now(Conduct::Refuses);
+    eventually("it is seen to grow older", || world.envoy.counter("scopegate.revocation.age_seconds.main") >= 2);
     assert!(world.envoy.is_alive() && !world.envoy.log().contains("panicked"));
 }
 

@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 /// Envoy with a gate that may use all of these but one; the log where it does not start.
 fn without(name: &str, issuer: &Issuer, upstream: &Server) -> Result<Envoy, String> {
     let others = host_functions().into_iter().chain(callbacks()).filter(|other| other != name);
-    restricted(others.map(|other| (other, json!({}))).collect(), issuer, upstream)
+    restricted(&others.map(|other| (other, json!({}))).collect(), issuer, upstream)
 }
 
 /// Envoy with a gate that may use these.
-fn restricted(allowed: Map<String, Value>, issuer: &Issuer, upstream: &Server) -> Result<Envoy, String> {
+fn restricted(allowed: &Map<String, Value>, issuer: &Issuer, upstream: &Server) -> Result<Envoy, String> {
     let configuration = json!({
         "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() }, "max_lifetime": "1h" }],
         "rules": [
@@ -98,7 +98,7 @@ fn a_host_that_never_asks_the_filter_is_what_it_cannot_protect_against() {
     };
     let envoy = without("proxy_on_request_trailers", &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
     assert_eq!(forged(&envoy), 1);
-    let envoy = restricted(Map::new(), &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
+    let envoy = restricted(&Map::new(), &issuer, &upstream).unwrap_or_else(|log| panic!("{log}"));
     assert_eq!((good(&envoy, &issuer).as_str(), forged(&envoy)), ("200", 0), "an empty map restricts nothing");
     assert!(hostile.iter().all(|request| try_send(envoy.address(), &request.bytes).is_none_or(|a| a.status != 200)));
 }

@@ -2,6 +2,7 @@
 
 use super::client;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -232,6 +233,17 @@ impl Envoy {
         let stats = client::get(self.admin, "/stats", &[]).body;
         let lines = stats.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.ends_with(suffix));
         lines.map(|(_, value)| value.trim().parse::<u64>().unwrap()).sum()
+    }
+
+    /// The sum and the count of a histogram, by its name in Prometheus' form; nothing while nothing was recorded.
+    pub fn metrics(&self, histogram: &str) -> BTreeMap<String, f64> {
+        let text = client::get(self.admin, "/stats/prometheus?usedonly", &[]).body;
+        let figure = |line: &str| {
+            let (name, value) = line.split_once(char::is_whitespace)?;
+            let what = name.strip_prefix(histogram)?.strip_prefix('_')?.split('{').next()?.to_owned();
+            Some((what, value.trim().parse().ok()?))
+        };
+        text.lines().filter(|line| !line.contains("_bucket")).filter_map(figure).collect()
     }
 
     /// Whether the process still runs.

@@ -6,6 +6,7 @@ use crate::base::json::Map;
 use crate::base::time::Seconds;
 use crate::config::cursor::Cursor;
 use crate::config::fields;
+use crate::crypto::Algorithm;
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationPolicy, WhenStale};
 use crate::revocation::{Entry, Terms};
@@ -82,6 +83,16 @@ fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> O
     let set = key_set(cursor, limits, warnings)?;
     if set.keys().is_empty() {
         return cursor.wrong("has no keys: no list could be used", "add the key that signs it");
+    }
+    // A list is judged over several ticks, in the VM, and the signatures of such keys are checked by the host alone.
+    let of_the_host = set.keys().iter().filter(|key| key.key.fits(Algorithm::Es512)).count();
+    if of_the_host == set.keys().len() {
+        let why = "has no key but for ES512, which the VM does not have: no list could be used";
+        return cursor.wrong(why, "sign with ES256, or EdDSA");
+    }
+    if of_the_host > 0 {
+        let path = cursor.path();
+        warnings.push(format!("{path}: a P-521 key checks no list: that is done in the VM, which has no ES512"));
     }
     Some(Rc::new(set))
 }

@@ -92,6 +92,17 @@ mod tests {
     }
 
     #[test]
+    fn a_fetch_out_of_turn_costs_its_time_or_up_to_a_quarter_more() {
+        let now = 1_700_000_000_000;
+        assert_eq!(TIMING.pay(0, now, 0), Some(now + 30_000));
+        assert_eq!(TIMING.pay(0, now, 7500), Some(now + 37_500));
+        let costs: Vec<u64> =
+            (0..1_000_000).step_by(997).map(|random| TIMING.pay(0, now, random).expect("the first") - now).collect();
+        assert!(costs.iter().all(|cost| (30_000..=37_500).contains(cost)));
+        assert!(costs.iter().any(|cost| *cost < 31_000) && costs.iter().any(|cost| *cost > 36_500), "by chance");
+    }
+
+    #[test]
     fn max_age_brings_the_next_fetch_forward_and_never_puts_it_off() {
         for (max_age, period) in
             [(0, 10_000), (9999, 10_000), (60_000, 60_000), (600_001, 600_000), (u64::MAX, 600_000)]

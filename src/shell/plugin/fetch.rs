@@ -54,12 +54,12 @@ pub(super) fn receive_pieces(headers: usize, bytes: usize, limit: usize, conditi
 
 fn head(headers: usize, bytes: usize, limit: usize, conditional: bool) -> Result<Fetched, Answer> {
     if headers == 0 {
-        return Err(FailureKind::Unreachable.because("did not answer, or broke off").into());
+        return Err(FailureKind::Unreachable.because("did not answer, broke off, or sent more than 32 MiB").into());
     }
     let map = host::header_map(Map::CallResponseHeaders).map_err(|_| unreadable())?;
     let fetched = read_headers(&pairs::parse(&map).unwrap_or_default(), conditional)?;
     if bytes > limit {
-        return Err(FailureKind::TooLarge.because(format!("the document has {bytes} bytes, more than {limit}")).into());
+        return Err(FailureKind::TooLarge.because(format!("the document has more than {limit} bytes")).into());
     }
     Ok(fetched)
 }
