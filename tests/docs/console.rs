@@ -1,0 +1,66 @@
+//! What the README says to type, as far as it can be tried without a cluster: the rest is run by `make compose-test`, and
+//! by the tests of the files themselves.
+
+use crate::{readme, section};
+use std::path::Path;
+use std::process::Command;
+
+/// The ways in, of which each is to fit on a screen.
+const WAYS_IN: [&str; 4] = ["### Plain Envoy", "### docker-compose", "### Istio", "### Envoy Gateway"];
+/// The lines of a screen.
+const SCREEN: usize = 40;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The commands of the blocks that show a terminal, without their comments.
+fn commands(text: &str) -> Vec<String> {
+    let typed = text.lines().filter_map(|line| line.strip_prefix("$ "));
+    typed.map(|line| line.split("  #").next().unwrap().trim().to_owned()).collect()
+}
+
+#[test]
+fn each_way_in_fits_on_a_screen_and_begins_with_what_to_type() {
+    for heading in WAYS_IN {
+        let section = section(&readme(), heading);
+        assert!(section.lines().count() <= SCREEN, "{heading}: {}", section.lines().count());
+        let first = section.lines().find(|line| !line.is_empty());
+        assert_eq!(first, Some("```console"), "{heading}");
+        assert!(!commands(&section).is_empty(), "{heading}");
+    }
+}
+
+#[test]
+fn what_is_made_has_a_target_and_what_is_named_exists() {
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let mut made = 0;
+    for command in commands(&readme()) {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        if let ["make", target, ..] = words[..] {
+            assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{command}");
+            made += 1;
+        }
+        for word in words.iter().filter(|word| word.starts_with("envoy/")) {
+            assert!(root().join(word).exists(), "{command}: {word}");
+        }
+        if let Some((_, version)) = command.split_once("target/image:").map(|(_, rest)| rest.split_once(' ').unwrap()) {
+            assert!(version.ends_with(env!("CARGO_PKG_VERSION")), "{command}");
+        }
+    }
+    assert!(made > 5, "{made}");
+}
+
+#[test]
+fn what_is_checked_passes_the_check() {
+    let checks: Vec<String> = WAYS_IN.iter().flat_map(|heading| commands(&section(&readme(), heading))).collect();
+    let files: Vec<&str> = checks.iter().filter_map(|line| line.strip_prefix("cargo run --quiet -- check ")).collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    for file in files {
+        // A copy, to be made one's own.
+        let file = file.replace("my-envoy.yaml", "envoy/envoy.yaml");
+        let checked =
+            Command::new(env!("CARGO_BIN_EXE_scopegate")).args(["check", &file]).current_dir(root()).output().unwrap();
+        assert!(checked.status.success(), "{file}: {}", String::from_utf8_lossy(&checked.stdout));
+    }
+}
