@@ -8,6 +8,8 @@ mod digest;
 mod host_form;
 mod key;
 mod spki;
+#[cfg(test)]
+pub mod test_key;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet};

@@ -192,3 +192,14 @@ fn the_limits_have_the_defaults_of_the_table() {
         assert_eq!(row[2], value, "{name}");
     }
 }
+
+#[test]
+fn the_versions_of_envoy_are_those_that_the_tests_run_on() {
+    let makefile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile")).expect("Makefile");
+    let line = makefile.lines().find_map(|line| line.strip_prefix("ENVOYS ?= ")).expect("the versions");
+    let mut tested: Vec<&str> = line.split(' ').collect();
+    tested.reverse();
+    let rows = rows(&section(&readme(), "## Envoy versions"));
+    assert_eq!(rows.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), tested);
+    assert!(rows.iter().all(|row| row[1].starts_with(&format!("{}.", row[0]))), "{rows:?}");
+}

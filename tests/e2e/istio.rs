@@ -59,6 +59,11 @@ struct World {
 
 impl World {
     fn start(resource: &Value, routes: &Value, connection_manager: &Value) -> Self {
+        Self::before(&[], resource, routes, connection_manager)
+    }
+
+    /// With these filters behind ours.
+    fn before(behind: &[Value], resource: &Value, routes: &Value, connection_manager: &Value) -> Self {
         let (name, plugin) = handed_over(resource);
         let files = Folder::new();
         files.put("ecds.json", &[extension(&name, &plugin)]);
@@ -76,7 +81,8 @@ impl World {
         let keys = KeyServer::start(KeyServer::keys(&issuer));
         let upstream = Server::echo(0).unwrap();
         let issuers = cluster("outbound|443||idp.example.com", keys.server.address);
-        let gate = listener("gate", &[filter], routes, &json!({}), connection_manager);
+        let filters = [&[filter], behind].concat();
+        let gate = listener("gate", &filters, routes, &json!({}), connection_manager);
         let resources = json!({ "listeners": [gate], "clusters": [issuers, cluster("upstream", upstream.address)] });
         let envoy = Envoy::try_start(&resources, 2).unwrap_or_else(|log| panic!("{log}"));
         Self { envoy, issuer, _servers: (keys, upstream, files) }
@@ -159,6 +165,41 @@ fn a_sidecar_does_what_its_resources_say() {
         assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some(challenge)), "{file}");
         let closed = world.ask("GET", "/metrics", "orders:write");
         assert_eq!((closed.status, closed.header("www-authenticate")), (403, None), "{file}: no rule, so closed");
+    }
+}
+
+/// What Istio makes of a `RequestAuthentication` of the same issuer, with a token required: it stands behind us.
+fn request_authentication(keys: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": { "idp": {
+                "issuer": "https://idp.example.com/",
+                "forward": true,
+                "remote_jwks": { "http_uri": { "uri": keys, "cluster": "outbound|443||idp.example.com", "timeout": "1s" } },
+            } },
+            "rules": [{ "match": { "prefix": "/" }, "requires": { "provider_name": "idp" } }],
+        },
+    })
+}
+
+#[test]
+fn a_request_authentication_behind_the_filter_sees_a_token_only_where_it_is_kept() {
+    let behind = [request_authentication("http://idp.example.com/jwks.json")];
+    for (token, status) in [("strip", 401), ("keep", 200)] {
+        let mut resource = resources("gateway.wasmplugin.yaml")[0].clone();
+        resource["spec"]["pluginConfig"]["forward"]["token"] = token.into();
+        let world = World::before(&behind, &resource, &gateway_routes(), &connection_manager());
+        let answer = world.ask("GET", "/orders/1", "orders:read");
+        assert_eq!(
+            (answer.status, answer.body.contains("Jwt is missing")),
+            (status, status == 401),
+            "{token}: {answer:?}"
+        );
+        if token == "keep" {
+            assert_eq!(answer.echoed().headers("x-auth-subject"), ["alice"]);
+        }
     }
 }
 

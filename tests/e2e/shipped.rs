@@ -1,7 +1,7 @@
 //! The files that an operator copies, and the demo that runs them.
 
 use crate::support::client::{get, get_with, send};
-use crate::support::envoy::{Envoy, binary, root};
+use crate::support::envoy::{Envoy, binary, module, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
 use scopegate::crypto::Algorithm;
@@ -198,4 +198,21 @@ fn stderr(demo: &mut Demo) -> String {
     let mut text = String::new();
     demo.0.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     text
+}
+
+#[test]
+fn envoys_validation_takes_the_shipped_file_and_refuses_one_with_a_mistake() {
+    let shipped = std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
+    let shipped = shipped.replace("target/scopegate.wasm", &module().to_string_lossy());
+    let mistaken = shipped.replace("audiences: [https://api.example.com]", "audience: [https://api.example.com]");
+    assert_ne!(shipped, mistaken);
+    for (text, code, words) in [
+        (shipped, Some(0), "OK"),
+        (mistaken, Some(1), "configuration refused: issuers[0].audience: is not a field; did you mean `audiences`?"),
+    ] {
+        let output = Command::new(binary()).args(["--mode", "validate", "--config-yaml", &text]).output().unwrap();
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(output.status.code() == code && told.contains(words), "{:?}: {told}", output.status);
+    }
 }

@@ -52,6 +52,27 @@ fn wherever_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_
 }
 
 #[test]
+fn where_no_vm_is_made_anew_a_worker_whose_vm_has_failed_answers_503_until_it_gets_another_configuration() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let module = Rewritten::trapping();
+    let mut plugin = module.plugin();
+    plugin["failure_policy"] = "FAIL_CLOSED".into();
+    let stage = Stage::start(&[&issuer], 1, plugin);
+    until_good(&stage, &issuer, "at first");
+    let lines = Mark::ALL[0].headers();
+    let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let _ = try_send(stage.envoy.listener("gate"), &head("GET", "/", &lines));
+    let status = || get_with(stage.envoy.listener("gate"), "/", &issuer.token(now()).sign()).status;
+    // Three times as long as Envoy waits before it makes a VM anew.
+    for _ in 0..30 {
+        assert_eq!(status(), 503);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    stage.configure(1);
+    until_good(&stage, &issuer, "with another configuration");
+}
+
+#[test]
 fn a_vm_whose_memory_ends_refuses_and_comes_back() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::confined(6);

@@ -3,8 +3,7 @@
 use super::scenarios::{Process, START, document, line, policy};
 use super::*;
 use crate::base::base64url;
-use crate::cli::signing::SigningKey;
-use crate::crypto::{Algorithm, sha256};
+use crate::crypto::{sha256, test_key};
 use crate::jose::KeySet;
 use crate::policy::WhenStale;
 use crate::revocation::{Builder, Entry};
@@ -116,33 +115,33 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
 }
 
 /// A list with this entry, signed at this time.
-fn signed(key: &SigningKey, id: &str, issued_at: u64, expires_at: u64) -> Chunks {
+fn signed(id: &str, issued_at: u64, expires_at: u64) -> Chunks {
     let list = line(id).pieces().concat();
-    let header = json!({ "alg": "ES256", "typ": "scopegate-revocations+jwt" });
+    let header = json!({ "alg": "EdDSA", "typ": "scopegate-revocations+jwt" });
     let claims = json!({
         "iat": issued_at / 1000, "exp": expires_at / 1000, "sha256": base64url::encode(&sha256(&list)),
     });
     let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
-    let signature = base64url::encode(&key.sign(input.as_bytes()).expect("a signature"));
+    let signature = base64url::encode(&test_key::sign(input.as_bytes()));
     Chunks::from([format!("{input}.{signature}\n").as_bytes(), &list].concat().as_slice())
 }
 
-fn signing() -> (SigningKey, RevocationPolicy) {
-    let key = SigningKey::generate(Algorithm::Es256, None).expect("a key");
+/// A list that has to be signed.
+fn signing() -> RevocationPolicy {
     let mut policy = policy(WhenStale::Deny);
-    let jwks = json!({ "keys": [key.to_public_jwk()] }).to_string();
-    policy.lists[0].terms.signed_by = Some(Rc::new(KeySet::parse(jwks.as_bytes(), 10_000, 10).expect("a set")));
-    (key, policy)
+    let keys = KeySet::parse(test_key::jwks().as_bytes(), 10_000, 10).expect("a set");
+    policy.lists[0].terms.signed_by = Some(Rc::new(keys));
+    policy
 }
 
 #[test]
 fn a_signed_list_is_fetched_anew_before_it_is_over_however_long_the_period() {
-    let (key, mut policy) = signing();
+    let mut policy = signing();
     policy.lists[0].refresh = crate::base::time::Seconds(3600);
     let mut process = Process::of(2, &policy);
     let minute = 60_000;
     process.now = START - 10_000;
-    process.fetch(document(""), signed(&key, "a", START, START + 5 * minute));
+    process.fetch(document(""), signed("a", START, START + 5 * minute));
     // The server renews its signature every four minutes.
     let mut asked = 0;
     for _ in 0..3600 {
@@ -151,7 +150,7 @@ fn a_signed_list_is_fetched_anew_before_it_is_over_however_long_the_period() {
         for (worker, _) in requests {
             asked += 1;
             let renewed = process.now - process.now % (4 * minute);
-            let (answer, list) = (document(""), signed(&key, "a", renewed, renewed + 5 * minute));
+            let (answer, list) = (document(""), signed("a", renewed, renewed + 5 * minute));
             process.answer(worker, answer, list);
         }
         assert_eq!(process.complete(), [true; 2], "{} s", (process.now - START) / 1000);
@@ -161,7 +160,7 @@ fn a_signed_list_is_fetched_anew_before_it_is_over_however_long_the_period() {
 
 #[test]
 fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
-    let (key, policy) = signing();
+    let policy = signing();
     let mut careless = policy.clone();
     careless.lists[0].terms.signed_by = None;
     let mut process = Process::of(1, &careless);
@@ -172,18 +171,18 @@ fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
     assert_eq!((process.refuses("forged"), process.complete()), (vec![true, false], vec![true, false]));
     assert_eq!(requests.len(), 1, "it is fetched at once");
     let now = process.now;
-    process.answer(requests[0].0, document(""), signed(&key, "a", now, now + 60_000));
+    process.answer(requests[0].0, document(""), signed("a", now, now + 60_000));
     (0..5).for_each(|_| drop(process.tick(10)));
     assert_eq!((process.refuses("a")[1], process.complete()[1]), (true, true));
 }
 
 #[test]
 fn a_list_that_was_forged_on_the_board_is_replaced_by_one_fetch_of_the_same_as_before() {
-    let (key, policy) = signing();
+    let policy = signing();
     let mut careless = policy.clone();
     careless.lists[0].terms.signed_by = None;
     let mut process = Process::of(2, &policy);
-    let good = signed(&key, "a", START, START + 3_600_000);
+    let good = signed("a", START, START + 3_600_000);
     process.fetch(document(""), good.clone());
     newcomer(&mut process, &careless);
     let (requests, _) = process.tick(10);
