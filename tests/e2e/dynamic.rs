@@ -143,6 +143,10 @@ fn no_request_is_decided_under_half_a_configuration_or_half_a_route_and_none_is_
         }
         for round in 0..12 {
             world.change_filter(&filter(["two", "one"][round % 2]));
+            // It would mark what it lets through, and ask in another realm.
+            let mut refused = filter("three");
+            refused["issuers"][0]["audience"] = "misspelt".into();
+            world.change_filter(&refused);
             world.change_routes(&route(["b", "a"][round % 2]));
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -151,7 +155,8 @@ fn no_request_is_decided_under_half_a_configuration_or_half_a_route_and_none_is_
     for (what, count) in ["allowed by one", "allowed by two", "refused by one", "refused by two"].iter().zip(&counts) {
         assert!(count.load(Ordering::SeqCst) > 10, "{what}: {counts:?}");
     }
-    assert_eq!(world.envoy.total("update_rejected"), 0);
+    let rejected = |what: &str| world.envoy.total(&format!("{what}.update_rejected"));
+    assert_eq!((rejected("extension_config_discovery.http_filter.scopegate"), rejected("rds.main")), (12, 0));
 }
 
 #[test]
