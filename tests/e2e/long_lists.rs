@@ -15,6 +15,8 @@ const COUNT: usize = 1_000_000;
 /// How much longer the list is in every round.
 const MORE: usize = 10_000;
 const ROUNDS: usize = 4;
+/// How many rounds there are at most until one has been quiet.
+const MOST_ROUNDS: usize = 16;
 
 /// A list in the binary form, of so many tokens that nobody has, and this one.
 pub fn binary(count: usize, id: &str) -> Vec<u8> {
@@ -76,19 +78,21 @@ fn is_bearable(form: &str, members: Value, make: impl Fn(usize, &str) -> Vec<u8>
     std::thread::sleep(Duration::from_millis(1500));
     let empty = memory();
     let (mut longest, mut taken) = (Vec::new(), Vec::new());
-    for round in 0..ROUNDS {
+    // Other processes make a wait longer, and nothing makes one shorter: one round without them shows it.
+    let is_shown = |longest: &[Duration]| longest.iter().min() < Some(&Duration::from_millis(50));
+    while taken.len() < ROUNDS || taken.len() < MOST_ROUNDS && !is_shown(&longest) {
+        let round = taken.len();
         let id = format!("stolen-{round}");
         // Ever longer lists, as lists are.
         longest.push(longest_wait(&world, &published, make(COUNT + round * MORE, &id), &id));
         std::thread::sleep(Duration::from_millis(1200));
         taken.push(memory().saturating_sub(empty));
     }
-    // Other processes make a wait longer, and nothing makes one shorter.
-    assert!(longest.iter().min() < Some(&Duration::from_millis(50)), "{form}: {longest:?}");
+    assert!(is_shown(&longest), "{form}: {longest:?}");
     if let Some(most) = most {
         assert!(taken[0] <= 20 * most as u64, "{form}, at rest: {taken:?}");
         assert!(
-            taken.iter().all(|&taken| taken <= 40 * (most + ROUNDS * MORE) as u64),
+            taken.iter().all(|&taken| taken <= 40 * (most + longest.len() * MORE) as u64),
             "{form}, at the peak: {taken:?}"
         );
     }
