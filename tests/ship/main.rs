@@ -16,6 +16,7 @@ mod hex;
 mod image;
 mod resources;
 mod revocations;
+mod variants;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};

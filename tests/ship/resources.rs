@@ -112,14 +112,22 @@ fn the_issuers_cluster_has_the_name_that_istio_gives_it() {
 #[test]
 fn every_example_passes_scopegate_check() {
     let binary = Path::new(env!("CARGO_BIN_EXE_scopegate"));
-    let check = |files: &[&str]| {
+    let run = |files: &[&str]| {
         let mut command = std::process::Command::new(binary);
-        let output = command.arg("check").args(files).current_dir(root().join("envoy")).output().unwrap();
+        command.arg("check").args(files).current_dir(root().join("envoy")).output().unwrap()
+    };
+    let check = |files: &[&str]| {
+        let output = run(files);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success() && text.contains("no problems found"), "{files:?}: {text} {output:?}");
     };
     check(&["envoy.yaml"]);
     check(&["dynamic/envoy.yaml", "dynamic/routes.yaml", "dynamic/scopegate.yaml"]);
+    // It says of itself that it fetches keys in plain text, between containers: that and nothing else.
+    let output = run(&["compose/envoy.yaml"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.ends_with("\n0 errors, 1 warning\n"), "{text} {output:?}");
+    assert!(text.contains("warning[keys-in-plain-text]"), "{text}");
     for place in ["gateway", "sidecar"] {
         check(&[&format!("istio/{place}.wasmplugin.yaml")]);
         check(&[&format!("istio/{place}.trafficextension.yaml")]);
