@@ -34,6 +34,7 @@ mod paths;
 mod provider;
 mod revocation;
 mod shipped;
+mod shipped_dynamic;
 mod signatures;
 mod tls;
 mod versions;
