@@ -16,6 +16,8 @@ mod timing;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod lost_lease;
+#[cfg(test)]
 mod simulation;
 
 pub use answer::{Answer, Failure, FailureKind, Fetched};
@@ -354,7 +356,8 @@ impl Feed {
         let (before, _) = self.places.state(outside.board);
         let failures = before.failures.saturating_add(1);
         let wait = self.timing.retry(failures, before.version > 0, outside.random);
-        let change = if before.problem == why { Change::Same } else { Change::Changed };
+        let is_news = before.problem != why && self.leads(outside.board);
+        let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(wait);
         self.end(outside, State { failures, next_at, problem: why.to_owned(), ..before });
         change
@@ -369,7 +372,9 @@ impl Feed {
 
     fn succeed(&mut self, outside: &Outside<'_>, content: State, max_age_ms: Option<u64>) -> Change {
         let (before, _) = self.places.state(outside.board);
-        let change = if before.failures > 0 { Change::Changed } else { Change::Same };
+        // Whoever lost the lease leaves it to the other one to tell.
+        let is_news = before.failures > 0 && self.leads(outside.board);
+        let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
         self.end(outside, State { confirmed_at: outside.now, next_at, failures: 0, problem: String::new(), ..content });
         change

@@ -6,17 +6,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 const TIMING: Timing = Timing { refresh: 60_000, timeout: 2000, max_stale: 120_000, out_of_turn: 30_000 };
-const START: u64 = 1_700_000_000_000;
+pub(super) const START: u64 = 1_700_000_000_000;
 
-fn feed(me: u64) -> Feed {
+pub(super) fn feed(me: u64) -> Feed {
     Feed::new("scopegate/1/x", TIMING, true, me)
 }
 
-fn at(board: &dyn Board, now: u64) -> Outside<'_> {
+pub(super) fn at(board: &dyn Board, now: u64) -> Outside<'_> {
     Outside { board, now, random: 0 }
 }
 
-fn document(text: &str) -> Fetched {
+pub(super) fn document(text: &str) -> Fetched {
     Fetched { bytes: text.as_bytes().to_vec(), etag: format!("\"{text}\""), max_age_ms: None }
 }
 
@@ -184,37 +184,6 @@ fn a_worker_that_goes_gives_its_fetch_up_to_the_next() {
     assert!(other.begin(&at(&board, START + 1)).is_some());
     going.give_up(&board);
     assert!(feed(3).begin(&at(&board, START + 2)).is_none(), "not the fetch of another");
-}
-
-#[test]
-fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_published() {
-    let board = OwnBoard::default();
-    let (mut slow, mut quick) = (feed(1), feed(2));
-    assert!(slow.begin(&at(&board, START)).is_some());
-    assert!(quick.begin(&at(&board, START + 4000)).is_some());
-    quick.publish(&at(&board, START + 4001), "https://a", &document("new"));
-    slow.publish(&at(&board, START + 4002), "https://a", &document("old"));
-    assert!(slow.holds_one() && slow.version().is_none(), "what it fetched is good, and is no version on the board");
-    let (_, body) = slow.look(&at(&board, START + 4003)).expect("the other's content");
-    assert_eq!(body, b"new");
-    // The same while the other still fetches.
-    let board = OwnBoard::default();
-    let (mut slow, mut quick) = (feed(1), feed(2));
-    assert!(slow.begin(&at(&board, START)).is_some());
-    assert!(quick.begin(&at(&board, START + 4000)).is_some());
-    slow.fail(&at(&board, START + 4001), "late");
-    assert!(quick.is_under_way(&at(&board, START + 4001)), "the lease of another is left alone");
-    assert!(feed(3).begin(&at(&board, START + 4002)).is_none());
-    quick.publish(&at(&board, START + 4003), "https://a", &document("new"));
-    assert_eq!(slow.look(&at(&board, START + 4004)).unwrap().1, b"new");
-    // And when it comes first, with what would have been the same version.
-    let board = OwnBoard::default();
-    let (mut slow, mut quick) = (feed(1), feed(2));
-    assert!(slow.begin(&at(&board, START)).is_some());
-    assert!(quick.begin(&at(&board, START + 4000)).is_some());
-    slow.publish(&at(&board, START + 4001), "https://a", &document("old"));
-    quick.publish(&at(&board, START + 4002), "https://a", &document("new"));
-    assert_eq!(slow.look(&at(&board, START + 4003)).unwrap().1, b"new");
 }
 
 #[test]
