@@ -2,7 +2,7 @@
 
 use crate::gate::configuration;
 use crate::keys::{KeyServer, eventually, in_background, remote};
-use crate::support::client::{self, get, get_with, head};
+use crate::support::client::{self, connect, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, listener};
 use crate::support::issuer::{ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
@@ -10,6 +10,7 @@ use crate::support::server::Server;
 use crate::support::xds::{Folder, discovered, extension};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -195,6 +196,25 @@ fn a_parked_request_is_decided_by_the_configuration_that_parked_it() {
         }
         assert_eq!(get_with(world.address(), "/", &token).status, 403);
     }
+}
+
+#[test]
+fn nobody_is_said_to_wait_under_a_configuration_that_is_gone() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let keys = KeyServer::held(KeyServer::keys(&issuer));
+    let parking = remote(json!({ "timeout": "30s" }), json!({}));
+    let world = World::start(&parking, &plain_route(), &[cluster("issuer", keys.server.address)]);
+    let token = issuer.token(now()).sign();
+    let waiting = [0; 4].map(|_| {
+        let mut connection = connect(world.address());
+        connection.write_all(&head("GET", "/", &[("authorization", &format!("Bearer {token}"))])).unwrap();
+        connection
+    });
+    eventually("they wait", || world.envoy.counter("scopegate.waiting") == 4);
+    world.change_filter(&configuration(&issuer, json!({ "default": { "deny": true } })));
+    eventually("the new configuration holds", || get_with(world.address(), "/", &token).status == 403);
+    drop(waiting);
+    eventually("they are gone", || world.envoy.counter("scopegate.waiting") == 0);
 }
 
 #[test]
