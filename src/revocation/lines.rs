@@ -14,8 +14,8 @@ pub const MAX_LINES_ENTRIES: usize = 100_000;
 /// The longest line, in bytes.
 pub const MAX_LINE_BYTES: usize = 16_384;
 
-/// What a line costs besides its bytes, in bytes: most of it is a SHA-256.
-const LINE_COST: usize = 200;
+/// What an entry costs besides its bytes, in bytes: most of it is a SHA-256.
+const ENTRY_COST: usize = 200;
 
 /// The member of the line that says how many entries there are.
 const AT_LEAST: &str = "entries_at_least";
@@ -127,17 +127,19 @@ impl LineReader {
         Self { at: start, tally: Tally::default(), builder: Builder::new(now) }
     }
 
-    /// Reads on until about `budget` is spent: a byte costs one, and a line [`LINE_COST`] besides. Returns whether that
-    /// were all.
+    /// Reads on until about `budget` is spent: a byte costs one, and an entry [`ENTRY_COST`] besides. Returns whether
+    /// that were all.
     pub(super) fn step(&mut self, bytes: &Chunks, budget: usize) -> Result<bool, ListError> {
         let mut spent = 0_usize;
         while self.at < bytes.len() {
             if spent >= budget {
                 return Ok(false);
             }
-            let start = self.at;
+            let (start, entries) = (self.at, self.tally.entries());
             self.line(bytes)?;
-            spent = spent.saturating_add(self.at.saturating_sub(start)).saturating_add(LINE_COST);
+            let is_entry = self.tally.entries() > entries;
+            spent = spent.saturating_add(self.at.saturating_sub(start));
+            spent = spent.saturating_add(if is_entry { ENTRY_COST } else { 0 });
         }
         self.tally.finish().map(|()| true)
     }
@@ -248,6 +250,26 @@ mod tests {
         for text in ["", "\n", " \r\n\n"] {
             assert_eq!(read(text, 50), Err(ListError::Empty), "{text:?}");
         }
+    }
+
+    #[test]
+    fn blank_lines_cost_their_bytes_and_entries_more() {
+        let steps = |text: &str| {
+            let chunks = Chunks::from(text.as_bytes());
+            let mut reader = LineReader::new(0, UnixSeconds(1000));
+            let mut steps = 1;
+            while !reader.step(&chunks, 10_000).expect("lines") {
+                steps += 1;
+            }
+            steps
+        };
+        assert_eq!(steps(&format!("{A}{}", "\n".repeat(19_000))), 2);
+        let cost = A.len() + 1 + ENTRY_COST;
+        assert_eq!(
+            steps(&format!("{A}\n").repeat(1000)),
+            1000_usize.div_ceil(10_000_usize.div_ceil(cost)),
+            "the last line of a step may go over"
+        );
     }
 
     #[test]
