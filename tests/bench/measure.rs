@@ -4,6 +4,7 @@ use super::cases::{Caches, Case};
 use super::contenders::Contender;
 use super::load::{self, Run, Stream};
 use super::machine::Cores;
+use super::pace::Outcome;
 use super::support::envoy::Envoy;
 use std::path::Path;
 use std::time::Duration;
@@ -21,9 +22,8 @@ pub const BUSY: f64 = 0.9;
 #[derive(Clone, Debug)]
 pub struct Figures {
     pub runs: Vec<Run>,
-    /// Medians over the rounds, in microseconds.
-    pub p50_us: Option<f64>,
-    pub p99_us: Option<f64>,
+    /// The latencies at a fixed rate, where they are taken: one for each round.
+    pub paced: Vec<Outcome>,
     /// The part of the requests whose token was found in the cache, where it can be told.
     pub found: Option<f64>,
 }
@@ -37,6 +37,16 @@ impl Figures {
         median(self.runs.iter().map(|run| run.worker_us))
     }
 
+    /// Median over the rounds, in microseconds.
+    pub fn p50_us(&self) -> Option<f64> {
+        (!self.paced.is_empty()).then(|| median(self.paced.iter().map(|outcome| outcome.p50_us)))
+    }
+
+    /// Median over the rounds, in microseconds.
+    pub fn p99_us(&self) -> Option<f64> {
+        (!self.paced.is_empty()).then(|| median(self.paced.iter().map(|outcome| outcome.p99_us)))
+    }
+
     pub fn busy(&self) -> f64 {
         self.runs.iter().map(|run| run.busy).fold(f64::INFINITY, f64::min)
     }
@@ -48,8 +58,8 @@ pub struct Result {
     pub case: Case,
     pub scopegate: Figures,
     pub native: Figures,
-    /// At which rate the latencies were taken.
-    pub paced_at: Option<f64>,
+    /// At which rates the latencies were taken, one for each round.
+    pub rates: Vec<f64>,
 }
 
 impl Result {
@@ -76,9 +86,16 @@ impl Result {
         self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| ours.rate / native.rate)
     }
 
-    /// The ratio of the latencies, below 1 where ours is the smaller.
+    /// The median of the ratios of the rounds' latencies, below 1 where ours is the smaller.
     pub fn p99_ratio(&self) -> Option<f64> {
-        Some(self.scopegate.p99_us? / self.native.p99_us?)
+        let ratios =
+            self.scopegate.paced.iter().zip(&self.native.paced).map(|(ours, native)| ours.p99_us / native.p99_us);
+        (!self.scopegate.paced.is_empty()).then(|| median(ratios))
+    }
+
+    /// At which rate the latencies were taken: the median over the rounds.
+    pub fn paced_at(&self) -> Option<f64> {
+        (!self.rates.is_empty()).then(|| median(self.rates.iter().copied()))
     }
 }
 
@@ -86,27 +103,31 @@ impl Result {
 pub fn case(envoy: &Envoy, cores: &Cores, case: &Case) -> Result {
     let requests = load::write_requests(case.name, &case.requests());
     let settings = &case.settings;
-    let mut runs = [Vec::new(), Vec::new()];
     // Once without counting: caches fill, code is loaded. Whoever is second in the last is first in the next round.
     let found = Contender::BOTH.map(|who| warm_up(envoy, cores, case, who, &requests));
+    let figures = |found| Figures { runs: Vec::new(), paced: Vec::new(), found };
+    let mut both = found.map(figures);
+    let mut rates = Vec::new();
     for round in 0..settings.rounds {
+        let listeners = Contender::BOTH.map(|who| who.listener(case.name));
         for index in in_turn(round) {
-            let listener = Contender::BOTH[index].listener(case.name);
-            runs[index].push(load::full_speed(envoy, cores, &listener, &requests, settings.seconds));
+            both[index].runs.push(load::full_speed(envoy, cores, &listeners[index], &requests, settings.seconds));
         }
+        if !case.is_paced {
+            continue;
+        }
+        // Of this round: a machine that has become slower since the first would not keep up with the rate of that one.
+        let slower =
+            both.iter().filter_map(|figures| figures.runs.last()).map(|run| run.rate).fold(f64::INFINITY, f64::min);
+        let rate = (PACE * slower).floor();
+        for index in in_turn(round) {
+            let stream = Stream { address: envoy.listener(&listeners[index]), requests: &requests, rate };
+            both[index].paced.extend(load::paced(cores, &[stream], settings.seconds));
+        }
+        rates.push(rate);
     }
-    let [scopegate, native] = runs;
-    let figures = |runs, found| Figures { runs, found, p50_us: None, p99_us: None };
-    let mut result = Result {
-        case: case.clone(),
-        scopegate: figures(scopegate, found[0]),
-        native: figures(native, found[1]),
-        paced_at: None,
-    };
-    if case.is_paced {
-        pace(envoy, cores, &mut result, &requests);
-    }
-    result
+    let [scopegate, native] = both;
+    Result { case: case.clone(), scopegate, native, rates }
 }
 
 /// One run that is not counted, in which the answers and the caches are looked at.
@@ -151,24 +172,6 @@ fn lookups(envoy: &Envoy, who: Contender, listener: &str) -> Option<(u64, u64)> 
         std::thread::sleep(UNTIL_COUNTED);
     }
     Some((envoy.stat(&names[0])?, envoy.stat(&names[1])?))
-}
-
-/// Takes the latencies, of both at the same rate.
-fn pace(envoy: &Envoy, cores: &Cores, result: &mut Result, requests: &Path) {
-    let rate = (PACE * result.scopegate.rate().min(result.native.rate())).floor();
-    let mut outcomes = [Vec::new(), Vec::new()];
-    for round in 0..result.case.settings.rounds {
-        for index in in_turn(round) {
-            let address = envoy.listener(&Contender::BOTH[index].listener(result.case.name));
-            let stream = Stream { address, requests, rate };
-            outcomes[index].extend(load::paced(cores, &[stream], result.case.settings.seconds));
-        }
-    }
-    for (figures, outcomes) in [&mut result.scopegate, &mut result.native].into_iter().zip(&outcomes) {
-        figures.p50_us = Some(median(outcomes.iter().map(|outcome| outcome.p50_us)));
-        figures.p99_us = Some(median(outcomes.iter().map(|outcome| outcome.p99_us)));
-    }
-    result.paced_at = Some(rate);
 }
 
 /// The order of the contenders in a round: each is first in every other round.

@@ -4,6 +4,9 @@ use crate::support::envoy::root;
 use crate::support::yaml;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Where vectors are run.
+const PLACES: [&str; 3] = ["native", "host", "vm"];
+
 /// What is known of a suite in a place: the cases, and what they give.
 pub struct Divergences(Vec<Known>);
 
@@ -39,6 +42,17 @@ impl Divergences {
             }
         });
         Self(known.collect())
+    }
+
+    /// A line for each suite and each place that nobody runs: what is said of it says nothing.
+    pub fn strangers(&self, suites: &[&str]) -> Vec<String> {
+        let of = |known: &Known| {
+            let suites = known.suites.iter().filter(|name| !suites.contains(&name.as_str())).cloned();
+            suites
+                .chain(known.places.iter().filter(|name| !PLACES.contains(&name.as_str())).cloned())
+                .collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).map(|name| format!("divergences.yaml: there is no `{name}`")).collect()
     }
 
     /// A line for each difference between what is known of a suite and what was seen.
@@ -99,5 +113,7 @@ fn a_divergence_that_appears_or_disappears_or_is_another_one_is_told() {
     assert_eq!(all.differences("native", "a", &seen(&[1, 2, 3, 7, 8], 'n')).len(), 1);
     assert_eq!(all.differences("native", "a", &seen(&[1, 2, 3, 7], 'k')).len(), 2);
     assert_eq!(all.differences("vm", "a", &seen(&[1], 'n')).len(), 1);
+    assert_eq!(all.strangers(&["a", "b"]), Vec::<String>::new());
+    assert_eq!(all.strangers(&["b"]), ["divergences.yaml: there is no `a`"]);
     assert_eq!(write_ranges(&[1, 2, 3, 7]), "1-3, 7");
 }

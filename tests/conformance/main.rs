@@ -67,7 +67,7 @@ fn thumbprints_of_the_rfcs() {
 /// Holds verdicts against what is published and what is known to differ, and prints a table.
 fn judge(suites: &[Suite], places: &[Verdicts]) {
     let known = Divergences::read();
-    let mut problems = Vec::new();
+    let mut problems = known.strangers(&suites.iter().map(|suite| suite.name.as_str()).collect::<Vec<_>>());
     let mut table = String::new();
     let _ = write!(table, "{:42}", "suite");
     for place in places {

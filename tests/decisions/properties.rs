@@ -1,14 +1,16 @@
 //! What holds for every token, every request and every policy.
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
-use crate::world::{Ask, DEMO, NOW, OTHER, config, extend, get, policy, token};
+use crate::world::{Ask, DEMO, NOW, OTHER, config, configured_keys, extend, get, policy, token};
 use proptest::prelude::*;
 use proptest::sample::select;
 use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
-use scopegate::decision::{Basis, Decision};
+use scopegate::config::{Node, requirement};
+use scopegate::decision::{Basis, Decision, Need};
 use scopegate::facts::{Awaited, KeyRing};
 use scopegate::policy::Policy;
+use scopegate::revocation::Revocations;
 use serde_json::{Value, json};
 
 /// Whether it goes on, and not only because nothing is refused.
@@ -92,7 +94,20 @@ fn narrower() -> impl Strategy<Value = Value> {
         json!({ "max_lifetime": "1m" }),
         json!({ "max_token_age": "1m" }),
         json!({ "audiences": ["https://nobody.example.com"] }),
+        json!({ "token_types": ["at+jwt"] }),
+        json!({ "issuers": ["other"] }),
         json!({ "deny": true }),
+    ])
+}
+
+/// Requirements that ask for a token where there is one.
+fn asking() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({ "scopes": ["orders:read"] }),
+        json!({ "scopes": { "any_of": ["orders:read", "admin"] } }),
+        json!({ "token_types": ["JWT", "at+jwt"] }),
+        json!({ "claims": [{ "claim": "role", "equals": "admin" }] }),
+        json!({ "allow_missing": true }),
     ])
 }
 
@@ -114,13 +129,31 @@ proptest! {
     }
 
     #[test]
-    fn a_restriction_of_a_requirement_turns_no_refusal_into_a_pass(ask in asks(), narrower in narrower()) {
-        // What is compared is a requirement for a token with one more thing asked of it.
-        let base = config(json!({ "rules": rules(json!({ "scopes": ["orders:read"] })) }));
-        let mut with = if narrower.get("deny").is_some() { json!({}) } else { json!({ "scopes": ["orders:read"] }) };
-        extend(&mut with, narrower);
-        let restricted = config(json!({ "rules": rules(with) }));
-        let (before, after) = (ask.decide(&policy(&base)), ask.decide(&policy(&restricted)));
+    fn a_restriction_of_a_requirement_turns_no_refusal_into_a_pass(
+        ask in asks(), asked in asking(), narrower in narrower(), in_metadata in any::<bool>(),
+    ) {
+        // One more thing asked: what takes the place of another is narrower than it in one case only.
+        let widened = narrower.as_object().unwrap().keys().any(|name| asked.get(name).is_some());
+        let of_types = asked.get("token_types").is_some() && narrower.get("token_types").is_some();
+        let of_scopes = asked["scopes"].is_array() && narrower["scopes"].is_array();
+        prop_assume!(in_metadata || !widened || of_types || of_scopes);
+        let mut other = json!({ "issuer": "https://other.example.com/", "name": "other", "audiences": [AUDIENCE] });
+        other["jwks"] = json!({ "inline": OTHER.jwks() });
+        let with = |requirement: &Value| {
+            let mut config = config(json!({ "rules": rules(requirement.clone()), "route_metadata": "restrict" }));
+            config["issuers"].as_array_mut().unwrap().push(other.clone());
+            policy(&config)
+        };
+        let before = ask.decide(&with(&asked));
+        let after = if in_metadata {
+            let policy = with(&asked);
+            let metadata = requirement(&Node::from(narrower), &policy).unwrap();
+            ask.clone().under(metadata).decide(&policy)
+        } else {
+            let mut narrowed = if narrower.get("deny").is_some() { json!({}) } else { asked };
+            extend(&mut narrowed, narrower);
+            ask.decide(&with(&narrowed))
+        };
         prop_assert!(passes(&before) || !passes(&after), "{after:?}, and without it {before:?}");
     }
 
@@ -197,31 +230,60 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_shown_holds_the_credential(ask in asks(), first in requirements(), report_only in any::<bool>()) {
+    fn nothing_that_is_shown_holds_the_credential(
+        ask in asks(), first in requirements(), report_only in any::<bool>(), in_query in any::<bool>(),
+    ) {
         let policy = policy(&config(json!({ "rules": rules(first), "report_only": report_only })));
+        let mut credentials: Vec<String> = Vec::new();
+        let of_header = ask.headers.iter().filter(|(name, _)| name == "authorization");
+        credentials.extend(of_header.map(|(_, value)| String::from_utf8_lossy(value).into_owned()));
+        let mut ask = ask;
+        if in_query {
+            let signed = token().claim("jti", "in the query").sign();
+            ask.target = Some(format!("/orders/1?access_token={signed}&x={signed}"));
+            credentials.push(signed);
+        }
         let decision = ask.decide(&policy);
         let mut shown = format!("{decision:?}");
         if let Some(record) = AuditRecord::of(&decision, &policy) {
             shown += &record.to_json();
             shown += &record.to_line();
         }
-        for (_, value) in ask.headers.iter().filter(|(name, _)| name == "authorization") {
-            let value = String::from_utf8_lossy(value);
-            for part in value.split([' ', '.']).filter(|part| part.len() > 20) {
-                prop_assert!(!shown.contains(part), "{shown}");
-            }
+        for part in credentials.iter().flat_map(|text| text.split([' ', '.'])).filter(|part| part.len() > 20) {
+            prop_assert!(!shown.contains(part), "{shown}");
         }
     }
 
     #[test]
-    fn what_has_been_awaited_is_not_awaited_again(ask in asks(), in_vain in any::<bool>(), kid in "[a-c]") {
-        let remote: Policy = policy(&json!({ "issuers": [{
-            "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "uri": "https://a/", "cluster": "a" },
-        }] }));
-        let asked = Ask { awaited: if in_vain { Awaited::InVain } else { Awaited::Yes }, ..ask };
-        prop_assert!(!matches!(asked.decide_with(&remote, &KeyRing::default()), Decision::Await(_)));
-        let with_kid = Ask { headers: Vec::new(), ..asked }.bearer(token().header("kid", kid).sign());
-        prop_assert!(!matches!(with_kid.decide_with(&remote, &KeyRing::default()), Decision::Await(_)));
+    fn what_has_been_awaited_is_not_awaited_again(
+        ask in asks(), keys_in_vain in any::<bool>(), lists_in_vain in any::<bool>(), kid in "[a-c]", has_keys in any::<bool>(),
+        first in requirements(),
+    ) {
+        let remote: Policy = policy(&json!({
+            "issuers": [{
+                "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "uri": "https://a/", "cluster": "a" },
+            }],
+            "rules": rules(first),
+        }));
+        let ring = if has_keys { configured_keys(&policy(&config(json!({})))) } else { KeyRing::default() };
+        let awaited = |in_vain| if in_vain { Awaited::InVain } else { Awaited::Yes };
+        let missing = || Some(Revocations::new(Vec::new(), false));
+        for ask in [ask, get("/").bearer(token().header("kid", kid.clone()).sign())] {
+            let asked =
+                Ask { awaited: awaited(keys_in_vain), awaited_lists: awaited(lists_in_vain), revocations: missing(), ..ask };
+            prop_assert!(!matches!(asked.decide_with(&remote, &ring), Decision::Await(_)));
+        }
+        // Before that each is awaited, by the token that needs it.
+        let good = |kid: &str| get("/").bearer(token().header("kid", kid).sign());
+        let need = |ask: Ask| match ask.decide_with(&remote, &ring) {
+            Decision::Await(need) => Some(need),
+            _ => None,
+        };
+        let of_kid = need(good("c"));
+        prop_assert!(matches!(of_kid, Some(Need::Keys(_) | Need::Kid(..))), "{of_kid:?}");
+        prop_assert_eq!(matches!(of_kid, Some(Need::Kid(..))), has_keys);
+        let of_list = need(Ask { awaited: Awaited::Yes, revocations: missing(), ..good("a") });
+        prop_assert_eq!(of_list, has_keys.then_some(Need::Revocations));
     }
 
     #[test]

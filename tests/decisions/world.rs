@@ -7,7 +7,7 @@ use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, Grant, Reason};
 use scopegate::engine::decide;
 use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
-use scopegate::policy::{IssuerId, KeySource, Policy};
+use scopegate::policy::{IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
 use scopegate::token_cache::TokenCache;
@@ -79,6 +79,8 @@ pub struct Ask {
     pub awaited_lists: Awaited,
     /// What is revoked, where it is not what the configuration says.
     pub revocations: Option<Revocations>,
+    /// What the route's metadata asks.
+    pub metadata: Option<Rc<Requirement>>,
 }
 
 pub fn get(target: &str) -> Ask {
@@ -89,6 +91,7 @@ pub fn get(target: &str) -> Ask {
         awaited: Awaited::No,
         awaited_lists: Awaited::No,
         revocations: None,
+        metadata: None,
     }
 }
 
@@ -112,6 +115,11 @@ impl Ask {
     pub fn bearer(self, token: impl AsRef<str>) -> Self {
         let value = format!("Bearer {}", token.as_ref());
         self.header("authorization", value)
+    }
+
+    /// The same on a route whose metadata asks this.
+    pub fn under(self, requirement: Requirement) -> Self {
+        Self { metadata: Some(Rc::new(requirement)), ..self }
     }
 
     /// Decides this request.
@@ -148,7 +156,7 @@ impl Ask {
             verifier: &PureVerifier,
             memory,
             revocations: self.revocations.as_ref().unwrap_or(&configured),
-            metadata: MetadataRequirement::None,
+            metadata: self.metadata.as_deref().map_or(MetadataRequirement::None, MetadataRequirement::Asks),
             awaited_keys: self.awaited,
             awaited_lists: self.awaited_lists,
         };

@@ -1,8 +1,10 @@
 //! What a client learns from an answer, and from how long a comparison takes.
 
+use crate::stage::published;
 use crate::support::client::{get_with, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::outage::{Conduct, Unreliable};
 use crate::support::random::Random;
 use crate::support::server::Server;
 use scopegate::base::base64url;
@@ -11,45 +13,84 @@ use serde_json::json;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+/// Status, headers but the date, and body.
+type Said = (u16, Vec<(String, String)>, String);
+
+/// What a token is answered, when it has been counted under this reason.
+fn answer(envoy: &Envoy, reason: &str, token: &str) -> Said {
+    let name = format!("scopegate.denied.{reason}");
+    let before = envoy.counter(&name);
+    let answer = send(envoy.address(), &head("GET", "/", &[("authorization", &format!("Bearer {token}"))]));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while envoy.counter(&name) != before + 1 {
+        assert!(Instant::now() < deadline, "{reason}: {answer:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let headers = answer.headers.into_iter().filter(|(name, _)| name != "date").collect();
+    (answer.status, headers, answer.body)
+}
+
 #[test]
 fn no_such_key_bad_signature_and_revoked_have_one_answer_to_the_last_byte() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
-    let gate = Gate::new(json!({
-        "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
-        "revocation": { "entries": [{ "iss": ISSUER, "jti": "stolen" }] },
-    }));
-    let envoy = Envoy::start(&resources(&[gate], &[cluster("upstream", upstream.address)]));
-    let token = || issuer.token(now());
-    let good = token().sign();
-    assert_eq!(get_with(envoy.address(), "/", &good).status, 200);
-    let (input, signature) = good.rsplit_once('.').unwrap();
-    let mut bits = base64url::decode(signature.as_bytes()).unwrap();
-    bits[5] ^= 1;
-    let stolen = token().claim("jti", "stolen").sign();
-    let refused = [
-        ("unknown_key", token().header("kid", "another").sign()),
-        ("bad_signature", format!("{input}.{}", base64url::encode(&bits))),
-        ("bad_signature", Issuer::new(Algorithm::Es256, "a").token(now()).sign()),
-        ("revoked", stolen.clone()),
-        // The second time it is remembered that its signature is good.
-        ("revoked", stolen),
-    ];
-    let answers = refused.map(|(reason, token)| {
-        let before = envoy.counter(&format!("scopegate.denied.{reason}"));
-        let answer = send(envoy.address(), &head("GET", "/", &[("authorization", &format!("Bearer {token}"))]));
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while envoy.counter(&format!("scopegate.denied.{reason}")) != before + 1 {
-            assert!(Instant::now() < deadline, "{reason}: {answer:?}");
+    let server = Unreliable::start(published(&[&issuer]));
+    let fetched = json!({ "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "timeout": "500ms" });
+    for keys in [json!({ "inline": issuer.jwks() }), fetched] {
+        let gate = Gate::new(json!({
+            "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": keys }],
+            "revocation": { "entries": [{ "iss": ISSUER, "jti": "stolen" }] },
+        }));
+        let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
+        let envoy = Envoy::start(&resources(&[gate], &clusters));
+        let token = || issuer.token(now());
+        let good = token().sign();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while get_with(envoy.address(), "/", &good).status != 200 {
+            assert!(Instant::now() < deadline, "no keys");
             std::thread::sleep(Duration::from_millis(50));
         }
-        let headers: Vec<_> = answer.headers.into_iter().filter(|(name, _)| name != "date").collect();
-        (answer.status, headers, answer.body)
-    });
-    for answer in &answers {
-        assert_eq!(*answer, answers[0]);
+        let (input, signature) = good.rsplit_once('.').unwrap();
+        let mut bits = base64url::decode(signature.as_bytes()).unwrap();
+        bits[5] ^= 1;
+        let stolen = token().claim("jti", "stolen").sign();
+        let refused = [
+            ("unknown_key", token().header("kid", "another").sign()),
+            ("bad_signature", format!("{input}.{}", base64url::encode(&bits))),
+            ("bad_signature", Issuer::new(Algorithm::Es256, "a").token(now()).sign()),
+            ("revoked", stolen.clone()),
+            // The second time it is remembered that its signature is good.
+            ("revoked", stolen),
+        ];
+        let answers = refused.map(|(reason, token)| answer(&envoy, reason, &token));
+        for answer in &answers {
+            assert_eq!(*answer, answers[0]);
+        }
+        assert_eq!(answers[0].0, 401);
     }
-    assert_eq!(answers[0].0, 401);
+}
+
+#[test]
+fn while_the_issuer_is_down_a_key_that_nobody_knows_is_answered_503_and_a_bad_signature_401() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let upstream = Server::echo(0).unwrap();
+    let server = Unreliable::start(published(&[&issuer]));
+    let gate = Gate::new(json!({ "issuers": [{
+        "issuer": ISSUER, "audiences": [AUDIENCE],
+        "jwks": { "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "timeout": "500ms" },
+    }] }));
+    let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
+    let envoy = Envoy::start(&resources(&[gate], &clusters));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while get_with(envoy.address(), "/", &issuer.token(now()).sign()).status != 200 {
+        assert!(Instant::now() < deadline, "no keys");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.now(Conduct::Refuses);
+    let unknown = issuer.token(now()).header("kid", "rotated").sign();
+    assert_eq!(answer(&envoy, "keys_unavailable", &unknown).0, 503, "it may be a new key: who asks later may pass");
+    let forged = Issuer::new(Algorithm::Es256, "a").token(now()).sign();
+    assert_eq!(answer(&envoy, "bad_signature", &forged).0, 401);
 }
 
 /// Measurements of each class.

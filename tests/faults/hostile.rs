@@ -1,38 +1,55 @@
 //! A flood of hostile requests while everything around the gate fails in turn: none passes, counted.
 
-use crate::stage::{Stage, published, revoked};
+use crate::stage::{Stage, list, published};
 use crate::support::client::{KeptClient, get_with};
 use crate::support::issuer::{Issuer, now};
-use crate::support::outage::ways;
+use crate::support::outage::{Conduct, ways};
 use crate::support::random::{Random, from_environment};
-use crate::traffic::{Hostile, each_kind, flipped, good};
+use crate::traffic::{Hostile, each_kind, flipped, good, hostile};
 use scopegate::crypto::Algorithm;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
-/// Threads that send, each over its own connection, and hostile requests between two good ones.
+/// Threads that send, each over its own connection and one request after the other: of requests that it answers itself
+/// Envoy answers no more than two that come at once, `direct_response` and `rbac` alike. And hostile requests between two
+/// good ones.
 const CLIENTS: u64 = 6;
 const ROUND: u64 = 25;
 
 /// A good token, and requests that must not pass.
 type Sent = Arc<(String, Vec<Hostile>)>;
 
+/// How many were answered with which status.
+type Statuses = BTreeMap<u16, u64>;
+
 #[derive(Debug, Default)]
 struct Counts {
-    hostile: BTreeMap<u16, u64>,
-    good: BTreeMap<u16, u64>,
+    hostile: BTreeMap<&'static str, Statuses>,
+    good: Statuses,
     wrong: Vec<&'static str>,
 }
 
 impl Counts {
     fn add(&mut self, other: Self) {
-        other.hostile.into_iter().for_each(|(status, count)| *self.hostile.entry(status).or_default() += count);
+        for (what, statuses) in other.hostile {
+            let of_kind = self.hostile.entry(what).or_default();
+            statuses.into_iter().for_each(|(status, count)| *of_kind.entry(status).or_default() += count);
+        }
         other.good.into_iter().for_each(|(status, count)| *self.good.entry(status).or_default() += count);
         self.wrong.extend(other.wrong);
+    }
+
+    fn by_status(&self) -> Statuses {
+        let mut all = Statuses::new();
+        for (status, count) in self.hostile.values().flatten() {
+            *all.entry(*status).or_default() += count;
+        }
+        all
     }
 }
 
@@ -47,7 +64,7 @@ fn client(address: SocketAddr, current: &RwLock<Sent>, sent: &AtomicU64, stop: &
             let flip = random.chance(3).then(|| flipped(token, &mut random));
             let request = flip.as_ref().unwrap_or_else(|| &all[random.below(all.len())]);
             let status = connection.send(&request.bytes).status;
-            *counts.hostile.entry(status).or_default() += 1;
+            *counts.hostile.entry(request.what).or_default().entry(status).or_default() += 1;
             if status < 400 {
                 counts.wrong.push(request.what);
             }
@@ -58,26 +75,66 @@ fn client(address: SocketAddr, current: &RwLock<Sent>, sent: &AtomicU64, stop: &
     counts
 }
 
+const STOLEN: &str = "stolen";
+
+/// The list while its server works.
+fn stolen_and_another() -> String {
+    list(&[STOLEN.to_owned(), "another".to_owned()])
+}
+
+/// Every way in which the server of the list fails.
+fn ways_of_lists() -> Vec<(&'static str, Conduct)> {
+    let good = stolen_and_another();
+    let (head, _) = good.split_once('\n').unwrap();
+    let mut all = ways(good.as_bytes());
+    all.push(("lines too few", Conduct::answer("200 OK", "", format!("{head}\n").as_bytes())));
+    all
+}
+
+/// Waits until `done`.
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail_in_every_way() {
     let wanted = from_environment("SCOPEGATE_REQUESTS", 20_000);
     let seed = Random::seed(7);
-    let (issuer, foreign) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::Es256, "foreign"));
-    let stage = Stage::start(&[&issuer], 2, json!({}));
+    let [issuer, foreign, withdrawn] = ["a", "foreign", "withdrawn"].map(|kid| Issuer::new(Algorithm::Es256, kid));
+    let stage = Stage::start(&[&issuer, &withdrawn], 2, json!({}));
     let address = stage.envoy.listener("gate");
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while get_with(address, "/", &issuer.token(now()).sign()).status != 200 {
-        assert!(Instant::now() < deadline, "no keys");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    // Good for longer than they are sent: what keeps them out is that they are revoked, and that their key is gone.
+    let stolen = || issuer.token(now()).claim("jti", STOLEN).claim("exp", now() + 3000).sign();
+    let of_withdrawn = || withdrawn.token(now()).claim("exp", now() + 3000).sign();
+    let taken_back = [stolen(), of_withdrawn()];
+    // Each over connections of its own, so both workers remember them as good.
+    let all_answer = |statuses: &dyn Fn(u16) -> bool| {
+        (0..12).all(|turn| statuses(get_with(address, "/orders/1", &taken_back[turn % 2]).status))
+    };
+    eventually("keys, and tokens that are good still", || all_answer(&|status| status == 200));
+    let (good_keys, good_list) =
+        (published(&[&issuer]), Conduct::answer("200 OK", "", stolen_and_another().as_bytes()));
+    stage.issuer.now(good_keys.clone());
+    stage.lists.now(good_list.clone());
+    eventually("what was taken back is refused", || all_answer(&|status| status == 401));
+
     let prepared = |random: &mut Random| {
-        let all: Vec<Hostile> = (0..4).flat_map(|_| each_kind(&issuer, &foreign, random)).collect();
+        let mut all: Vec<Hostile> = (0..4).flat_map(|_| each_kind(&issuer, &foreign, random)).collect();
+        // Both the ones that were remembered as good, and new ones.
+        let new = [stolen(), of_withdrawn()];
+        for [revoked, of_key] in [&taken_back, &new] {
+            all.extend([hostile("revoked", revoked), hostile("of a key that was withdrawn", of_key)]);
+        }
         Arc::new((issuer.token(now()).sign(), all))
     };
     let mut random = Random::new(seed);
     let current = RwLock::new(prepared(&mut random));
     let (sent, stop, total) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Counts::default()));
-    let mut failures: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut turn, mut misconfigured) = (0, 0);
     std::thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (current, sent, stop, total) = (&current, &sent, &stop, &total);
@@ -86,41 +143,63 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
                 total.lock().unwrap().add(counts);
             });
         }
-        let mut turn = 0_u64;
         let keys = issuer.jwks().to_string();
-        let (of_keys, of_lists) = (ways(keys.as_bytes()), ways(b"{\"iss\":\"a\",\"jti\":\"b\"}\n"));
-        while sent.load(Ordering::Relaxed) < wanted || turn < 16 {
-            let (what, conduct) = random.of(&of_keys);
-            *failures.entry(what).or_default() += 1;
-            stage.issuer.now(conduct);
-            let (what, conduct) = random.of(&of_lists);
-            *failures.entry(what).or_default() += 1;
-            stage.lists.now(conduct);
-            std::thread::sleep(Duration::from_millis(250));
-            if turn.is_multiple_of(4) {
-                stage.configure(turn);
+        let (of_keys, of_lists) = (ways(keys.as_bytes()), ways_of_lists());
+        let failing = || {
+            while sent.load(Ordering::Relaxed) < wanted || turn < of_keys.len().max(of_lists.len()) {
+                let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
+                // In step they would fail alike for ever: their numbers have no common divisor.
+                let (what, conduct) = of_keys[turn % of_keys.len()].clone();
+                stage.issuer.now(conduct);
+                let (of_list, conduct) = of_lists[turn % of_lists.len()].clone();
+                stage.lists.now(conduct);
+                match turn % 4 {
+                    0 => stage.configure(turn as u64),
+                    2 => {
+                        stage.misconfigure(turn as u64);
+                        misconfigured += 1;
+                    }
+                    _ => {}
+                }
+                eventually(what, || stage.asked(&stage.issuer, "issuer") > asked[0]);
+                eventually(of_list, || stage.asked(&stage.lists, "lists") > asked[1]);
+                // Until what was fetched has been read, or the time for it is over.
+                std::thread::sleep(Duration::from_millis(600));
+                if turn % 3 == 2 {
+                    let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
+                    stage.issuer.now(good_keys.clone());
+                    stage.lists.now(good_list.clone());
+                    eventually("keys again", || stage.asked(&stage.issuer, "issuer") > asked[0]);
+                    eventually("lists again", || stage.asked(&stage.lists, "lists") > asked[1]);
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+                if turn % 40 == 39 {
+                    *current.write().unwrap() = prepared(&mut random);
+                }
+                turn += 1;
             }
-            if turn.is_multiple_of(3) {
-                stage.issuer.now(published(&[&issuer]));
-                stage.lists.now(revoked(&[]));
-                std::thread::sleep(Duration::from_millis(250));
-            }
-            if turn.is_multiple_of(40) {
-                *current.write().unwrap() = prepared(&mut random);
-            }
-            turn += 1;
-        }
+        };
+        // The clients stop when it fails, too.
+        let done = catch_unwind(AssertUnwindSafe(failing));
         stop.store(true, Ordering::Relaxed);
+        if let Err(panic) = done {
+            resume_unwind(panic);
+        }
     });
-    let Counts { hostile, good, wrong } = total.into_inner().unwrap();
-    let all: u64 = hostile.values().sum();
-    println!("{all} hostile requests, by status: {hostile:?}; {} passed", wrong.len());
-    println!("good requests among them, by status: {good:?}");
-    println!("failures of the issuer and of the list server: {failures:?}");
-    println!("configurations taken and refused: {:?}", stage.configured());
+    let counts = total.into_inner().unwrap();
+    let all: u64 = counts.by_status().values().sum();
+    println!("{all} hostile requests, by status: {:?}; {} passed", counts.by_status(), counts.wrong.len());
+    println!("good requests among them, by status: {:?}", counts.good);
+    println!("the issuer and the list server failed {turn} times each");
+    let (taken, refused) = stage.configured();
+    println!("configurations taken: {taken}, refused: {refused}");
+    let Counts { hostile, good, wrong } = counts;
     assert!(wrong.is_empty(), "SCOPEGATE_SEED={seed}: {wrong:?}");
     assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0, "nothing hostile reached the upstream");
     assert!(all >= wanted, "{all}");
+    let kinds = each_kind(&issuer, &foreign, &mut random).len() + 2;
+    assert_eq!(hostile.len(), kinds, "every kind was sent: {hostile:?}");
     assert!(good.get(&200).is_some_and(|count| *count * 2 > good.values().sum()), "good ones go on: {good:?}");
+    assert!(taken > 4 && refused == misconfigured, "{taken} taken, {refused} refused of {misconfigured}");
     assert!(!stage.envoy.log().contains("panicked"));
 }

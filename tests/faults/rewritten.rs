@@ -95,6 +95,33 @@ impl Rewritten {
         Self::write("trapping", module)
     }
 
+    /// It traps where a request that sets off [`Mark::Headers`] would call this function of the host: what the filter did
+    /// before that stays done.
+    pub fn trapping_at(function: &str) -> Self {
+        let mut module = shipped();
+        let armed = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(walrus::ir::Value::I32(0)));
+        wrap(&mut module, Mark::Headers.export(), |body, arguments| remember_code(body, arguments[1], armed));
+        let host = module.imports.get_func("env", function).unwrap();
+        let kind = module.funcs.get(host).ty();
+        let (right, _) = module.add_import_func("env", function, kind);
+        let replaced = module.replace_imported_func(host, |(body, arguments)| {
+            body.global_get(armed).i32_const(Mark::Headers.code()).binop(BinaryOp::I32Eq);
+            body.if_else(
+                None,
+                |then| {
+                    then.unreachable();
+                },
+                |_| {},
+            );
+            for argument in arguments {
+                body.local_get(*argument);
+            }
+            body.call(right);
+        });
+        replaced.unwrap();
+        Self::write("trapping-at", module)
+    }
+
     /// Its memory cannot grow by more than so many pages of 64 KiB.
     pub fn confined(pages: u64) -> Self {
         let mut module = shipped();

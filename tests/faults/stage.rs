@@ -9,6 +9,7 @@ use crate::support::xds::{Folder, discovered, extension};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// The header by which the upstream knows what should not have reached it.
 pub const HOSTILE: &str = "x-hostile";
@@ -26,6 +27,7 @@ pub struct Stage {
     pub lists: Unreliable,
     pub reached: Arc<Reached>,
     plugin: Value,
+    timeout: &'static str,
     files: Folder,
     _upstream: Server,
 }
@@ -33,6 +35,11 @@ pub struct Stage {
 impl Stage {
     /// With so many workers; `plugin` is merged into the `PluginConfig`.
     pub fn start(keys: &[&Issuer], workers: u32, plugin: Value) -> Self {
+        Self::start_with(keys, workers, plugin, "500ms")
+    }
+
+    /// The same, with this timeout of a fetch.
+    pub fn start_with(keys: &[&Issuer], workers: u32, plugin: Value, timeout: &'static str) -> Self {
         let reached = Arc::new(Reached::default());
         let counts = Arc::clone(&reached);
         let upstream = Server::start(0, move |received| {
@@ -45,7 +52,7 @@ impl Stage {
         let issuer = Unreliable::start(published(keys));
         let lists = Unreliable::start(revoked(&[]));
         let files = Folder::new();
-        put(&files, &plugin, 0);
+        put(&files, &plugin, &demanding(0, timeout));
         let filters = [discovered("scopegate", &files.source("scopegate.json"))];
         let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
         let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "2s" });
@@ -59,12 +66,30 @@ impl Stage {
             ],
         });
         let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
-        Self { envoy, issuer, lists, reached, plugin, files, _upstream: upstream }
+        Self { envoy, issuer, lists, reached, plugin, timeout, files, _upstream: upstream }
     }
 
     /// Hands the filter another configuration, which asks for the same. Whoever wants to know waits for Envoy.
     pub fn configure(&self, number: u64) {
-        put(&self.files, &self.plugin, number);
+        put(&self.files, &self.plugin, &demanding(number, self.timeout));
+    }
+
+    /// Hands the filter a configuration that it refuses, and waits until Envoy has counted that.
+    pub fn misconfigure(&self, number: u64) {
+        let before = self.configured().1;
+        let mut wrong = demanding(number, self.timeout);
+        wrong["rule"] = json!([{ "match": { "path_prefix": "/" }, "public": true }]);
+        put(&self.files, &self.plugin, &wrong);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.configured().1 == before {
+            assert!(Instant::now() < deadline, "Envoy takes what the filter refuses");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// How often the server behind this cluster was asked, or could not be.
+    pub fn asked(&self, server: &Unreliable, cluster: &str) -> u64 {
+        server.count() as u64 + self.envoy.total(&format!("cluster.{cluster}.upstream_cx_connect_fail"))
     }
 
     /// How often Envoy has taken a configuration, and refused one.
@@ -74,14 +99,20 @@ impl Stage {
     }
 }
 
-fn put(files: &Folder, plugin: &Value, number: u64) {
-    let configuration = json!({
+fn put(files: &Folder, plugin: &Value, configuration: &Value) {
+    let gate = Gate { plugin: plugin.clone(), ..Gate::new(configuration.clone()) };
+    files.put("scopegate.json", &[extension("scopegate", &gate.plugin())]);
+}
+
+/// The configuration of the filter: its number is in the realm, and it asks for the same whatever the number.
+fn demanding(number: u64, timeout: &str) -> Value {
+    json!({
         "issuers": [{
             "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "max_lifetime": "1h",
-            "jwks": { "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "refresh": "2s", "timeout": "500ms" },
+            "jwks": { "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "refresh": "1s", "timeout": timeout },
         }],
         "revocation": { "lists": [{
-            "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists", "refresh": "1s", "timeout": "500ms",
+            "name": "main", "uri": "http://lists.example.com/revoked", "cluster": "lists", "refresh": "1s", "timeout": timeout,
         }] },
         "rules": [
             { "match": { "path_separated_prefix": "/closed" }, "deny": true },
@@ -91,9 +122,7 @@ fn put(files: &Folder, plugin: &Value, number: u64) {
         "forward": { "headers": { "x-auth-subject": "sub" } },
         "challenge": { "realm": format!("configuration {number}") },
         "limits": { "denial_logs_per_second": 0 },
-    });
-    let gate = Gate { plugin: plugin.clone(), ..Gate::new(configuration) };
-    files.put("scopegate.json", &[extension("scopegate", &gate.plugin())]);
+    })
 }
 
 /// An answer with these keys.
@@ -104,7 +133,12 @@ pub fn published(keys: &[&Issuer]) -> Conduct {
 
 /// An answer with a list of these `jti`.
 pub fn revoked(ids: &[String]) -> Conduct {
+    Conduct::answer("200 OK", "", list(ids).as_bytes())
+}
+
+/// A list of these `jti`.
+pub fn list(ids: &[String]) -> String {
     let line = |id: &String| format!("{}\n", json!({ "iss": ISSUER, "jti": id }));
     let head = format!("{}\n", json!({ "entries_at_least": ids.len() }));
-    Conduct::answer("200 OK", "", (head + &ids.iter().map(line).collect::<Vec<_>>().concat()).as_bytes())
+    head + &ids.iter().map(line).collect::<Vec<_>>().concat()
 }

@@ -8,7 +8,12 @@ use scopegate::crypto::Algorithm;
 use serde_json::json;
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+/// Connections that come and go, at most: each leaves a port behind that is not used again for a minute.
+const STORM: u64 = 8000;
 
 fn start() -> (Stage, Issuer) {
     let issuer = Issuer::new(Algorithm::Es256, "a");
@@ -44,7 +49,18 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
     let token = issuer.token(now()).header("kid", "foreign").sign();
     let request = format!("GET /orders/1 HTTP/1.1\r\nhost: a\r\n{HOSTILE}: 1\r\nauthorization: Bearer {token}\r\n\r\n");
     let mut slowest = Duration::ZERO;
-    let seen = during(&stage, &issuer, 1, || {
+    let (came, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    // Connections that come and go: without a word, with half a request, with a whole one.
+    let storm = || {
+        while !stop.load(Ordering::Relaxed) && came.load(Ordering::Relaxed) < STORM {
+            for part in [0, 30, request.len()] {
+                let mut stream = TcpStream::connect(address).unwrap();
+                let _ = stream.write_all(&request.as_bytes()[..part]);
+                came.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    let mut slow_clients = || {
         // Slow clients: a byte at a time, until Envoy has enough of it; and a body that never ends.
         let mut slow: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(address).unwrap()).collect();
         let mut bodies: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
@@ -55,11 +71,6 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
         for byte in request.as_bytes().chunks(1).take(40) {
             for stream in &mut slow {
                 let _ = stream.write_all(byte);
-            }
-            // Connections that come and go: without a word, with half a request, with a whole one.
-            for part in [0, 30, request.len()] {
-                let mut stream = TcpStream::connect(address).unwrap();
-                let _ = stream.write_all(&request.as_bytes()[..part]);
             }
             let began = Instant::now();
             assert_eq!(get_with(address, "/orders/1", &issuer.token(now()).sign()).status, 200);
@@ -76,8 +87,21 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
         });
         let statuses: Vec<u16> = ended.map(|answer| answer.status).collect();
         assert_eq!(statuses, [408; 150], "request_headers_timeout");
+    };
+    let seen = during(&stage, &issuer, 1, || {
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| drop(scope.spawn(storm)));
+            // The storm ends when it fails, too.
+            let done = catch_unwind(AssertUnwindSafe(&mut slow_clients));
+            stop.store(true, Ordering::Relaxed);
+            if let Err(panic) = done {
+                resume_unwind(panic);
+            }
+        });
     });
-    println!("the slowest good request took {slowest:?}: {seen:?}");
+    let came = came.into_inner();
+    println!("{came} connections came and went, and the slowest good request took {slowest:?}: {seen:?}");
+    assert!(came > STORM / 4, "{came} connections came and went");
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     assert_eq!(seen.good.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
 }

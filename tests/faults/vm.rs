@@ -2,10 +2,11 @@
 
 use crate::crowd::during;
 use crate::rewritten::{Mark, Rewritten, further_headers};
-use crate::stage::Stage;
+use crate::stage::{HOSTILE, Stage};
 use crate::support::client::{get, get_with, head, try_send};
 use crate::support::issuer::{Issuer, now};
 use scopegate::crypto::Algorithm;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Waits until a good token passes.
@@ -22,7 +23,7 @@ fn traps(stage: &Stage) -> usize {
 }
 
 #[test]
-fn wherever_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_passes() {
+fn in_whichever_callback_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_passes() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
     let stage = Stage::start(&[&issuer], 1, module.plugin());
@@ -49,6 +50,41 @@ fn wherever_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_
     println!("15 traps: {seen:?}");
     assert!(seen.good(503) > 0, "while it is down: {seen:?}");
     assert!(seen.good(200) > 0 && seen.hostile() > 200, "{seen:?}");
+}
+
+#[test]
+fn a_vm_that_traps_between_two_calls_of_the_host_has_let_nothing_pass_and_forwarded_nothing() {
+    // What a request with a good token calls, in this order (`a_request_makes_as_many_host_calls_as_the_table_says`); and
+    // the answer to a bad one.
+    let good = [
+        "proxy_get_current_time_nanoseconds",
+        "proxy_get_header_map_pairs",
+        "proxy_get_property",
+        "proxy_remove_header_map_value",
+        "proxy_replace_header_map_value",
+        "proxy_set_property",
+    ];
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let foreign = Issuer::new(Algorithm::Es256, "foreign");
+    let cases = good.map(|function| (function, &issuer)).into_iter().chain([("proxy_send_local_response", &foreign)]);
+    for (function, signer) in cases {
+        let module = Rewritten::trapping_at(function);
+        let stage = Stage::start(&[&issuer], 1, module.plugin());
+        until_good(&stage, &issuer, function);
+        for round in 0..2 {
+            let before = traps(&stage);
+            let bearer = format!("Bearer {}", signer.token(now()).header("kid", issuer.key.kid.clone()).sign());
+            let further = Mark::Headers.headers();
+            let mut lines: Vec<_> = further.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            // Its own identity, and the mark by which the upstream would count it: it must not get there at all.
+            lines.extend([("authorization", bearer.as_str()), ("x-auth-subject", "admin"), (HOSTILE, "1")]);
+            let answer = try_send(stage.envoy.listener("gate"), &head("GET", "/orders/1", &lines));
+            assert_eq!(answer.map(|answer| answer.status), Some(503), "{function}, round {round}");
+            assert_eq!(traps(&stage), before + 1, "{function}, round {round}: it did not trap");
+            until_good(&stage, &issuer, function);
+        }
+        assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0, "{function}");
+    }
 }
 
 #[test]
@@ -144,7 +180,7 @@ fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_tha
 fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_passes() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
-    let stage = Stage::start(&[&issuer], 1, module.plugin());
+    let stage = Stage::start_with(&[&issuer], 1, module.plugin(), "30s");
     until_good(&stage, &issuer, "at first");
     // An unknown `kid` makes a request wait for a fetch that hangs.
     stage.issuer.now(crate::support::outage::Conduct::Hangs);
@@ -156,13 +192,20 @@ fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_pas
             std::thread::spawn(move || try_send(address, &request.bytes).map_or(0, |answer| answer.status))
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(100));
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while stage.envoy.counter("scopegate.waiting") != 8 {
+        assert!(Instant::now() < deadline, "they do not wait");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let before = traps(&stage);
     let lines = Mark::Headers.headers();
     let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    get(address, "/", &lines);
+    assert_eq!(get(address, "/", &lines).status, 503);
+    assert_eq!(traps(&stage), before + 1);
     for waiting in waiting {
         let status = waiting.join().unwrap();
-        assert!([0, 401, 408, 503, 504].contains(&status), "{status}");
+        // Nobody judged them: no 401.
+        assert!([0, 408, 503, 504].contains(&status), "{status}");
     }
-    assert_eq!(stage.reached.hostile.load(std::sync::atomic::Ordering::SeqCst), 0);
+    assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0);
 }

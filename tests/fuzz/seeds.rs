@@ -20,7 +20,16 @@ use support::yaml;
 
 fn main() {
     let folder = std::env::args().nth(1).map(PathBuf::from).expect("usage: fuzz-seeds FOLDER");
-    let mut seeds = Seeds { folder, count: 0 };
+    for (number, (target, seed)) in seeds().into_iter().enumerate() {
+        let folder = folder.join(target);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join(format!("seed-{:04}", number + 1)), seed).expect("a file");
+    }
+}
+
+/// All of them: the target, and its input.
+pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let mut seeds = Seeds::default();
     let cases = root().join("tests/decisions/cases");
     let mut files: Vec<PathBuf> =
         fs::read_dir(&cases).expect("the cases").map(|entry| entry.expect("an entry").path()).collect();
@@ -29,19 +38,15 @@ fn main() {
         seeds.add_document(&document);
     }
     seeds.add_others();
+    seeds.0
 }
 
-struct Seeds {
-    folder: PathBuf,
-    count: usize,
-}
+#[derive(Default)]
+struct Seeds(Vec<(&'static str, Vec<u8>)>);
 
 impl Seeds {
-    fn add(&mut self, target: &str, seed: &[u8]) {
-        let folder = self.folder.join(target);
-        fs::create_dir_all(&folder).expect("a folder");
-        self.count += 1;
-        fs::write(folder.join(format!("seed-{:04}", self.count)), seed).expect("a file");
+    fn add(&mut self, target: &'static str, seed: &[u8]) {
+        self.0.push((target, seed.to_vec()));
     }
 
     fn add_document(&mut self, document: &Value) {
@@ -111,6 +116,7 @@ impl Seeds {
                 json!({ "crit": ["exp"], "b64": true }),
                 json!({ "nbf": 1.5, "groups": ["a", "b"], "act": { "sub": "b" } }),
             ),
+            (json!({}), json!({ "jti": "x" })),
             (json!({ "typ": "JWT" }), json!({ "iss": "https://other.example.com/", "jti": "x" })),
             (json!({ "kid": null }), json!({ "role": "admin", "aud": ["a", "https://api.example.com"] })),
         ] {
@@ -149,8 +155,10 @@ impl Seeds {
         ]
         .map(|line| format!("{line}\n"))
         .concat();
-        self.add("revocations", lines.as_bytes());
-        self.add("revocations", &binary(&lines));
+        for list in [lines.as_bytes(), &binary(&lines)] {
+            self.add("revocations", list);
+            self.add("revocations", &signed(list));
+        }
     }
 }
 
@@ -165,4 +173,13 @@ fn binary(lines: &str) -> Vec<u8> {
         }
     }
     builder.finish().bytes().pieces().concat()
+}
+
+/// The same list under a signature, which is what the verifier of the targets takes for one.
+fn signed(list: &[u8]) -> Vec<u8> {
+    let header = json!({ "alg": "ES256", "kid": "a", "typ": "scopegate-revocations+jwt" });
+    let digest = base64url::encode(&scopegate::crypto::sha256(list));
+    let claims = json!({ "iat": 1_800_000_000, "exp": 1_800_000_300, "sha256": digest });
+    let head = [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"].map(base64url::encode).join(".");
+    [format!("{head}\n").as_bytes(), list].concat()
 }

@@ -55,7 +55,7 @@ pub struct Events {
 }
 
 /// One sample.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sample {
     pub second: u64,
     /// Bytes: the linear memory of one worker's VM, and what Envoy has in memory.
@@ -67,6 +67,7 @@ pub struct Sample {
     pub gate_p50: u64,
     pub gate_p99: u64,
     pub bare_p50: u64,
+    pub bare_p99: u64,
     pub window: Window,
     pub events: Events,
 }
@@ -87,6 +88,7 @@ impl Sample {
             gate_p50: gate.0,
             gate_p99: gate.1,
             bare_p50: bare.0,
+            bare_p99: bare.1,
             window,
             events,
         }
@@ -108,14 +110,15 @@ fn resident(process: u32) -> u64 {
 /// As comma-separated values.
 pub fn csv(samples: &[Sample]) -> String {
     let mut text =
-        "second,vm_memory_bytes,resident_bytes,vms,gate_p50_us,gate_p99_us,bare_p50_us,requests,hostile,wrong,\
+        "second,vm_memory_bytes,resident_bytes,vms,gate_p50_us,gate_p99_us,bare_p50_us,bare_p99_us,requests,hostile,wrong,\
         rotations,revocations,configurations\n"
             .to_owned();
     for sample in samples {
-        let Sample { second, vm_memory, resident, vms, gate_p50, gate_p99, bare_p50, window, events } = sample;
+        let Sample { second, vm_memory, resident, vms, gate_p50, gate_p99, bare_p50, bare_p99, window, events } =
+            sample;
         let wrong: u64 = window.wrong.values().sum();
         text += &format!(
-            "{second},{vm_memory},{resident},{vms},{gate_p50},{gate_p99},{bare_p50},{},{},{wrong},{},{},{}\n",
+            "{second},{vm_memory},{resident},{vms},{gate_p50},{gate_p99},{bare_p50},{bare_p99},{},{},{wrong},{},{},{}\n",
             window.requests, window.hostile, events.rotations, events.revocations, events.configurations
         );
     }

@@ -139,7 +139,7 @@ impl<'d> Request<'d> {
             keys: options.keys,
             verifier,
             memory: options.memory,
-            revocations: &Revocations::none(),
+            revocations: options.revocations,
             metadata: options.metadata,
             awaited_keys: options.awaited,
             awaited_lists: options.awaited,
@@ -154,10 +154,21 @@ pub struct Options<'o> {
     pub memory: &'o dyn TokenMemory,
     pub metadata: MetadataRequirement<'o>,
     pub awaited: Awaited,
+    pub revocations: &'o Revocations,
+}
+
+thread_local! {
+    static NOTHING: &'static Revocations = Box::leak(Box::new(Revocations::none()));
 }
 
 impl<'o> Options<'o> {
     pub fn new(keys: &'o KeyRing) -> Self {
-        Self { keys, memory: &NoMemory, metadata: MetadataRequirement::None, awaited: Awaited::No }
+        Self {
+            keys,
+            memory: &NoMemory,
+            metadata: MetadataRequirement::None,
+            awaited: Awaited::No,
+            revocations: NOTHING.with(|nothing| *nothing),
+        }
     }
 }

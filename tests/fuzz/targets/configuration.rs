@@ -10,11 +10,31 @@ use scopegate_fuzz::{Nobody, Options, Request, environment, keys};
 
 const REQUEST: &[u8] = b"GET\n/orders/1\nauthorization|Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlLmNvbS8iLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbSIsInN1YiI6ImFsaWNlIiwiZXhwIjoxODAwMDAwMTAwfQ.Z29vZA";
 
-/// The policy, but for the index of its rules, which is in no order.
+/// The whole policy.
 fn shown(loaded: &Loaded) -> String {
-    let Policy { issuers, default, route_metadata, query, forward, realm, paths, cache, limits, audit, .. } = &loaded.policy;
-    let parts = (issuers, default, route_metadata, query, forward, realm, paths, cache, limits, audit);
-    format!("{parts:?} {:?}", loaded.warnings)
+    let Policy {
+        issuers,
+        rules,
+        default,
+        route_metadata,
+        query,
+        forward,
+        realm,
+        bypass_cors_preflight,
+        paths,
+        report_only,
+        crypto,
+        cache,
+        revocation,
+        shared_keys,
+        limits,
+        audit,
+    } = &loaded.policy;
+    // Without the index of the rules, which is in no order.
+    let rules = rules.as_slice();
+    let judged = (issuers, rules, default, route_metadata, query, paths, revocation, crypto);
+    let done = (forward, realm, bypass_cors_preflight, report_only, cache, shared_keys, limits, audit);
+    format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 
 fuzz_target!(|text: &[u8]| {

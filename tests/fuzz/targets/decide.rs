@@ -1,14 +1,16 @@
 //! Whatever a request holds: nothing passes by a token that nobody has verified, remembering changes no answer, the same is
-//! decided twice, and no answer holds the credential.
+//! decided twice, no answer holds the credential, and a revocation turns no refusal into a pass.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopegate::decision::{Basis, Decision};
+use scopegate::decision::{Basis, Decision, Denial};
 use scopegate::facts::{Awaited, KeyRing};
 use scopegate::policy::Policy;
+use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
-use scopegate_fuzz::{Options, Request, StandIn, configuration, keys, policy};
+use scopegate_fuzz::{NOW, Options, Request, StandIn, configuration, keys, policy};
 use serde_json::json;
+use std::rc::Rc;
 
 thread_local! {
     static POLICIES: Vec<(Policy, KeyRing)> = [
@@ -23,6 +25,22 @@ thread_local! {
         (policy, ring)
     })
     .into();
+}
+
+thread_local! {
+    static REVOKED: Revocations = {
+        let mut builder = Builder::new(NOW);
+        for entry in [
+            json!({ "iss": "https://issuer.example.com/", "jti": "x" }),
+            json!({ "iss": "https://issuer.example.com/", "kid": "b" }),
+            json!({ "iss": "https://issuer.example.com/", "sub": "alice", "issued_before": 1_799_999_999 }),
+            json!({ "iss": "https://issuer.example.com/", "client_id": "c", "issued_before": 1_800_000_001 }),
+            json!({ "iss": "https://issuer.example.com/", "sid": "s" }),
+        ] {
+            builder.add(&Entry::from_members(entry.as_object().expect("members")).expect("an entry"));
+        }
+        Revocations::new(vec![Rc::new(builder.finish())], true)
+    };
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -47,6 +65,19 @@ fuzz_target!(|data: &[u8]| {
             let remembering = Options { memory: &cache, ..Options { awaited, ..Options::new(ring) } };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);
         }
+        REVOKED.with(|revocations| {
+            let revoking = Options { revocations, awaited, ..Options::new(ring) };
+            let decided = request.decide(policy, &StandIn::default(), &revoking);
+            let is_revoked = |decision: &Decision| match decision {
+                Decision::Deny(refusal) => matches!(refusal.denial, Denial::Revoked(_)),
+                Decision::Allow(grant) => matches!(grant.basis, Basis::ReportOnly(Denial::Revoked(_))),
+                Decision::Await(_) => false,
+            };
+            // Revoked it is, or as it was: what was remembered before it was revoked, too.
+            assert!(decided == decision || is_revoked(&decided), "{decided:?} instead of {decision:?}");
+            let remembering = Options { memory: &cache, revocations, awaited, ..Options::new(ring) };
+            assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decided);
+        });
         let shown = format!("{decision:?}");
         for (name, value) in &request.headers {
             // What is shorter than a token may stand in our own words.

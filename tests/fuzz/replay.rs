@@ -1,0 +1,83 @@
+//! The fuzz targets, as a part of `make test`: each holds on its seeds, and on seeds that were cut, joined and changed.
+//! So they are compiled with everything else, and what they ask for is asked before anybody fuzzes.
+#![allow(
+    unused_attributes,
+    unused_imports,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::duplicate_mod,
+    reason = "a target fails by a panic, and begins like the program that it is for a fuzzer"
+)]
+
+// What the targets name, here in place of libFuzzer's crate and that of `make fuzz`.
+extern crate self as libfuzzer_sys;
+extern crate self as scopegate_fuzz;
+
+/// A target, as a function.
+#[macro_export]
+macro_rules! fuzz_target {
+    (|$input:ident: &[u8]| $body:block) => {
+        pub fn run($input: &[u8]) {
+            $body
+        }
+    };
+}
+
+#[path = "../support/random.rs"]
+#[allow(dead_code, reason = "it makes more than is drawn here")]
+mod random;
+#[path = "support/lib.rs"]
+mod shared;
+#[path = "seeds.rs"]
+#[allow(dead_code, reason = "the program that writes them is not run")]
+mod sown;
+mod targets;
+
+pub(crate) use shared::*;
+
+use random::Random;
+use std::panic::catch_unwind;
+
+/// Inputs for each target beside its seeds.
+const INPUTS: usize = 400;
+
+/// A seed that was changed in one to four places.
+fn changed(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = random.of(seeds);
+    for _ in 0..=random.below(4) {
+        let place = random.below(input.len() + 1);
+        match random.below(6) {
+            0 => input.truncate(place),
+            1 => input.insert(place, random.next().to_le_bytes()[0]),
+            2 => drop(input.splice(place.., random.of(seeds).into_iter().skip(place))),
+            3 => {
+                let repeated = input[..place].to_vec();
+                input.splice(place..place, repeated);
+            }
+            _ if place < input.len() => input[place] ^= 1 << random.below(8),
+            _ => {}
+        }
+    }
+    input
+}
+
+#[test]
+fn every_fuzz_target_holds_on_its_seeds_and_on_what_is_near_them() {
+    let all = sown::seeds();
+    let mut random = Random::new(Random::seed(1));
+    for &(name, run) in targets::ALL {
+        let seeds: Vec<Vec<u8>> =
+            all.iter().filter(|(target, _)| *target == name).map(|(_, seed)| seed.clone()).collect();
+        assert!(!seeds.is_empty(), "{name} has no seed");
+        let near = (0..INPUTS).map(|_| changed(&mut random, &seeds));
+        for input in seeds.iter().cloned().chain(near.collect::<Vec<_>>()) {
+            let held = catch_unwind(|| run(&input));
+            assert!(held.is_ok(), "{name} does not hold on {:?}", String::from_utf8_lossy(&input));
+        }
+    }
+    let named = all.iter().filter(|(target, _)| !targets::ALL.iter().any(|(name, _)| *name == *target));
+    assert_eq!(named.count(), 0, "a seed for nobody");
+}
