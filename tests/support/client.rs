@@ -152,19 +152,29 @@ impl KeptClient {
     }
 
     pub fn send(&mut self, request: &[u8]) -> Response {
-        let reused = self.connection.is_some();
-        let mut connection = self.connection.take().unwrap_or_else(|| BufReader::new(connect(self.address)));
-        let without_body = request.starts_with(b"HEAD ");
-        let sent = connection.get_mut().write_all(request).is_ok();
-        let response = if sent { read_response(&mut connection, without_body) } else { None };
-        let Some(response) = response else {
-            assert!(reused, "no answer to {}", request.escape_ascii());
-            return self.send(request);
-        };
+        let [response] = self.send_all([request]);
+        response
+    }
+
+    /// Sends all of them before it reads the first answer. Several go on a connection of their own: on one that has been
+    /// used, Envoy may close it behind an answer of its own, and take a second for that.
+    pub fn send_all<const N: usize>(&mut self, requests: [&[u8]; N]) -> [Response; N] {
+        let kept = self.connection.take().filter(|_| N == 1);
+        let reused = kept.is_some();
+        let mut connection = kept.unwrap_or_else(|| BufReader::new(connect(self.address)));
+        // An answer may be there although not everything was taken: to a head that is too large.
+        let _ = connection.get_mut().write_all(&requests.concat());
+        let responses = requests.map(|request| read_response(&mut connection, request.starts_with(b"HEAD ")));
+        if responses.iter().any(Option::is_none) {
+            assert!(reused, "no answer to {}", requests.concat().escape_ascii());
+            return self.send_all(requests);
+        }
+        let responses = responses.map(Option::unwrap);
         // A tunnel is no connection for the next request.
-        if response.header("connection") != Some("close") && !request.starts_with(b"CONNECT ") {
+        let is_kept = |response: &Response| response.header("connection") != Some("close");
+        if responses.iter().all(is_kept) && !requests.iter().any(|request| request.starts_with(b"CONNECT ")) {
             self.connection = Some(connection);
         }
-        response
+        responses
     }
 }

@@ -1,4 +1,12 @@
 //! Where Scopegate and the native filters disagree, and why that is right.
+//!
+//! The kinds of changes are the attacks on bearer tokens: their presentation (RFC 6750, RFC 9110), their form (RFC 7515,
+//! RFC 7519), their algorithms and keys (RFC 7518, RFC 8725), access tokens among other JWTs (RFC 9068), and the ways
+//! around a gate (RFC 9700). What neither side has in this version is not here: tokens bound by a proof or a certificate,
+//! introspection, step-up, resource metadata, message signatures, status lists, Basic, and what MCP adds. Nor is what
+//! only one of them has, as revocation, or what is about the fetching of keys and not about a token. Of RSA signatures
+//! with a malformed padding `tests/conformance` has hundreds, and of keys that no configuration takes `tests/decisions`
+//! has a list.
 
 /// How Scopegate differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +65,11 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "malformed_token",
         "RFC 4648 section 3.5: otherwise a token has several spellings",
     ),
+    refuses(
+        "there is white space in its signature",
+        "malformed_header",
+        "RFC 7515 section 2, RFC 6750 section 2.1: base64url without white space",
+    ),
     refuses("it is padded", "malformed_token", "RFC 7515 section 2: base64url without padding"),
     refuses("there are more dots", "malformed_token", "RFC 7515 section 7.1: three parts, none of them empty"),
     refuses(
@@ -69,7 +82,33 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "unknown_key",
         "RFC 7517 sections 4.2 and 4.3: `use`, `key_ops`; RFC 7518 section 3.3: 2048 bits",
     ),
-    refuses("kid is another", "unknown_key", "RFC 7515 section 4.1.4: `kid` says which key it was"),
+    refuses(
+        "it is signed with a key whose private part is published",
+        "unknown_key",
+        "RFC 7517 section 9.2: whoever has read the key set can sign",
+    ),
+    refuses("kid is empty", "unknown_key", "RFC 7515 section 4.1.4: `kid` says which key it was, and this is no key's"),
+    refuses(
+        "its algorithm is none of the family of its key",
+        "unknown_key",
+        "RFC 8725 section 3.1: the key says what it is for, and be it by its type",
+    ),
+    refuses(
+        "it is signed by ES384 with a key of P-256",
+        "unknown_key",
+        "RFC 7518 section 3.4: ES384 is P-384 with SHA-384",
+    ),
+    refuses(
+        "it is signed with a salt of another length",
+        "bad_signature",
+        "RFC 7518 section 3.5: the salt is as long as the hash",
+    )
+    .until(38),
+    refuses(
+        "it is signed for a key of small order",
+        "unknown_key",
+        "RFC 8725 section 3.4: with such a key anybody signs; RFC 8032 leaves it to the reader",
+    ),
     refuses(
         "aud is ours but for its scheme or a slash",
         "wrong_audience",
@@ -94,6 +133,18 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "wrong_type",
         "RFC 9068 section 4, RFC 8725 section 3.11: another kind of JWT is no access token",
     ),
+    refuses(
+        "it is an ID token",
+        "wrong_type",
+        "RFC 9068 section 5, RFC 8725 section 3.12: an ID token is for the client",
+    ),
+    refuses("it is a client assertion", "wrong_type", "RFC 8725 section 3.12: it is for the issuer, not from it"),
+    refuses(
+        "it is a token about a token or an event",
+        "wrong_type",
+        "RFC 8725 section 3.12: what tells of a token is none",
+    ),
+    refuses("it is a proof of DPoP", "wrong_type", "RFC 9449 section 4.2: its `typ` is there to keep it apart"),
     refuses("typ is no string", "malformed_token", "RFC 7515 section 4.1.9: `typ` is a string"),
     refuses("crit is there", "malformed_token", "RFC 7515 section 4.1.11: what is critical must be understood"),
     refuses("b64 is false", "malformed_token", "RFC 7797 section 7: a JWT must not have it"),
@@ -130,10 +181,18 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "RFC 9700 section 4.3.2, on a route that is open too",
     ),
     refuses("the token is in the header and in the query", "token_in_query", "RFC 6750 section 3.1: one method, once"),
+    refuses(
+        "a good token is in the query, under any name",
+        "token_in_query",
+        "RFC 9700 section 4.3.2: what has the shape of a token is one, whatever it is called",
+    ),
     refuses("the query has an opaque token", "token_in_query", "RFC 9700 section 4.3.2: the name says what it is"),
     refuses("the path can be read in two ways", "ambiguous_path", "what is behind it may read it in the other way"),
-    identity("it says who it is", "RFC 9700 section 4.13: where nothing is asked, nobody was authenticated either")
-        .until(40),
+    identity(
+        "it says who it is, where nobody asks",
+        "RFC 9700 section 4.13: where nothing is asked, nobody was authenticated either",
+    )
+    .until(40),
     identity("it says who it is, with underscores", "RFC 9700 section 4.13: many upstreams read `_` as `-`"),
     identity("it says who it is in a trailer", "RFC 9110 section 6.5.1: an upstream may merge trailers into headers"),
 ];
