@@ -30,6 +30,7 @@ macro_rules! fuzz_target {
 #[allow(dead_code, reason = "it makes more than is drawn here")]
 mod random;
 #[path = "support/lib.rs"]
+#[allow(dead_code, reason = "the seeds have a copy of their own of what makes messages")]
 mod shared;
 #[path = "seeds.rs"]
 #[allow(dead_code, reason = "the program that writes them is not run")]
