@@ -27,13 +27,13 @@ macro_rules! fuzz_target {
 }
 
 #[path = "../support/random.rs"]
-#[allow(dead_code, reason = "it makes more than is drawn here")]
+#[expect(dead_code, reason = "it makes more than is drawn here")]
 mod random;
 #[path = "support/lib.rs"]
-#[allow(dead_code, reason = "the seeds have a copy of their own of what makes messages")]
+#[expect(dead_code, reason = "the seeds have a copy of their own of what makes messages")]
 mod shared;
 #[path = "seeds.rs"]
-#[allow(dead_code, reason = "the program that writes them is not run")]
+#[expect(dead_code, reason = "the program that writes them is not run")]
 mod sown;
 mod targets;
 

@@ -28,7 +28,7 @@ fn main() {
 }
 
 /// All of them: the target, and its input.
-pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let mut seeds = Seeds::default();
     let cases = root().join("tests/decisions/cases");
     let mut files: Vec<PathBuf> =

@@ -66,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);
         }
         REVOKED.with(|revocations| {
-            let revoking = Options { revocations, awaited, ..Options::new(ring) };
+            let revoking = Options { awaited, revocations, ..Options::new(ring) };
             let decided = request.decide(policy, &StandIn::default(), &revoking);
             let is_revoked = |decision: &Decision| match decision {
                 Decision::Deny(refusal) => matches!(refusal.denial, Denial::Revoked(_)),
@@ -75,7 +75,7 @@ fuzz_target!(|data: &[u8]| {
             };
             // Revoked it is, or as it was: what was remembered before it was revoked, too.
             assert!(decided == decision || is_revoked(&decided), "{decided:?} instead of {decision:?}");
-            let remembering = Options { memory: &cache, revocations, awaited, ..Options::new(ring) };
+            let remembering = Options { memory: &cache, awaited, revocations, ..Options::new(ring) };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decided);
         });
         let shown = format!("{decision:?}");
