@@ -58,12 +58,14 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
                 let _ = stream.write_all(&request.as_bytes()[..part]);
                 came.fetch_add(1, Ordering::Relaxed);
             }
+            // As long as the slow ones last: more than Envoy takes in never reach it.
+            std::thread::sleep(Duration::from_millis(5));
         }
     };
-    let mut slow_clients = || {
-        // Slow clients: a byte at a time, until Envoy has enough of it; and a body that never ends.
-        let mut slow: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(address).unwrap()).collect();
-        let mut bodies: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(address).unwrap()).collect();
+    // Slow clients: a byte at a time, until Envoy has enough of it; and a body that never ends.
+    let [mut slow, mut bodies] =
+        [150, 20].map(|count| (0..count).map(|_| TcpStream::connect(address).unwrap()).collect::<Vec<_>>());
+    let slow_clients = || {
         for stream in &mut bodies {
             let head = request.replace("GET", "POST").replace("host", "content-length: 1000000\r\nhost");
             stream.write_all(head.as_bytes()).unwrap();
@@ -92,7 +94,7 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
         std::thread::scope(|scope| {
             (0..4).for_each(|_| drop(scope.spawn(storm)));
             // The storm ends when it fails, too.
-            let done = catch_unwind(AssertUnwindSafe(&mut slow_clients));
+            let done = catch_unwind(AssertUnwindSafe(slow_clients));
             stop.store(true, Ordering::Relaxed);
             if let Err(panic) = done {
                 resume_unwind(panic);
