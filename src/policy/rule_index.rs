@@ -194,6 +194,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_rule_is_found_when_it_is_the_only_one_of_its_kind() {
+        let kinds: [fn(String) -> PathMatch; 3] = [PathMatch::Exact, PathMatch::Prefix, PathMatch::SeparatedPrefix];
+        for (kind, ignore_case) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
+            let text = if ignore_case { "/aDMIN" } else { "/Admin" };
+            let rule = |matching| Rule { matching, requirement: Requirement::default() };
+            // Enough others for the index to be asked, all of them for routes by name.
+            let others = (0..5).map(|number| Match { route: Some(number.to_string()), ..Match::default() });
+            let mut all: Vec<Rule> = others.map(rule).collect();
+            all.push(rule(Match { path: Some(kind(text.to_owned())), ignore_case, ..Match::default() }));
+            let headers: [(&[u8], &[u8]); 2] = [(b":method", b"GET"), (b":path", b"/Admin")];
+            let request =
+                RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+            let paths = PathPolicy { semicolon: false, encoded_slash: false };
+            assert!(matches!(Rules::new(all).find(&request, paths), Ok(Some(_))), "{text}");
+        }
+    }
+
     fn text() -> impl Strategy<Value = String> {
         "/(|a|b|A|ab|%61|a/b|a/|a/B/c|a;x|a//b|\\*)"
     }
