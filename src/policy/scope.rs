@@ -62,12 +62,6 @@ impl<'t> ScopeSet<'t> {
         self.place(scope.as_str()).is_ok()
     }
 
-    /// Whether the token grants nothing.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.ordered.is_empty()
-    }
-
     /// The scopes in one string, separated by a space.
     #[must_use]
     pub fn joined(&self) -> String {
