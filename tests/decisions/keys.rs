@@ -7,7 +7,7 @@ use scopegate::crypto::{Algorithm, PureVerifier, Verification, VerificationKey, 
 use scopegate::decision::{Decision, Need, Reason};
 use scopegate::facts::{Awaited, KeyRing};
 use scopegate::jose::{KeySet, KeySetError};
-use scopegate::policy::IssuerId;
+use scopegate::policy::{IssuerId, KeySource};
 use serde_json::{Value, json};
 
 fn with_keys(keys: Value) -> Value {
@@ -287,4 +287,16 @@ fn a_verifier_compares_the_algorithm_with_the_key_again() {
     assert!(secret.fits(Algorithm::Hs384) && !secret.fits(Algorithm::Hs256) && !secret.fits(Algorithm::Hs512));
     let secret = VerificationKey::from_secret(Algorithm::Hs512, &[7; 64]).unwrap();
     assert!(secret.fits(Algorithm::Hs512) && !secret.fits(Algorithm::Hs256) && !secret.fits(Algorithm::Hs384));
+}
+
+#[test]
+fn every_cluster_that_keys_are_asked_of_is_named_once() {
+    let clusters = |jwks: Value| {
+        let policy = policy(&with_issuer(json!({ "jwks": jwks }), json!({})));
+        let KeySource::Remote(remote) = &policy.issuers[0].keys else { panic!("they are fetched") };
+        remote.clusters().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(clusters(json!({ "uri": "https://issuer.example.com/keys", "cluster": "idp" })), ["idp"]);
+    assert_eq!(clusters(json!({ "discovery": { "cluster": "idp" } })), ["idp"]);
+    assert_eq!(clusters(json!({ "discovery": { "cluster": "idp", "jwks_cluster": "keys" } })), ["idp", "keys"]);
 }
