@@ -1,12 +1,13 @@
 //! Routes (RDS) and the filter's configuration (ECDS) that change while requests run.
 
 use crate::gate::configuration;
-use crate::keys::{KeyServer, eventually, in_background, remote};
+use crate::keys::{KeyServer, in_background, remote};
 use crate::support::client::{self, connect, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, listener};
 use crate::support::issuer::{ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
+use crate::support::wait::eventually;
 use crate::support::xds::{Folder, discovered, extension};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};

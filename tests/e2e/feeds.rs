@@ -1,10 +1,11 @@
 //! Keys are fetched once for the process, found where the issuer says, and fetched again when a token needs it.
 
-use crate::keys::{eventually, in_background, remote};
+use crate::keys::{in_background, remote};
 use crate::support::client::{Response, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, Issuer, now};
 use crate::support::server::{Answer, Received, Server};
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,11 +1,12 @@
 //! The resources for Envoy Gateway, handed to Envoy as Envoy Gateway hands them over: the configuration as JSON in a
 //! `StringValue`, the module as remote code that Envoy Gateway serves, the filter off and switched on by route.
 
-use crate::keys::{KeyServer, eventually};
+use crate::keys::KeyServer;
 use crate::support::client::{Response, get, request};
 use crate::support::envoy::{Envoy, cluster, listener, module, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
+use crate::support::wait::eventually;
 use crate::support::yaml;
 use scopegate::crypto::{Algorithm, sha256};
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! How often a request enters the VM, and how often the VM calls the host: most of what a filter costs. Read from
 //! Envoy's own trace of the module as shipped, so that a new call is noticed.
 
-use crate::keys::eventually;
 use crate::support::client::{connect, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,13 +5,14 @@ use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::io::{BufReader, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// An issuer's key server that answers what it is told to.
 pub struct KeyServer {
@@ -71,14 +72,6 @@ pub fn start(gate: Gate, keys: &KeyServer) -> (Envoy, Server) {
     let upstream = Server::echo(0).unwrap();
     let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
     (Envoy::start(&resources(&[gate], &clusters)), upstream)
-}
-
-pub fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while !done() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Sends a request and waits for its answer in another thread.

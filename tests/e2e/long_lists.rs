@@ -1,9 +1,9 @@
 //! The longest revocation lists, in every form: what they take of memory, and whether they hold anybody up.
 
-use crate::keys::eventually;
 use crate::revocation::{Published, World, list, start};
 use crate::support::client::{KeptClient, head};
 use crate::support::issuer::{ISSUER, Issuer, now};
+use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
 use scopegate::crypto::{Algorithm, sha256};

@@ -1,11 +1,12 @@
 //! Every outage of an issuer that we know of: good keys go on working, the log is told once, and recovery is automatic.
 
-use crate::keys::{eventually, remote};
+use crate::keys::remote;
 use crate::support::client::{get, get_with};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};

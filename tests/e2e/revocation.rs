@@ -1,12 +1,13 @@
 //! Revoked tokens in a real Envoy: configured entries, lists that are fetched once for the process, outages.
 
-use crate::keys::{eventually, in_background};
+use crate::keys::in_background;
 use crate::long_lists::binary;
 use crate::support::client::{get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
+use crate::support::wait::eventually;
 use scopegate::crypto::{Algorithm, sha256};
 use serde_json::{Value, json};
 use std::net::TcpListener;

@@ -1,11 +1,11 @@
 //! The files of envoy/dynamic, which an operator copies and changes while Envoy runs.
 
-use crate::keys::eventually;
 use crate::shipped::with_ports;
 use crate::support::client::{get, get_with, request};
 use crate::support::envoy::{Envoy, module, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
+use crate::support::wait::eventually;
 use crate::support::xds::Folder;
 use scopegate::crypto::Algorithm;
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! Signatures: checked by the host or in the VM with the same answer, and remembered no longer than they are good for.
 
 use crate::gate::{configuration, start};
-use crate::keys::{KeyServer, eventually, remote, start as start_with_keys};
+use crate::keys::{KeyServer, remote, start as start_with_keys};
 use crate::support::client::{get, get_with, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::Server;
+use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::cli::signing::SigningKey;
 use scopegate::crypto::Algorithm;

@@ -2,10 +2,10 @@
 
 use crate::dynamic::World;
 use crate::gate::{configuration, start};
-use crate::keys::eventually;
 use crate::support::client::{get, get_with, request};
 use crate::support::envoy::{Gate, minor_version};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};

@@ -7,11 +7,12 @@ use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::random::Random;
 use crate::support::server::Server;
+use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::crypto::{Algorithm, PureVerifier, Verification, VerificationKey, Verifier as _};
 use serde_json::json;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Status, headers but the date, and body.
 type Said = (u16, Vec<(String, String)>, String);
@@ -21,11 +22,7 @@ fn answer(envoy: &Envoy, reason: &str, token: &str) -> Said {
     let name = format!("scopegate.denied.{reason}");
     let before = envoy.counter(&name);
     let answer = send(envoy.address(), &head("GET", "/", &[("authorization", &format!("Bearer {token}"))]));
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while envoy.counter(&name) != before + 1 {
-        assert!(Instant::now() < deadline, "{reason}: {answer:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually(reason, || envoy.counter(&name) == before + 1);
     let headers = answer.headers.into_iter().filter(|(name, _)| name != "date").collect();
     (answer.status, headers, answer.body)
 }
@@ -45,11 +42,7 @@ fn no_such_key_bad_signature_and_revoked_have_one_answer_to_the_last_byte() {
         let envoy = Envoy::start(&resources(&[gate], &clusters));
         let token = || issuer.token(now());
         let good = token().sign();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while get_with(envoy.address(), "/", &good).status != 200 {
-            assert!(Instant::now() < deadline, "no keys");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        eventually("keys", || get_with(envoy.address(), "/", &good).status == 200);
         let (input, signature) = good.rsplit_once('.').unwrap();
         let mut bits = base64url::decode(signature.as_bytes()).unwrap();
         bits[5] ^= 1;
@@ -81,11 +74,7 @@ fn while_the_issuer_is_down_a_key_that_nobody_knows_is_answered_503_and_a_bad_si
     }] }));
     let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
     let envoy = Envoy::start(&resources(&[gate], &clusters));
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while get_with(envoy.address(), "/", &issuer.token(now()).sign()).status != 200 {
-        assert!(Instant::now() < deadline, "no keys");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually("keys", || get_with(envoy.address(), "/", &issuer.token(now()).sign()).status == 200);
     server.now(Conduct::Refuses);
     let unknown = issuer.token(now()).header("kid", "rotated").sign();
     assert_eq!(answer(&envoy, "keys_unavailable", &unknown).0, 503, "it may be a new key: who asks later may pass");

@@ -7,7 +7,6 @@ use crate::support::random::Random;
 use crate::traffic::{Hostile, each_kind, flipped, good};
 use scopegate::crypto::Algorithm;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,6 +32,16 @@ impl Seen {
     }
 }
 
+/// Tells the threads of a scope to stop when it goes, also when what goes on beside them fails: otherwise the scope would
+/// wait for them for ever.
+pub struct Stops<'s>(pub &'s AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Sends from so many threads while `meanwhile` runs, and then asserts that nothing hostile passed.
 pub fn during(stage: &Stage, issuer: &Issuer, clients: u64, meanwhile: impl FnOnce()) -> Seen {
     let (seen, stop) = (Mutex::new(Seen::default()), AtomicBool::new(false));
@@ -41,12 +50,8 @@ pub fn during(stage: &Stage, issuer: &Issuer, clients: u64, meanwhile: impl FnOn
             let (seen, stop) = (&seen, &stop);
             scope.spawn(move || client(stage, issuer, number, seen, stop));
         }
-        // They stop when it fails, too.
-        let done = catch_unwind(AssertUnwindSafe(meanwhile));
-        stop.store(true, Ordering::SeqCst);
-        if let Err(panic) = done {
-            resume_unwind(panic);
-        }
+        let _stopping = Stops(&stop);
+        meanwhile();
     });
     let seen = seen.into_inner().unwrap();
     assert!(seen.wrong.is_empty(), "{seen:?}");

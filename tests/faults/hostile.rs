@@ -1,19 +1,20 @@
 //! A flood of hostile requests while everything around the gate fails in turn: none passes, counted.
 
+use crate::crowd::Stops;
 use crate::stage::{Stage, list, published};
 use crate::support::client::{KeptClient, get_with};
 use crate::support::issuer::{Issuer, now};
 use crate::support::outage::{Conduct, ways};
 use crate::support::random::{Random, from_environment};
+use crate::support::wait::eventually;
 use crate::traffic::{Hostile, each_kind, flipped, good, hostile};
 use scopegate::crypto::Algorithm;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Threads that send, each over its own connection and one request after the other: of requests that it answers itself
 /// Envoy answers no more than two that come at once, `direct_response` and `rbac` alike. And hostile requests between two
@@ -91,15 +92,6 @@ fn ways_of_lists() -> Vec<(&'static str, Conduct)> {
     all
 }
 
-/// Waits until `done`.
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !done() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail_in_every_way() {
     let wanted = from_environment("SCOPEGATE_REQUESTS", 20_000);
@@ -145,45 +137,38 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
         }
         let keys = issuer.jwks().to_string();
         let (of_keys, of_lists) = (ways(keys.as_bytes()), ways_of_lists());
-        let failing = || {
-            while sent.load(Ordering::Relaxed) < wanted || turn < of_keys.len().max(of_lists.len()) {
-                let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
-                // In step they would fail alike for ever: their numbers have no common divisor.
-                let (what, conduct) = of_keys[turn % of_keys.len()].clone();
-                stage.issuer.now(conduct);
-                let (of_list, conduct) = of_lists[turn % of_lists.len()].clone();
-                stage.lists.now(conduct);
-                match turn % 4 {
-                    0 => stage.configure(turn as u64),
-                    2 => {
-                        stage.misconfigure(turn as u64);
-                        misconfigured += 1;
-                    }
-                    _ => {}
+        let _stopping = Stops(&stop);
+        while sent.load(Ordering::Relaxed) < wanted || turn < of_keys.len().max(of_lists.len()) {
+            let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
+            // In step they would fail alike for ever: their numbers have no common divisor.
+            let (what, conduct) = of_keys[turn % of_keys.len()].clone();
+            stage.issuer.now(conduct);
+            let (of_list, conduct) = of_lists[turn % of_lists.len()].clone();
+            stage.lists.now(conduct);
+            match turn % 4 {
+                0 => stage.configure(turn as u64),
+                2 => {
+                    stage.misconfigure(turn as u64);
+                    misconfigured += 1;
                 }
-                eventually(what, || stage.asked(&stage.issuer, "issuer") > asked[0]);
-                eventually(of_list, || stage.asked(&stage.lists, "lists") > asked[1]);
-                // Until what was fetched has been read, or the time for it is over.
-                std::thread::sleep(Duration::from_millis(600));
-                if turn % 3 == 2 {
-                    let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
-                    stage.issuer.now(good_keys.clone());
-                    stage.lists.now(good_list.clone());
-                    eventually("keys again", || stage.asked(&stage.issuer, "issuer") > asked[0]);
-                    eventually("lists again", || stage.asked(&stage.lists, "lists") > asked[1]);
-                    std::thread::sleep(Duration::from_millis(500));
-                }
-                if turn % 40 == 39 {
-                    *current.write().unwrap() = prepared(&mut random);
-                }
-                turn += 1;
+                _ => {}
             }
-        };
-        // The clients stop when it fails, too.
-        let done = catch_unwind(AssertUnwindSafe(failing));
-        stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = done {
-            resume_unwind(panic);
+            eventually(what, || stage.asked(&stage.issuer, "issuer") > asked[0]);
+            eventually(of_list, || stage.asked(&stage.lists, "lists") > asked[1]);
+            // Until what was fetched has been read, or the time for it is over.
+            std::thread::sleep(Duration::from_millis(600));
+            if turn % 3 == 2 {
+                let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
+                stage.issuer.now(good_keys.clone());
+                stage.lists.now(good_list.clone());
+                eventually("keys again", || stage.asked(&stage.issuer, "issuer") > asked[0]);
+                eventually("lists again", || stage.asked(&stage.lists, "lists") > asked[1]);
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            if turn % 40 == 39 {
+                *current.write().unwrap() = prepared(&mut random);
+            }
+            turn += 1;
         }
     });
     let counts = total.into_inner().unwrap();

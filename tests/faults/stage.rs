@@ -5,11 +5,11 @@ use crate::support::envoy::{Envoy, Gate, cluster, listener};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
+use crate::support::wait::eventually;
 use crate::support::xds::{Folder, discovered, extension};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 /// The header by which the upstream knows what should not have reached it.
 pub const HOSTILE: &str = "x-hostile";
@@ -80,11 +80,7 @@ impl Stage {
         let mut wrong = demanding(number, self.timeout);
         wrong["rule"] = json!([{ "match": { "path_prefix": "/" }, "public": true }]);
         put(&self.files, &self.plugin, &wrong);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.configured().1 == before {
-            assert!(Instant::now() < deadline, "Envoy takes what the filter refuses");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually("Envoy refuses what the filter refuses", || self.configured().1 > before);
     }
 
     /// How often the server behind this cluster was asked, or could not be.

@@ -1,14 +1,14 @@
 //! Storms: configurations, connections and slow clients, while good requests go on.
 
-use crate::crowd::during;
+use crate::crowd::{Stops, during};
 use crate::stage::{HOSTILE, Stage};
 use crate::support::client::{get_with, read_response};
 use crate::support::issuer::{Issuer, now};
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::json;
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,7 @@ const STORM: u64 = 8000;
 fn start() -> (Stage, Issuer) {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let stage = Stage::start(&[&issuer], 2, json!({}));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while get_with(stage.envoy.listener("gate"), "/", &issuer.token(now()).sign()).status != 200 {
-        assert!(Instant::now() < deadline, "no keys");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    eventually("keys", || get_with(stage.envoy.listener("gate"), "/", &issuer.token(now()).sign()).status == 200);
     (stage, issuer)
 }
 
@@ -93,12 +89,8 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
     let seen = during(&stage, &issuer, 1, || {
         std::thread::scope(|scope| {
             (0..4).for_each(|_| drop(scope.spawn(storm)));
-            // The storm ends when it fails, too.
-            let done = catch_unwind(AssertUnwindSafe(slow_clients));
-            stop.store(true, Ordering::Relaxed);
-            if let Err(panic) = done {
-                resume_unwind(panic);
-            }
+            let _stopping = Stops(&stop);
+            slow_clients();
         });
     });
     let came = came.into_inner();

@@ -5,6 +5,7 @@ use crate::rewritten::{Mark, Rewritten, further_headers};
 use crate::stage::{HOSTILE, Stage};
 use crate::support::client::{get, get_with, head, try_send};
 use crate::support::issuer::{Issuer, now};
+use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -192,11 +193,7 @@ fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_pas
             std::thread::spawn(move || try_send(address, &request.bytes).map_or(0, |answer| answer.status))
         })
         .collect();
-    let deadline = Instant::now() + Duration::from_secs(8);
-    while stage.envoy.counter("scopegate.waiting") != 8 {
-        assert!(Instant::now() < deadline, "they do not wait");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually("they wait", || stage.envoy.counter("scopegate.waiting") == 8);
     let before = traps(&stage);
     let lines = Mark::Headers.headers();
     let lines: Vec<_> = lines.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

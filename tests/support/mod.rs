@@ -17,5 +17,6 @@ pub mod node;
 pub mod outage;
 pub mod random;
 pub mod server;
+pub mod wait;
 pub mod xds;
 pub mod yaml;

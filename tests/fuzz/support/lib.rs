@@ -134,12 +134,13 @@ impl<'d> Request<'d> {
             virtual_host: None,
             ends_with_headers: self.ends_with_headers,
         };
+        let nothing = Revocations::none();
         let facts = Facts {
             now: NOW,
             keys: options.keys,
             verifier,
             memory: options.memory,
-            revocations: options.revocations,
+            revocations: options.revocations.unwrap_or(&nothing),
             metadata: options.metadata,
             awaited_keys: options.awaited,
             awaited_lists: options.awaited,
@@ -154,21 +155,12 @@ pub struct Options<'o> {
     pub memory: &'o dyn TokenMemory,
     pub metadata: MetadataRequirement<'o>,
     pub awaited: Awaited,
-    pub revocations: &'o Revocations,
-}
-
-thread_local! {
-    static NOTHING: &'static Revocations = Box::leak(Box::new(Revocations::none()));
+    /// Nothing is revoked where there are none.
+    pub revocations: Option<&'o Revocations>,
 }
 
 impl<'o> Options<'o> {
     pub fn new(keys: &'o KeyRing) -> Self {
-        Self {
-            keys,
-            memory: &NoMemory,
-            metadata: MetadataRequirement::None,
-            awaited: Awaited::No,
-            revocations: NOTHING.with(|nothing| *nothing),
-        }
+        Self { keys, memory: &NoMemory, metadata: MetadataRequirement::None, awaited: Awaited::No, revocations: None }
     }
 }

@@ -65,7 +65,8 @@ fuzz_target!(|data: &[u8]| {
             let remembering = Options { memory: &cache, ..Options { awaited, ..Options::new(ring) } };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);
         }
-        REVOKED.with(|revocations| {
+        REVOKED.with(|revoked| {
+            let revocations = Some(revoked);
             let revoking = Options { awaited, revocations, ..Options::new(ring) };
             let decided = request.decide(policy, &StandIn::default(), &revoking);
             let is_revoked = |decision: &Decision| match decision {
