@@ -5,6 +5,7 @@ use crate::support::envoy::{module, root};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use walrus::ir::{BinaryOp, LoadKind, MemArg, StoreKind, UnaryOp};
 use walrus::{ConstExpr, ExportItem, FunctionBuilder, FunctionId, GlobalId, InstrSeqBuilder, Module, ValType};
 
@@ -54,12 +55,15 @@ pub fn further_headers(code: i32) -> Vec<(String, String)> {
     (0..code * 10 - 3).map(|number| (format!("x-{number}"), "1".to_owned())).collect()
 }
 
-/// A module in a file that goes with this.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A module in a file of its own, which goes with this.
 pub struct Rewritten(PathBuf);
 
 impl Rewritten {
     fn write(name: &str, mut module: Module) -> Self {
-        let path = root().join(format!("target/e2e/{name}-{}.wasm", std::process::id()));
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let path = root().join(format!("target/e2e/{name}-{}-{number}.wasm", std::process::id()));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, module.emit_wasm()).unwrap();
         Self(path)
@@ -211,4 +215,11 @@ fn outer(
     }
     body.call(inner);
     builder.finish(arguments, &mut module.funcs)
+}
+
+#[test]
+fn a_module_that_is_dropped_takes_the_file_of_no_other_along() {
+    let kept = Rewritten::confined(6);
+    drop(Rewritten::confined(6));
+    assert!(kept.0.exists());
 }
