@@ -3,7 +3,7 @@
 //! point.
 
 use super::KeyFamily;
-use jwt_simple::reexports::ct_codecs::{Base64UrlSafeNoPadding, Decoder as _};
+use crate::base::base64url;
 
 /// `SEQUENCE { SEQUENCE { ecPublicKey, prime256v1 }, BIT STRING }` up to the point, which has 65 bytes.
 const P256: &[u8] = &[
@@ -35,7 +35,6 @@ pub(super) fn elliptic(family: KeyFamily, x: &str, y: &str) -> Option<Vec<u8>> {
 /// The uncompressed point (SEC 1 section 2.3.3).
 pub(super) fn point(family: KeyFamily, x: &str, y: &str) -> Option<Vec<u8>> {
     let length = family.coordinate_bytes()?;
-    let coordinate =
-        |text: &str| Base64UrlSafeNoPadding::decode_to_vec(text, None).ok().filter(|bytes| bytes.len() == length);
+    let coordinate = |text: &str| base64url::decode(text.as_bytes()).filter(|bytes| bytes.len() == length);
     Some([&[0x04], coordinate(x)?.as_slice(), coordinate(y)?.as_slice()].concat())
 }

@@ -45,8 +45,10 @@ impl<'t> Compact<'t> {
         let object =
             Members::parse(decoded).ok_or(Malformed("the payload is not a JSON object without duplicate members"))?;
         let claims = Claims::from_members(object)?;
+        // All but the last segment and its dot (RFC 7515 section 5.2).
+        let before = token.strip_suffix(signature).and_then(|input| input.strip_suffix(b"."));
+        let signing_input = before.ok_or(Malformed("not three segments"))?;
         let signature = base64url::decode(signature).ok_or(Malformed("the signature is not base64url"))?;
-        let signing_input = token.rsplitn(2, |&byte| byte == b'.').nth(1).ok_or(Malformed("not three segments"))?;
         Ok(Self { header, claims, signing_input, signature })
     }
 }
