@@ -11,6 +11,7 @@ mod list_store;
 mod metadata_cache;
 mod pairs;
 mod reply_cache;
+mod streams;
 mod waiting_room;
 
 #[cfg(target_arch = "wasm32")]
@@ -23,8 +24,6 @@ mod host_verifier;
 mod plugin;
 #[cfg(target_arch = "wasm32")]
 mod stream;
-#[cfg(target_arch = "wasm32")]
-mod streams;
 
 #[cfg(target_arch = "wasm32")]
 pub use host_verifier::{HostVerifier, probe};

@@ -6,7 +6,7 @@
 //! in the shipped module (tests/tools/unused.rs).
 #![expect(unsafe_code, reason = "exported functions have their names without mangling, and the SDK's are foreign")]
 
-use super::plugin::{Plugin, State};
+use super::plugin::{Plugin, Progress, State};
 use super::stream::{self, Stream};
 use super::streams::Streams;
 use proxy_wasm::traits::{Context, RootContext};
@@ -22,7 +22,9 @@ proxy_wasm::main! {{
 thread_local! {
     /// The plugins of this VM by their root contexts: one, or a few that share the VM.
     static PLUGINS: RefCell<Vec<(u32, Rc<Plugin>)>> = const { RefCell::new(Vec::new()) };
-    static STREAMS: Streams = Streams::default();
+    /// The root contexts of this VM, which the SDK knows.
+    static ROOTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    static STREAMS: Streams<Stream> = Streams::default();
 }
 
 /// `proxy_action_t`.
@@ -91,24 +93,41 @@ fn plugin_of(root: u32) -> Option<Rc<Plugin>> {
     })
 }
 
+/// A stream that begins below a root context.
+fn stream_of(root: u32) -> Stream {
+    Stream::new(plugin_of(root))
+}
+
 /// A context begins: a root context, which has no parent, or a stream.
 #[unsafe(no_mangle)]
 pub extern "C" fn scopegate_on_context_create(context: u32, parent: u32) {
     if parent == 0 {
+        ROOTS.with_borrow_mut(|roots| roots.push(context));
         sdk::proxy_on_context_create(context, parent);
     } else {
-        STREAMS.with(|streams| streams.insert(context, Stream::new(plugin_of(parent))));
+        STREAMS.with(|streams| streams.begin(context, parent, stream_of));
     }
 }
 
 /// The headers of a request are here.
 #[unsafe(no_mangle)]
 pub extern "C" fn scopegate_on_request_headers(context: u32, _count: u32, ends_with_headers: u32) -> u32 {
+    let ends_with_headers = ends_with_headers != 0;
     STREAMS.with(|streams| {
-        let plugin = streams.look(context, Stream::plugin).flatten();
-        let progress = stream::on_headers(plugin.as_deref(), context, ends_with_headers != 0);
+        let plugin = streams.take(context, stream_of).and_then(|stream| stream.plugin());
+        // A body may come while we are still here: until then it is not decided.
+        if !ends_with_headers {
+            streams.insert(context, Stream::new(plugin.clone()));
+        }
+        let progress = stream::on_headers(plugin.as_deref(), context, ends_with_headers);
         let state = progress.state();
-        streams.change(context, |stream| stream.set_progress(progress));
+        if !ends_with_headers {
+            streams.change(context, |stream| stream.set_progress(progress));
+        } else if let Progress::Waiting(_) = progress {
+            let mut stream = Stream::new(plugin);
+            stream.set_progress(progress);
+            streams.insert(context, stream);
+        }
         action(state)
     })
 }
@@ -130,8 +149,13 @@ pub extern "C" fn scopegate_on_request_trailers(context: u32, _count: u32) -> u3
 /// A context ends.
 #[unsafe(no_mangle)]
 pub extern "C" fn scopegate_on_delete(context: u32) {
-    if !STREAMS.with(|streams| streams.remove(context)) {
-        sdk::proxy_on_delete(context);
+    let root = ROOTS.with_borrow_mut(|roots| {
+        let place = roots.iter().position(|root| *root == context);
+        place.map(|place| roots.swap_remove(place))
+    });
+    match root {
+        Some(root) => sdk::proxy_on_delete(root),
+        None => STREAMS.with(|streams| streams.remove(context)),
     }
 }
 
