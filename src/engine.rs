@@ -108,7 +108,7 @@ fn verify<'a>(
     let proof = Recognised::check(token, &policy.issuers, asks)?;
     let proof = Typed::check(proof, asks)?;
     let proof = Addressed::check(proof, asks)?;
-    let proof = Timely::check(proof, asks, facts.now)?;
+    let proof = Timely::check(proof, asks, facts.clock.now())?;
     let proof = Complete::check(proof)?;
     Ok(Verified::check(proof, facts)?)
 }

@@ -15,7 +15,7 @@ use std::rc::Rc;
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The time.
-    pub now: UnixSeconds,
+    pub clock: &'a dyn Clock,
     /// The keys that are there.
     pub keys: &'a KeyRing,
     /// Who checks signatures.
@@ -30,6 +30,19 @@ pub struct Facts<'a> {
     pub awaited_keys: Awaited,
     /// Whether revocation lists have been.
     pub awaited_lists: Awaited,
+}
+
+/// What time it is. A decision asks only where it judges a token, and one decision gets one answer however often it asks.
+pub trait Clock {
+    /// The time.
+    fn now(&self) -> UnixSeconds;
+}
+
+/// A clock that stands still.
+impl Clock for UnixSeconds {
+    fn now(&self) -> UnixSeconds {
+        *self
+    }
 }
 
 /// Whether something has been awaited for a request, and with what success.

@@ -13,29 +13,17 @@ pub struct LogBudget {
     per_second: u32,
     second: Cell<u64>,
     used: Cell<u32>,
-    /// The second of the last summary.
-    told: Cell<u64>,
     suppressed: RefCell<BTreeMap<Reason, u64>>,
 }
 
 impl LogBudget {
     /// A budget of so many lines a second.
     pub const fn new(per_second: u32) -> Self {
-        Self {
-            per_second,
-            second: Cell::new(0),
-            used: Cell::new(0),
-            told: Cell::new(0),
-            suppressed: RefCell::new(BTreeMap::new()),
-        }
+        Self { per_second, second: Cell::new(0), used: Cell::new(0), suppressed: RefCell::new(BTreeMap::new()) }
     }
 
-    /// Whether a denial for `reason` may be logged at `now_ns`. If not, it is counted.
-    pub fn admit(&self, reason: Reason, now_ns: u64) -> bool {
-        let second = now_ns / NANOS_PER_SECOND;
-        if self.second.replace(second) != second {
-            self.used.set(0);
-        }
+    /// Whether a denial for `reason` may be logged. If not, it is counted.
+    pub fn admit(&self, reason: Reason) -> bool {
         if self.used.get() < self.per_second {
             self.used.set(self.used.get() + 1);
             return true;
@@ -46,12 +34,14 @@ impl LogBudget {
         false
     }
 
-    /// The line about what was not logged since the last one, when there is something to tell; once a second at most.
-    pub fn summary(&self, now_ns: u64) -> Option<String> {
+    /// Called several times a second: begins the budget of another second when one has begun, and returns the line about
+    /// what was not logged in the one before, when there is something to tell.
+    pub fn go_on(&self, now_ns: u64) -> Option<String> {
         let second = now_ns / NANOS_PER_SECOND;
-        if self.told.replace(second) == second {
+        if self.second.replace(second) == second {
             return None;
         }
+        self.used.set(0);
         let suppressed = self.suppressed.take();
         if suppressed.is_empty() {
             return None;
@@ -127,23 +117,20 @@ mod tests {
     #[test]
     fn denials_beyond_the_budget_are_counted_and_told_once() {
         let budget = LogBudget::new(2);
-        let admitted: Vec<bool> =
-            (0..4).map(|millisecond| budget.admit(Reason::Expired, millisecond * 1_000_000)).collect();
-        assert_eq!(admitted, [true, true, false, false]);
-        assert!(!budget.admit(Reason::BadSignature, 5_000_000));
-        assert_eq!(budget.summary(NANOS_PER_SECOND).as_deref(), Some("denials not logged: expired=2 bad_signature=1"));
-        assert_eq!(budget.summary(2 * NANOS_PER_SECOND), None, "nothing new");
-        assert!(budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
-        assert!(budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
-        assert!(!budget.admit(Reason::Expired, 2 * NANOS_PER_SECOND));
-        assert_eq!(budget.summary(2 * NANOS_PER_SECOND), None, "once a second");
-        assert_eq!(budget.summary(3 * NANOS_PER_SECOND).as_deref(), Some("denials not logged: expired=1"));
-        assert!(budget.admit(Reason::Expired, 4 * NANOS_PER_SECOND), "the next second has a budget of its own");
+        assert_eq!(budget.go_on(NANOS_PER_SECOND), None);
+        assert_eq!([(); 4].map(|()| budget.admit(Reason::Expired)), [true, true, false, false]);
+        assert_eq!(budget.go_on(NANOS_PER_SECOND + 500 * MILLISECOND), None, "once a second");
+        assert!(!budget.admit(Reason::BadSignature), "it is the same second");
+        let told = budget.go_on(2 * NANOS_PER_SECOND);
+        assert_eq!(told.as_deref(), Some("denials not logged: expired=2 bad_signature=1"));
+        assert_eq!([(); 3].map(|()| budget.admit(Reason::Expired)), [true, true, false], "a budget of its own");
+        assert_eq!(budget.go_on(3 * NANOS_PER_SECOND).as_deref(), Some("denials not logged: expired=1"));
+        assert_eq!(budget.go_on(4 * NANOS_PER_SECOND), None, "nothing new");
     }
 
     #[test]
     fn no_budget_logs_nothing() {
-        assert!(!LogBudget::new(0).admit(Reason::Expired, 0));
+        assert!(!LogBudget::new(0).admit(Reason::Expired));
     }
 
     const MILLISECOND: u64 = 1_000_000;

@@ -162,12 +162,7 @@ pub fn now_ns() -> u64 {
 
 /// The same in seconds.
 pub fn now() -> UnixSeconds {
-    seconds(now_ns())
-}
-
-/// What [`now_ns`] gave, in seconds.
-pub fn seconds(now_ns: u64) -> UnixSeconds {
-    match now_ns {
+    match now_ns() {
         u64::MAX => UnixSeconds(i64::MAX),
         nanoseconds => UnixSeconds(i64::try_from(nanoseconds / NANOS_PER_SECOND).unwrap_or(i64::MAX)),
     }

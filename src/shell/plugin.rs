@@ -208,7 +208,7 @@ impl Plugin {
     pub fn tick(&self) {
         self.refresh();
         self.refresh_lists();
-        if let Some(summary) = self.logs.summary(host::now_ns()) {
+        if let Some(summary) = self.logs.go_on(host::now_ns()) {
             log::info!("scopegate: {summary}");
         }
         self.count_what_was_done();

@@ -67,7 +67,7 @@ impl Question<'_> {
         headers.extend(self.credential.as_ref().map(|value| (&b"authorization"[..], value.as_bytes())));
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         let facts = Facts {
-            now: self.now,
+            clock: &self.now,
             keys: &self.keys,
             verifier: &PureVerifier,
             memory: self.memory,

@@ -71,7 +71,7 @@ fn judge(policy: &Policy, token: &str, verifier: &dyn Verifier) -> Decision {
         [(b":method", b"GET"), (b":authority", b"a"), (b":path", b"/"), (b"authorization", value.as_bytes())];
     let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
     let facts = Facts {
-        now: UnixSeconds(NOW),
+        clock: &UnixSeconds(NOW),
         keys: &configured_keys(policy),
         verifier,
         memory: &NoMemory,

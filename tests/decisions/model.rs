@@ -135,7 +135,7 @@ fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_cl
                         ends_with_headers: true,
                     };
                     let forgetful = Facts {
-                        now,
+                        clock: &now,
                         keys: &ring,
                         verifier: &PureVerifier,
                         memory: &NoMemory,

@@ -151,7 +151,7 @@ impl Ask {
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         let configured = policy.revocation.without_lists(UnixSeconds(self.now));
         let facts = Facts {
-            now: UnixSeconds(self.now),
+            clock: &UnixSeconds(self.now),
             keys,
             verifier: &PureVerifier,
             memory,

@@ -139,7 +139,7 @@ impl Setting {
             Some(Err(_)) => MetadataRequirement::Unreadable,
         };
         let facts = Facts {
-            now: self.now,
+            clock: &self.now,
             keys: &self.keys,
             verifier: &PureVerifier,
             memory: &NoMemory,

@@ -138,7 +138,7 @@ impl<'s> World<'s> {
         };
         // No key comes later than those that are there.
         let facts = Facts {
-            now: self.suite.now,
+            clock: &self.suite.now,
             keys,
             verifier: &PureVerifier,
             memory: &NoMemory,

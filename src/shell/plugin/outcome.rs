@@ -6,13 +6,15 @@ use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
 use super::{Plugin, Progress, Request, State, Tally};
 use crate::audit::{AuditRecord, Outcome};
+use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Denial, Grant, Reason, Refusal};
 use crate::engine::decide;
-use crate::facts::Facts;
+use crate::facts::{Clock, Facts};
 use crate::policy::FilterStateScope;
 use crate::request::RequestView;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 impl Plugin {
@@ -40,11 +42,9 @@ impl Plugin {
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
         };
-        let now_ns = host::now_ns();
-        request.judged_at.set(now_ns);
         let (keys, lists) = (self.keys.borrow(), self.lists.borrow());
         let facts = Facts {
-            now: host::seconds(now_ns),
+            clock: &HostClock::default(),
             keys: keys.ring(),
             verifier: &HostVerifier {
                 host_checks: self.host_checks,
@@ -88,7 +88,7 @@ impl Plugin {
         };
         request.state.set(state);
         drop(request.headers.take());
-        self.report(&decision, request.judged_at.get());
+        self.report(&decision);
         state
     }
 
@@ -107,7 +107,7 @@ impl Plugin {
     }
 
     /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
-    fn report(&self, decision: &Decision, now_ns: u64) {
+    fn report(&self, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
         let tally = match outcome {
             Outcome::Allowed => Some(&self.allowed),
@@ -123,7 +123,7 @@ impl Plugin {
             FilterStateScope::Denials => refused.is_some(),
             FilterStateScope::None => false,
         };
-        let logged = refused.is_some_and(|reason| self.logs.admit(reason, now_ns));
+        let logged = refused.is_some_and(|reason| self.logs.admit(reason));
         if !wanted && !logged {
             return;
         }
@@ -134,6 +134,17 @@ impl Plugin {
         if logged {
             log::info!("scopegate: {}", record.to_line());
         }
+    }
+}
+
+/// The host's clock, asked for the time when that is wanted, and once: a call of the host is a good part of what it costs to
+/// refuse a request that has no token.
+#[derive(Default)]
+struct HostClock(OnceCell<UnixSeconds>);
+
+impl Clock for HostClock {
+    fn now(&self) -> UnixSeconds {
+        *self.0.get_or_init(host::now)
     }
 }
 

@@ -19,8 +19,6 @@ pub struct Request {
     pub(super) virtual_host: Option<String>,
     pub(super) metadata: Parsed,
     pub(super) ends_with_headers: bool,
-    /// When it was judged last, in nanoseconds.
-    pub(super) judged_at: Cell<u64>,
     pub(super) state: Cell<State>,
     /// What has come of its waits: each need is awaited once.
     pub(super) awaited_keys: Cell<Awaited>,
@@ -84,7 +82,6 @@ impl Plugin {
             virtual_host: name(&["xds", "virtual_host_name"])?,
             metadata: self.read_metadata(),
             ends_with_headers,
-            judged_at: Cell::new(0),
             state: Cell::new(State::Undecided),
             awaited_keys: Cell::default(),
             awaited_lists: Cell::default(),

@@ -136,7 +136,7 @@ impl<'d> Request<'d> {
         };
         let nothing = Revocations::none();
         let facts = Facts {
-            now: NOW,
+            clock: &NOW,
             keys: options.keys,
             verifier,
             memory: options.memory,
