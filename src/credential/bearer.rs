@@ -110,12 +110,17 @@ const fn is_tchar(byte: u8) -> bool {
 /// token is: comparing it with one range after the other takes several times as long.
 static TOKEN_CHARACTERS: [bool; 256] = {
     let mut table = [false; 256];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "evaluated when it is compiled")]
+    let mut byte = 0;
+    while byte < table.len() {
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            reason = "evaluated when it is compiled, for 0 to 255"
+        )]
         {
-            table[byte as usize] =
-                byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+            table[byte] =
+                matches!(byte as u8, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z');
         }
         byte += 1;
     }
@@ -144,6 +149,14 @@ mod tests {
     fn the_scheme_is_read_in_any_case_and_with_any_number_of_spaces() {
         for line in ["Bearer a.b-c_~+/==", "bearer a.b-c_~+/==", "BEARER   a.b-c_~+/==", " Bearer a.b-c_~+/==\t"] {
             assert_eq!(read(&[line.as_bytes()]), Ok(Some(b"a.b-c_~+/==".to_vec())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_has_the_characters_of_rfc_6750_and_no_others() {
+        for byte in 0..=u8::MAX {
+            let wanted = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+            assert_eq!(BearerToken(&[b'a', byte, b'a']).check_grammar().is_ok(), wanted, "{byte}");
         }
     }
 
