@@ -34,8 +34,9 @@ impl LogBudget {
         false
     }
 
-    /// Called several times a second: begins the budget of another second when one has begun, and returns the line about
-    /// what was not logged in the one before, when there is something to tell.
+    /// Called at ticks, several times a second, so that no request has to ask what time it is: begins the budget of another
+    /// second when one has begun, and returns the line about what was not logged in the one before, when there is something
+    /// to tell.
     pub fn go_on(&self, now_ns: u64) -> Option<String> {
         let second = now_ns / NANOS_PER_SECOND;
         if self.second.replace(second) == second {
