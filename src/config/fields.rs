@@ -1,9 +1,9 @@
-//! Every field there is. The reader knows no others, and a test looks for each in the README.
+//! Every field there is. The reader knows no others, and a test looks for each in envoy/CONFIGURATION.md.
 
 /// The fields of one kind of object.
 #[derive(Debug)]
 pub struct Shape {
-    /// What it is called in the README.
+    /// Its heading in envoy/CONFIGURATION.md.
     pub name: &'static str,
     /// Its fields.
     pub fields: &'static [&'static str],

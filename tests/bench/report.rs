@@ -74,7 +74,7 @@ const fn mark(kept: Option<bool>) -> &'static str {
     }
 }
 
-/// The table in Markdown, as it stands in the README.
+/// The table in Markdown, as tests/bench/README.md has it.
 pub fn markdown(results: &[Result]) -> String {
     let mut table = "| case | Scopegate | native | ratio | wanted | p99, Scopegate | p99, native |\n".to_owned();
     table += "|---|---|---|---|---|---|---|\n";

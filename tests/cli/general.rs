@@ -62,9 +62,9 @@ fn keys_and_tokens_are_made_for_demos_and_keys_are_published_without_their_priva
 }
 
 #[test]
-fn the_policy_cases_in_the_readme_hold_for_the_shipped_file() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```yaml cases\n").unwrap();
+fn the_policy_cases_in_the_guide_hold_for_the_shipped_file() {
+    let guide = include_str!("../../envoy/GUIDE.md");
+    let (_, rest) = guide.split_once("```yaml cases\n").unwrap();
     let (cases, _) = rest.split_once("```").unwrap();
     let folder = folder();
     std::fs::write(folder.join("envoy.yaml"), crate::world::shipped()).unwrap();

@@ -1,18 +1,16 @@
-//! What the README says to type, as far as it can be tried without a cluster: the rest is run by `make compose-test`, and
-//! by the tests of the files themselves.
+//! What the documents say to type, as far as it can be tried without a cluster: `make compose-test` runs the rest, and so
+//! do the tests of the files themselves.
 
-use crate::{readme, section};
-use std::path::Path;
+use crate::{document, documents, root, section};
 use std::process::Command;
 
 /// The ways in, of which each is to fit on a screen.
-const WAYS_IN: [&str; 4] = ["### Plain Envoy", "### docker-compose", "### Istio", "### Envoy Gateway"];
+const WAYS_IN: [&str; 4] = ["## Plain Envoy", "## docker-compose", "## Istio", "## Envoy Gateway"];
 /// The lines of a screen.
 const SCREEN: usize = 40;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+/// The document that has them.
+const RUNNING: &str = "envoy/README.md";
 
 /// The commands of the blocks that show a terminal, without their comments.
 fn commands(text: &str) -> Vec<String> {
@@ -23,7 +21,7 @@ fn commands(text: &str) -> Vec<String> {
 #[test]
 fn each_way_in_fits_on_a_screen_and_begins_with_what_to_type() {
     for heading in WAYS_IN {
-        let section = section(&readme(), heading);
+        let section = section(&document(RUNNING), heading);
         assert!(section.lines().count() <= SCREEN, "{heading}: {}", section.lines().count());
         let first = section.lines().find(|line| !line.is_empty());
         assert_eq!(first, Some("```console"), "{heading}");
@@ -35,7 +33,7 @@ fn each_way_in_fits_on_a_screen_and_begins_with_what_to_type() {
 fn what_is_made_has_a_target_and_what_is_named_exists() {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
     let mut made = 0;
-    for command in commands(&readme()) {
+    for command in documents().iter().flat_map(|path| commands(&document(path))) {
         let words: Vec<&str> = command.split_whitespace().collect();
         if let ["make", target, ..] = words[..] {
             assert!(makefile.lines().any(|line| line.starts_with(&format!("{target}:"))), "{command}");
@@ -53,7 +51,8 @@ fn what_is_made_has_a_target_and_what_is_named_exists() {
 
 #[test]
 fn what_is_checked_passes_the_check() {
-    let checks: Vec<String> = WAYS_IN.iter().flat_map(|heading| commands(&section(&readme(), heading))).collect();
+    let checks: Vec<String> =
+        WAYS_IN.iter().flat_map(|heading| commands(&section(&document(RUNNING), heading))).collect();
     let files: Vec<&str> = checks.iter().filter_map(|line| line.strip_prefix("cargo run --quiet -- check ")).collect();
     assert_eq!(files.len(), 3, "{files:?}");
     for file in files {

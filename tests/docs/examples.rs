@@ -3,41 +3,53 @@
 //! `yaml plugin` is a whole configuration, `yaml requirement` a requirement, and `yaml envoy` a part of Envoy's own
 //! configuration, of which everything that is ours is looked for and compiled.
 
-use super::readme;
+use super::{document, documents};
 use scopegate::base::base64url;
 use scopegate::config::{self, Node, Tree};
 use scopegate::policy::Policy;
 
 struct Example {
     kind: String,
-    line: usize,
+    place: String,
     text: String,
 }
 
 /// The fenced YAML blocks of a document.
-fn examples(document: &str) -> Vec<Example> {
+fn examples(path: &str) -> Vec<Example> {
     let mut examples = Vec::new();
-    let mut lines = document.lines().enumerate();
+    let text = document(path);
+    let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
         let Some(info) = line.strip_prefix("```").filter(|info| !info.is_empty()) else { continue };
         let text: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         if let Some(kind) = info.strip_prefix("yaml") {
-            examples.push(Example { kind: kind.trim().to_owned(), line: index + 2, text: text.join("\n") });
+            let place = format!("{path}:{}", index + 2);
+            examples.push(Example { kind: kind.trim().to_owned(), place, text: text.join("\n") });
         }
     }
     examples
 }
 
+/// Those of all documents.
+fn all() -> Vec<Example> {
+    documents().iter().flat_map(|path| examples(path)).collect()
+}
+
 fn of_kind(kind: &str) -> Vec<Example> {
-    let found: Vec<Example> = examples(&readme()).into_iter().filter(|example| example.kind == kind).collect();
-    assert!(!found.is_empty(), "README.md has no example marked ```yaml {kind}");
+    let found: Vec<Example> = all().into_iter().filter(|example| example.kind == kind).collect();
+    assert!(!found.is_empty(), "no document has an example marked ```yaml {kind}");
     found
+}
+
+/// The first configuration of the guide, for which requirements are compiled.
+fn policy() -> Policy {
+    let first = examples("envoy/GUIDE.md").into_iter().find(|example| example.kind == "plugin").unwrap();
+    compile(&first.node(), &first.place)
 }
 
 impl Example {
     fn node(&self) -> Node {
-        config::read_yaml(&self.text)
-            .unwrap_or_else(|error| panic!("README.md, block from line {}: {error}", self.line))
+        config::read_yaml(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.place))
     }
 }
 
@@ -46,16 +58,16 @@ fn environment(name: &str) -> Option<String> {
     name.ends_with("_SECRET").then(|| base64url::encode(&[7; 64]))
 }
 
-fn compile(node: &Node, line: usize) -> Policy {
+fn compile(node: &Node, place: &str) -> Policy {
     let loaded = config::compile(node, &environment);
-    let loaded = loaded.unwrap_or_else(|error| panic!("README.md, block from line {line}:\n{error}"));
-    assert!(loaded.warnings.is_empty(), "README.md, block from line {line}: {:?}", loaded.warnings);
+    let loaded = loaded.unwrap_or_else(|error| panic!("{place}:\n{error}"));
+    assert!(loaded.warnings.is_empty(), "{place}: {:?}", loaded.warnings);
     loaded.policy
 }
 
-fn compile_requirement(node: &Node, policy: &Policy, line: usize) {
+fn compile_requirement(node: &Node, policy: &Policy, place: &str) {
     let compiled = config::requirement(node, policy);
-    compiled.unwrap_or_else(|error| panic!("README.md, block from line {line}:\n{error}"));
+    compiled.unwrap_or_else(|error| panic!("{place}:\n{error}"));
 }
 
 fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
@@ -75,32 +87,30 @@ fn all_below(node: &Node) -> Vec<&Node> {
 
 #[test]
 fn every_yaml_block_says_what_it_is() {
-    for example in examples(&readme()) {
+    for example in all() {
         let known = ["plugin", "requirement", "envoy", "cases"].contains(&example.kind.as_str());
-        assert!(known, "README.md, block from line {}: ```yaml {:?}", example.line, example.kind);
+        assert!(known, "{}: ```yaml {:?}", example.place, example.kind);
     }
 }
 
 #[test]
 fn every_configuration_compiles() {
     for example in of_kind("plugin") {
-        compile(&example.node(), example.line);
+        compile(&example.node(), &example.place);
     }
 }
 
 #[test]
 fn every_requirement_compiles() {
-    let plugin = &of_kind("plugin")[0];
-    let policy = compile(&plugin.node(), plugin.line);
+    let policy = policy();
     for example in of_kind("requirement") {
-        compile_requirement(&example.node(), &policy, example.line);
+        compile_requirement(&example.node(), &policy, &example.place);
     }
 }
 
 #[test]
 fn what_is_ours_in_every_part_of_an_envoy_configuration_compiles() {
-    let plugin = &of_kind("plugin")[0];
-    let policy = compile(&plugin.node(), plugin.line);
+    let policy = policy();
     for example in of_kind("envoy") {
         let root = example.node();
         let mut ours = 0;
@@ -108,17 +118,17 @@ fn what_is_ours_in_every_part_of_an_envoy_configuration_compiles() {
             if let Some(requirement) =
                 member(node, "filter_metadata").and_then(|m| member(m, config::METADATA_NAMESPACE))
             {
-                compile_requirement(requirement, &policy, example.line);
+                compile_requirement(requirement, &policy, &example.place);
                 ours += 1;
             }
             if let (Some(Tree::Text(kind)), Some(value)) =
                 (member(node, "@type").map(|node| &node.value), member(node, "value"))
                 && kind.ends_with("google.protobuf.Struct")
             {
-                compile(value, example.line);
+                compile(value, &example.place);
                 ours += 1;
             }
         }
-        assert!(ours > 0, "README.md, block from line {}: nothing in it is ours", example.line);
+        assert!(ours > 0, "{}: nothing in it is ours", example.place);
     }
 }

@@ -1,14 +1,7 @@
 //! Links between the documents.
 
-use std::fs;
+use super::{document, documents, root};
 use std::path::Path;
-
-const DOCUMENTS: [&str; 4] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
-
-fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
-        .unwrap_or_else(|error| panic!("{name}: {error}"))
-}
 
 /// The text without its fenced blocks.
 fn prose(document: &str) -> String {
@@ -21,21 +14,42 @@ fn anchor(heading: &str) -> String {
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
+/// The anchors of a document.
+fn anchors(document: &str) -> Vec<String> {
+    let text = prose(document);
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.filter_map(|line| line.trim_start_matches('#').strip_prefix(' ')).map(anchor).collect()
+}
+
 #[test]
 fn every_link_within_the_repository_leads_somewhere() {
-    for name in DOCUMENTS {
-        let text = prose(&read(name));
-        let anchors: Vec<String> = text
-            .lines()
-            .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')))
-            .map(anchor)
-            .collect();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if let Some(wanted) = target.strip_prefix('#') {
-                assert!(anchors.iter().any(|anchor| anchor == wanted), "{name}: no heading for #{wanted}");
-            } else if !target.starts_with("https://") {
-                assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists(), "{name}: {target} is not there");
+    let mut followed = 0;
+    for name in documents() {
+        let text = document(&name);
+        let folder = Path::new(&name).parent().unwrap();
+        for target in prose(&text).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("https://") {
+                continue;
             }
+            let (path, wanted) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
+            let path = if path.is_empty() { Path::new(&name).to_owned() } else { folder.join(path) };
+            assert!(root().join(&path).exists(), "{name}: {target} is not there");
+            if let Some(wanted) = wanted {
+                let anchors = anchors(&document(path.to_str().unwrap()));
+                assert!(anchors.iter().any(|anchor| anchor == wanted), "{name}: no heading for {target}");
+            }
+            followed += 1;
         }
+    }
+    assert!(followed > 50, "{followed}");
+}
+
+#[test]
+fn no_two_headings_of_a_document_have_one_anchor() {
+    for name in documents() {
+        let mut anchors = anchors(&document(&name));
+        anchors.sort();
+        let twice = anchors.windows(2).find(|pair| pair[0] == pair[1]);
+        assert!(twice.is_none() || name == "CHANGELOG.md", "{name}: {twice:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The README against the source: no field, reason, answer or default without its row, no row about what is not there,
+//! The documents against the source: no field, reason, answer or default without its row, no row about what is not there,
 //! every example compiles, and every link leads somewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -14,10 +14,37 @@ use scopegate::decision::{Denial, Reason};
 use scopegate::policy::{Limits, Scope};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md")
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of the document at that path, from the root of the repository.
+fn document(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// All documents: their paths from the root of the repository.
+fn documents() -> Vec<String> {
+    let mut folders: Vec<PathBuf> = vec![root().to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_str().expect("a name in UTF-8");
+            // What is not of the repository: hidden folders, and what was built.
+            if entry.file_type().expect("a type").is_dir() {
+                if !name.starts_with('.') && !["target", "node_modules"].contains(&name) {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path.strip_prefix(root()).expect("below the root").to_str().expect("UTF-8").to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// What stands below the heading of that name, up to the next heading of the same or a higher level.
@@ -27,7 +54,7 @@ fn section(text: &str, heading: &str) -> String {
     };
     let own = level(heading).expect("a heading");
     let mut lines = text.lines().skip_while(|line| *line != heading);
-    lines.next().unwrap_or_else(|| panic!("README.md has no heading {heading:?}"));
+    lines.next().unwrap_or_else(|| panic!("there is no heading {heading:?}"));
     let ends = |line: &str| level(line).is_some_and(|level| (1..=own).contains(&level));
     lines.take_while(|line| !ends(line)).collect::<Vec<_>>().join("\n")
 }
@@ -61,10 +88,9 @@ fn sorted<'w>(words: impl IntoIterator<Item = &'w str>) -> Vec<&'w str> {
 
 #[test]
 fn every_field_of_every_shape_has_one_row_and_no_other_has() {
-    let readme = readme();
-    let reference = section(&readme, "## Configuration reference");
+    let reference = document("envoy/CONFIGURATION.md");
     for shape in fields::ALL {
-        let rows = rows(&section(&reference, &format!("### {}", shape.name)));
+        let rows = rows(&section(&reference, &format!("## {}", shape.name)));
         for row in &rows {
             assert_eq!(row.len(), 5, "{}: field, type, default, limits, meaning: {row:?}", shape.name);
             assert!(!row[1].is_empty() && !row[4].is_empty(), "{}: type and meaning: {row:?}", shape.name);
@@ -72,15 +98,15 @@ fn every_field_of_every_shape_has_one_row_and_no_other_has() {
         let told = rows.iter().map(|row| word(&row[0]));
         assert_eq!(sorted(told), sorted(shape.fields.iter().copied()), "the rows and the fields of {}", shape.name);
     }
-    let headings = reference.lines().filter_map(|line| line.strip_prefix("### "));
+    let headings = reference.lines().filter_map(|line| line.strip_prefix("## "));
     assert_eq!(sorted(headings), sorted(fields::ALL.iter().map(|shape| shape.name)), "the sections and the shapes");
 }
 
 #[test]
 fn every_field_that_is_not_supported_yet_is_named_as_such() {
-    let readme = readme();
+    let reference = document("envoy/CONFIGURATION.md");
     for shape in fields::ALL {
-        let section = section(&readme, &format!("### {}", shape.name));
+        let section = section(&reference, &format!("## {}", shape.name));
         let told: Vec<&str> = section
             .lines()
             .filter(|line| line.starts_with("Not yet supported"))
@@ -92,8 +118,7 @@ fn every_field_that_is_not_supported_yet_is_named_as_such() {
 
 #[test]
 fn every_reason_has_one_row_and_no_other_has() {
-    let readme = readme();
-    let rows = rows(&section(&readme, "## Reasons"));
+    let rows = rows(&section(&document("envoy/ON-CALL.md"), "## Reasons"));
     for row in &rows {
         assert_eq!(row.len(), 3, "reason, meaning, remedy: {row:?}");
         assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
@@ -140,8 +165,7 @@ fn denial(reason: Reason) -> Denial {
 
 #[test]
 fn every_answer_is_the_one_in_the_table() {
-    let readme = readme();
-    let rows = rows(&section(&readme, "## Answers"));
+    let rows = rows(&section(&document("envoy/ON-CALL.md"), "## Answers"));
     let mut told = BTreeMap::new();
     for row in &rows {
         assert_eq!(row.len(), 5, "case, reasons, status, challenge, gRPC status: {row:?}");
@@ -175,8 +199,7 @@ fn every_answer_is_the_one_in_the_table() {
 
 #[test]
 fn the_limits_have_the_defaults_of_the_table() {
-    let readme = readme();
-    let rows = rows(&section(&readme, "### limits"));
+    let rows = rows(&section(&document("envoy/CONFIGURATION.md"), "## limits"));
     // All of them: a new limit has to be put in here.
     let Limits { token_bytes, jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent } =
         Limits::default();
@@ -195,11 +218,11 @@ fn the_limits_have_the_defaults_of_the_table() {
 
 #[test]
 fn the_versions_of_envoy_are_those_that_the_tests_run_on() {
-    let makefile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Makefile")).expect("Makefile");
+    let makefile = document("Makefile");
     let line = makefile.lines().find_map(|line| line.strip_prefix("ENVOYS ?= ")).expect("the versions");
     let mut tested: Vec<&str> = line.split(' ').collect();
     tested.reverse();
-    let rows = rows(&section(&readme(), "## Envoy versions"));
+    let rows = rows(&section(&document("tests/README.md"), "## Envoy versions"));
     assert_eq!(rows.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), tested);
     assert!(rows.iter().all(|row| row[1].starts_with(&format!("{}.", row[0]))), "{rows:?}");
 }

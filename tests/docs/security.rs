@@ -1,12 +1,8 @@
 //! SECURITY.md against the tests: each line of what happens when something fails names the tests that hold it.
 
-use super::{rows, section};
+use super::{document, root, rows, section};
 use std::fs;
-use std::path::{Path, PathBuf};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use std::path::PathBuf;
 
 /// The names of all tests, those in `src` too.
 fn tests() -> Vec<String> {
@@ -28,7 +24,7 @@ fn tests() -> Vec<String> {
 }
 
 fn security() -> String {
-    fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md")
+    document("SECURITY.md")
 }
 
 #[test]
@@ -59,7 +55,7 @@ fn every_test_that_is_named_elsewhere_in_it_exists() {
 
 #[test]
 fn every_dependency_has_its_reason_and_no_other_has() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml");
+    let manifest = document("Cargo.toml");
     let mut within = false;
     let mut wanted: Vec<&str> = Vec::new();
     for line in manifest.lines() {
@@ -69,7 +65,7 @@ fn every_dependency_has_its_reason_and_no_other_has() {
             wanted.push(name);
         }
     }
-    let rows = rows(&section(&super::readme(), "### Dependencies"));
+    let rows = rows(&section(&document("CONTRIBUTING.md"), "## Dependencies"));
     let mut told: Vec<String> = Vec::new();
     for row in &rows {
         assert_eq!(row.len(), 3, "dependency, where, reason: {row:?}");

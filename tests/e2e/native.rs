@@ -1,5 +1,5 @@
 //! What people would use instead, configured with care, before the same upstream: where both agree, and what it lets
-//! through. The rows of the second stand in the README.
+//! through. tests/README.md has the rows of the second.
 
 mod changes;
 mod claims;
@@ -130,8 +130,8 @@ fn the_table_of_what_the_native_filters_let_through_is_the_one_that_is_tested() 
         }
         table.push_str(&format!("| {sent} | {native} | {scopegate} |\n"));
     }
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    assert!(readme.contains(&table), "the README is to hold:\n{table}");
+    let evidence = std::fs::read_to_string(root().join("tests/README.md")).unwrap();
+    assert!(evidence.contains(&table), "tests/README.md is to hold:\n{table}");
 }
 
 /// The keys of the issuer: a good one, and some that should not be used for this.

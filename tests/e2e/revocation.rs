@@ -306,10 +306,10 @@ fn a_list_that_is_missing_or_too_old_refuses_everybody_unless_it_is_told_not_to(
     }
 }
 
-/// The blocks of the README's section on revoking that are for a shell.
+/// The blocks of the guide's section on revoking that are for a shell.
 fn shell_blocks() -> Vec<String> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Revoking a token\n").unwrap();
+    let guide = std::fs::read_to_string(root().join("envoy/GUIDE.md")).unwrap();
+    let (_, section) = guide.split_once("\n## Revoking a token\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
@@ -326,7 +326,7 @@ impl Drop for Nginx {
 }
 
 #[test]
-fn the_lines_of_the_readme_revoke_a_token_with_nginx_as_the_server() {
+fn the_lines_of_the_guide_revoke_a_token_with_nginx_as_the_server() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("revoking-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("envoy")).unwrap();
     std::fs::create_dir_all(folder.join("bin")).unwrap();

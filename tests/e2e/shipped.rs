@@ -104,7 +104,7 @@ fn a_client_cannot_choose_the_route_that_it_is_judged_by() {
 #[test]
 fn a_route_that_looks_at_an_identity_header_is_served_without_being_judged() {
     // The other direction: the filter sets the header after it has judged, and Envoy matches again. Nothing in a
-    // filter can prevent it, so no route may look at such a header; the README says so.
+    // filter can prevent it, so no route may look at such a header; the guide says so.
     let World { envoy, issuer, servers: _servers } = start(|text| with_header_route(&text, "{deny: true}"));
     let token = issuer.token(now()).claim("sub", "admin").sign();
     let echoed = get_with(envoy.address(), "/anything", &token).echoed();

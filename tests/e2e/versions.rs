@@ -1,4 +1,4 @@
-//! What differs between the versions of Envoy: the table in README.md.
+//! What differs between the versions of Envoy: the table in tests/README.md.
 
 use crate::dynamic::World;
 use crate::gate::{configuration, start};

@@ -1,4 +1,4 @@
-//! What the native filters let through, a row for each thing: as the README says it, and as it is sent.
+//! What the native filters let through, a row for each thing: as tests/README.md says it, and as it is sent.
 
 use super::{SHARED, World, bearer, request, with_trailer};
 use scopegate::base::base64url;
