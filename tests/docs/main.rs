@@ -5,6 +5,7 @@
 mod console;
 mod examples;
 mod links;
+mod pages;
 mod security;
 
 use scopegate::base::time::{Seconds, UnixSeconds};
