@@ -1,15 +1,27 @@
 //! Scopegate: a token gate for Envoy and Istio.
 //!
-//! A functional core in an imperative shell. The rooms, and the one direction in which they depend:
+//! A functional core in an imperative shell. Each room, and the rooms that it uses; a room uses only rooms above it:
 //!
 //! ```text
-//! shell ──► engine ──► check ──► credential ──► request
-//!   │          │         ├─────► policy ──► revocation
-//!   │          │         │                      ▼
-//!   │          │         └───────────────────► jose ──► crypto ──► base
-//!   │          └──► decision, facts ◄── challenge, audit
-//!   └──► config ──► policy
-//! cli ──► engine, config, …          (the native command: the same engine)
+//! base
+//! crypto -> base
+//! jose -> base, crypto
+//! revocation -> base, crypto, jose
+//! request
+//! policy -> base, crypto, jose, request, revocation
+//! decision -> base, policy
+//! facts -> base, crypto, jose, policy, revocation
+//! credential -> base, decision, policy, request
+//! check -> base, credential, crypto, decision, facts, jose, policy, revocation
+//! challenge -> base, decision, policy
+//! audit -> base, check, decision, policy
+//! token_cache -> base, crypto, facts, jose, policy
+//! config -> base, credential, crypto, jose, policy, revocation
+//! engine -> base, check, credential, decision, facts, policy, request
+//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, request, revocation,
+//!     token_cache
+//! cli -> audit, base, challenge, check, config, crypto, decision, engine, facts, jose, policy, request, revocation,
+//!     token_cache
 //! ```
 //!
 //! | room | what is in it |
@@ -31,8 +43,8 @@
 //! | `shell` | the only room that calls the host |
 //! | `cli` | the native command |
 //!
-//! The core asks for nothing: time, keys and requests come in as arguments, and effects go out as data. A test holds
-//! the arrows above against the source.
+//! The core asks for nothing: time, keys and requests come in as arguments, and effects go out as data. `tests/house`
+//! holds the list and the table above against the source.
 
 pub mod audit;
 pub mod base;

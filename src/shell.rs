@@ -1,8 +1,8 @@
 //! The imperative shell: owns streams, timers, keys and budgets, and calls the host. It judges nothing: there is no
 //! `if` on a claim, a scope or a header value here.
 //!
-//! What holds state without calling the host is compiled and tested natively; `abi`, `host`, `root` and `stream` exist
-//! in the module only.
+//! What holds state without calling the host is compiled and tested natively. What is marked `wasm32` below exists in the
+//! module only.
 
 mod budget;
 mod feed;
