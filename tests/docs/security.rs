@@ -44,6 +44,20 @@ fn every_line_of_what_happens_when_something_fails_names_tests_that_exist() {
 }
 
 #[test]
+fn the_checks_have_the_order_of_the_source() {
+    let source = document("src/check.rs");
+    let picture = source.split("```").nth(1).expect("the picture of the checks");
+    // A check is in lower case, a proof begins with a capital letter.
+    let checks: Vec<&str> = picture
+        .split(|character: char| !character.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty() && *word != "text" && word.chars().all(char::is_lowercase))
+        .collect();
+    assert!(checks.len() > 5, "{checks:?}");
+    let told = checks.join(", ");
+    assert!(security().contains(&format!("[src/check.rs](src/check.rs): {told}.")), "SECURITY.md is to say: {told}");
+}
+
+#[test]
 fn every_test_that_is_named_elsewhere_in_it_exists() {
     let tests = tests();
     let text = security();
