@@ -37,7 +37,7 @@ use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;
 
 /// What the requirements that hold for a request ask of its token: one, or two where route metadata restricts.
-pub type Asks<'a> = [&'a TokenRequirement];
+pub type TokenRequirements<'a> = [&'a TokenRequirement];
 
 /// Shorthand of this room.
 type Result<T> = std::result::Result<T, Denial>;

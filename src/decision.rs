@@ -2,19 +2,97 @@
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{IssuerId, Scope};
+use crate::policy::{IssuerId, RequirementPlace, Scope};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// What becomes of a request.
+/// What becomes of a request. Each answer carries the [`Trace`] of what decided.
 #[derive(Debug, PartialEq)]
 pub enum Decision {
     /// It goes on.
     Allow(Grant),
     /// It is refused.
     Deny(Refusal),
-    /// Fetch this and ask again from the start. Each need is awaited at most once for a request.
-    Await(Need),
+    /// Fetch this and ask again from the start. Each kind of need is awaited at most once for a request.
+    Await(Pending),
+}
+
+impl Decision {
+    /// What decided.
+    #[must_use]
+    pub const fn trace(&self) -> Trace {
+        match self {
+            Self::Allow(grant) => grant.trace,
+            Self::Deny(refusal) => refusal.trace,
+            Self::Await(pending) => pending.trace,
+        }
+    }
+}
+
+/// What decided a request: found once, by the engine. Records, metrics and the command read it and derive nothing again.
+///
+/// The name of the token is not in it, since it costs a digest: [`TokenTrace`] has it, for whoever wants to see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Where the requirement is; `None` where none was found.
+    pub requirement: Option<RequirementPlace>,
+    /// Where the metadata is that adds to it, in `restrict` mode.
+    pub added: Option<RequirementPlace>,
+    /// The authority that the credential names, as soon as it is found among those of the policy. The credential is proven
+    /// only where [`TokenTrace::verified`] says so.
+    pub authority: Option<Authority>,
+    /// The kind of credential that was judged.
+    pub credential: Option<CredentialKind>,
+}
+
+/// Whose word a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Authority {
+    /// An issuer of tokens.
+    Issuer(IssuerId),
+}
+
+/// A kind of credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CredentialKind {
+    /// A bearer token (RFC 6750).
+    Bearer,
+}
+
+impl CredentialKind {
+    /// What records call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+        }
+    }
+}
+
+/// A request that cannot be decided yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// What is missing.
+    pub need: Need,
+    /// What decides.
+    pub trace: Trace,
+    /// The token that it presented.
+    pub token: Option<TokenTrace>,
+}
+
+impl Pending {
+    /// The refusal of a request that waits no longer.
+    #[must_use]
+    pub fn refused(self, denial: Denial) -> Refusal {
+        Refusal { denial, trace: self.trace, token: self.token }
+    }
+
+    /// The refusal where nothing can be awaited.
+    #[must_use]
+    pub fn unmet(self) -> Refusal {
+        let denial = self.need.unmet();
+        self.refused(denial)
+    }
 }
 
 /// What the engine needs to decide.
@@ -28,7 +106,39 @@ pub enum Need {
     Revocations,
 }
 
+/// A kind of need. One request awaits each kind at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedKind {
+    /// Keys of an issuer, whichever.
+    Keys,
+    /// Revocation lists.
+    Revocations,
+}
+
+impl NeedKind {
+    /// How many kinds there are.
+    pub const COUNT: usize = 2;
+
+    /// Its place in an array by kind.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Keys => 0,
+            Self::Revocations => 1,
+        }
+    }
+}
+
 impl Need {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> NeedKind {
+        match self {
+            Self::Keys(_) | Self::Kid(..) => NeedKind::Keys,
+            Self::Revocations => NeedKind::Revocations,
+        }
+    }
+
     /// Whose keys are needed, if it is keys.
     #[must_use]
     pub const fn issuer(&self) -> Option<IssuerId> {
@@ -54,6 +164,8 @@ impl Need {
 pub struct Grant {
     /// Why it may pass.
     pub basis: Basis,
+    /// What decided.
+    pub trace: Trace,
     /// The token that it presented.
     pub token: Option<TokenTrace>,
     /// Names of request headers to remove, as the request spells them; each is there.
@@ -84,6 +196,8 @@ pub enum Basis {
 pub struct Refusal {
     /// Why.
     pub denial: Denial,
+    /// What decided.
+    pub trace: Trace,
     /// The token that it presented, as far as it could be read.
     pub token: Option<TokenTrace>,
 }

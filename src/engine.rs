@@ -3,63 +3,72 @@
 //! Same inputs, same [`Decision`]: no I/O, no clock, no state, no panic. The Wasm module, the command, the tests, the
 //! fuzzers and the benches all call [`decide`].
 
+mod applicable;
 mod grant;
-mod held;
 
 use crate::check::{
-    self, Addressed, Asks, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, Typed, Unproven, Verified,
+    self, Addressed, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven,
+    Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
-use crate::decision::{Basis, Decision, Denial, Grant, Need, Refusal, TokenTrace};
+use crate::decision::{
+    Authority, Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace,
+};
 use crate::facts::Facts;
 use crate::policy::Policy;
 use crate::request::RequestView;
-use held::{Held, Who};
+use applicable::{Admission, Applicable, NotFound};
 
 /// Decides what becomes of a request.
 #[must_use]
 pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Decision {
-    match judge(policy, request, facts) {
-        Ok(grant) => Decision::Allow(grant),
+    let mut trace = Trace::default();
+    match judge(policy, request, facts, &mut trace) {
+        Ok(grant) => Decision::Allow(Grant { trace, ..grant }),
         Err(stop) if policy.report_only || stop.report_only => {
             // Nothing is refused, and no request waits.
             let denial = match stop.cause {
                 Cause::Deny(denial) => denial,
                 Cause::Await(need) => need.unmet(),
             };
-            Decision::Allow(grant::untouched(policy, request, Basis::ReportOnly(denial), stop.token))
+            let grant = grant::untouched(policy, request, Basis::ReportOnly(denial), stop.token);
+            Decision::Allow(Grant { trace, ..grant })
         }
-        Err(Stop { cause: Cause::Await(need), .. }) => Decision::Await(need),
-        Err(Stop { cause: Cause::Deny(denial), token, .. }) => Decision::Deny(Refusal { denial, token }),
+        Err(Stop { cause: Cause::Await(need), token, .. }) => Decision::Await(Pending { need, trace, token }),
+        Err(Stop { cause: Cause::Deny(denial), token, .. }) => Decision::Deny(Refusal { denial, trace, token }),
     }
 }
 
-/// The security policy, top to bottom. The first failure is the answer.
-fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Grant, Stop> {
+/// The security policy, top to bottom. The first failure is the answer. What decides is noted in `trace` as it is found.
+fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &mut Trace) -> Result<Grant, Stop> {
     // The requirement comes first, since it may admit a JWT in a parameter. An error in finding it is not judged
     // before the query: a token in a query is refused wherever it is.
-    let held = held::find(policy, request, facts.metadata);
-    let also_allowed = held.as_ref().map_or(&[][..], Held::jwt_allowed_in);
+    let found = applicable::find(policy, request, facts.metadata);
+    (trace.requirement, trace.added) = match &found {
+        Ok(applicable) => (Some(applicable.place()), applicable.added_place()),
+        Err(missing) => (missing.place, missing.added),
+    };
+    let also_allowed = found.as_ref().map_or(&[][..], Applicable::jwt_allowed_in);
     if request.query().is_some_and(|query| credential::holds_token(query, &policy.query, also_allowed)) {
         return Err(Denial::TokenInQuery.into());
     }
-    let held = held?;
-    let who = held.who();
-    if who == Who::Nobody {
+    let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
+    let admission = applicable.admission();
+    if admission == Admission::NoOne {
         return Err(Denial::Denied.into());
     }
     if policy.bypass_cors_preflight && is_preflight(request) {
         return Ok(grant::untouched(policy, request, Basis::Preflight, None));
     }
-    let Who::Holders(asks) = who else {
+    let Admission::TokenHolders(asks) = admission else {
         return Ok(grant::untouched(policy, request, Basis::Public, None));
     };
-    permit(policy, request, facts, &asks, held.allows_missing()).map_err(|stop| {
-        if !held.reports_only() {
+    permit(policy, request, facts, trace, &asks, applicable.allows_missing()).map_err(|stop| {
+        if !applicable.reports_only() {
             return stop;
         }
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match held.beyond_base().map(|added| permit(policy, request, facts, &[added], false)) {
+        match applicable.beyond_base().map(|added| permit(policy, request, facts, trace, &[added], false)) {
             Some(Err(refused)) => refused,
             Some(Ok(_)) | None => stop.reported(),
         }
@@ -71,11 +80,15 @@ fn permit(
     policy: &Policy,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
-    asks: &Asks<'_>,
+    trace: &mut Trace,
+    asks: &TokenRequirements<'_>,
     allows_missing: bool,
 ) -> Result<Grant, Stop> {
     match credential::extract(request)? {
-        Presented::Bearer(token) => permit_bearer(policy, request, facts, asks, token),
+        Presented::Bearer(token) => {
+            trace.credential = Some(CredentialKind::Bearer);
+            permit_bearer(policy, request, facts, trace, asks, token)
+        }
         Presented::Nothing if allows_missing => Ok(grant::untouched(policy, request, Basis::Missing, None)),
         Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }.into()),
     }
@@ -86,29 +99,32 @@ fn permit_bearer(
     policy: &Policy,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
-    asks: &Asks<'_>,
+    trace: &mut Trace,
+    asks: &TokenRequirements<'_>,
     token: BearerToken<'_>,
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
-    let verified = verify(policy, facts, asks, &token).map_err(|stop| stop.about(&token, None))?;
+    let verified = verify(policy, facts, trace, asks, &token).map_err(|stop| stop.about(&token, None))?;
     let permit = Live::check(&verified, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks)?))
         .map_err(|stop| stop.about(&token, Some(&verified)))?;
-    Ok(grant::for_token(policy, request, &permit, trace(&token, Some(&verified))))
+    Ok(grant::for_token(policy, request, &permit, named(&token, Some(&verified))))
 }
 
 fn verify<'a>(
     policy: &'a Policy,
     facts: &Facts<'_>,
-    asks: &Asks<'_>,
+    trace: &mut Trace,
+    asks: &TokenRequirements<'_>,
     token: &'a Formed<'a>,
 ) -> Result<Verified<'a>, Stop> {
     let proof = Recognised::check(token, &policy.issuers, asks)?;
+    trace.authority = Some(Authority::Issuer(proof.issuer_id()));
     let proof = Typed::check(proof, asks)?;
     let proof = Addressed::check(proof, asks)?;
-    let proof = Timely::check(proof, asks, facts.clock.now())?;
+    let proof = Timely::check(proof, asks, facts.surroundings.now())?;
     let proof = Complete::check(proof)?;
     Ok(Verified::check(proof, facts)?)
 }
@@ -124,7 +140,7 @@ fn is_preflight(request: &RequestView<'_>) -> bool {
         && request.values("authorization").next().is_none()
 }
 
-fn trace(token: &Formed<'_>, verified: Option<&Verified<'_>>) -> TokenTrace {
+fn named(token: &Formed<'_>, verified: Option<&Verified<'_>>) -> TokenTrace {
     TokenTrace { fingerprint: token.fingerprint(), verified: verified.map(Verified::identity) }
 }
 
@@ -142,7 +158,7 @@ enum Cause {
 
 impl Stop {
     fn about(self, token: &Formed<'_>, verified: Option<&Verified<'_>>) -> Self {
-        Self { token: Some(trace(token, verified)), ..self }
+        Self { token: Some(named(token, verified)), ..self }
     }
 
     fn reported(self) -> Self {

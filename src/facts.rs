@@ -6,6 +6,7 @@ pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::Verifier;
+use crate::decision::NeedKind;
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, Requirement};
 use crate::revocation::Revocations;
@@ -14,8 +15,8 @@ use std::rc::Rc;
 /// The facts of one decision. The core asks for nothing: the caller puts everything here.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
-    /// The time.
-    pub clock: &'a dyn Clock,
+    /// What is around the request, asked for where it is needed.
+    pub surroundings: &'a dyn Surroundings,
     /// The keys that are there.
     pub keys: &'a KeyRing,
     /// Who checks signatures.
@@ -26,20 +27,41 @@ pub struct Facts<'a> {
     pub revocations: &'a Revocations,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
-    /// Whether keys have been awaited for this request: then they are not awaited again.
-    pub awaited_keys: Awaited,
-    /// Whether revocation lists have been.
-    pub awaited_lists: Awaited,
+    /// What has been awaited for this request: it is not awaited again.
+    pub awaited: AwaitedNeeds,
 }
 
-/// What time it is. A decision asks only where it judges a token, and one decision gets one answer however often it asks.
-pub trait Clock {
+impl<'a> Facts<'a> {
+    /// The facts of a decision away from a gate: nothing is remembered, no metadata asks anything, and nothing has been
+    /// awaited.
+    #[must_use]
+    pub fn offline(
+        surroundings: &'a dyn Surroundings,
+        keys: &'a KeyRing,
+        verifier: &'a dyn Verifier,
+        revocations: &'a Revocations,
+    ) -> Self {
+        Self {
+            surroundings,
+            keys,
+            verifier,
+            memory: &NoMemory,
+            revocations,
+            metadata: MetadataRequirement::None,
+            awaited: AwaitedNeeds::default(),
+        }
+    }
+}
+
+/// What is around a request. Each answer may cost a call of the host, so a decision asks only where it needs one, and
+/// gets one answer however often it asks.
+pub trait Surroundings {
     /// The time.
     fn now(&self) -> UnixSeconds;
 }
 
-/// A clock that stands still.
-impl Clock for UnixSeconds {
+/// Surroundings in which the time stands still.
+impl Surroundings for UnixSeconds {
     fn now(&self) -> UnixSeconds {
         *self
     }
@@ -57,15 +79,51 @@ pub enum Awaited {
     InVain,
 }
 
+/// What has been awaited for a request, by kind of need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AwaitedNeeds([Awaited; NeedKind::COUNT]);
+
+impl AwaitedNeeds {
+    /// Where each kind of need has been awaited with this success.
+    #[must_use]
+    pub const fn all(awaited: Awaited) -> Self {
+        Self([awaited; NeedKind::COUNT])
+    }
+
+    /// These, but for one kind.
+    #[must_use]
+    pub fn with(mut self, kind: NeedKind, awaited: Awaited) -> Self {
+        if let Some(place) = self.0.get_mut(kind.index()) {
+            *place = awaited;
+        }
+        self
+    }
+
+    /// Whether this kind of need has been awaited.
+    #[must_use]
+    pub fn of(&self, kind: NeedKind) -> Awaited {
+        self.0.get(kind.index()).copied().unwrap_or(Awaited::InVain)
+    }
+}
+
 /// What route and virtual host metadata ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum MetadataRequirement<'a> {
     /// Nothing.
     None,
     /// This.
-    Asks(&'a Requirement),
+    Asks(MetadataSource, &'a Requirement),
     /// Something, but it cannot be read. It never means anything weaker than a refusal.
-    Unreadable,
+    Unreadable(MetadataSource),
+}
+
+/// Whose metadata it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataSource {
+    /// That of the route.
+    Route,
+    /// That of its virtual host.
+    VirtualHost,
 }
 
 /// The keys of each issuer, as far as they are there.

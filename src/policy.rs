@@ -6,10 +6,12 @@ mod forward;
 mod issuer;
 mod matching;
 mod path;
+mod place;
 mod query;
 mod requirement;
 mod revocation;
 mod rule_index;
+mod rules;
 mod scope;
 mod template;
 
@@ -17,11 +19,13 @@ pub use discovery::jwks_endpoint;
 pub use endpoint::Endpoint;
 pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
-pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule, Rules};
+pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
+pub use place::{MethodPart, RequirementPlace, RequirementSource};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
+pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use template::{Template, TemplateError};
 

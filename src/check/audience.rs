@@ -1,6 +1,6 @@
 //! The token is meant for this resource (RFC 7519 section 4.1.3, RFC 9068 section 4, RFC 8707).
 
-use super::{Asks, Recognised, Result, Typed};
+use super::{Recognised, Result, TokenRequirements, Typed};
 use crate::base::members::Raw;
 use crate::decision::Denial;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ impl<'a> Addressed<'a> {
     ///
     /// # Errors
     /// [`Denial::WrongAudience`], also when the claim is missing, empty, or neither a string nor a list of strings.
-    pub fn check(proof: Typed<'a>, asks: &Asks<'_>) -> Result<Self> {
+    pub fn check(proof: Typed<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let asked = || asks.iter().filter_map(|ask| ask.audiences.as_deref());
         if token.known().is_some() && asked().next().is_none() {

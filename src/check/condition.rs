@@ -1,6 +1,6 @@
 //! The token's claims are what the route asks for.
 
-use super::{Asks, Result, Scoped};
+use super::{Result, Scoped, TokenRequirements};
 use crate::decision::Denial;
 
 /// Proof: the token meets everything that is asked of it.
@@ -12,7 +12,7 @@ impl<'a, 'v> Permit<'a, 'v> {
     ///
     /// # Errors
     /// [`Denial::ClaimMismatch`] with the first claim that fails.
-    pub fn check(proof: Scoped<'a, 'v>, asks: &Asks<'_>) -> Result<Self> {
+    pub fn check(proof: Scoped<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let claims = proof.verified().claims();
         let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims));
         match failed {

@@ -35,7 +35,7 @@ impl<'t> Formed<'t> {
     pub fn check(token: BearerToken<'t>, limit: usize, facts: &Facts<'_>) -> Result<Self> {
         let text = token.as_bytes();
         let name = if text.len() > limit { None } else { facts.memory.name(text) };
-        if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.clock.now(), facts.keys)) {
+        if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.surroundings.now(), facts.keys)) {
             return Ok(Self { parts: Parts::Remembered(known, token), name });
         }
         token.check_grammar()?;

@@ -1,6 +1,6 @@
 //! The token comes from a configured issuer, by an algorithm that this issuer may use.
 
-use super::{Asks, Formed, Result};
+use super::{Formed, Result, TokenRequirements};
 use crate::crypto::Algorithm;
 use crate::decision::Denial;
 use crate::policy::{Issuer, IssuerId};
@@ -24,7 +24,7 @@ impl<'a> Recognised<'a> {
     ///
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].
-    pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &Asks<'_>) -> Result<Self> {
+    pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &TokenRequirements<'_>) -> Result<Self> {
         let allowed_here = |id| {
             if asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id))) {
                 Ok(())
@@ -49,5 +49,11 @@ impl<'a> Recognised<'a> {
             return Err(Denial::AlgorithmNotAllowed);
         }
         Ok(Self { token, issuer, id, algorithm })
+    }
+
+    /// The place of the issuer in the policy.
+    #[must_use]
+    pub const fn issuer_id(&self) -> IssuerId {
+        self.id
     }
 }

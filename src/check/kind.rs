@@ -2,7 +2,7 @@
 //! ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4),
 //! [RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
 
-use super::{Asks, Recognised, Result};
+use super::{Recognised, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::policy::is_generic_type;
 
@@ -18,7 +18,7 @@ impl<'a> Typed<'a> {
     ///
     /// # Errors
     /// [`Denial::WrongType`].
-    pub fn check(proof: Recognised<'a>, asks: &Asks<'_>) -> Result<Self> {
+    pub fn check(proof: Recognised<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let typ = proof.token.header().typ.as_deref();
         let is_known = proof.token.known().is_some();
         let accepted = (is_known || proof.issuer.token_types.accept(typ))

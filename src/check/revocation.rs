@@ -2,7 +2,7 @@
 
 use super::{Unproven, Verified};
 use crate::base::time::UnixSeconds;
-use crate::decision::{Denial, Need};
+use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts};
 use crate::revocation::{Kind, Revocable};
 use std::borrow::Cow;
@@ -23,7 +23,7 @@ impl<'a, 'v> Live<'a, 'v> {
             Some(known) => facts.revocations.find_again(verified, &known.clearance),
             None => facts.revocations.find(verified),
         };
-        match (found, facts.awaited_lists) {
+        match (found, facts.awaited.of(NeedKind::Revocations)) {
             (Some(kind), _) => Err(Unproven::Deny(Denial::Revoked(kind.member()))),
             (None, _) if facts.revocations.are_complete() => Ok(Self(verified)),
             (None, Awaited::No) => Err(Unproven::Await(Need::Revocations)),

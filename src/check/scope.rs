@@ -1,6 +1,6 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
-use super::{Asks, Live, Result, Verified};
+use super::{Live, Result, TokenRequirements, Verified};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 use std::borrow::Cow;
@@ -22,7 +22,7 @@ impl<'a, 'v> Scoped<'a, 'v> {
     ///
     /// # Errors
     /// [`Denial::InsufficientScope`] with every scope that is needed.
-    pub fn check(live: Live<'a, 'v>, asks: &Asks<'_>) -> Result<Self> {
+    pub fn check(live: Live<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let proof = Self { live, granted: OnceCell::new() };
         let looks = Cell::new(0_usize);
         let grants = |scope: &Scope| {
@@ -51,7 +51,7 @@ impl<'a, 'v> Scoped<'a, 'v> {
 
 /// The scopes to name in a challenge.
 #[must_use]
-pub fn wanted(asks: &Asks<'_>, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
+pub fn wanted(asks: &TokenRequirements<'_>, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
     let mut all: Vec<Scope> = Vec::new();
     for scope in asks.iter().flat_map(|ask| ask.scopes.wanted(granted)) {
         if !all.contains(&scope) {

@@ -3,7 +3,7 @@
 use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::names::Subject;
 use crate::crypto::Verification;
-use crate::decision::{Denial, Need, VerifiedIdentity};
+use crate::decision::{Denial, Need, NeedKind, VerifiedIdentity};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::{Issuer, KeySource};
@@ -31,7 +31,7 @@ impl<'a> Verified<'a> {
         // What is remembered names its key.
         let Some(compact) = token.unverified() else { return Ok(Self { proof, found_kid: None }) };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
-            return Err(match facts.awaited_keys {
+            return Err(match facts.awaited.of(NeedKind::Keys) {
                 Awaited::No => Unproven::Await(Need::Keys(id)),
                 Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
             });
@@ -40,7 +40,7 @@ impl<'a> Verified<'a> {
             && matches!(issuer.keys, KeySource::Remote(_))
             && !keys.names(kid)
         {
-            return Err(match facts.awaited_keys {
+            return Err(match facts.awaited.of(NeedKind::Keys) {
                 Awaited::No => Unproven::Await(Need::Kid(id, kid.to_owned())),
                 Awaited::Yes => Unproven::Deny(Denial::UnknownKey),
                 Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),

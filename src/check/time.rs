@@ -1,6 +1,6 @@
 //! The token is good now (RFC 7519 sections 4.1.4 to 4.1.6).
 
-use super::{Addressed, Asks, Recognised, Result};
+use super::{Addressed, Recognised, Result, TokenRequirements};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::decision::Denial;
 
@@ -16,7 +16,7 @@ impl<'a> Timely<'a> {
     /// [`Denial::MissingClaim`] without `exp`; [`Denial::Expired`] from `exp` plus leeway on;
     /// [`Denial::NotYetValid`], [`Denial::IssuedInFuture`]; [`Denial::LifetimeTooLong`] and [`Denial::TooOld`], also
     /// where there is such a rule and no `iat`.
-    pub fn check(proof: Addressed<'a>, asks: &Asks<'_>, now: UnixSeconds) -> Result<Self> {
+    pub fn check(proof: Addressed<'a>, asks: &TokenRequirements<'_>, now: UnixSeconds) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let claims = token.claims();
         let leeway = issuer.leeway;

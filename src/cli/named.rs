@@ -3,6 +3,7 @@
 use super::gates::{Route, VirtualHost};
 use super::source::View;
 use crate::config::METADATA_NAMESPACE;
+use crate::facts::MetadataSource;
 
 /// The most names that a message lists.
 const MAX_LISTED: usize = 20;
@@ -19,8 +20,17 @@ pub(in crate::cli) struct Names<'a> {
 pub(in crate::cli) struct Named<'s> {
     /// The virtual host that the route is in, or that is named.
     pub virtual_host: Option<String>,
-    /// Whose metadata decides, and that metadata: that of the route before that of its virtual host.
-    pub metadata: Option<(String, View<'s>)>,
+    /// The metadata that decides: that of the route before that of its virtual host.
+    pub metadata: Option<NamedMetadata<'s>>,
+}
+
+/// Metadata that asks something.
+#[derive(Debug)]
+pub(in crate::cli) struct NamedMetadata<'s> {
+    pub source: MetadataSource,
+    /// Whose it is: `route orders` or `virtual host api`.
+    pub of: String,
+    pub view: View<'s>,
 }
 
 impl Names<'_> {
@@ -54,7 +64,8 @@ impl Names<'_> {
                 Err(format!("{route_label}: no route is called {name}; {known}"))
             }
             [(host, route)] => {
-                let own = metadata(&route.view).map(|view| (format!("route {name}"), view));
+                let source = MetadataSource::Route;
+                let own = metadata(&route.view).map(|view| NamedMetadata { source, of: format!("route {name}"), view });
                 Ok(Named { virtual_host: Some(host.name.clone()), metadata: own.or_else(|| of_host(host)) })
             }
             [(first, _), (second, _), ..] => Err(format!(
@@ -71,8 +82,9 @@ pub(in crate::cli) fn metadata<'s>(holder: &View<'s>) -> Option<View<'s>> {
     holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])
 }
 
-fn of_host<'s>(host: &VirtualHost<'s>) -> Option<(String, View<'s>)> {
-    metadata(&host.view).map(|view| (format!("virtual host {}", host.name), view))
+fn of_host<'s>(host: &VirtualHost<'s>) -> Option<NamedMetadata<'s>> {
+    let of = || format!("virtual host {}", host.name);
+    metadata(&host.view).map(|view| NamedMetadata { source: MetadataSource::VirtualHost, of: of(), view })
 }
 
 fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {

@@ -3,7 +3,7 @@
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::check::Permit;
-use crate::decision::{Basis, Grant, TokenTrace};
+use crate::decision::{Basis, Grant, TokenTrace, Trace};
 use crate::policy::{HeaderSource, Policy, TokenForwarding};
 use crate::request::RequestView;
 use std::borrow::Cow;
@@ -11,7 +11,14 @@ use std::rc::Rc;
 
 /// A request that goes on as it came, except that identity headers are removed.
 pub(super) fn untouched(policy: &Policy, request: &RequestView<'_>, basis: Basis, token: Option<TokenTrace>) -> Grant {
-    Grant { basis, token, remove: identity_headers(policy, request), set: Vec::new(), left_out: 0 }
+    Grant {
+        basis,
+        trace: Trace::default(),
+        token,
+        remove: identity_headers(policy, request),
+        set: Vec::new(),
+        left_out: 0,
+    }
 }
 
 /// A request whose token meets everything: identity headers are set, and the token is removed.
@@ -39,7 +46,7 @@ pub(super) fn for_token(
             Err(NotAHeaderValue) => left_out += 1,
         }
     }
-    Grant { basis: Basis::Token, token: Some(token), remove, set, left_out }
+    Grant { basis: Basis::Token, trace: Trace::default(), token: Some(token), remove, set, left_out }
 }
 
 /// The names of identity headers that the request carries, in every spelling, once each.

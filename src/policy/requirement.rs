@@ -1,6 +1,6 @@
 //! What a request must meet.
 
-use super::{IssuerId, ScopeRule, TokenTypes};
+use super::{IssuerId, MethodPart, ScopeRule, TokenTypes};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
@@ -65,13 +65,18 @@ impl Requirement {
         Self { access: Access::Public, ..Self::default() }
     }
 
-    /// The requirement that holds for `method`: that of its own name, for HEAD else that of GET, else the
-    /// enclosing one.
+    /// The requirement that holds for `method`, and which part of this one it is: that of the method's own name, for
+    /// HEAD else that of GET, else the enclosing one.
     #[must_use]
-    pub fn for_method(&self, method: &[u8]) -> &Self {
+    pub fn for_method(&self, method: &[u8]) -> (MethodPart, &Self) {
         let named = |wanted: &[u8]| self.methods.iter().find(|(name, _)| name.as_bytes() == wanted);
-        let found = named(method).or_else(|| if method == b"HEAD" { named(b"GET") } else { None });
-        found.map_or(self, |(_, requirement)| requirement)
+        if let Some((_, own)) = named(method) {
+            return (MethodPart::Own, own);
+        }
+        match named(b"GET") {
+            Some((_, of_get)) if method == b"HEAD" => (MethodPart::Get, of_get),
+            _ => (MethodPart::Enclosing, self),
+        }
     }
 }
 
@@ -180,11 +185,11 @@ mod tests {
             access: Access::Deny,
             ..Requirement::default()
         };
-        assert_eq!(with(&["GET"]).for_method(b"HEAD").access, Access::Public);
-        assert_eq!(with(&["GET"]).for_method(b"get").access, Access::Deny);
-        assert_eq!(with(&["POST"]).for_method(b"HEAD").access, Access::Deny);
+        assert_eq!(with(&["GET"]).for_method(b"HEAD").1.access, Access::Public);
+        assert_eq!(with(&["GET"]).for_method(b"get").1.access, Access::Deny);
+        assert_eq!(with(&["POST"]).for_method(b"HEAD").1.access, Access::Deny);
         let mut named = with(&["GET", "HEAD"]);
         named.methods[1].1.access = Access::Deny;
-        assert_eq!(named.for_method(b"HEAD").access, Access::Deny);
+        assert_eq!(named.for_method(b"HEAD").1.access, Access::Deny);
     }
 }

@@ -172,7 +172,7 @@ impl Prefixes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HostMatch, MethodSet, PathPolicy, Requirement, Rules, Template};
+    use super::super::{FoundRule, HostMatch, MethodSet, PathPolicy, Requirement, Rules, Template};
     use super::*;
     use crate::request::RequestView;
     use proptest::prelude::*;
@@ -265,7 +265,7 @@ mod tests {
                 ends_with_headers: true,
             };
             let policy = PathPolicy { semicolon, encoded_slash: false };
-            let place = |found: Result<Option<&Requirement>, _>| found.map(|found| found.map(std::ptr::from_ref));
+            let place = |found: Result<Option<FoundRule<'_>>, _>| found.map(|found| found.map(|found| (found.index, std::ptr::from_ref(found.requirement))));
             prop_assert_eq!(place(rules.find(&request, policy)), place(rules.find_by_looking_at_every_rule(&request, policy)));
         }
     }

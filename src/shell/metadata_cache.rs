@@ -1,7 +1,7 @@
 //! Requirements in metadata, parsed once for each distinct text of them.
 
 use crate::config::{ConfigError, metadata_requirement};
-use crate::facts::MetadataRequirement;
+use crate::facts::{MetadataRequirement, MetadataSource};
 use crate::policy::{Policy, Requirement};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -60,12 +60,12 @@ impl MetadataCache {
 }
 
 impl Parsed {
-    /// The same, as the engine is told it.
-    pub fn as_fact(&self) -> MetadataRequirement<'_> {
+    /// What the engine is told, of metadata that comes from there.
+    pub fn as_fact(&self, source: MetadataSource) -> MetadataRequirement<'_> {
         match self {
             Self::Nothing => MetadataRequirement::None,
-            Self::Asks(requirement) => MetadataRequirement::Asks(requirement),
-            Self::Unreadable => MetadataRequirement::Unreadable,
+            Self::Asks(requirement) => MetadataRequirement::Asks(source, requirement),
+            Self::Unreadable => MetadataRequirement::Unreadable(source),
         }
     }
 }

@@ -20,7 +20,7 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::facts::{Facts, KeyRing, NoMemory, TokenMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::{Builder, Entry, Revocations};
@@ -66,16 +66,8 @@ impl Question<'_> {
         ];
         headers.extend(self.credential.as_ref().map(|value| (&b"authorization"[..], value.as_bytes())));
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
-        let facts = Facts {
-            clock: &self.now,
-            keys: &self.keys,
-            verifier: &PureVerifier,
-            memory: self.memory,
-            revocations: self.revocations,
-            metadata: MetadataRequirement::None,
-            awaited_keys: Awaited::No,
-            awaited_lists: Awaited::No,
-        };
+        let offline = Facts::offline(&self.now, &self.keys, &PureVerifier, self.revocations);
+        let facts = Facts { memory: self.memory, ..offline };
         decide(self.policy, &view, &facts)
     }
 

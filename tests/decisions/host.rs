@@ -11,7 +11,7 @@ use scopegate::base::time::UnixSeconds;
 use scopegate::crypto::{Algorithm, HostForm, PureVerifier, Verification, VerificationKey, Verifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, MetadataRequirement, NoMemory};
+use scopegate::facts::Facts;
 use scopegate::policy::Policy;
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -70,17 +70,8 @@ fn judge(policy: &Policy, token: &str, verifier: &dyn Verifier) -> Decision {
     let headers: [(&[u8], &[u8]); 4] =
         [(b":method", b"GET"), (b":authority", b"a"), (b":path", b"/"), (b"authorization", value.as_bytes())];
     let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
-    let facts = Facts {
-        clock: &UnixSeconds(NOW),
-        keys: &configured_keys(policy),
-        verifier,
-        memory: &NoMemory,
-        revocations: &Revocations::none(),
-        metadata: MetadataRequirement::None,
-        awaited_keys: Awaited::No,
-        awaited_lists: Awaited::No,
-    };
-    decide(policy, &view, &facts)
+    let (keys, revocations) = (configured_keys(policy), Revocations::none());
+    decide(policy, &view, &Facts::offline(&UnixSeconds(NOW), &keys, verifier, &revocations))
 }
 
 proptest! {

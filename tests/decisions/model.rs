@@ -10,7 +10,7 @@ use scopegate::check::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
+use scopegate::facts::{Facts, KeyRing};
 use scopegate::jose::KeySet;
 use scopegate::policy::IssuerId;
 use scopegate::request::RequestView;
@@ -134,16 +134,7 @@ fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_cl
                         virtual_host: None,
                         ends_with_headers: true,
                     };
-                    let forgetful = Facts {
-                        clock: &now,
-                        keys: &ring,
-                        verifier: &PureVerifier,
-                        memory: &NoMemory,
-                        revocations: &revocations,
-                        metadata: MetadataRequirement::None,
-                        awaited_keys: Awaited::No,
-                        awaited_lists: Awaited::No,
-                    };
+                    let forgetful = Facts::offline(&now, &ring, &PureVerifier, &revocations);
                     let without = decide(&policy, &view, &forgetful);
                     let with = decide(&policy, &view, &Facts { memory: &cache, ..forgetful });
                     prop_assert_eq!(&with, &without, "token {} at {:?}", token, now);

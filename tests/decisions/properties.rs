@@ -276,7 +276,7 @@ proptest! {
         // Before that each is awaited, by the token that needs it.
         let good = |kid: &str| get("/").bearer(token().header("kid", kid).sign());
         let need = |ask: Ask| match ask.decide_with(&remote, &ring) {
-            Decision::Await(need) => Some(need),
+            Decision::Await(pending) => Some(pending.need),
             _ => None,
         };
         let of_kid = need(good("c"));

@@ -1,7 +1,7 @@
 //! Revoked tokens: which entry means which token.
 
 use crate::support::issuer::{ISSUER, Issuer, sign_texts};
-use crate::world::{Ask, DEMO, NOW, config, get, policy, token};
+use crate::world::{Ask, DEMO, NOW, awaited, config, get, policy, token};
 use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
@@ -191,7 +191,7 @@ fn denial(decision: Decision) -> Option<Denial> {
     match decision {
         Decision::Allow(_) => None,
         Decision::Deny(refusal) => Some(refusal.denial),
-        Decision::Await(need) => panic!("awaits {need:?}"),
+        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
     }
 }
 
@@ -233,7 +233,7 @@ fn only_a_verified_token_waits_for_a_list_and_only_once() {
     let missing = || Some(Revocations::new(Vec::new(), false));
     let decide = |ask: Ask| ask.decide(&policy(&config(json!({}))));
     let good = Ask { revocations: missing(), ..get("/").bearer(token().sign()) };
-    assert_eq!(decide(good.clone()), Decision::Await(Need::Revocations));
+    assert_eq!(awaited(&decide(good.clone())), Some(&Need::Revocations));
     for awaited_lists in [Awaited::Yes, Awaited::InVain] {
         let again = Ask { awaited_lists, ..good.clone() };
         assert!(

@@ -4,9 +4,11 @@ use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, Token};
 use scopegate::base::time::UnixSeconds;
 use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
-use scopegate::decision::{Basis, Decision, Grant, Reason};
+use scopegate::decision::{Basis, Decision, Grant, Need, NeedKind, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::facts::{
+    Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource, NoMemory, TokenMemory,
+};
 use scopegate::policy::{IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -150,15 +152,15 @@ impl Ask {
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         let configured = policy.revocation.without_lists(UnixSeconds(self.now));
+        let now = UnixSeconds(self.now);
+        let offline = Facts::offline(&now, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&configured));
+        let asks = |requirement| MetadataRequirement::Asks(MetadataSource::Route, requirement);
+        let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
         let facts = Facts {
-            clock: &UnixSeconds(self.now),
-            keys,
-            verifier: &PureVerifier,
             memory,
-            revocations: self.revocations.as_ref().unwrap_or(&configured),
-            metadata: self.metadata.as_deref().map_or(MetadataRequirement::None, MetadataRequirement::Asks),
-            awaited_keys: self.awaited,
-            awaited_lists: self.awaited_lists,
+            metadata: self.metadata.as_deref().map_or(MetadataRequirement::None, asks),
+            awaited,
+            ..offline
         };
         decide(policy, &view, &facts)
     }
@@ -168,7 +170,7 @@ impl Ask {
         match self.decide(&policy(config)) {
             Decision::Allow(_) => None,
             Decision::Deny(refusal) => Some(refusal.denial.reason()),
-            Decision::Await(need) => panic!("awaits {need:?}"),
+            Decision::Await(pending) => panic!("awaits {:?}", pending.need),
         }
     }
 
@@ -178,6 +180,14 @@ impl Ask {
             Decision::Allow(grant) => grant,
             other => panic!("not allowed: {other:?}"),
         }
+    }
+}
+
+/// What a decision awaits.
+pub fn awaited(decision: &Decision) -> Option<&Need> {
+    match decision {
+        Decision::Await(pending) => Some(&pending.need),
+        Decision::Allow(_) | Decision::Deny(_) => None,
     }
 }
 

@@ -7,9 +7,8 @@ use crate::base::text::shown;
 use crate::challenge::{self, Reply};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
-use crate::decision::{Basis, Decision, Denial, Reason};
-use crate::policy::{Ambiguity, Requirement, RouteMetadata};
-use crate::request::RequestView;
+use crate::decision::{Basis, Decision, Denial, Grant, Reason};
+use crate::policy::{RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
 /// What became of a check.
@@ -59,7 +58,9 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
         Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
-    Explanation { deciders: deciders(setting, &view), checks: checks(&decision), setting, told, decision, reply, notes }
+    let method = String::from_utf8_lossy(view.method());
+    let deciders = deciders(setting, &decision, &method);
+    Explanation { deciders, checks: checks(&decision), setting, told, decision, reply, notes }
 }
 
 /// Which check gives a reason. A new reason must be put here, since this has no wildcard.
@@ -123,58 +124,56 @@ fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
     (check_of_denial(denial), Passing::Failed(denial.reason()), Passing::NotReached)
 }
 
-/// The requirements that hold for the request, found by the policy itself.
-fn deciders(setting: &Setting, view: &RequestView<'_>) -> Vec<Decider> {
-    let policy = &setting.policy;
-    let mut found = Vec::new();
-    if let Some(metadata) = setting.metadata.as_ref().filter(|_| policy.route_metadata != RouteMetadata::Ignore) {
-        let method = metadata.requirement.as_ref().ok().and_then(|asks| method_of(asks, view));
-        found.push(decider(&format!("metadata of {}", metadata.of), None, Some(&metadata.written), method));
-        if policy.route_metadata == RouteMetadata::Replace || metadata.requirement.is_err() {
-            return found;
-        }
-    }
-    match policy.rules.find(view, policy.paths) {
-        Err(ambiguity) => {
-            let what = match ambiguity {
-                Ambiguity::Path => "path",
-                Ambiguity::Host => "host",
-            };
-            let place = format!("no rule: the {what} can be read in more than one way");
-            found.push(Decider { place, matching: None, asks: None });
-        }
-        Ok(Some(requirement)) => {
-            let is_it = |rule: &crate::policy::Rule| std::ptr::eq(&raw const rule.requirement, requirement);
-            let index = policy.rules.as_slice().iter().position(is_it).unwrap_or_default();
-            let written = member(&setting.written, "rules").and_then(|rules| match &rules.value {
-                Tree::List(items) => items.get(index),
-                _ => None,
-            });
-            let matching = written.and_then(|rule| member(rule, "match"));
-            found.push(decider(&format!("rules[{index}]"), matching, written, method_of(requirement, view)));
-        }
-        Ok(None) => {
-            let written = member(&setting.written, "default");
-            found.push(decider("default", None, written, method_of(&policy.default, view)));
-        }
+/// The requirements that decide, as the trace of the decision names them.
+fn deciders(setting: &Setting, decision: &Decision, method: &str) -> Vec<Decider> {
+    let trace = decision.trace();
+    let mut found: Vec<Decider> =
+        [trace.added, trace.requirement].into_iter().flatten().map(|place| decider(setting, place, method)).collect();
+    if trace.requirement.is_none() {
+        let why = match decision {
+            Decision::Deny(refusal) => &refusal.denial,
+            Decision::Allow(Grant { basis: Basis::ReportOnly(denial), .. }) => denial,
+            Decision::Allow(_) | Decision::Await(_) => return found,
+        };
+        let place = match why {
+            Denial::AmbiguousPath => "no rule: the path can be read in more than one way",
+            Denial::AmbiguousHost => "no rule: the host can be read in more than one way",
+            _ => "no rule: the request is refused before one is chosen",
+        };
+        found.push(Decider { place: place.to_owned(), matching: None, asks: None });
     }
     found
 }
 
-/// The method whose own requirement holds, when there is one.
-fn method_of<'r>(requirement: &'r Requirement, view: &RequestView<'_>) -> Option<&'r str> {
-    let held = requirement.for_method(view.method());
-    requirement.methods.iter().find(|(_, other)| std::ptr::eq(other, held)).map(|(name, _)| name.as_str())
-}
-
-fn decider(place: &str, matching: Option<&Node>, written: Option<&Node>, method: Option<&str>) -> Decider {
-    let own = method.and_then(|method| member(member(written?, "methods")?, method));
-    let place = method.map_or_else(|| place.to_owned(), |method| format!("{place}.methods.{method}"));
+/// A requirement as it is written at its place.
+fn decider(setting: &Setting, place: RequirementPlace, method: &str) -> Decider {
+    let (name, written, matching) = match place.source {
+        RequirementSource::RouteMetadata | RequirementSource::VirtualHostMetadata => {
+            let metadata = setting.metadata.as_ref();
+            let name = metadata.map(|metadata| format!("metadata of {}", metadata.of));
+            (name, metadata.map(|metadata| &metadata.written), None)
+        }
+        RequirementSource::Rule(index) => {
+            let written = member(&setting.written, "rules").and_then(|rules| match &rules.value {
+                Tree::List(items) => items.get(index),
+                _ => None,
+            });
+            (None, written, written.and_then(|rule| member(rule, "match")))
+        }
+        RequirementSource::Default => (None, member(&setting.written, "default"), None),
+    };
+    let part = place.part.member(method);
+    let own = part.and_then(|name| member(member(written?, "methods")?, name));
+    let name = match (name, part) {
+        (None, _) => place.path(method),
+        (Some(name), None) => name,
+        (Some(name), Some(part)) => format!("{name}.methods.{part}"),
+    };
     let mut asks = own.or(written).map(|node| node.value.to_json());
     if let Some(Value::Object(members)) = &mut asks {
         members.remove("match");
     }
-    Decider { place, matching: matching.map(|node| node.value.to_json()), asks }
+    Decider { place: name, matching: matching.map(|node| node.value.to_json()), asks }
 }
 
 fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
@@ -231,8 +230,8 @@ impl Explanation<'_> {
 
     /// The issuer whose keys are awaited.
     fn awaited(&self) -> Option<&str> {
-        let Decision::Await(need) = &self.decision else { return None };
-        self.setting.policy.issuers.get(need.issuer()?.0).map(|issuer| issuer.name.as_str())
+        let Decision::Await(pending) = &self.decision else { return None };
+        self.setting.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
     fn audit(&self) -> Option<String> {

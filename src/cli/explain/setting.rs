@@ -3,15 +3,15 @@
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::{self, Gate, InEnvoy};
 use crate::cli::moment;
-use crate::cli::named::{self, Named, Names};
+use crate::cli::named::{self, Named, NamedMetadata, Names};
 use crate::cli::normalise::PathSettings;
 use crate::cli::revocations;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Node};
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Need};
+use crate::decision::{Decision, Need, NeedKind, Pending};
 use crate::engine::decide;
-use crate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
+use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
@@ -42,6 +42,7 @@ pub(in crate::cli) struct Setting {
 pub(in crate::cli) struct Metadata {
     /// Whose it is: `route orders` or `virtual host api`.
     pub of: String,
+    pub source: MetadataSource,
     pub written: Node,
     pub requirement: Result<Requirement, ConfigError>,
 }
@@ -101,7 +102,8 @@ impl Setting {
                     .to_owned(),
             );
         }
-        let metadata = found_by_name.metadata.map(|(of, view)| Metadata {
+        let metadata = found_by_name.metadata.map(|NamedMetadata { source, of, view }| Metadata {
+            source,
             of,
             written: view.node.clone(),
             requirement: config::requirement(view.node, &policy),
@@ -133,25 +135,20 @@ impl Setting {
     }
 
     pub(super) fn decide(&self, view: &RequestView<'_>) -> Decision {
-        let metadata = match self.metadata.as_ref().map(|metadata| &metadata.requirement) {
+        let metadata = match &self.metadata {
             None => MetadataRequirement::None,
-            Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
-            Some(Err(_)) => MetadataRequirement::Unreadable,
+            Some(Metadata { source, requirement: Ok(requirement), .. }) => {
+                MetadataRequirement::Asks(*source, requirement)
+            }
+            Some(Metadata { source, requirement: Err(_), .. }) => MetadataRequirement::Unreadable(*source),
         };
-        let facts = Facts {
-            clock: &self.now,
-            keys: &self.keys,
-            verifier: &PureVerifier,
-            memory: &NoMemory,
-            revocations: &self.policy.revocation.without_lists(self.now),
-            metadata,
-            awaited_keys: Awaited::No,
-            awaited_lists: Awaited::Yes,
-        };
+        let revocations = self.policy.revocation.without_lists(self.now);
+        let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
+        let facts = Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &revocations) };
         match decide(&self.policy, view, &facts) {
             // The keys that were given are the newest that there are.
-            Decision::Await(Need::Kid(..)) => {
-                decide(&self.policy, view, &Facts { awaited_keys: Awaited::Yes, ..facts })
+            Decision::Await(Pending { need: Need::Kid(..), .. }) => {
+                decide(&self.policy, view, &Facts { awaited: AwaitedNeeds::all(Awaited::Yes), ..facts })
             }
             decision => decision,
         }

@@ -3,7 +3,7 @@
 use super::needs;
 use super::row::{Mark, Row};
 use crate::cli::source::View;
-use crate::policy::{Access, MethodSet, Policy, Requirement};
+use crate::policy::{Access, MethodPart, MethodSet, Policy, Requirement};
 
 /// What rows of one place have in common.
 pub(super) struct Origin<'v> {
@@ -96,7 +96,7 @@ pub(super) fn expand(origin: &Origin<'_>, requirement: &Requirement, policy: &Po
             if names.contains(&"GET") && !names.contains(&"HEAD") {
                 names.push("HEAD");
             }
-            names.retain(|name| std::ptr::eq(requirement.for_method(name.as_bytes()), requirement));
+            names.retain(|name| requirement.for_method(name.as_bytes()).0 == MethodPart::Enclosing);
             names.join(", ")
         }
     };

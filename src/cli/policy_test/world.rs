@@ -12,7 +12,7 @@ use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError};
 use crate::crypto::PureVerifier;
 use crate::engine::decide;
-use crate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory};
+use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
@@ -64,7 +64,7 @@ pub(super) struct World<'s> {
 struct Place<'c> {
     route: Option<&'c str>,
     virtual_host: Option<String>,
-    metadata: Option<Result<Requirement, ConfigError>>,
+    metadata: Option<(MetadataSource, Result<Requirement, ConfigError>)>,
 }
 
 impl<'s> World<'s> {
@@ -115,8 +115,8 @@ impl<'s> World<'s> {
         let found = self.place(&case.request).map_err(here)?;
         let metadata = match &found.metadata {
             None => MetadataRequirement::None,
-            Some(Ok(requirement)) => MetadataRequirement::Asks(requirement),
-            Some(Err(_)) => MetadataRequirement::Unreadable,
+            Some((source, Ok(requirement))) => MetadataRequirement::Asks(*source, requirement),
+            Some((source, Err(_))) => MetadataRequirement::Unreadable(*source),
         };
         let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
         if let Some(settings) = self.paths
@@ -137,16 +137,9 @@ impl<'s> World<'s> {
             ends_with_headers: !case.request.body,
         };
         // No key comes later than those that are there.
-        let facts = Facts {
-            clock: &self.suite.now,
-            keys,
-            verifier: &PureVerifier,
-            memory: &NoMemory,
-            revocations: &self.policy.revocation.without_lists(self.suite.now),
-            metadata,
-            awaited_keys: Awaited::Yes,
-            awaited_lists: Awaited::Yes,
-        };
+        let revocations = self.policy.revocation.without_lists(self.suite.now);
+        let offline = Facts::offline(&self.suite.now, keys, &PureVerifier, &revocations);
+        let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         // Remembering a token changes nothing: neither when it comes first nor when it comes again.
         let cache = TokenCache::new(self.policy.cache);
@@ -186,7 +179,7 @@ impl<'s> World<'s> {
             if !self.hosts.is_empty() {
                 return Err("request.metadata: the files have routes with metadata; name one with `route`".to_owned());
             }
-            let metadata = Some(compile(&View::root(written)));
+            let metadata = Some((MetadataSource::Route, compile(&View::root(written))));
             return Ok(Place { route: names.route, virtual_host: request.virtual_host.clone(), metadata });
         }
         let found = if self.hosts.is_empty() || names.is_empty() {
@@ -194,7 +187,7 @@ impl<'s> World<'s> {
         } else {
             names.find(&self.hosts, ["request.route", "request.virtual_host"])?
         };
-        let metadata = found.metadata.map(|(_, view)| compile(&view));
+        let metadata = found.metadata.map(|found| (found.source, compile(&found.view)));
         Ok(Place { route: names.route, virtual_host: found.virtual_host, metadata })
     }
 }

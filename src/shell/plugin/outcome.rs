@@ -9,9 +9,9 @@ use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Denial, Grant, Reason, Refusal};
+use crate::decision::{Decision, Denial, Grant, Reason, Refusal, Trace};
 use crate::engine::decide;
-use crate::facts::{Clock, Facts};
+use crate::facts::{Facts, Surroundings};
 use crate::policy::FilterStateScope;
 use crate::request::RequestView;
 use std::cell::OnceCell;
@@ -20,12 +20,12 @@ use std::rc::Rc;
 impl Plugin {
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
     pub fn on_request(&self, request: Request) -> Progress {
-        let need = match self.decide(&request) {
-            Decision::Await(need) => need,
+        let pending = match self.decide(&request) {
+            Decision::Await(pending) => pending,
             decision => return Progress::Decided(self.carry_out(&request, decision)),
         };
         let request = Rc::new(request);
-        match self.park(&request, need) {
+        match self.park(&request, pending) {
             Ok(()) => Progress::Waiting(request),
             Err(decision) => Progress::Decided(self.carry_out(&request, decision)),
         }
@@ -34,7 +34,7 @@ impl Plugin {
     pub(super) fn decide(&self, request: &Request) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
-            return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, token: None });
+            return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, trace: Trace::default(), token: None });
         };
         let view = RequestView {
             headers: &headers,
@@ -44,7 +44,7 @@ impl Plugin {
         };
         let (keys, lists) = (self.keys.borrow(), self.lists.borrow());
         let facts = Facts {
-            clock: &HostClock::default(),
+            surroundings: &HostSurroundings::default(),
             keys: keys.ring(),
             verifier: &HostVerifier {
                 host_checks: self.host_checks,
@@ -53,9 +53,8 @@ impl Plugin {
             },
             memory: &self.cache,
             revocations: lists.revocations(),
-            metadata: request.metadata.as_fact(),
-            awaited_keys: request.awaited_keys.get(),
-            awaited_lists: request.awaited_lists.get(),
+            metadata: request.metadata.as_fact(request.metadata_source),
+            awaited: request.awaited.get(),
         };
         decide(&self.policy, &view, &facts)
     }
@@ -63,14 +62,13 @@ impl Plugin {
     /// Carries a decision out. One that still waits is a refusal: each need is awaited once. So is one whose edits the
     /// host does not make: the upstream would trust headers that the client sent.
     pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
-        let refuse = |denial, token| Decision::Deny(Refusal { denial, token });
         let decision = match decision {
-            Decision::Await(need) => refuse(need.unmet(), None),
+            Decision::Await(pending) => Decision::Deny(pending.unmet()),
             Decision::Allow(grant) => match edit(&grant) {
                 Ok(()) => Decision::Allow(grant),
                 Err(failure) => {
                     log::error!("scopegate: the request's headers cannot be edited: status {}", failure.0);
-                    refuse(Denial::PolicyUnreadable, grant.token)
+                    Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, trace: grant.trace, token: grant.token })
                 }
             },
             Decision::Deny(refusal) => Decision::Deny(refusal),
@@ -137,14 +135,16 @@ impl Plugin {
     }
 }
 
-/// The host's clock, asked for the time when that is wanted, and once: a call of the host is a good part of what it costs to
-/// refuse a request that has no token.
+/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to refuse
+/// a request that has no token.
 #[derive(Default)]
-struct HostClock(OnceCell<UnixSeconds>);
+struct HostSurroundings {
+    now: OnceCell<UnixSeconds>,
+}
 
-impl Clock for HostClock {
+impl Surroundings for HostSurroundings {
     fn now(&self) -> UnixSeconds {
-        *self.0.get_or_init(host::now)
+        *self.now.get_or_init(host::now)
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::host::{self, Map};
 use super::super::metadata_cache::Parsed;
 use super::Plugin;
 use crate::decision::Need;
-use crate::facts::Awaited;
+use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
 use crate::policy::RouteMetadata;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,11 +18,11 @@ pub struct Request {
     pub(super) route_name: Option<String>,
     pub(super) virtual_host: Option<String>,
     pub(super) metadata: Parsed,
+    pub(super) metadata_source: MetadataSource,
     pub(super) ends_with_headers: bool,
     pub(super) state: Cell<State>,
-    /// What has come of its waits: each need is awaited once.
-    pub(super) awaited_keys: Cell<Awaited>,
-    pub(super) awaited_lists: Cell<Awaited>,
+    /// What has come of its waits: each kind of need is awaited once.
+    pub(super) awaited: Cell<AwaitedNeeds>,
 }
 
 /// How far a request has come.
@@ -58,10 +58,7 @@ impl Progress {
 impl Request {
     /// Notes what has come of a wait.
     pub(super) fn note(&self, need: &Need, awaited: Awaited) {
-        match need {
-            Need::Keys(_) | Need::Kid(..) => self.awaited_keys.set(awaited),
-            Need::Revocations => self.awaited_lists.set(awaited),
-        }
+        self.awaited.set(self.awaited.get().with(need.kind(), awaited));
     }
 }
 
@@ -75,25 +72,28 @@ impl Plugin {
             }
             Ok(host::property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
         };
+        let (metadata_source, metadata) = self.read_metadata();
         Ok(Request {
             context,
             headers: RefCell::new(headers),
             route_name: name(&["xds", "route_name"])?,
             virtual_host: name(&["xds", "virtual_host_name"])?,
-            metadata: self.read_metadata(),
+            metadata,
+            metadata_source,
             ends_with_headers,
             state: Cell::new(State::Undecided),
-            awaited_keys: Cell::default(),
-            awaited_lists: Cell::default(),
+            awaited: Cell::default(),
         })
     }
 
     /// The requirement in route metadata, else that in virtual host metadata.
-    fn read_metadata(&self) -> Parsed {
+    fn read_metadata(&self) -> (MetadataSource, Parsed) {
         if self.policy.route_metadata == RouteMetadata::Ignore {
-            return Parsed::Nothing;
+            return (MetadataSource::Route, Parsed::Nothing);
         }
-        for source in ["route_metadata", "virtual_host_metadata"] {
+        let sources =
+            [(MetadataSource::Route, "route_metadata"), (MetadataSource::VirtualHost, "virtual_host_metadata")];
+        for (whose, source) in sources {
             let parsed = match host::property(&["xds", source]) {
                 Ok(None) => Parsed::Nothing,
                 Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
@@ -110,9 +110,9 @@ impl Plugin {
                 }
             };
             if !matches!(parsed, Parsed::Nothing) {
-                return parsed;
+                return (whose, parsed);
             }
         }
-        Parsed::Nothing
+        (MetadataSource::Route, Parsed::Nothing)
     }
 }

@@ -4,48 +4,49 @@ use super::super::feed::Outside;
 use super::super::host;
 use super::super::waiting_room::Place;
 use super::{Plugin, Request, State, now_ms};
-use crate::decision::{Decision, Denial, Need, Refusal};
+use crate::decision::{Decision, Denial, Need, Pending};
 use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
 
 impl Plugin {
     /// Lets a request wait, or decides it without.
-    pub(super) fn park(&self, request: &Rc<Request>, need: Need) -> Result<(), Decision> {
+    pub(super) fn park(&self, request: &Rc<Request>, pending: Pending) -> Result<(), Decision> {
         let outside = self.outside();
-        let need = self.look_for(request, need, &outside)?;
+        let pending = self.look_for(request, pending, &outside)?;
+        let need = &pending.need;
         let prospect = match need {
             Need::Revocations => self.lists.borrow().prospect(&outside),
-            Need::Keys(_) | Need::Kid(..) => self.keys.borrow_mut().prospect(&need, &outside),
+            Need::Keys(_) | Need::Kid(..) => self.keys.borrow_mut().prospect(need, &outside),
         };
         let Some(deadline) = prospect else {
-            request.note(&need, Awaited::Yes);
+            request.note(need, Awaited::Yes);
             // Each need is noted once, so this comes to an end.
             return match self.decide(request) {
-                Decision::Await(need) => self.park(request, need),
+                Decision::Await(pending) => self.park(request, pending),
                 decision => Err(decision),
             };
         };
-        let place = Place { need, since: outside.now, deadline, who: Rc::downgrade(request) };
+        let place = Place { need: need.clone(), since: outside.now, deadline, who: Rc::downgrade(request) };
         let entered = self.waiting.borrow_mut().enter(place, is_gone);
         // Whether or not this one finds a place: others will want what is fetched now.
         self.hurry();
         if !entered {
-            return Err(Decision::Deny(Refusal { denial: Denial::TooBusy, token: None }));
+            return Err(Decision::Deny(pending.refused(Denial::TooBusy)));
         }
         self.key_meters.waiting(self.waiting.borrow().len());
         Ok(())
     }
 
     /// Looks whether another worker has the keys that are needed already. Returns what is needed still.
-    fn look_for(&self, request: &Request, need: Need, outside: &Outside<'_>) -> Result<Need, Decision> {
-        let Some(issuer) = need.issuer() else { return Ok(need) };
+    fn look_for(&self, request: &Request, pending: Pending, outside: &Outside<'_>) -> Result<Pending, Decision> {
+        let Some(issuer) = pending.need.issuer() else { return Ok(pending) };
         let events = self.keys.borrow_mut().look_for(issuer, outside);
         if events.is_empty() {
-            return Ok(need);
+            return Ok(pending);
         }
         self.tell(events);
         match self.decide(request) {
-            Decision::Await(need) => Ok(need),
+            Decision::Await(pending) => Ok(pending),
             decision => Err(decision),
         }
     }
@@ -84,7 +85,7 @@ impl Plugin {
             request.note(&place.need, awaited);
             // Who has waited for keys may have to wait for a list: each need is awaited once.
             let decision = match self.decide(&request) {
-                Decision::Await(need) => match self.park(&request, need) {
+                Decision::Await(pending) => match self.park(&request, pending) {
                     Ok(()) => continue,
                     Err(decision) => decision,
                 },

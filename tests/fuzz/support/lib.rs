@@ -7,7 +7,7 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -135,16 +135,9 @@ impl<'d> Request<'d> {
             ends_with_headers: self.ends_with_headers,
         };
         let nothing = Revocations::none();
-        let facts = Facts {
-            clock: &NOW,
-            keys: options.keys,
-            verifier,
-            memory: options.memory,
-            revocations: options.revocations.unwrap_or(&nothing),
-            metadata: options.metadata,
-            awaited_keys: options.awaited,
-            awaited_lists: options.awaited,
-        };
+        let offline = Facts::offline(&NOW, options.keys, verifier, options.revocations.unwrap_or(&nothing));
+        let awaited = AwaitedNeeds::all(options.awaited);
+        let facts = Facts { memory: options.memory, metadata: options.metadata, awaited, ..offline };
         decide(policy, &view, &facts)
     }
 }

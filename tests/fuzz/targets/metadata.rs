@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use scopegate::config;
 use scopegate::decision::{Basis, Decision};
-use scopegate::facts::{KeyRing, MetadataRequirement};
+use scopegate::facts::{KeyRing, MetadataRequirement, MetadataSource};
 use scopegate::policy::Policy;
 use scopegate_fuzz::{Options, Request, StandIn, configuration, keys, policy};
 use serde_json::json;
@@ -29,8 +29,8 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(read.is_ok(), config::metadata_requirement(bytes, replace).is_ok());
         let metadata = match &read {
             Ok(None) => return,
-            Ok(Some(requirement)) => MetadataRequirement::Asks(requirement),
-            Err(_) => MetadataRequirement::Unreadable,
+            Ok(Some(requirement)) => MetadataRequirement::Asks(MetadataSource::Route, requirement),
+            Err(_) => MetadataRequirement::Unreadable(MetadataSource::Route),
         };
         for target in ["/public", "/deny", "/optional", "/orders/1", "/admin", "/else"] {
             for credential in [String::new(), format!("\nauthorization|Bearer {TOKEN}")] {

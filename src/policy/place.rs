@@ -1,0 +1,96 @@
+//! Where in the configuration a requirement is.
+
+use std::fmt::{self, Write as _};
+
+/// The place of a requirement, as records, metrics and `explain` name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequirementPlace {
+    /// What gives the requirement.
+    pub source: RequirementSource,
+    /// Which part of it holds for the method of the request.
+    pub part: MethodPart,
+}
+
+/// What gives a requirement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RequirementSource {
+    /// Metadata of the route.
+    RouteMetadata,
+    /// Metadata of the virtual host.
+    VirtualHostMetadata,
+    /// The rule at this place in `rules`, from 0.
+    Rule(usize),
+    /// `default`.
+    Default,
+}
+
+/// Which part of a requirement holds for a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MethodPart {
+    /// The requirement itself.
+    Enclosing,
+    /// The one that `methods` has for the method of the request.
+    Own,
+    /// The one that `methods` has for GET, since the request is HEAD.
+    Get,
+}
+
+impl RequirementSource {
+    /// What metadata gives, as opposed to the configuration of the filter.
+    #[must_use]
+    pub const fn is_metadata(self) -> bool {
+        matches!(self, Self::RouteMetadata | Self::VirtualHostMetadata)
+    }
+}
+
+impl fmt::Display for RequirementSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RouteMetadata => formatter.write_str("route metadata"),
+            Self::VirtualHostMetadata => formatter.write_str("virtual host metadata"),
+            Self::Rule(index) => write!(formatter, "rules[{index}]"),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+impl MethodPart {
+    /// The name of the member of `methods`, for a request of this method.
+    #[must_use]
+    pub const fn member(self, method: &str) -> Option<&str> {
+        match self {
+            Self::Enclosing => None,
+            Self::Own => Some(method),
+            Self::Get => Some("GET"),
+        }
+    }
+}
+
+impl RequirementPlace {
+    /// The place in words, such as `rules[3].methods.GET`, for a request of this method.
+    #[must_use]
+    pub fn path(self, method: &str) -> String {
+        let mut path = self.source.to_string();
+        if let Some(name) = self.part.member(method) {
+            // Writing to a string does not fail.
+            let _ = write!(path, ".methods.{name}");
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_written_as_its_path_in_the_configuration() {
+        let path = |source, part, method| RequirementPlace { source, part }.path(method);
+        assert_eq!(path(RequirementSource::Rule(3), MethodPart::Enclosing, "POST"), "rules[3]");
+        assert_eq!(path(RequirementSource::Rule(0), MethodPart::Get, "HEAD"), "rules[0].methods.GET");
+        assert_eq!(path(RequirementSource::Default, MethodPart::Own, "PUT"), "default.methods.PUT");
+        assert_eq!(path(RequirementSource::RouteMetadata, MethodPart::Enclosing, "GET"), "route metadata");
+        let of_host = path(RequirementSource::VirtualHostMetadata, MethodPart::Own, "GET");
+        assert_eq!(of_host, "virtual host metadata.methods.GET");
+    }
+}
