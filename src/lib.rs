@@ -10,7 +10,7 @@
 //! request
 //! policy -> base, crypto, jose, request, revocation
 //! decision -> base, policy
-//! facts -> base, crypto, jose, policy, revocation
+//! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request
 //! check -> base, credential, crypto, decision, facts, jose, policy, revocation
 //! challenge -> base, decision, policy

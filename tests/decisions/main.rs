@@ -32,3 +32,4 @@ mod properties;
 mod report_only;
 mod revocation;
 mod revocation_lists;
+mod trace;

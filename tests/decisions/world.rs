@@ -74,6 +74,7 @@ pub fn environment(name: &str) -> Option<String> {
 /// A request.
 #[derive(Clone, Debug)]
 pub struct Ask {
+    pub method: String,
     pub target: Option<String>,
     pub headers: Vec<(String, Vec<u8>)>,
     pub now: i64,
@@ -87,6 +88,7 @@ pub struct Ask {
 
 pub fn get(target: &str) -> Ask {
     Ask {
+        method: "GET".to_owned(),
         target: Some(target.to_owned()),
         headers: Vec::new(),
         now: NOW,
@@ -112,6 +114,10 @@ impl Ask {
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
+    }
+
+    pub fn method(self, method: &str) -> Self {
+        Self { method: method.to_owned(), ..self }
     }
 
     pub fn bearer(self, token: impl AsRef<str>) -> Self {
@@ -142,7 +148,7 @@ impl Ask {
 
     /// Decides this request with these keys and what is remembered.
     pub fn decide_by(&self, policy: &Policy, keys: &KeyRing, memory: &dyn TokenMemory) -> Decision {
-        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", b"GET")];
+        let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", self.method.as_bytes())];
         if !self.headers.iter().any(|(name, _)| name == ":authority") {
             headers.push((b":authority", b"api.example.com"));
         }

@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
     ("policy", &["base", "crypto", "jose", "request", "revocation"]),
     ("decision", &["base", "policy"]),
-    ("facts", &["base", "crypto", "jose", "policy", "revocation"]),
+    ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request"]),
     ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "revocation"]),

@@ -1,0 +1,175 @@
+//! What a decision says of itself: which requirement decided, whose credential it judged, and of what kind.
+
+use crate::world::{Ask, NOW, config, extend, get, policy, token};
+use scopegate::audit::AuditRecord;
+use scopegate::decision::{Authority, CredentialKind, Trace};
+use scopegate::policy::{IssuerId, Requirement};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+fn trace(ask: &Ask, members: Value) -> Trace {
+    ask.decide(&policy(&config(members))).trace()
+}
+
+/// The places that decided, in words.
+fn places(ask: &Ask, method: &str, members: Value) -> [Option<String>; 2] {
+    let trace = trace(ask, members);
+    [trace.requirement, trace.added].map(|place| place.map(|place| place.path(method)))
+}
+
+fn rules() -> Value {
+    json!({
+        "default": { "methods": { "POST": { "deny": true } } },
+        "rules": [
+            { "match": { "path": "/a" }, "public": true },
+            { "match": { "path_separated_prefix": "/b" }, "scopes": ["b"], "methods": { "GET": {} } },
+        ],
+    })
+}
+
+#[test]
+fn a_decision_names_the_requirement_that_decided() {
+    for (target, method, wanted) in [
+        ("/a", "GET", "rules[0]"),
+        ("/b/1", "GET", "rules[1].methods.GET"),
+        ("/b/1", "HEAD", "rules[1].methods.GET"),
+        ("/b/1", "PUT", "rules[1]"),
+        ("/c", "GET", "default"),
+        ("/c", "POST", "default.methods.POST"),
+    ] {
+        let ask = get(target).method(method).bearer(token().sign());
+        assert_eq!(places(&ask, method, rules()), [Some(wanted.to_owned()), None], "{method} {target}");
+    }
+}
+
+#[test]
+fn metadata_decides_in_the_place_of_rules_or_is_added_to_them() {
+    let ask = get("/b/1").under(Requirement::default());
+    let with = |mode: &str| {
+        let mut members = rules();
+        extend(&mut members, json!({ "route_metadata": mode }));
+        places(&ask, "GET", members)
+    };
+    assert_eq!(with("replace"), [Some("route metadata".to_owned()), None]);
+    assert_eq!(with("restrict"), [Some("rules[1].methods.GET".to_owned()), Some("route metadata".to_owned())]);
+    assert_eq!(with("ignore"), [Some("rules[1].methods.GET".to_owned()), None]);
+    assert_eq!(places(&get("/b//1"), "GET", rules()), [None, None], "no rule can be chosen for an ambiguous path");
+}
+
+#[test]
+fn a_decision_names_what_was_presented_as_far_as_it_was_read() {
+    let seen = |ask: &Ask| {
+        let trace = trace(ask, json!({}));
+        (trace.credential, trace.authority)
+    };
+    let (bearer, demo) = (Some(CredentialKind::Bearer), Some(Authority::Issuer(IssuerId(0))));
+    assert_eq!(seen(&get("/")), (None, None));
+    assert_eq!(seen(&get("/").bearer("x")), (bearer, None));
+    assert_eq!(seen(&get("/").bearer(token().claim("iss", "https://else.example.com/").sign())), (bearer, None));
+    assert_eq!(seen(&get("/").bearer(token().claim("exp", NOW - 900).sign())), (bearer, demo));
+    assert_eq!(seen(&get("/").bearer(token().sign())), (bearer, demo));
+}
+
+/// What in a record the published schema does not admit. Reads the words of JSON Schema that the schema uses, and fails on
+/// others.
+fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut wrong = |what: String| found.push(format!("{at}: {what}"));
+    for (word, rule) in schema.as_object().unwrap() {
+        match word.as_str() {
+            "type" => {
+                let fits = match rule.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    other => panic!("the type {other} is not read here"),
+                };
+                if !fits {
+                    wrong(format!("{value} is no {rule}"));
+                }
+            }
+            "enum" if !rule.as_array().unwrap().contains(value) => wrong(format!("{value} is none of {rule}")),
+            "maxLength" if value.as_str().map(|text| text.len() as u64) > rule.as_u64() => {
+                wrong(format!("{value} is longer than {rule}"));
+            }
+            "minimum" if value.as_i64() < rule.as_i64() => wrong(format!("{value} is less than {rule}")),
+            "required" => {
+                let missing =
+                    rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
+                missing.for_each(|name| wrong(format!("{name} is missing")));
+            }
+            "additionalProperties" => {
+                let names = value.as_object().into_iter().flatten().map(|(name, _)| name);
+                let unknown = names.filter(|name| schema["properties"].get(name).is_none());
+                unknown.for_each(|name| wrong(format!("{name} is not a member of the schema")));
+            }
+            "$schema" | "title" | "description" | "properties" | "items" | "enum" | "maxLength" | "minimum" => {}
+            other => panic!("the word {other} is not read here"),
+        }
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        found.extend(schema["properties"].get(name).into_iter().flat_map(|schema| misfits(name, inner, schema)));
+    }
+    for inner in value.as_array().into_iter().flatten() {
+        found.extend(misfits(at, inner, &schema["items"]));
+    }
+    found
+}
+
+fn schema() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/audit.schema.json");
+    serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
+}
+
+#[test]
+fn every_record_fits_the_published_schema() {
+    let schema = schema();
+    let expired = token().claim("exp", NOW - 900).sign();
+    for ask in [
+        get("/"),
+        get("/?access_token=x"),
+        get("/a"),
+        get("/a//b"),
+        get("/b").bearer(token().sign()),
+        get("/b").method("PUT").bearer(token().sign()),
+        get("/b").bearer(expired),
+        get("/b").bearer("a.b.c"),
+        get("/c").method("POST"),
+        get("/").bearer(token().header("typ", "JWT").sign()),
+        get("/").bearer(token().header("kid", "z").sign()),
+        get("/").bearer(token().claim("aud", "x").sign()),
+        get("/").bearer(token().claim("sub", "s\n\"".repeat(200)).sign()),
+    ] {
+        for report_only in [false, true] {
+            let mut members = rules();
+            extend(&mut members, json!({ "report_only": report_only }));
+            let policy = policy(&config(members));
+            let decision = ask.decide(&policy);
+            let record = AuditRecord::of(&decision, &policy).unwrap();
+            let record = serde_json::from_str(&record.to_json()).unwrap();
+            assert_eq!(misfits("record", &record, &schema), Vec::<String>::new(), "{ask:?}");
+        }
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_no_record_says() {
+    let schema = schema();
+    for record in [
+        json!({}),
+        json!({ "decision": "maybe" }),
+        json!({ "decision": "deny", "status": "401" }),
+        json!({ "decision": "deny", "status": 200 }),
+        json!({ "decision": "deny", "token": "eyJ" }),
+        json!({ "decision": "allow", "mcp": { "arguments": {} } }),
+        json!({ "decision": "deny", "scopes_needed": "a" }),
+        json!({ "decision": "deny", "scopes_missing": [1] }),
+        json!({ "decision": "allow", "fingerprint": "x".repeat(23) }),
+    ] {
+        assert!(!misfits("record", &record, &schema).is_empty(), "{record}");
+    }
+    let whole = json!({ "decision": "allow", "mcp": { "method": "tools/call", "name": "a" }, "scopes_needed": ["a"] });
+    assert_eq!(misfits("record", &whole, &schema), Vec::<String>::new());
+}
