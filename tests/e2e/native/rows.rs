@@ -47,7 +47,7 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn about_signatures_and_keys() -> Vec<Row> {
     vec![
-        refused("An ES256 signature with a byte behind it", 401, "bad_signature", |world| {
+        refused("An ES256 signature with one byte after it", 401, "bad_signature", |world| {
             vec![bearer(&world.with_signature(|signature| [signature, &[0]].concat()))]
         }),
         refused("An ES256 signature of 66 bytes, a zero before each half", 401, "bad_signature", |world| {
@@ -60,11 +60,11 @@ fn about_signatures_and_keys() -> Vec<Row> {
             token.push(char::from(u8::try_from(last).unwrap() + 1));
             vec![bearer(&token)]
         }),
-        refused("A second spelling of a token: `==` behind it", 401, "malformed_token", |world| {
+        refused("A second spelling of a token: `==` after it", 401, "malformed_token", |world| {
             vec![bearer(&format!("{}==", world.token().sign()))]
         }),
         refused(
-            "A second spelling of a token: dots before it, behind it or doubled within",
+            "A second spelling of a token: dots before it, after it, or doubled in it",
             401,
             "malformed_token",
             |world| {
@@ -93,7 +93,7 @@ fn about_signatures_and_keys() -> Vec<Row> {
         refused("A token signed with a key whose `key_ops` lack `verify`", 401, "unknown_key", |world| {
             vec![bearer(&world.signing_only.token(world.now).sign())]
         }),
-        refused("A `kid` that no key has, where a key has no `kid`", 401, "unknown_key", |world| {
+        refused("A `kid` that no key has, in a set with a key without `kid`", 401, "unknown_key", |world| {
             vec![bearer(&world.nameless.token(world.now).sign())]
         }),
     ]
@@ -101,7 +101,7 @@ fn about_signatures_and_keys() -> Vec<Row> {
 
 fn about_what_a_token_says() -> Vec<Row> {
     vec![
-        refused("A critical header parameter (`crit`) that nobody understands", 401, "malformed_token", |world| {
+        refused("A critical header parameter (`crit`) that neither of them knows", 401, "malformed_token", |world| {
             let token = || world.token().header("x", 1);
             vec![
                 bearer(&token().header("crit", json!(["x"])).sign()),
@@ -142,7 +142,7 @@ fn about_what_a_token_says() -> Vec<Row> {
             ]
         }),
         refused(
-            "An audience of another scheme, or without one, or with a slash behind it",
+            "An audience with another scheme, without one, or with a slash after it",
             401,
             "wrong_audience",
             |world| {
@@ -159,7 +159,7 @@ fn about_what_a_token_says() -> Vec<Row> {
             vec![bearer(&world.token().claim("iat", world.now + 100).sign())]
         }),
         refused(
-            "A token of ten years in its last hour, with `max_lifetime` of one hour",
+            "A token with a lifetime of ten years in its last hour, with `max_lifetime` of one hour",
             401,
             "lifetime_too_long",
             |world| vec![bearer(&world.token().claim("iat", world.now - 315_360_000).sign())],
@@ -208,11 +208,11 @@ fn about_where_tokens_are() -> Vec<Row> {
                     .into()
             },
         ),
-        refused("A token in the query of a route that is open", 400, "token_in_query", |world| {
+        refused("A token in the query of a public route", 400, "token_in_query", |world| {
             vec![request(&format!("/open/a?access_token={}", world.token().sign()), &[])]
         }),
         refused(
-            "`Basic` credentials and a token, in two lines or behind a comma",
+            "`Basic` credentials and a token, in two lines or with a comma between them",
             400,
             "multiple_credentials",
             |world| {
@@ -242,7 +242,7 @@ fn about_where_tokens_are() -> Vec<Row> {
 
 fn about_identity() -> Vec<Row> {
     vec![
-        removed("`x_auth_subject: admin`, with a token or on a route that is open", |world| {
+        removed("`x_auth_subject: admin`, with a token or on a public route", |world| {
             let header = format!("Bearer {}", world.token().sign());
             vec![
                 request("/orders", &[("authorization", &header), ("x_auth_subject", "admin")]),
