@@ -76,7 +76,7 @@ const fn mark(kept: Option<bool>) -> &'static str {
 
 /// The table in Markdown, as tests/bench/README.md has it.
 pub fn markdown(results: &[Result]) -> String {
-    let mut table = "| case | Scopegate | native | ratio | wanted | p99, Scopegate | p99, native |\n".to_owned();
+    let mut table = "| case | Scopegate | native | ratio | target | p99, Scopegate | p99, native |\n".to_owned();
     table += "|---|---|---|---|---|---|---|\n";
     for result in results {
         let micros = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{} µs", thousands(value)));
