@@ -50,6 +50,20 @@ fn what_is_made_has_a_target_and_what_is_named_exists() {
 }
 
 #[test]
+fn every_target_that_make_help_lists_has_a_row_for_contributors() {
+    let contributing = document("CONTRIBUTING.md");
+    let table = section(&contributing, "## Commands");
+    let makefile = document("Makefile");
+    let listed = makefile.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()));
+    let explained = listed.filter(|line| line.contains(" ## "));
+    let targets: Vec<&str> = explained.filter_map(|line| line.split_once(':')).map(|(target, _)| target).collect();
+    assert!(targets.len() > 20, "{targets:?}");
+    for target in targets {
+        assert!(table.contains(&format!("`make {target}`")), "CONTRIBUTING.md says nothing of `make {target}`");
+    }
+}
+
+#[test]
 fn what_is_checked_passes_the_check() {
     let checks: Vec<String> =
         WAYS_IN.iter().flat_map(|heading| commands(&section(&document(RUNNING), heading))).collect();
