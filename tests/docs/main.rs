@@ -5,6 +5,7 @@
 mod console;
 mod examples;
 mod links;
+mod metrics;
 mod pages;
 mod security;
 
