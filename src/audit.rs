@@ -90,9 +90,7 @@ impl<'d> AuditRecord<'d> {
         Some(Self {
             outcome,
             detail: denial.and_then(detail),
-            issuer: verified
-                .and_then(|identity| policy.issuers.get(identity.issuer.0))
-                .map(|issuer| issuer.name.as_str()),
+            issuer: verified.and_then(|identity| policy.authority_name(identity.authority)),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, policy.audit.subject)),

@@ -1,37 +1,32 @@
-//! The checks of a token, one file each. A check takes the proof that the check before it gave, and gives the next:
+//! The checks of a credential, one file each. A check takes the proof that the check before it gave, and gives the next:
 //!
 //! ```text
 //! BearerToken -> form -> Formed -> issuer -> Recognised -> kind -> Typed -> audience -> Addressed
-//!     -> time -> Timely -> claims -> Complete -> signature -> Verified -> revocation -> Live
-//!     -> scope -> Scoped -> condition -> Permit
+//!     -> time -> Timely -> claims -> Complete -> signature -> Verified (Principal)
+//!     -> revocation -> Live -> scope -> Scoped -> condition -> Permit
 //! ```
 //!
-//! Only the check that a proof is named after can make it, so none can be left out or done in another order.
-//! Everything up to [`Complete`] costs no cryptography: only a token that passes all of it may wait for keys or be
-//! verified, and only one that has been verified may wait for a revocation list. Validity is judged before what the token grants (RFC 6750 section 3.1: an expired token without the
-//! scope is answered 401, not 403).
+//! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
+//! to [`Complete`] costs no cryptography: only a token that passes all of it may wait for keys or be verified, and only one
+//! that has been verified may wait for a revocation list. Validity is judged before what the credential grants (RFC 6750
+//! section 3.1: an expired token without the scope is answered 401, not 403).
+//!
+//! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 
-mod audience;
-mod claims;
 mod condition;
-mod form;
-mod issuer;
-mod kind;
+mod principal;
 mod revocation;
 mod scope;
-mod signature;
 mod time;
+mod token;
 
-pub use audience::Addressed;
-pub use claims::Complete;
 pub use condition::Permit;
-pub use form::{FINGERPRINT_CHARACTERS, Formed, fingerprint};
-pub use issuer::Recognised;
-pub use kind::Typed;
+pub use principal::Principal;
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
-pub use signature::Verified;
-pub use time::Timely;
+pub use token::{
+    Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, fingerprint,
+};
 
 use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;

@@ -2,7 +2,7 @@
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{IssuerId, RequirementPlace, Scope};
+use crate::policy::{Authority, IssuerId, RequirementPlace, Scope};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -43,13 +43,6 @@ pub struct Trace {
     pub authority: Option<Authority>,
     /// The kind of credential that was judged.
     pub credential: Option<CredentialKind>,
-}
-
-/// Whose word a credential is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Authority {
-    /// An issuer of tokens.
-    Issuer(IssuerId),
 }
 
 /// A kind of credential.
@@ -215,7 +208,7 @@ pub struct TokenTrace {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
     /// Its issuer.
-    pub issuer: IssuerId,
+    pub authority: Authority,
     /// Its `sub`.
     pub subject: Option<Rc<Subject>>,
 }

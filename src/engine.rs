@@ -11,11 +11,9 @@ use crate::check::{
     Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
-use crate::decision::{
-    Authority, Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace,
-};
+use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
 use crate::facts::Facts;
-use crate::policy::Policy;
+use crate::policy::{Authority, Policy};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
 
@@ -104,13 +102,14 @@ fn permit_bearer(
     token: BearerToken<'_>,
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
-    let verified = verify(policy, facts, trace, asks, &token).map_err(|stop| stop.about(&token, None))?;
-    let permit = Live::check(&verified, facts)
+    let verified = verify(policy, facts, trace, asks, &token).map_err(|stop| stop.about(unverified(&token)))?;
+    let principal = verified.principal();
+    let permit = Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks)?))
-        .map_err(|stop| stop.about(&token, Some(&verified)))?;
-    Ok(grant::for_token(policy, request, &permit, named(&token, Some(&verified))))
+        .map_err(|stop| stop.about(principal.trace()))?;
+    Ok(grant::for_token(policy, request, &permit, principal.trace()))
 }
 
 fn verify<'a>(
@@ -140,8 +139,8 @@ fn is_preflight(request: &RequestView<'_>) -> bool {
         && request.values("authorization").next().is_none()
 }
 
-fn named(token: &Formed<'_>, verified: Option<&Verified<'_>>) -> TokenTrace {
-    TokenTrace { fingerprint: token.fingerprint(), verified: verified.map(Verified::identity) }
+fn unverified(token: &Formed<'_>) -> TokenTrace {
+    TokenTrace { fingerprint: token.fingerprint(), verified: None }
 }
 
 /// Why a request does not simply go on.
@@ -157,8 +156,8 @@ enum Cause {
 }
 
 impl Stop {
-    fn about(self, token: &Formed<'_>, verified: Option<&Verified<'_>>) -> Self {
-        Self { token: Some(named(token, verified)), ..self }
+    fn about(self, token: TokenTrace) -> Self {
+        Self { token: Some(token), ..self }
     }
 
     fn reported(self) -> Self {

@@ -1,5 +1,6 @@
 //! The compiled policy: immutable, checked, ready to be asked. No serde, no host, no time, nothing left to parse.
 
+mod authority;
 mod discovery;
 mod endpoint;
 mod forward;
@@ -14,7 +15,9 @@ mod rule_index;
 mod rules;
 mod scope;
 mod template;
+mod uses;
 
+pub use authority::Authority;
 pub use discovery::jwks_endpoint;
 pub use endpoint::Endpoint;
 pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
@@ -28,10 +31,13 @@ pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use template::{Template, TemplateError};
+pub use uses::Uses;
 
 /// Everything that a request is judged by.
 #[derive(Debug)]
 pub struct Policy {
+    /// Which optional facts it asks for.
+    pub uses: Uses,
     /// Whose tokens are accepted. Never empty where a requirement asks for a token.
     pub issuers: Vec<Issuer>,
     /// Tried in order; the first match decides.

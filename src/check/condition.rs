@@ -13,7 +13,7 @@ impl<'a, 'v> Permit<'a, 'v> {
     /// # Errors
     /// [`Denial::ClaimMismatch`] with the first claim that fails.
     pub fn check(proof: Scoped<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
-        let claims = proof.verified().claims();
+        let claims = proof.principal().claims();
         let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims));
         match failed {
             None => Ok(Self(proof)),

@@ -1,6 +1,6 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
-use super::{Live, Result, TokenRequirements, Verified};
+use super::{Live, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ impl<'a, 'v> Scoped<'a, 'v> {
         let looks = Cell::new(0_usize);
         let grants = |scope: &Scope| {
             looks.set(looks.get().saturating_add(1));
-            if looks.get() > LOOKS { proof.granted().contains(scope) } else { names(proof.verified(), scope) }
+            if looks.get() > LOOKS { proof.granted().contains(scope) } else { names(proof.principal(), scope) }
         };
         if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
             Ok(proof)
@@ -36,16 +36,16 @@ impl<'a, 'v> Scoped<'a, 'v> {
         }
     }
 
-    /// The token.
+    /// Who is judged.
     #[must_use]
-    pub const fn verified(&self) -> &'v Verified<'a> {
-        self.live.verified()
+    pub const fn principal(&self) -> &'v Principal<'a> {
+        self.live.principal()
     }
 
     /// What it grants.
     #[must_use]
     pub fn granted(&self) -> &ScopeSet<'a> {
-        self.granted.get_or_init(|| granted(self.verified()))
+        self.granted.get_or_init(|| granted(self.principal()))
     }
 }
 
@@ -65,10 +65,10 @@ pub fn wanted(asks: &TokenRequirements<'_>, granted: Option<&ScopeSet<'_>>) -> V
 ///
 /// What is no scope-token grants nothing: a tab or a comma does not separate, and an element of a list is not
 /// split. A claim of another type, or a list with anything but strings in it, grants nothing.
-fn granted<'a>(verified: &Verified<'a>) -> ScopeSet<'a> {
+fn granted<'a>(principal: &Principal<'a>) -> ScopeSet<'a> {
     let mut set = ScopeSet::default();
-    for claim in &verified.issuer().scope_claims {
-        let Some(value) = verified.claims().get(claim) else { continue };
+    for claim in principal.scope_claims() {
+        let Some(value) = principal.claims().get(claim) else { continue };
         match value.as_text() {
             Some(Cow::Borrowed(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Borrowed(scope))),
             Some(Cow::Owned(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Owned(scope.to_owned()))),
@@ -79,8 +79,8 @@ fn granted<'a>(verified: &Verified<'a>) -> ScopeSet<'a> {
 }
 
 /// Whether [`granted`] holds `scope`. Since `scope` is a scope-token, what equals it is one too.
-fn names(verified: &Verified<'_>, scope: &Scope) -> bool {
-    let values = verified.issuer().scope_claims.iter().filter_map(|claim| verified.claims().get(claim));
+fn names(principal: &Principal<'_>, scope: &Scope) -> bool {
+    let values = principal.scope_claims().iter().filter_map(|claim| principal.claims().get(claim));
     values.into_iter().any(|value| match value.as_text() {
         Some(text) => text.split(' ').any(|name| name == scope.as_str()),
         None => value.as_texts().into_iter().flatten().any(|name| name == scope.as_str()),

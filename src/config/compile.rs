@@ -12,7 +12,7 @@ use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy,
-    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm,
+    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -56,7 +56,8 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
     let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
-    let policy = Policy {
+    let mut policy = Policy {
+        uses: Uses::default(),
         issuers: issuers?,
         rules: rules?,
         default: default?,
@@ -74,6 +75,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         limits: limits?,
         audit: audit?,
     };
+    policy.uses = Uses::of(&policy);
     Some(Loaded { policy, warnings })
 }
 

@@ -68,15 +68,11 @@ impl<'n> Cursor<'n> {
             if shape.fields.contains(&name.as_str()) {
                 continue;
             }
-            if shape.later.contains(&name.as_str()) {
-                member.wrong::<()>("is not yet supported", "leave it out");
-            } else {
-                let remedy = match nearest(name, shape.fields.iter().copied()) {
-                    Some(known) => format!("did you mean `{known}`?"),
-                    None => format!("the fields here are {}", shape.fields.join(", ")),
-                };
-                member.wrong::<()>("is not a field", remedy);
-            }
+            let remedy = match nearest(name, shape.fields.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("the fields here are {}", shape.fields.join(", ")),
+            };
+            member.wrong::<()>("is not a field", remedy);
         }
         Some(object)
     }

@@ -7,18 +7,15 @@ pub struct Shape {
     pub name: &'static str,
     /// Its fields.
     pub fields: &'static [&'static str],
-    /// Fields of the contract that this version does not support yet. They are refused, with those words.
-    pub later: &'static [&'static str],
 }
 
 macro_rules! shapes {
-    ($($constant:ident $name:literal [$($field:literal),* $(,)?] $(later [$($later:literal),*])?;)*) => {
+    ($($constant:ident $name:literal [$($field:literal),* $(,)?];)*) => {
         $(
             #[doc = concat!("The fields of ", $name, ".")]
             pub const $constant: Shape = Shape {
                 name: $name,
                 fields: &[$($field),*],
-                later: &[$($($later),*)?],
             };
         )*
 

@@ -2,74 +2,75 @@
 
 use super::KeyFamily;
 
-/// A JWS algorithm that Scopegate can check
-/// ([RFC 7518 section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3), RFC 8037, RFC 8812, RFC 9964).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names are the registered ones")]
-pub enum Algorithm {
-    Rs256,
-    Rs384,
-    Rs512,
-    Ps256,
-    Ps384,
-    Ps512,
-    Es256,
-    Es384,
-    Es512,
-    Es256k,
-    EdDsa,
-    Hs256,
-    Hs384,
-    Hs512,
-    MlDsa44,
-    MlDsa65,
-    MlDsa87,
+macro_rules! algorithms {
+    ($($variant:ident $name:literal $family:ident $secret:expr, $in_vm:literal $by_default:literal $bit:literal;)*) => {
+        /// A JWS algorithm that Scopegate can check
+        /// ([RFC 7518 section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3), RFC 8037, RFC 8812, RFC 9964).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "the names are the registered ones")]
+        pub enum Algorithm { $($variant,)* }
+
+        impl Algorithm {
+            /// All of them, in the order in which a reader would list them.
+            pub const ALL: [Self; [$($bit),*].len()] = [$(Self::$variant),*];
+
+            const fn row(self) -> Row {
+                match self {
+                    $(Self::$variant => Row {
+                        name: $name,
+                        family: KeyFamily::$family,
+                        min_secret_bytes: $secret,
+                        in_vm: $in_vm,
+                        by_default: $by_default,
+                        bit: 1 << $bit,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+/// What is known of an algorithm.
+struct Row {
+    /// The registered name, as `alg` spells it.
+    name: &'static str,
+    family: KeyFamily,
+    /// The least length of a secret: that of the hash output (RFC 7518 section 3.2).
+    min_secret_bytes: Option<usize>,
+    /// Whether the libraries compiled into the module can check it.
+    in_vm: bool,
+    /// Whether an issuer may use it where nothing is configured.
+    by_default: bool,
+    /// Its place in an [`AlgorithmSet`].
+    bit: u32,
+}
+
+algorithms! {
+    // variant name     keys      least secret, in the VM, by default, bit
+    Rs256 "RS256"       Rsa       None,     true  true  0;
+    Rs384 "RS384"       Rsa       None,     true  true  1;
+    Rs512 "RS512"       Rsa       None,     true  true  2;
+    Ps256 "PS256"       Rsa       None,     true  true  3;
+    Ps384 "PS384"       Rsa       None,     true  true  4;
+    Ps512 "PS512"       Rsa       None,     true  true  5;
+    Es256 "ES256"       P256      None,     true  true  6;
+    Es384 "ES384"       P384      None,     true  true  7;
+    Es512 "ES512"       P521      None,     false true  8;
+    Es256k "ES256K"     Secp256k1 None,     true  false 9;
+    EdDsa "EdDSA"       Ed25519   None,     true  true  10;
+    Hs256 "HS256"       Secret    Some(32), true  false 11;
+    Hs384 "HS384"       Secret    Some(48), true  false 12;
+    Hs512 "HS512"       Secret    Some(64), true  false 13;
+    MlDsa44 "ML-DSA-44" MlDsa44   None,     true  false 14;
+    MlDsa65 "ML-DSA-65" MlDsa65   None,     true  false 15;
+    MlDsa87 "ML-DSA-87" MlDsa87   None,     true  false 16;
 }
 
 impl Algorithm {
-    /// All of them, in the order in which a reader would list them.
-    pub const ALL: [Self; 17] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::Es512,
-        Self::Es256k,
-        Self::EdDsa,
-        Self::Hs256,
-        Self::Hs384,
-        Self::Hs512,
-        Self::MlDsa44,
-        Self::MlDsa65,
-        Self::MlDsa87,
-    ];
-
     /// The registered name, as `alg` spells it.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::Es512 => "ES512",
-            Self::Es256k => "ES256K",
-            Self::EdDsa => "EdDSA",
-            Self::Hs256 => "HS256",
-            Self::Hs384 => "HS384",
-            Self::Hs512 => "HS512",
-            Self::MlDsa44 => "ML-DSA-44",
-            Self::MlDsa65 => "ML-DSA-65",
-            Self::MlDsa87 => "ML-DSA-87",
-        }
+        self.row().name
     }
 
     /// The algorithm of that registered name, compared case-sensitively (RFC 7515 section 4.1.1).
@@ -87,58 +88,24 @@ impl Algorithm {
     /// The family of keys that the algorithm works with.
     #[must_use]
     pub const fn family(self) -> KeyFamily {
-        match self {
-            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => KeyFamily::Rsa,
-            Self::Es256 => KeyFamily::P256,
-            Self::Es384 => KeyFamily::P384,
-            Self::Es512 => KeyFamily::P521,
-            Self::Es256k => KeyFamily::Secp256k1,
-            Self::EdDsa => KeyFamily::Ed25519,
-            Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyFamily::Secret,
-            Self::MlDsa44 => KeyFamily::MlDsa44,
-            Self::MlDsa65 => KeyFamily::MlDsa65,
-            Self::MlDsa87 => KeyFamily::MlDsa87,
-        }
+        self.row().family
     }
 
     /// Whether the libraries compiled into the module can check it. ES512 they cannot: only the host can.
     #[must_use]
     pub const fn runs_in_vm(self) -> bool {
-        !matches!(self, Self::Es512)
+        self.row().in_vm
     }
 
     /// The least length of an HMAC secret in bytes: that of the hash output
     /// ([RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)). `None` for other algorithms.
     #[must_use]
     pub const fn min_secret_bytes(self) -> Option<usize> {
-        match self {
-            Self::Hs256 => Some(32),
-            Self::Hs384 => Some(48),
-            Self::Hs512 => Some(64),
-            _ => None,
-        }
+        self.row().min_secret_bytes
     }
 
     const fn bit(self) -> u32 {
-        match self {
-            Self::Rs256 => 1,
-            Self::Rs384 => 1 << 1,
-            Self::Rs512 => 1 << 2,
-            Self::Ps256 => 1 << 3,
-            Self::Ps384 => 1 << 4,
-            Self::Ps512 => 1 << 5,
-            Self::Es256 => 1 << 6,
-            Self::Es384 => 1 << 7,
-            Self::Es256k => 1 << 8,
-            Self::EdDsa => 1 << 9,
-            Self::Hs256 => 1 << 10,
-            Self::Hs384 => 1 << 11,
-            Self::Hs512 => 1 << 12,
-            Self::MlDsa44 => 1 << 13,
-            Self::MlDsa65 => 1 << 14,
-            Self::MlDsa87 => 1 << 15,
-            Self::Es512 => 1 << 16,
-        }
+        self.row().bit
     }
 }
 
@@ -152,8 +119,7 @@ impl AlgorithmSet {
     /// ES256K, ML-DSA and HMAC have to be listed.
     #[must_use]
     pub fn default_for_issuer() -> Self {
-        use Algorithm::{EdDsa, Es256, Es384, Es512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-        [Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, EdDsa].into_iter().collect()
+        Algorithm::ALL.into_iter().filter(|algorithm| algorithm.row().by_default).collect()
     }
 
     /// Whether `algorithm` is in the set.
@@ -193,6 +159,16 @@ mod tests {
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDsa));
         for name in ["none", "None", "NONE", "", "RS1", "ES521", "Ed448", "RS256 "] {
             assert_eq!(Algorithm::from_name(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn every_algorithm_has_a_bit_of_its_own() {
+        let all: AlgorithmSet = Algorithm::ALL.into_iter().collect();
+        assert_eq!(all.iter().count(), Algorithm::ALL.len());
+        for algorithm in Algorithm::ALL {
+            let alone: AlgorithmSet = [algorithm].into_iter().collect();
+            assert_eq!(alone.iter().collect::<Vec<_>>(), [algorithm]);
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) fn for_token(
     for header in &policy.forward.headers {
         let value = match &header.source {
             HeaderSource::Scope => Ok(Some(scoped.granted().joined()).filter(|scopes| !scopes.is_empty())),
-            HeaderSource::Claim(claim) => scoped.verified().claims().get(claim).map_or(Ok(None), header_value),
+            HeaderSource::Claim(claim) => scoped.principal().claims().get(claim).map_or(Ok(None), header_value),
         };
         match value {
             Ok(Some(value)) => set.push((Rc::clone(&header.name), value)),

@@ -22,7 +22,7 @@ use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{CryptoPlace, IssuerId, Policy, SharedKeys};
+use crate::policy::{CryptoPlace, IssuerId, Policy, SharedKeys, Uses};
 use crate::token_cache::{CacheCounts, TokenCache};
 use lists::ListMeters;
 use meters::KeyMeters;
@@ -44,7 +44,6 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 pub struct Plugin {
     root_context: u32,
     policy: Policy,
-    looks_at_route: bool,
     allowed: Tally,
     /// Of everything but what is simply allowed.
     outcomes: BTreeMap<Outcome, Tally>,
@@ -160,7 +159,6 @@ impl Plugin {
         }
         let plugin = Self {
             root_context,
-            looks_at_route: policy.rules.look_at_route(),
             allowed: outcomes.remove(&Outcome::Allowed).unwrap_or_default(),
             outcomes,
             left_out: define("scopegate.headers_left_out"),
@@ -200,7 +198,7 @@ impl Plugin {
 
     /// Whether there are headers that only we may set.
     pub const fn has_identity_headers(&self) -> bool {
-        !self.policy.forward.headers.is_empty()
+        self.policy.uses.has(Uses::IDENTITY_HEADERS)
     }
 
     /// Called every tick: picks up what others fetched, fetches what is due, answers who has waited long enough, tells

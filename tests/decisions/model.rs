@@ -1,7 +1,7 @@
 //! A gate that remembers beside one that does not: whatever happens to keys, revocations and the clock, they answer alike.
 
-use crate::support::issuer::{ISSUER, Issuer};
-use crate::world::{DEMO, NOW, configured_keys, get, policy, with_issuer};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
+use crate::world::{DEMO, NOW, OTHER, configured_keys, get, policy, with_issuer};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
@@ -10,9 +10,9 @@ use scopegate::check::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, KeyRing};
+use scopegate::facts::{Facts, KeyRing, NoMemory};
 use scopegate::jose::KeySet;
-use scopegate::policy::IssuerId;
+use scopegate::policy::{IssuerId, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
@@ -70,7 +70,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Mostly the same few, so that they are remembered and asked for again before and after what happens.
     let token = prop_oneof![3 => 0..2_usize, 1 => 0..18_usize];
     let step = prop_oneof![
-        12 => (token, select(vec!["/", "/write", "/old"])).prop_map(|(token, target)| Step::Ask { token, target }),
+        12 => (token, select(vec!["/", "/write", "/old", "/short", "/audience", "/type"])).prop_map(|(token, target)| Step::Ask { token, target }),
         1 => (0..8_usize).prop_map(Step::Keys),
         2 => prop::collection::vec(entry, 0..3).prop_map(Step::Revoke),
         1 => Just(Step::ListMissing),
@@ -99,6 +99,9 @@ fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_cl
         let rules = json!([
             { "match": { "path": "/write" }, "scopes": ["orders:write"] },
             { "match": { "path": "/old" }, "max_token_age": "1m" },
+            { "match": { "path": "/short" }, "max_lifetime": "5m" },
+            { "match": { "path": "/audience" }, "audiences": ["https://b.example.com"] },
+            { "match": { "path": "/type" }, "token_types": ["JWT"] },
         ]);
         let issuer = json!({ "jwks": { "uri": "https://issuer.example.com/keys", "cluster": "keys" } });
         let policy = policy(&with_issuer(issuer, json!({ "rules": rules, "cache": { "entries": entries } })));
@@ -170,4 +173,79 @@ fn a_token_is_remembered_up_to_the_longest_that_is_taken() {
             assert_eq!(cache.len(), remembered, "{limit}");
         }
     }
+}
+
+/// Tokens that some routes take and others do not.
+fn varied() -> impl Strategy<Value = String> {
+    let audience =
+        select(vec![json!(AUDIENCE), json!([AUDIENCE, "https://b.example.com"]), json!("https://b.example.com")]);
+    let typ = select(vec![json!("at+jwt"), json!("JWT"), Value::Null]);
+    let times = select(vec![(-10, 60), (-10, 4000), (-900, 60), (-4000, -900)]);
+    let claims = (select(vec!["a b", "a", ""]), select(vec!["acme", "other"]), any::<bool>(), any::<bool>());
+    (audience, typ, times, claims, any::<bool>()).prop_map(|(audience, typ, (from, to), claims, other)| {
+        let (scope, tenant, is_id_token, has_subject) = claims;
+        let issuer = if other { &*OTHER } else { &*DEMO };
+        let token = issuer.token(NOW).header("typ", typ).claim("aud", audience).claim("tenant", tenant);
+        let token = token.claim("iat", NOW + from).claim("exp", NOW + to).scope(scope);
+        let token = if has_subject { token } else { token.claim("sub", Value::Null) };
+        let token = if is_id_token { token.claim("nonce", "x") } else { token };
+        (if other { token.claim("iss", "https://other.example.com/") } else { token }).sign()
+    })
+}
+
+/// A policy with a route for each thing that a requirement can narrow.
+fn many_routes() -> Policy {
+    let entry = |issuer: &str, name: &str, keys: Value, types: Value| {
+        json!({
+            "issuer": issuer, "name": name, "audiences": [AUDIENCE, "https://b.example.com"], "token_types": types,
+            "required_claims": [], "jwks": { "inline": keys },
+        })
+    };
+    policy(&json!({
+        "issuers": [
+            entry(ISSUER, "demo", DEMO.jwks(), json!(["at+jwt", "JWT", "missing"])),
+            entry("https://other.example.com/", "other", OTHER.jwks(), json!(["at+jwt"])),
+        ],
+        "rules": [
+            { "match": { "path": "/audience" }, "audiences": [AUDIENCE] },
+            { "match": { "path": "/type" }, "token_types": ["at+jwt"] },
+            { "match": { "path": "/issuer" }, "issuers": ["other"] },
+            { "match": { "path": "/age" }, "max_token_age": "1m" },
+            { "match": { "path": "/lifetime" }, "max_lifetime": "5m" },
+            { "match": { "path": "/scope" }, "scopes": ["b"] },
+            { "match": { "path": "/tenant" }, "claims": [{ "claim": "tenant", "equals": "acme" }] },
+            { "match": { "path": "/optional" }, "scopes": ["b"], "allow_missing": true },
+            { "match": { "path": "/reported" }, "scopes": ["b"], "report_only": true },
+        ],
+    }))
+}
+
+#[test]
+fn a_token_that_is_remembered_from_one_route_is_answered_on_every_other_as_a_new_one() {
+    const TARGETS: [&str; 10] =
+        ["/", "/audience", "/type", "/issuer", "/age", "/lifetime", "/scope", "/tenant", "/optional", "/reported"];
+    let policy = many_routes();
+    let keys = configured_keys(&policy);
+    let (hits, refused) = (Cell::new(0), Cell::new(0));
+    let targets = prop::collection::vec(select(TARGETS.to_vec()), 2..12);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
+    let held = runner.run(&(varied(), targets), |(token, targets)| {
+        let cache = TokenCache::new(policy.cache);
+        for target in targets {
+            let ask = get(target).bearer(&token);
+            let fresh = ask.decide_by(&policy, &keys, &NoMemory);
+            prop_assert_eq!(&ask.decide_by(&policy, &keys, &cache), &fresh, "{}", target);
+            let remembered = cache.take_counts().hits;
+            hits.set(hits.get() + remembered);
+            refused.set(refused.get() + u32::from(remembered > 0 && matches!(fresh, Decision::Deny(_))));
+        }
+        Ok(())
+    });
+    held.unwrap_or_else(|failure| panic!("{failure}"));
+    assert!(
+        hits.get() > 200 && refused.get() > 50,
+        "{} hits, {} of them refused: it shows nothing",
+        hits.get(),
+        refused.get()
+    );
 }

@@ -9,7 +9,7 @@ use scopegate::base::base64url;
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Basis, Decision, Need};
 use scopegate::facts::{Awaited, KeyRing};
-use scopegate::policy::Policy;
+use scopegate::policy::{Authority, Policy};
 use scopegate::revocation::Revocations;
 use serde_json::{Value, json};
 
@@ -181,8 +181,9 @@ proptest! {
         prop_assert_eq!(by == 1, iss == names[signer] && (kid.is_none() || kid == own_key));
         if let Decision::Allow(grant) = all {
             let who = grant.token.and_then(|token| token.verified).expect("who it is");
-            prop_assert_eq!(names[who.issuer.0], iss);
-            prop_assert!(alone[who.issuer.0]);
+            let Authority::Issuer(issuer) = who.authority;
+            prop_assert_eq!(names[issuer.0], iss);
+            prop_assert!(alone[issuer.0]);
         }
     }
 

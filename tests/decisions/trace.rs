@@ -2,8 +2,8 @@
 
 use crate::world::{Ask, NOW, config, extend, get, policy, token};
 use scopegate::audit::AuditRecord;
-use scopegate::decision::{Authority, CredentialKind, Trace};
-use scopegate::policy::{IssuerId, Requirement};
+use scopegate::decision::{CredentialKind, Trace};
+use scopegate::policy::{Authority, IssuerId, Requirement};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

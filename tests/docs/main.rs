@@ -105,20 +105,6 @@ fn every_field_of_every_shape_has_one_row_and_no_other_has() {
 }
 
 #[test]
-fn every_field_that_is_not_supported_yet_is_named_as_such() {
-    let reference = document("envoy/CONFIGURATION.md");
-    for shape in fields::ALL {
-        let section = section(&reference, &format!("## {}", shape.name));
-        let told: Vec<&str> = section
-            .lines()
-            .filter(|line| line.starts_with("Not yet supported"))
-            .flat_map(|line| line.split('`').skip(1).step_by(2))
-            .collect();
-        assert_eq!(sorted(told), sorted(shape.later.iter().copied()), "what {} does not support yet", shape.name);
-    }
-}
-
-#[test]
 fn every_reason_has_one_row_and_no_other_has() {
     let rows = rows(&section(&document("envoy/ON-CALL.md"), "## Reasons"));
     for row in &rows {

@@ -29,22 +29,34 @@ fn expression(rule: &ScopeRule, nested: bool) -> String {
 
 /// What a token must meet beside its scopes, a phrase each. `view` is the requirement as it was written.
 pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy: &Policy) -> Vec<String> {
-    let mut out: Vec<String> = ask.claims.iter().map(claim).collect();
-    if let Some(ids) = &ask.issuers {
+    // Without `..`, so that a new field has to be put into words. The scopes and the last two have words of their own.
+    let TokenRequirement {
+        scopes: _,
+        claims,
+        issuers,
+        audiences,
+        token_types,
+        max_lifetime,
+        max_token_age,
+        allow_missing: _,
+        report_only: _,
+    } = ask;
+    let mut out: Vec<String> = claims.iter().map(claim).collect();
+    if let Some(ids) = issuers {
         let names = ids.iter().filter_map(|id| policy.issuers.get(id.0)).map(|issuer| issuer.name.as_str());
         out.push(format!("issuer {}", one_of(names)));
     }
-    if let Some(audiences) = &ask.audiences {
+    if let Some(audiences) = audiences {
         out.push(format!("audience {}", one_of(audiences.iter().map(String::as_str))));
     }
-    if ask.token_types.is_some() {
+    if token_types.is_some() {
         let types = view.map(|view| view.list("token_types")).unwrap_or_default();
         out.push(format!("token type {}", one_of(types.iter().filter_map(View::text))));
     }
-    if let Some(limit) = ask.max_lifetime {
+    if let &Some(limit) = max_lifetime {
         out.push(format!("lifetime at most {}", duration(limit)));
     }
-    if let Some(limit) = ask.max_token_age {
+    if let &Some(limit) = max_token_age {
         out.push(format!("issued at most {} ago", duration(limit)));
     }
     out

@@ -8,19 +8,8 @@ use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement};
 
-/// Fields that say something of a token, and cannot stand beside `public` or `deny`.
-const TOKEN_FIELDS: [&str; 10] = [
-    "scopes",
-    "claims",
-    "issuers",
-    "audiences",
-    "token_types",
-    "max_lifetime",
-    "max_token_age",
-    "methods",
-    "allow_missing",
-    "report_only",
-];
+/// The fields of a requirement that `public` and `deny` may stand beside. All others say something of a token.
+const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 
 /// A requirement in an object, in which a rule may have more members.
 pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requirement> {
@@ -39,7 +28,8 @@ pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requireme
 }
 
 fn alone(object: &Object<'_>, word: &str) -> Option<()> {
-    let beside: Vec<&str> = TOKEN_FIELDS.into_iter().filter(|name| object.has(name)).collect();
+    let of_tokens = fields::REQUIREMENT.fields.iter().copied().filter(|name| !NOT_OF_TOKENS.contains(name));
+    let beside: Vec<&str> = of_tokens.filter(|name| object.has(name)).collect();
     if beside.is_empty() {
         return Some(());
     }

@@ -5,7 +5,7 @@ use super::super::metadata_cache::Parsed;
 use super::Plugin;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
-use crate::policy::RouteMetadata;
+use crate::policy::Uses;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -67,7 +67,7 @@ impl Plugin {
     pub fn read_request(&self, context: u32, ends_with_headers: bool) -> host::Result<Request> {
         let headers = host::header_map(Map::RequestHeaders)?;
         let name = |path: &[&str]| -> host::Result<Option<String>> {
-            if !self.looks_at_route {
+            if !self.policy.uses.has(Uses::ROUTE_NAMES) {
                 return Ok(None);
             }
             Ok(host::property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
@@ -88,7 +88,7 @@ impl Plugin {
 
     /// The requirement in route metadata, else that in virtual host metadata.
     fn read_metadata(&self) -> (MetadataSource, Parsed) {
-        if self.policy.route_metadata == RouteMetadata::Ignore {
+        if !self.policy.uses.has(Uses::METADATA) {
             return (MetadataSource::Route, Parsed::Nothing);
         }
         let sources =

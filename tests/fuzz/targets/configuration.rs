@@ -13,6 +13,7 @@ const REQUEST: &[u8] = b"GET\n/orders/1\nauthorization|Bearer eyJhbGciOiJFUzI1Ni
 /// The whole policy.
 fn shown(loaded: &Loaded) -> String {
     let Policy {
+        uses,
         issuers,
         rules,
         default,
@@ -32,7 +33,7 @@ fn shown(loaded: &Loaded) -> String {
     } = &loaded.policy;
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
-    let judged = (issuers, rules, default, route_metadata, query, paths, revocation, crypto);
+    let judged = (uses, issuers, rules, default, route_metadata, query, paths, revocation, crypto);
     let done = (forward, realm, bypass_cors_preflight, report_only, cache, shared_keys, limits, audit);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }

@@ -17,14 +17,10 @@ impl<'a> Addressed<'a> {
     pub fn check(proof: Typed<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let asked = || asks.iter().filter_map(|ask| ask.audiences.as_deref());
-        if token.known().is_some() && asked().next().is_none() {
-            return Ok(Self(proof));
-        }
         let claims = token.claims();
         let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
-        let named = audience.and_then(names).ok_or(Denial::WrongAudience)?;
-        let names_one_of = |wanted: &[String]| named.iter().any(|name| wanted.iter().any(|good| good == name));
-        let good = names_one_of(&issuer.audiences) && asked().all(names_one_of);
+        let named = audience.and_then(Named::read).ok_or(Denial::WrongAudience)?;
+        let good = named.one_of(&issuer.audiences) && asked().all(|wanted| named.one_of(wanted));
         if good { Ok(Self(proof)) } else { Err(Denial::WrongAudience) }
     }
 
@@ -34,6 +30,22 @@ impl<'a> Addressed<'a> {
 }
 
 /// The audiences in a claim: a string, or a list of nothing but strings.
-fn names(claim: Raw<'_>) -> Option<Vec<Cow<'_, str>>> {
-    claim.as_text().map(|name| vec![name]).or_else(|| claim.as_texts())
+enum Named<'t> {
+    One(Cow<'t, str>),
+    Several(Vec<Cow<'t, str>>),
+}
+
+impl<'t> Named<'t> {
+    fn read(claim: Raw<'t>) -> Option<Self> {
+        claim.as_text().map(Self::One).or_else(|| claim.as_texts().map(Self::Several))
+    }
+
+    /// Whether one of them is wanted.
+    fn one_of(&self, wanted: &[String]) -> bool {
+        let is_wanted = |name: &Cow<'_, str>| wanted.iter().any(|good| good == name);
+        match self {
+            Self::One(name) => is_wanted(name),
+            Self::Several(names) => names.iter().any(is_wanted),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::Result;
 use crate::base::base64url;
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::credential::BearerToken;
-use crate::crypto::sha256;
+use crate::crypto::{Algorithm, sha256};
 use crate::decision::Denial;
 use crate::facts::{Facts, TokenName, VerifiedToken};
 use crate::jose::{Claims, Compact, JoseHeader, Malformed};
@@ -25,6 +25,14 @@ enum Parts<'t> {
     Fresh(Compact<'t>, FingerprintCell),
     /// The very same bytes were taken apart and verified before, by keys that are still those of the issuer.
     Remembered(Rc<VerifiedToken>, BearerToken<'t>),
+}
+
+/// The signature of a token.
+pub(super) enum Signature<'f> {
+    /// It has to be verified.
+    ToVerify(&'f Compact<'f>),
+    /// Keys that are still those of the issuer have verified it.
+    Remembered(&'f VerifiedToken),
 }
 
 impl<'t> Formed<'t> {
@@ -52,6 +60,15 @@ impl<'t> Formed<'t> {
         match &self.parts {
             Parts::Fresh(compact, _) => &compact.header,
             Parts::Remembered(known, _) => &known.header,
+        }
+    }
+
+    /// The algorithm that `alg` names; `None` where it names none that can be checked.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        match &self.parts {
+            Parts::Fresh(compact, _) => Algorithm::from_name(&compact.header.alg),
+            Parts::Remembered(known, _) => Some(known.algorithm),
         }
     }
 
@@ -85,19 +102,11 @@ impl<'t> Formed<'t> {
         }
     }
 
-    /// The token as it was taken apart just now; `None` when it is known as verified.
-    pub(super) const fn unverified(&self) -> Option<&Compact<'t>> {
+    /// What the signature check has to do.
+    pub(super) fn signature(&self) -> Signature<'_> {
         match &self.parts {
-            Parts::Fresh(compact, _) => Some(compact),
-            Parts::Remembered(..) => None,
-        }
-    }
-
-    /// The token as it is remembered; `None` when it was taken apart just now.
-    pub(super) fn known(&self) -> Option<&VerifiedToken> {
-        match &self.parts {
-            Parts::Fresh(..) => None,
-            Parts::Remembered(known, _) => Some(known),
+            Parts::Fresh(compact, _) => Signature::ToVerify(compact),
+            Parts::Remembered(known, _) => Signature::Remembered(known),
         }
     }
 

@@ -25,26 +25,15 @@ impl<'a> Recognised<'a> {
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].
     pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &TokenRequirements<'_>) -> Result<Self> {
-        let allowed_here = |id| {
-            if asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id))) {
-                Ok(())
-            } else {
-                Err(Denial::UnknownIssuer)
-            }
-        };
-        if let Some(known) = token.known()
-            && let Some(issuer) = issuers.get(known.issuer.0)
-        {
-            allowed_here(known.issuer)?;
-            return Ok(Self { token, issuer, id: known.issuer, algorithm: known.algorithm });
-        }
         // `none` and everything else that is not known has no Algorithm to be compared with.
-        let algorithm = Algorithm::from_name(&token.header().alg).ok_or(Denial::AlgorithmNotAllowed)?;
+        let algorithm = token.algorithm().ok_or(Denial::AlgorithmNotAllowed)?;
         let named = token.claims().issuer().ok_or(Denial::UnknownIssuer)?;
         let (index, issuer) =
             issuers.iter().enumerate().find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
         let id = IssuerId(index);
-        allowed_here(id)?;
+        if !asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id))) {
+            return Err(Denial::UnknownIssuer);
+        }
         if !issuer.algorithms.contains(algorithm) {
             return Err(Denial::AlgorithmNotAllowed);
         }

@@ -1,12 +1,14 @@
 //! The token was signed by its issuer: the only check that costs.
 
-use super::{Complete, Formed, Recognised, Unproven};
+use super::super::principal::{CredentialName, Principal};
+use super::form::Signature;
+use super::{Complete, Recognised, Unproven};
 use crate::base::names::Subject;
 use crate::crypto::Verification;
-use crate::decision::{Denial, Need, NeedKind, VerifiedIdentity};
+use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
-use crate::jose::{Claims, JoseHeader};
-use crate::policy::{Issuer, KeySource};
+use crate::jose::JoseHeader;
+use crate::policy::{Authority, KeySource};
 use crate::revocation::Clearance;
 use std::rc::Rc;
 
@@ -16,6 +18,8 @@ pub struct Verified<'a> {
     proof: Complete<'a>,
     /// The `kid` of the key, where the token names none.
     found_kid: Option<String>,
+    /// Its `sub`.
+    subject: Option<Rc<Subject>>,
 }
 
 impl<'a> Verified<'a> {
@@ -28,8 +32,16 @@ impl<'a> Verified<'a> {
     /// been, in vain.
     pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
         let Recognised { token, id, issuer, algorithm } = *proof.recognised();
-        // What is remembered names its key.
-        let Some(compact) = token.unverified() else { return Ok(Self { proof, found_kid: None }) };
+        let compact = match token.signature() {
+            // What is remembered names its key.
+            Signature::Remembered(known) if known.issuer == id => {
+                let subject = known.subject.clone();
+                return Ok(Self { proof, found_kid: None, subject });
+            }
+            // What the keys of one issuer verified is no token of another.
+            Signature::Remembered(_) => return Err(Unproven::Deny(Denial::BadSignature)),
+            Signature::ToVerify(compact) => compact,
+        };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
             return Err(match facts.awaited.of(NeedKind::Keys) {
                 Awaited::No => Unproven::Await(Need::Keys(id)),
@@ -51,7 +63,8 @@ impl<'a> Verified<'a> {
             match facts.verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {
                 Verification::Valid => {
                     let found_kid = key.kid.clone().filter(|_| compact.header.kid.is_none());
-                    let verified = Self { proof, found_kid };
+                    let subject = token.claims().subject().map(|subject| Rc::new(Subject::new(&subject)));
+                    let verified = Self { proof, found_kid, subject };
                     verified.remember(generation, facts);
                     return Ok(verified);
                 }
@@ -63,49 +76,46 @@ impl<'a> Verified<'a> {
     }
 
     fn remember(&self, generation: Generation, facts: &Facts<'_>) {
-        let Recognised { token, algorithm, .. } = *self.proof.recognised();
+        let Recognised { token, algorithm, id, .. } = *self.proof.recognised();
         if let Some(name) = token.name() {
             // An entry may revoke the key: what is remembered names it, also where the token does not.
             let header = JoseHeader { kid: self.key_id().map(str::to_owned), ..token.header().clone() };
-            let claims = token.claims().clone();
-            let VerifiedIdentity { issuer, subject } = self.identity();
-            let fingerprint = token.fingerprint_cell();
-            let clearance = Clearance::default();
-            let known =
-                VerifiedToken { header, claims, algorithm, fingerprint, subject, issuer, generation, clearance };
+            let known = VerifiedToken {
+                header,
+                claims: token.claims().clone(),
+                algorithm,
+                fingerprint: token.fingerprint_cell(),
+                subject: self.subject.clone(),
+                issuer: id,
+                generation,
+                clearance: Clearance::default(),
+            };
             facts.memory.remember(name, known);
         }
     }
 
-    /// The token's claims.
+    /// Who holds the token.
     #[must_use]
-    pub fn claims(&self) -> &'a Claims {
-        self.token().claims()
-    }
-
-    /// The token's issuer.
-    #[must_use]
-    pub const fn issuer(&self) -> &'a Issuer {
-        self.proof.recognised().issuer
-    }
-
-    /// The token.
-    pub(super) const fn token(&self) -> &'a Formed<'a> {
-        self.proof.recognised().token
+    pub fn principal(&self) -> Principal<'_> {
+        let Recognised { token, issuer, id, .. } = *self.proof.recognised();
+        Principal {
+            authority: Authority::Issuer(id),
+            // It equals the token's `iss`: that is how the issuer was found.
+            authority_name: &issuer.issuer,
+            name: CredentialName::Token(token),
+            key_id: self.key_id(),
+            subject: self.subject.clone(),
+            claims: token.claims(),
+            scope_claims: &issuer.scope_claims,
+            clearance: match token.signature() {
+                Signature::Remembered(known) => Some(&known.clearance),
+                Signature::ToVerify(_) => None,
+            },
+        }
     }
 
     /// The `kid` of the key that verifies it, whether or not the token names it.
-    pub(super) fn key_id(&self) -> Option<&str> {
-        self.token().header().kid.as_deref().or(self.found_kid.as_deref())
-    }
-
-    /// Who it speaks for.
-    #[must_use]
-    pub fn identity(&self) -> VerifiedIdentity {
-        let subject = match self.token().known() {
-            Some(known) => known.subject.clone(),
-            None => self.claims().subject().map(|subject| Rc::new(Subject::new(&subject))),
-        };
-        VerifiedIdentity { issuer: self.proof.recognised().id, subject }
+    fn key_id(&self) -> Option<&str> {
+        self.proof.recognised().token.header().kid.as_deref().or(self.found_kid.as_deref())
     }
 }

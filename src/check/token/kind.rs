@@ -20,11 +20,9 @@ impl<'a> Typed<'a> {
     /// [`Denial::WrongType`].
     pub fn check(proof: Recognised<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let typ = proof.token.header().typ.as_deref();
-        let is_known = proof.token.known().is_some();
-        let accepted = (is_known || proof.issuer.token_types.accept(typ))
+        let accepted = proof.issuer.token_types.accept(typ)
             && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
-        let is_id_token = !is_known
-            && !proof.issuer.id_tokens
+        let is_id_token = !proof.issuer.id_tokens
             && is_generic_type(typ)
             && ID_TOKEN_CLAIMS.iter().any(|claim| proof.token.claims().has(claim));
         if accepted && !is_id_token { Ok(Self(proof)) } else { Err(Denial::WrongType) }

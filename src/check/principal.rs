@@ -1,0 +1,97 @@
+//! What a credential proves. The checks after authentication judge a principal, and know no kind of credential.
+
+use super::Formed;
+use crate::base::names::{Fingerprint, Subject};
+use crate::base::time::UnixSeconds;
+use crate::decision::{TokenTrace, VerifiedIdentity};
+use crate::jose::{ClaimPath, Claims};
+use crate::policy::Authority;
+use crate::revocation::{Clearance, Kind, Revocable};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// A holder of a credential that has been verified. Only the last check of a kind of credential makes one.
+#[derive(Debug)]
+pub struct Principal<'a> {
+    /// Whose word it is.
+    pub(super) authority: Authority,
+    /// What revocation lists call that authority.
+    pub(super) authority_name: &'a str,
+    /// What records call the credential.
+    pub(super) name: CredentialName<'a>,
+    /// The `kid` of the key that verifies it.
+    pub(super) key_id: Option<&'a str>,
+    /// Whom it speaks for.
+    pub(super) subject: Option<Rc<Subject>>,
+    /// What is true of it.
+    pub(super) claims: &'a Claims,
+    /// Which of the claims grant scopes.
+    pub(super) scope_claims: &'a [ClaimPath],
+    /// Where it has been looked up in revocation lists before.
+    pub(super) clearance: Option<&'a Clearance>,
+}
+
+/// What records call a credential.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CredentialName<'a> {
+    /// A token, by its fingerprint.
+    Token(&'a Formed<'a>),
+}
+
+impl<'a> Principal<'a> {
+    /// Whose word it is.
+    #[must_use]
+    pub const fn authority(&self) -> Authority {
+        self.authority
+    }
+
+    /// What is true of it.
+    #[must_use]
+    pub const fn claims(&self) -> &'a Claims {
+        self.claims
+    }
+
+    /// Which of the claims grant scopes.
+    #[must_use]
+    pub const fn scope_claims(&self) -> &'a [ClaimPath] {
+        self.scope_claims
+    }
+
+    /// How records name it.
+    #[must_use]
+    pub fn trace(&self) -> TokenTrace {
+        let verified = VerifiedIdentity { authority: self.authority, subject: self.subject.clone() };
+        TokenTrace { fingerprint: self.fingerprint(), verified: Some(verified) }
+    }
+
+    /// Where it has been looked up in revocation lists before.
+    pub(super) const fn clearance(&self) -> Option<&'a Clearance> {
+        self.clearance
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        match self.name {
+            CredentialName::Token(token) => token.fingerprint(),
+        }
+    }
+}
+
+impl Revocable for Principal<'_> {
+    fn iss(&self) -> &str {
+        self.authority_name
+    }
+
+    fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+        match kind {
+            Kind::Fingerprint => Some(self.fingerprint().as_str().to_owned().into()),
+            Kind::SigningKey => self.key_id.map(Cow::Borrowed),
+            // What RFC 9068 calls `client_id` is `azp` in the tokens of others.
+            Kind::Client => self.claims.text(kind.member()).or_else(|| self.claims.text("azp")),
+            Kind::TokenId | Kind::Subject | Kind::Session => self.claims.text(kind.member()),
+        }
+    }
+
+    fn issued_at(&self) -> Option<UnixSeconds> {
+        self.claims.issued_at
+    }
+}

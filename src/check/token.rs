@@ -1,0 +1,22 @@
+//! The checks of a token, from its form to its signature. They end in a [`Principal`](super::Principal).
+//!
+//! What is remembered of a token is its form and its signature. Everything between the two is judged for every request,
+//! remembered or not: a token that was verified on one route must not pass on another that asks for more.
+
+mod audience;
+mod claims;
+mod form;
+mod issuer;
+mod kind;
+mod signature;
+mod time;
+
+pub use audience::Addressed;
+pub use claims::Complete;
+pub use form::{FINGERPRINT_CHARACTERS, Formed, fingerprint};
+pub use issuer::Recognised;
+pub use kind::Typed;
+pub use signature::Verified;
+pub use time::Timely;
+
+use super::{Result, TokenRequirements, Unproven};
