@@ -25,7 +25,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-/// Exit status for what was refused, or failed.
+/// Exit status for a refusal or a failure.
 const FAILED: u8 = 1;
 /// Exit status for a file that cannot be read, or wrong usage; clap uses the same.
 const CANNOT: u8 = 2;
@@ -38,7 +38,7 @@ struct Arguments {
     command: Command,
 }
 
-/// What a command prints, and whether it says no: the exit status is then 1.
+/// What a command prints, and whether its answer is no: the exit status is then 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// What is printed, without the last line feed.
@@ -55,13 +55,13 @@ impl From<String> for Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judges configurations before they run: every problem, with its place and what would be right.
+    /// Checks configurations before they run: every problem, with its place and what would be right.
     Check(check::CheckArguments),
-    /// Decides policy cases offline: what a request with a token comes to under a configuration.
+    /// Runs policy cases offline: whether a configuration gives each request the expected answer.
     Test(policy_test::TestArguments),
-    /// Shows what each route and rule needs, as a table for the terminal, Markdown, or a page to print.
+    /// Shows what each route and rule needs, as a table, as Markdown, or as an HTML page.
     Matrix(matrix::MatrixArguments),
-    /// Explains the decision on one request: which rule, each check, the answer, the headers that go upstream.
+    /// Explains the decision on one request: the rule, each check, the answer, the headers that go upstream.
     Explain(explain::ExplainArguments),
     /// Prints the completions of this command for a shell.
     Completions(CompletionsArguments),
@@ -70,13 +70,13 @@ enum Command {
   scopegate man > scopegate.1
   scopegate man | man -l -")]
     Man,
-    /// Tokens: made, looked at, revoked.
+    /// Inspects, mints and revokes tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Keys and key sets: made, published, fetched, looked at.
+    /// Generates keys, and publishes, fetches and inspects key sets.
     #[command(subcommand)]
     Jwks(JwksCommand),
-    /// Lists of revoked tokens: made for gates to fetch.
+    /// Builds lists of revoked tokens for gates to fetch.
     #[command(subcommand)]
     Revocations(RevocationsCommand),
 }
@@ -85,7 +85,7 @@ enum Command {
 enum TokenCommand {
     /// Signs a token with a private key: for demos and tests, not for production.
     Mint(mint::MintArguments),
-    /// Shows what a token says, without trusting it, and what a configuration would refuse it for.
+    /// Shows what a token says, without trusting it, and why a configuration would refuse it.
     Inspect(inspect::InspectTokenArguments),
     /// Prints the entry of a revocation list that revokes a token.
     Revoke(revoke::RevokeArguments),
@@ -93,13 +93,13 @@ enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 enum RevocationsCommand {
-    /// Makes a list of entries, as gates fetch it; what is over is left out.
+    /// Builds a list of entries for gates to fetch, without those whose `until` has passed.
     Build(revocations::BuildArguments),
 }
 
 #[derive(Debug, Subcommand)]
 enum JwksCommand {
-    /// Makes a private key and prints it as a JSON Web Key. Keep it out of repositories.
+    /// Generates a private key and prints it as a JSON Web Key. Keep it out of repositories.
     Generate(jwks::GenerateArguments),
     /// Prints the key set with the public parts of private keys.
     Public(jwks::PublicArguments),

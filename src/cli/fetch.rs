@@ -31,13 +31,13 @@ Examples:
 )]
 pub struct FetchArguments {
     /// The address of a key set; or a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`
-    /// whose issuers' key sets are fetched, from `jwks.uri` or from where their metadata says (`jwks.discovery`)
+    /// whose issuers' key sets are fetched, from `jwks.uri` or from the address in their metadata (`jwks.discovery`)
     #[arg(required = true, value_name = "URI|CONFIG")]
     pub from: Vec<String>,
-    /// Only this issuer's, by its name
+    /// Only the key set of the issuer with this name
     #[arg(long, value_name = "NAME")]
     pub issuer: Option<String>,
-    /// Writes the key set to a file too, as it came
+    /// Also writes the key set to a file, as it came
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// How long one fetch may take, in seconds

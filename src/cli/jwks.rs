@@ -13,7 +13,7 @@ use std::path::PathBuf;
   scopegate jwks generate --kid demo > key.json
   scopegate jwks generate --algorithm RS256 --kid demo > key.json")]
 pub struct GenerateArguments {
-    /// What it is to sign with, such as ES256, RS256 or EdDSA
+    /// The algorithm of the key, such as ES256, RS256 or EdDSA
     #[arg(long, value_name = "ALG", default_value = "ES256")]
     pub algorithm: String,
     /// Its key id

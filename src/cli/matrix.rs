@@ -18,11 +18,11 @@ use std::path::PathBuf;
 /// The configuration to show, and how.
 #[derive(Args, Clone, Debug)]
 #[command(
-    after_help = "Routes and rules stand in the order in which they are asked: the metadata of a route, of its virtual host, then
+    after_help = "Routes and rules are listed in the order in which they are asked: the metadata of a route, of its virtual host, then
 `rules` from the first to the last, then `default`. Marks:
 
-  public         everybody passes, no token is read
-  denied         nobody passes
+  public         every request passes, no token is read
+  denied         every request is refused
   any token      a valid token passes, whatever its scopes are
   allow missing  a request without a token passes
   report only    what would be refused passes, and is counted
@@ -36,11 +36,11 @@ Examples:
   scopegate matrix --format html envoy.yaml > matrix.html"
 )]
 pub struct MatrixArguments {
-    /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several where listeners and routes stand
+    /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several files if listeners and routes are
     /// in files of their own
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The form
+    /// The format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
 }
@@ -52,7 +52,7 @@ pub enum Format {
     Table,
     /// A Markdown document
     Markdown,
-    /// One HTML page that needs nothing else, to read and to print
+    /// One HTML page without other files, to read or to print
     Html,
 }
 

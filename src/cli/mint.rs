@@ -29,13 +29,13 @@ pub struct MintArguments {
     /// The file with the private JSON Web Key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// What to sign with, where the key does not name its `alg`
+    /// The algorithm to sign with, if the key does not name its `alg`
     #[arg(long, value_name = "ALG")]
     pub algorithm: Option<String>,
     /// The claim `iss`
     #[arg(long, value_name = "URL")]
     pub issuer: String,
-    /// The claim `aud`; given more than once, a list
+    /// The claim `aud`; repeat it for a list
     #[arg(long, value_name = "URL")]
     pub audience: Vec<String>,
     /// The claim `sub`
@@ -44,22 +44,22 @@ pub struct MintArguments {
     /// The claim `scope`: scopes separated by spaces
     #[arg(long, value_name = "SCOPES")]
     pub scope: Option<String>,
-    /// When it is issued: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    /// When it is issued: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
-    /// How long the token is good: a whole number and s, m or h; negative for a token that has expired
+    /// The lifetime of the token: a whole number and s, m or h; negative for a token that has expired
     #[arg(long, value_name = "DURATION", default_value = "5m", allow_hyphen_values = true)]
     pub expires_in: String,
-    /// The claim `nbf`: so long after it is issued
+    /// The claim `nbf`, as a time after the token is issued
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub not_before: Option<String>,
     /// The header parameter `typ`
     #[arg(long = "type", value_name = "TYPE", default_value = "at+jwt")]
     pub token_type: String,
-    /// A further claim, its value in JSON: --claim 'tenant="acme"'
+    /// Another claim, its value in JSON: --claim 'tenant="acme"'
     #[arg(long, value_name = "NAME=JSON")]
     pub claim: Vec<String>,
-    /// A further header parameter, its value in JSON: --header 'cty="json"'
+    /// Another header parameter, its value in JSON: --header 'cty="json"'
     #[arg(long, value_name = "NAME=JSON")]
     pub header: Vec<String>,
 }

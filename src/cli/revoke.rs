@@ -9,26 +9,24 @@ use crate::revocation::{Entry, Line};
 use clap::{Args, ValueEnum};
 use std::error::Error;
 
-/// The most leeway that a configuration can give: so long behind its `exp` a token may still be good somewhere.
+/// The most leeway that a configuration can give: a token may be accepted somewhere until this long after its `exp`.
 const LONGEST_LEEWAY: Seconds = Seconds(300);
 
 /// The token, and how to name it.
 #[derive(Args, Clone, Debug)]
-#[command(
-    after_help = "The token is not verified, and nothing of it is printed but its iss and jti, or its fingerprint.
+#[command(after_help = "The token is not verified. Only its iss and jti, or its fingerprint, are printed.
 
 Examples:
   scopegate token revoke @token.txt --reason stolen >> revoked.jsonl
-  scopegate token revoke @token.txt --by fingerprint"
-)]
+  scopegate token revoke @token.txt --by fingerprint")]
 pub struct RevokeArguments {
     /// The token: its text, @FILE, or - for standard input
     #[arg(value_name = "TOKEN", default_value = "-")]
     pub token: String,
-    /// What names it; without it the jti, or the fingerprint where the token has none
+    /// What names the token [default: its jti, or its fingerprint if it has no jti]
     #[arg(long)]
     pub by: Option<By>,
-    /// Why, for whoever reads the list
+    /// Why, for people who read the list
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
@@ -36,7 +34,7 @@ pub struct RevokeArguments {
 /// What names a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// Its iss and jti: means what the issuer calls by this name, however it is signed
+    /// Its iss and jti, however the token is signed
     Jti,
     /// The digest of what its signature covers
     Fingerprint,
