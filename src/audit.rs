@@ -25,7 +25,7 @@ pub enum Outcome {
 pub struct AuditRecord<'d> {
     /// What became of the request.
     pub outcome: Outcome,
-    /// What the log line adds for whoever looks for the cause. Nothing of the request.
+    /// What the log line adds for people who look for the cause. Nothing of the request.
     detail: Option<String>,
     issuer: Option<&'d str>,
     subject: Option<Cow<'d, str>>,

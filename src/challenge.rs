@@ -24,12 +24,11 @@ pub struct Reply {
     pub details: String,
 }
 
-/// How long a client should wait before it tries again, in seconds, when keys are missing: about as long as a failed
-/// fetch waits for the next.
+/// Seconds after which a client should try again when keys are missing: about the time from a failed fetch to the next.
 const RETRY_AFTER_KEYS: u32 = 5;
-/// The same when a revocation list is: it comes as soon as it is fetched again.
+/// Seconds when a revocation list is missing: it is there as soon as it is fetched again.
 const RETRY_AFTER_REVOCATIONS: u32 = 5;
-/// The same when a worker is too busy: its budget is renewed every second.
+/// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
 /// Renders a refusal. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
@@ -127,7 +126,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
         }
         Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
         Denial::TooOld { .. } => invalid_token("The access token is too old"),
-        // Whoever holds a stolen token does not learn that it is known to be stolen.
+        // A thief does not learn that the token is known to be stolen.
         Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
             invalid_token("The access token could not be verified")
         }

@@ -60,7 +60,7 @@ pub trait Surroundings {
     fn now(&self) -> UnixSeconds;
 }
 
-/// Surroundings in which the time stands still.
+/// Surroundings with a fixed time.
 impl Surroundings for UnixSeconds {
     fn now(&self) -> UnixSeconds {
         *self
@@ -158,8 +158,8 @@ impl KeyRing {
         place.keys.as_ref().map(|_| place.generation)
     }
 
-    /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so whoever fetched the same
-    /// document again leaves the set where it is.
+    /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so a caller that fetched the
+    /// same document again must leave the set in place.
     pub fn set(&mut self, issuer: IssuerId, keys: Option<Rc<KeySet>>) {
         if self.places.len() <= issuer.0 {
             self.places.resize_with(issuer.0.saturating_add(1), Place::default);

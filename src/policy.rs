@@ -90,7 +90,7 @@ pub enum CryptoPlace {
     /// By the host what it can check, the rest in the VM.
     #[default]
     Auto,
-    /// The same, and a host that cannot check signatures is an error.
+    /// As `Auto`, but a host that cannot check signatures is an error.
     Host,
     /// All in the VM.
     Wasm,

@@ -19,7 +19,7 @@ impl<'a> RequestView<'a> {
         self.headers.iter().filter(move |(other, _)| *other == name.as_bytes()).map(|(_, value)| *value)
     }
 
-    /// The value of the header `name` when it stands there exactly once.
+    /// The value of the header `name` if there is exactly one line of it.
     #[must_use]
     pub fn sole_value(&self, name: &str) -> Option<&'a [u8]> {
         let mut values = self.values(name);
@@ -47,13 +47,13 @@ impl<'a> RequestView<'a> {
         self.values(":authority").next().or_else(|| self.values("host").next())
     }
 
-    /// What stands before the first `?` of `:path`.
+    /// The part of `:path` before the first `?`.
     #[must_use]
     pub fn path(&self) -> Option<&'a [u8]> {
         self.target().and_then(|target| target.split(|&byte| byte == b'?').next())
     }
 
-    /// What stands behind the first `?` of `:path`.
+    /// The part of `:path` after the first `?`.
     #[must_use]
     pub fn query(&self) -> Option<&'a [u8]> {
         self.target().and_then(|target| target.splitn(2, |&byte| byte == b'?').nth(1))

@@ -1,8 +1,8 @@
 //! The verified-token cache: bounded, safe to leave on, and not to be emptied by a spray of new tokens.
 //!
-//! A token is known by a keyed digest of all its bytes. What comes in first stands on probation, in a tenth of the room;
-//! only what is asked for again moves to the main part. So whoever brings token after token pushes out the like of them,
-//! and the tokens that are in use stay (the policy is S3-FIFO: Yang and others, SOSP 2023).
+//! A token is known by a keyed digest of all its bytes. A new token is on probation, in a tenth of the room; it moves to
+//! the main part only when it comes again. So a client that sends token after token pushes out other new ones, and the
+//! tokens in use stay (the policy is S3-FIFO: Yang and others, SOSP 2023).
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::KeyedDigest;
@@ -15,9 +15,9 @@ use std::rc::Rc;
 
 /// What an entry costs beside its token, in bytes: its places in the table and in a queue, and what the allocator adds.
 const ENTRY_BYTES: usize = 192;
-/// The part of the room in which new tokens stand: one so-manieth.
+/// One in `PROBATION` of the room is for tokens seen once.
 const PROBATION: usize = 10;
-/// How often an entry counts as used, at most: so many times it is passed over.
+/// The most uses that an entry counts: it is passed over that many times.
 const MOST_USES: u8 = 3;
 
 /// What a cache has done since it was asked last.
@@ -83,7 +83,7 @@ impl TokenCache {
         self.state.borrow().entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether it holds no token.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -6,8 +6,8 @@
 //! would miss all but one.
 
 use base64::Engine as _;
-// It takes no padding and no stray bits. What is decoded for a request was sent by whoever could time it, so a decoder that
-// takes the same time for all characters, several times as long, would protect nothing.
+// It takes no padding and no stray bits. The client that could measure the time of decoding sent the text, so a decoder in
+// constant time, which takes several times as long, would protect nothing.
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Decodes `text`, or returns `None` when it is not the one canonical spelling of some bytes.

@@ -103,7 +103,7 @@ impl<'de> Visitor<'de> for Unique {
     }
 }
 
-/// The same without the values: what it refuses, and nothing kept but the names of an object.
+/// Refuses what the reader of values refuses, and keeps only the names of an object.
 struct Check;
 
 impl<'de> DeserializeSeed<'de> for Check {

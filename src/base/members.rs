@@ -13,13 +13,13 @@ use std::fmt;
 /// A JSON object: its text, and an index of its members by name.
 #[derive(Clone)]
 pub struct Members {
-    /// The text of the object, and behind it the names that it spells with escapes.
+    /// The text of the object, followed by the names that it spells with escapes.
     text: Box<str>,
     /// Sorted by name.
     index: Box<[Member]>,
 }
 
-/// Where a member stands in the text, in bytes.
+/// The place of a member in the text, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Member {
     name: Span,
@@ -94,14 +94,14 @@ impl Span {
         Some(Self { start: u32::try_from(start).ok()?, end: u32::try_from(start.checked_add(length)?).ok()? })
     }
 
-    /// What stands there in `text`.
+    /// The part of `text` at this place.
     fn of(self, text: &str) -> &str {
         let place = |at: u32| usize::try_from(at).ok();
         place(self.start).zip(place(self.end)).and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
     }
 }
 
-/// Where `part`, which is borrowed from `text`, stands in it.
+/// The place of `part`, which is borrowed from `text`, in it.
 fn span_of(text: &str, part: &str) -> Option<Span> {
     Span::new(part.as_ptr().addr().checked_sub(text.as_ptr().addr())?, part.len())
 }

@@ -11,7 +11,7 @@ pub type Digest = fn(&[u8]) -> String;
 #[derive(Clone, Debug)]
 pub struct Subject {
     text: Box<str>,
-    /// A digest of it, for whoever wants that in the place of the text.
+    /// A digest of the text, for records that show it instead.
     digest: OnceCell<Box<str>>,
 }
 

@@ -5,13 +5,13 @@ use super::{Presented, Result};
 use crate::decision::Denial;
 use crate::request::RequestView;
 
-/// What stands behind the scheme `Bearer`.
+/// The token after the scheme `Bearer`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a [u8]);
 
 impl<'a> BearerToken<'a> {
-    /// Whether it is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. A token that was one before is one
-    /// now: this is apart from [`extract`] so that nobody has to look at every byte of a token that is known.
+    /// Whether it is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. This is apart
+    /// from [`extract`], because a token that is remembered has passed it and need not be looked at again, byte by byte.
     ///
     /// # Errors
     /// [`Denial::MalformedHeader`].
@@ -20,7 +20,7 @@ impl<'a> BearerToken<'a> {
         let characters = self.0.iter().position(|&byte| !is_character(byte)).unwrap_or(self.0.len());
         let (text, padding) = self.0.split_at(characters);
         if text.is_empty() || padding.iter().any(|&byte| byte != b'=') {
-            return Err(Denial::MalformedHeader("not one token behind the scheme"));
+            return Err(Denial::MalformedHeader("not one token after the scheme"));
         }
         Ok(())
     }
@@ -66,10 +66,10 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     let token_start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
     let (gap, token) = rest.split_at(token_start);
     if gap.is_empty() {
-        return Err(Denial::MalformedHeader("no space behind the scheme"));
+        return Err(Denial::MalformedHeader("no space after the scheme"));
     }
     if token.is_empty() {
-        return Err(Denial::MalformedHeader("not one token behind the scheme"));
+        return Err(Denial::MalformedHeader("not one token after the scheme"));
     }
     Ok(Presented::Bearer(BearerToken(token)))
 }

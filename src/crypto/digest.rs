@@ -37,8 +37,8 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-/// A digest under a random key of 128 bits (SipHash-2-4 with 128 bits of output), for names that nobody outside can
-/// choose: without the key, two texts of one name are found by luck alone.
+/// A digest under a random key of 128 bits (SipHash-2-4 with 128 bits of output), for names that no client can
+/// choose: without the key, only luck finds two texts with one name.
 ///
 /// Not for signatures, and not for what leaves the process.
 #[derive(Clone, Copy)]

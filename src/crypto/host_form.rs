@@ -37,7 +37,7 @@ impl HostForm {
         Some(Self { hash, family: algorithm.family() })
     }
 
-    /// The serialised arguments; `None` when the signature cannot be one of this key: then nobody needs to be asked.
+    /// The serialised arguments; `None` if the signature cannot be one of this key, so that there is nothing to ask.
     #[must_use]
     pub fn arguments(self, key: &VerificationKey, message: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
         let spki = key.spki().filter(|_| key.family() == self.family)?;
@@ -72,7 +72,7 @@ impl HostVerdict {
 }
 
 /// A signature that is known to be good: that of [RFC 7515 appendix A.3](https://www.rfc-editor.org/rfc/rfc7515#appendix-A.3).
-/// Whoever refuses it, or takes it over another message, cannot check signatures.
+/// A host that refuses it, or accepts it over another message, cannot check signatures.
 #[derive(Debug)]
 pub struct Probe {
     /// The key.

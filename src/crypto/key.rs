@@ -86,8 +86,8 @@ pub(super) enum Inner {
 impl VerificationKey {
     /// Checks public key material and makes a key of it.
     ///
-    /// The members are handed to jwt-simple as a minimal JSON Web Key of their own, so that what else stands in a
-    /// real key set (a long `x5c`, `alg: null`) does not matter to it.
+    /// The members are handed to jwt-simple as a minimal JSON Web Key of their own, so that other
+    /// members of a real key set (a long `x5c`, `alg: null`) do not matter to it.
     ///
     /// # Errors
     /// When the material is not a usable key of its family.

@@ -16,7 +16,7 @@ pub enum Verification {
     Valid,
     /// It is not.
     Invalid,
-    /// Nobody looked: the time set aside for signatures is used up. Never to be taken for either of the others.
+    /// It was not checked: the time set aside for signatures is used up. This is neither of the other two.
     TooBusy,
 }
 

@@ -37,7 +37,7 @@ pub struct VerifiedToken {
     pub clearance: Clearance,
 }
 
-/// What a memory calls a token: a digest of every byte of it, signature included, under a key that nobody else knows.
+/// The name of a token in a memory: a digest of all its bytes, signature included, under a secret key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TokenName(pub u128);
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// The claims of a token. Untrusted until the signature has been checked.
 ///
-/// They stay the text that they came as, with an index: what nobody asks for is never read.
+/// They stay the text that they came as, with an index: a claim is read only when it is asked for.
 #[derive(Clone, Debug)]
 pub struct Claims {
     all: Members,
@@ -73,7 +73,7 @@ impl Claims {
     }
 }
 
-/// Where a claim stands: a top-level name, which may hold dots, or a path of names into nested objects.
+/// The place of a claim: a top-level name, which may have dots, or a path of names into nested objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath {
     first: String,
@@ -86,7 +86,7 @@ impl ClaimPath {
         Self { first: name.into(), rest: Vec::new() }
     }
 
-    /// A path from names; `None` when there is none.
+    /// A path from names; `None` if there are no names.
     pub fn from_names(names: impl IntoIterator<Item = String>) -> Option<Self> {
         let mut names = names.into_iter();
         Some(Self { first: names.next()?, rest: names.collect() })

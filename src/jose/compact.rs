@@ -26,7 +26,7 @@ impl<'t> Compact<'t> {
     /// objects without duplicate members.
     ///
     /// # Errors
-    /// When it is anything else: a JWE, a JSON serialization, a token with a dot before or behind it.
+    /// When it is anything else: a JWE, a JSON serialization, a token with a dot before or after it.
     pub fn parse(token: &'t [u8]) -> Result<Self, Malformed> {
         let mut segments = token.split(|&byte| byte == b'.');
         let (Some(header), Some(payload), Some(signature), None) =

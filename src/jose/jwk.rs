@@ -91,11 +91,11 @@ impl KeySet {
     /// As [`KeySet::parse`].
     pub fn from_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
         let all = Self::read_members(set, max_keys)?;
-        // A set without keys is well formed. Whoever fetched it takes it for an outage all the same.
+        // A set without keys is well formed. The caller that fetched it counts it as an outage all the same.
         if all.keys.is_empty() && !all.skipped.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
     }
 
-    /// The same for whoever wants to know why nothing is usable.
+    /// Makes a key set that may have no usable key, and says why each is left out.
     ///
     /// # Errors
     /// When the members are those of no key set, or there are too many keys.

@@ -44,8 +44,8 @@ impl Endpoint {
     }
 
     /// Where the metadata of `issuer` may be, in the order in which it is looked for: where OpenID Connect Discovery 1.0
-    /// section 4 puts it (behind the issuer's path), where RFC 8414 section 3.1 does (before it), and where RFC 8414
-    /// section 5 has the OpenID document of an issuer with a path. `None` when the issuer is no http or https address, or
+    /// section 4 puts it (after the issuer's path), where RFC 8414 section 3.1 does (before it), and where RFC 8414
+    /// section 5 has the OpenID document of an issuer with a path. `None` if the issuer is not an http or https address, or
     /// has a query.
     #[must_use]
     pub fn of_metadata(issuer: &str, cluster: &str) -> Option<Vec<Self>> {

@@ -22,7 +22,7 @@ pub enum TokenForwarding {
     Keep,
 }
 
-/// A request header that is made of a claim, and that nobody else may set.
+/// A request header that is made of a claim, and that no client can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {
     /// Its name, in lower case.

@@ -107,7 +107,7 @@ pub struct TokenTypes {
 }
 
 impl TokenTypes {
-    /// The set of these names; `missing` stands for no `typ` at all.
+    /// The set of these names; `missing` means no `typ`.
     #[must_use]
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut set = Self::default();

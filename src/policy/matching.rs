@@ -61,7 +61,7 @@ pub struct MethodSet(Vec<String>);
 pub enum Ambiguity {
     /// The path.
     Path,
-    /// The host: what stands behind it is no port, or a character cannot stand in a host.
+    /// The host: the text after it is not a port, or it has a character that a host cannot have.
     Host,
 }
 
@@ -153,7 +153,7 @@ impl MethodSet {
 /// A host as rules name it: lower case, without port and without one trailing dot.
 ///
 /// # Errors
-/// [`Ambiguity::Host`] when what stands there is no host and no port: nobody knows which virtual host it is taken for.
+/// [`Ambiguity::Host`] if this is not a host with or without a port: it is unknown which virtual host serves it.
 pub(super) fn normal_host(authority: &[u8]) -> Result<Vec<u8>, Ambiguity> {
     let (host, port) = match authority.iter().rposition(|&byte| byte == b':') {
         // In `[::1]` the last colon belongs to the address.

@@ -39,7 +39,7 @@ impl<'a> PathForms<'a> {
         Self { raw, normal: normal.filter(|normal| normal != raw), ambiguous }
     }
 
-    /// What readers may take the path for; `None` when nobody knows.
+    /// The ways in which readers may read the path; `None` if they are unknown.
     pub(super) fn readings(&self) -> Option<[Option<&[u8]>; 2]> {
         (!self.ambiguous).then_some([Some(self.raw), self.normal.as_deref()])
     }

@@ -29,7 +29,7 @@ pub(super) struct Lookup<'a> {
 struct PathIndex {
     /// Rules for one whole path.
     exact: HashMap<Vec<u8>, Vec<usize>>,
-    /// The same in lower case, for rules that ignore it.
+    /// Rules for one whole path that ignore case, by the path in lower case.
     exact_any_case: HashMap<Vec<u8>, Vec<usize>>,
     begins: Prefixes,
     begins_any_case: Prefixes,
@@ -142,7 +142,7 @@ impl Prefixes {
             }
             same
         });
-        // In this order a text stands behind all with which it begins: those still open are on the stack.
+        // In this order a text comes after all texts with which it begins: those still open are on the stack.
         let mut open: Vec<usize> = Vec::new();
         for at in 0..self.0.len() {
             let Some(text) = self.0.get(at).map(|prefix| prefix.text.clone()) else { break };
@@ -157,7 +157,7 @@ impl Prefixes {
     }
 
     /// The rules of every text with which `path` begins. The longest of these, if there is one, is the last text that is
-    /// not behind `path`, or one with which that begins.
+    /// not after `path`, or one with which that text begins.
     fn collect(&self, path: &[u8], found: &mut Vec<usize>) {
         let behind = self.0.partition_point(|prefix| prefix.text.as_slice() <= path);
         let mut next = behind.checked_sub(1);

@@ -1,5 +1,5 @@
 //! Path templates with the meaning of Envoy's `uri_template` matcher: `{name}` and `*` are one non-empty segment,
-//! `**` is any rest, also an empty one, and at most one `**` stands in a template, behind the others.
+//! `**` is any rest, also an empty one, and a template has at most one `**`, after the others.
 
 /// A compiled template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ enum Segment {
     },
 }
 
-/// Why a template is none.
+/// Why a text is not a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TemplateError(pub &'static str);
 
@@ -95,7 +95,7 @@ impl Template {
         self.matches_with(path, is_operand_character)
     }
 
-    /// The same, with operators that take every byte but a slash.
+    /// Whether `path` is of this form if operators take every byte but a slash.
     #[must_use]
     pub fn matches_any_byte(&self, path: &[u8]) -> bool {
         self.matches_with(path, |byte| byte != b'/')

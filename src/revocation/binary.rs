@@ -1,4 +1,4 @@
-//! The binary form: as many entries as need be, used where they lie.
+//! The binary form: any number of entries, used without copying them.
 //!
 //! ```text
 //! 8 bytes   93 53 47 52 45 56 0d 0a, which no text begins with
@@ -14,7 +14,7 @@
 //!   8 bytes   for sub and client_id only: `issued_before` as a signed number, the highest byte first
 //! ```
 //!
-//! There is nothing between the parts and nothing behind them.
+//! There is nothing between the parts and nothing after them.
 
 use super::ListError;
 use super::chunks::Chunks;
@@ -50,7 +50,7 @@ impl Section {
     }
 }
 
-/// What stands before the records of these kinds and counts.
+/// The bytes before the records, for these kinds and counts.
 pub(super) fn header(counts: &[(Kind, usize)]) -> Vec<u8> {
     let mut header = MAGIC.to_vec();
     header.push(VERSION);
@@ -115,7 +115,7 @@ pub(super) struct OrderCheck {
 }
 
 impl OrderCheck {
-    /// Looks at so many more records. Returns whether that were all.
+    /// Checks up to `records` more records. Returns whether all have been checked.
     pub(super) fn step(&mut self, bytes: &Chunks, sections: &[Section], mut records: usize) -> Result<bool, ListError> {
         while let Some(section) = sections.get(self.section) {
             while self.record < section.count {
@@ -152,7 +152,7 @@ mod tests {
         builder.finish().bytes().slices(0..usize::MAX).collect::<Vec<_>>().concat()
     }
 
-    /// What is wrong with `bytes` behind a head of so many bytes, looked at so many records at a time.
+    /// What is wrong with `bytes` after a head of `start` bytes, checked in steps of `records`.
     fn read(bytes: &[u8], start: usize, records: usize) -> Result<(), ListError> {
         let chunks = Chunks::from([&vec![b' '; start], bytes].concat().as_slice());
         let sections = sections(&chunks, start)?;

@@ -71,7 +71,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes so many more records. Returns the list when those were the last.
+    /// Writes up to `records` more records. Returns the list when these were the last.
     pub(super) fn step(&mut self, records: usize) -> Option<List> {
         for ((kind, key), time) in self.records.by_ref().take(records) {
             self.bytes.extend(&key.to_be_bytes());

@@ -34,7 +34,7 @@ impl Chunks {
         &self.chunks
     }
 
-    /// Adds a piece behind the others. One of full size, or the last one, is taken over as it is where the others are full.
+    /// Adds a piece at the end. A piece of full size, or the last one, is kept without a copy if all before it are full.
     pub fn append(&mut self, chunk: Vec<u8>) {
         if self.length.is_multiple_of(CHUNK_BYTES) && chunk.len() <= CHUNK_BYTES && !chunk.is_empty() {
             self.length = self.length.saturating_add(chunk.len());
@@ -44,7 +44,7 @@ impl Chunks {
         }
     }
 
-    /// Adds bytes behind the others.
+    /// Adds bytes at the end.
     pub fn extend(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.length.is_multiple_of(CHUNK_BYTES) {

@@ -30,7 +30,7 @@ impl Entry {
         Self::of(Kind::TokenId, Some(issuer), token_id)
     }
 
-    /// The token of that fingerprint; `None` when the text is none.
+    /// The token with that fingerprint; `None` if the text is not a fingerprint.
     #[must_use]
     pub fn fingerprint(fingerprint: String) -> Option<Self> {
         fingerprint_key(&fingerprint)?;
@@ -41,13 +41,13 @@ impl Entry {
         Self { kind, issuer, name, issued_before: None, until: None, reason: None }
     }
 
-    /// The same, needed only until then.
+    /// This entry, needed only until then.
     #[must_use]
     pub fn until(self, until: UnixSeconds) -> Self {
         Self { until: Some(until), ..self }
     }
 
-    /// The same, with a word for whoever reads the list.
+    /// This entry, with a note for people who read the list.
     #[must_use]
     pub fn because(self, reason: String) -> Self {
         Self { reason: Some(reason), ..self }
@@ -139,7 +139,7 @@ impl Entry {
         }
     }
 
-    /// The time behind the key; the end of time, so that it means all tokens, where the kind has none.
+    /// The time after the key. If the kind has none, the end of time, so that the entry revokes all tokens.
     pub(super) fn time(&self) -> UnixSeconds {
         self.issued_before.unwrap_or(UnixSeconds(i64::MAX))
     }

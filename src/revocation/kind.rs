@@ -19,13 +19,13 @@ pub enum Kind {
     SigningKey,
 }
 
-/// By which an entry is found: the first 128 bits of a SHA-256. A list holds such keys and no names: whoever reads it
-/// learns nobody's.
+/// The key by which an entry is found: the first 128 bits of a SHA-256. A list has such keys and no names, so reading it
+/// tells no name.
 pub(super) type Key = u128;
 
 /// The bytes of a key.
 pub(super) const KEY_BYTES: usize = 16;
-/// The bytes of a time behind a key: an `i64`, the highest byte first.
+/// The bytes of a time after a key: an `i64`, the highest byte first.
 pub(super) const TIME_BYTES: usize = 8;
 
 impl Kind {

@@ -25,7 +25,7 @@ const AT_LEAST: &str = "entries_at_least";
 pub enum Line {
     /// Something is revoked.
     Entry(Entry),
-    /// The list has at least so many entries: with fewer its end is missing. Only the first line may say that.
+    /// The list has at least this many entries. If it has fewer, its end is missing. Only the first line may say that.
     AtLeast(u64),
 }
 
@@ -153,7 +153,7 @@ impl LineReader {
             self.at = self.at.saturating_add(end + 1);
             self.tally.read(first.get(..end).unwrap_or_default())?
         } else {
-            // Across pieces, or without a line feed behind it.
+            // Across pieces, or without a line feed at its end.
             let line: Vec<u8> =
                 first.iter().chain(parts.flatten()).copied().take_while(|&byte| byte != b'\n').collect();
             self.at = self.at.saturating_add(line.len() + 1);

@@ -38,7 +38,7 @@ impl List {
         self.section(kind).map_or(0, |section| section.count)
     }
 
-    /// Its bytes: the binary form, behind what its signature takes up.
+    /// Its bytes: the binary form, after its signature.
     #[must_use]
     pub const fn bytes(&self) -> &Chunks {
         &self.bytes

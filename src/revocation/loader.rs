@@ -1,4 +1,4 @@
-//! From a document to a list, in steps that hold nobody up.
+//! From a document to a list, in steps that delay no request.
 
 use super::binary::{self, OrderCheck, Section};
 use super::build::Writer;

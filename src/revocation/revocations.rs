@@ -81,7 +81,7 @@ impl Revocations {
         })
     }
 
-    /// The same for a token that may come again, with which `clearance` is kept.
+    /// Finds the entry for a token that may come again, with which `clearance` is kept.
     pub fn find_again(&self, token: &impl Revocable, clearance: &Clearance) -> Option<Kind> {
         let is_cleared = clearance.0.borrow().as_ref().is_some_and(|known| Rc::ptr_eq(&known.0, &self.edition.0));
         if is_cleared {

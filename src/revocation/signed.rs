@@ -1,5 +1,5 @@
-//! The signed form: a line with a JWT, and behind its line feed the list, of which the JWT carries the SHA-256. So one
-//! signature is checked, however long the list is.
+//! The signed form: a line with a JWT, and after its line feed the list, whose SHA-256 is in the JWT. So there is one
+//! signature to check, however long the list is.
 
 use super::ListError;
 use super::chunks::Chunks;
