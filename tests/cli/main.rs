@@ -27,4 +27,5 @@ mod mistakes;
 mod parts;
 mod policy_test;
 mod revocations;
+mod samples;
 mod world;
