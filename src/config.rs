@@ -16,12 +16,12 @@ mod wire;
 mod yaml;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use embedded::JsonText;
+pub use embedded::{Places, Text};
 pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;
 #[cfg(not(target_arch = "wasm32"))]
-pub use yaml::{YamlError, read_yaml, read_yaml_with_texts};
+pub use yaml::{Dialect, Document, Flaw, YamlError, read_documents, read_yaml};
 
 use crate::policy::{Policy, Requirement};
 use cursor::Cursor;

@@ -82,6 +82,7 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
         check_gate(gate, sources, &mut findings);
     }
     kubernetes::check(sources, &mut findings);
+    findings.flaws(sources);
     Ok((findings.0, gates.iter().filter_map(not_seen).collect()))
 }
 
@@ -149,6 +150,27 @@ impl Findings {
 
     fn warn(&mut self, rule: &'static str, file: &Path, view: &View<'_>, what: impl Into<String>, remedy: &str) {
         self.add(Severity::Warning, rule, file, view, what.into(), remedy);
+    }
+
+    /// What is odd about how files are written, unless more is said of it at its place already.
+    fn flaws(&mut self, sources: &[Source]) {
+        for source in sources {
+            for flaw in &source.flaws {
+                let is_told = |other: &Finding| other.file == source.file && other.at.is_some() && other.at == flaw.at;
+                if flaw.rule == "duplicate-key" && self.0.iter().any(is_told) {
+                    continue;
+                }
+                self.0.push(Finding {
+                    severity: if flaw.is_error { Severity::Error } else { Severity::Warning },
+                    rule: flaw.rule,
+                    file: source.file.clone(),
+                    at: flaw.at,
+                    path: String::new(),
+                    what: flaw.what.clone(),
+                    remedy: flaw.remedy.clone(),
+                });
+            }
+        }
     }
 
     /// The problems of the reader, each at its own place where that is known.

@@ -1,5 +1,10 @@
 //! The gates in what an operator hands over: each Scopegate filter with its policy, its chain and its routes.
 
+pub(in crate::cli) mod kubernetes;
+mod ours;
+
+pub(in crate::cli) use ours::our_plugin;
+
 use super::source::{Kind, Source, View, any_secret, plugin_values, requirement};
 use crate::config::{self, ConfigError, Loaded, Position};
 use crate::policy::{Policy, Requirement};
@@ -134,27 +139,20 @@ impl Route<'_> {
 
 /// Finds the gates in these sources. Routes, and the filter itself, may stand in other files than the listener.
 #[must_use]
-pub fn find(sources: &[Source]) -> Vec<Gate<'_>> {
+pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
     let mut gates = Vec::new();
     for source in sources {
         for document in &source.documents {
-            let root = View::root(document);
-            match Kind::of(document) {
-                Kind::Plugin => gates.push(gate(source, root, None)),
-                Kind::WasmPlugin => {
-                    gates.extend(root.at(&["spec", "pluginConfig"]).map(|view| gate(source, view, None)));
+            match document.kind {
+                Kind::Plugin => gates.push(gate(source, document.root(), None)),
+                Kind::Envoy => gates.extend(in_envoy(sources, source, &document.root())),
+                Kind::WasmPlugin | Kind::TrafficExtension | Kind::EnvoyExtensionPolicy => {
+                    // Without a configuration the filter refuses to start.
+                    let ours = kubernetes::plugins(document).into_iter();
+                    let of = |ours: kubernetes::Resource<'s>| ours.configuration.unwrap_or(ours.plugin);
+                    gates.extend(ours.map(|ours| gate(source, of(ours), None)));
                 }
-                Kind::TrafficExtension => {
-                    gates.extend(root.at(&["spec", "wasm", "pluginConfig"]).map(|view| gate(source, view, None)));
-                }
-                Kind::EnvoyExtensionPolicy => {
-                    let wasms = root.at(&["spec", "wasm"]).map(|view| view.items()).unwrap_or_default();
-                    gates.extend(
-                        wasms.iter().filter_map(|wasm| wasm.get("config")).map(|view| gate(source, view, None)),
-                    );
-                }
-                Kind::Envoy => gates.extend(in_envoy(sources, source, &root)),
-                Kind::Unknown => {}
+                Kind::EnvoyFilter | Kind::EnvoyPatchPolicy | Kind::Unknown => {}
             }
         }
     }
@@ -188,7 +186,7 @@ fn of_plugin<'s>(source: &'s Source, plugin: View<'s>) -> Gate<'s> {
 fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
     let mut found = Vec::new();
     for source in sources {
-        for resource in source.documents.iter().flat_map(|document| resources(&View::root(document))) {
+        for resource in source.documents.iter().flat_map(|document| resources(&document.root())) {
             if resource.type_name() == Some(EXTENSION) {
                 found.push((source, resource));
             }
@@ -258,7 +256,7 @@ fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) 
 pub fn nothing_found(sources: &[Source]) -> String {
     let files = Source::names(sources);
     let documents = || sources.iter().flat_map(|source| &source.documents);
-    if !documents().any(|document| Kind::of(document) == Kind::Envoy) {
+    if !documents().any(|document| document.kind == Kind::Envoy) {
         return format!(
             "{files}: holds no configuration of Scopegate: neither a plugin configuration, nor an Envoy YAML with the \
              filter, nor a WasmPlugin, TrafficExtension or EnvoyExtensionPolicy"
@@ -267,7 +265,7 @@ pub fn nothing_found(sources: &[Source]) -> String {
     let held = extensions(sources);
     let name_of = |view: &View<'_>| view.name().unwrap_or_default().to_owned();
     let fetched = documents()
-        .flat_map(|document| managers(&View::root(document)))
+        .flat_map(|document| managers(&document.root()))
         .flat_map(|manager| manager.list("http_filters"))
         .filter(|filter| filter.get("config_discovery").is_some())
         .map(|filter| name_of(&filter))
@@ -276,21 +274,6 @@ pub fn nothing_found(sources: &[Source]) -> String {
         Some(name) => format!("{files}: the filter {name} stands in a resource of its own (ECDS): give that file too"),
         None => format!("{files}: no Scopegate filter in it: a Wasm filter whose root_id is {ROOT_ID}"),
     }
-}
-
-/// The `PluginConfig` of an HTTP filter, when it is ours; also behind an `ExtensionWithMatcher`.
-pub(in crate::cli) fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
-    let mut found = None;
-    filter.visit(&mut |view| {
-        if found.is_none() && view.type_name() == Some(WASM_FILTER) {
-            found = view.get("config");
-        }
-    });
-    let plugin = found?;
-    let is_ours = |view: Option<View<'_>>| view.and_then(|view| view.text()).is_some_and(|text| text.contains(ROOT_ID));
-    let code = plugin.at(&["vm_config", "code", "local", "filename"]);
-    (is_ours(plugin.get("root_id")) || is_ours(plugin.get("name")) || is_ours(filter.get("name")) || is_ours(code))
-        .then_some(plugin)
 }
 
 /// The route configurations of a connection manager: its own, or those that it names, wherever they stand.
@@ -302,7 +285,7 @@ fn route_configs<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) 
     let mut found = Vec::new();
     for source in sources {
         for document in &source.documents {
-            let configs = View::root(document).holders("virtual_hosts").into_iter();
+            let configs = document.root().holders("virtual_hosts").into_iter();
             let named = configs.filter(|view| named.is_none() || view.name() == named);
             found.extend(named.map(|view| (source.file.as_path(), view)));
         }

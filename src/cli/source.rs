@@ -1,7 +1,14 @@
-//! What an operator hands to the command: a plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource.
-//! Read into one model, with the position of everything.
+//! What an operator hands to the command: a plugin configuration, Envoy's YAML or JSON, what Envoy says it has in force,
+//! resources of Istio and Envoy Gateway. Read into one model, with the position of everything.
 
-use crate::config::{self, ConfigError, JsonText, METADATA_NAMESPACE, Node, Position, Tree, read_yaml_with_texts};
+mod kind;
+mod unpack;
+mod view;
+
+pub use kind::Kind;
+pub use view::View;
+
+use crate::config::{self, ConfigError, Dialect, Flaw, METADATA_NAMESPACE, Node, Text, read_documents};
 use crate::policy::Requirement;
 use std::error::Error;
 use std::io::Read as _;
@@ -10,41 +17,40 @@ use std::path::{Path, PathBuf};
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 64 << 20;
 
-/// A value in a file, with its path in the document.
-#[derive(Clone, Debug)]
-pub struct View<'n> {
-    /// The value.
-    pub node: &'n Node,
-    /// Its path, such as `static_resources.listeners[0]`.
-    pub path: String,
-}
-
 /// A file and its documents.
 #[derive(Debug)]
 pub struct Source {
     /// The file.
     pub file: PathBuf,
-    /// Its YAML or JSON documents.
-    pub documents: Vec<Node>,
+    /// Its YAML or JSON documents, and those in them.
+    pub documents: Vec<Document>,
+    /// What is odd about how they are written.
+    pub flaws: Vec<Flaw>,
     /// The texts that hold JSON, read as configurations.
-    embedded: Vec<(JsonText, Result<Node, ConfigError>)>,
+    embedded: Vec<(Text, Result<Node, ConfigError>)>,
 }
 
-/// What a document is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A plugin configuration.
-    Plugin,
-    /// A whole Envoy bootstrap, or resources that Envoy fetches: listeners, routes, clusters, filters.
-    Envoy,
-    /// An Istio `WasmPlugin`.
-    WasmPlugin,
-    /// An Istio `TrafficExtension`.
-    TrafficExtension,
-    /// An Envoy Gateway `EnvoyExtensionPolicy`.
-    EnvoyExtensionPolicy,
-    /// Something else.
-    Unknown,
+/// A document: a resource, or a whole configuration.
+#[derive(Debug)]
+pub struct Document {
+    /// What it is.
+    pub kind: Kind,
+    node: Node,
+    path: String,
+}
+
+impl Document {
+    fn new(path: String, mut node: Node) -> Self {
+        unpack::typed_structs(&mut node);
+        let kind = Kind::of(&View { node: &node, path: String::new() });
+        Self { kind, node, path }
+    }
+
+    /// The whole document; its path is empty unless another holds it.
+    #[must_use]
+    pub fn root(&self) -> View<'_> {
+        View { node: &self.node, path: self.path.clone() }
+    }
 }
 
 impl Source {
@@ -64,13 +70,98 @@ impl Source {
         if u64::try_from(text.len())? > MAX_FILE {
             return Err(format!("{} is larger than {} MB", file.display(), MAX_FILE >> 20).into());
         }
-        let (documents, texts) = read_yaml_with_texts(&text).map_err(|error| format!("{}:{error}", file.display()))?;
-        if documents.is_empty() {
+        let mut source =
+            Self { file: file.to_owned(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
+        source.add(&text, is_json(file, &text)).map_err(|error| {
+            let made = if text.contains("{{") { "; a template has to be rendered first (helm template)" } else { "" };
+            format!("{}:{error}{made}", file.display())
+        })?;
+        if source.documents.is_empty() {
             return Err(format!("{} is empty", file.display()).into());
         }
-        let embedded =
-            texts.into_iter().map(|json| (json.read(&text), json)).map(|(read, json)| (json, read)).collect();
-        Ok(Self { file: file.to_owned(), documents, embedded })
+        Ok(source)
+    }
+
+    /// Adds the documents of a text.
+    fn add(&mut self, text: &str, is_json: bool) -> Result<(), config::YamlError> {
+        for document in read_documents(text, is_json)? {
+            let (dialect, index, at) = (document.dialect, document.index, document.node.at);
+            self.flaws.extend(document.flaws);
+            let before = self.documents.len();
+            self.documents.extend(unpack::documents(document.node).into_iter().map(|(path, node)| Document::new(path, node)));
+            let added = before..self.documents.len();
+            if index > 0 && dialect == Dialect::Envoy && self.is_envoy(added.clone()) {
+                let what = "Envoy reads the first document of a file alone: nothing in this one counts".to_owned();
+                let remedy = "give it a file of its own, or put it into the first".to_owned();
+                self.flaws.push(Flaw { rule: "second-document", is_error: true, at, what, remedy });
+            }
+            for index in added {
+                self.add_files(index, &document.texts, text);
+            }
+            let json = document.texts.into_iter().filter(Text::is_json);
+            self.embedded.extend(json.map(|json| (json.read(text), json)).map(|(read, json)| (json, read)));
+        }
+        Ok(())
+    }
+
+    fn is_envoy(&self, documents: std::ops::Range<usize>) -> bool {
+        self.documents.get(documents).is_some_and(|added| added.iter().any(|document| document.kind == Kind::Envoy))
+    }
+
+    /// Adds the documents of the files in a resource, such as a ConfigMap; `texts` are those of `outer`.
+    fn add_files(&mut self, index: usize, texts: &[Text], outer: &str) {
+        let Some(document) = self.documents.get(index) else { return };
+        let mut read = Vec::new();
+        for (name, view) in unpack::files(&document.root()) {
+            let Some(text) = texts.iter().find(|text| Some(text.member) == view.position()) else { continue };
+            let mut inner =
+                Self { file: self.file.clone(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
+            let places = text.places(outer);
+            match inner.add(&text.text, is_json(Path::new(name), &text.text)) {
+                Ok(()) if inner.documents.iter().any(|document| document.kind != Kind::Unknown) => {
+                    inner.move_out(&places, &view.path);
+                    read.push(inner);
+                }
+                // Something else than ours is in it.
+                Err(error) if text.text.contains(METADATA_NAMESPACE) => {
+                    let at = error.at.and_then(|at| places.outer(at));
+                    let flaw = Flaw { rule: "file-unreadable", is_error: true, at, what: error.what, remedy: "mend it".into() };
+                    inner.flaws = vec![flaw];
+                    inner.documents.clear();
+                    read.push(inner);
+                }
+                _ => {}
+            }
+        }
+        for inner in read {
+            self.documents.extend(inner.documents);
+            self.flaws.extend(inner.flaws);
+            self.embedded.extend(inner.embedded);
+        }
+    }
+
+    /// Gives everything the place that it has in the file around it.
+    fn move_out(&mut self, places: &config::Places<'_>, path: &str) {
+        for document in &mut self.documents {
+            places.move_out(&mut document.node);
+            let own = std::mem::take(&mut document.path);
+            document.path = if own.is_empty() { path.to_owned() } else { format!("{path}.{own}") };
+        }
+        for flaw in &mut self.flaws {
+            flaw.at = flaw.at.and_then(|at| places.outer(at));
+        }
+        for (text, read) in &mut self.embedded {
+            text.member = places.outer(text.member).unwrap_or(text.member);
+            text.start = places.outer(text.start).unwrap_or(text.start);
+            match read {
+                Ok(node) => places.move_out(node),
+                Err(ConfigError(problems)) => {
+                    for problem in problems {
+                        problem.at = problem.at.and_then(|at| places.outer(at));
+                    }
+                }
+            }
+        }
     }
 
     /// Reads files.
@@ -88,157 +179,13 @@ impl Source {
     }
 }
 
-impl Kind {
-    /// What `document` is, told by its members.
-    #[must_use]
-    pub fn of(document: &Node) -> Self {
-        let root = View::root(document);
-        let text = |name| root.get(name).and_then(|view| view.text());
-        match text("kind") {
-            Some("WasmPlugin") => return Self::WasmPlugin,
-            Some("TrafficExtension") => return Self::TrafficExtension,
-            Some("EnvoyExtensionPolicy") => return Self::EnvoyExtensionPolicy,
-            Some(_) => return Self::Unknown,
-            None => {}
-        }
-        let has = |names: &[&str]| names.iter().any(|name| root.get(name).is_some());
-        let is_message = root.type_name().is_some_and(|name| name.starts_with("envoy."));
-        let parts = ["static_resources", "dynamic_resources", "resources", "filter_chains", "virtual_hosts", "admin"];
-        if is_message || has(&parts) {
-            Self::Envoy
-        } else if has(config::fields::POLICY.fields) {
-            Self::Plugin
-        } else {
-            Self::Unknown
-        }
-    }
-}
-
-impl<'n> View<'n> {
-    /// The whole document.
-    #[must_use]
-    pub const fn root(node: &'n Node) -> Self {
-        Self { node, path: String::new() }
-    }
-
-    /// The member `name`, which protobuf's JSON form may spell in camel case.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Self> {
-        let Tree::Object(members) = &self.node.value else { return None };
-        let (name, node) = members.iter().rev().find(|(other, _)| is_same(other, name))?;
-        Some(Self { node, path: self.path_of(name) })
-    }
-
-    fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-
-    /// The value behind several names.
-    #[must_use]
-    pub fn at(&self, names: &[&str]) -> Option<Self> {
-        names.iter().try_fold(self.clone(), |view, name| view.get(name))
-    }
-
-    /// The items of a list; none when it is not one.
-    #[must_use]
-    pub fn items(&self) -> Vec<Self> {
-        let Tree::List(items) = &self.node.value else { return Vec::new() };
-        items.iter().enumerate().map(|(index, node)| Self { node, path: format!("{}[{index}]", self.path) }).collect()
-    }
-
-    /// The items of the list `name`.
-    #[must_use]
-    pub fn list(&self, name: &str) -> Vec<Self> {
-        self.get(name).map(|view| view.items()).unwrap_or_default()
-    }
-
-    /// The members of an object.
-    #[must_use]
-    pub fn members(&self) -> Vec<(&'n str, Self)> {
-        let Tree::Object(members) = &self.node.value else { return Vec::new() };
-        members.iter().map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect()
-    }
-
-    /// Text.
-    #[must_use]
-    pub fn text(&self) -> Option<&'n str> {
-        match &self.node.value {
-            Tree::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The text of its member `name`.
-    #[must_use]
-    pub fn name(&self) -> Option<&'n str> {
-        self.get("name")?.text()
-    }
-
-    /// Whether it is `true`.
-    #[must_use]
-    pub const fn is_true(&self) -> bool {
-        matches!(self.node.value, Tree::Bool(true))
-    }
-
-    /// Where it stands.
-    #[must_use]
-    pub const fn position(&self) -> Option<Position> {
-        self.node.at
-    }
-
-    /// The type that an `Any` names, without its prefix.
-    #[must_use]
-    pub fn type_name(&self) -> Option<&'n str> {
-        let url = self.get("@type")?.text()?;
-        url.rsplit('/').next()
-    }
-
-    /// Everything in it that has a member of this name, itself first. Paths are made for nothing else, which counts where
-    /// there are ten thousand routes.
-    #[must_use]
-    pub fn holders(&self, name: &str) -> Vec<Self> {
-        let mut found = Vec::new();
-        self.find_holders(name, &mut found);
-        found
-    }
-
-    fn find_holders(&self, name: &str, found: &mut Vec<Self>) {
-        match &self.node.value {
-            Tree::Object(members) => {
-                if members.iter().any(|(other, _)| is_same(other, name)) {
-                    found.push(self.clone());
-                }
-                for (other, node) in members.iter().filter(|(_, node)| holds(node, name)) {
-                    Self { node, path: self.path_of(other) }.find_holders(name, found);
-                }
-            }
-            Tree::List(items) => {
-                for (index, node) in items.iter().enumerate().filter(|(_, node)| holds(node, name)) {
-                    Self { node, path: format!("{}[{index}]", self.path) }.find_holders(name, found);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Everything in it, itself first.
-    pub fn visit(&self, see: &mut impl FnMut(&Self)) {
-        see(self);
-        for (_, member) in self.members() {
-            member.visit(see);
-        }
-        for item in self.items() {
-            item.visit(see);
-        }
-    }
-}
-
-/// Whether a node, or something in it, has a member of this name.
-fn holds(node: &Node, name: &str) -> bool {
-    match &node.value {
-        Tree::Object(members) => members.iter().any(|(other, node)| is_same(other, name) || holds(node, name)),
-        Tree::List(items) => items.iter().any(|item| holds(item, name)),
-        _ => false,
+/// Whether a text is read as JSON: by the name of its file, as Envoy tells, else where it is JSON.
+fn is_json(file: &Path, text: &str) -> bool {
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "json" => true,
+        "yaml" | "yml" => false,
+        _ => text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(),
     }
 }
 
@@ -285,46 +232,4 @@ pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<
 #[must_use]
 pub fn any_secret(_name: &str) -> Option<String> {
     Some("A".repeat(86))
-}
-
-/// Whether a member has this name, as it is or as protobuf's JSON form spells it: `fail_open` or `failOpen`.
-fn is_same(member: &str, name: &str) -> bool {
-    if member == name {
-        return true;
-    }
-    let mut letters = member.chars();
-    let mut upper = false;
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-            continue;
-        }
-        let wanted = if upper { character.to_ascii_uppercase() } else { character };
-        if letters.next() != Some(wanted) {
-            return false;
-        }
-        upper = false;
-    }
-    letters.next().is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_member_has_two_spellings_and_no_third() {
-        for (member, name, wanted) in [
-            ("fail_open", "fail_open", true),
-            ("failOpen", "fail_open", true),
-            ("failopen", "fail_open", false),
-            ("fail_Open", "fail_open", false),
-            ("failOpenX", "fail_open", false),
-            ("fail", "fail_open", false),
-            ("name", "name", true),
-            ("Name", "name", false),
-        ] {
-            assert_eq!(is_same(member, name), wanted, "{member} {name}");
-        }
-    }
 }

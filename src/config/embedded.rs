@@ -1,5 +1,5 @@
-//! JSON in a text of a YAML file, such as the configuration in a `StringValue`: what is wrong with it has its place in
-//! the file.
+//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a ConfigMap: what is wrong
+//! with it has its place in the file.
 //!
 //! YAML folds, strips and escapes text in many ways, but it neither adds characters that are no white space nor changes
 //! their order. So each of them is found again by counting, whatever the style of the text.
@@ -9,9 +9,9 @@ use super::tree::{Node, Position, Tree};
 use super::{whole, wire};
 use crate::base::json;
 
-/// A text that begins as a JSON object does, and where it stands.
+/// A text that may hold a JSON object or a YAML document, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonText {
+pub struct Text {
     /// The key of the member whose value it is; where it is none, `start`.
     pub member: Position,
     /// Where the value begins: its quote, or the first character of a block.
@@ -20,13 +20,72 @@ pub struct JsonText {
     pub text: String,
 }
 
-impl JsonText {
+/// Where the characters of a text stand in the file that holds it.
+#[derive(Clone, Debug)]
+pub struct Places<'t> {
+    /// The places of the characters that are no white space.
+    places: Vec<Position>,
+    /// The lines of the text, and how many characters that are no white space are before each.
+    lines: Vec<(usize, &'t str)>,
+}
+
+impl Places<'_> {
+    /// The place in the file of a place in the text.
+    #[must_use]
+    pub fn outer(&self, at: Position) -> Option<Position> {
+        let (before, line) = self.lines.get(at.line.saturating_sub(1))?;
+        let within: String = line.chars().take(at.column.saturating_sub(1)).collect();
+        self.places.get(before.saturating_add(seen(&within))).or_else(|| self.places.last()).copied()
+    }
+
+    /// Gives a value, and all in it, its place in the file.
+    pub fn move_out(&self, node: &mut Node) {
+        node.at = node.at.and_then(|at| self.outer(at));
+        match &mut node.value {
+            Tree::List(items) => items.iter_mut().for_each(|item| self.move_out(item)),
+            Tree::Object(members) => members.iter_mut().for_each(|(_, member)| self.move_out(member)),
+            _ => {}
+        }
+    }
+}
+
+/// How many characters of a text are no white space.
+fn seen(text: &str) -> usize {
+    text.chars().filter(|character| !character.is_whitespace()).count()
+}
+
+impl Text {
+    /// The text, when it begins as a JSON object does, or has lines.
+    #[must_use]
+    pub fn new(member: Position, start: Position, text: &str) -> Option<Self> {
+        let has_lines = text.trim_end().contains('\n');
+        (text.trim_start().starts_with('{') || has_lines).then(|| Self { member, start, text: text.to_owned() })
+    }
+
+    /// Whether it begins as a JSON object does.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.text.trim_start().starts_with('{')
+    }
+
+    /// Where its characters stand in `file`, the text of the file.
+    #[must_use]
+    pub fn places(&self, file: &str) -> Places<'_> {
+        let mut before = 0_usize;
+        let mut lines = Vec::new();
+        for line in self.text.split_inclusive('\n') {
+            lines.push((before, line));
+            before = before.saturating_add(seen(line));
+        }
+        Places { places: self.characters(file), lines }
+    }
+
     /// Reads the configuration in it as the module does, each value with its place in `file`, the text of the file.
     ///
     /// # Errors
     /// That it is no configuration; with the place of the first thing that is wrong.
     pub fn read(&self, file: &str) -> Result<Node, ConfigError> {
-        let places = self.places(file);
+        let places = self.characters(file);
         match wire::plugin_configuration(self.text.as_bytes()) {
             Ok(mut node) => {
                 Scanner { rest: &self.text, seen: 0, places: &places }.value(&mut node);
@@ -36,7 +95,6 @@ impl JsonText {
                 let at = json::parse(self.text.as_bytes()).err().and_then(|error| {
                     let before: String = self.text.split_inclusive('\n').take(error.line().saturating_sub(1)).collect();
                     let line = self.text.get(before.len()..)?;
-                    let seen = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
                     let column = line.char_indices().nth(error.column()).map_or(line.len(), |(at, _)| at);
                     let seen = seen(&before).saturating_add(seen(line.get(..column)?));
                     places.get(seen.saturating_sub(1)).or_else(|| places.last()).copied()
@@ -50,7 +108,7 @@ impl JsonText {
     }
 
     /// Where the characters that are no white space stand, in their order.
-    fn places(&self, file: &str) -> Vec<Position> {
+    fn characters(&self, file: &str) -> Vec<Position> {
         let mut characters = Characters::from(file, self.start);
         let style = characters.quote();
         let mut places = Vec::new();
@@ -223,11 +281,15 @@ impl Scanner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::read_yaml_with_texts;
+    use crate::config::read_documents;
+
+    fn texts(file: &str) -> Vec<Text> {
+        read_documents(file, false).expect("YAML").remove(0).texts
+    }
 
     /// The place of the value at `path` in the JSON of this file, as `line:column`.
     fn place(file: &str, path: &[&str]) -> String {
-        let (_, texts) = read_yaml_with_texts(file).expect("YAML");
+        let texts = texts(file);
         let [text] = texts.as_slice() else { panic!("{texts:?}") };
         let mut node = text.read(file).expect("JSON");
         for name in path {
@@ -269,8 +331,7 @@ mod tests {
             ("value: '{\"a\": 1'\n", "1:15"),
             ("value: |\n  {\"a\": 1,\n   \"a\": 2}\n", "3:10"),
         ] {
-            let (_, texts) = read_yaml_with_texts(file).expect("YAML");
-            let ConfigError(problems) = texts[0].read(file).expect_err(file);
+            let ConfigError(problems) = texts(file)[0].read(file).expect_err(file);
             assert_eq!(problems[0].at.map(|at| at.to_string()).as_deref(), Some(wanted), "{file}: {problems:?}");
         }
     }

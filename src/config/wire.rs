@@ -59,7 +59,7 @@ fn node(value: prost_types::Value) -> Node {
 }
 
 /// Struct numbers are doubles; whole ones are whole again.
-fn number_tree(number: f64) -> Tree {
+pub(super) fn number_tree(number: f64) -> Tree {
     if number.fract() == 0.0 && number.abs() < EXACT {
         #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and in range")]
         Tree::Whole(number as i64)

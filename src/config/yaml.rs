@@ -1,19 +1,60 @@
-//! YAML, for the command: scalars become what Envoy makes of them, so that a file means the same to both.
+//! YAML and JSON files, for the command: values become what the reader of the file makes of them, so that a file means the
+//! same to both.
 //!
 //! Envoy reads YAML without a schema (measured on 1.40): an unquoted `yes`, `on` or `y` is a boolean, a fraction or a
-//! date is text, `0x10` is 16 and `010` is 8, and a whole number beyond 32 bits is text. Of keys that are there twice it
-//! silently uses the last; the reader of the tree reports them.
+//! date is text, `0x10` is 16 and `010` is 8, and a whole number beyond 32 bits is text. It passes over tags, drops
+//! members whose key has the tag `!ignore`, and merges nothing. Kubernetes reads YAML 1.1: `1e6`, `0o17` and `1_000` are
+//! numbers, and `<<` merges (measured with kubectl). JSON is JSON. Of keys that are there twice each uses one.
 
-use super::embedded::JsonText;
-use super::tree::{Node, Position, Tree};
-use saphyr_parser::{Event, Parser, ScalarStyle, Span};
-use std::collections::HashMap;
+mod build;
+mod raw;
+mod scalar;
+
+use super::embedded::Text;
+use super::tree::{Node, Position};
+use build::Builder;
 use std::fmt;
 
-/// The deepest nesting.
-const MAX_DEPTH: usize = 100;
-/// The most values, those of repeated aliases included.
-const MAX_VALUES: usize = 2_000_000;
+/// Whose rules hold in a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Envoy's YAML; a plugin configuration is read as in Envoy too.
+    Envoy,
+    /// That of Kubernetes resources.
+    Kubernetes,
+    /// JSON.
+    Json,
+}
+
+/// A document of a file.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its value.
+    pub node: Node,
+    /// How it was read.
+    pub dialect: Dialect,
+    /// Its number in the file, from 0; empty ones count.
+    pub index: usize,
+    /// The texts in it that may hold JSON or YAML themselves.
+    pub texts: Vec<Text>,
+    /// What is odd about how it is written.
+    pub flaws: Vec<Flaw>,
+}
+
+/// Something in a file that its reader refuses, or takes in another way than it looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// A stable name for the kind of flaw.
+    pub rule: &'static str,
+    /// Whether it is an error; else it should be looked at.
+    pub is_error: bool,
+    /// Where.
+    pub at: Option<Position>,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub remedy: String,
+}
 
 /// Why a text is not YAML that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,252 +76,93 @@ impl fmt::Display for YamlError {
 
 impl std::error::Error for YamlError {}
 
-/// Reads one YAML document; JSON is YAML too.
+impl Dialect {
+    /// What to do about a key that is there twice.
+    const fn of_two(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy would use the last one: keep one",
+            Self::Kubernetes => "Kubernetes would use the last one: keep one",
+            Self::Json => "Envoy refuses two in a Struct, and uses one of them elsewhere: keep one",
+        }
+    }
+
+    /// The rules of a YAML document: a resource of Kubernetes says what it is.
+    fn of(raw: &raw::Raw) -> Self {
+        let raw::RawTree::Object(members) = &raw.tree else { return Self::Envoy };
+        let is_kind = |(key, value): &(raw::Raw, raw::Raw)| key.text() == Some("kind") && value.text().is_some();
+        if members.iter().any(is_kind) { Self::Kubernetes } else { Self::Envoy }
+    }
+}
+
+/// Reads one YAML document by Envoy's rules, or those of Kubernetes where it is a resource; JSON is YAML too.
 ///
 /// # Errors
-/// When the text is not YAML, holds no or several documents, or uses tags or keys that are not text.
+/// When the text is not YAML, holds no or several documents, or uses keys that are not text.
 pub fn read_yaml(text: &str) -> Result<Node, YamlError> {
-    let mut documents = read_yaml_with_texts(text)?.0.into_iter();
+    let mut documents = read_documents(text, false)?.into_iter();
     match (documents.next(), documents.next()) {
-        (Some(document), None) => Ok(document),
+        (Some(document), None) => Ok(document.node),
         (None, _) => Err(wrong("there is no document", None)),
-        (Some(_), Some(second)) => Err(wrong("there is a second document", second.at)),
+        (Some(_), Some(second)) => Err(wrong("there is a second document", second.node.at)),
     }
 }
 
-/// Reads all documents of a YAML text, such as several Kubernetes resources in one file, and tells where texts stand that
-/// hold JSON.
+/// Reads all documents of a text that are not empty, such as several Kubernetes resources in one file. `is_json` says that
+/// the text is read as JSON.
 ///
 /// # Errors
-/// When the text is not YAML, or uses tags or keys that are not text.
-pub fn read_yaml_with_texts(text: &str) -> Result<(Vec<Node>, Vec<JsonText>), YamlError> {
-    let mut reader =
-        Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), values: 0, texts: Vec::new() };
-    let mut documents = Vec::new();
-    loop {
-        let (event, span) = reader.next()?;
-        match event {
-            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            Event::StreamEnd => return Ok((documents, reader.texts)),
-            first => {
-                let node = reader.node(first, span, 0)?;
-                // What stands between two `---` and is empty is no document.
-                if node.value != Tree::Null {
-                    documents.push(node);
-                }
-            }
-        }
+/// When the text is not YAML, or uses keys that are not text.
+pub fn read_documents(text: &str, is_json: bool) -> Result<Vec<Document>, YamlError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let documents = if is_json { raw::documents(&without_surrogates(text)) } else { raw::documents(text) }?;
+    let mut read = Vec::with_capacity(documents.len());
+    for (index, raw) in documents.into_iter().enumerate() {
+        let Some(raw) = raw else { continue };
+        let dialect = if is_json { Dialect::Json } else { Dialect::of(&raw) };
+        let mut builder = Builder { dialect, texts: Vec::new(), flaws: Vec::new() };
+        let node = builder.node(raw)?;
+        let Builder { texts, flaws, .. } = builder;
+        read.push(Document { node, dialect, index, texts, flaws });
     }
+    Ok(read)
 }
 
-struct Reader<'t, I: saphyr_parser::Input> {
-    events: Parser<'t, I>,
-    anchors: HashMap<usize, Node>,
-    values: usize,
-    texts: Vec<JsonText>,
-}
-
-impl<'t, I: saphyr_parser::Input> Reader<'t, I> {
-    fn next(&mut self) -> Result<(Event<'t>, Span), YamlError> {
-        match self.events.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => {
-                let marker = error.marker();
-                let at = Position { line: marker.line(), column: marker.col().saturating_add(1) };
-                Err(wrong(format!("not YAML: {}", error.info()), Some(at)))
-            }
-            None => Err(wrong("the text ends too early", None)),
-        }
-    }
-
-    fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Node, YamlError> {
-        let at = Some(position(span));
-        self.values = self.values.saturating_add(1);
-        if depth > MAX_DEPTH || self.values > MAX_VALUES {
-            return Err(wrong("nested too deep, or too large", at));
-        }
-        let (value, anchor) = match event {
-            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return Err(wrong("tags are not supported", at));
-            }
-            Event::Scalar(text, ScalarStyle::Plain, anchor, None) => (plain(&text), anchor),
-            Event::Scalar(text, _, anchor, None) => {
-                if text.trim_start().starts_with('{') {
-                    let start = position(span);
-                    self.texts.push(JsonText { member: start, start, text: text.clone().into_owned() });
-                }
-                (Tree::Text(text.into_owned()), anchor)
-            }
-            Event::SequenceStart(anchor, None) => (self.list(depth)?, anchor),
-            Event::MappingStart(anchor, None) => (self.object(depth)?, anchor),
-            Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned().ok_or_else(|| wrong("an alias of nothing", at))?;
-                self.values = self.values.saturating_add(count(&node));
-                return Ok(Node { at, ..node });
-            }
-            _ => return Err(wrong("a value is missing", at)),
+/// JSON writes a character beyond 16 bits as two escapes, which YAML has no words for: as one escape, of the same length.
+fn without_surrogates(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\\u") {
+        let (before, escapes) = rest.split_at(at);
+        out.push_str(before);
+        let unit = |from: usize| {
+            let hexadecimal = escapes.get(from..from.saturating_add(6))?.strip_prefix("\\u")?;
+            u16::from_str_radix(hexadecimal, 16).ok()
         };
-        let node = Node { value, at };
-        if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(node)
-    }
-
-    fn list(&mut self, depth: usize) -> Result<Tree, YamlError> {
-        let mut items = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Tree::List(items)),
-                (event, span) => items.push(self.node(event, span, depth.saturating_add(1))?),
+        let pair = [unit(0), unit(6)];
+        let character = match pair {
+            [Some(high), Some(low)] => char::decode_utf16([high, low]).next().and_then(Result::ok),
+            _ => None,
+        };
+        let is_escaped = before.chars().rev().take_while(|&character| character == '\\').count() % 2 == 1;
+        let taken = match (character, pair) {
+            (Some(character), [Some(0xD800..=0xDBFF), _]) if !is_escaped => {
+                out.push_str(&format!("\\U{:08X}", u32::from(character)));
+                12
             }
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Tree, YamlError> {
-        let mut members = Vec::new();
-        loop {
-            let (event, span) = self.next()?;
-            let name = match event {
-                Event::MappingEnd => return Ok(Tree::Object(members)),
-                // Envoy takes every key as text: `on: 1` has the key "on".
-                Event::Scalar(text, _, _, None) => text.into_owned(),
-                _ => return Err(wrong("a key that is not text", Some(position(span)))),
-            };
-            let (event, value_span) = self.next()?;
-            let node = self.node(event, value_span, depth.saturating_add(1))?;
-            if let Some(text) = self.texts.last_mut().filter(|text| text.start == position(value_span)) {
-                text.member = position(span);
+            _ => {
+                out.push_str("\\u");
+                2
             }
-            // A member is found by its key; what is wrong with it is shown there.
-            members.push((name, Node { at: Some(position(span)), ..node }));
-        }
+        };
+        rest = escapes.get(taken..).unwrap_or_default();
     }
-}
-
-fn count(node: &Node) -> usize {
-    match &node.value {
-        Tree::List(items) => items.iter().map(count).sum::<usize>().saturating_add(1),
-        Tree::Object(members) => members.iter().map(|(_, node)| count(node)).sum::<usize>().saturating_add(1),
-        _ => 1,
-    }
+    out.push_str(rest);
+    out
 }
 
 fn wrong(what: impl Into<String>, at: Option<Position>) -> YamlError {
     YamlError { what: what.into(), at }
 }
 
-fn position(span: Span) -> Position {
-    Position { line: span.start.line(), column: span.start.col().saturating_add(1) }
-}
-
-/// What Envoy makes of an unquoted scalar.
-fn plain(text: &str) -> Tree {
-    if matches!(text, "" | "~" | "null" | "Null" | "NULL") {
-        return Tree::Null;
-    }
-    if let Some(flag) = boolean(text) {
-        return Tree::Bool(flag);
-    }
-    match whole(text) {
-        Some(number) if i32::try_from(number).is_ok() => Tree::Whole(number),
-        Some(number) => Tree::Text(number.to_string()),
-        None => Tree::Text(text.to_owned()),
-    }
-}
-
-/// The words for true and false in lower case, in upper case, or with a capital.
-fn boolean(text: &str) -> Option<bool> {
-    let lower = text.to_ascii_lowercase();
-    let capital = text.get(1..) == lower.get(1..);
-    if !(capital || text == text.to_ascii_uppercase()) {
-        return None;
-    }
-    match lower.as_str() {
-        "y" | "yes" | "true" | "on" => Some(true),
-        "n" | "no" | "false" | "off" => Some(false),
-        _ => None,
-    }
-}
-
-/// A whole number in decimal, or in hexadecimal after `0x`, or in octal after `0`.
-fn whole(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix(['-', '+']) {
-        Some(digits) => (text.starts_with('-'), digits),
-        None => (false, text),
-    };
-    let (radix, digits) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(hexadecimal) => (16, hexadecimal),
-        None if digits.len() > 1 && digits.starts_with('0') => (8, digits),
-        None => (10, digits),
-    };
-    if !digits.chars().all(|digit| digit.is_digit(radix)) {
-        return None;
-    }
-    let number = i64::from_str_radix(digits, radix).ok()?;
-    Some(if negative { number.saturating_neg() } else { number })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scalar(text: &str) -> Tree {
-        match read_yaml(&format!("a: {text}")).expect("YAML").value {
-            Tree::Object(mut members) => members.remove(0).1.value,
-            other => other,
-        }
-    }
-
-    #[test]
-    fn scalars_are_what_envoy_makes_of_them() {
-        for text in ["on", "On", "ON", "yes", "y", "Y", "true", "True"] {
-            assert_eq!(scalar(text), Tree::Bool(true), "{text}");
-        }
-        for text in ["off", "no", "N", "FALSE"] {
-            assert_eq!(scalar(text), Tree::Bool(false), "{text}");
-        }
-        for text in
-            ["oN", "tRue", "0.5", "1.0", "1e3", "2026-11-21", "10:30", "08", "0x", "1_000", "30s", "\"on\"", "'5'"]
-        {
-            assert_eq!(scalar(text), Tree::Text(text.trim_matches(['"', '\'']).to_owned()), "{text}");
-        }
-        for (text, number) in [("0", 0), ("5", 5), ("-5", -5), ("+5", 5), ("0x10", 16), ("010", 8)] {
-            assert_eq!(scalar(text), Tree::Whole(number), "{text}");
-        }
-        for text in ["~", "null", "", "NULL"] {
-            assert_eq!(scalar(text), Tree::Null, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn values_know_where_they_stand() {
-        let node = read_yaml("a: 1\nb:\n- x\n- {c: 2}\n").expect("YAML");
-        let Tree::Object(members) = node.value else { panic!("no object") };
-        assert_eq!(members[1].1.at, Some(Position { line: 2, column: 1 }));
-        let Tree::List(items) = &members[1].1.value else { panic!("no list") };
-        assert_eq!(items[0].at, Some(Position { line: 3, column: 3 }));
-    }
-
-    #[test]
-    fn anchors_are_followed_and_cannot_explode() {
-        let node = read_yaml("a: &x {b: 1}\nc: *x\n").expect("YAML");
-        let Tree::Object(members) = node.value else { panic!("no object") };
-        assert_eq!(members[0].1.value, members[1].1.value);
-        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..9 {
-            let below = level - 1;
-            let items = vec![format!("*a{below}"); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
-        }
-        assert!(read_yaml(&bomb).is_err());
-    }
-
-    #[test]
-    fn what_cannot_be_read_says_where() {
-        for text in ["", "a: [1", "a: 1\n---\nb: 2\n", "a: !!str 1", "[1, 2]: x", "a: *nothing"] {
-            assert!(read_yaml(text).is_err(), "{text:?}");
-        }
-        assert_eq!(read_yaml("a: 1\nb: ]").expect_err("not YAML").at.map(|at| at.line), Some(2));
-    }
-}
+mod tests;

@@ -18,6 +18,7 @@ mod support;
 mod check;
 mod explain;
 mod fetch;
+mod forms;
 mod general;
 mod help;
 mod inspect;

@@ -152,7 +152,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
     let mut clusters = Vec::new();
     let (mut discovered, mut has_fetched) = (false, false);
     for document in sources.iter().flat_map(|source| &source.documents) {
-        let root = View::root(document);
+        let root = document.root();
         discovered |= root.at(&["dynamic_resources", "cds_config"]).is_some();
         discovered |= root.at(&["dynamic_resources", "ads_config"]).is_some();
         clusters.extend(root.at(&["static_resources", "clusters"]).map(|view| view.items()).unwrap_or_default());

@@ -86,7 +86,7 @@ pub(super) struct Claims {
 pub(super) fn read(source: &Source) -> Result<Vec<Suite<'_>>, String> {
     let mut reader = Reader { file: &source.file, names: HashSet::new(), problems: Vec::new() };
     let suites: Vec<Option<Suite<'_>>> =
-        source.documents.iter().map(|document| reader.suite(&View::root(document))).collect();
+        source.documents.iter().map(|document| reader.suite(&document.root())).collect();
     if reader.problems.is_empty() {
         Ok(suites.into_iter().flatten().collect())
     } else {

@@ -1,0 +1,43 @@
+//! The plugins in resources of Istio and Envoy Gateway.
+
+use super::super::source::{Document, Kind, View};
+use super::ours::Plugin;
+
+/// A Scopegate plugin in a resource.
+#[derive(Clone, Debug)]
+pub(in crate::cli) struct Resource<'s> {
+    /// The part of the resource that describes the plugin.
+    pub plugin: View<'s>,
+    /// Its configuration, when it has one.
+    pub configuration: Option<View<'s>>,
+}
+
+/// The Scopegate plugins in a resource; none in another document.
+pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
+    let root = document.root();
+    let name = root.at(&["metadata", "name"]).and_then(|view| view.text());
+    let Some(spec) = root.get("spec") else { return Vec::new() };
+    let text = |view: &View<'_>, path: &[&str]| view.at(path).and_then(|view| view.text().map(str::to_owned));
+    match document.kind {
+        Kind::WasmPlugin | Kind::TrafficExtension => {
+            let plugin = if document.kind == Kind::WasmPlugin { Some(spec) } else { spec.get("wasm") };
+            let is_ours = |plugin: &View<'_>| {
+                let root_id = text(plugin, &["pluginName"]);
+                let module = text(plugin, &["url"]);
+                Plugin { root_id: root_id.as_deref(), names: [name, None], module: module.as_deref() }.is_ours()
+            };
+            let ours = plugin.filter(is_ours);
+            ours.map(|plugin| Resource { configuration: plugin.get("pluginConfig"), plugin }).into_iter().collect()
+        }
+        Kind::EnvoyExtensionPolicy => {
+            let is_ours = |plugin: &View<'_>| {
+                let root_id = text(plugin, &["rootID"]);
+                let module = text(plugin, &["code", "image", "url"]).or_else(|| text(plugin, &["code", "http", "url"]));
+                Plugin { root_id: root_id.as_deref(), names: [plugin.name(), None], module: module.as_deref() }.is_ours()
+            };
+            let ours = spec.list("wasm").into_iter().filter(is_ours);
+            ours.map(|plugin| Resource { configuration: plugin.get("config"), plugin }).collect()
+        }
+        Kind::Plugin | Kind::Envoy | Kind::EnvoyFilter | Kind::EnvoyPatchPolicy | Kind::Unknown => Vec::new(),
+    }
+}

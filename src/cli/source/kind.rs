@@ -1,0 +1,63 @@
+//! What a document is.
+
+use super::View;
+use crate::config;
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A plugin configuration.
+    Plugin,
+    /// A whole Envoy bootstrap, or resources that Envoy fetches: listeners, routes, clusters, filters.
+    Envoy,
+    /// An Istio `WasmPlugin`.
+    WasmPlugin,
+    /// An Istio `TrafficExtension`.
+    TrafficExtension,
+    /// An Istio `EnvoyFilter`.
+    EnvoyFilter,
+    /// An Envoy Gateway `EnvoyExtensionPolicy`.
+    EnvoyExtensionPolicy,
+    /// An Envoy Gateway `EnvoyPatchPolicy`.
+    EnvoyPatchPolicy,
+    /// Something else.
+    Unknown,
+}
+
+/// The members that a part of Envoy's configuration is known by.
+const ENVOY_PARTS: [&str; 9] = [
+    "static_resources",
+    "dynamic_resources",
+    "resources",
+    "filter_chains",
+    "default_filter_chain",
+    "virtual_hosts",
+    "http_filters",
+    "load_assignment",
+    "admin",
+];
+
+impl Kind {
+    /// What a document is, told by its members.
+    #[must_use]
+    pub fn of(root: &View<'_>) -> Self {
+        match root.get("kind").and_then(|view| view.text()) {
+            Some("WasmPlugin") => return Self::WasmPlugin,
+            Some("TrafficExtension") => return Self::TrafficExtension,
+            Some("EnvoyFilter") => return Self::EnvoyFilter,
+            Some("EnvoyExtensionPolicy") => return Self::EnvoyExtensionPolicy,
+            Some("EnvoyPatchPolicy") => return Self::EnvoyPatchPolicy,
+            Some(_) => return Self::Unknown,
+            None => {}
+        }
+        let has = |names: &[&str]| names.iter().any(|name| root.get(name).is_some());
+        let is_message = root.type_name().is_some_and(|name| name.starts_with("envoy."));
+        if is_message || has(&ENVOY_PARTS) {
+            Self::Envoy
+        } else if has(config::fields::POLICY.fields) {
+            Self::Plugin
+        } else {
+            Self::Unknown
+        }
+    }
+}

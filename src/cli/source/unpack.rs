@@ -1,0 +1,129 @@
+//! Documents that hold others: lists, what Envoy says it has in force (`/config_dump`), and files in a ConfigMap.
+
+use super::View;
+use crate::config::{Node, Tree};
+
+/// The types of the parts of a dump.
+const DUMP: &str = "envoy.admin.v3.";
+/// What a part of a dump calls the resources in it.
+const RESOURCES: [&str; 6] =
+    ["listener", "cluster", "route_config", "scoped_route_configs", "ecds_filter", "bootstrap"];
+/// States of a listener, or a cluster, that serve nothing.
+const GONE: [&str; 2] = ["draining_state", "error_state"];
+
+/// The documents in a document, each with its path; itself where it holds none.
+pub(super) fn documents(node: Node) -> Vec<(String, Node)> {
+    let mut found = Vec::new();
+    unpack(String::new(), node, &mut found);
+    found
+}
+
+fn unpack(path: String, node: Node, found: &mut Vec<(String, Node)>) {
+    let root = View { node: &node, path: path.clone() };
+    let kind = root.get("kind").and_then(|view| view.text());
+    if kind.is_some_and(|kind| kind.ends_with("List")) && root.get("items").is_some() {
+        return each(root.list("items"), found);
+    }
+    if matches!(node.value, Tree::List(_)) {
+        return each(root.items(), found);
+    }
+    let parts = root.list("configs");
+    let is_part = |part: &View<'_>| part.type_name().is_some_and(|name| name.starts_with(DUMP));
+    if parts.iter().any(is_part) {
+        // What was written is there again among what is in force.
+        let is_whole = parts.iter().any(|part| part.type_name() == Some("envoy.admin.v3.ListenersConfigDump"));
+        for part in parts {
+            if !(is_whole && part.get("bootstrap").is_some()) {
+                dumped(&part, found);
+            }
+        }
+        return;
+    }
+    if is_part(&root) || kind.is_none() && root.get("ecds_filter").is_some() {
+        return dumped(&root, found);
+    }
+    found.push((path, node));
+}
+
+fn each(items: Vec<View<'_>>, found: &mut Vec<(String, Node)>) {
+    for item in items {
+        unpack(item.path.clone(), item.node.clone(), found);
+    }
+}
+
+/// The resources in a part of a dump.
+fn dumped(part: &View<'_>, found: &mut Vec<(String, Node)>) {
+    for (_, member) in part.members() {
+        let name = member.path.rsplit('.').next().unwrap_or_default().to_owned();
+        let is = |names: &[&str]| names.iter().any(|known| super::view::is_same(&name, known));
+        if is(&GONE) {
+            continue;
+        }
+        if is(&RESOURCES) {
+            let items = member.items();
+            if items.is_empty() {
+                found.push((member.path, member.node.clone()));
+            } else {
+                each(items, found);
+            }
+        } else {
+            dumped(&member, found);
+            member.items().iter().for_each(|item| dumped(item, found));
+        }
+    }
+}
+
+/// The texts in a resource of Kubernetes that are files: those of a ConfigMap, or of a Secret that is not coded yet, and the
+/// bootstrap of an `EnvoyProxy`; each with its name.
+pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
+    let named = |member: &str| root.get(member).map(|view| view.members()).unwrap_or_default();
+    match root.get("kind").and_then(|view| view.text()) {
+        Some("ConfigMap") => named("data"),
+        Some("Secret") => named("stringData"),
+        Some("EnvoyProxy") => {
+            let bootstrap = root.at(&["spec", "bootstrap", "value"]);
+            bootstrap.map(|view| ("bootstrap.yaml", view)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A TypedStruct stands for the message that it describes: it becomes that message. Where `configuration` is one, the
+/// plugin gets the TypedStruct itself.
+pub(super) fn typed_structs(node: &mut Node) {
+    match &mut node.value {
+        Tree::List(items) => items.iter_mut().for_each(typed_structs),
+        Tree::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                typed_structs(member);
+                if name != "configuration" {
+                    unfold(member);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn unfold(node: &mut Node) {
+    let Tree::Object(members) = &mut node.value else { return };
+    let text = |members: &[(String, Node)], names: &[&str]| {
+        let found = members.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
+        match found.map(|(_, node)| &node.value) {
+            Some(Tree::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    };
+    let Some(own) = text(members, &["@type"]) else { return };
+    if !matches!(own.rsplit('/').next(), Some("udpa.type.v1.TypedStruct" | "xds.type.v3.TypedStruct")) {
+        return;
+    }
+    let Some(described) = text(members, &["type_url", "typeUrl"]) else { return };
+    let at = members.iter().find(|(name, _)| name == "@type").and_then(|(_, node)| node.at);
+    let value = members.iter().position(|(name, _)| name == "value").map(|index| members.swap_remove(index).1);
+    let mut unfolded = vec![("@type".to_owned(), Node { value: Tree::Text(described), at })];
+    if let Some(Node { value: Tree::Object(inner), .. }) = value {
+        unfolded.extend(inner.into_iter().filter(|(name, _)| name != "@type"));
+    }
+    node.value = Tree::Object(unfolded);
+}
