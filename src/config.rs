@@ -17,6 +17,8 @@ mod yaml;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use embedded::{Places, Text};
+#[cfg(not(target_arch = "wasm32"))]
+pub use problem::nearest;
 pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;

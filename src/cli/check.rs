@@ -3,6 +3,7 @@
 mod chain;
 mod filters;
 mod kubernetes;
+mod patches;
 mod routes;
 mod rules;
 
@@ -82,6 +83,7 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
         check_gate(gate, sources, &mut findings);
     }
     kubernetes::check(sources, &mut findings);
+    patches::check(&gates, sources, &mut findings);
     findings.flaws(sources);
     Ok((findings.0, gates.iter().filter_map(not_seen).collect()))
 }
@@ -157,7 +159,7 @@ impl Findings {
         for source in sources {
             for flaw in &source.flaws {
                 let is_told = |other: &Finding| other.file == source.file && other.at.is_some() && other.at == flaw.at;
-                if flaw.rule == "duplicate-key" && self.0.iter().any(is_told) {
+                if matches!(flaw.rule, "duplicate-key" | "yaml-merge") && self.0.iter().any(is_told) {
                     continue;
                 }
                 self.0.push(Finding {

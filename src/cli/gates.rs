@@ -1,8 +1,11 @@
 //! The gates in what an operator hands over: each Scopegate filter with its policy, its chain and its routes.
 
 pub(in crate::cli) mod kubernetes;
+mod nothing;
 mod ours;
+pub(in crate::cli) mod patches;
 
+pub use nothing::nothing_found;
 pub(in crate::cli) use ours::our_plugin;
 
 use super::source::{Kind, Source, View, any_secret, plugin_values, requirement};
@@ -81,6 +84,11 @@ pub struct Route<'s> {
 }
 
 impl Gate<'_> {
+    /// Whether it is made of this `PluginConfig`.
+    fn is_of(&self, source: &Source, plugin: &View<'_>) -> bool {
+        self.file == source.file && self.plugin.as_ref().is_some_and(|own| std::ptr::eq(own.node, plugin.node))
+    }
+
     /// Everything that is wrong with its configuration, a line each, with the place of each.
     #[must_use]
     pub fn refused(&self, error: &ConfigError) -> String {
@@ -152,17 +160,17 @@ pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
                     let of = |ours: kubernetes::Resource<'s>| ours.configuration.unwrap_or(ours.plugin);
                     gates.extend(ours.map(|ours| gate(source, of(ours), None)));
                 }
-                Kind::EnvoyFilter | Kind::EnvoyPatchPolicy | Kind::Unknown => {}
+                Kind::EnvoyFilter | Kind::EnvoyPatchPolicy => {
+                    gates.extend(patches::patches(document).iter().flat_map(|patch| patched(sources, source, patch)));
+                }
+                Kind::Unknown => {}
             }
         }
     }
     // What no chain of these files has taken up stands for itself.
     for (source, extension) in extensions(sources) {
         let Some(plugin) = our_plugin(&extension) else { continue };
-        let is_taken = |gate: &Gate<'_>| {
-            gate.file == source.file && gate.plugin.as_ref().is_some_and(|taken| std::ptr::eq(taken.node, plugin.node))
-        };
-        if !gates.iter().any(is_taken) {
+        if !gates.iter().any(|gate| gate.is_of(source, &plugin)) {
             gates.push(of_plugin(source, plugin));
         }
     }
@@ -235,6 +243,17 @@ fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> V
     gates
 }
 
+/// The gates that a patch puts in: in the chain of a connection manager, or as a filter alone.
+fn patched<'s>(sources: &'s [Source], source: &'s Source, patch: &patches::Patch<'s>) -> Vec<Gate<'s>> {
+    let Some(value) = &patch.value else { return Vec::new() };
+    let mut gates = in_envoy(sources, source, value);
+    for view in std::iter::once(value.clone()).chain(value.items()) {
+        let alone = our_plugin(&view).filter(|plugin| !gates.iter().any(|gate| gate.is_of(source, plugin)));
+        gates.extend(alone.map(|plugin| of_plugin(source, plugin)));
+    }
+    gates
+}
+
 /// The `PluginConfig` of an HTTP filter, when it is ours, and the source that it stands in: that of the filter, or that
 /// of the resource that the filter names (ECDS).
 fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
@@ -248,31 +267,6 @@ fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) 
         Some((holder, extension)) => our_plugin(&extension).map(|plugin| (holder, plugin)),
         // What holds until the resource comes is all that these files hold.
         None => own(),
-    }
-}
-
-/// Why there is no gate in these sources.
-#[must_use]
-pub fn nothing_found(sources: &[Source]) -> String {
-    let files = Source::names(sources);
-    let documents = || sources.iter().flat_map(|source| &source.documents);
-    if !documents().any(|document| document.kind == Kind::Envoy) {
-        return format!(
-            "{files}: holds no configuration of Scopegate: neither a plugin configuration, nor an Envoy YAML with the \
-             filter, nor a WasmPlugin, TrafficExtension or EnvoyExtensionPolicy"
-        );
-    }
-    let held = extensions(sources);
-    let name_of = |view: &View<'_>| view.name().unwrap_or_default().to_owned();
-    let fetched = documents()
-        .flat_map(|document| managers(&document.root()))
-        .flat_map(|manager| manager.list("http_filters"))
-        .filter(|filter| filter.get("config_discovery").is_some())
-        .map(|filter| name_of(&filter))
-        .find(|name| !held.iter().any(|(_, extension)| name_of(extension) == *name));
-    match fetched {
-        Some(name) => format!("{files}: the filter {name} stands in a resource of its own (ECDS): give that file too"),
-        None => format!("{files}: no Scopegate filter in it: a Wasm filter whose root_id is {ROOT_ID}"),
     }
 }
 

@@ -7,6 +7,7 @@ mod view;
 
 pub use kind::Kind;
 pub use view::View;
+pub(in crate::cli) use view::is_same;
 
 use crate::config::{self, ConfigError, Dialect, Flaw, METADATA_NAMESPACE, Node, Text, read_documents};
 use crate::policy::Requirement;
@@ -70,8 +71,7 @@ impl Source {
         if u64::try_from(text.len())? > MAX_FILE {
             return Err(format!("{} is larger than {} MB", file.display(), MAX_FILE >> 20).into());
         }
-        let mut source =
-            Self { file: file.to_owned(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
+        let mut source = Self { file: file.to_owned(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
         source.add(&text, is_json(file, &text)).map_err(|error| {
             let made = if text.contains("{{") { "; a template has to be rendered first (helm template)" } else { "" };
             format!("{}:{error}{made}", file.display())
@@ -88,7 +88,8 @@ impl Source {
             let (dialect, index, at) = (document.dialect, document.index, document.node.at);
             self.flaws.extend(document.flaws);
             let before = self.documents.len();
-            self.documents.extend(unpack::documents(document.node).into_iter().map(|(path, node)| Document::new(path, node)));
+            self.documents
+                .extend(unpack::documents(document.node).into_iter().map(|(path, node)| Document::new(path, node)));
             let added = before..self.documents.len();
             if index > 0 && dialect == Dialect::Envoy && self.is_envoy(added.clone()) {
                 let what = "Envoy reads the first document of a file alone: nothing in this one counts".to_owned();
@@ -108,7 +109,7 @@ impl Source {
         self.documents.get(documents).is_some_and(|added| added.iter().any(|document| document.kind == Kind::Envoy))
     }
 
-    /// Adds the documents of the files in a resource, such as a ConfigMap; `texts` are those of `outer`.
+    /// Adds the documents of the files in a resource, such as a `ConfigMap`; `texts` are those of `outer`.
     fn add_files(&mut self, index: usize, texts: &[Text], outer: &str) {
         let Some(document) = self.documents.get(index) else { return };
         let mut read = Vec::new();
@@ -125,7 +126,13 @@ impl Source {
                 // Something else than ours is in it.
                 Err(error) if text.text.contains(METADATA_NAMESPACE) => {
                     let at = error.at.and_then(|at| places.outer(at));
-                    let flaw = Flaw { rule: "file-unreadable", is_error: true, at, what: error.what, remedy: "mend it".into() };
+                    let flaw = Flaw {
+                        rule: "file-unreadable",
+                        is_error: true,
+                        at,
+                        what: error.what,
+                        remedy: "mend it".into(),
+                    };
                     inner.flaws = vec![flaw];
                     inner.documents.clear();
                     read.push(inner);

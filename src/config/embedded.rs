@@ -1,4 +1,4 @@
-//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a ConfigMap: what is wrong
+//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a `ConfigMap`: what is wrong
 //! with it has its place in the file.
 //!
 //! YAML folds, strips and escapes text in many ways, but it neither adds characters that are no white space nor changes

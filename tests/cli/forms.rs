@@ -138,7 +138,8 @@ fn json_is_read_by_the_rules_of_json() {
 
 #[test]
 fn a_key_that_is_there_twice_is_an_error_anywhere_in_a_file() {
-    let text = with("          normalize_path: true\n", "          normalize_path: false\n          normalize_path: true\n");
+    let text =
+        with("          normalize_path: true\n", "          normalize_path: false\n          normalize_path: true\n");
     let checked = check(&text);
     assert_eq!(line_of(&checked, "duplicate-key"), line_with(&text, "normalize_path: true"), "{checked:?}");
     assert_eq!(checked.status, 1);
@@ -160,14 +161,20 @@ fn lists_of_kubernetes_are_read_as_their_items() {
     };
     assert_clean(&check(&list(&item)));
     let checked = check(&list(&item.replace("audiences", "audience")));
-    assert!(checked.status == 1 && checked.stdout.contains("items[0].spec.pluginConfig.issuers[0].audience"), "{checked:?}");
+    assert!(
+        checked.status == 1 && checked.stdout.contains("items[0].spec.pluginConfig.issuers[0].audience"),
+        "{checked:?}"
+    );
     assert_clean(&check(&list(&item).replace("kind: List", "kind: WasmPluginList")));
 }
 
 #[test]
 fn a_file_in_a_config_map_is_read_and_shown_where_it_stands() {
     let map = |text: &str| {
-        format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  motd: |\n    hello: world\n  envoy.yaml: |\n{}", indented(text, 4))
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\ndata:\n  motd: |\n    hello: world\n  envoy.yaml: |\n{}",
+            indented(text, 4)
+        )
     };
     assert_clean(&check(&map(&shipped())));
     let text = map(&shipped()).replace("FAIL_RELOAD", "FAIL_OPEN");
@@ -212,7 +219,11 @@ fn what_envoy_says_it_has_in_force_is_read() {
             let checked = check_as("dump.json", &text);
             assert_eq!(checked.status, wanted, "{checked:?}");
             // What was written and what is in force are one gate.
-            assert_eq!(checked.stdout.matches("error[fails-open]").count(), usize::try_from(wanted).unwrap(), "{checked:?}");
+            assert_eq!(
+                checked.stdout.matches("error[fails-open]").count(),
+                usize::try_from(wanted).unwrap(),
+                "{checked:?}"
+            );
         }
         // A listener that drains serves nothing new.
         let gone = dump(json!({"@type": admin("ListenersConfigDump"), "dynamic_listeners": [

@@ -26,6 +26,7 @@ mod matrix;
 mod mint;
 mod mistakes;
 mod parts;
+mod patches;
 mod policy_test;
 mod revocations;
 mod samples;

@@ -82,7 +82,7 @@ fn check_metadata(
 }
 
 /// Whether a namespace was meant to be ours.
-fn is_misspelt(name: &str) -> bool {
+pub(super) fn is_misspelt(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let shared = METADATA_NAMESPACE.chars().filter(|&character| plain.contains(character)).count();
     let looks_alike = plain.len().abs_diff(METADATA_NAMESPACE.len()) <= 1 && plain.starts_with("sc") && shared >= 7;

@@ -21,23 +21,29 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
     match document.kind {
         Kind::WasmPlugin | Kind::TrafficExtension => {
             let plugin = if document.kind == Kind::WasmPlugin { Some(spec) } else { spec.get("wasm") };
-            let is_ours = |plugin: &View<'_>| {
+            let select = |plugin: &View<'_>| {
                 let root_id = text(plugin, &["pluginName"]);
                 let module = text(plugin, &["url"]);
-                Plugin { root_id: root_id.as_deref(), names: [name, None], module: module.as_deref() }.is_ours()
+                is_ours(Plugin { root_id: root_id.as_deref(), names: [name, None], module: module.as_deref() })
             };
-            let ours = plugin.filter(is_ours);
+            let ours = plugin.filter(select);
             ours.map(|plugin| Resource { configuration: plugin.get("pluginConfig"), plugin }).into_iter().collect()
         }
         Kind::EnvoyExtensionPolicy => {
-            let is_ours = |plugin: &View<'_>| {
+            let select = |plugin: &View<'_>| {
                 let root_id = text(plugin, &["rootID"]);
                 let module = text(plugin, &["code", "image", "url"]).or_else(|| text(plugin, &["code", "http", "url"]));
-                Plugin { root_id: root_id.as_deref(), names: [plugin.name(), None], module: module.as_deref() }.is_ours()
+                Plugin { root_id: root_id.as_deref(), names: [plugin.name(), None], module: module.as_deref() }
+                    .is_ours()
             };
-            let ours = spec.list("wasm").into_iter().filter(is_ours);
+            let ours = spec.list("wasm").into_iter().filter(select);
             ours.map(|plugin| Resource { configuration: plugin.get("config"), plugin }).collect()
         }
         Kind::Plugin | Kind::Envoy | Kind::EnvoyFilter | Kind::EnvoyPatchPolicy | Kind::Unknown => Vec::new(),
     }
+}
+
+/// Whether a plugin is ours. One that nothing names is taken for the one that was meant: it is a part of a resource.
+fn is_ours(plugin: Plugin<'_>) -> bool {
+    plugin.is_ours() || plugin.is_nameless()
 }

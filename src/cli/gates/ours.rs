@@ -17,13 +17,18 @@ pub(super) struct Plugin<'n> {
 impl Plugin<'_> {
     /// Whether it is Scopegate. A name that only contains ours counts unless the root id or the module says otherwise.
     pub(super) fn is_ours(&self) -> bool {
-        let mut names = self.names.into_iter().flatten();
+        let mut names = self.names.into_iter().flatten().filter(|text| !text.is_empty());
         let root_id = self.root_id.filter(|text| !text.is_empty());
         let file = self.module.map(file_of).filter(|text| !text.is_empty());
         root_id.is_some_and(is_named)
             || file.is_some_and(is_named)
             || names.clone().any(|name| name == ROOT_ID)
             || root_id.is_none() && file.is_none() && names.any(is_named)
+    }
+
+    /// Whether nothing says what it is.
+    pub(super) fn is_nameless(&self) -> bool {
+        [self.root_id, self.module].into_iter().chain(self.names).flatten().all(str::is_empty)
     }
 }
 

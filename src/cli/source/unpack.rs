@@ -1,4 +1,4 @@
-//! Documents that hold others: lists, what Envoy says it has in force (`/config_dump`), and files in a ConfigMap.
+//! Documents that hold others: lists, what Envoy says it has in force (`/config_dump`), and files in a `ConfigMap`.
 
 use super::View;
 use crate::config::{Node, Tree};
@@ -73,7 +73,7 @@ fn dumped(part: &View<'_>, found: &mut Vec<(String, Node)>) {
     }
 }
 
-/// The texts in a resource of Kubernetes that are files: those of a ConfigMap, or of a Secret that is not coded yet, and the
+/// The texts in a resource of Kubernetes that are files: those of a `ConfigMap`, or of a Secret that is not coded yet, and the
 /// bootstrap of an `EnvoyProxy`; each with its name.
 pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
     let named = |member: &str| root.get(member).map(|view| view.members()).unwrap_or_default();
@@ -88,8 +88,8 @@ pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
     }
 }
 
-/// A TypedStruct stands for the message that it describes: it becomes that message. Where `configuration` is one, the
-/// plugin gets the TypedStruct itself.
+/// A `TypedStruct` stands for the message that it describes: it becomes that message. Where `configuration` is one, the
+/// plugin gets the `TypedStruct` itself.
 pub(super) fn typed_structs(node: &mut Node) {
     match &mut node.value {
         Tree::List(items) => items.iter_mut().for_each(typed_structs),

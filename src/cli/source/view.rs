@@ -140,7 +140,7 @@ fn holds(node: &Node, name: &str) -> bool {
 }
 
 /// Whether a member has this name, as it is or as protobuf's JSON form spells it: `fail_open` or `failOpen`.
-pub(super) fn is_same(member: &str, name: &str) -> bool {
+pub(in crate::cli) fn is_same(member: &str, name: &str) -> bool {
     if member == name {
         return true;
     }

@@ -52,7 +52,7 @@ impl Builder {
             }),
             (Some("!"), _) => Tree::Text(text),
             (Some(tag), Dialect::Kubernetes) => self.tagged_in_kubernetes(text, tag, start),
-            (Some(tag), _) => self.tagged_in_envoy(text, tag, start),
+            (Some(tag), _) => self.tagged_in_envoy(&text, tag, start),
         };
         if let Tree::Text(text) = &tree
             && !plain
@@ -63,8 +63,8 @@ impl Builder {
     }
 
     /// Envoy passes over tags, and then over quotes too: `!!str 5` is the number.
-    fn tagged_in_envoy(&mut self, text: String, tag: &str, at: Position) -> Tree {
-        let tree = scalar::envoy_tagged(&text);
+    fn tagged_in_envoy(&mut self, text: &str, tag: &str, at: Position) -> Tree {
+        let tree = scalar::envoy_tagged(text);
         let holds = match tag {
             "!!str" | "!!timestamp" => matches!(tree, Tree::Text(_)),
             "!!int" => matches!(tree, Tree::Whole(_)),

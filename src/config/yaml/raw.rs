@@ -58,7 +58,8 @@ impl Raw {
 
     /// Whether nothing is written here.
     fn is_empty(&self) -> bool {
-        matches!(&self.tree, RawTree::Scalar { text, plain: true } if text.is_empty() || text == "~") && self.tag.is_none()
+        matches!(&self.tree, RawTree::Scalar { text, plain: true } if text.is_empty() || text == "~")
+            && self.tag.is_none()
     }
 
     fn count(&self) -> usize {

@@ -120,7 +120,8 @@ fn integer(text: &str) -> Option<f64> {
 /// A decimal number with or without a fraction and an exponent, that a double can hold.
 fn decimal(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(left, right)| (left, Some(right)));
+    let (mantissa, exponent) =
+        digits.split_once(['e', 'E']).map_or((digits, None), |(left, right)| (left, Some(right)));
     let all = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let has_digits = !whole.is_empty() || !fraction.is_empty();
@@ -146,9 +147,22 @@ mod tests {
         for text in ["off", "no", "N", "FALSE"] {
             assert_eq!(envoy(text), Tree::Bool(false), "{text}");
         }
-        for text in
-            ["oN", "tRue", "0.5", "1.0", "1e3", "1e+06", "2026-11-21", "10:30", "08", "0x", "1_000", "0o17", "0b1", "30s"]
-        {
+        for text in [
+            "oN",
+            "tRue",
+            "0.5",
+            "1.0",
+            "1e3",
+            "1e+06",
+            "2026-11-21",
+            "10:30",
+            "08",
+            "0x",
+            "1_000",
+            "0o17",
+            "0b1",
+            "30s",
+        ] {
             assert_eq!(envoy(text), Tree::Text(text.to_owned()), "{text}");
         }
         for (text, number) in [("0", 0), ("5", 5), ("-5", -5), ("+5", 5), ("0x10", 16), ("010", 8)] {

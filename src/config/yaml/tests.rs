@@ -9,7 +9,9 @@ fn json(text: &str) -> String {
 fn odd(text: &str, is_json: bool) -> Vec<(&'static str, String)> {
     let documents = read_documents(text, is_json).expect("YAML");
     let flaws = documents.into_iter().flat_map(|document| document.flaws);
-    flaws.map(|flaw| (flaw.rule, format!("{} {}", flaw.at.map(|at| at.to_string()).unwrap_or_default(), flaw.what))).collect()
+    flaws
+        .map(|flaw| (flaw.rule, format!("{} {}", flaw.at.map(|at| at.to_string()).unwrap_or_default(), flaw.what)))
+        .collect()
 }
 
 #[test]
@@ -46,8 +48,7 @@ fn what_cannot_be_read_says_where() {
 
 #[test]
 fn envoy_drops_what_it_is_told_to_ignore_and_keeps_its_anchors() {
-    for text in
-        ["!ignore x: &a {b: 1}\nc: *a", "!ignore \"x\": &a {b: 1}\nc: *a", "? !ignore [q]\n: &a {b: 1}\nc: *a"]
+    for text in ["!ignore x: &a {b: 1}\nc: *a", "!ignore \"x\": &a {b: 1}\nc: *a", "? !ignore [q]\n: &a {b: 1}\nc: *a"]
     {
         assert_eq!(json(text), r#"{"c":{"b":1}}"#, "{text}");
         assert_eq!(odd(text, false), [], "{text}");
@@ -57,7 +58,8 @@ fn envoy_drops_what_it_is_told_to_ignore_and_keeps_its_anchors() {
 
 #[test]
 fn envoy_passes_over_tags_and_with_them_over_quotes() {
-    let text = "a: !!str 5\nb: !!str \"true\"\nc: ! 5\nd: !!str ~\ne: !!str all\nf: !!int \"5\"\ng: !!map {h: !!seq [1]}";
+    let text =
+        "a: !!str 5\nb: !!str \"true\"\nc: ! 5\nd: !!str ~\ne: !!str all\nf: !!int \"5\"\ng: !!map {h: !!seq [1]}";
     assert_eq!(json(text), r#"{"a":5,"b":true,"c":"5","d":"~","e":"all","f":5,"g":{"h":[1]}}"#);
     let told = odd(text, false);
     assert_eq!(told.iter().map(|(rule, _)| *rule).collect::<Vec<_>>(), ["yaml-tag"; 2]);
@@ -97,7 +99,10 @@ fn a_key_that_is_there_twice_is_seen_wherever_it_stands() {
     for (text, is_json) in [("a: {b: 1, b: 2}", false), ("kind: A\na: {b: 1, b: 2}", false), (r#"{"b":1,"b":2}"#, true)]
     {
         let told = odd(text, is_json);
-        assert!(told.len() == 1 && told[0].0 == "duplicate-key" && told[0].1.contains("`b` is there twice"), "{told:?}");
+        assert!(
+            told.len() == 1 && told[0].0 == "duplicate-key" && told[0].1.contains("`b` is there twice"),
+            "{told:?}"
+        );
     }
 }
 

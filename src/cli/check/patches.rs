@@ -1,0 +1,70 @@
+//! Patches of Istio and Envoy Gateway: what they put into routes for the gate, and what they do to the gate.
+
+use super::Findings;
+use super::routes::is_misspelt;
+use crate::cli::gates::Gate;
+use crate::cli::gates::patches::{Part, Patch, patches};
+use crate::cli::source::{Source, View};
+use crate::config::{self, METADATA_NAMESPACE};
+use crate::policy::{Policy, RouteMetadata};
+use std::path::Path;
+
+/// Checks the patches of these sources.
+pub(super) fn check(gates: &[Gate<'_>], sources: &[Source], findings: &mut Findings) {
+    let policies = || gates.iter().filter_map(|gate| gate.policy.as_ref().ok()).map(|loaded| &loaded.policy);
+    for source in sources {
+        for patch in source.documents.iter().flat_map(patches) {
+            check_gate(&source.file, &patch, findings);
+            for part in patch.parts() {
+                policies().for_each(|policy| check_part(&source.file, &part, policy, findings));
+            }
+        }
+    }
+}
+
+/// What takes the gate away, or turns it off.
+fn check_gate(file: &Path, patch: &Patch<'_>, findings: &mut Findings) {
+    if patch.removes_gate() {
+        findings.error(
+            "disabled",
+            file,
+            &patch.view,
+            "removes the gate",
+            "leave it out; open routes with `public: true`",
+        );
+    }
+    for holder in patch.value.iter().flat_map(|value| value.holders("typed_per_filter_config")) {
+        let own = holder.get("typed_per_filter_config").map(|view| view.members()).unwrap_or_default();
+        let ours = own.into_iter().filter(|(name, _)| name.contains(METADATA_NAMESPACE));
+        for view in ours.filter_map(|(_, view)| view.get("disabled")).filter(View::is_true) {
+            let remedy = "open the route with `public: true` in its metadata";
+            findings.error("disabled", file, &view, "turns the gate off here", remedy);
+        }
+    }
+}
+
+fn check_part(file: &Path, part: &Part<'_>, policy: &Policy, findings: &mut Findings) {
+    let mut check_requirement = |view: &View<'_>| {
+        if policy.route_metadata == RouteMetadata::Ignore {
+            let what = "is a requirement in metadata, and the gate does not read those (route_metadata: ignore)";
+            findings.warn("metadata-ignored", file, view, what, "write it into `rules`, or leave route_metadata out");
+        } else if let Err(error) = config::requirement(view.node, policy) {
+            findings.problems("metadata", file, view, &error);
+        }
+    };
+    match part {
+        Part::Requirement(view) => check_requirement(view),
+        Part::FilterMetadata(metadata) => {
+            if let Some(view) = metadata.get(METADATA_NAMESPACE) {
+                check_requirement(&view);
+            }
+            for (name, view) in metadata.members() {
+                if name != METADATA_NAMESPACE && is_misspelt(name) {
+                    let what = format!("{name} is not the namespace of Scopegate, so nothing of it holds");
+                    findings.error("metadata-namespace", file, &view, what, "write scopegate");
+                }
+            }
+        }
+        Part::Unread(view, what, remedy) => findings.error("metadata-unread", file, view, what.clone(), remedy),
+    }
+}
