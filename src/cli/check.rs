@@ -1,5 +1,6 @@
 //! `scopegate check`: a configuration judged before it runs, by the same reader as in the module.
 
+mod attached;
 mod chain;
 mod filters;
 mod kubernetes;
@@ -84,8 +85,10 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
     }
     kubernetes::check(sources, &mut findings);
     patches::check(&gates, sources, &mut findings);
+    let mut notes = attached::check(sources, &mut findings);
     findings.flaws(sources);
-    Ok((findings.0, gates.iter().filter_map(not_seen).collect()))
+    notes.extend(gates.iter().filter_map(not_seen));
+    Ok((findings.0, notes))
 }
 
 fn not_seen(gate: &Gate<'_>) -> Option<String> {

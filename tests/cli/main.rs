@@ -15,6 +15,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attached;
 mod check;
 mod explain;
 mod fetch;

@@ -50,7 +50,7 @@ fn assert_error(text: &str, rule: &str, words: &str) {
 
 fn assert_clean(text: &str) {
     let checked = check(text);
-    assert_eq!((checked.status, checked.stdout.trim()), (0, "no problems found"), "{text}\n{checked:?}");
+    assert!(checked.status == 0 && checked.stdout.starts_with("no problems found\n"), "{text}\n{checked:?}");
 }
 
 #[test]
@@ -125,12 +125,8 @@ fn a_gate_that_a_patch_puts_in_is_judged() {
 
 #[test]
 fn a_patch_that_turns_the_gate_off_is_an_error() {
-    let off = "typed_per_filter_config: {istio-ingress.scopegate: {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}}\n          filter_metadata: {}";
-    assert_error(
-        &with_gate(&filter("filter_metadata:", off).replace("scopegate: {scopes", "x: {scopes")),
-        "disabled",
-        "turns the gate off",
-    );
+    let off = "        typed_per_filter_config: {istio-ingress.scopegate: {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}}\n        metadata:\n";
+    assert_error(&with_gate(&filter("        metadata:\n", off)), "disabled", "turns the gate off here");
     let removed = "kind: EnvoyFilter\nspec:\n  configPatches:\n  - applyTo: HTTP_FILTER\n    match: {listener: {filterChain: {filter: {subFilter: {name: istio-ingress.scopegate}}}}}\n    patch: {operation: REMOVE}\n";
     assert_error(&with_gate(removed), "disabled", "removes the gate");
 }

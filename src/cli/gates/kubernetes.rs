@@ -33,8 +33,8 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
             let select = |plugin: &View<'_>| {
                 let root_id = text(plugin, &["rootID"]);
                 let module = text(plugin, &["code", "image", "url"]).or_else(|| text(plugin, &["code", "http", "url"]));
-                Plugin { root_id: root_id.as_deref(), names: [plugin.name(), None], module: module.as_deref() }
-                    .is_ours()
+                let names = [plugin.name(), None];
+                is_ours(Plugin { root_id: root_id.as_deref(), names, module: module.as_deref() })
             };
             let ours = spec.list("wasm").into_iter().filter(select);
             ours.map(|plugin| Resource { configuration: plugin.get("config"), plugin }).collect()

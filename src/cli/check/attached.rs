@@ -1,0 +1,17 @@
+//! What a gate in Kubernetes is attached to, and what that leaves without one.
+
+mod gateway;
+mod istio;
+mod resources;
+
+use super::Findings;
+use crate::cli::source::Source;
+use resources::Resources;
+
+/// Checks what the resources target, and gives what could not be checked.
+pub(super) fn check(sources: &[Source], findings: &mut Findings) -> Vec<String> {
+    let resources = Resources::of(sources);
+    let mut notes = gateway::check(&resources, findings);
+    notes.extend(istio::check(&resources, findings));
+    notes
+}
