@@ -37,7 +37,7 @@ const PLUGIN_CONFIG: &str = "  pluginConfig:
 ";
 
 fn indented(text: &str, depth: usize) -> String {
-    text.lines().map(|line| format!("{}{line}\n", " ".repeat(depth))).collect()
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(depth))).collect::<Vec<_>>().concat()
 }
 
 fn assert_clean(checked: &Run) {
@@ -198,9 +198,8 @@ fn shipped_json(edit: impl Fn(String) -> String) -> Value {
 
 #[test]
 fn what_envoy_says_it_has_in_force_is_read() {
-    let open = |text: String| text.replace("FAIL_RELOAD", "FAIL_OPEN");
-    for (edit, wanted) in [(&open as &dyn Fn(String) -> String, 1), (&|text| text, 0)] {
-        let whole = shipped_json(edit);
+    for (strategy, wanted) in [("FAIL_OPEN", 1), ("FAIL_RELOAD", 0)] {
+        let whole = shipped_json(|text| text.replace("FAIL_RELOAD", strategy));
         let listener = whole["static_resources"]["listeners"][0].clone();
         let clusters = whole["static_resources"]["clusters"].as_array().unwrap().clone();
         let clusters: Vec<Value> = clusters.into_iter().map(|cluster| json!({ "cluster": cluster })).collect();

@@ -94,14 +94,13 @@ fn a_gate_that_a_patch_puts_in_is_judged() {
             "{{root_id: scopegate, failure_policy: {failure}, configuration: {{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: '{{\"issuers\": [{{\"issuer\": \"https://a/\", \"audiences\": [\"b\"], \"jwks\": {{\"uri\": \"https://a/k\", \"cluster\": \"a\"}}}}]}}'}}}}"
         );
         let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
-        let typed = if envelope {
+        if envelope {
             format!(
                 "{{\"@type\": type.googleapis.com/udpa.type.v1.TypedStruct, type_url: {wasm}, value: {{config: {plugin}}}}}"
             )
         } else {
             format!("{{\"@type\": {wasm}, config: {plugin}}}")
-        };
-        typed
+        }
     };
     for envelope in [true, false] {
         for whole in [

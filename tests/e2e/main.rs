@@ -20,6 +20,7 @@ mod configuration;
 mod crashed;
 mod dynamic;
 mod feeds;
+mod forms;
 mod gate;
 mod gateway;
 mod host_calls;
