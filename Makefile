@@ -33,9 +33,12 @@ FUZZ_TARGETS := $(or $(TARGETS),$(patsubst $(FUZZ)/targets/%.rs,%,$(sort $(wildc
 NODE_HOME := .tools/node-$(NODE_VERSION)
 NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
+# The programs of tests/tools; those of a release have more dependencies.
+TOOL := cargo run --locked --package scopegate-tools --bin
+RELEASE_TOOL := cargo run --locked --package scopegate-tools --features release --bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain envoy node wasm linked run test conformance conformance-module fuzz mutants test-oldest test-envoys image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys image dist compose compose-test \
   compose-down reproducible bench differential hostile soak dudect audit lint fmt size doc clean distclean
 
 help: ## print this
@@ -43,6 +46,10 @@ help: ## print this
 	@echo "ENVOY_VERSION=$(ENVOY_VERSION) chooses the Envoy of setup, run and test; PORT chooses the port of run."
 
 setup: toolchain envoy ## install what is missing: the Rust toolchain, and an Envoy in .tools
+
+# Says what the machine lacks before anything is compiled.
+needs-install needs-run needs-test: needs-%:
+	@.ci/needs $*
 
 # Nothing to do where the pinned compiler and its parts answer, however they were installed.
 toolchain:
@@ -123,9 +130,14 @@ $(PACKAGES)/ready: tests/tools/npm/package.json tests/tools/npm/package-lock.jso
 # The paths of this machine do not get into the module: the same sources give the same file everywhere. The flags
 # are for this command alone, and for the target alone, so native builds do not notice. They are separated by the
 # byte 0x1f, since a path may hold a space. The last prefix that fits is taken.
-wasm: linked ## build the filter: target/scopegate.wasm
+wasm: toolchain ## build the filter: target/scopegate.wasm
 	@mkdir -p target
-	@cargo run --quiet --locked --example trim -- $(LINKED) $(MODULE)
+	@$(MAKE) --no-print-directory -j2 linked tools
+	@$(TOOL) trim -- $(LINKED) $(MODULE)
+
+# For wasm32 and for this machine, so the two run side by side: what is linked at last is linked on one core.
+tools: toolchain
+	@cargo build --locked --package scopegate-tools
 
 linked: toolchain
 	@separator=$$(printf '\037'); \
@@ -135,10 +147,14 @@ linked: toolchain
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
 	cargo rustc --lib --crate-type cdylib --target $(WASM_TARGET) --release --locked
 
-run: setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
-	@cargo run --quiet --locked --example demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
+run: needs-run setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
+	@$(TOOL) demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))
 
-test: setup node wasm conformance-module ## run all tests, those in a real Envoy too
+install: needs-install toolchain ## put the command on the PATH: scopegate, into cargo's folder of programs
+	cargo install --locked --path .
+	@echo "scopegate is in $${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}/bin"
+
+test: needs-test setup node wasm conformance-module ## run all tests, those in a real Envoy too
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_NODE=$(abspath $(NODE)) \
 	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked
 
@@ -189,18 +205,18 @@ test-envoys: node wasm ## run the tests in Envoy on every supported version, or 
 # What the module is made of, and the image that Istio and Envoy Gateway load. No container engine is needed.
 $(BILL): wasm
 	@cargo metadata --format-version 1 --locked --filter-platform $(WASM_TARGET) \
-	  | cargo run --quiet --locked --example sbom -- $(MODULE) Cargo.lock $(TOOLCHAIN) >$@.unfinished
+	  | $(RELEASE_TOOL) sbom -- $(MODULE) Cargo.lock $(TOOLCHAIN) >$@.unfinished
 	@mv $@.unfinished $@
 
 image: $(BILL) ## write the OCI image of the module, as an OCI layout: target/image
-	@digest=$$(cargo run --quiet --locked --example image -- $(MODULE) $(BILL) $(VERSION) target/image); \
+	@digest=$$($(RELEASE_TOOL) image -- $(MODULE) $(BILL) $(VERSION) target/image); \
 	echo "target/image: scopegate:$(VERSION), $$digest"; \
 	echo "skopeo copy oci:target/image:$(VERSION) docker://REGISTRY/scopegate:$(VERSION)"
 
 # Every name is the same for every release.
 dist: image ## make the release: target/dist
 	@rm -rf $(DIST) && mkdir -p $(DIST)
-	@cargo build --quiet --locked --release --bin scopegate
+	@cargo build --locked --release --bin scopegate
 	@cp $(MODULE) $(BILL) $(DIST)
 	@cp $(BUILD)/release/scopegate $(DIST)/scopegate-$$(rustc -vV | sed -n 's/^host: //p')
 	@$(TAR) -cf $(DIST)/scopegate.oci.tar -C target/image blobs index.json oci-layout
@@ -228,7 +244,7 @@ reproducible: wasm ## build the module again in another place and compare
 	  fi; \
 	done
 	@env -u CARGO_TARGET_DIR CARGO_HOME=$(ELSEWHERE)/cargo $(MAKE) --no-print-directory -C "$(ELSEWHERE)/a tree" linked
-	@cargo run --quiet --locked --example trim -- \
+	@$(TOOL) trim -- \
 	  "$(ELSEWHERE)/a tree/target/$(WASM_TARGET)/release/scopegate.wasm" $(ELSEWHERE)/scopegate.wasm
 	@sha256sum $(MODULE) $(ELSEWHERE)/scopegate.wasm
 	@cmp $(MODULE) $(ELSEWHERE)/scopegate.wasm
@@ -238,9 +254,9 @@ reproducible: wasm ## build the module again in another place and compare
 # The bench is built as the tests are: what it measures is the module.
 bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
-	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --quiet --locked --profile dev --bench gate -- \
+	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --locked --profile dev --bench gate -- \
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
-	@$(if $(CASES)$(QUICK),,cargo bench --quiet --locked --bench decide)
+	@$(if $(CASES)$(QUICK),,cargo bench --locked --bench decide)
 
 differential: setup wasm ## send generated requests through the filter and through Envoy's own; CASES, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
@@ -267,8 +283,8 @@ audit: toolchain $(CARGO_DENY) ## look for known weaknesses in the dependencies;
 	$(CARGO_DENY) --locked check --hide-inclusion-graph advisories || exit 1
 
 lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependencies and their licences
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	cargo clippy --locked --lib --target $(WASM_TARGET) -- -D warnings
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 
@@ -276,10 +292,10 @@ $(CARGO_DENY):
 	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root .tools/cargo-deny
 
 fmt: toolchain ## format the sources
-	cargo fmt
+	cargo fmt --all
 
 size: wasm ## show what the module is made of; fails when it is over its limit
-	@cargo run --quiet --locked --example size -- $(LINKED) $(MODULE)
+	@$(TOOL) size -- $(LINKED) $(MODULE)
 
 doc: toolchain ## build the documentation of all items, private ones too
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --no-deps --document-private-items

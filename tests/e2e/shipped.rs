@@ -4,6 +4,7 @@ use crate::support::client::{get, get_with, send};
 use crate::support::envoy::{Envoy, binary, module, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
+use crate::support::tools::tool;
 use scopegate::crypto::Algorithm;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -123,12 +124,9 @@ impl Drop for Demo {
 
 #[test]
 fn every_line_that_make_run_prints_does_what_it_promises() {
-    let directory = std::env::current_exe().unwrap();
-    let demo = directory.parent().unwrap().parent().unwrap().join("examples/demo");
-    assert!(demo.exists(), "{} is missing: cargo test builds it", demo.display());
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = || {
-        let mut command = Command::new(&demo);
+        let mut command = tool("demo");
         command.args(["--envoy", &binary().to_string_lossy(), "--port", &port.to_string()]);
         Demo(command.current_dir(root()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };

@@ -6,6 +6,7 @@ mod architecture;
 mod exports;
 mod files;
 mod module;
+mod needs;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! The image and the bill of materials, made as `make image` makes them, and read back as others read them.
 
-use super::{digest, folder, run, tool, validate};
+use super::{digest, folder, run, validate};
 use crate::support::envoy::{module, root};
+use crate::support::tools::tool;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::BTreeSet;

@@ -20,25 +20,6 @@ mod variants;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
-
-/// A tool of `tests/tools`, built where `cargo test --test ship` alone has not done it.
-fn tool(name: &str) -> Command {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let here = std::env::current_exe().unwrap();
-        let profile = here.parent().unwrap().parent().unwrap();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "--example", "image", "--example", "sbom", "--target-dir"]);
-        cargo.arg(profile.parent().unwrap()).current_dir(support::envoy::root());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        run(&mut cargo, b"");
-        profile.join("examples")
-    });
-    Command::new(folder.join(name))
-}
 
 /// Runs a command that has to succeed, with `input` as its standard input.
 fn run(command: &mut Command, input: &[u8]) -> Output {

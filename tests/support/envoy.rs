@@ -1,31 +1,18 @@
 //! A real Envoy with the module as shipped.
 
 use super::client;
+use super::guarded::Guarded;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// Starts Envoy and stops it when its standard input ends, so that it stops however whoever started it ends.
-const GUARD: &str = r#"
-"$@" </dev/null &
-child=$!
-exec 3<&0
-(cat <&3 >/dev/null; kill "$child" 2>/dev/null) &
-watcher=$!
-trap 'kill "$child" 2>/dev/null' INT TERM
-wait "$child"
-status=$?
-kill "$watcher" 2>/dev/null
-exit "$status"
-"#;
 
 /// The root of the project.
 pub fn root() -> PathBuf {
@@ -54,36 +41,6 @@ pub fn module() -> PathBuf {
     let path = std::env::var_os("SCOPEGATE_WASM").map_or_else(|| root().join("target/scopegate.wasm"), PathBuf::from);
     assert!(path.exists(), "{} is missing: run `make wasm`, or `make test`", path.display());
     path
-}
-
-/// A process that is stopped when this is dropped.
-pub struct Guarded(Child);
-
-impl Guarded {
-    /// Starts `binary` with `arguments`; what it prints goes to `log`.
-    pub fn start(binary: &Path, arguments: &[&str], stdout: Stdio, log: fs::File) -> Self {
-        let mut command = Command::new("sh");
-        command.args(["-c", GUARD, "guard"]).arg(binary).args(arguments).current_dir(root());
-        Self(command.stdin(Stdio::piped()).stdout(stdout).stderr(log).spawn().expect("sh"))
-    }
-
-    /// The number of the process that guards it.
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(Some(_)))
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // Its standard input ends here, which ends it.
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
 }
 
 /// A running Envoy.

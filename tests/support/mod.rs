@@ -12,11 +12,13 @@
 
 pub mod client;
 pub mod envoy;
+pub mod guarded;
 pub mod issuer;
 pub mod node;
 pub mod outage;
 pub mod random;
 pub mod server;
+pub mod tools;
 pub mod wait;
 pub mod xds;
 pub mod yaml;

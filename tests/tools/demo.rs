@@ -3,26 +3,31 @@
 
 #![allow(clippy::disallowed_methods, reason = "waits by a clock")]
 
-#[path = "../support/mod.rs"]
+#[path = "demo/issuer.rs"]
+mod issuer;
+#[path = "demo/support.rs"]
 mod support;
 
-use scopegate::crypto::Algorithm;
+use issuer::Issuer;
 use std::error::Error;
 use std::fs;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use support::client;
-use support::envoy::{Guarded, root};
-use support::issuer::{Issuer, now};
+use support::guarded::Guarded;
 use support::server::{Answer, Server};
 
 const PORT: u16 = 10_000;
 const UPSTREAM_PORT: u16 = 10_001;
 const ISSUER_PORT: u16 = 10_002;
 const ADMIN_PORT: u16 = 9901;
+
+/// The file that is run. `make` starts this program in the root of the project.
+const SHIPPED: &str = "envoy/envoy.yaml";
+const AUDIENCE: &str = "https://api.example.com";
 
 fn main() -> ExitCode {
     match run() {
@@ -47,11 +52,11 @@ fn run() -> Result<(), Box<dyn Error>> {
             format!("127.0.0.1:{port} is needed for {what} and cannot be used ({error}); stop what uses it, perhaps another `make run`")
         })?;
     }
-    let directory = root().join("target/demo");
+    let directory = std::path::absolute("target/demo")?;
     fs::create_dir_all(&directory)?;
-    let config = if port == PORT { root().join("envoy/envoy.yaml") } else { with_port(&directory, port)? };
+    let config = if port == PORT { PathBuf::from(SHIPPED) } else { with_port(&directory, port)? };
 
-    let issuer = Issuer::new(Algorithm::Es256, "demo");
+    let issuer = Issuer::new();
     let jwks = issuer.jwks();
     let _issuer = Server::start(ISSUER_PORT, move |received| match received.target.as_str() {
         "/jwks.json" => Answer::json(&jwks),
@@ -101,8 +106,8 @@ fn arguments() -> Result<(PathBuf, u16), Box<dyn Error>> {
 }
 
 /// A copy of the shipped file that differs in the port alone.
-fn with_port(directory: &std::path::Path, port: u16) -> Result<PathBuf, Box<dyn Error>> {
-    let text = fs::read_to_string(root().join("envoy/envoy.yaml"))?;
+fn with_port(directory: &Path, port: u16) -> Result<PathBuf, Box<dyn Error>> {
+    let text = fs::read_to_string(SHIPPED)?;
     let path = directory.join("envoy.yaml");
     fs::write(&path, text.replace("port_value: 10000}", &format!("port_value: {port}}}")))?;
     Ok(path)
@@ -115,7 +120,7 @@ fn wait_until_ready(address: SocketAddr, process: &mut Guarded, issuer: &Issuer)
             return Err("Envoy did not start".to_owned());
         }
         if std::net::TcpStream::connect(address).is_ok()
-            && client::get_with(address, "/", &issuer.token(now()).sign()).status == 200
+            && client::get_with(address, "/orders/1", &issuer.token(now(), "orders:read", AUDIENCE)).status == 200
         {
             return Ok(());
         }
@@ -124,13 +129,17 @@ fn wait_until_ready(address: SocketAddr, process: &mut Guarded, issuer: &Issuer)
     Err("Envoy did not become ready in a minute".to_owned())
 }
 
+/// Seconds since the Unix epoch.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// The lines to try. Each command stands on a line of its own, with what it promises before it.
 fn guide(issuer: &Issuer, port: u16, log: &str) -> String {
     let now = now();
-    let for_an_hour = |token: support::issuer::Token<'_>| token.claim("exp", now + 3600).sign();
-    let reader = for_an_hour(issuer.token(now).scope("orders:read"));
-    let foreign = for_an_hour(issuer.token(now).claim("aud", "https://other.example.com"));
-    let expired = issuer.token(now - 3600).sign();
+    let reader = issuer.token(now, "orders:read", AUDIENCE);
+    let foreign = issuer.token(now, "orders:read", "https://other.example.com");
+    let expired = issuer.token(now.saturating_sub(2 * 3600), "orders:read", AUDIENCE);
     let base = format!("http://127.0.0.1:{port}");
     let lines_to_try = [
         (

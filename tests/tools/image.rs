@@ -9,7 +9,7 @@ mod hex;
 
 use flate2::{Compression, GzBuilder};
 use hex::hex;
-use scopegate::crypto::sha256;
+use hmac_sha256::Hash;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
@@ -51,12 +51,14 @@ fn write(module: &str, bill: &str, version: &str, folder: &Path) -> Result<Strin
     for layer in &layers {
         descriptors.push(put(&blobs, "application/vnd.oci.image.layer.v1.tar+gzip", &gzip(layer)?)?);
     }
+    let described: Value = serde_json::from_slice(&bill)?;
+    let described = &described["metadata"]["component"];
     let labels = json!({
         "org.opencontainers.image.title": "scopegate",
-        "org.opencontainers.image.description": env!("CARGO_PKG_DESCRIPTION"),
+        "org.opencontainers.image.description": described["description"],
         "org.opencontainers.image.version": version,
-        "org.opencontainers.image.licenses": env!("CARGO_PKG_LICENSE"),
-        "com.scopegate.module.sha256": hex(&sha256(&module)),
+        "org.opencontainers.image.licenses": described["licenses"][0]["expression"],
+        "com.scopegate.module.sha256": hex(&Hash::hash(&module)),
         "com.scopegate.root-id": "scopegate",
     });
     let config = json!({
@@ -99,7 +101,7 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Puts a blob into the layout and gives its descriptor.
 fn put(blobs: &Path, media_type: &str, bytes: &[u8]) -> io::Result<Value> {
-    fs::write(blobs.join(hex(&sha256(bytes))), bytes)?;
+    fs::write(blobs.join(hex(&Hash::hash(bytes))), bytes)?;
     Ok(json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() }))
 }
 
@@ -120,5 +122,5 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&sha256(bytes)))
+    format!("sha256:{}", hex(&Hash::hash(bytes)))
 }

@@ -1,7 +1,7 @@
 //! From what Cargo knows to a bill of materials.
 
 use crate::hex::hex;
-use scopegate::crypto::sha256;
+use hmac_sha256::Hash;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ pub fn of(metadata: &Value, lock: &str, module: &[u8], toolchain: &str) -> Resul
         dependencies.push(json!({ "ref": purl(found), "dependsOn": on }));
     }
     let own = package(root)?;
-    let digest = hex(&sha256(module));
+    let digest = hex(&Hash::hash(module));
     Ok(json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
