@@ -31,11 +31,11 @@ use std::path::{Path, PathBuf};
     token: {sub: alice, scope: orders:read}
     expect: {status: 403, reason: insufficient_scope, scope: orders:write}
   - name: an old token is refused
-    request: GET /profile
+    request: {path: /profile, route: everything}
     token: {sub: alice, iat: -2h, exp: -1h}
     expect: {reason: expired}
   - name: without a token nobody learns anything
-    request: GET /profile
+    request: {path: /profile, route: everything}
     expect: {status: 401, reason: no_credential, scope: null}
 
 `config` is a plugin configuration, an Envoy YAML, a WasmPlugin or an EnvoyExtensionPolicy, or a list of such files.

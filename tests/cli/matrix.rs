@@ -96,7 +96,8 @@ fn routes_show_what_their_metadata_asks() {
         "\n{said}"
     );
     assert_eq!(rows(&said, "route everything"), ["route everything (api) prefix / any what rules and default ask"]);
-    assert_eq!(rules(&said, "route"), ["route internal any nobody passes denied"]);
+    let named = ["route internal any nobody passes denied", "route everything any a valid token any token"];
+    assert_eq!(rules(&said, "route"), named);
 }
 
 #[test]
@@ -107,8 +108,11 @@ fn a_virtual_host_speaks_for_routes_without_metadata() {
     );
     assert_eq!(rows(&said, "route everything"), ["route everything (api) prefix / any what virtual host api asks"]);
     assert_eq!(rows(&said, "virtual host"), ["virtual host api * any api"]);
-    // The route's name is asked for by a rule that no longer comes up.
-    let never = ["route internal any nobody passes the metadata of route internal decides before denied, never"];
+    // The names of the routes are asked for by rules that no longer come up.
+    let never = [
+        "route internal any nobody passes the metadata of route internal decides before denied, never",
+        "route everything any a valid token the metadata of route everything decides before any token, never",
+    ];
     assert_eq!(rules(&said, "route"), never, "\n{said}");
 }
 
@@ -124,15 +128,15 @@ fn metadata_that_cannot_be_read_is_marked() {
 
 #[test]
 fn metadata_that_only_adds_or_is_not_read_is_marked() {
-    let said = envoy_with("default: {scopes: []}", "route_metadata: ignore");
+    let said = envoy_with("default: {deny: true}", "route_metadata: ignore");
     assert_eq!(
         rows(&said, "route orders"),
         ["route orders (api) path_separated_prefix /orders any what rules and default ask ignored"]
     );
-    let said = envoy_with("default: {scopes: []}", "route_metadata: restrict");
+    let said = envoy_with("default: {deny: true}", "route_metadata: restrict");
     assert!(rows(&said, "route orders")[0].ends_with("orders:read and what rules and default ask"), "{said}");
     let folder = Folder::new().with_envoy();
-    let text = folder.read("envoy.yaml").replace("default: {scopes: []}", "route_metadata: restrict");
+    let text = folder.read("envoy.yaml").replace("default: {deny: true}", "route_metadata: restrict");
     let said =
         table(&text.replace("{scopes: [orders:write], methods: {GET: {scopes: [orders:read]}}}", "{public: true}"));
     let row = rows(&said, "route orders").join("\n");

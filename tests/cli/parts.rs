@@ -118,7 +118,7 @@ fn explain_and_token_inspect_see_through_all_of_them() {
     let parts = Parts::new();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     write(parts.folder.join("jwks.json"), issuer.jwks().to_string()).unwrap();
-    let token = issuer.token(1_795_255_200).claim("iss", "https://issuer.example.com/").sign();
+    let token = issuer.token(1_795_255_200).claim("iss", "https://issuer.example.com/").scope("orders:read admin").sign();
     write(parts.folder.join("token.txt"), token).unwrap();
     let more =
         ["--request", "POST /orders//1", "--route", "orders", "--at", "2026-11-21T10:00:00Z", "--keys", "jwks.json"];
@@ -133,7 +133,7 @@ fn explain_and_token_inspect_see_through_all_of_them() {
         assert!(explained.stdout.contains(&wanted), "{wanted}: {}", explained.stdout);
     }
     let configs = FILES.map(|file| ["--config", file]).concat();
-    let at = ["--at", "2026-11-21T10:00:00Z", "--keys", "jwks.json"];
+    let at = ["--request", "GET /reports", "--at", "2026-11-21T10:00:00Z", "--keys", "jwks.json"];
     let inspected = parts.run(&["token", "inspect", "@token.txt"], &configs, &at);
     assert!(inspected.status == 0 && inspected.stdout.contains("allowed: the token meets everything"), "{inspected:?}");
     // Without the routes their names are taken as they are given, and it is said.

@@ -114,7 +114,9 @@ fn a_gateway_and_one_of_its_routes_do_what_their_policies_say() {
     assert_eq!((echoed.headers("x-auth-subject"), echoed.headers("authorization")), (vec!["alice"], vec![]));
     assert_eq!(ask("POST", "/orders/1", api, "orders:read", now()).status, 403);
     assert_eq!(ask("POST", "/orders/1", api, "orders:write", now()).status, 200);
-    assert_eq!(get(envoy.address(), "/other", &[]).header("www-authenticate"), Some("Bearer realm=\"example\""));
+    let challenge = "Bearer realm=\"example\", scope=\"orders:read\"";
+    assert_eq!(get(envoy.address(), "/orders/1", &[]).header("www-authenticate"), Some(challenge));
+    assert_eq!(ask("GET", "/other", api, "orders:write", now()).status, 403, "forgotten, so closed");
     assert_eq!(get(envoy.address(), "/healthz?id_token=x", &[]).status, 400);
 
     let payments = "https://payments.example.com";

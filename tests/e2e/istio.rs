@@ -139,11 +139,12 @@ fn a_gateway_does_what_its_resources_say() {
         assert_eq!(world.ask("POST", "/orders/1", "orders:write").status, 200, "{file}");
         assert_eq!(world.ask("GET", "/reports", "orders:read").status, 403, "{file}: by a rule");
         assert_eq!(world.ask("GET", "/reports", "admin").status, 200, "{file}");
-        assert_eq!(world.ask("GET", "/anything", "").status, 200, "{file}: any valid token");
+        let closed = world.ask("GET", "/anything", "admin");
+        assert_eq!((closed.status, closed.header("www-authenticate")), (403, None), "{file}: forgotten, so closed");
         assert_eq!(get(world.envoy.address(), "/healthz", &[]).status, 200, "{file}");
         assert_eq!(get(world.envoy.address(), "/healthz?access_token=x", &[]).status, 400, "{file}");
         let foreign = world.token("").claim("aud", "https://other.example.com").sign();
-        assert_eq!(get_with(world.envoy.address(), "/anything", &foreign).status, 401, "{file}");
+        assert_eq!(get_with(world.envoy.address(), "/reports", &foreign).status, 401, "{file}");
         let forged = [("x-auth-subject", "admin"), ("x_auth_subject", "admin")];
         let echoed = get(world.envoy.address(), "/healthz", &forged).echoed();
         assert!(echoed.headers("x-auth-subject").is_empty() && echoed.headers("x_auth_subject").is_empty(), "{file}");

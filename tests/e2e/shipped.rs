@@ -76,7 +76,27 @@ fn the_shipped_file_does_what_it_says() {
     // The filter would refuse it too, with a body.
     let slash = get(envoy.address(), "/a%2fb", &[]);
     assert_eq!((slash.status, slash.body.as_str()), (400, ""), "Envoy refuses escaped slashes by itself");
-    envoy.wait_for_log("\"details\":\"scopegate_no_credential\"");
+    let log = envoy.wait_for_log("\"details\":\"scopegate_no_credential\"");
+    let line = log.lines().find(|line| line.starts_with('{') && line.contains("scopegate_no_credential")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(
+        (&line["client"], &line["host"], &line["route"]),
+        (&"127.0.0.1".into(), &"api.example.com".into(), &"everything".into()),
+        "{line}"
+    );
+    assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");
+}
+
+#[test]
+fn a_route_that_nobody_wrote_a_requirement_for_is_closed() {
+    let forgotten = "              - name: forgotten\n                match: {path_separated_prefix: /forgotten}\n                route: {cluster: upstream}\n";
+    let first = "              - name: orders\n";
+    let World { envoy, issuer, servers: _servers } =
+        start(|text| text.replacen(first, &format!("{forgotten}{first}"), 1));
+    let token = issuer.token(now()).scope("admin orders:read orders:write").sign();
+    assert_eq!(get_with(envoy.address(), "/forgotten", &token).status, 403);
+    envoy.wait_for_log("\"details\":\"scopegate_denied\"");
+    assert_eq!(get_with(envoy.address(), "/anything", &token).status, 200, "its route is in the rules");
 }
 
 #[test]
