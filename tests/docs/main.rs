@@ -7,6 +7,7 @@ mod examples;
 mod links;
 mod metrics;
 mod pages;
+mod schemas;
 mod security;
 
 use scopegate::base::time::{Seconds, UnixSeconds};

@@ -16,6 +16,7 @@ mod hex;
 mod image;
 mod resources;
 mod revocations;
+mod schemas;
 mod variants;
 
 use std::path::PathBuf;
