@@ -118,7 +118,8 @@ fn explain_and_token_inspect_see_through_all_of_them() {
     let parts = Parts::new();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     write(parts.folder.join("jwks.json"), issuer.jwks().to_string()).unwrap();
-    let token = issuer.token(1_795_255_200).claim("iss", "https://issuer.example.com/").scope("orders:read admin").sign();
+    let token =
+        issuer.token(1_795_255_200).claim("iss", "https://issuer.example.com/").scope("orders:read admin").sign();
     write(parts.folder.join("token.txt"), token).unwrap();
     let more =
         ["--request", "POST /orders//1", "--route", "orders", "--at", "2026-11-21T10:00:00Z", "--keys", "jwks.json"];
