@@ -15,8 +15,11 @@ WASM_TARGET := wasm32-wasip1
 BUILD := $(abspath $(or $(CARGO_TARGET_DIR),target))
 LINKED := $(BUILD)/$(WASM_TARGET)/release/scopegate.wasm
 MODULE := $(abspath target/scopegate.wasm)
+# The same code with the callbacks of responses.
+FULL := $(abspath target/scopegate-full.wasm)
 CONFORMANCE := $(BUILD)/$(WASM_TARGET)/release/examples/conformance.wasm
 BILL := $(abspath target/scopegate.cdx.json)
+FULL_BILL := $(abspath target/scopegate-full.cdx.json)
 DIST := target/dist
 VERSION := $(shell sed -n '/^version = /{s/version = "\(.*\)"/\1/p;q}' Cargo.toml)
 # Owners, times and order of files do not get into an archive.
@@ -24,9 +27,11 @@ TAR := tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=go=
 ELSEWHERE := $(abspath target/elsewhere)
 ENVOY_HOME := .tools/envoy-$(ENVOY_VERSION)
 ENVOY := $(ENVOY_HOME)/bin/envoy
-CARGO_DENY := .tools/cargo-deny/bin/cargo-deny
-CARGO_FUZZ := .tools/cargo-fuzz/bin/cargo-fuzz
-CARGO_MUTANTS := .tools/cargo-mutants/bin/cargo-mutants
+# They take minutes to build: every tree of this user shares them, by version.
+CARGO_TOOLS := $(or $(CARGO_HOME),$(HOME)/.cargo)/tools
+CARGO_DENY := $(CARGO_TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ := $(CARGO_TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+CARGO_MUTANTS := $(CARGO_TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 FUZZ := tests/fuzz
 # All of them, or those in TARGETS.
 FUZZ_TARGETS := $(or $(TARGETS),$(patsubst $(FUZZ)/targets/%.rs,%,$(sort $(wildcard $(FUZZ)/targets/*.rs))))
@@ -37,9 +42,25 @@ PACKAGES := .tools/npm
 TOOL := cargo run --locked --package scopegate-tools --bin
 RELEASE_TOOL := cargo run --locked --package scopegate-tools --features release --bin
 
+NODE_OF_TESTS := SCOPEGATE_NODE=$(abspath $(NODE)) SCOPEGATE_PACKAGES=$(abspath $(PACKAGES))
+
+# The tests of `make smoke`, and the parts of `make evidence`.
+SMOKE := \
+  gate::a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token \
+  gate::refusals_follow_the_standards \
+  gate::a_grpc_client_gets_a_grpc_status_and_one_line \
+  gate::a_token_in_the_query_is_refused_and_nobody_logs_it \
+  gate::requirements_stand_beside_routes_and_virtual_hosts \
+  keys::requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before \
+  keys::keys_are_refreshed_and_an_outage_does_not_wipe_them \
+  feeds::four_workers_ask_the_issuer_once_and_all_have_the_keys_within_a_second \
+  revocation::a_configured_entry_refuses_its_token_with_the_answer_of_a_bad_signature \
+  shipped::the_shipped_file_does_what_it_says
+EVIDENCE := oldest full native services faults release
+
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys image dist compose compose-test \
-  compose-down reproducible bench differential hostile soak dudect audit lint fmt size doc clean distclean
+.PHONY: help setup needs-install needs-run needs-test toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+  compose-down reproducible bench differential hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -130,10 +151,10 @@ $(PACKAGES)/ready: tests/tools/npm/package.json tests/tools/npm/package-lock.jso
 # The paths of this machine do not get into the module: the same sources give the same file everywhere. The flags
 # are for this command alone, and for the target alone, so native builds do not notice. They are separated by the
 # byte 0x1f, since a path may hold a space. The last prefix that fits is taken.
-wasm: toolchain ## build the filter: target/scopegate.wasm
+wasm: toolchain ## build the filter: target/scopegate.wasm, and target/scopegate-full.wasm
 	@mkdir -p target
 	@$(MAKE) --no-print-directory -j2 linked tools
-	@$(TOOL) trim -- $(LINKED) $(MODULE)
+	@$(TOOL) trim -- $(LINKED) $(MODULE) $(FULL)
 
 # For wasm32 and for this machine, so the two run side by side: what is linked at last is linked on one core.
 tools: toolchain
@@ -155,8 +176,8 @@ install: needs-install toolchain ## put the command on the PATH: scopegate, into
 	@echo "scopegate is in $${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}/bin"
 
 test: needs-test setup node wasm conformance-module ## run all tests, those in a real Envoy too
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_NODE=$(abspath $(NODE)) \
-	SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) \
+	cargo test --locked
 
 conformance: setup conformance-module ## run the published vectors, natively and in a real Envoy, and print a table
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked --test conformance -- --nocapture
@@ -181,14 +202,14 @@ fuzz: toolchain $(CARGO_FUZZ) ## fuzz every target for SECONDS (60), or those in
 	done
 
 $(CARGO_FUZZ):
-	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root .tools/cargo-fuzz
+	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root $(CARGO_TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 
 mutants: toolchain $(CARGO_MUTANTS) ## break the checks line by line, and see whether a test fails; SHARD=0/8 to 7/8 does a part
 	@PATH="$(abspath $(dir $(CARGO_MUTANTS))):$$PATH" RUST_BACKTRACE=0 CARGO_PROFILE_DEV_DEBUG=0 \
 	cargo mutants --output target $(if $(SHARD),--shard $(SHARD))
 
 $(CARGO_MUTANTS):
-	cargo install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION) --root .tools/cargo-mutants
+	cargo install --locked cargo-mutants@$(CARGO_MUTANTS_VERSION) --root $(CARGO_TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)
 
 test-oldest: ## run the tests in Envoy on the oldest supported version
 	@$(MAKE) --no-print-directory test-envoys ENVOYS=$(firstword $(ENVOYS))
@@ -198,26 +219,61 @@ test-envoys: node wasm ## run the tests in Envoy on every supported version, or 
 	@for version in $(ENVOYS); do \
 	  echo "Envoy $$version:"; \
 	  SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$$version/bin/envoy SCOPEGATE_WASM=$(MODULE) \
-	  SCOPEGATE_NODE=$(abspath $(NODE)) SCOPEGATE_PACKAGES=$(abspath $(PACKAGES)) \
-	  cargo test --locked --test e2e || exit 1; \
+	  $(NODE_OF_TESTS) cargo test --locked --test e2e || exit 1; \
 	done
 
-# What the module is made of, and the image that Istio and Envoy Gateway load. No container engine is needed.
-$(BILL): wasm
+# A few tests in Envoy that touch every callback, for what is not tested whole each time: the other module, and the oldest
+# Envoy.
+smoke: setup node wasm ## run ten tests in Envoy with scopegate-full.wasm, and with the oldest Envoy
+	@$(MAKE) --no-print-directory envoy ENVOY_VERSION=$(firstword $(ENVOYS))
+	@echo "scopegate-full.wasm in Envoy $(ENVOY_VERSION):"
+	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --exact $(SMOKE)
+	@echo "scopegate.wasm in Envoy $(firstword $(ENVOYS)):"
+	@SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$(firstword $(ENVOYS))/bin/envoy SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) \
+	cargo test --locked --test e2e -- --exact $(SMOKE)
+
+# What takes too long for every change: continuous integration runs one part for each.
+evidence: $(addprefix evidence-,$(EVIDENCE)) ## run all parts of the evidence; `make evidence-faults` runs one
+
+evidence-parts:
+	@echo $(EVIDENCE)
+
+evidence-oldest: test-oldest
+
+evidence-full: setup node wasm
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test e2e --test faults
+
+evidence-native:
+	@echo "There is no native module yet. The other module's part runs instead:"
+	@$(MAKE) --no-print-directory evidence-full
+
+evidence-services:
+	@echo "There is nothing yet that a browser, Prometheus or Redis has a part in: NOTHING RAN."
+
+evidence-faults: setup node wasm
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults
+	@$(MAKE) --no-print-directory differential
+	@$(MAKE) --no-print-directory hostile REQUESTS=200000
+
+evidence-release: reproducible
+	@.ci/compose
+	@$(MAKE) --no-print-directory test-envoys ENVOYS='$(filter-out $(firstword $(ENVOYS)) $(lastword $(ENVOYS)),$(ENVOYS))'
+
+# What each module is made of, and the images that Istio and Envoy Gateway load. No container engine is needed.
+$(BILL) $(FULL_BILL): %.cdx.json: wasm
 	@cargo metadata --format-version 1 --locked --filter-platform $(WASM_TARGET) \
-	  | $(RELEASE_TOOL) sbom -- $(MODULE) Cargo.lock $(TOOLCHAIN) >$@.unfinished
+	  | $(RELEASE_TOOL) sbom -- $*.wasm Cargo.lock $(TOOLCHAIN) >$@.unfinished
 	@mv $@.unfinished $@
 
-image: $(BILL) ## write the OCI image of the module, as an OCI layout: target/image
-	@digest=$$($(RELEASE_TOOL) image -- $(MODULE) $(BILL) $(VERSION) target/image); \
-	echo "target/image: scopegate:$(VERSION), $$digest"; \
-	echo "skopeo copy oci:target/image:$(VERSION) docker://REGISTRY/scopegate:$(VERSION)"
+image: $(BILL) $(FULL_BILL) ## write the OCI images of the modules, as an OCI layout: target/image
+	@$(RELEASE_TOOL) image -- target/image $(VERSION) $(MODULE) $(BILL) $(VERSION)-full $(FULL) $(FULL_BILL)
+	@echo "skopeo copy oci:target/image:$(VERSION) docker://REGISTRY/scopegate:$(VERSION)"
 
 # Every name is the same for every release.
 dist: image ## make the release: target/dist
 	@rm -rf $(DIST) && mkdir -p $(DIST)
 	@cargo build --locked --release --bin scopegate
-	@cp $(MODULE) $(BILL) $(DIST)
+	@cp $(MODULE) $(FULL) $(BILL) $(FULL_BILL) $(DIST)
 	@cp $(BUILD)/release/scopegate $(DIST)/scopegate-$$(rustc -vV | sed -n 's/^host: //p')
 	@$(TAR) -cf $(DIST)/scopegate.oci.tar -C target/image blobs index.json oci-layout
 	@$(TAR) -cf - envoy LICENSE | gzip -n9 >$(DIST)/scopegate-examples.tar.gz
@@ -244,10 +300,11 @@ reproducible: wasm ## build the module again in another place and compare
 	  fi; \
 	done
 	@env -u CARGO_TARGET_DIR CARGO_HOME=$(ELSEWHERE)/cargo $(MAKE) --no-print-directory -C "$(ELSEWHERE)/a tree" linked
-	@$(TOOL) trim -- \
-	  "$(ELSEWHERE)/a tree/target/$(WASM_TARGET)/release/scopegate.wasm" $(ELSEWHERE)/scopegate.wasm
-	@sha256sum $(MODULE) $(ELSEWHERE)/scopegate.wasm
+	@$(TOOL) trim -- "$(ELSEWHERE)/a tree/target/$(WASM_TARGET)/release/scopegate.wasm" \
+	  $(ELSEWHERE)/scopegate.wasm $(ELSEWHERE)/scopegate-full.wasm
+	@sha256sum $(MODULE) $(ELSEWHERE)/scopegate.wasm $(FULL) $(ELSEWHERE)/scopegate-full.wasm
 	@cmp $(MODULE) $(ELSEWHERE)/scopegate.wasm
+	@cmp $(FULL) $(ELSEWHERE)/scopegate-full.wasm
 	@rm -rf $(ELSEWHERE)
 	@echo "The same sources give the same module in another place."
 
@@ -289,13 +346,16 @@ lint: toolchain $(CARGO_DENY) ## formatting, clippy for both targets, dependenci
 	$(CARGO_DENY) --locked check --hide-inclusion-graph bans licenses sources
 
 $(CARGO_DENY):
-	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root .tools/cargo-deny
+	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CARGO_TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)
 
 fmt: toolchain ## format the sources
 	cargo fmt --all
 
-size: wasm ## show what the module is made of; fails when it is over its limit
-	@$(TOOL) size -- $(LINKED) $(MODULE)
+size: wasm ## show what the modules are made of, and the budgets; fails when one is over the limit
+	@$(TOOL) size -- $(LINKED) $(MODULE) $(FULL)
+
+startup: needs-run setup wasm ## measure how long Envoy takes to be ready, with and without the modules
+	@$(TOOL) startup -- $(ENVOY) $(MODULE) $(FULL)
 
 doc: toolchain ## build the documentation of all items, private ones too
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --no-deps --document-private-items

@@ -38,6 +38,15 @@ mod sdk {
     }
 }
 
+mod module {
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        /// 1 in the module that exports the callbacks of responses, and 0 in the other. `make wasm` replaces this import by
+        /// the answer (tests/tools/responses.rs), since a module cannot see its own exports.
+        pub safe fn scopegate_responses() -> i32;
+    }
+}
+
 struct Root {
     context: u32,
     plugin: Option<Rc<Plugin>>,
@@ -62,6 +71,8 @@ impl Context for Root {
 
 impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
+        let ending = if module::scopegate_responses() == 0 { "" } else { "-full" };
+        log::info!("scopegate: the module is scopegate{ending}.wasm");
         self.plugin = Plugin::configure(self.context).map(Rc::new);
         forget(self.context);
         if let Some(plugin) = &self.plugin {
@@ -144,6 +155,24 @@ pub extern "C" fn scopegate_on_request_body(context: u32, _size: u32, _ends: u32
 pub extern "C" fn scopegate_on_request_trailers(context: u32, _count: u32) -> u32 {
     let plugin = STREAMS.with(|streams| streams.look(context, Stream::plugin)).flatten();
     if stream::on_trailers(plugin.as_deref()) { action(state(context)) } else { PAUSE }
+}
+
+/// The headers of a response are here. Only the module `scopegate-full.wasm` exports what is called for responses.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_response_headers(_context: u32, _count: u32, _ends_with_headers: u32) -> u32 {
+    CONTINUE
+}
+
+/// A part of the response's body is here.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_response_body(_context: u32, _size: u32, _ends: u32) -> u32 {
+    CONTINUE
+}
+
+/// The trailers of a response are here.
+#[unsafe(no_mangle)]
+pub extern "C" fn scopegate_on_response_trailers(_context: u32, _count: u32) -> u32 {
+    CONTINUE
 }
 
 /// A context ends.

@@ -16,6 +16,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod artifacts;
 mod configuration;
 mod crashed;
 mod dynamic;

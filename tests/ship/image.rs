@@ -13,22 +13,32 @@ use std::process::Command;
 
 const TOOLCHAIN: &str = "1.95.0";
 
-fn bill() -> Vec<u8> {
+/// `scopegate-full.wasm`, which lies beside the other.
+fn full() -> PathBuf {
+    module().with_file_name("scopegate-full.wasm")
+}
+
+fn bill(module: &Path) -> Vec<u8> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "wasm32-wasip1"]);
     let metadata = run(cargo.current_dir(root()), b"").stdout;
     let mut sbom = tool("sbom");
-    run(sbom.arg(module()).arg(root().join("Cargo.lock")).arg(TOOLCHAIN), &metadata).stdout
+    run(sbom.arg(module).arg(root().join("Cargo.lock")).arg(TOOLCHAIN), &metadata).stdout
 }
 
-/// Makes an image in a folder of that name; the folder, and the digest that the tool prints.
-fn image(name: &str) -> (PathBuf, String) {
+/// Makes the images in a folder of that name; the folder, and what the tool prints.
+fn images(name: &str) -> (PathBuf, String) {
     let folder = folder(name);
-    fs::write(folder.join("bill"), bill()).unwrap();
-    let mut image = tool("image");
     let layout = folder.join("layout");
-    let printed = run(image.arg(module()).arg(folder.join("bill")).arg("1.2.3").arg(&layout), b"").stdout;
-    (layout, String::from_utf8(printed).unwrap().trim().to_owned())
+    let mut image = tool("image");
+    image.arg(&layout);
+    for (tag, module) in [("1.2.3", module()), ("1.2.3-full", full())] {
+        let file = folder.join(tag);
+        fs::write(&file, bill(&module)).unwrap();
+        image.arg(tag).arg(module).arg(file);
+    }
+    let printed = run(&mut image, b"").stdout;
+    (layout, String::from_utf8(printed).unwrap())
 }
 
 fn json(path: &Path) -> Value {
@@ -63,59 +73,65 @@ fn unzipped(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_image_is_one_manifest_whose_last_layer_is_the_module() {
-    let (layout, printed) = image("layout");
+fn each_image_is_one_manifest_whose_last_layer_is_its_module() {
+    let (layout, printed) = images("layout");
     assert_eq!(json(&layout.join("oci-layout"))["imageLayoutVersion"], "1.0.0");
     let index = json(&layout.join("index.json"));
     let manifests = index["manifests"].as_array().unwrap();
-    assert_eq!(manifests.len(), 1, "Istio takes a list of platforms for one that has to have its own");
-    assert_eq!(manifests[0]["mediaType"], "application/vnd.oci.image.manifest.v1+json");
-    assert_eq!(
-        (&manifests[0]["digest"], manifests[0]["annotations"]["org.opencontainers.image.ref.name"].as_str()),
-        (&Value::from(printed), Some("1.2.3"))
-    );
-    let manifest: Value = serde_json::from_slice(&blob(&layout, &manifests[0])).unwrap();
-    let layers = manifest["layers"].as_array().unwrap();
-    for layer in layers {
-        assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+    assert_eq!(manifests.len(), 2);
+    let mut named = 2;
+    for (manifest, (tag, module)) in manifests.iter().zip([("1.2.3", module()), ("1.2.3-full", full())]) {
+        // Istio takes a list of platforms for one that has to have its own.
+        assert_eq!(manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json");
+        assert_eq!(manifest["annotations"]["org.opencontainers.image.ref.name"], tag);
+        let line = format!("scopegate:{tag}, {}\n", manifest["digest"].as_str().unwrap());
+        assert!(printed.contains(&line), "{printed}");
+        let manifest: Value = serde_json::from_slice(&blob(&layout, manifest)).unwrap();
+        let layers = manifest["layers"].as_array().unwrap();
+        named += layers.len() + 1;
+        for layer in layers {
+            assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+        }
+        let last = files(&unzipped(&blob(&layout, layers.last().unwrap())));
+        assert_eq!(last.len(), 1);
+        let shipped = fs::read(module).unwrap();
+        assert!(last[0].0 == "plugin.wasm" && last[0].1 == shipped, "{}", last[0].0);
+
+        let config: Value = serde_json::from_slice(&blob(&layout, &manifest["config"])).unwrap();
+        let plain: Vec<String> =
+            layers.iter().map(|layer| format!("sha256:{}", digest(&unzipped(&blob(&layout, layer))))).collect();
+        assert_eq!(config["rootfs"]["diff_ids"], Value::from(plain));
+        let labels = &config["config"]["Labels"];
+        assert_eq!(labels["com.scopegate.module.sha256"], digest(&shipped));
+        assert_eq!(
+            (&labels["org.opencontainers.image.version"], &labels["org.opencontainers.image.licenses"]),
+            (&tag.into(), &"Apache-2.0".into())
+        );
+        assert!(labels["org.opencontainers.image.description"].as_str().is_some_and(|text| text.contains("Envoy")));
     }
-    let last = files(&unzipped(&blob(&layout, layers.last().unwrap())));
-    assert_eq!(last.len(), 1);
-    let shipped = fs::read(module()).unwrap();
-    assert!(last[0].0 == "plugin.wasm" && last[0].1 == shipped, "{}", last[0].0);
-
-    let config: Value = serde_json::from_slice(&blob(&layout, &manifest["config"])).unwrap();
-    let plain: Vec<String> =
-        layers.iter().map(|layer| format!("sha256:{}", digest(&unzipped(&blob(&layout, layer))))).collect();
-    assert_eq!(config["rootfs"]["diff_ids"], Value::from(plain));
-    let labels = &config["config"]["Labels"];
-    assert_eq!(labels["com.scopegate.module.sha256"], digest(&shipped));
-    assert_eq!(
-        (&labels["org.opencontainers.image.version"], &labels["org.opencontainers.image.licenses"]),
-        (&"1.2.3".into(), &"Apache-2.0".into())
-    );
-
     let blobs: BTreeSet<String> = fs::read_dir(layout.join("blobs/sha256"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(blobs.len(), layers.len() + 2, "nothing else is in it: {blobs:?}");
+    assert_eq!(blobs.len(), named, "nothing else is in it: {blobs:?}");
 }
 
 #[test]
-fn the_image_has_its_bill_of_materials_and_the_same_input_gives_the_same_image() {
-    let (layout, printed) = image("first");
-    assert_eq!(image("second").1, printed);
+fn the_images_have_their_bills_of_materials_and_the_same_input_gives_the_same_images() {
+    let (layout, printed) = images("first");
+    assert_eq!(images("second").1, printed);
     let index = json(&layout.join("index.json"));
-    let manifest: Value = serde_json::from_slice(&blob(&layout, &index["manifests"][0])).unwrap();
-    let first = files(&unzipped(&blob(&layout, &manifest["layers"][0])));
-    assert_eq!(first.len(), 1);
-    assert!(first[0].0 == "scopegate.cdx.json" && first[0].1 == bill(), "{}", first[0].0);
+    for (manifest, module) in index["manifests"].as_array().unwrap().iter().zip([module(), full()]) {
+        let manifest: Value = serde_json::from_slice(&blob(&layout, manifest)).unwrap();
+        let first = files(&unzipped(&blob(&layout, &manifest["layers"][0])));
+        assert_eq!(first.len(), 1);
+        assert!(first[0].0 == "scopegate.cdx.json" && first[0].1 == bill(&module), "{}", first[0].0);
+    }
 }
 
 #[test]
 fn the_bill_of_materials_is_cyclonedx_and_names_what_is_in_the_module() {
-    let bill = bill();
+    let bill = bill(&module());
     validate(&["cyclonedx"], &bill);
     let bill: Value = serde_json::from_slice(&bill).unwrap();
     let component = &bill["metadata"]["component"];

@@ -1,6 +1,6 @@
-//! Writes the image that Istio and Envoy Gateway load, as an OCI layout: `image MODULE SBOM VERSION FOLDER`.
+//! Writes the images that Istio and Envoy Gateway load, as an OCI layout: `image FOLDER (TAG MODULE SBOM)…`.
 //!
-//! One manifest; its last layer is a gzipped tar with the one file `plugin.wasm`, the layer before it has the bill of
+//! Each image is one manifest; its last layer is a gzipped tar with the one file `plugin.wasm`, the layer before it has the bill of
 //! materials. No network, no container engine. The same input always gives the same image, digest and all.
 
 #![allow(clippy::indexing_slicing, reason = "a member of a JSON value that is not there is null")]
@@ -20,12 +20,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.as_slice() {
-        [module, bill, version, folder] => write(module, bill, version, Path::new(folder)),
-        _ => Err("usage: image MODULE SBOM VERSION FOLDER".into()),
+        [folder, images @ ..] => layout(Path::new(folder), images),
+        [] => Err(USAGE.into()),
     };
     match done {
-        Ok(digest) => {
-            let _unwritten = writeln!(io::stdout(), "{digest}");
+        Ok(digests) => {
+            let _unwritten = write!(io::stdout(), "{digests}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -36,20 +36,42 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the layout and gives the digest of its manifest.
-fn write(module: &str, bill: &str, version: &str, folder: &Path) -> Result<String, Box<dyn Error>> {
-    let read = |path: &str| fs::read(path).map_err(|error| format!("{path}: {error}"));
-    let (module, bill) = (read(module)?, read(bill)?);
+const USAGE: &str = "usage: image FOLDER (TAG MODULE SBOM)…";
+
+/// Writes the layout and gives a line for each image: its tag and the digest of its manifest.
+fn layout(folder: &Path, images: &[String]) -> Result<String, Box<dyn Error>> {
     // An old layout's blobs would stay behind.
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     let blobs = folder.join("blobs/sha256");
     fs::create_dir_all(&blobs)?;
+    let (images, []) = images.as_chunks::<3>() else { return Err(USAGE.into()) };
+    let (mut manifests, mut digests) = (Vec::new(), String::new());
+    for [tag, module, bill] in images {
+        let mut manifest = image(&blobs, tag, module, bill)?;
+        digests += &format!("scopegate:{tag}, {}\n", manifest["digest"].as_str().unwrap_or_default());
+        manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": tag });
+        manifests.push(manifest);
+    }
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": manifests,
+    });
+    fs::write(folder.join("index.json"), index.to_string())?;
+    fs::write(folder.join("oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }).to_string())?;
+    Ok(digests)
+}
+
+/// Puts an image into the layout and gives the descriptor of its manifest.
+fn image(blobs: &Path, version: &str, module: &str, bill: &str) -> Result<Value, Box<dyn Error>> {
+    let read = |path: &str| fs::read(path).map_err(|error| format!("{path}: {error}"));
+    let (module, bill) = (read(module)?, read(bill)?);
     let layers = [tar("scopegate.cdx.json", &bill)?, tar("plugin.wasm", &module)?];
     let mut descriptors = Vec::new();
     for layer in &layers {
-        descriptors.push(put(&blobs, "application/vnd.oci.image.layer.v1.tar+gzip", &gzip(layer)?)?);
+        descriptors.push(put(blobs, "application/vnd.oci.image.layer.v1.tar+gzip", &gzip(layer)?)?);
     }
     let described: Value = serde_json::from_slice(&bill)?;
     let described = &described["metadata"]["component"];
@@ -76,7 +98,7 @@ fn write(module: &str, bill: &str, version: &str, folder: &Path) -> Result<Strin
             { "created_by": "plugin.wasm" },
         ],
     });
-    let config = put(&blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
+    let config = put(blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -84,17 +106,7 @@ fn write(module: &str, bill: &str, version: &str, folder: &Path) -> Result<Strin
         "layers": descriptors,
         "annotations": labels,
     });
-    let mut manifest = put(&blobs, MANIFEST, manifest.to_string().as_bytes())?;
-    let digest = manifest["digest"].as_str().unwrap_or_default().to_owned();
-    manifest["annotations"] = json!({ "org.opencontainers.image.ref.name": version });
-    let index = json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [manifest],
-    });
-    fs::write(folder.join("index.json"), index.to_string())?;
-    fs::write(folder.join("oci-layout"), json!({ "imageLayoutVersion": "1.0.0" }).to_string())?;
-    Ok(digest)
+    Ok(put(blobs, MANIFEST, manifest.to_string().as_bytes())?)
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

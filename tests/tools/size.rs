@@ -1,12 +1,15 @@
-//! How large the shipped module is, and what it is made of: `size LINKED SHIPPED`. Ends with 1 when the shipped one
-//! is over its limit.
+//! How large the shipped modules are, and what they are made of: `size LINKED SHIPPED FULL`. Ends with 1 when one of them
+//! is over the limit.
 //!
 //! The table counts the code of each crate in the linked module, which still has its names, as far as the shipped one
 //! keeps it. A generic function belongs to the crate that wrote it, and what was inlined to where it went.
 
+#[expect(dead_code, reason = "one of the modules is taken apart, for both have the same code")]
 mod exports;
+mod responses;
 mod unused;
 
+use exports::Artifact;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
@@ -14,24 +17,34 @@ use std::io::Write;
 use std::process::ExitCode;
 use walrus::{FunctionKind, Module};
 
-/// The largest module that we ship, in bytes (900 KiB): Envoy compiles it at every start, on its main thread.
-const LIMIT: usize = 900 * 1024;
+/// The largest module that we ship, in bytes (1.5 MiB).
+const LIMIT: usize = 1536 * 1024;
+
+/// What each subject that is still to come may add, in KB: Envoy compiles the module at every start, on its main thread, and
+/// 100 KB take about a tenth of a second.
+const BUDGETS: [(&str, usize); 6] = [
+    ("sender constraint", 80),
+    ("credentials", 60),
+    ("MCP", 120),
+    ("seeing", 50),
+    ("signed requests", 60),
+    ("incident", 40),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let report = match arguments.as_slice() {
-        [linked, shipped] => report(linked, shipped).map_err(|error| error.to_string()),
-        _ => Err("usage: size LINKED SHIPPED".to_owned()),
+        [linked, shipped, full] => report(linked, shipped, full).map_err(|error| error.to_string()),
+        _ => Err("usage: size LINKED SHIPPED FULL".to_owned()),
     };
     let (text, fits) = report.unwrap_or_else(|error| (format!("size: {error}\n"), false));
     let printed = std::io::stdout().lock().write_all(text.as_bytes());
     if fits && printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The report, and whether the shipped module keeps to its limit.
-fn report(linked: &str, shipped: &str) -> Result<(String, bool), Box<dyn Error>> {
-    let size = fs::metadata(shipped).map_err(|error| format!("{shipped}: {error}"))?.len();
-    let size = usize::try_from(size)?;
+/// The report, and whether the shipped modules keep to the limit.
+fn report(linked: &str, shipped: &str, full: &str) -> Result<(String, bool), Box<dyn Error>> {
+    let (size, full_size) = (size_of(shipped)?, size_of(full)?);
     let crates = code_of_crates(linked).map_err(|error| format!("{linked}: {error}"))?;
     let code: usize = crates.values().sum();
     let mut largest_first: Vec<_> = crates.iter().collect();
@@ -43,11 +56,25 @@ fn report(linked: &str, shipped: &str) -> Result<(String, bool), Box<dyn Error>>
     }
     text += &row(size.saturating_sub(code), size, "(constants, tables, types)");
     text += &row(size, size, shipped);
-    text += &row(LIMIT, size, "the limit");
-    if size > LIMIT {
-        text += &format!("too large by {} bytes\n", size.saturating_sub(LIMIT));
+    text += &row(full_size, size, full);
+    let mut spent = size.max(full_size);
+    for (subject, kilobytes) in BUDGETS {
+        let bytes = kilobytes.saturating_mul(1000);
+        spent = spent.saturating_add(bytes);
+        text += &row(bytes, size, &format!("the budget of {subject}"));
     }
-    Ok((text, size <= LIMIT))
+    text += &row(spent, size, "with every budget spent");
+    text += &row(LIMIT, size, "the limit");
+    let too_large = size.max(full_size).saturating_sub(LIMIT);
+    if too_large > 0 {
+        text += &format!("too large by {too_large} bytes\n");
+    }
+    Ok((text, too_large == 0))
+}
+
+fn size_of(module: &str) -> Result<usize, Box<dyn Error>> {
+    let size = fs::metadata(module).map_err(|error| format!("{module}: {error}"))?.len();
+    Ok(usize::try_from(size)?)
 }
 
 fn row(bytes: usize, whole: usize, name: &str) -> String {
@@ -58,7 +85,7 @@ fn row(bytes: usize, whole: usize, name: &str) -> String {
 /// The bytes of code of each crate, without what trimming takes away.
 fn code_of_crates(linked: &str) -> Result<BTreeMap<String, usize>, Box<dyn Error>> {
     let mut module = Module::from_buffer(&fs::read(linked)?).map_err(|error| error.to_string())?;
-    unused::drop_from(&mut module)?;
+    unused::drop_from(&mut module, Artifact::Requests)?;
     // Written and read once more: the linker leaves room in its numbers, the shipped module does not.
     let module = Module::from_buffer(&module.emit_wasm()).map_err(|error| error.to_string())?;
     let mut crates = BTreeMap::new();
