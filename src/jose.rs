@@ -4,9 +4,11 @@
 mod claims;
 mod compact;
 mod header;
+mod instead;
 mod jwk;
 
 pub use claims::{ClaimPath, Claims};
 pub use compact::{Compact, Malformed};
 pub use header::JoseHeader;
+pub use instead::Instead;
 pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};

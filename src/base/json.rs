@@ -30,6 +30,12 @@ pub fn parse_object(text: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
+/// A text without the byte order mark that some servers put before JSON.
+#[must_use]
+pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 /// Whether `text` is one JSON text that [`parse`] would read.
 #[must_use]
 pub fn check(text: &[u8]) -> bool {

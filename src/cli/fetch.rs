@@ -184,8 +184,8 @@ fn fetch_one(agent: &Agent, wanted: &Wanted, output: Option<&Path>) -> Result<Ou
             (uri, Some(found_in))
         }
     };
-    let bytes = fetch(agent, &uri, wanted.limits)?;
-    judge(wanted, (&uri, found_in.as_deref()), &bytes, output)
+    let (bytes, form) = fetch(agent, &uri, wanted.limits)?;
+    judge(wanted, (&uri, found_in.as_deref()), &bytes, output).map_err(|error| format!("{error}{form}").into())
 }
 
 /// The address of an issuer's key set, and that of the metadata that says so.
@@ -197,8 +197,9 @@ fn discover(
 ) -> Result<(String, String), Box<dyn Error>> {
     let mut failures = Vec::new();
     for place in places {
-        let read = |bytes: Vec<u8>| {
-            jwks_endpoint(&bytes, issuer, "").map_err(|why| format!("{place}: {why}").into()).map(|found| found.uri)
+        let read = |(bytes, form): (Vec<u8>, String)| {
+            let found = jwks_endpoint(&bytes, issuer, "").map_err(|why| format!("{place}: {why}{form}"));
+            Ok(found?.uri)
         };
         match fetch(agent, place, limits).and_then(read) {
             Ok(uri) => return Ok((uri, place.clone())),
@@ -208,10 +209,10 @@ fn discover(
     Err(failures.join("\n").into())
 }
 
-/// The document at an address.
-fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<Vec<u8>, Box<dyn Error>> {
+/// The document at an address, and what its headers say of its form, for messages.
+fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<(Vec<u8>, String), Box<dyn Error>> {
     check_address(uri)?;
-    let told = |error: ureq::Error| match error {
+    let broken = |error: ureq::Error| match error {
         ureq::Error::Timeout(_) => format!("{uri}: no answer in time; see --timeout"),
         ureq::Error::BodyExceedsLimit(_) => {
             format!("{uri}: larger than limits.jwks_bytes, {} bytes: the gate would not take it", limits.jwks_bytes)
@@ -219,7 +220,7 @@ fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<Vec<u8>, Box<dyn Er
         error => format!("{uri}: cannot be fetched: {}", shown(error.to_string().as_bytes())),
     };
     let mut response =
-        agent.get(uri).header("accept", "application/jwk-set+json, application/json").call().map_err(told)?;
+        agent.get(uri).header("accept", "application/jwk-set+json, application/json").call().map_err(broken)?;
     let status = response.status();
     if status.is_redirection() {
         let location = response
@@ -235,9 +236,15 @@ fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<Vec<u8>, Box<dyn Er
     if status.as_u16() != 200 {
         return Err(format!("{uri}: answered with status {} in place of 200", status.as_u16()).into());
     }
+    let told = ["content-type", "content-encoding"].into_iter().filter_map(|name| {
+        let value = response.headers().get(name)?;
+        Some(format!("{name} {}", shown(value.as_bytes())))
+    });
+    let form = told.collect::<Vec<_>>().join(", ");
+    let form = if form.is_empty() { form } else { format!(" ({form})") };
     // One byte more is let in, so that what is too large is told from what just fits.
     let most = u64::try_from(limits.jwks_bytes)?;
-    Ok(response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(told)?)
+    Ok((response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(broken)?, form))
 }
 
 /// Refuses what is no plain address; the text does not quote what may be a password.

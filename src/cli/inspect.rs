@@ -212,8 +212,9 @@ pub(super) fn key_set(name: &str, bytes: &[u8], limits: Limits) -> Result<Output
     if bytes.len() > limits.jwks_bytes {
         return Err(format!("{name}: {}", KeySetError::TooLarge).into());
     }
-    let document = json::parse_object(bytes).ok_or_else(|| format!("{name}: {}", KeySetError::NotAKeySet))?;
-    let set = KeySet::read_members(&document, limits.jwks_keys).map_err(|error| format!("{name}: {error}"))?;
+    let named = |error: KeySetError| format!("{name}: {error}");
+    let document = KeySet::read_document(bytes).map_err(named)?;
+    let set = KeySet::read_members(&document, limits.jwks_keys).map_err(named)?;
     Ok(keys_told(&document, &set))
 }
 

@@ -1,5 +1,6 @@
 //! Key sets ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read as they come, used as far as they can be.
 
+use super::instead::Instead;
 use crate::base::json::{self, Map, Value};
 use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey, sha256};
 use std::fmt;
@@ -48,8 +49,8 @@ pub struct Skipped {
 /// Why a document is no key set at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeySetError {
-    /// Not a JSON object without duplicate members and with a list `keys`.
-    NotAKeySet,
+    /// Not a JSON object without duplicate members and with a list `keys`, but this.
+    NotAKeySet(Instead),
     /// More keys than the limit.
     TooManyKeys,
     /// Longer than the limit in bytes.
@@ -60,12 +61,12 @@ pub enum KeySetError {
 
 impl fmt::Display for KeySetError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NotAKeySet => "not a JSON Web Key Set: a JSON object with a list `keys`",
-            Self::TooManyKeys => "more keys than `limits.jwks_keys`",
-            Self::TooLarge => "larger than `limits.jwks_bytes`",
-            Self::NothingUsable => "no key in it can be used",
-        })
+        match self {
+            Self::NotAKeySet(instead) => write!(formatter, "not a JSON Web Key Set: {instead}"),
+            Self::TooManyKeys => formatter.write_str("more keys than `limits.jwks_keys`"),
+            Self::TooLarge => formatter.write_str("larger than `limits.jwks_bytes`"),
+            Self::NothingUsable => formatter.write_str("no key in it can be used"),
+        }
     }
 }
 
@@ -81,8 +82,21 @@ impl KeySet {
         if document.len() > max_bytes {
             return Err(KeySetError::TooLarge);
         }
-        let set = json::parse_object(document).ok_or(KeySetError::NotAKeySet)?;
-        Self::from_members(&set, max_keys)
+        Self::from_members(&Self::read_document(document)?, max_keys)
+    }
+
+    /// Reads the JSON object of a key set. A byte order mark before it is passed over
+    /// ([RFC 8259 section 8.1](https://www.rfc-editor.org/rfc/rfc8259#section-8.1)).
+    ///
+    /// # Errors
+    /// When it is none, with what it is.
+    pub fn read_document(document: &[u8]) -> Result<Map<String, Value>, KeySetError> {
+        let text = json::without_byte_order_mark(document);
+        match json::parse(text) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, None))),
+            Err(error) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, Some(&error)))),
+        }
     }
 
     /// Makes a key set of the members of its JSON object.
@@ -100,7 +114,8 @@ impl KeySet {
     /// # Errors
     /// When the members are those of no key set, or there are too many keys.
     pub fn read_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
-        let members = set.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotAKeySet)?;
+        let members = set.get("keys").and_then(Value::as_array);
+        let members = members.ok_or_else(|| KeySetError::NotAKeySet(Instead::of_object(set)))?;
         if members.len() > max_keys {
             return Err(KeySetError::TooManyKeys);
         }

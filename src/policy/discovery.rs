@@ -12,7 +12,8 @@ use crate::base::text::shown;
 /// somebody else's metadata, or the configuration names the issuer in another spelling than its tokens. Keys of an
 /// https issuer are fetched from an https address only.
 pub fn jwks_endpoint(document: &[u8], issuer: &str, cluster: &str) -> Result<Endpoint, String> {
-    let metadata = json::parse_object(document).ok_or("the metadata is not a JSON object without duplicate members")?;
+    let metadata = json::parse_object(json::without_byte_order_mark(document))
+        .ok_or("the metadata is not a JSON object without duplicate members")?;
     let text = |name: &str| metadata.get(name).and_then(Value::as_str);
     match text("issuer") {
         Some(named) if named == issuer => {}
@@ -69,6 +70,12 @@ mod tests {
         }
         let plain = jwks_endpoint(br#"{"issuer":"http://a","jwks_uri":"http://a/k"}"#, "http://a", "keys");
         assert_eq!(plain.map(|endpoint| endpoint.cluster), Ok("keys".to_owned()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let document = format!("\u{feff}{{\"issuer\":\"{ISSUER}\",\"jwks_uri\":\"https://idp.example.com/k\"}}");
+        assert_eq!(read(&document).as_deref(), Ok("https://idp.example.com/k"));
     }
 
     #[test]

@@ -42,7 +42,14 @@ fn server() -> Server {
     Server::start(0, |received| match received.target.as_str() {
         "/jwks.json" => Answer::json(&set()),
         "/useless.json" => Answer::json(&json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] })),
-        "/page.html" => Answer { body: b"<html>".to_vec(), ..Answer::status(200) },
+        "/page.html" => {
+            let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+            Answer { status: 200, headers, body: b"<html>".to_vec() }
+        }
+        "/packed.json" => {
+            let headers = vec![("content-encoding".to_owned(), "gzip".to_owned())];
+            Answer { status: 200, headers, body: b"\x1f\x8b\x08\0".to_vec() }
+        }
         "/long.json" => Answer { body: format!("{:<2000}", set().to_string()).into_bytes(), ..Answer::status(200) },
         "/large.json" => Answer { body: vec![b' '; 2_000_000], ..Answer::status(200) },
         "/moved.json" => Answer {
@@ -77,7 +84,8 @@ fn what_cannot_be_fetched_is_said() {
     let at = |address: SocketAddr, path: &str| format!("http://{address}{path}");
     for (uri, wanted) in [
         (at(server.address, "/none"), "answered with status 404 in place of 200"),
-        (at(server.address, "/page.html"), "not a JSON Web Key Set"),
+        (at(server.address, "/page.html"), "such as a login page or an error (content-type text/html)"),
+        (at(server.address, "/packed.json"), "compression was not asked for (content-encoding gzip)"),
         (at(server.address, "/large.json"), "larger than limits.jwks_bytes, 1048576 bytes"),
         (
             at(server.address, "/moved.json"),

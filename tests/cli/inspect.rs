@@ -144,3 +144,44 @@ fn a_set_without_a_usable_key_fails_and_says_why() {
     let run = keys(&folder, &json!({ "key": [] }));
     assert!(run.status == 2 && run.stderr.contains("jwks.json: not a JSON Web Key Set"), "{run:?}");
 }
+
+#[test]
+fn what_came_in_place_of_a_key_set_is_named_and_a_byte_order_mark_is_passed_over() {
+    let folder = folder();
+    let inspect = |bytes: &[u8]| {
+        write(folder.join("jwks.json"), bytes).unwrap();
+        run(&["jwks", "inspect", "jwks.json"], &folder)
+    };
+    for (bytes, words) in [
+        (&b""[..], "it is empty"),
+        (b"<html><body>login</body></html>", "it is HTML or XML, such as a login page"),
+        (b"\x1f\x8b\x08\0\0", "it is compressed"),
+        (b"{\"abc\":\"-----BEGIN CERTIFICATE-----\\n\"}", "it holds certificates by kid"),
+        (b"{\"issuer\":\"https://a/\",\"jwks_uri\":\"https://a/k\"}", "it is the metadata of an issuer"),
+        (b"{\"keys\":1}", "without a list `keys`"),
+        (b"moved", "it is not JSON"),
+    ] {
+        let run = inspect(bytes);
+        assert!(run.status == 2 && run.stderr.contains("jwks.json: not a JSON Web Key Set: "), "{run:?}");
+        assert!(run.stderr.contains(words), "{words}: {run:?}");
+    }
+    // A bad key spoils no other, and is named.
+    let good = r#"{"kty":"OKP","crv":"Ed25519","kid":"good","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    for bad in [
+        r#"{"kty":"RSA","kid":"bad","n":"AQAB","e":"AQAB"}"#,
+        r#"{"kid":"bad"}"#,
+        r#"{"kty":1,"kid":"bad"}"#,
+        "1",
+        "null",
+    ] {
+        let run = inspect(format!("\u{feff}{{\"keys\":[{bad},{good}]}}").as_bytes());
+        assert!(
+            run.status == 0 && run.stdout.contains("keys[0]") && run.stdout.contains("kid good  usable"),
+            "{bad}: {run:?}"
+        );
+        assert!(
+            run.stdout.contains("cannot be used: ") && run.stdout.contains("1 of 2 keys can be used"),
+            "{bad}: {run:?}"
+        );
+    }
+}

@@ -210,7 +210,7 @@ fn denials_are_logged_up_to_a_limit_and_always_counted() {
 #[test]
 fn requirements_stand_beside_routes_and_virtual_hosts() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let route = |path: &str, metadata: Value| json!({ "match": { "path": path }, "route": { "cluster": "upstream" }, "metadata": { "filter_metadata": metadata } });
+    let route = |path: &str, metadata: Value| json!({ "name": &path[1..], "match": { "path": path }, "route": { "cluster": "upstream" }, "metadata": { "filter_metadata": metadata } });
     let mut gate = Gate::new(configuration(&issuer, json!({ "default": { "deny": true } }))).routes(json!([
         route("/orders", json!({ "scopegate": { "scopes": ["orders:write"], "methods": { "GET": { "scopes": ["orders:read"] } } } })),
         route("/open", json!({ "scopegate": { "public": true } })),
@@ -239,7 +239,7 @@ fn requirements_stand_beside_routes_and_virtual_hosts() {
     assert_eq!(status("GET", "/other", "x"), 403, "another filter's metadata: the virtual host decides");
     assert_eq!(status("GET", "/other", "admin"), 200);
     assert_eq!(status("GET", "/unknown", "host"), 200);
-    let log = envoy.wait_for_log("route_metadata cannot be read");
+    let log = envoy.wait_for_log("route_metadata of bad cannot be read, its requests are refused");
     assert_eq!(log.matches("scope: is not a field").count(), 1, "said once:\n{log}");
 }
 

@@ -147,6 +147,10 @@ fn without_keys_nothing_passes() {
         Answer { status: 302, headers: vec![("location".into(), "http://other/jwks.json".into())], body: vec![] };
     let html = Answer { status: 200, headers: vec![], body: b"<html>".to_vec() };
     let large = Answer { status: 200, headers: vec![], body: vec![b' '; 2_000_000] };
+    let marked = |issuer: &Issuer| {
+        let body = format!("\u{feff}{}", issuer.jwks()).into_bytes();
+        Answer { status: 200, headers: vec![], body }
+    };
     let symmetric = Answer::json(&json!({ "keys": [{ "kty": "oct", "k": "AAAA", "kid": "a" }] }));
     for (case, answer) in [
         ("an error", Answer::status(500)),
@@ -169,7 +173,7 @@ fn without_keys_nothing_passes() {
         assert_eq!(get(envoy.address(), "/public", &[]).status, 200, "{case}");
         assert!(envoy.is_alive());
         // And when the issuer is back, so are we.
-        *keys.answer.lock().unwrap() = KeyServer::keys(&issuer);
+        *keys.answer.lock().unwrap() = if case == "a page" { marked(&issuer) } else { KeyServer::keys(&issuer) };
         eventually(case, || get_with(envoy.address(), "/", &issuer.token(now()).sign()).status == 200);
     }
 }
@@ -182,6 +186,10 @@ fn a_cluster_that_does_not_exist_or_does_not_answer_is_an_outage_and_no_trap() {
         let (mut envoy, _upstream) = start(Gate::new(remote(jwks.clone(), json!({}))), &keys);
         assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).sign()).status, 503, "{jwks}");
         assert_eq!(get(envoy.address(), "/", &[]).status, 401, "{jwks}");
+        if jwks["cluster"] == "nowhere" {
+            envoy.wait_for_log("could not be fetched: there is no cluster nowhere (GET http://");
+            assert!(envoy.counter_of_at_least("scopegate.keys.fetches.no_cluster", 1) >= 1);
+        }
         assert!(envoy.is_alive() && !envoy.log().contains("panicked"));
     }
 }

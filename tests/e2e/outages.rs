@@ -30,8 +30,19 @@ fn outages(issuer: &Issuer) -> Vec<(&'static str, Conduct, &'static str, &'stati
             "answered 302, not 200",
         ),
         ("304 to whoever has no ETag", Conduct::answer("304 Not Modified", "", b""), "status", "answered 304, not 200"),
-        ("an empty body", ok(b""), "invalid", "not a JSON Web Key Set"),
-        ("a page", ok(b"<!doctype html><title>Welcome</title>"), "invalid", "not a JSON Web Key Set"),
+        ("an empty body", ok(b""), "invalid", "not a JSON Web Key Set: it is empty (GET http://"),
+        (
+            "a page",
+            Conduct::answer("200 OK", "content-type: text/html\r\n", b"<!doctype html><title>Welcome</title>"),
+            "invalid",
+            "it is HTML or XML, such as a login page or an error (content-type text/html) (GET http://",
+        ),
+        (
+            "compressed bytes",
+            Conduct::answer("200 OK", "content-encoding: gzip\r\n", b"\x1f\x8b\x08\0\0\0\0\0"),
+            "invalid",
+            "it is compressed, and compression was not asked for (content-encoding gzip)",
+        ),
         ("truncated JSON", ok(&good[..good.len() / 2]), "invalid", "not a JSON Web Key Set"),
         (
             "an answer that breaks off",
@@ -46,7 +57,7 @@ fn outages(issuer: &Issuer) -> Vec<(&'static str, Conduct, &'static str, &'stati
     ]
 }
 
-const FAILURES: [&str; 5] = ["unreachable", "timeout", "status", "too_large", "invalid"];
+const FAILURES: [&str; 6] = ["no_cluster", "unreachable", "timeout", "status", "too_large", "invalid"];
 
 fn start(server: &Unreliable, jwks: Value, workers: u32) -> (Envoy, Server) {
     let upstream = Server::echo(0).unwrap();

@@ -1,5 +1,8 @@
 //! What came back of a request for a document.
 
+use crate::base::text::shown;
+use crate::policy::Endpoint;
+
 /// An answer, as far as it matters here.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -23,6 +26,8 @@ pub struct Fetched {
     pub etag: String,
     /// For how long it is fresh by `Cache-Control: max-age` and `Age` (RFC 9111 section 4.2).
     pub max_age_ms: Option<u64>,
+    /// What it says of its form, for messages: `content-type text/html`.
+    pub form: String,
 }
 
 /// Why there is nothing that can be used. The words are for the operator.
@@ -34,9 +39,19 @@ pub struct Failure {
     pub why: String,
 }
 
+impl Failure {
+    /// The failure with the address that was asked, without its query, which may hold a secret.
+    pub fn at(self, endpoint: &Endpoint) -> Self {
+        let address = endpoint.uri.split('?').next().unwrap_or_default();
+        Self { why: format!("{} (GET {address} through the cluster {})", self.why, endpoint.cluster), ..self }
+    }
+}
+
 /// The kinds of failures, as counters name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
+    /// Envoy knows no cluster of that name.
+    NoCluster,
     /// Nobody answered, or the connection broke.
     Unreachable,
     /// No answer came in time.
@@ -51,11 +66,13 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Unreachable, Self::Timeout, Self::Status, Self::TooLarge, Self::Invalid];
+    pub const ALL: [Self; 6] =
+        [Self::NoCluster, Self::Unreachable, Self::Timeout, Self::Status, Self::TooLarge, Self::Invalid];
 
     /// The name in counters.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::NoCluster => "no_cluster",
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
             Self::Status => "status",
@@ -85,7 +102,8 @@ pub fn read_headers(headers: &[(&[u8], &[u8])], asked_conditionally: bool) -> Re
             // An ETag that cannot be sent back as it came is of no use.
             let etag = value(b"etag").and_then(|etag| std::str::from_utf8(etag).ok());
             let etag = etag.filter(|etag| etag.len() <= 256 && etag.bytes().all(|byte| byte.is_ascii_graphic()));
-            Ok(Fetched { bytes: Vec::new(), etag: etag.unwrap_or_default().to_owned(), max_age_ms })
+            let etag = etag.unwrap_or_default().to_owned();
+            Ok(Fetched { bytes: Vec::new(), etag, max_age_ms, form: form(headers) })
         }
         b"304" if asked_conditionally => Err(Answer::NotModified { max_age_ms }),
         b"503" => Err(FailureKind::Unreachable.because("cannot be reached, or answered 503").into()),
@@ -95,6 +113,15 @@ pub fn read_headers(headers: &[(&[u8], &[u8])], asked_conditionally: bool) -> Re
         }
         _ => Err(FailureKind::Unreachable.because("did not answer").into()),
     }
+}
+
+/// What an answer says of the form of its document.
+fn form(headers: &[(&[u8], &[u8])]) -> String {
+    let told = |name: &str| {
+        let (_, value) = headers.iter().find(|(other, _)| *other == name.as_bytes())?;
+        Some(format!("{name} {}", shown(value)))
+    };
+    [told("content-type"), told("content-encoding")].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 impl From<Failure> for Answer {

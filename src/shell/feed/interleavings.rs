@@ -17,7 +17,7 @@ pub(super) fn at(board: &dyn Board, now: u64) -> Outside<'_> {
 }
 
 pub(super) fn document(text: &str) -> Fetched {
-    Fetched { bytes: text.as_bytes().to_vec(), etag: format!("\"{text}\""), max_age_ms: None }
+    Fetched { bytes: text.as_bytes().to_vec(), etag: format!("\"{text}\""), ..Fetched::default() }
 }
 
 /// A board on which somebody else acts just before the `turn`-th access.

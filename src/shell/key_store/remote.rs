@@ -130,7 +130,13 @@ impl Remote {
         let next = place.saturating_add(1).checked_rem(places).unwrap_or(0);
         let elsewhere = matches!(failure.kind, FailureKind::Status | FailureKind::Invalid) && next != self.found_at;
         // Of a document that is wrong more can be learned than of one that is not there.
-        let failure = wrong.unwrap_or(Failure { why: format!("its metadata: {}", failure.why), ..failure });
+        let failure = wrong.unwrap_or_else(|| {
+            let failure = Failure { why: format!("its metadata: {}", failure.why), ..failure };
+            match metadata.get(place) {
+                Some(endpoint) => failure.at(endpoint),
+                None => failure,
+            }
+        });
         if elsewhere {
             self.feed.renew(outside);
             return self.ask_for_metadata(next, (failure.kind == FailureKind::Invalid).then_some(failure));
@@ -150,10 +156,10 @@ impl Remote {
         events: &mut Events,
     ) {
         let (change, event) = match answer {
-            Answer::Failed(failure) => return self.fail(outside, failure, events),
+            Answer::Failed(failure) => return self.fail(outside, failure.at(endpoint), events),
             Answer::NotModified { max_age_ms } => (self.feed.confirm(outside, max_age_ms, None), Event::NotModified),
             Answer::Document(document) => match usable(&document.bytes, limits) {
-                Err(error) => return self.fail(outside, unusable(error), events),
+                Err(error) => return self.fail(outside, unusable(error, &document.form).at(endpoint), events),
                 Ok(keys) => self.key_set_read(outside, endpoint, &document, keys, ring),
             },
         };
@@ -199,7 +205,21 @@ impl Remote {
         is_other
     }
 
+    /// Where the request that is under way went.
+    fn under_way(&self) -> Option<&Endpoint> {
+        match (&self.step, &self.source.origin) {
+            (Step::Keys(endpoint, _), _) => Some(endpoint),
+            (Step::Metadata(place, _), KeyOrigin::Discovery { metadata, .. }) => metadata.get(*place),
+            _ => None,
+        }
+    }
+
+    /// Notes that a fetch has failed; the words name the address of a request that is still under way.
     pub(super) fn fail(&mut self, outside: &Outside<'_>, failure: Failure, events: &mut Events) {
+        let failure = match self.under_way() {
+            Some(endpoint) => failure.at(endpoint),
+            None => failure,
+        };
         self.step = Step::None;
         let change = self.feed.fail(outside, &failure.why);
         events.push((self.id, Event::Failed(failure, change)));
@@ -213,12 +233,15 @@ pub(super) fn usable(bytes: &[u8], limits: Limits) -> Result<KeySet, KeySetError
     if keys.keys().is_empty() { Err(KeySetError::NothingUsable) } else { Ok(keys) }
 }
 
-fn unusable(error: KeySetError) -> Failure {
-    let kind = match error {
-        KeySetError::TooLarge => FailureKind::TooLarge,
-        KeySetError::NotAKeySet | KeySetError::TooManyKeys | KeySetError::NothingUsable => FailureKind::Invalid,
-    };
-    kind.because(error.to_string())
+/// Why a document cannot be used; of one that is no key set also what its source says of its form.
+fn unusable(error: KeySetError, form: &str) -> Failure {
+    match error {
+        KeySetError::TooLarge => FailureKind::TooLarge.because(error.to_string()),
+        KeySetError::NotAKeySet(_) if !form.is_empty() => FailureKind::Invalid.because(format!("{error} ({form})")),
+        KeySetError::NotAKeySet(_) | KeySetError::TooManyKeys | KeySetError::NothingUsable => {
+            FailureKind::Invalid.because(error.to_string())
+        }
+    }
 }
 
 fn timing(source: &RemoteKeys) -> Timing {

@@ -83,7 +83,7 @@ impl World {
 }
 
 pub(super) fn document(text: &str) -> Answer {
-    Answer::Document(Fetched { bytes: text.as_bytes().to_vec(), etag: "\"1\"".into(), max_age_ms: None })
+    Answer::Document(Fetched { bytes: text.as_bytes().to_vec(), etag: "\"1\"".into(), ..Fetched::default() })
 }
 
 pub(super) fn key_set(keys: &str) -> Answer {
@@ -204,9 +204,12 @@ fn an_outage_takes_no_keys_away_before_their_time_and_is_told_once() {
         [
             "x",
             "answered 500, not 200",
-            "not a JSON Web Key Set: a JSON object with a list `keys`",
+            "not a JSON Web Key Set: it is HTML or XML, such as a login page or an error",
+            "not a JSON Web Key Set: it is empty",
+            "not a JSON Web Key Set: it is not JSON",
             "no key in it can be used",
         ]
+        .map(|why| format!("{why} (GET https://idp.example.com/jwks through the cluster idp)"))
     );
     // The end of max_stale: both drop them, one tells the log, and requests need not wait any more.
     world.now = START + 4_200_000;
@@ -273,16 +276,18 @@ fn metadata_that_is_nowhere_or_of_somebody_else_is_an_outage_that_says_so() {
         heard
     };
     let foreign = document(r#"{"issuer":"https://idp.example.com/a/","jwks_uri":"https://x/"}"#);
+    // The error names the place with the metadata that is wrong, where all are wrong the last one.
     let heard = attempt(&mut world, &[foreign, status("404"), status("404")]);
     assert_eq!(
         heard,
-        ["its metadata: the metadata is of the issuer https://idp.example.com/a/, not https://idp.example.com/a"]
+        ["its metadata: the metadata is of the issuer https://idp.example.com/a/, not https://idp.example.com/a (GET \
+          https://idp.example.com/a/.well-known/openid-configuration through the cluster idp)"]
     );
     let heard = attempt(&mut world, &[status("404"), status("404"), status("404")]);
-    assert_eq!(heard, ["its metadata: answered 404, not 200"]);
+    assert!(heard[0].starts_with("its metadata: answered 404, not 200 (GET https://idp.example.com/"), "{heard:?}");
     // Whoever cannot be reached is not asked three times.
     let heard = attempt(&mut world, &[FailureKind::Timeout.because("late").into()]);
-    assert_eq!(heard, ["its metadata: late"]);
+    assert!(heard[0].starts_with("its metadata: late (GET https://idp.example.com/"), "{heard:?}");
     assert!(!world.has_keys(0));
 }
 

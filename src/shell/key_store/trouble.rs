@@ -55,7 +55,7 @@ fn an_answer_that_never_comes_is_a_failure_and_the_keys_are_asked_for_again() {
         matches!(&events[..], [(ISSUER, Event::Failed(failure, Change::Changed))] if failure.kind == FailureKind::Timeout),
         "{events:?}"
     );
-    assert_eq!(told(&events), ["the answer was lost"]);
+    assert_eq!(told(&events), ["the answer was lost (GET https://idp.example.com/jwks through the cluster idp)"]);
     assert!(world.at(0, 0, |store, _| store.asked(7)).is_none(), "an answer after all is nobody's");
     assert!(world.tick(0, 1000).0.is_some());
 }

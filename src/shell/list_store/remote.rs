@@ -262,6 +262,7 @@ impl Remote {
 
     fn fail(&mut self, outside: &Outside<'_>, failure: Failure) -> ListEvent {
         self.work = None;
+        let failure = failure.at(&self.policy.endpoint);
         let change = self.feed.fail(outside, &failure.why);
         ListEvent::Failed(failure, change)
     }

@@ -41,7 +41,7 @@ impl Plugin {
             Ok(token) => self.keys.borrow_mut().sent(&self.outside(), issuer, token),
             Err(_) => {
                 let why = format!("there is no cluster {}", request.endpoint.cluster);
-                self.answered(issuer, FailureKind::Unreachable.because(why).into());
+                self.answered(issuer, FailureKind::NoCluster.because(why).into());
             }
         }
     }

@@ -62,7 +62,7 @@ impl Plugin {
             Ok(token) => self.lists.borrow_mut().sent(&self.outside(), list, token),
             Err(_) => {
                 let why = format!("there is no cluster {}", request.endpoint.cluster);
-                let failed = FailureKind::Unreachable.because(why).into();
+                let failed = FailureKind::NoCluster.because(why).into();
                 let outside = self.outside();
                 let events = self.lists.borrow_mut().answered(&outside, list, failed, Chunks::default());
                 self.tell_lists(events);

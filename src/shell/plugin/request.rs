@@ -3,6 +3,7 @@
 use super::super::host::{self, Map};
 use super::super::metadata_cache::Parsed;
 use super::Plugin;
+use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
 use crate::policy::Uses;
@@ -91,18 +92,22 @@ impl Plugin {
         if !self.policy.uses.has(Uses::METADATA) {
             return (MetadataSource::Route, Parsed::Nothing);
         }
-        let sources =
-            [(MetadataSource::Route, "route_metadata"), (MetadataSource::VirtualHost, "virtual_host_metadata")];
-        for (whose, source) in sources {
+        let sources = [
+            (MetadataSource::Route, "route_metadata", "route_name"),
+            (MetadataSource::VirtualHost, "virtual_host_metadata", "virtual_host_name"),
+        ];
+        for (whose, source, holder) in sources {
+            let named = || format!("{source} of {}", name_of(holder));
             let parsed = match host::property(&["xds", source]) {
                 Ok(None) => Parsed::Nothing,
                 Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
-                    log::error!("scopegate: {source} cannot be read, its requests are refused: {error}");
+                    log::error!("scopegate: {} cannot be read, its requests are refused: {error}", named());
                 }),
                 Err(failure) => {
                     if !self.told_unreadable.replace(true) {
                         log::error!(
-                            "scopegate: {source} cannot be read, its requests are refused: status {}",
+                            "scopegate: {} cannot be read, its requests are refused: status {}",
+                            named(),
                             failure.0
                         );
                     }
@@ -115,4 +120,10 @@ impl Plugin {
         }
         (MetadataSource::Route, Parsed::Nothing)
     }
+}
+
+/// The name of the route or the virtual host, for the log.
+fn name_of(property: &str) -> String {
+    let name = host::property(&["xds", property]).ok().flatten().unwrap_or_default();
+    if name.is_empty() { "a route without a name".to_owned() } else { shown(&name) }
 }
