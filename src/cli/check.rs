@@ -1,12 +1,24 @@
 //! `scopegate check`: a configuration judged before it runs, by the same reader as in the module.
 
+mod answering;
+mod asked;
 mod attached;
 mod chain;
+mod disclosures;
+mod envoy_fields;
 mod filters;
 mod kubernetes;
+mod lone_routes;
+mod misplaced;
 mod patches;
+mod per_route;
+mod redirects;
 mod routes;
 mod rules;
+mod ungated;
+mod unknown_fields;
+mod unserved;
+mod written;
 
 use super::Output;
 use super::gates::{Gate, find, nothing_found, place};
@@ -25,6 +37,7 @@ use std::path::{Path, PathBuf};
 Examples:
   scopegate check envoy/envoy.yaml
   scopegate check --strict --sarif listeners.yaml routes.yaml clusters.yaml
+  scopegate check routes.yaml --gate scopegate.yaml
   cat scopegate.yaml | scopegate check -"
 )]
 pub struct CheckArguments {
@@ -32,6 +45,10 @@ pub struct CheckArguments {
     /// `WasmPlugin` and `TrafficExtension`, `EnvoyExtensionPolicy`; YAML or JSON; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Files with the gate, for routes in a file of their own: its plugin configuration, or its listener. They are read for
+    /// what they say of the gate, and not judged themselves
+    #[arg(long, value_name = "FILE")]
+    pub gate: Vec<PathBuf>,
     /// Warnings fail too
     #[arg(long)]
     pub strict: bool,
@@ -48,8 +65,13 @@ pub struct CheckArguments {
 /// # Errors
 /// When a file cannot be read, or holds nothing that can be checked.
 pub fn run(arguments: &CheckArguments, coloured: bool) -> Result<Output, Box<dyn Error>> {
-    let sources = Source::read_all(&arguments.files)?;
+    let files = [arguments.files.as_slice(), arguments.gate.as_slice()].concat();
+    let sources = Source::read_all(&files)?;
+    if !arguments.gate.is_empty() {
+        check_gates(&sources, &arguments.gate)?;
+    }
     let (mut findings, notes) = judge(&sources)?;
+    findings.retain(|finding| arguments.files.contains(&finding.file));
     findings.sort_by(|a, b| (&a.file, position(a.at), a.severity).cmp(&(&b.file, position(b.at), b.severity)));
     findings.dedup();
     let failed = report::count(&findings, Severity::Error) > 0 || arguments.strict && !findings.is_empty();
@@ -59,6 +81,18 @@ pub fn run(arguments: &CheckArguments, coloured: bool) -> Result<Output, Box<dyn
         _ => report::text(&findings, &notes, coloured),
     };
     Ok(Output { text, failed })
+}
+
+/// Looks for the gate in the files that are to hold it.
+fn check_gates(sources: &[Source], files: &[PathBuf]) -> Result<(), Box<dyn Error>> {
+    let gates = find(sources);
+    let mut named = gates.iter().filter(|gate| files.iter().any(|file| file == gate.file)).peekable();
+    if named.peek().is_none() {
+        let given = files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(format!("--gate {given}: no gate in it").into());
+    }
+    let refused = named.find_map(|gate| gate.policy.as_ref().err().map(|error| gate.refused(error)));
+    refused.map_or(Ok(()), |why| Err(why.into()))
 }
 
 fn position(at: Option<Position>) -> (usize, usize) {
@@ -76,7 +110,7 @@ pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
 /// The same, and what could not be checked because the files do not hold it.
 fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Error>> {
     let gates = find(sources);
-    if gates.is_empty() {
+    if gates.is_empty() && !lone_routes::are_alone(sources) {
         return Err(nothing_found(sources).into());
     }
     let mut findings = Findings::default();
@@ -84,10 +118,14 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
         check_gate(gate, sources, &mut findings);
     }
     kubernetes::check(sources, &mut findings);
+    unknown_fields::check(sources, &mut findings);
+    misplaced::check(sources, &gates, &mut findings);
     patches::check(&gates, sources, &mut findings);
     let mut notes = attached::check(sources, &mut findings);
     findings.flaws(sources);
     notes.extend(gates.iter().filter_map(not_seen));
+    notes.extend(ungated::check(sources, &gates, &mut findings));
+    notes.extend(lone_routes::check(sources, &gates, &mut findings));
     Ok((findings.0, notes))
 }
 
@@ -104,6 +142,10 @@ fn not_seen(gate: &Gate<'_>) -> Option<String> {
 fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     let values = &gate.values;
     chain::check_plugin(gate, findings);
+    written::check(gate, findings);
+    if let Some(envoy) = &gate.envoy {
+        disclosures::check(envoy, gate.policy.as_ref().ok().map(|loaded| &loaded.policy), findings);
+    }
     let loaded = match &gate.policy {
         Ok(loaded) => loaded,
         Err(error) => {
@@ -121,6 +163,9 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(&loaded.policy), sources, findings);
         routes::check(envoy, &loaded.policy, findings);
+        per_route::check(envoy, findings);
+        answering::check(envoy, &loaded.policy, findings);
+        redirects::check(envoy, &loaded.policy, findings);
     }
 }
 

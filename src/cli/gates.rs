@@ -213,7 +213,7 @@ pub(in crate::cli) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
 }
 
 /// The connection managers in a document, those with filters.
-fn managers<'s>(root: &View<'s>) -> Vec<View<'s>> {
+pub(in crate::cli) fn managers<'s>(root: &View<'s>) -> Vec<View<'s>> {
     let holders = root.holders("http_filters").into_iter();
     holders.filter(|view| view.type_name() == Some(CONNECTION_MANAGER)).collect()
 }
@@ -271,7 +271,11 @@ fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) 
 }
 
 /// The route configurations of a connection manager: its own, or those that it names, wherever they stand.
-fn route_configs<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) -> Vec<(&'s Path, View<'s>)> {
+pub(in crate::cli) fn route_configs<'s>(
+    sources: &'s [Source],
+    file: &'s Path,
+    manager: &View<'s>,
+) -> Vec<(&'s Path, View<'s>)> {
     if let Some(config) = manager.get("route_config") {
         return vec![(file, config)];
     }
@@ -287,7 +291,7 @@ fn route_configs<'s>(sources: &'s [Source], file: &'s Path, manager: &View<'s>) 
     found
 }
 
-fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
+pub(in crate::cli) fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
     let text = |view: Option<View<'s>>| view.and_then(|view| view.text()).unwrap_or_default().to_owned();
     let mut routes = view.list("routes");
     // A matcher tree has its routes at its leaves.

@@ -19,6 +19,15 @@ pub fn with(from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
+/// The shipped file, which fetches the route configuration `main` instead of holding it.
+pub fn with_routes_elsewhere() -> String {
+    let text = shipped();
+    let (before, rest) = text.split_once("          route_config:\n").unwrap();
+    let (_, clusters) = rest.split_once("  clusters:\n").unwrap();
+    let source = "config_source: {path_config_source: {path: routes.yaml}}";
+    format!("{before}          rds: {{route_config_name: main, {source}}}\n\n  clusters:\n{clusters}")
+}
+
 #[test]
 fn the_shipped_file_has_no_problems() {
     let checked = check(&shipped());
@@ -80,10 +89,7 @@ fn every_problem_is_told_and_not_only_the_first() {
 #[test]
 fn routes_may_stand_in_a_file_of_their_own() {
     let folder = folder();
-    let listener = with(
-        "          route_config:\n",
-        "          rds: {route_config_name: main, config_source: {path_config_source: {path: routes.yaml}}}\n          unused:\n",
-    );
+    let listener = with_routes_elsewhere();
     fs::write(folder.join("listeners.yaml"), listener).unwrap();
     let routes = |metadata: &str| {
         format!(

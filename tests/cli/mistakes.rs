@@ -189,16 +189,6 @@ fn what_should_be_looked_at_is_a_warning() {
         ),
         ("log-prints-query", with("%PATH(NQ)%", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"), shipped()),
         ("host-rule-under-any-domain", any_rule("- {match: {host: api.example.com}, public: true}"), shipped()),
-        (
-            "metadata-namespace",
-            with("scopegate: {scopes: [orders:write]", "scope_gate: {scopes: [orders:write]"),
-            shipped(),
-        ),
-        (
-            "metadata-namespace",
-            with("scopegate: {scopes: [orders:write]", "scopgate: {scopes: [orders:write]"),
-            shipped(),
-        ),
         ("methods-without-rest", any_rule("- {match: {path: /x, methods: [POST]}, scopes: [a]}"), shipped()),
         ("rule-never-matches", any_rule("- {match: {route: nowhere}, public: true}"), shipped()),
         ("rule-never-matches", any_rule("- {match: {virtual_host: nowhere}, public: true}"), shipped()),

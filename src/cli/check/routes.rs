@@ -21,11 +21,10 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
             }
         }
     }
+    check_requirements(envoy, policy, findings);
     for host in &envoy.virtual_hosts {
-        check_metadata(host.file, &host.view, host.requirement(policy), policy, findings);
         check_matchers(host, &host.view.list("virtual_clusters"), policy, findings);
         for route in &host.routes {
-            check_metadata(host.file, &route.view, route.requirement(policy), policy, findings);
             check_matchers(host, &route.view.get("match").into_iter().collect::<Vec<_>>(), policy, findings);
         }
     }
@@ -38,8 +37,18 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
     }
 }
 
+/// Checks the requirements in the metadata of virtual hosts and routes.
+pub(super) fn check_requirements(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+    for host in &envoy.virtual_hosts {
+        check_metadata(host.file, &host.view, host.requirement(policy), policy, findings);
+        for route in &host.routes {
+            check_metadata(host.file, &route.view, route.requirement(policy), policy, findings);
+        }
+    }
+}
+
 /// A route configuration, a virtual host, a route or a weighted cluster that turns the filter off.
-fn check_disabled(file: &Path, holder: &View<'_>, filter: Option<&str>, findings: &mut Findings) {
+pub(super) fn check_disabled(file: &Path, holder: &View<'_>, filter: Option<&str>, findings: &mut Findings) {
     let Some(filter) = filter else { return };
     for own in holder.holders("typed_per_filter_config") {
         let own = own.at(&["typed_per_filter_config", filter, "disabled"]);
@@ -70,7 +79,7 @@ fn check_metadata(
     }
     for (name, view) in metadata.members() {
         if name != METADATA_NAMESPACE && is_misspelt(name) {
-            findings.warn(
+            findings.error(
                 "metadata-namespace",
                 file,
                 &view,

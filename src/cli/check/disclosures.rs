@@ -1,0 +1,179 @@
+//! Where a credential leaves the request: access logs, traces, descriptors of rate limits, hashes that choose an
+//! upstream. The gate strips a token only from requests that it lets through and that needed one, so refused and public
+//! requests keep theirs.
+
+use super::Findings;
+use crate::cli::gates::InEnvoy;
+use crate::cli::source::View;
+use crate::policy::{Policy, TokenForwarding};
+use std::path::Path;
+
+/// Headers that hold a credential, in lower case.
+const CREDENTIALS: [&str; 7] =
+    ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "apikey"];
+
+/// What the names of other headers and cookies with a credential hold or end with.
+const SIGNS: [&str; 5] = ["token", "secret", "jwt", "session", "password"];
+
+/// Operators of an access log that print a header, with what is before the name.
+const PRINTING: [&str; 7] = [
+    "%REQ(",
+    "%REQUEST_HEADER(",
+    "%REQ_WITHOUT_QUERY(",
+    "%RESP(",
+    "%RESPONSE_HEADER(",
+    "%TRAILER(",
+    "%RESPONSE_TRAILER(",
+];
+
+const LOG_REMEDY: &str = "leave it out: the fingerprint in wasm.scopegate names the token";
+
+/// Checks what is around a gate. Without a policy only what does not depend on it.
+pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut Findings) {
+    for logs in envoy.manager.holders("access_log").iter().chain(&envoy.manager.holders("upstream_log")) {
+        for name in ["access_log", "upstream_log"] {
+            logs.get(name).iter().for_each(|view| check_log(envoy.file, view, findings));
+        }
+    }
+    if let Some(listener) = &envoy.manager.get("tracing") {
+        check_tracing(envoy.file, listener, findings);
+    }
+    check_limits(envoy.file, &envoy.manager, findings);
+    for (file, config) in &envoy.route_configs {
+        if !is_inside(config, &envoy.manager) {
+            check_limits(file, config, findings);
+        }
+        for holder in config.holders("tracing") {
+            holder.get("tracing").iter().for_each(|view| check_tracing(file, view, findings));
+        }
+        for holder in config.holders("hash_policy") {
+            check_hashes(file, &holder.list("hash_policy"), policy, findings);
+        }
+    }
+}
+
+fn is_inside(config: &View<'_>, manager: &View<'_>) -> bool {
+    manager.get("route_config").is_some_and(|own| std::ptr::eq(own.node, config.node))
+}
+
+fn check_log(file: &Path, log: &View<'_>, findings: &mut Findings) {
+    let mut found: Vec<(View<'_>, String)> = Vec::new();
+    log.visit(&mut |view| {
+        found.extend(view.text().and_then(printed).map(|name| (view.clone(), name)));
+        for list in [
+            "additional_request_headers_to_log",
+            "additional_response_headers_to_log",
+            "additional_response_trailers_to_log",
+        ] {
+            let names = view.list(list).into_iter();
+            found.extend(names.filter_map(|view| credential(&view).map(|name| (view, name))));
+        }
+        found.extend(view.at(&["request_header", "name"]).and_then(|view| credential(&view).map(|name| (view, name))));
+    });
+    for (view, name) in found {
+        let what = format!("writes {name} to the log: refused and public requests keep their credentials");
+        findings.warn("credential-in-log", file, &view, what, LOG_REMEDY);
+    }
+}
+
+fn check_tracing(file: &Path, tracing: &View<'_>, findings: &mut Findings) {
+    let mut found: Vec<(View<'_>, String)> = Vec::new();
+    tracing.visit(&mut |view| {
+        found.extend(view.text().and_then(printed).map(|name| (view.clone(), name)));
+        found.extend(view.at(&["request_header", "name"]).and_then(|view| credential(&view).map(|name| (view, name))));
+    });
+    for (view, name) in found {
+        let what = format!("writes {name} to the trace: refused and public requests keep their credentials");
+        findings.warn("credential-in-trace", file, &view, what, LOG_REMEDY);
+    }
+}
+
+/// Actions of rate limits, of a route, a virtual host or a filter.
+fn check_limits(file: &Path, holder: &View<'_>, findings: &mut Findings) {
+    for limits in holder.holders("rate_limits") {
+        let Some(limits) = limits.get("rate_limits") else { continue };
+        let mut found: Vec<(View<'_>, String)> = Vec::new();
+        limits.visit(&mut |view| {
+            found.extend(view.text().and_then(printed).map(|name| (view.clone(), name)));
+            let header = view.at(&["request_headers", "header_name"]);
+            found.extend(header.and_then(|view| credential(&view).map(|name| (view, name))));
+        });
+        for (view, name) in found {
+            findings.warn(
+                "credential-in-rate-limit",
+                file,
+                &view,
+                format!(
+                    "sends {name} to the rate limit service, which keeps it as a key, and clients choose it freely"
+                ),
+                "limit by what the gate has verified: a header of forward.headers, or remote_address",
+            );
+        }
+    }
+}
+
+fn check_hashes(file: &Path, hashes: &[View<'_>], policy: Option<&Policy>, findings: &mut Findings) {
+    for hash in hashes {
+        let header = hash.at(&["header", "header_name"]);
+        let cookie = hash.at(&["cookie", "name"]).filter(|_| hash.at(&["cookie", "ttl"]).is_none());
+        let Some((view, name)) = header.or(cookie).and_then(|view| credential(&view).map(|name| (view, name))) else {
+            continue;
+        };
+        let strips = policy.is_none_or(|policy| policy.forward.token == TokenForwarding::Strip);
+        let what = if strips && name.eq_ignore_ascii_case("authorization") {
+            format!("hashes {name}, which the gate has removed by then: requests are spread as without it")
+        } else {
+            format!("hashes {name}: a client that renews or changes it chooses another upstream")
+        };
+        let remedy = "hash a header of forward.headers, such as x-auth-subject";
+        findings.warn("credential-in-hash", file, &view, what, remedy);
+    }
+}
+
+/// The name in a view, when it is that of a header or a cookie with a credential.
+fn credential(view: &View<'_>) -> Option<String> {
+    view.text().filter(|name| is_credential(name)).map(str::to_owned)
+}
+
+fn is_credential(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    CREDENTIALS.contains(&lower.as_str()) || SIGNS.iter().any(|sign| lower.contains(sign))
+}
+
+/// The header with a credential that a format prints.
+fn printed(format: &str) -> Option<String> {
+    let upper = format.to_ascii_uppercase();
+    for operator in PRINTING {
+        for (at, _) in upper.match_indices(operator) {
+            let arguments = upper.get(at.saturating_add(operator.len())..).unwrap_or_default();
+            let names = arguments.split(')').next().unwrap_or_default();
+            if let Some(name) = names.split('?').find(|name| is_credential(name)) {
+                return Some(name.to_ascii_lowercase());
+            }
+        }
+    }
+    let is_read = |name: &&&str| upper.contains(&format!("REQUEST.HEADERS['{0}']", name.to_ascii_uppercase()));
+    let read = CREDENTIALS.iter().find(is_read).map(|name| (*name).to_owned());
+    read.filter(|_| upper.contains("%CEL("))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_that_prints_a_credential_names_it() {
+        for (format, wanted) in [
+            ("%REQ(AUTHORIZATION)%", Some("authorization")),
+            ("a %REQ(X-A?Authorization):20% b", Some("authorization")),
+            ("%CEL(request.headers['authorization'])%", Some("authorization")),
+            ("%REQ(x-amz-security-token)%", Some("x-amz-security-token")),
+            ("%REQ(cookie)%", Some("cookie")),
+            ("%REQ(:METHOD)% authorization", None),
+            ("%REQ(X-AUTH-SUBJECT)%", None),
+            ("authorization", None),
+        ] {
+            assert_eq!(printed(format).as_deref(), wanted, "{format}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Route configurations in files of their own (RDS), without the connection manager that serves them: judged as routes,
+//! by the configuration of the gate where it is there, else as far as that is possible without it.
+
+use super::{Findings, answering, disclosures, per_route, redirects, routes, unserved, written};
+use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_host};
+use crate::cli::source::{Document, Kind, Source, View};
+use crate::config::{self, METADATA_NAMESPACE};
+use crate::policy::Policy;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Whether these sources hold routes, and no connection manager that could serve them.
+pub(super) fn are_alone(sources: &[Source]) -> bool {
+    let documents = sources.iter().flat_map(|source| &source.documents);
+    let mut roots = documents.filter(|document| document.kind == Kind::Envoy).map(Document::root);
+    roots.clone().all(|root| managers(&root).is_empty()) && roots.any(|root| !root.holders("virtual_hosts").is_empty())
+}
+
+/// Judges the routes that no gate of these files serves; tells what could not be judged.
+pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) -> Vec<String> {
+    if !are_alone(sources) {
+        return Vec::new();
+    }
+    let gate = match gates {
+        [] => None,
+        [gate] => Some(gate),
+        _ => {
+            let told = "which of the gates serves the routes is not told in these files; they could not be checked";
+            return vec![told.to_owned()];
+        }
+    };
+    let mut notes = Vec::new();
+    for (file, config) in unserved::route_configs(sources, gates) {
+        let envoy = in_envoy(file, &config);
+        per_route::check_config(file, &config, Some(METADATA_NAMESPACE), findings);
+        routes::check_disabled(file, &config, Some(METADATA_NAMESPACE), findings);
+        written::check_routes(&envoy, findings);
+        let place = place(file, config.position());
+        match gate.map(|gate| &gate.policy) {
+            Some(Ok(loaded)) => {
+                routes::check(&envoy, &loaded.policy, findings);
+                answering::check(&envoy, &loaded.policy, findings);
+                redirects::check(&envoy, &loaded.policy, findings);
+                disclosures::check(&envoy, Some(&loaded.policy), findings);
+                notes.push(format!(
+                    "the routes at {place}: their listener is not in these files, and could not be checked"
+                ));
+            }
+            Some(Err(_)) => {}
+            None => {
+                disclosures::check(&envoy, None, findings);
+                if let Some(policy) = stand_in(&config) {
+                    routes::check_requirements(&envoy, &policy, findings);
+                }
+                notes.push(format!(
+                    "the routes at {place}: the gate is not in these files; names of issuers, matchers, redirects, and what \
+                     the routes ask by rules could not be checked: give the gate with --gate FILE"
+                ));
+            }
+        }
+    }
+    notes
+}
+
+/// The routes as those of a gate whose chain is not known.
+fn in_envoy<'s>(file: &'s Path, config: &View<'s>) -> InEnvoy<'s> {
+    let hosts = config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view));
+    InEnvoy {
+        file,
+        manager: config.clone(),
+        filters: Vec::new(),
+        index: 0,
+        virtual_hosts: hosts.collect(),
+        route_configs: vec![(file, config.clone())],
+    }
+}
+
+/// A policy that has an issuer of every name that the requirements of these routes use.
+fn stand_in(config: &View<'_>) -> Option<Policy> {
+    let mut names = vec!["issuer".to_owned()];
+    for holder in config.holders("issuers") {
+        names.extend(holder.list("issuers").iter().filter_map(View::text).map(str::to_owned));
+    }
+    names.sort_unstable();
+    names.dedup();
+    let issuers: Vec<Value> = names
+        .into_iter()
+        .map(|name| json!({"issuer": name, "audiences": ["a"], "jwks": {"uri": "https://a/", "cluster": "a"}}))
+        .collect();
+    config::load(json!({ "issuers": issuers }).to_string().as_bytes(), &|_| None).ok().map(|loaded| loaded.policy)
+}

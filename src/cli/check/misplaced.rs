@@ -1,0 +1,127 @@
+//! Requirements where the gate does not look. It reads `metadata.filter_metadata.scopegate` of a route and of a virtual
+//! host, and no other place; a route whose requirement is elsewhere asks what `default` asks.
+
+use super::{Findings, unknown_fields, unserved};
+use crate::cli::gates::Gate;
+use crate::cli::named::metadata;
+use crate::cli::report::Finding;
+use crate::cli::source::{Kind, Source, View};
+use crate::config::fields::REQUIREMENT;
+use crate::config::{METADATA_NAMESPACE, nearest};
+use crate::policy::RouteMetadata;
+
+const RULE: &str = "requirement-not-read";
+const REMEDY: &str = "write it as metadata.filter_metadata.scopegate of the route or the virtual host";
+
+/// Checks all documents of Envoy's. A field that Envoy does not know has been told already, with all that is in it.
+pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) {
+    for source in sources {
+        let mut found = Vec::new();
+        for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
+            look(&document.root(), Around::Anything, &mut found);
+        }
+        for view in found {
+            let is_told = |known: &Finding| known.rule == unknown_fields::RULE && view.path.starts_with(&known.path);
+            if !findings.0.iter().any(|known| known.file == source.file && is_told(known)) {
+                findings.error(RULE, &source.file, &view, "is a requirement where the gate does not read it", REMEDY);
+            }
+        }
+    }
+    gates.iter().for_each(|gate| check_ignored(gate, findings));
+    // A plugin configuration alone serves routes that these files do not tell.
+    if !gates.is_empty() && gates.iter().all(|gate| gate.envoy.is_some()) {
+        check_unserved(sources, gates, findings);
+    }
+}
+
+/// What a value is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Around {
+    /// A route or a virtual host.
+    Route,
+    /// The `metadata` of a route or a virtual host.
+    Metadata,
+    /// Its `filter_metadata`.
+    FilterMetadata,
+    /// `typed_per_filter_config`, of which `per_route` tells.
+    PerRoute,
+    /// Anything else.
+    Anything,
+}
+
+/// Collects requirements that the gate does not read.
+fn look<'n>(view: &View<'n>, around: Around, found: &mut Vec<View<'n>>) {
+    for item in view.items() {
+        look(&item, Around::Anything, found);
+    }
+    let members = view.members();
+    if members.is_empty() || view.type_name().is_some_and(|name| name.starts_with("google.protobuf.")) {
+        return;
+    }
+    let around = if is_route(view) { Around::Route } else { around };
+    for (name, member) in members {
+        let inside = match (around, name) {
+            (Around::Route, "metadata") => Around::Metadata,
+            (Around::Metadata, "filter_metadata" | "filterMetadata") => Around::FilterMetadata,
+            (_, "typed_per_filter_config" | "typedPerFilterConfig") => Around::PerRoute,
+            _ => Around::Anything,
+        };
+        let is_read = matches!(around, Around::FilterMetadata | Around::PerRoute);
+        if name != METADATA_NAMESPACE || is_read {
+            look(&member, inside, found);
+        } else if is_requirement(&member) {
+            found.push(member);
+        }
+    }
+}
+
+/// Whether this is a route or a virtual host.
+fn is_route(view: &View<'_>) -> bool {
+    let has = |name: &str| view.get(name).is_some();
+    let acts = ["route", "redirect", "direct_response", "filter_action", "non_forwarding_action"];
+    has("domains") && (has("routes") || has("matcher")) || has("match") && acts.into_iter().any(has)
+}
+
+fn is_requirement(view: &View<'_>) -> bool {
+    view.members().iter().any(|(name, _)| nearest(name, REQUIREMENT.fields.iter().copied()).is_some())
+}
+
+/// Metadata that the configuration tells the gate to ignore.
+fn check_ignored(gate: &Gate<'_>, findings: &mut Findings) {
+    let (Ok(loaded), Some(envoy)) = (&gate.policy, &gate.envoy) else { return };
+    if loaded.policy.route_metadata != RouteMetadata::Ignore {
+        return;
+    }
+    for host in &envoy.virtual_hosts {
+        let holders = std::iter::once(&host.view).chain(host.routes.iter().map(|route| &route.view));
+        for requirement in holders.filter_map(metadata) {
+            findings.warn(
+                RULE,
+                host.file,
+                &requirement,
+                "is a requirement that the gate does not read: it has route_metadata: ignore",
+                "leave route_metadata out, or write a rule",
+            );
+        }
+    }
+}
+
+/// Requirements in route configurations that no gate serves.
+fn check_unserved(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) {
+    for (file, config) in unserved::route_configs(sources, gates) {
+        let Some(requirement) = config.holders("filter_metadata").iter().find_map(own) else { continue };
+        let name = config.name().unwrap_or_default();
+        findings.warn(
+            RULE,
+            file,
+            &requirement,
+            format!("is a requirement in the route configuration {name:?}, which no gate in these files serves"),
+            "put the gate into the connection manager that serves it, or give the file of that one too",
+        );
+    }
+}
+
+/// The requirement in the metadata of a route or a virtual host.
+fn own<'n>(metadata: &View<'n>) -> Option<View<'n>> {
+    metadata.at(&["filter_metadata", METADATA_NAMESPACE]).filter(is_requirement)
+}

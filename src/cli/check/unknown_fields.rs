@@ -1,0 +1,113 @@
+//! Fields that Envoy does not know. It refuses a file with one; in what it fetches (routes, listeners) it passes over
+//! them, unless it runs with `--reject-unknown-dynamic-fields`. A requirement below such a field is not there.
+
+use super::Findings;
+use super::envoy_fields::{EnvoyFields, Member, Message};
+use crate::cli::source::{Kind, Source, View};
+use crate::config::{METADATA_NAMESPACE, nearest};
+use std::path::Path;
+
+/// The name of this kind of finding.
+pub(super) const RULE: &str = "unknown-field";
+const LISTENER: &str = "envoy.config.listener.v3.Listener";
+const ROUTE_CONFIGURATION: &str = "envoy.config.route.v3.RouteConfiguration";
+
+/// Checks all documents of Envoy's.
+pub(super) fn check(sources: &[Source], findings: &mut Findings) {
+    let table = EnvoyFields::new();
+    for source in sources {
+        let mut search = Search { table: &table, file: &source.file, findings };
+        for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
+            search.document(&document.root());
+        }
+    }
+}
+
+struct Search<'s, 'f> {
+    table: &'s EnvoyFields,
+    file: &'s Path,
+    findings: &'f mut Findings,
+}
+
+impl<'s> Search<'s, '_> {
+    fn document(&mut self, root: &View<'_>) {
+        for listener in root.at(&["static_resources", "listeners"]).map(|view| view.items()).unwrap_or_default() {
+            self.message_named(&listener, LISTENER);
+        }
+        match root.type_name() {
+            None if root.get("virtual_hosts").is_some() => self.message_named(root, ROUTE_CONFIGURATION),
+            None if root.get("filter_chains").is_some() => self.message_named(root, LISTENER),
+            _ => {
+                for (name, member) in root.members() {
+                    if name != "static_resources" {
+                        self.any(&member);
+                    }
+                }
+            }
+        }
+    }
+
+    fn message_named(&mut self, view: &View<'_>, name: &str) {
+        if let Some(message) = self.table.message(name) {
+            self.message(view, message, None);
+        }
+    }
+
+    /// Looks for messages that name their type.
+    fn any(&mut self, view: &View<'_>) {
+        match view.type_name().and_then(|name| self.table.message(name)) {
+            Some(message) => self.message(view, message, None),
+            None => {
+                for (_, member) in view.members() {
+                    self.any(&member);
+                }
+                for item in view.items() {
+                    self.any(&item);
+                }
+            }
+        }
+    }
+
+    fn message(&mut self, view: &View<'_>, message: &'s Message, parent: Option<&Message>) {
+        for (name, member) in view.members() {
+            // A merge key is reported where the file is read.
+            if matches!(name, "@type" | "<<") {
+                continue;
+            }
+            match self.table.member(message, name) {
+                Member::Unknown => self.unknown(&member, name, message, parent),
+                Member::Other => self.any(&member),
+                Member::Message(held) => {
+                    self.message(&member, held, Some(message));
+                    for item in member.items() {
+                        self.message(&item, held, Some(message));
+                    }
+                }
+                Member::Map(held) => {
+                    for (_, value) in member.members() {
+                        self.message(&value, held, Some(message));
+                    }
+                }
+            }
+        }
+    }
+
+    fn unknown(&mut self, view: &View<'_>, name: &str, message: &Message, parent: Option<&Message>) {
+        let remedy = if name == METADATA_NAMESPACE {
+            format!("write it as metadata.filter_metadata.{METADATA_NAMESPACE} of the route or the virtual host")
+        } else if name == "filter_metadata" && message.has("metadata") {
+            "write it under `metadata`".to_owned()
+        } else if let Some(right) = nearest(name, message.names()) {
+            format!("did you mean `{right}`?")
+        } else if let Some(parent) = parent.filter(|parent| parent.has(name)) {
+            format!("it is a field of {}: move it there", parent.name)
+        } else {
+            "leave it out".to_owned()
+        };
+        let what = format!(
+            "is no field of {} in Envoy 1.40: Envoy refuses it, or passes over it where it fetches the resource",
+            message.name
+        );
+        self.findings.error(RULE, self.file, view, what, &remedy);
+    }
+}
