@@ -9,7 +9,7 @@ pub use kind::Kind;
 pub use view::View;
 pub(in crate::cli) use view::is_same;
 
-use crate::config::{self, ConfigError, Dialect, Flaw, METADATA_NAMESPACE, Node, Text, read_documents};
+use crate::config::{self, ConfigError, Dialect, Flaw, METADATA_NAMESPACE, Node, Problem, Text, read_documents};
 use crate::policy::Requirement;
 use std::error::Error;
 use std::io::Read as _;
@@ -204,8 +204,14 @@ fn is_json(file: &Path, text: &str) -> bool {
 pub fn plugin_values<'n>(source: &'n Source, configuration: &View<'n>) -> Result<View<'n>, ConfigError> {
     let Some(type_name) = configuration.type_name() else { return Ok(configuration.clone()) };
     let Some(value) = configuration.get("value") else { return Err(refused("")) };
-    if type_name != "google.protobuf.StringValue" {
-        return Ok(value);
+    match type_name {
+        "google.protobuf.Struct" => return Ok(value),
+        "google.protobuf.StringValue" => {}
+        other => {
+            let what = format!("is a {other}, of which the plugin reads nothing");
+            let remedy = "write a google.protobuf.Struct, or JSON in a google.protobuf.StringValue".to_owned();
+            return Err(ConfigError(vec![Problem { path: String::new(), at: configuration.position(), what, remedy }]));
+        }
     }
     // A text behind an alias has no place of its own: it is that of the same text.
     let embedded = &source.embedded;

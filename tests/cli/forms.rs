@@ -255,3 +255,60 @@ fn a_plugin_without_a_configuration_is_an_error() {
     let checked = check(&wasm_plugin(""));
     assert!(checked.status == 1 && checked.stdout.contains("`pluginConfig` is missing"), "{checked:?}");
 }
+
+#[test]
+fn a_value_that_envoy_takes_for_another_is_taken_for_it() {
+    for (from, to) in [
+        ("FAIL_RELOAD", "fail_open"),
+        ("FAIL_RELOAD", "3"),
+        ("FAIL_RELOAD", "\"3\""),
+        ("failure_policy: FAIL_RELOAD", "fail_open: 'yes'"),
+        ("failure_policy: FAIL_RELOAD", "failOpen: \"1\""),
+    ] {
+        let checked = check(&with(from, to));
+        assert!(checked.status == 1 && checked.stdout.contains("error[fails-open]"), "{to}: {checked:?}");
+    }
+    for same in ["fail_reload", "1", "Fail_Closed"] {
+        assert_clean(&check(&with("FAIL_RELOAD", same)));
+    }
+    let unsaid = check(&with("FAIL_RELOAD", "UNSPECIFIED"));
+    assert!(unsaid.stdout.contains("warning[failure-policy-missing]"), "{unsaid:?}");
+    let both = check(&with(
+        "failure_policy: FAIL_RELOAD",
+        "failure_policy: FAIL_RELOAD\n                failurePolicy: FAIL_RELOAD",
+    ));
+    assert!(both.status == 1 && both.stdout.contains("error[duplicate-key]: `failurePolicy`"), "{both:?}");
+}
+
+#[test]
+fn a_configuration_in_bytes_is_read_and_another_type_is_named() {
+    let entry =
+        json!({"issuer": "https://a/", "audiences": ["b"], "jwks": {"uri": "https://a/k", "cluster": "issuer"}});
+    let (before, rest) = shipped()
+        .split_once("\"@type\": type.googleapis.com/google.protobuf.Struct\n")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let (_, after) = rest.split_once("          - name: envoy.filters.http.router\n").unwrap();
+    let with_any = |any: &str| format!("{before}{any}\n          - name: envoy.filters.http.router\n{after}");
+    let bytes = |text: &str| {
+        let coded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, text);
+        with_any(&format!(
+            "\"@type\": type.googleapis.com/google.protobuf.BytesValue\n                  value: {coded}"
+        ))
+    };
+    let text = json!({"issuers": [entry]}).to_string();
+    let checked = check(&bytes(&text));
+    assert_eq!(checked.status, 0, "{checked:?}");
+    let wrong = check(&bytes(&text.replace("audiences", "audience")));
+    assert!(wrong.status == 1 && wrong.stdout.contains("did you mean `audiences`?"), "{wrong:?}");
+    for (name, text) in [
+        ("google.protobuf.BytesValue", bytes("no JSON")),
+        (
+            "udpa.type.v1.TypedStruct",
+            with_any("\"@type\": type.googleapis.com/udpa.type.v1.TypedStruct\n                  value: {issuers: []}"),
+        ),
+    ] {
+        let checked = check(&text);
+        assert!(checked.status == 1 && checked.stdout.contains(&format!("is a {name}, of which")), "{checked:?}");
+    }
+}

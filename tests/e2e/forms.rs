@@ -1,7 +1,7 @@
 //! YAML and JSON as Envoy reads them, against the reader of the command: both are shown the same text, and Envoy prints what
 //! it made of it when it refuses a bootstrap for another reason.
 
-use crate::support::envoy::{binary, root};
+use crate::support::envoy::{binary, module, root};
 use scopegate::config::read_documents;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -110,6 +110,13 @@ const REFUSED: &[&str] = &["{[a]: 1}", "*nothing", "[1", "{a: 1", "@a", "`a", "%
 
 /// Shows Envoy a bootstrap that it refuses in the end; gives what it says.
 fn refused(name: &str, text: &str) -> String {
+    let (takes, said) = validated(name, text);
+    assert!(!takes, "{text}");
+    said
+}
+
+/// Whether Envoy takes a bootstrap, and what it says.
+fn validated(name: &str, text: &str) -> (bool, String) {
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
     let folder = root().join("target/forms").join(format!("{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -117,10 +124,9 @@ fn refused(name: &str, text: &str) -> String {
     std::fs::write(&file, text).unwrap();
     let mut command = Command::new(binary());
     command.args(["--mode", "validate", "--use-dynamic-base-id", "-l", "error", "-c"]).arg(&file);
-    let output = command.output().unwrap();
+    let output = command.current_dir(root()).output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    assert!(!output.status.success(), "{text}");
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// The metadata of the node in what Envoy read of a bootstrap.
@@ -164,7 +170,7 @@ fn what_envoy_cannot_read_is_refused_by_the_command_too() {
 
 #[test]
 fn a_merge_key_is_an_unknown_field_and_a_second_document_is_not_read() {
-    let said = refused("a.yaml", "node: {<<: {id: a}}\n");
+    let said = refused("a.yaml", "node: {<<: {id: a}}\n").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("no such field: '<<'"), "{said}");
     let text = "node: {id: a, metadata: {b: 1}}\nadmin: {profile_path: {x: 1}}\n---\nnode: {metadata: {b: 2}}\n";
     assert_eq!(theirs("a.yaml", text), json!({"b": 1}));
@@ -181,4 +187,26 @@ fn json_is_told_by_the_name_of_the_file() {
     assert_eq!(ours(&plain, false)["a"], json!("1e3"));
     let twice = refused("a.json", "{\"node\": {\"metadata\": {\"a\": 1, \"a\": 2}}}");
     assert!(twice.contains("unexpectedly-repeated"), "{twice}");
+}
+
+#[test]
+fn envoy_takes_a_gate_in_a_typed_struct_and_so_does_the_command() {
+    let wasm = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+    let plain = format!("            typed_config:\n              \"@type\": {wasm}\n              config:\n");
+    let shipped = std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
+    let shipped = shipped.replace("target/scopegate.wasm", module().to_str().unwrap());
+    let (before, rest) = shipped.split_once(&plain).unwrap();
+    let (plugin, after) = rest.split_once("          - name: envoy.filters.http.router\n").unwrap();
+    let plugin: Vec<String> = plugin.lines().map(|line| format!("  {line}\n")).collect();
+    for name in ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"] {
+        let text = format!(
+            "{before}            typed_config:\n              \"@type\": type.googleapis.com/{name}\n              type_url: {wasm}\n              value:\n                config:\n{}          - name: envoy.filters.http.router\n{after}",
+            plugin.concat()
+        );
+        let (takes, said) = validated("a.yaml", &text);
+        assert!(takes, "{said}");
+        // The gate is asked: it refuses a configuration with a mistake.
+        let said = refused("a.yaml", &text.replace("audiences:", "audience:"));
+        assert!(said.contains("configuration refused") || said.contains("Unable to create Wasm plugin"), "{said}");
+    }
 }

@@ -3,6 +3,7 @@
 use super::{Findings, filters};
 use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
+use crate::config::Tree;
 use crate::policy::{KeySource, Policy};
 
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
@@ -35,8 +36,9 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
             "write failure_policy: FAIL_RELOAD",
         );
     }
-    match plugin.get("failure_policy") {
-        Some(view) if view.text() == Some("FAIL_OPEN") => {
+    let is_said = |view: &View<'_>| view.node.value != Tree::Null && !view.is_value("UNSPECIFIED", 0);
+    match plugin.get("failure_policy").filter(is_said) {
+        Some(view) if view.is_value("FAIL_OPEN", 3) => {
             findings.error(
                 "fails-open",
                 gate.file,
@@ -107,7 +109,7 @@ fn check_manager(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) 
         }
     }
     let underscores = manager.at(&["common_http_protocol_options", "headers_with_underscores_action"]);
-    let allowed = underscores.and_then(|view| view.text()).is_none_or(|action| action == "ALLOW");
+    let allowed = underscores.is_none_or(|action| action.node.value == Tree::Null || action.is_value("ALLOW", 0));
     if allowed && !policy.forward.headers.is_empty() {
         findings.warn(
             "underscore-headers",

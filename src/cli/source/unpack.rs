@@ -1,7 +1,9 @@
 //! Documents that hold others: lists, what Envoy says it has in force (`/config_dump`), and files in a `ConfigMap`.
 
 use super::View;
-use crate::config::{Node, Tree};
+use crate::config::{Node, Position, Text, Tree};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 
 /// The types of the parts of a dump.
 const DUMP: &str = "envoy.admin.v3.";
@@ -96,7 +98,9 @@ pub(super) fn typed_structs(node: &mut Node) {
         Tree::Object(members) => {
             for (name, member) in members.iter_mut() {
                 typed_structs(member);
-                if name != "configuration" {
+                if name == "configuration" {
+                    decode(member);
+                } else {
                     unfold(member);
                 }
             }
@@ -105,15 +109,47 @@ pub(super) fn typed_structs(node: &mut Node) {
     }
 }
 
+/// The configuration in a `BytesValue` is what the bytes are, which JSON writes in base64: it becomes a Struct.
+fn decode(node: &mut Node) {
+    let Tree::Object(members) = &mut node.value else { return };
+    if text(members, &["@type"]).as_deref().and_then(|own| own.rsplit('/').next()) != Some("google.protobuf.BytesValue")
+    {
+        return;
+    }
+    let Some(coded) = text(members, &["value"]) else { return };
+    let bytes = STANDARD.decode(&coded).or_else(|_| URL_SAFE_NO_PAD.decode(coded.trim_end_matches('='))).ok();
+    let Some(json) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return };
+    let Some((_, value)) = members.iter_mut().find(|(name, _)| name == "value") else { return };
+    let start = value.at.unwrap_or(Position { line: 1, column: 1 });
+    let Ok(mut read) = (Text { member: start, start, text: json }).read("") else { return };
+    place_at(&mut read, value.at);
+    *value = read;
+    if let Some((_, own)) = members.iter_mut().find(|(name, _)| name == "@type") {
+        own.value = Tree::Text("type.googleapis.com/google.protobuf.Struct".to_owned());
+    }
+}
+
+/// Gives a value, and all in it, one place.
+fn place_at(node: &mut Node, at: Option<Position>) {
+    node.at = at;
+    match &mut node.value {
+        Tree::List(items) => items.iter_mut().for_each(|item| place_at(item, at)),
+        Tree::Object(members) => members.iter_mut().for_each(|(_, member)| place_at(member, at)),
+        _ => {}
+    }
+}
+
+/// The text of the last member of one of these names.
+fn text(members: &[(String, Node)], names: &[&str]) -> Option<String> {
+    let found = members.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
+    match found.map(|(_, node)| &node.value) {
+        Some(Tree::Text(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
 fn unfold(node: &mut Node) {
     let Tree::Object(members) = &mut node.value else { return };
-    let text = |members: &[(String, Node)], names: &[&str]| {
-        let found = members.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
-        match found.map(|(_, node)| &node.value) {
-            Some(Tree::Text(text)) => Some(text.clone()),
-            _ => None,
-        }
-    };
     let Some(own) = text(members, &["@type"]) else { return };
     if !matches!(own.rsplit('/').next(), Some("udpa.type.v1.TypedStruct" | "xds.type.v3.TypedStruct")) {
         return;

@@ -71,10 +71,24 @@ impl<'n> View<'n> {
         self.get("name")?.text()
     }
 
-    /// Whether it is `true`.
+    /// Whether it is true; Envoy takes some texts for it.
     #[must_use]
-    pub const fn is_true(&self) -> bool {
-        matches!(self.node.value, Tree::Bool(true))
+    pub fn is_true(&self) -> bool {
+        match &self.node.value {
+            Tree::Bool(flag) => *flag,
+            Tree::Text(text) => ["true", "t", "yes", "y", "1"].iter().any(|word| text.eq_ignore_ascii_case(word)),
+            _ => false,
+        }
+    }
+
+    /// Whether it is this value of an enumeration of Envoy's, which may be written in any case, or as its number.
+    #[must_use]
+    pub fn is_value(&self, name: &str, number: i64) -> bool {
+        match &self.node.value {
+            Tree::Whole(own) => *own == number,
+            Tree::Text(text) => text.eq_ignore_ascii_case(name) || *text == number.to_string(),
+            _ => false,
+        }
     }
 
     /// Where it stands.

@@ -127,6 +127,8 @@ impl Builder {
     fn members(&mut self, written: Vec<(Raw, Raw)>) -> Result<Vec<(String, Node)>, YamlError> {
         let mut members: Vec<(String, Node)> = Vec::with_capacity(written.len());
         let mut seen: HashSet<String> = HashSet::with_capacity(written.len());
+        // What they are called in either of protobuf's spellings.
+        let mut spellings: HashSet<String> = HashSet::with_capacity(written.len());
         // Which of them come from a merge, and may be replaced.
         let mut merged: HashSet<String> = HashSet::new();
         for (key, value) in written {
@@ -157,9 +159,14 @@ impl Builder {
             if merged.remove(&name) {
                 put(&mut members, name.clone(), node);
             } else {
+                let other = snake_case(&name);
                 if seen.contains(&name) {
                     self.error("duplicate-key", at, format!("`{name}` is there twice"), self.dialect.of_two());
+                } else if self.dialect != Dialect::Kubernetes && spellings.contains(&other) {
+                    let what = format!("`{name}` is there in another spelling too");
+                    self.error("duplicate-key", at, what, "Envoy would use either: keep one");
                 }
+                spellings.insert(other);
                 members.push((name.clone(), node));
             }
             seen.insert(name);
@@ -218,6 +225,18 @@ impl Builder {
 /// Whether a key is written without quotes and without a tag, as only a key that merges is.
 fn is_plain(key: &Raw) -> bool {
     key.tag.is_none() && matches!(key.tree, RawTree::Scalar { plain: true, .. })
+}
+
+/// A name in the first of protobuf's two spellings: `fail_open` for `failOpen`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(character.to_ascii_lowercase());
+    }
+    out
 }
 
 /// Sets a member, in its place where it is there.

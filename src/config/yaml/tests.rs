@@ -107,6 +107,14 @@ fn a_key_that_is_there_twice_is_seen_wherever_it_stands() {
 }
 
 #[test]
+fn two_spellings_of_one_field_are_one() {
+    assert_eq!(odd("{fail_open: false, failOpen: true}", false)[0].0, "duplicate-key");
+    for text in ["kind: A\nspec: {failOpen: 1, fail_open: 2}", "{failOpen: 1, failedOpen: 2}", "{a: 1, A_: 2}"] {
+        assert_eq!(odd(text, false), [], "{text}");
+    }
+}
+
+#[test]
 fn json_is_read_as_json() {
     let text = "{\n\t\"a\": 1e6,\n\t\"b\": \"\\ud83d\\ude00\\\\ud83d\",\n\t\"c\": [1.5, 12345678901, true, null]\n}";
     let document = read_documents(text, true).expect("JSON").remove(0);
