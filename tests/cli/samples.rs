@@ -1,4 +1,4 @@
-//! The log lines that envoy/ON-CALL.md shows are those that the engine writes, as `explain` prints them.
+//! What the documents show of the command: log lines as `explain` prints them, and what `check` finds.
 
 use crate::support::issuer::Issuer;
 use crate::world::{folder, run, shipped};
@@ -40,5 +40,28 @@ fn the_log_lines_of_the_page_for_people_on_call_are_those_that_are_written() {
     }
     for line in &shown {
         assert!(written.contains(line), "no such line is written: scopegate: {line}\nbut {written:#?}");
+    }
+}
+
+/// What comes after the file, the line and the column, which move with every edit of the shipped file.
+fn without_place(line: &str) -> &str {
+    line.strip_prefix("envoy.yaml:").and_then(|rest| rest.splitn(3, ':').nth(2)).unwrap_or(line)
+}
+
+#[test]
+fn what_check_says_before_you_deploy_is_what_it_says_of_two_mistakes_in_the_shipped_file() {
+    let page = include_str!("../../envoy/README.md");
+    let (_, block) = page.split_once("\n$ cargo run --quiet -- check envoy.yaml\n").unwrap();
+    let shown: Vec<&str> = block.lines().take_while(|line| *line != "```").map(without_place).collect();
+    let mistaken =
+        shipped().replace("FAIL_RELOAD ", "FAIL_OPEN ").replace("{scopes: [orders:write],", "{scope: [orders:write],");
+    let folder = folder();
+    std::fs::write(folder.join("envoy.yaml"), mistaken).unwrap();
+    let checked = run(&["check", "envoy.yaml"], &folder);
+    let written: Vec<&str> = checked.stdout.lines().map(without_place).collect();
+    assert_eq!((checked.status, written.len()), (1, shown.len()), "{checked:?}");
+    for (shown, written) in shown.iter().zip(written) {
+        let (begins, ends) = shown.split_once('…').unwrap_or((shown, ""));
+        assert!(written.starts_with(begins) && written.ends_with(ends), "shown: {shown}\nwritten: {written}");
     }
 }
