@@ -17,11 +17,11 @@ mod waiting_room;
 #[cfg(target_arch = "wasm32")]
 mod abi;
 #[cfg(target_arch = "wasm32")]
+mod gate;
+#[cfg(target_arch = "wasm32")]
 mod host;
 #[cfg(target_arch = "wasm32")]
 mod host_verifier;
-#[cfg(target_arch = "wasm32")]
-mod plugin;
 #[cfg(target_arch = "wasm32")]
 mod stream;
 

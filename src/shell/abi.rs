@@ -6,7 +6,7 @@
 //! in the shipped module (tests/tools/unused.rs).
 #![expect(unsafe_code, reason = "exported functions have their names without mangling, and the SDK's are foreign")]
 
-use super::plugin::{Plugin, Progress, State};
+use super::gate::{Gate, Progress, State};
 use super::stream::{self, Stream};
 use super::streams::Streams;
 use proxy_wasm::traits::{Context, RootContext};
@@ -21,7 +21,7 @@ proxy_wasm::main! {{
 
 thread_local! {
     /// The plugins of this VM by their root contexts: one, or a few that share the VM.
-    static PLUGINS: RefCell<Vec<(u32, Rc<Plugin>)>> = const { RefCell::new(Vec::new()) };
+    static PLUGINS: RefCell<Vec<(u32, Rc<Gate>)>> = const { RefCell::new(Vec::new()) };
     /// The root contexts of this VM, which the SDK knows.
     static ROOTS: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
     static STREAMS: Streams<Stream> = Streams::default();
@@ -49,7 +49,7 @@ mod module {
 
 struct Root {
     context: u32,
-    plugin: Option<Rc<Plugin>>,
+    plugin: Option<Rc<Gate>>,
 }
 
 impl Drop for Root {
@@ -73,7 +73,7 @@ impl RootContext for Root {
     fn on_configure(&mut self, _size: usize) -> bool {
         let ending = if module::scopegate_responses() == 0 { "" } else { "-full" };
         log::info!("scopegate: the module is scopegate{ending}.wasm");
-        self.plugin = Plugin::configure(self.context).map(Rc::new);
+        self.plugin = Gate::configure(self.context).map(Rc::new);
         forget(self.context);
         if let Some(plugin) = &self.plugin {
             PLUGINS.with_borrow_mut(|plugins| plugins.push((self.context, Rc::clone(plugin))));
@@ -98,7 +98,7 @@ fn forget(root: u32) {
 }
 
 /// The plugin of a root context. Without a configuration there is none.
-fn plugin_of(root: u32) -> Option<Rc<Plugin>> {
+fn plugin_of(root: u32) -> Option<Rc<Gate>> {
     PLUGINS.with_borrow(|plugins| {
         plugins.iter().find(|(context, _)| *context == root).map(|(_, plugin)| Rc::clone(plugin))
     })

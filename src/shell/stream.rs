@@ -1,26 +1,26 @@
 //! One request: holds it while it is undecided, and lets it go or answers it.
 
+use super::gate::{Gate, Progress, State};
 use super::host::{self, Map};
 use super::pairs;
-use super::plugin::{Plugin, Progress, State};
 use crate::challenge::Reply;
 use std::rc::Rc;
 
 /// A request stream.
 #[derive(Clone)]
 pub struct Stream {
-    plugin: Option<Rc<Plugin>>,
+    plugin: Option<Rc<Gate>>,
     progress: Progress,
 }
 
 impl Stream {
     /// A stream of a configured plugin. Without a configuration it refuses everything.
-    pub const fn new(plugin: Option<Rc<Plugin>>) -> Self {
+    pub const fn new(plugin: Option<Rc<Gate>>) -> Self {
         Self { plugin, progress: Progress::Decided(State::Undecided) }
     }
 
     /// The configured plugin.
-    pub fn plugin(&self) -> Option<Rc<Plugin>> {
+    pub fn plugin(&self) -> Option<Rc<Gate>> {
         self.plugin.clone()
     }
 
@@ -36,7 +36,7 @@ impl Stream {
 }
 
 /// The headers are here: judges the request. Returns how far that has come.
-pub fn on_headers(plugin: Option<&Plugin>, context: u32, ends_with_headers: bool) -> Progress {
+pub fn on_headers(plugin: Option<&Gate>, context: u32, ends_with_headers: bool) -> Progress {
     let Some(plugin) = plugin else { return refuse("no configuration") };
     match plugin.read_request(context, ends_with_headers) {
         Ok(request) => plugin.on_request(request),
@@ -48,12 +48,12 @@ pub fn on_headers(plugin: Option<&Plugin>, context: u32, ends_with_headers: bool
 }
 
 /// The trailers are here. They carry no identity either: removes such headers, and returns whether that could be done.
-pub fn on_trailers(plugin: Option<&Plugin>) -> bool {
+pub fn on_trailers(plugin: Option<&Gate>) -> bool {
     plugin.is_none_or(|plugin| !plugin.has_identity_headers() || strip_trailers(plugin))
 }
 
 /// Removes identity headers from the trailers. Returns whether that could be done.
-fn strip_trailers(plugin: &Plugin) -> bool {
+fn strip_trailers(plugin: &Gate) -> bool {
     let Ok(map) = host::header_map(Map::RequestTrailers) else { return false };
     let Some(lines) = pairs::parse(&map) else { return false };
     lines.iter().filter(|(name, _)| plugin.is_identity_header(name)).all(|(name, _)| {

@@ -41,7 +41,7 @@ const TICK_MS: u32 = 500;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A configured plugin.
-pub struct Plugin {
+pub struct Gate {
     root_context: u32,
     policy: Policy,
     allowed: Tally,
@@ -97,7 +97,7 @@ struct Meters {
     memory_bytes: Option<Gauge>,
 }
 
-impl Plugin {
+impl Gate {
     /// Configures a plugin, or says in the log everything that is wrong with its configuration.
     pub fn configure(root_context: u32) -> Option<Self> {
         let bytes = match host::buffer(Buffer::PluginConfiguration, usize::MAX) {

@@ -2,12 +2,12 @@
 
 use super::super::feed::{Answer, Change, FailureKind};
 use super::super::key_store::{Event, Events, Request};
-use super::{Plugin, fetch};
+use super::{Gate, fetch};
 use crate::base::text::shown;
 use crate::jose::KeySet;
 use crate::policy::IssuerId;
 
-impl Plugin {
+impl Gate {
     /// Picks up what others fetched, and fetches what is due.
     pub(super) fn refresh(&self) {
         let outside = self.outside();

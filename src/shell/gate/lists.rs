@@ -4,7 +4,7 @@ use super::super::feed::{Change, FailureKind};
 use super::super::host::{self, Counter, Gauge};
 use super::super::list_store::{ListEvent, ListEvents, ListId, ListRequest};
 use super::meters::metric_name;
-use super::{Plugin, fetch, now_ms};
+use super::{Gate, fetch, now_ms};
 use crate::policy::RemoteList;
 use crate::revocation::Chunks;
 
@@ -13,7 +13,7 @@ const READING_AT_FIRST_MS: u64 = 20;
 /// What is asked for. A static file server sends what it has under any name.
 const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
-impl Plugin {
+impl Gate {
     /// Picks up what others had fetched before there was this plugin, so that a new configuration does not begin with
     /// refusals. The ticks read the rest of a list that is long.
     pub(super) fn pick_up_lists(&self) {

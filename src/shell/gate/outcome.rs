@@ -4,7 +4,7 @@ use super::super::budget::Budgeted;
 use super::super::host::{self, Map};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
-use super::{Plugin, Progress, Request, State, Tally};
+use super::{Gate, Progress, Request, State, Tally};
 use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
 use crate::challenge;
@@ -17,7 +17,7 @@ use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-impl Plugin {
+impl Gate {
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
     pub fn on_request(&self, request: Request) -> Progress {
         let pending = match self.decide(&request) {

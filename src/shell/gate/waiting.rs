@@ -3,12 +3,12 @@
 use super::super::feed::Outside;
 use super::super::host;
 use super::super::waiting_room::Place;
-use super::{Plugin, Request, State, now_ms};
+use super::{Gate, Request, State, now_ms};
 use crate::decision::{Decision, Denial, Need, Pending};
 use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
 
-impl Plugin {
+impl Gate {
     /// Lets a request wait, or decides it without.
     pub(super) fn park(&self, request: &Rc<Request>, pending: Pending) -> Result<(), Decision> {
         let outside = self.outside();

@@ -2,7 +2,7 @@
 
 use super::super::host::{self, Map};
 use super::super::metadata_cache::Parsed;
-use super::Plugin;
+use super::Gate;
 use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
@@ -63,7 +63,7 @@ impl Request {
     }
 }
 
-impl Plugin {
+impl Gate {
     /// Reads what is needed of a request.
     pub fn read_request(&self, context: u32, ends_with_headers: bool) -> host::Result<Request> {
         let headers = host::header_map(Map::RequestHeaders)?;
