@@ -197,6 +197,7 @@ fn detail(denial: &Denial) -> Option<String> {
         }
         Denial::TokenInQuery
         | Denial::PolicyUnreadable
+        | Denial::HostFailure
         | Denial::AmbiguousPath
         | Denial::AmbiguousHost
         | Denial::Denied

@@ -5,9 +5,10 @@
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
-use crate::decision::Denial;
+use crate::decision::{Denial, Reason};
 use crate::policy::Scope;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// An answer in the place of the upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,38 +35,7 @@ const RETRY_AFTER_BUSY: u32 = 1;
 /// Renders a refusal. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
 #[must_use]
 pub fn render(denial: &Denial, realm: &str, grpc: bool) -> Reply {
-    let answer = answer(denial);
-    let mut headers = vec![("cache-control", "no-store".to_owned())];
-    if let Some(challenge) = answer.challenge.render(realm, answer.text) {
-        headers.push(("www-authenticate", challenge));
-    }
-    if let Some(seconds) = answer.retry_after {
-        headers.push(("retry-after", seconds.to_string()));
-    }
-    let (title, grpc_status) = match answer.status {
-        400 => ("Bad Request", 3),
-        401 => ("Unauthorized", 16),
-        403 => ("Forbidden", 7),
-        503 => ("Service Unavailable", 14),
-        _ => ("Internal Server Error", 13),
-    };
-    let body = if grpc {
-        answer.text.to_owned()
-    } else {
-        headers.push(("content-type", "application/problem+json".to_owned()));
-        json!({ "title": title, "status": answer.status, "detail": answer.text }).to_string()
-    };
-    let details = format!("scopegate_{}", denial.reason().name());
-    Reply { status: answer.status, headers, body, grpc_status, details }
-}
-
-/// The scopes that a refusal names to the client.
-#[must_use]
-pub fn scope(denial: &Denial) -> &[Scope] {
-    match answer(denial).challenge {
-        Challenge::Bare { scope } | Challenge::Error { scope, .. } => scope,
-        Challenge::None => &[],
-    }
+    Answer::of(denial).render(realm, grpc)
 }
 
 /// Whether the query has to leave the request before it is refused: the operator's own access log would print it.
@@ -74,20 +44,73 @@ pub const fn hides_query(denial: &Denial) -> bool {
     matches!(denial, Denial::TokenInQuery)
 }
 
-struct Answer<'d> {
+/// An answer before it is rendered: everything of a refusal that the client is told. Two refusals with equal answers get
+/// the same reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<'d> {
+    reason: Reason,
     status: u16,
     challenge: Challenge<'d>,
     text: &'static str,
     retry_after: Option<u32>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Challenge<'d> {
     /// No `WWW-Authenticate` at all.
     None,
     /// Without an error, so that a client without a token learns what to bring and nothing else.
-    Bare { scope: &'d [Scope] },
+    Bare { scope: Cow<'d, [Scope]> },
     /// With an error code.
-    Error { code: &'static str, scope: &'d [Scope] },
+    Error { code: &'static str, scope: Cow<'d, [Scope]> },
+}
+
+impl<'d> Answer<'d> {
+    /// The answer to a refusal.
+    #[must_use]
+    pub fn of(denial: &'d Denial) -> Self {
+        answer(denial)
+    }
+
+    /// Renders it. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
+    #[must_use]
+    pub fn render(&self, realm: &str, grpc: bool) -> Reply {
+        let mut headers = vec![("cache-control", "no-store".to_owned())];
+        if let Some(challenge) = self.challenge.render(realm, self.text) {
+            headers.push(("www-authenticate", challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.push(("retry-after", seconds.to_string()));
+        }
+        let (title, grpc_status) = match self.status {
+            400 => ("Bad Request", 3),
+            401 => ("Unauthorized", 16),
+            403 => ("Forbidden", 7),
+            503 => ("Service Unavailable", 14),
+            _ => ("Internal Server Error", 13),
+        };
+        let body = if grpc {
+            self.text.to_owned()
+        } else {
+            headers.push(("content-type", "application/problem+json".to_owned()));
+            json!({ "title": title, "status": self.status, "detail": self.text }).to_string()
+        };
+        let details = format!("scopegate_{}", self.reason.name());
+        Reply { status: self.status, headers, body, grpc_status, details }
+    }
+
+    /// The same answer, without what it borrows.
+    #[must_use]
+    pub fn into_owned(self) -> Answer<'static> {
+        let Self { reason, status, challenge, text, retry_after } = self;
+        let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
+        let challenge = match challenge {
+            Challenge::None => Challenge::None,
+            Challenge::Bare { scope } => Challenge::Bare { scope: owned(scope) },
+            Challenge::Error { code, scope } => Challenge::Error { code, scope: owned(scope) },
+        };
+        Answer { reason, status, challenge, text, retry_after }
+    }
 }
 
 impl Challenge<'_> {
@@ -106,15 +129,19 @@ impl Challenge<'_> {
 
 /// The text gives the class of a failure, never which of the key and signature checks failed.
 fn answer(denial: &Denial) -> Answer<'_> {
-    let refused = |status, challenge, text| Answer { status, challenge, text, retry_after: None };
-    let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: &[] }, text);
-    let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: &[] }, text);
+    const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
+    let reason = denial.reason();
+    let refused = |status, challenge, text| Answer { reason, status, challenge, text, retry_after: None };
+    let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: NO_SCOPE }, text);
+    let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: NO_SCOPE }, text);
     let unavailable =
-        |seconds, text| Answer { status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
+        |seconds, text| Answer { reason, status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
     match denial {
-        Denial::NoCredential { scope } => {
-            refused(401, Challenge::Bare { scope }, "This resource needs an access token in the Authorization header")
-        }
+        Denial::NoCredential { scope } => refused(
+            401,
+            Challenge::Bare { scope: scope.into() },
+            "This resource needs an access token in the Authorization header",
+        ),
         Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
         Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
             invalid_token("The access token is not one that this resource accepts")
@@ -132,11 +159,11 @@ fn answer(denial: &Denial) -> Answer<'_> {
         }
         Denial::InsufficientScope { scope } => refused(
             403,
-            Challenge::Error { code: "insufficient_scope", scope },
+            Challenge::Error { code: "insufficient_scope", scope: scope.into() },
             "The access token lacks a scope that this resource needs",
         ),
         Denial::ClaimMismatch(_) => {
-            refused(403, Challenge::Bare { scope: &[] }, "The access token does not permit this request")
+            refused(403, Challenge::Bare { scope: NO_SCOPE }, "The access token does not permit this request")
         }
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
@@ -145,6 +172,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
         Denial::AmbiguousHost => refused(400, Challenge::None, "The host can be read in more than one way"),
         Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
         Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
+        Denial::HostFailure => refused(500, Challenge::None, "The request could not be checked"),
         Denial::KeysUnavailable => unavailable(RETRY_AFTER_KEYS, "The keys of the issuer are not available"),
         Denial::RevocationUnavailable => {
             unavailable(RETRY_AFTER_REVOCATIONS, "The list of revoked tokens is not available")
@@ -196,6 +224,7 @@ mod tests {
             (Denial::WrongAudience, 16),
             (Denial::Denied, 7),
             (Denial::PolicyUnreadable, 13),
+            (Denial::HostFailure, 13),
             (Denial::TooBusy, 14),
         ] {
             let reply = render(&denial, "api", true);
@@ -226,6 +255,7 @@ mod tests {
             (Denial::AmbiguousHost, 400),
             (Denial::AmbiguousPath, 400),
             (Denial::PolicyUnreadable, 500),
+            (Denial::HostFailure, 500),
             (Denial::TooBusy, 503),
         ] {
             assert_eq!(render(&denial, "api", false).status, status, "{denial:?}");

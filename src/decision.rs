@@ -260,6 +260,8 @@ denials! {
     TokenInQuery => "token_in_query",
     /// The requirement in route or virtual host metadata cannot be read.
     PolicyUnreadable => "policy_unreadable",
+    /// The host did not hand the request over, or did not make the edits that the decision asks for.
+    HostFailure => "host_failure",
     /// A rule would have to judge a path that can be read in more than one way.
     AmbiguousPath => "ambiguous_path",
     /// A rule would have to judge a host that is none.

@@ -1,11 +1,10 @@
 //! Replies, rendered and serialised once for each that there is.
 //!
-//! What a reply says depends on the reason, the scopes that it names and whether the client speaks gRPC, so there are few.
+//! What a reply says depends on the answer to the client and on whether the client speaks gRPC, so there are few.
 
 use super::pairs;
-use crate::challenge::{self, Reply};
-use crate::decision::{Denial, Reason};
-use crate::policy::Scope;
+use crate::challenge::{Answer, Reply};
+use crate::decision::Denial;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -34,23 +33,21 @@ pub struct ReplyCache(RefCell<Vec<(Key, Rc<Prepared>)>>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
-    reason: Reason,
+    answer: Answer<'static>,
     grpc: bool,
-    scope: Vec<Scope>,
 }
 
 impl ReplyCache {
     /// The reply to a refusal.
     pub fn reply(&self, denial: &Denial, realm: &str, grpc: bool) -> Rc<Prepared> {
-        let (reason, scope) = (denial.reason(), challenge::scope(denial));
-        let is_it = |key: &Key| key.reason == reason && key.grpc == grpc && key.scope == scope;
-        if let Some((_, known)) = self.0.borrow().iter().find(|(key, _)| is_it(key)) {
+        let answer = Answer::of(denial);
+        if let Some((_, known)) = self.0.borrow().iter().find(|(key, _)| key.grpc == grpc && key.answer == answer) {
             return Rc::clone(known);
         }
-        let prepared = Rc::new(Prepared::from(challenge::render(denial, realm, grpc)));
+        let prepared = Rc::new(Prepared::from(answer.render(realm, grpc)));
         let mut replies = self.0.borrow_mut();
         if replies.len() < MAX_REPLIES {
-            replies.push((Key { reason, grpc, scope: scope.to_vec() }, Rc::clone(&prepared)));
+            replies.push((Key { answer: answer.into_owned(), grpc }, Rc::clone(&prepared)));
         }
         prepared
     }
@@ -68,6 +65,8 @@ impl From<Reply> for Prepared {
 mod tests {
     use super::*;
     use crate::base::time::UnixSeconds;
+    use crate::challenge;
+    use crate::policy::Scope;
 
     #[test]
     fn a_kept_reply_is_the_one_that_would_be_rendered() {

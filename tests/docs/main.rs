@@ -123,6 +123,7 @@ fn denial(reason: Reason) -> Denial {
     match reason {
         Reason::TokenInQuery => Denial::TokenInQuery,
         Reason::PolicyUnreadable => Denial::PolicyUnreadable,
+        Reason::HostFailure => Denial::HostFailure,
         Reason::AmbiguousPath => Denial::AmbiguousPath,
         Reason::AmbiguousHost => Denial::AmbiguousHost,
         Reason::Denied => Denial::Denied,

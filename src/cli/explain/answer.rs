@@ -67,7 +67,7 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
 const fn check_of(reason: Reason) -> &'static str {
     match reason {
         Reason::TokenInQuery => "query",
-        Reason::PolicyUnreadable | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
+        Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
         Reason::Denied => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
