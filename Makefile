@@ -204,7 +204,7 @@ fuzz: toolchain $(CARGO_FUZZ) ## fuzz every target for SECONDS (60), or those in
 $(CARGO_FUZZ):
 	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root $(CARGO_TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)
 
-mutants: toolchain $(CARGO_MUTANTS) ## break the checks line by line, and see whether a test fails; SHARD=0/8 to 7/8 does a part
+mutants: toolchain $(CARGO_MUTANTS) ## break the checks and the shell line by line, and see whether a test fails; SHARD=0/8 to 7/8 does a part
 	@PATH="$(abspath $(dir $(CARGO_MUTANTS))):$$PATH" RUST_BACKTRACE=0 CARGO_PROFILE_DEV_DEBUG=0 \
 	cargo mutants --output target $(if $(SHARD),--shard $(SHARD))
 

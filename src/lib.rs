@@ -66,7 +66,7 @@ pub mod token_cache;
 #[cfg(target_arch = "wasm32")]
 pub mod shell;
 #[cfg(not(target_arch = "wasm32"))]
-#[expect(dead_code, reason = "called by the module only; tested natively")]
+#[cfg_attr(not(test), expect(dead_code, reason = "called by the module only; tested natively"))]
 mod shell;
 
 #[cfg(not(target_arch = "wasm32"))]

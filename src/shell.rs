@@ -1,14 +1,21 @@
 //! The imperative shell: owns streams, timers, keys and budgets, and calls the host. It judges nothing: there is no
 //! `if` on a claim, a scope or a header value here.
 //!
-//! What holds state without calling the host is compiled and tested natively. What is marked `wasm32` below exists in the
-//! module only.
+//! Everything stands on [`host::Host`] and is compiled and tested natively, with a host that a test scripts. In the module
+//! alone are `abi`, from the host's calls to ours, and `wasm_host`, from ours to the host's.
 
 mod budget;
+mod callouts;
+mod documents;
 mod feed;
+mod filter;
+mod gate;
+mod host;
+mod host_verifier;
 mod key_store;
 mod list_store;
 mod metadata_cache;
+mod metrics;
 mod pairs;
 mod reply_cache;
 mod streams;
@@ -16,14 +23,13 @@ mod waiting_room;
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(test)]
+mod scripted;
 #[cfg(target_arch = "wasm32")]
-mod gate;
-#[cfg(target_arch = "wasm32")]
-mod host;
-#[cfg(target_arch = "wasm32")]
-mod host_verifier;
-#[cfg(target_arch = "wasm32")]
-mod stream;
+mod wasm_host;
 
 #[cfg(target_arch = "wasm32")]
-pub use host_verifier::{HostVerifier, probe};
+pub use {
+    host_verifier::{HostVerifier, probe},
+    wasm_host::WasmHost,
+};

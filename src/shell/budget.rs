@@ -90,16 +90,16 @@ impl CryptoBudget {
 }
 
 /// A verifier that keeps to a budget.
-pub struct Budgeted<'b, V> {
+pub struct Budgeted<'b, V, C> {
     /// Who does the work.
     pub verifier: V,
     /// What it may cost.
     pub budget: &'b CryptoBudget,
     /// The time in nanoseconds.
-    pub clock: fn() -> u64,
+    pub clock: C,
 }
 
-impl<V: Verifier> Verifier for Budgeted<'_, V> {
+impl<V: Verifier, C: Fn() -> u64> Verifier for Budgeted<'_, V, C> {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
         let start = (self.clock)();
         if !self.budget.has_some(start) {

@@ -1,8 +1,7 @@
-//! One configured plugin in one worker: its policy, its keys, its budgets, and the requests that wait.
+//! A gate: one configured plugin in one worker: its policy, its keys, its budgets, and the requests that wait.
 
+mod documents;
 mod fetch;
-mod keys;
-mod lists;
 mod meters;
 mod outcome;
 mod request;
@@ -11,21 +10,21 @@ mod waiting;
 pub use request::{Progress, Request, State};
 
 use super::budget::{CryptoBudget, LogBudget};
+use super::callouts::Callouts;
+use super::documents::Documents;
 use super::feed::board::OwnBoard;
 use super::feed::{Board, Outside};
-use super::host::{self, Buffer, Counter, Gauge, SharedData};
+use super::host::{Buffer, Counter, Gauge, Host};
 use super::host_verifier;
-use super::key_store::KeyStore;
-use super::list_store::ListStore;
 use super::metadata_cache::MetadataCache;
+use super::metrics;
 use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{CryptoPlace, IssuerId, Policy, SharedKeys, Uses};
+use crate::policy::{CryptoPlace, Policy, SharedKeys, Uses};
 use crate::token_cache::{CacheCounts, TokenCache};
-use lists::ListMeters;
-use meters::KeyMeters;
+use meters::Meters;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Weak;
@@ -41,20 +40,21 @@ const TICK_MS: u32 = 500;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A configured plugin.
-pub struct Gate {
+pub struct Gate<H> {
+    host: H,
     root_context: u32,
     policy: Policy,
     allowed: Tally,
     /// Of everything but what is simply allowed.
     outcomes: BTreeMap<Outcome, Tally>,
     left_out: Option<Counter>,
-    keys: RefCell<KeyStore>,
-    lists: RefCell<ListStore>,
+    documents: RefCell<Documents>,
+    /// What the callouts under way were made for.
+    callouts: RefCell<Callouts>,
     /// Where the workers meet, or a board of our own.
     board: Box<dyn Board>,
     waiting: RefCell<WaitingRoom<Weak<Request>>>,
-    key_meters: KeyMeters,
-    list_meters: ListMeters,
+    meters: Meters,
     /// The period of our timer: setting it anew would begin it anew.
     tick_period: Cell<u32>,
     metadata: MetadataCache,
@@ -68,7 +68,7 @@ pub struct Gate {
     host_checks: bool,
     /// Signatures that the host should have checked and could not, since this was last counted.
     host_failures: Cell<u32>,
-    meters: Meters,
+    speed: SpeedMeters,
 }
 
 /// A counter that is brought up to date at ticks: a call of the host is a good part of what a request costs.
@@ -83,13 +83,13 @@ impl Tally {
         self.uncounted.set(self.uncounted.get().saturating_add(1));
     }
 
-    fn count(&self) {
-        self.counter.into_iter().for_each(|counter| host::count(counter, self.uncounted.take()));
+    fn count(&self, host: &impl Host) {
+        self.counter.into_iter().for_each(|counter| host.count(counter, self.uncounted.take()));
     }
 }
 
 /// What is counted and shown of what is done for speed.
-struct Meters {
+struct SpeedMeters {
     hits: Option<Counter>,
     misses: Option<Counter>,
     evictions: Option<Counter>,
@@ -97,17 +97,17 @@ struct Meters {
     memory_bytes: Option<Gauge>,
 }
 
-impl Gate {
+impl<H: Host> Gate<H> {
     /// Configures a plugin, or says in the log everything that is wrong with its configuration.
-    pub fn configure(root_context: u32) -> Option<Self> {
-        let bytes = match host::buffer(Buffer::PluginConfiguration, usize::MAX) {
+    pub fn configure(host: H, root_context: u32) -> Option<Self> {
+        let bytes = match host.buffer(Buffer::PluginConfiguration, 0, usize::MAX) {
             Ok(bytes) => bytes,
             Err(failure) => {
                 log::error!("scopegate: the configuration cannot be read: status {}", failure.0);
                 return None;
             }
         };
-        let loaded = match config::load(&bytes, &|name| std::env::var(name).ok()) {
+        let loaded = match config::load(&bytes, &|name| host.environment(name)) {
             Ok(loaded) => loaded,
             Err(error) => {
                 for problem in &error.0 {
@@ -120,7 +120,7 @@ impl Gate {
             log::warn!("scopegate: {warning}");
         }
         let policy = loaded.policy;
-        let host_checks = match (policy.crypto, host_verifier::probe()) {
+        let host_checks = match (policy.crypto, host_verifier::probe(&host)) {
             (CryptoPlace::Host, false) => {
                 log::error!(
                     "scopegate: configuration refused: crypto: is host, and this host checks no signatures; write auto"
@@ -138,36 +138,33 @@ impl Gate {
                 "in the VM"
             }
         );
-        if let Ok(gauge) = host::define_gauge("scopegate.crypto.host") {
-            host::set_gauge(gauge, u64::from(host_checks));
+        if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
+            host.set_gauge(gauge, u64::from(host_checks));
         }
-        let shares = shares_keys(policy.shared_keys);
-        let board: Box<dyn Board> = if shares { Box::new(SharedData) } else { Box::new(OwnBoard::default()) };
+        let shares = shares_keys(&host, policy.shared_keys);
+        let board: Box<dyn Board> = if shares { host.shared_data() } else { Box::new(OwnBoard::default()) };
         // Never 0, which is nobody on the board.
-        let me = host::chance().max(1);
-        let keys = KeyStore::new(&policy.issuers, policy.limits, shares, me);
-        let lists = ListStore::new(&policy.revocation, host::now(), shares, me);
+        let me = host.random().max(1);
+        let documents = Documents::new(&policy, host.now(), shares, me);
         // The first plugin to be configured is that of the main thread, before there are workers.
-        keys.seed(&*board);
-        lists.seed(&*board);
-        let define = |name: &str| host::define_counter(name).ok();
+        documents.seed(&*board);
+        let define = |name: &str| host.define_counter(name).ok();
         // One by one: to collect them brings a sort into the module, of 5 KB.
         let mut outcomes = BTreeMap::new();
         for outcome in Outcome::all() {
             let tally = Tally { counter: define(&outcome.counter()), uncounted: Cell::new(0) };
             outcomes.insert(outcome, tally);
         }
-        let plugin = Self {
+        let gate = Self {
             root_context,
             allowed: outcomes.remove(&Outcome::Allowed).unwrap_or_default(),
             outcomes,
-            left_out: define("scopegate.headers_left_out"),
-            lists: RefCell::new(lists),
-            keys: RefCell::new(keys),
+            left_out: define(metrics::HEADERS_LEFT_OUT),
+            documents: RefCell::new(documents),
+            callouts: RefCell::default(),
             board,
             waiting: RefCell::new(WaitingRoom::new(policy.limits.waiting_requests)),
-            key_meters: KeyMeters::define(&policy.issuers),
-            list_meters: ListMeters::define(&policy.revocation.lists),
+            meters: Meters::define(&host, &policy),
             tick_period: Cell::new(0),
             metadata: MetadataCache::default(),
             told_unreadable: Cell::new(false),
@@ -177,18 +174,19 @@ impl Gate {
             replies: ReplyCache::default(),
             host_checks,
             host_failures: Cell::new(0),
-            meters: Meters {
-                hits: define("scopegate.cache.hits"),
-                misses: define("scopegate.cache.misses"),
-                evictions: define("scopegate.cache.evictions"),
-                host_failures: define("scopegate.crypto.host_failures"),
-                memory_bytes: host::define_gauge("scopegate.vm.memory_bytes").ok(),
+            speed: SpeedMeters {
+                hits: define(metrics::CACHE_HITS),
+                misses: define(metrics::CACHE_MISSES),
+                evictions: define(metrics::CACHE_EVICTIONS),
+                host_failures: define(metrics::CRYPTO_HOST_FAILURES),
+                memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
             },
             policy,
+            host,
         };
-        plugin.pick_up_lists();
-        plugin.set_tick();
-        Some(plugin)
+        gate.pick_up();
+        gate.set_tick();
+        Some(gate)
     }
 
     /// Whether `name` is a header that only we may set.
@@ -205,8 +203,7 @@ impl Gate {
     /// what was not logged.
     pub fn tick(&self) {
         self.refresh();
-        self.refresh_lists();
-        if let Some(summary) = self.logs.go_on(host::now_ns()) {
+        if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }
         self.count_what_was_done();
@@ -215,30 +212,36 @@ impl Gate {
 
     /// Counted here and not for each request: a call of the host costs as much as a look into the cache.
     fn count_what_was_done(&self) {
-        self.outcomes.values().chain([&self.allowed]).for_each(Tally::count);
+        self.outcomes.values().chain([&self.allowed]).for_each(|tally| tally.count(&self.host));
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
         let counts = [
-            (self.meters.hits, hits),
-            (self.meters.misses, misses),
-            (self.meters.evictions, evictions),
-            (self.meters.host_failures, self.host_failures.take()),
+            (self.speed.hits, hits),
+            (self.speed.misses, misses),
+            (self.speed.evictions, evictions),
+            (self.speed.host_failures, self.host_failures.take()),
         ];
         for (counter, count) in counts {
-            counter.into_iter().for_each(|counter| host::count(counter, count));
+            counter.into_iter().for_each(|counter| self.host.count(counter, count));
         }
-        self.meters.memory_bytes.into_iter().for_each(|gauge| host::set_gauge(gauge, host::memory_bytes()));
+        self.speed.memory_bytes.into_iter().for_each(|gauge| self.host.set_gauge(gauge, self.host.memory_bytes()));
     }
 
     /// The time, chance, and where the workers meet.
     fn outside(&self) -> Outside<'_> {
-        Outside { board: &*self.board, now: now_ms(), random: host::chance() }
+        Outside { board: &*self.board, now: self.now_ms(), random: self.host.random() }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.host.now_ns() / NANOS_PER_MILLI
     }
 
     fn set_tick(&self) {
-        let waits = !self.keys.borrow().is_complete() || self.waiting.borrow().len() > 0;
-        let lists = self.lists.borrow();
-        let missing = waits || !lists.revocations().are_complete();
-        self.set_period(match (lists.is_busy(), missing) {
+        let (is_busy, is_complete) = {
+            let documents = self.documents.borrow();
+            (documents.are_busy(), documents.are_complete())
+        };
+        let missing = !is_complete || self.waiting.borrow().len() > 0;
+        self.set_period(match (is_busy, missing) {
             (true, _) => TICK_WHILE_READING_MS,
             (false, true) => TICK_WHILE_INCOMPLETE_MS,
             (false, false) => TICK_MS,
@@ -246,24 +249,16 @@ impl Gate {
     }
 
     fn set_period(&self, period: u32) {
-        if self.tick_period.replace(period) != period && host::set_tick_period(period).is_err() {
+        if self.tick_period.replace(period) != period && self.host.set_tick_period(period).is_err() {
             log::error!("scopegate: the host does not let us have a timer: keys will not be refreshed");
         }
     }
-
-    fn issuer_name(&self, issuer: IssuerId) -> &str {
-        self.policy.issuers.get(issuer.0).map_or("", |issuer| issuer.name.as_str())
-    }
-}
-
-fn now_ms() -> u64 {
-    host::now_ns() / NANOS_PER_MILLI
 }
 
 /// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that has
 /// none, as all of Istio's.
-fn shares_keys(setting: SharedKeys) -> bool {
-    let has_vm_id = || host::property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
+fn shares_keys(host: &impl Host, setting: SharedKeys) -> bool {
+    let has_vm_id = || host.property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
     match setting {
         SharedKeys::Never => false,
         SharedKeys::Auto => has_vm_id(),

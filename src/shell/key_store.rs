@@ -9,11 +9,12 @@ mod scenarios;
 mod trouble;
 mod vain;
 
-use super::feed::{Answer, Board, Change, Failure, FailureKind, Outcome, Outside};
+use super::documents::{Event, Fetch};
+use super::feed::{Answer, Board, FailureKind, Outcome, Outside};
 use crate::decision::Need;
 use crate::facts::{Awaited, KeyRing};
-use crate::jose::{KeySet, KeySetError};
-use crate::policy::{Endpoint, Issuer, IssuerId, KeySource, Limits};
+use crate::jose::KeySet;
+use crate::policy::{Issuer, IssuerId, KeySource, Limits};
 use remote::Remote;
 use std::rc::Rc;
 
@@ -25,46 +26,8 @@ pub struct KeyStore {
     limits: Limits,
 }
 
-/// A request to be made.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Request {
-    /// Whose keys it is for.
-    pub issuer: IssuerId,
-    /// Where it goes.
-    pub endpoint: Endpoint,
-    /// The media types that are wanted.
-    pub accept: &'static str,
-    /// What goes into `If-None-Match`.
-    pub etag: Option<String>,
-    /// How long an answer is waited for, in milliseconds.
-    pub timeout_ms: u32,
-}
-
-/// What has happened, for the log and the metrics.
-#[derive(Debug)]
-pub enum Event {
-    /// A fetch brought keys that are not those before.
-    Updated(Rc<KeySet>),
-    /// A fetch brought a document with the same keys as before.
-    Unchanged,
-    /// The same, but others than before cannot be used and were left out.
-    LeftOut(Rc<KeySet>),
-    /// The issuer said that nothing has changed.
-    NotModified,
-    /// A fetch failed. Whether the log has to be told.
-    Failed(Failure, Change),
-    /// The first fetch after some that failed.
-    Recovered,
-    /// Keys that another worker fetched are in use.
-    PickedUp,
-    /// What another worker, or another plugin, left for us is no key set.
-    Foreign(KeySetError),
-    /// The keys have outlived their issuer for too long. Whether the log has to be told.
-    TooOld(Change),
-}
-
 /// What happened, to whose keys.
-pub type Events = Vec<(IssuerId, Event)>;
+pub type Events = Vec<(IssuerId, Event<Rc<KeySet>>)>;
 
 impl KeyStore {
     /// The store of these issuers; what is configured is there at once. `shares` says whether the board belongs to all
@@ -76,7 +39,9 @@ impl KeyStore {
             let id = IssuerId(index);
             match &issuer.keys {
                 KeySource::Configured(keys) => ring.set(id, Some(Rc::clone(keys))),
-                KeySource::Remote(source) => remotes.push(Remote::new(id, &issuer.issuer, source, shares, me)),
+                KeySource::Remote(source) => {
+                    remotes.push(Remote::new(id, &issuer.issuer, source, limits.jwks_bytes, shares, me));
+                }
             }
         }
         Self { ring, remotes, limits }
@@ -137,7 +102,7 @@ impl KeyStore {
                 }
                 Err(error) => {
                     remote.feed.refuse(version);
-                    events.push((remote.id, Event::Foreign(error)));
+                    events.push((remote.id, Event::Foreign(error.to_string())));
                 }
             }
         }
@@ -152,7 +117,7 @@ impl KeyStore {
     }
 
     /// The requests to be made now.
-    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Request> {
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Fetch> {
         self.remotes.iter_mut().filter_map(|remote| remote.begin(outside)).collect()
     }
 
@@ -163,14 +128,13 @@ impl KeyStore {
         }
     }
 
-    /// Whose request is answered under `token`, and whether it was conditional.
-    pub fn asked(&self, token: u32) -> Option<(IssuerId, bool)> {
-        let remote = self.remotes.iter().find(|remote| remote.feed.awaits(token))?;
-        Some((remote.id, remote.is_conditional()))
+    /// Whether an answer under `token` is still one to a request of this issuer.
+    pub fn awaits(&self, issuer: IssuerId, token: u32) -> bool {
+        self.remotes.iter().any(|remote| remote.id == issuer && remote.feed.awaits(token))
     }
 
     /// Takes in what came of a request. There may be another to make.
-    pub fn answered(&mut self, outside: &Outside<'_>, issuer: IssuerId, answer: Answer) -> (Option<Request>, Events) {
+    pub fn answered(&mut self, outside: &Outside<'_>, issuer: IssuerId, answer: Answer) -> (Option<Fetch>, Events) {
         let limits = self.limits;
         let mut events = Vec::new();
         let Some(remote) = self.remotes.iter_mut().find(|remote| remote.id == issuer) else { return (None, events) };
@@ -180,7 +144,7 @@ impl KeyStore {
 
     /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting. For
     /// an unknown `kid` also asks for a fetch.
-    pub fn prospect(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
+    pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         let remote = self.of_need(need)?;
         let deadline = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
         let soon = match need {

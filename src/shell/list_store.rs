@@ -11,10 +11,11 @@ mod scenarios;
 #[cfg(test)]
 mod trouble;
 
-use super::feed::{Answer, Board, Change, Failure, Outside};
+use super::documents::{Event, Fetch};
+use super::feed::{Answer, Board, Outside};
 use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
-use crate::policy::{Endpoint, RevocationPolicy};
+use crate::policy::RevocationPolicy;
 use crate::revocation::{Chunks, List, Revocations};
 use remote::Remote;
 use std::rc::Rc;
@@ -33,44 +34,17 @@ pub struct ListStore {
     turn: usize,
 }
 
-/// A request to be made.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ListRequest {
-    /// For which list.
-    pub list: ListId,
-    /// Where it goes.
-    pub endpoint: Endpoint,
-    /// What goes into `If-None-Match`.
-    pub etag: Option<String>,
-    /// How long an answer is waited for, in milliseconds.
-    pub timeout_ms: u32,
-    /// The longest document, in bytes.
-    pub max_bytes: usize,
-}
-
-/// What has happened, for the log and the metrics.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ListEvent {
-    /// A fetch brought a list that is not the one before: so many entries, so many bytes.
-    Updated(usize, usize),
-    /// A fetch brought the same list as before.
-    Unchanged,
-    /// The server said that nothing has changed.
-    NotModified,
-    /// A fetch failed. Whether the log has to be told.
-    Failed(Failure, Change),
-    /// The first fetch after some that failed.
-    Recovered,
-    /// A list that another worker fetched is in use.
-    PickedUp,
-    /// What another worker, or another plugin, left for us is no list, and why.
-    Foreign(String),
-    /// The list has outlived its server for too long. Whether the log has to be told.
-    TooOld(Change),
+/// How long a list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSize {
+    /// How many entries it has.
+    pub entries: usize,
+    /// How many bytes.
+    pub bytes: usize,
 }
 
 /// What happened, to which list.
-pub type ListEvents = Vec<(ListId, ListEvent)>;
+pub type Events = Vec<(ListId, Event<ListSize>)>;
 
 /// How a list stands, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +95,7 @@ impl ListStore {
     }
 
     /// Picks up what other workers fetched, does a step of what is being read, and notices what is too old.
-    pub fn look(&mut self, outside: &Outside<'_>) -> ListEvents {
+    pub fn look(&mut self, outside: &Outside<'_>) -> Events {
         let mut events = Vec::new();
         self.turn = self.next_turn();
         for (index, remote) in self.remotes.iter_mut().enumerate() {
@@ -140,7 +114,7 @@ impl ListStore {
     }
 
     /// The requests to be made now.
-    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<ListRequest> {
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Fetch> {
         let remotes = self.remotes.iter_mut().enumerate();
         remotes.filter_map(|(index, remote)| remote.begin(ListId(index), outside)).collect()
     }
@@ -152,15 +126,13 @@ impl ListStore {
         }
     }
 
-    /// Which list is answered under `token`, whether it was asked for conditionally, and how long it may be.
-    pub fn asked(&self, token: u32) -> Option<(ListId, bool, usize)> {
-        let index = self.remotes.iter().position(|remote| remote.feed.awaits(token))?;
-        let remote = self.remotes.get(index)?;
-        Some((ListId(index), remote.is_conditional(), remote.policy.terms.max_bytes))
+    /// Whether an answer under `token` is still one to the request for this list.
+    pub fn awaits(&self, list: ListId, token: u32) -> bool {
+        self.remotes.get(list.0).is_some_and(|remote| remote.feed.awaits(token))
     }
 
     /// Takes in what came of a request: the answer, and the document in pieces.
-    pub fn answered(&mut self, outside: &Outside<'_>, list: ListId, answer: Answer, document: Chunks) -> ListEvents {
+    pub fn answered(&mut self, outside: &Outside<'_>, list: ListId, answer: Answer, document: Chunks) -> Events {
         let Some(remote) = self.remotes.get_mut(list.0) else { return Vec::new() };
         let events = remote.answered(outside, answer, document);
         self.review(outside.now);
@@ -169,7 +141,7 @@ impl ListStore {
 
     /// Until when a request may wait for the lists that it may not pass without, which begins to now; `None` where there
     /// is no point in waiting, since one of them does not come soon.
-    pub fn prospect(&self, outside: &Outside<'_>) -> Option<u64> {
+    pub fn wait_deadline(&self, outside: &Outside<'_>) -> Option<u64> {
         let longest = self.missing(outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
         let until = outside.now.saturating_add(longest.unwrap_or(0));
         self.missing(outside.now).all(|remote| remote.comes_before(until, outside)).then_some(until)

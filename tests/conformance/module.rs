@@ -11,7 +11,7 @@ mod runner;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel};
 use scopegate::crypto::PureVerifier;
-use scopegate::shell::{HostVerifier, probe};
+use scopegate::shell::{HostVerifier, WasmHost, probe};
 use std::cell::Cell;
 
 /// Runs the vectors and logs a line for each suite: once, in the VM of the main thread, which is there before those of the
@@ -25,9 +25,9 @@ pub extern "C" fn conformance_on_configure(_context: u32, _size: usize) -> bool 
         return true;
     }
     let host_checks = place == "host";
-    assert!(!host_checks || probe(), "this host checks no signatures");
+    assert!(!host_checks || probe(&WasmHost), "this host checks no signatures");
     let host_failures = Cell::new(0);
-    let verifier = HostVerifier { host_checks, host_failures: &host_failures, fallback: PureVerifier };
+    let verifier = HostVerifier { host: &WasmHost, host_checks, host_failures: &host_failures, fallback: PureVerifier };
     for line in runner::run(suites, &verifier) {
         log(&format!("conformance {place} {line}"));
     }

@@ -25,14 +25,14 @@ impl Artifact {
 }
 
 /// The exports of every shipped module: a callback that the filter answers, or one that the host cannot do without.
-/// (The host asks `proxy_on_done` whether a stream may end; without it a stream just ends, which is our answer.)
-const KEEP: [&str; 13] = [
+/// (The host asks `proxy_on_done` whether a stream may end, and `proxy_on_vm_start` whether a VM may start; without them a
+/// stream just ends and a VM just starts, which are our answers.)
+const KEEP: [&str; 12] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
     "proxy_on_memory_allocate",
     "proxy_on_context_create",
-    "proxy_on_vm_start",
     "proxy_on_configure",
     "proxy_on_tick",
     "proxy_on_request_headers",

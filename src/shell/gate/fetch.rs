@@ -1,50 +1,45 @@
 //! One request for a document, and its answer.
 
+use super::super::documents::Fetch;
 use super::super::feed::answer::{Answer, FailureKind, Fetched, read_headers};
-use super::super::host::{self, Buffer, Map};
+use super::super::host::{self, Buffer, Host, Map};
 use super::super::pairs;
-use crate::policy::Endpoint;
 use crate::revocation::{CHUNK_BYTES, Chunks};
 
-/// Asks `endpoint` for its document. The answer comes under the number returned.
+/// Sends for a document. The answer comes under the number returned.
 ///
 /// # Errors
 /// When the host does not send it: there is no such cluster.
-pub(super) fn send(endpoint: &Endpoint, accept: &str, etag: Option<&str>, timeout_ms: u32) -> host::Result<u32> {
+pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
+    let endpoint = &fetch.endpoint;
     let mut headers = vec![
         (":method", "GET"),
         (":scheme", endpoint.scheme),
         (":authority", endpoint.authority.as_str()),
         (":path", endpoint.path.as_str()),
-        ("accept", accept),
+        ("accept", fetch.accept),
     ];
-    headers.extend(etag.map(|etag| ("if-none-match", etag)));
-    host::http_get(&endpoint.cluster, &headers, timeout_ms)
+    headers.extend(fetch.etag.as_deref().map(|etag| ("if-none-match", etag)));
+    host.http_get(&endpoint.cluster, &headers, fetch.timeout_ms)
 }
 
-/// Reads an answer of so many headers and bytes, of which no more than `limit` may be used. Without headers the request
-/// failed, and nothing of it may be read.
-pub(super) fn receive(headers: usize, bytes: usize, limit: usize, conditional: bool) -> Answer {
-    let mut fetched = match head(headers, bytes, limit, conditional) {
-        Ok(fetched) => fetched,
-        Err(answer) => return answer,
-    };
-    match host::buffer(Buffer::CallResponseBody, bytes) {
-        Ok(body) => fetched.bytes = body,
-        Err(_) => return unreadable(),
-    }
-    Answer::Document(fetched)
-}
-
-/// The same for a document that may be long: it comes in pieces, and the answer is without it.
-pub(super) fn receive_pieces(headers: usize, bytes: usize, limit: usize, conditional: bool) -> (Answer, Chunks) {
-    let fetched = match head(headers, bytes, limit, conditional) {
+/// Reads an answer of so many headers and bytes, of which no more than `limit` may be used: what it says, and the document
+/// in pieces, since it may be long. Without headers the request failed, and nothing of it may be read.
+pub(super) fn receive(
+    host: &impl Host,
+    headers: usize,
+    bytes: usize,
+    limit: usize,
+    is_conditional: bool,
+) -> (Answer, Chunks) {
+    let fetched = match head(host, headers, bytes, limit, is_conditional) {
         Ok(fetched) => fetched,
         Err(answer) => return (answer, Chunks::default()),
     };
     let mut document = Chunks::default();
     while document.len() < bytes {
-        match host::buffer_part(Buffer::CallResponseBody, document.len(), CHUNK_BYTES) {
+        let left = bytes.saturating_sub(document.len()).min(CHUNK_BYTES);
+        match host.buffer(Buffer::CallResponseBody, document.len(), left) {
             Ok(piece) if !piece.is_empty() => document.append(piece),
             _ => return (unreadable(), Chunks::default()),
         }
@@ -52,12 +47,12 @@ pub(super) fn receive_pieces(headers: usize, bytes: usize, limit: usize, conditi
     (Answer::Document(fetched), document)
 }
 
-fn head(headers: usize, bytes: usize, limit: usize, conditional: bool) -> Result<Fetched, Answer> {
+fn head(host: &impl Host, headers: usize, bytes: usize, limit: usize, is_conditional: bool) -> Result<Fetched, Answer> {
     if headers == 0 {
         return Err(FailureKind::Unreachable.because("did not answer, broke off, or sent more than 32 MiB").into());
     }
-    let map = host::header_map(Map::CallResponseHeaders).map_err(|_| unreadable())?;
-    let fetched = read_headers(&pairs::parse(&map).unwrap_or_default(), conditional)?;
+    let map = host.header_map(Map::CallResponseHeaders).map_err(|_| unreadable())?;
+    let fetched = read_headers(&pairs::parse(&map).unwrap_or_default(), is_conditional)?;
     if bytes > limit {
         return Err(FailureKind::TooLarge.because(format!("the document has more than {limit} bytes")).into());
     }

@@ -1,50 +1,57 @@
-//! What is measured of keys and of waiting.
+//! What is measured of documents and of waiting. A meter that the host does not define measures nothing.
 
+use super::super::documents::{DocumentId, Documents, Event};
 use super::super::feed::FailureKind;
-use super::super::host::{self, Counter, Gauge, Histogram};
-use super::super::key_store::Event;
-use crate::policy::{Issuer, IssuerId, KeySource};
+use super::super::host::{Counter, Gauge, Histogram, Host};
+use super::super::list_store::ListId;
+use super::super::metrics;
+use crate::policy::{IssuerId, KeySource, Policy};
 use std::cell::Cell;
 
-/// The meters. One that the host does not define measures nothing.
-pub(super) struct KeyMeters {
-    updated: Option<Counter>,
-    unchanged: Option<Counter>,
-    not_modified: Option<Counter>,
-    failed: Vec<(FailureKind, Counter)>,
-    /// How many keys, and how old they are.
-    issuers: Vec<(IssuerId, Option<Gauge>, Option<Gauge>)>,
+/// The meters.
+pub(super) struct Meters {
+    key_fetches: Fetches,
+    list_fetches: Fetches,
+    /// How many keys an issuer has, and how old they are.
+    keys: Vec<(IssuerId, Option<Gauge>, Option<Gauge>)>,
+    lists: Vec<ListGauges>,
     waiting: Option<Gauge>,
     /// How many of ours the gauge counts.
     waiting_counted: Cell<usize>,
     wait: Option<Histogram>,
 }
 
-impl KeyMeters {
-    /// Defines the meters, those of each issuer whose keys are fetched under its name.
-    pub(super) fn define(issuers: &[Issuer]) -> Self {
-        let counter = |outcome: &str| host::define_counter(&format!("scopegate.keys.fetches.{outcome}")).ok();
-        let gauge = |name: &str| host::define_gauge(name).ok();
-        let remote = issuers.iter().enumerate().filter(|(_, issuer)| matches!(issuer.keys, KeySource::Remote(_)));
-        let of_issuer = |(index, issuer): (usize, &Issuer)| {
-            let name = metric_name(&issuer.name);
-            let age = gauge(&format!("scopegate.keys.age_seconds.{name}"));
-            (IssuerId(index), gauge(&format!("scopegate.keys.in_use.{name}")), age)
-        };
+/// How the fetches of one kind of document have ended.
+struct Fetches {
+    updated: Option<Counter>,
+    unchanged: Option<Counter>,
+    not_modified: Option<Counter>,
+    failed: Vec<(FailureKind, Counter)>,
+}
+
+struct ListGauges {
+    entries: Option<Gauge>,
+    age_seconds: Option<Gauge>,
+    stale: Option<Gauge>,
+}
+
+impl Fetches {
+    fn define(host: &impl Host, metric: &str) -> Self {
+        let counter = |outcome: &str| host.define_counter(&metrics::named(metric, outcome)).ok();
         Self {
             updated: counter("updated"),
             unchanged: counter("unchanged"),
             not_modified: counter("not_modified"),
             failed: FailureKind::ALL.into_iter().filter_map(|kind| Some((kind, counter(kind.name())?))).collect(),
-            issuers: remote.map(of_issuer).collect(),
-            waiting: gauge("scopegate.waiting"),
-            waiting_counted: Cell::new(0),
-            wait: host::define_histogram("scopegate.wait_ms").ok(),
         }
     }
 
-    /// Counts what came of a fetch.
-    pub(super) fn fetch(&self, event: &Event) {
+    /// Those of documents that there are none of.
+    const fn none() -> Self {
+        Self { updated: None, unchanged: None, not_modified: None, failed: Vec::new() }
+    }
+
+    fn count<T>(&self, host: &impl Host, event: &Event<T>) {
         let counter = match event {
             Event::Updated(_) => self.updated,
             Event::Unchanged | Event::LeftOut(_) => self.unchanged,
@@ -54,43 +61,86 @@ impl KeyMeters {
             }
             Event::Recovered | Event::PickedUp | Event::Foreign(_) | Event::TooOld(_) => None,
         };
-        if let Some(counter) = counter {
-            host::count(counter, 1);
+        counter.into_iter().for_each(|counter| host.count(counter, 1));
+    }
+}
+
+impl Meters {
+    /// Defines the meters, those of each document that is fetched under its name.
+    pub(super) fn define(host: &impl Host, policy: &Policy) -> Self {
+        let gauge = |name: &str| host.define_gauge(name).ok();
+        let named = |metric: &str, name: &str| gauge(&metrics::named(metric, name));
+        let issuers = policy.issuers.iter().enumerate();
+        let remote = issuers.filter(|(_, issuer)| matches!(issuer.keys, KeySource::Remote(_)));
+        let lists = &policy.revocation.lists;
+        Self {
+            key_fetches: Fetches::define(host, metrics::KEYS_FETCHES),
+            list_fetches: if lists.is_empty() {
+                Fetches::none()
+            } else {
+                Fetches::define(host, metrics::REVOCATION_FETCHES)
+            },
+            keys: remote
+                .map(|(index, issuer)| {
+                    let age = named(metrics::KEYS_AGE_SECONDS, &issuer.name);
+                    (IssuerId(index), named(metrics::KEYS_IN_USE, &issuer.name), age)
+                })
+                .collect(),
+            lists: lists
+                .iter()
+                .map(|list| ListGauges {
+                    entries: named(metrics::REVOCATION_ENTRIES, &list.terms.name),
+                    age_seconds: named(metrics::REVOCATION_AGE_SECONDS, &list.terms.name),
+                    stale: named(metrics::REVOCATION_STALE, &list.terms.name),
+                })
+                .collect(),
+            waiting: gauge(metrics::WAITING),
+            waiting_counted: Cell::new(0),
+            wait: host.define_histogram(metrics::WAIT_MS).ok(),
         }
     }
 
-    /// How many keys each issuer has, and how old they are, in milliseconds.
-    pub(super) fn keys(&self, in_use: impl Iterator<Item = (IssuerId, usize, u64)>) {
-        for (issuer, count, age_ms) in in_use {
-            let found = self.issuers.iter().find(|(id, ..)| *id == issuer);
-            let (keys, age) = found.map_or((None, None), |(_, keys, age)| (*keys, *age));
-            if let Some(gauge) = keys {
-                host::set_gauge(gauge, u64::try_from(count).unwrap_or(u64::MAX));
+    /// Counts what came of a fetch.
+    pub(super) fn count<T>(&self, host: &impl Host, document: DocumentId, event: &Event<T>) {
+        match document {
+            DocumentId::Keys(_) => self.key_fetches.count(host, event),
+            DocumentId::List(_) => self.list_fetches.count(host, event),
+        }
+    }
+
+    /// Shows how each document stands.
+    pub(super) fn show(&self, host: &impl Host, documents: &Documents, now: u64) {
+        let set = |gauge: Option<Gauge>, value| gauge.into_iter().for_each(|gauge| host.set_gauge(gauge, value));
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (keys, lists) = documents.stores();
+        for (issuer, count, age_ms) in keys.in_use(now) {
+            if let Some((_, in_use, age)) = self.keys.iter().find(|(id, ..)| *id == issuer) {
+                set(*in_use, number(count));
+                set(*age, age_ms / 1000);
             }
-            if let Some(gauge) = age {
-                host::set_gauge(gauge, age_ms / 1000);
+        }
+        for (ListId(index), standing) in lists.standings(now) {
+            if let Some(gauges) = self.lists.get(index) {
+                set(gauges.entries, number(standing.entries));
+                set(gauges.age_seconds, standing.age_ms / 1000);
+                set(gauges.stale, u64::from(standing.stale));
             }
         }
     }
 
     /// How many requests of this worker wait now.
-    pub(super) fn waiting(&self, count: usize) {
+    pub(super) fn waiting(&self, host: &impl Host, count: usize) {
         let before = self.waiting_counted.replace(count);
         let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         if let Some(gauge) = self.waiting {
-            host::change_gauge(gauge, signed(count).saturating_sub(signed(before)));
+            host.change_gauge(gauge, signed(count).saturating_sub(signed(before)));
         }
     }
 
     /// How long a request has waited, in milliseconds.
-    pub(super) fn waited(&self, milliseconds: u64) {
+    pub(super) fn waited(&self, host: &impl Host, milliseconds: u64) {
         if let Some(histogram) = self.wait {
-            host::record(histogram, milliseconds);
+            host.record(histogram, milliseconds);
         }
     }
-}
-
-/// The name of an issuer or a list as a part of the name of a metric, where dots separate parts.
-pub(super) fn metric_name(name: &str) -> String {
-    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }).collect()
 }

@@ -1,9 +1,10 @@
 //! Judging a request, and doing what follows from it.
 
 use super::super::budget::Budgeted;
-use super::super::host::{self, Map};
+use super::super::host::{Host, Map, Result};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
+use super::waiting::Parked;
 use super::{Gate, Progress, Request, State, Tally};
 use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
@@ -17,24 +18,36 @@ use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-impl Gate {
+impl<H: Host> Gate<H> {
+    /// The headers of a request are here: reads and judges it. Returns how far it has come.
+    pub fn on_headers(&self, context: u32, ends_with_headers: bool) -> Progress {
+        match self.read_request(context, ends_with_headers) {
+            Ok(request) => self.on_request(request),
+            Err(failure) => {
+                log::error!("scopegate: the request cannot be read: status {}", failure.0);
+                let refusal = Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None };
+                Progress::Decided(self.carry_out(&Request::unread(context), Decision::Deny(refusal)))
+            }
+        }
+    }
+
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
-    pub fn on_request(&self, request: Request) -> Progress {
+    fn on_request(&self, request: Request) -> Progress {
         let pending = match self.decide(&request) {
             Decision::Await(pending) => pending,
             decision => return Progress::Decided(self.carry_out(&request, decision)),
         };
         let request = Rc::new(request);
         match self.park(&request, pending) {
-            Ok(()) => Progress::Waiting(request),
-            Err(decision) => Progress::Decided(self.carry_out(&request, decision)),
+            Parked::Waiting => Progress::Waiting(request),
+            Parked::Decided(decision) => Progress::Decided(self.carry_out(&request, *decision)),
         }
     }
 
     pub(super) fn decide(&self, request: &Request) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
-            return Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, trace: Trace::default(), token: None });
+            return Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None });
         };
         let view = RequestView {
             headers: &headers,
@@ -42,17 +55,18 @@ impl Gate {
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
         };
-        let (keys, lists) = (self.keys.borrow(), self.lists.borrow());
+        let documents = self.documents.borrow();
         let facts = Facts {
-            surroundings: &HostSurroundings::default(),
-            keys: keys.ring(),
+            surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
+            keys: documents.ring(),
             verifier: &HostVerifier {
+                host: &self.host,
                 host_checks: self.host_checks,
                 host_failures: &self.host_failures,
-                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: host::now_ns },
+                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
             },
             memory: &self.cache,
-            revocations: lists.revocations(),
+            revocations: documents.revocations(),
             metadata: request.metadata.as_fact(request.metadata_source),
             awaited: request.awaited.get(),
         };
@@ -64,18 +78,18 @@ impl Gate {
     pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
         let decision = match decision {
             Decision::Await(pending) => Decision::Deny(pending.unmet()),
-            Decision::Allow(grant) => match edit(&grant) {
+            Decision::Allow(grant) => match self.edit(&grant) {
                 Ok(()) => Decision::Allow(grant),
                 Err(failure) => {
                     log::error!("scopegate: the request's headers cannot be edited: status {}", failure.0);
-                    Decision::Deny(Refusal { denial: Denial::PolicyUnreadable, trace: grant.trace, token: grant.token })
+                    Decision::Deny(Refusal { denial: Denial::HostFailure, trace: grant.trace, token: grant.token })
                 }
             },
             Decision::Deny(refusal) => Decision::Deny(refusal),
         };
         let state = match &decision {
             Decision::Allow(grant) => {
-                self.left_out.into_iter().for_each(|counter| host::count(counter, grant.left_out));
+                self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 State::Passed
             }
             Decision::Deny(refusal) => {
@@ -90,16 +104,27 @@ impl Gate {
         state
     }
 
+    /// Edits the request's headers, once: Envoy matches routes again after an edit.
+    fn edit(&self, grant: &Grant) -> Result<()> {
+        for name in &grant.remove {
+            self.host.remove_header(Map::RequestHeaders, name)?;
+        }
+        for (name, value) in &grant.set {
+            self.host.set_header(Map::RequestHeaders, name, value.as_bytes())?;
+        }
+        Ok(())
+    }
+
     fn answer(&self, request: &Request, denial: &Denial) {
         let bytes = request.headers.borrow();
         let headers = pairs::parse(&bytes).unwrap_or_default();
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
             // The operator's access log prints the path. When that cannot be mended the refusal still stands.
-            let _ = host::set_header(Map::RequestHeaders, ":path", path);
+            let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
         }
         let reply = self.replies.reply(denial, &self.policy.realm, view.is_grpc());
-        if let Err(failure) = host::send_local_response(&reply) {
+        if let Err(failure) = self.host.send_local_response(&reply) {
             log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
         }
     }
@@ -126,7 +151,7 @@ impl Gate {
             return;
         }
         let Some(record) = AuditRecord::of(decision, &self.policy) else { return };
-        if wanted && host::set_filter_state("scopegate", &record.to_json()).is_err() {
+        if wanted && self.host.set_filter_state("scopegate", &record.to_json()).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
         if logged {
@@ -137,24 +162,13 @@ impl Gate {
 
 /// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to refuse
 /// a request that has no token.
-#[derive(Default)]
-struct HostSurroundings {
+struct HostSurroundings<'h, H> {
+    host: &'h H,
     now: OnceCell<UnixSeconds>,
 }
 
-impl Surroundings for HostSurroundings {
+impl<H: Host> Surroundings for HostSurroundings<'_, H> {
     fn now(&self) -> UnixSeconds {
-        *self.now.get_or_init(host::now)
+        *self.now.get_or_init(|| self.host.now())
     }
-}
-
-/// Edits the request's headers, once: Envoy matches routes again after an edit.
-fn edit(grant: &Grant) -> host::Result<()> {
-    for name in &grant.remove {
-        host::remove_header(Map::RequestHeaders, name)?;
-    }
-    for (name, value) in &grant.set {
-        host::set_header(Map::RequestHeaders, name, value.as_bytes())?;
-    }
-    Ok(())
 }

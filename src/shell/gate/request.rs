@@ -1,6 +1,6 @@
 //! What is read of a request.
 
-use super::super::host::{self, Map};
+use super::super::host::{Host, Map, Result};
 use super::super::metadata_cache::Parsed;
 use super::Gate;
 use crate::base::text::shown;
@@ -57,21 +57,36 @@ impl Progress {
 }
 
 impl Request {
+    /// A request that the host does not hand over.
+    pub(super) fn unread(context: u32) -> Self {
+        Self {
+            context,
+            headers: RefCell::default(),
+            route_name: None,
+            virtual_host: None,
+            metadata: Parsed::Nothing,
+            metadata_source: MetadataSource::Route,
+            ends_with_headers: true,
+            state: Cell::new(State::Undecided),
+            awaited: Cell::default(),
+        }
+    }
+
     /// Notes what has come of a wait.
     pub(super) fn note(&self, need: &Need, awaited: Awaited) {
         self.awaited.set(self.awaited.get().with(need.kind(), awaited));
     }
 }
 
-impl Gate {
+impl<H: Host> Gate<H> {
     /// Reads what is needed of a request.
-    pub fn read_request(&self, context: u32, ends_with_headers: bool) -> host::Result<Request> {
-        let headers = host::header_map(Map::RequestHeaders)?;
-        let name = |path: &[&str]| -> host::Result<Option<String>> {
+    pub(super) fn read_request(&self, context: u32, ends_with_headers: bool) -> Result<Request> {
+        let headers = self.host.header_map(Map::RequestHeaders)?;
+        let name = |path: &[&str]| -> Result<Option<String>> {
             if !self.policy.uses.has(Uses::ROUTE_NAMES) {
                 return Ok(None);
             }
-            Ok(host::property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
+            Ok(self.host.property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
         };
         let (metadata_source, metadata) = self.read_metadata();
         Ok(Request {
@@ -97,8 +112,8 @@ impl Gate {
             (MetadataSource::VirtualHost, "virtual_host_metadata", "virtual_host_name"),
         ];
         for (whose, source, holder) in sources {
-            let named = || format!("{source} of {}", name_of(holder));
-            let parsed = match host::property(&["xds", source]) {
+            let named = || format!("{source} of {}", self.name_of(holder));
+            let parsed = match self.host.property(&["xds", source]) {
                 Ok(None) => Parsed::Nothing,
                 Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
                     log::error!("scopegate: {} cannot be read, its requests are refused: {error}", named());
@@ -120,10 +135,10 @@ impl Gate {
         }
         (MetadataSource::Route, Parsed::Nothing)
     }
-}
 
-/// The name of the route or the virtual host, for the log.
-fn name_of(property: &str) -> String {
-    let name = host::property(&["xds", property]).ok().flatten().unwrap_or_default();
-    if name.is_empty() { "a route without a name".to_owned() } else { shown(&name) }
+    /// The name of the route or the virtual host, for the log.
+    fn name_of(&self, property: &str) -> String {
+        let name = self.host.property(&["xds", property]).ok().flatten().unwrap_or_default();
+        if name.is_empty() { "a route without a name".to_owned() } else { shown(&name) }
+    }
 }

@@ -1,12 +1,13 @@
 //! The keys of one issuer that are fetched: the requests of a fetch, and what comes of each.
 
+use super::Events;
 use super::vain::VainKids;
-use super::{Event, Events, Request};
 use crate::base::base64url;
 use crate::crypto::sha256;
 use crate::facts::KeyRing;
 use crate::jose::{KeySet, KeySetError};
 use crate::policy::{Endpoint, IssuerId, KeyOrigin, Limits, RemoteKeys, jwks_endpoint};
+use crate::shell::documents::{DocumentId, Event, Fetch};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator};
 use std::rc::Rc;
 
@@ -16,6 +17,7 @@ pub(super) struct Remote {
     pub(super) id: IssuerId,
     issuer: String,
     pub(super) source: RemoteKeys,
+    max_bytes: usize,
     pub(super) feed: Feed,
     pub(super) keys: Option<Rc<KeySet>>,
     step: Step,
@@ -30,16 +32,24 @@ enum Step {
     None,
     /// For the metadata at this place of the list; and what was wrong with what lay at an earlier one.
     Metadata(usize, Option<Failure>),
-    /// For the key set, with this `ETag`.
-    Keys(Endpoint, Option<Validator>),
+    /// For the key set.
+    Keys(Endpoint),
 }
 
 impl Remote {
-    pub(super) fn new(id: IssuerId, issuer: &str, source: &RemoteKeys, shares: bool, me: u64) -> Self {
+    pub(super) fn new(
+        id: IssuerId,
+        issuer: &str,
+        source: &RemoteKeys,
+        max_bytes: usize,
+        shares: bool,
+        me: u64,
+    ) -> Self {
         Self {
             id,
             issuer: issuer.to_owned(),
             source: source.clone(),
+            max_bytes,
             feed: Feed::new(&place(issuer, source), timing(source), shares, me),
             keys: None,
             step: Step::None,
@@ -48,17 +58,12 @@ impl Remote {
         }
     }
 
-    /// Whether the request that is under way may be answered by 304.
-    pub(super) const fn is_conditional(&self) -> bool {
-        matches!(self.step, Step::Keys(_, Some(_)))
-    }
-
     pub(super) fn interval_ms(&self) -> u64 {
         u64::from(self.source.unknown_kid_interval.0).saturating_mul(1000)
     }
 
     /// The request to be made now.
-    pub(super) fn begin(&mut self, outside: &Outside<'_>) -> Option<Request> {
+    pub(super) fn begin(&mut self, outside: &Outside<'_>) -> Option<Fetch> {
         let start = self.feed.begin(outside)?;
         match &self.source.origin {
             KeyOrigin::Document(endpoint) => Some(self.ask_for_keys(endpoint.clone(), start.validator)),
@@ -66,22 +71,23 @@ impl Remote {
         }
     }
 
-    fn ask_for_metadata(&mut self, place: usize, wrong: Option<Failure>) -> Option<Request> {
+    fn ask_for_metadata(&mut self, place: usize, wrong: Option<Failure>) -> Option<Fetch> {
         let KeyOrigin::Discovery { metadata, .. } = &self.source.origin else { return None };
         let endpoint = metadata.get(place)?.clone();
         self.step = Step::Metadata(place, wrong);
         Some(self.request(endpoint, "application/json", None))
     }
 
-    fn ask_for_keys(&mut self, endpoint: Endpoint, validator: Option<Validator>) -> Request {
+    fn ask_for_keys(&mut self, endpoint: Endpoint, validator: Option<Validator>) -> Fetch {
         let validator = validator.filter(|validator| validator.source == endpoint.uri);
-        let etag = validator.as_ref().map(|validator| validator.etag.clone());
-        self.step = Step::Keys(endpoint.clone(), validator);
+        let etag = validator.map(|validator| validator.etag);
+        self.step = Step::Keys(endpoint.clone());
         self.request(endpoint, "application/jwk-set+json, application/json", etag)
     }
 
-    const fn request(&self, endpoint: Endpoint, accept: &'static str, etag: Option<String>) -> Request {
-        Request { issuer: self.id, endpoint, accept, etag, timeout_ms: self.source.timeout_ms }
+    const fn request(&self, endpoint: Endpoint, accept: &'static str, etag: Option<String>) -> Fetch {
+        let (document, timeout_ms, max_bytes) = (DocumentId::Keys(self.id), self.source.timeout_ms, self.max_bytes);
+        Fetch { document, endpoint, accept, etag, timeout_ms, max_bytes }
     }
 
     /// Takes in what came of the request that was under way. There may be another to make.
@@ -92,11 +98,11 @@ impl Remote {
         limits: Limits,
         ring: &mut KeyRing,
         events: &mut Events,
-    ) -> Option<Request> {
+    ) -> Option<Fetch> {
         match std::mem::replace(&mut self.step, Step::None) {
             Step::None => None,
             Step::Metadata(place, wrong) => self.metadata(outside, place, wrong, answer, events),
-            Step::Keys(endpoint, _) => {
+            Step::Keys(endpoint) => {
                 self.key_set(outside, &endpoint, answer, limits, ring, events);
                 None
             }
@@ -110,7 +116,7 @@ impl Remote {
         wrong: Option<Failure>,
         answer: Answer,
         events: &mut Events,
-    ) -> Option<Request> {
+    ) -> Option<Fetch> {
         let KeyOrigin::Discovery { metadata, jwks_cluster } = &self.source.origin else { return None };
         let places = metadata.len();
         let failure = match answer {
@@ -176,7 +182,7 @@ impl Remote {
         document: &Fetched,
         keys: KeySet,
         ring: &mut KeyRing,
-    ) -> (Change, Event) {
+    ) -> (Change, Event<Rc<KeySet>>) {
         let is_told = self.keys.as_ref().is_some_and(|held| held.skipped() == keys.skipped());
         let is_same = is_told && self.keys.as_ref().is_some_and(|held| held.has_same_keys(&keys));
         if is_same && self.feed.holds_newest() {
@@ -208,7 +214,7 @@ impl Remote {
     /// Where the request that is under way went.
     fn under_way(&self) -> Option<&Endpoint> {
         match (&self.step, &self.source.origin) {
-            (Step::Keys(endpoint, _), _) => Some(endpoint),
+            (Step::Keys(endpoint), _) => Some(endpoint),
             (Step::Metadata(place, _), KeyOrigin::Discovery { metadata, .. }) => metadata.get(*place),
             _ => None,
         }

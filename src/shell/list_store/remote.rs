@@ -2,14 +2,18 @@
 
 use super::manifest::Manifest;
 use super::putting::Putting;
-use super::{ListEvent, ListId, ListRequest, Standing};
+use super::{ListId, ListSize, Standing};
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::crypto::{PureVerifier, sha256};
 use crate::policy::{RemoteList, WhenStale};
 use crate::revocation::{CHUNK_BYTES, Chunks, List, ListError, Loader};
+use crate::shell::documents::{DocumentId, Event, Fetch};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator, Version};
 use std::rc::Rc;
+
+/// What is asked for. A static file server sends what it has under any name.
+const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
 /// A list that is fetched.
 #[derive(Debug)]
@@ -19,7 +23,6 @@ pub(super) struct Remote {
     pub(super) list: Option<Rc<List>>,
     place: String,
     shares: bool,
-    conditional: bool,
     work: Option<Work>,
 }
 
@@ -40,11 +43,7 @@ impl Remote {
     pub(super) fn new(policy: RemoteList, shares: bool, me: u64) -> Self {
         let place = place(&policy);
         let feed = Feed::new(&place, timing(&policy), shares, me);
-        Self { policy, feed, list: None, place, shares, conditional: false, work: None }
-    }
-
-    pub(super) const fn is_conditional(&self) -> bool {
-        self.conditional
+        Self { policy, feed, list: None, place, shares, work: None }
     }
 
     pub(super) const fn is_busy(&self) -> bool {
@@ -72,7 +71,7 @@ impl Remote {
     }
 
     /// The request to be made now.
-    pub(super) fn begin(&mut self, list: ListId, outside: &Outside<'_>) -> Option<ListRequest> {
+    pub(super) fn begin(&mut self, list: ListId, outside: &Outside<'_>) -> Option<Fetch> {
         if self.work.is_some() {
             return None;
         }
@@ -83,19 +82,18 @@ impl Remote {
         let validator = start.validator.filter(|validator| validator.source == endpoint.uri);
         let fresh = !signed || !self.standing(outside.now).stale;
         let etag = validator.filter(|_| fresh).map(|validator| validator.etag);
-        self.conditional = etag.is_some();
         let (timeout_ms, max_bytes) = (self.policy.timeout_ms, self.policy.terms.max_bytes);
-        Some(ListRequest { list, endpoint, etag, timeout_ms, max_bytes })
+        Some(Fetch { document: DocumentId::List(list), endpoint, accept: ACCEPT, etag, timeout_ms, max_bytes })
     }
 
     /// Takes in what came of the request that was under way.
-    pub(super) fn answered(&mut self, outside: &Outside<'_>, answer: Answer, document: Chunks) -> Vec<ListEvent> {
+    pub(super) fn answered(&mut self, outside: &Outside<'_>, answer: Answer, document: Chunks) -> Vec<Event<ListSize>> {
         match answer {
             Answer::Failed(failure) => vec![self.fail(outside, failure)],
             Answer::NotModified { max_age_ms } => {
                 let max_age_ms = self.max_age(outside, max_age_ms);
                 let change = self.feed.confirm(outside, max_age_ms, None);
-                after(change, ListEvent::NotModified)
+                after(change, Event::NotModified)
             }
             // A long one was copied in just now: that was work enough for one step.
             Answer::Document(head) if document.pieces().len() > 1 => {
@@ -108,7 +106,7 @@ impl Remote {
 
     /// Picks up what another worker fetched, does a step of what is being read when it has its turn, and notices what is
     /// too old.
-    pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<ListEvent> {
+    pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<Event<ListSize>> {
         let mut events = match self.work.take_if(|_| has_turn) {
             Some(Work::Putting(putting)) => self.put(outside, putting),
             Some(Work::Fetched { loader, content }) => self.judge(outside, loader, content),
@@ -121,7 +119,7 @@ impl Remote {
             None => self.find(outside),
         };
         if let Some(change) = self.feed.expire(outside) {
-            events.push(ListEvent::TooOld(change));
+            events.push(Event::TooOld(change));
         }
         if self.work.is_none() && self.feed.is_overdue(outside.now) {
             events.push(self.fail(outside, FailureKind::Timeout.because("the answer was lost")));
@@ -135,7 +133,7 @@ impl Remote {
     }
 
     /// Does a step of a document that this worker fetched.
-    fn judge(&mut self, outside: &Outside<'_>, mut loader: Loader, content: Fetched) -> Vec<ListEvent> {
+    fn judge(&mut self, outside: &Outside<'_>, mut loader: Loader, content: Fetched) -> Vec<Event<ListSize>> {
         match loader.step() {
             Ok(None) => {
                 self.feed.renew(outside);
@@ -147,7 +145,7 @@ impl Remote {
                 let same = self.list.as_ref().is_some_and(|held| {
                     held.signature() == list.signature() && held.bytes().pieces() == list.bytes().pieces()
                 });
-                let event = ListEvent::Updated(list.entries(), list.bytes().len());
+                let event = Event::Updated(ListSize { entries: list.entries(), bytes: list.bytes().len() });
                 if !same {
                     self.list = Some(Rc::new(list));
                 }
@@ -155,9 +153,9 @@ impl Remote {
                 let max_age_ms = self.max_age(outside, content.max_age_ms);
                 if same && self.feed.holds_newest() {
                     let tag = Validator { source: uri, etag: content.etag };
-                    return after(self.feed.confirm(outside, max_age_ms, Some(&tag)), ListEvent::Unchanged);
+                    return after(self.feed.confirm(outside, max_age_ms, Some(&tag)), Event::Unchanged);
                 }
-                let event = if same { ListEvent::Unchanged } else { event };
+                let event = if same { Event::Unchanged } else { event };
                 after(self.feed.publish(outside, &uri, &Fetched { max_age_ms, ..content }), event)
             }
         }
@@ -173,7 +171,7 @@ impl Remote {
     }
 
     /// Puts more of a document on the board, and begins to read it when all is there.
-    fn put(&mut self, outside: &Outside<'_>, mut putting: Putting) -> Vec<ListEvent> {
+    fn put(&mut self, outside: &Outside<'_>, mut putting: Putting) -> Vec<Event<ListSize>> {
         let in_use = self.feed.content(outside.board).and_then(|content| Manifest::from_bytes(&content));
         let is_intact = !self.feed.refuses_newest();
         let Some(manifest) = putting.step(outside.board, &self.place, self.shares, (in_use, is_intact)) else {
@@ -193,7 +191,7 @@ impl Remote {
     }
 
     /// Looks for a document that another worker fetched.
-    fn find(&mut self, outside: &Outside<'_>) -> Vec<ListEvent> {
+    fn find(&mut self, outside: &Outside<'_>) -> Vec<Event<ListSize>> {
         let Some((version, bytes)) = self.feed.look(outside) else { return Vec::new() };
         match Manifest::from_bytes(&bytes) {
             Some(manifest) => self.gather(outside, version, manifest, Chunks::default()),
@@ -208,7 +206,7 @@ impl Remote {
         version: Version,
         manifest: Manifest,
         mut pieces: Chunks,
-    ) -> Vec<ListEvent> {
+    ) -> Vec<Event<ListSize>> {
         let total = usize::try_from(manifest.length).unwrap_or(usize::MAX);
         let rest = total.saturating_sub(pieces.len()).min(CHUNK_BYTES);
         if total > self.policy.terms.max_bytes {
@@ -234,7 +232,7 @@ impl Remote {
     }
 
     /// Does a step of a document that another worker fetched.
-    fn pick_up(&mut self, version: Version, mut loader: Loader) -> Vec<ListEvent> {
+    fn pick_up(&mut self, version: Version, mut loader: Loader) -> Vec<Event<ListSize>> {
         match loader.step() {
             Ok(None) => {
                 self.work = Some(Work::Gathered { version, loader });
@@ -243,7 +241,7 @@ impl Remote {
             Ok(Some(list)) => {
                 self.list = Some(Rc::new(list));
                 self.feed.hold(version);
-                vec![ListEvent::PickedUp]
+                vec![Event::PickedUp]
             }
             Err(error) => vec![self.refuse(version, error.to_string())],
         }
@@ -255,22 +253,22 @@ impl Remote {
         Manifest { mark: 0, turn, length: 0 }.name(&self.place, 0)
     }
 
-    fn refuse(&mut self, version: Version, why: String) -> ListEvent {
+    fn refuse(&mut self, version: Version, why: String) -> Event<ListSize> {
         self.feed.refuse(version);
-        ListEvent::Foreign(why)
+        Event::Foreign(why)
     }
 
-    fn fail(&mut self, outside: &Outside<'_>, failure: Failure) -> ListEvent {
+    fn fail(&mut self, outside: &Outside<'_>, failure: Failure) -> Event<ListSize> {
         self.work = None;
         let failure = failure.at(&self.policy.endpoint);
         let change = self.feed.fail(outside, &failure.why);
-        ListEvent::Failed(failure, change)
+        Event::Failed(failure, change)
     }
 }
 
-fn after(change: Change, event: ListEvent) -> Vec<ListEvent> {
+fn after(change: Change, event: Event<ListSize>) -> Vec<Event<ListSize>> {
     match change {
-        Change::Changed => vec![ListEvent::Recovered, event],
+        Change::Changed => vec![Event::Recovered, event],
         Change::Same => vec![event],
     }
 }

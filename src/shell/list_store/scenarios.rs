@@ -2,16 +2,17 @@
 
 use super::*;
 use crate::base::time::Seconds;
-use crate::policy::{RemoteList, WhenStale};
+use crate::policy::{Endpoint, RemoteList, WhenStale};
 use crate::revocation::{Builder, Entry, Kind, Revocable, Terms};
+use crate::shell::documents::DocumentId;
 use crate::shell::feed::board::OwnBoard;
-use crate::shell::feed::{FailureKind, Fetched};
+use crate::shell::feed::{Change, FailureKind, Fetched};
 use std::borrow::Cow;
 
 pub(super) const START: u64 = 1_800_000_000_000;
 
 /// What happened, to which worker.
-type WorkerEvents = Vec<(usize, ListEvent)>;
+type WorkerEvents = Vec<(usize, Event<ListSize>)>;
 
 pub(super) struct Process {
     pub(super) board: OwnBoard,
@@ -69,7 +70,7 @@ impl Process {
     }
 
     /// Lets some time pass, in milliseconds, and every worker look and begin. Returns the requests, by worker.
-    pub(super) fn tick(&mut self, milliseconds: u64) -> (Vec<(usize, ListRequest)>, WorkerEvents) {
+    pub(super) fn tick(&mut self, milliseconds: u64) -> (Vec<(usize, Fetch)>, WorkerEvents) {
         self.now += milliseconds;
         let (mut requests, mut events) = (Vec::new(), Vec::new());
         for (index, worker) in self.workers.iter_mut().enumerate() {
@@ -77,17 +78,18 @@ impl Process {
             let outside = Outside { board: &self.board, now: self.now, random: self.chance };
             events.extend(worker.look(&outside).into_iter().map(|(_, event)| (index, event)));
             for request in worker.begin(&outside) {
-                worker.sent(&outside, request.list, 7);
+                worker.sent(&outside, list_of(&request), 7);
                 requests.push((index, request));
             }
         }
         (requests, events)
     }
 
-    pub(super) fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<ListEvent> {
+    pub(super) fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<Event<ListSize>> {
         self.chance += 1;
         let outside = Outside { board: &self.board, now: self.now, random: self.chance };
-        let (list, ..) = self.workers[worker].asked(7).expect("a request under way");
+        let lists = (0..self.workers[worker].remotes.len()).map(ListId);
+        let list = lists.into_iter().find(|list| self.workers[worker].awaits(*list, 7)).expect("a request under way");
         self.workers[worker].answered(&outside, list, answer, pieces).into_iter().map(|(_, event)| event).collect()
     }
 
@@ -119,13 +121,25 @@ impl Process {
     }
 }
 
+/// The list that a request is for.
+pub(super) fn list_of(fetch: &Fetch) -> ListId {
+    match fetch.document {
+        DocumentId::List(list) => list,
+        DocumentId::Keys(_) => panic!("a request for keys"),
+    }
+}
+
 #[test]
 fn one_worker_fetches_and_all_refuse() {
     let mut process = Process::new(4, WhenStale::Deny);
     assert_eq!(process.complete(), [false; 4], "nothing is known yet");
     let events = process.fetch(document("\"1\""), line("a"));
-    assert_eq!(events.iter().filter(|(_, event)| matches!(event, ListEvent::Updated(1, _))).count(), 1, "{events:?}");
-    assert_eq!(events.iter().filter(|(_, event)| *event == ListEvent::PickedUp).count(), 3, "{events:?}");
+    assert_eq!(
+        events.iter().filter(|(_, event)| matches!(event, Event::Updated(ListSize { entries: 1, .. }))).count(),
+        1,
+        "{events:?}"
+    );
+    assert_eq!(events.iter().filter(|(_, event)| *event == Event::PickedUp).count(), 3, "{events:?}");
     assert_eq!((process.refuses("a"), process.refuses("b")), (vec![true; 4], vec![false; 4]));
     assert_eq!(process.complete(), [true; 4]);
     process.fetch(document("\"2\""), line("b"));
@@ -156,7 +170,7 @@ fn who_comes_later_picks_up_what_a_server_has_sent_again_and_again() {
         assert!(requests.is_empty(), "{requests:?}");
         events.extend(more);
     }
-    assert_eq!(events, [(1, ListEvent::PickedUp)]);
+    assert_eq!(events, [(1, Event::PickedUp)]);
     assert_eq!((process.complete(), process.refuses("a")), (vec![true; 2], vec![true; 2]));
 }
 
@@ -167,10 +181,10 @@ fn what_has_not_changed_is_not_read_again() {
     let (requests, _) = process.tick(10_000);
     assert_eq!(requests[0].1.etag.as_deref(), Some("\"1\""), "{requests:?}");
     let events = process.answer(requests[0].0, Answer::NotModified { max_age_ms: None }, Chunks::default());
-    assert_eq!(events, [ListEvent::NotModified]);
+    assert_eq!(events, [Event::NotModified]);
     // Also where the server has no ETag and sends the same once more.
     let events = process.fetch(document("\"2\""), line("a"));
-    assert_eq!(events.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&ListEvent::Unchanged], "{events:?}");
+    assert_eq!(events.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&Event::Unchanged], "{events:?}");
     assert_eq!(process.refuses("a"), [true; 2]);
 }
 
@@ -183,7 +197,7 @@ fn an_outage_leaves_the_list_where_it_is_until_it_is_too_old() {
         let mut failed = 0;
         for second in 0..75 {
             let (requests, events) = process.tick(1000);
-            told.extend(events.into_iter().filter(|(_, event)| matches!(event, ListEvent::TooOld(_))));
+            told.extend(events.into_iter().filter(|(_, event)| matches!(event, Event::TooOld(_))));
             for (worker, _) in requests {
                 let events = if second % 2 == 0 {
                     process.answer(
@@ -194,7 +208,7 @@ fn an_outage_leaves_the_list_where_it_is_until_it_is_too_old() {
                 } else {
                     process.answer(worker, document(""), Chunks::from(&b"<html>"[..]))
                 };
-                assert!(matches!(events[..], [ListEvent::Failed(..)]), "{events:?}");
+                assert!(matches!(events[..], [Event::Failed(..)]), "{events:?}");
                 failed += 1;
             }
             assert_eq!(process.refuses("a"), [true; 2], "what is known to be revoked stays so");
@@ -205,10 +219,10 @@ fn an_outage_leaves_the_list_where_it_is_until_it_is_too_old() {
         }
         assert!((5..30).contains(&failed), "{failed}");
         assert_eq!(told.len(), 2, "each worker notices once: {told:?}");
-        let first = |(_, event): &&(usize, ListEvent)| *event == ListEvent::TooOld(Change::Changed);
+        let first = |(_, event): &&(usize, Event<ListSize>)| *event == Event::TooOld(Change::Changed);
         assert_eq!(told.iter().filter(first).count(), 1, "and one of them tells the log: {told:?}");
         let events = process.fetch(document("\"1\""), line("a"));
-        assert!(events.iter().any(|(_, event)| *event == ListEvent::Recovered), "{events:?}");
+        assert!(events.iter().any(|(_, event)| *event == Event::Recovered), "{events:?}");
         assert_eq!(process.complete(), [true; 2]);
     }
 }
@@ -240,23 +254,23 @@ fn whoever_goes_leaves_the_fetch_to_another() {
 }
 
 #[test]
-fn waiting_for_the_first_list_has_a_prospect_only_while_it_comes_soon() {
+fn waiting_for_the_first_list_has_a_deadline_only_while_it_comes_soon() {
     let mut process = Process::new(2, WhenStale::Deny);
-    let prospects = |process: &Process| {
-        process.workers.iter().map(|worker| worker.prospect(&process.outside()).is_some()).collect::<Vec<_>>()
+    let deadlines = |process: &Process| {
+        process.workers.iter().map(|worker| worker.wait_deadline(&process.outside()).is_some()).collect::<Vec<_>>()
     };
     let ended = |process: &Process, asked: u64| {
         let ended = |worker: &ListStore| worker.ended(asked, asked + 2000, &process.outside());
         process.workers.iter().map(ended).collect::<Vec<_>>()
     };
-    assert_eq!(process.workers[0].prospect(&process.outside()), Some(START + 2000), "the timeout of the list");
+    assert_eq!(process.workers[0].wait_deadline(&process.outside()), Some(START + 2000), "the timeout of the list");
     let (requests, _) = process.tick(0);
-    assert_eq!(prospects(&process), [true; 2], "one fetches, and the other one sees that");
+    assert_eq!(deadlines(&process), [true; 2], "one fetches, and the other one sees that");
     process.answer(requests[0].0, document("\"1\""), line("a"));
-    assert_eq!((prospects(&process), ended(&process, START)), (vec![true; 2], vec![None; 2]), "it is being read");
+    assert_eq!((deadlines(&process), ended(&process, START)), (vec![true; 2], vec![None; 2]), "it is being read");
     let mut ticks = 0;
     while process.complete() != [true; 2] {
-        assert!(prospects(&process) == [true; 2] || process.complete().contains(&true));
+        assert!(deadlines(&process) == [true; 2] || process.complete().contains(&true));
         process.tick(10);
         ticks += 1;
         assert!(ticks < 20);
@@ -270,7 +284,7 @@ fn waiting_for_the_first_list_has_a_prospect_only_while_it_comes_soon() {
         process.answer(requests[0].0, FailureKind::Status.because("answered 500, not 200").into(), Chunks::default());
     }
     process.tick(0);
-    assert_eq!(prospects(&process), [false; 2], "the next attempt is too far off");
+    assert_eq!(deadlines(&process), [false; 2], "the next attempt is too far off");
     let now = process.now;
     assert_eq!(ended(&process, now), [Some(Awaited::InVain); 2]);
     assert_eq!(ended(&process, asked), [Some(Awaited::InVain); 2], "and nobody waits beyond the deadline");

@@ -1,18 +1,18 @@
 //! What servers do wrong, what others do to the board, and what time does to signatures.
 
-use super::scenarios::{Process, START, document, line, policy};
+use super::scenarios::{Process, START, document, line, list_of, policy};
 use super::*;
 use crate::base::base64url;
 use crate::crypto::{sha256, test_key};
 use crate::jose::KeySet;
-use crate::policy::WhenStale;
+use crate::policy::{Endpoint, WhenStale};
 use crate::revocation::{Builder, Entry};
 use serde_json::json;
 
 /// The events of a kind that matters: none of them is about what is as it should be.
-fn bad(events: &[(usize, ListEvent)]) -> Vec<&ListEvent> {
-    let is_bad = |event: &&ListEvent| {
-        matches!(event, ListEvent::Failed(..) | ListEvent::Foreign(_) | ListEvent::TooOld(_) | ListEvent::Recovered)
+fn bad(events: &[(usize, Event<ListSize>)]) -> Vec<&Event<ListSize>> {
+    let is_bad = |event: &&Event<ListSize>| {
+        matches!(event, Event::Failed(..) | Event::Foreign(_) | Event::TooOld(_) | Event::Recovered)
     };
     events.iter().map(|(_, event)| event).filter(is_bad).collect()
 }
@@ -43,7 +43,7 @@ fn documents_that_are_no_lists_leave_the_good_one_to_whoever_comes_later() {
     for (wait, page) in [(10_000, "<html>1"), (2000, "<html>2"), (4000, "<html>3")] {
         let (requests, _) = process.tick(wait);
         let events = process.answer(requests[0].0, document(""), Chunks::from(page.as_bytes()));
-        assert!(matches!(events[..], [ListEvent::Failed(..)]), "{events:?}");
+        assert!(matches!(events[..], [Event::Failed(..)]), "{events:?}");
     }
     newcomer(&mut process, &policy(WhenStale::Deny));
     (0..5).for_each(|_| drop(process.tick(10)));
@@ -71,7 +71,7 @@ fn an_answer_that_never_comes_is_a_failure_and_the_list_is_asked_for_again() {
     assert!(requests.is_empty() && events.is_empty(), "{events:?}");
     let (_, events) = process.tick(200);
     assert!(
-        matches!(&events[..], [(0, ListEvent::Failed(failure, _))] if failure.kind == super::super::feed::FailureKind::Timeout),
+        matches!(&events[..], [(0, Event::Failed(failure, _))] if failure.kind == super::super::feed::FailureKind::Timeout),
         "{events:?}"
     );
     assert_eq!(process.tick(1000).0.len(), 1);
@@ -93,12 +93,13 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
         builder.finish().bytes().clone()
     };
     let (requests, _) = process.tick(0);
-    let asked: Vec<_> = requests.iter().map(|(_, request)| (request.list.0, request.endpoint.uri.as_str())).collect();
+    let asked: Vec<_> =
+        requests.iter().map(|(_, request)| (list_of(request).0, request.endpoint.uri.as_str())).collect();
     let uris = ["x", "y", "z"].map(|name| format!("https://lists.example.com/{name}"));
     assert_eq!(asked, [(0, uris[0].as_str()), (1, uris[1].as_str()), (2, uris[2].as_str())]);
     for (name, (_, request)) in ["x", "y", "z"].into_iter().zip(&requests) {
         let outside = Outside { board: &process.board, now: process.now, random: 0 };
-        process.workers[0].answered(&outside, request.list, document(""), long(name));
+        process.workers[0].answered(&outside, list_of(request), document(""), long(name));
     }
     let mut ends = Vec::new();
     for tick in 0..60 {
@@ -167,7 +168,7 @@ fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
     process.fetch(document(""), line("forged"));
     newcomer(&mut process, &policy);
     let (requests, events) = process.tick(10);
-    assert!(matches!(bad(&events)[..], [ListEvent::Foreign(why)] if why.contains("not signed")), "{events:?}");
+    assert!(matches!(bad(&events)[..], [Event::Foreign(why)] if why.contains("not signed")), "{events:?}");
     assert_eq!((process.refuses("forged"), process.complete()), (vec![true, false], vec![true, false]));
     assert_eq!(requests.len(), 1, "it is fetched at once");
     let now = process.now;

@@ -1,0 +1,216 @@
+//! The documents that are fetched and kept fresh: the key sets of issuers and the revocation lists.
+//!
+//! One machine for all of them: it says which fetches to make, takes in what comes of them, and returns what has happened.
+//! It knows no host, no log and no metric. A further kind of document is a store of its own and a variant of
+//! [`DocumentId`].
+
+use super::feed::{Answer, Board, Change, Failure, Fetched, Outside};
+use super::key_store::{self, KeyStore};
+use super::list_store::{self, ListId, ListSize, ListStore};
+use crate::base::time::UnixSeconds;
+use crate::decision::Need;
+use crate::facts::{Awaited, KeyRing};
+use crate::jose::KeySet;
+use crate::policy::{Endpoint, IssuerId, Policy};
+use crate::revocation::{Chunks, Revocations};
+use std::rc::Rc;
+
+/// Which document is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentId {
+    /// The key set of an issuer.
+    Keys(IssuerId),
+    /// A revocation list.
+    List(ListId),
+}
+
+/// A request to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// For which document.
+    pub document: DocumentId,
+    /// Where it goes.
+    pub endpoint: Endpoint,
+    /// The media types that are wanted.
+    pub accept: &'static str,
+    /// What goes into `If-None-Match`.
+    pub etag: Option<String>,
+    /// How long an answer is waited for, in milliseconds.
+    pub timeout_ms: u32,
+    /// The longest answer, in bytes.
+    pub max_bytes: usize,
+}
+
+/// What has happened to a document, for the log and the metrics. `T` is what is told of a content.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<T> {
+    /// A fetch brought a content that is not the one before.
+    Updated(T),
+    /// A fetch brought the same content as before, but other parts of it than before cannot be used and were left out.
+    LeftOut(T),
+    /// A fetch brought the same content as before.
+    Unchanged,
+    /// The server said that nothing has changed.
+    NotModified,
+    /// A fetch failed. Whether the log has to be told.
+    Failed(Failure, Change),
+    /// The first fetch after some that failed.
+    Recovered,
+    /// A content that another worker fetched is in use.
+    PickedUp,
+    /// What another worker, or another plugin, left for us cannot be used, and why.
+    Foreign(String),
+    /// The content has outlived its server for too long. Whether the log has to be told.
+    TooOld(Change),
+}
+
+/// What has happened, and to which document.
+#[derive(Debug)]
+pub enum Happened {
+    /// To the keys of an issuer.
+    Keys(IssuerId, Event<Rc<KeySet>>),
+    /// To a revocation list.
+    List(ListId, Event<ListSize>),
+}
+
+/// All documents of one worker.
+#[derive(Debug)]
+pub struct Documents {
+    keys: KeyStore,
+    lists: ListStore,
+}
+
+impl Documents {
+    /// The documents of a policy; what is configured is there at once. `shares` says whether the board belongs to all
+    /// workers; `me` is a number that no other worker has.
+    pub fn new(policy: &Policy, now: UnixSeconds, shares: bool, me: u64) -> Self {
+        Self {
+            keys: KeyStore::new(&policy.issuers, policy.limits, shares, me),
+            lists: ListStore::new(&policy.revocation, now, shares, me),
+        }
+    }
+
+    /// Prepares the board; see [`super::feed::Feed::seed`].
+    pub fn seed(&self, board: &dyn Board) {
+        self.keys.seed(board);
+        self.lists.seed(board);
+    }
+
+    /// Gives up what is under way: the worker goes, or has another configuration.
+    pub fn give_up(&mut self, board: &dyn Board) {
+        self.keys.give_up(board);
+        self.lists.give_up(board);
+    }
+
+    /// The keys that are there.
+    pub const fn ring(&self) -> &KeyRing {
+        self.keys.ring()
+    }
+
+    /// What is revoked now.
+    pub const fn revocations(&self) -> &Revocations {
+        self.lists.revocations()
+    }
+
+    /// Whether everything is there that a request may need.
+    pub fn are_complete(&self) -> bool {
+        self.keys.is_complete() && self.lists.revocations().are_complete()
+    }
+
+    /// Whether a document is being read: then the next step is to come soon.
+    pub fn are_busy(&self) -> bool {
+        self.lists.is_busy()
+    }
+
+    /// The stores, for what is measured of them.
+    pub const fn stores(&self) -> (&KeyStore, &ListStore) {
+        (&self.keys, &self.lists)
+    }
+
+    /// Picks up what other workers fetched, does a step of what is being read, takes away what is too old, and gives lost
+    /// answers up.
+    pub fn look(&mut self, outside: &Outside<'_>) -> Vec<Happened> {
+        let mut happened = of_keys(self.keys.look(outside));
+        happened.extend(of_lists(self.lists.look(outside)));
+        happened
+    }
+
+    /// Picks up what other workers fetched of what a request needs.
+    pub fn look_for(&mut self, need: &Need, outside: &Outside<'_>) -> Vec<Happened> {
+        need.issuer().map_or_else(Vec::new, |issuer| of_keys(self.keys.look_for(issuer, outside)))
+    }
+
+    /// The fetches to be made now.
+    pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Fetch> {
+        let mut fetches = self.keys.begin(outside);
+        fetches.extend(self.lists.begin(outside));
+        fetches
+    }
+
+    /// Notes that a fetch of this document is under way, whose answer comes under `token`.
+    pub fn sent(&mut self, outside: &Outside<'_>, document: DocumentId, token: u32) {
+        match document {
+            DocumentId::Keys(issuer) => self.keys.sent(outside, issuer, token),
+            DocumentId::List(list) => self.lists.sent(outside, list, token),
+        }
+    }
+
+    /// Whether an answer under `token` is still one to the fetch of this document.
+    pub fn awaits(&self, document: DocumentId, token: u32) -> bool {
+        match document {
+            DocumentId::Keys(issuer) => self.keys.awaits(issuer, token),
+            DocumentId::List(list) => self.lists.awaits(list, token),
+        }
+    }
+
+    /// Takes in what came of a fetch: the answer, and the document in pieces. There may be another fetch to make.
+    pub fn answered(
+        &mut self,
+        outside: &Outside<'_>,
+        document: DocumentId,
+        answer: Answer,
+        body: Chunks,
+    ) -> (Option<Fetch>, Vec<Happened>) {
+        match document {
+            DocumentId::Keys(issuer) => {
+                let answer = match answer {
+                    Answer::Document(head) => Answer::Document(Fetched { bytes: body.pieces().concat(), ..head }),
+                    Answer::NotModified { .. } | Answer::Failed(_) => answer,
+                };
+                let (next, events) = self.keys.answered(outside, issuer, answer);
+                (next, of_keys(events))
+            }
+            DocumentId::List(list) => (None, of_lists(self.lists.answered(outside, list, answer, body))),
+        }
+    }
+
+    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting. For
+    /// an unknown `kid` also asks for a fetch.
+    pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
+        match need {
+            Need::Revocations => self.lists.wait_deadline(outside),
+            Need::Keys(_) | Need::Kid(..) => self.keys.wait_deadline(need, outside),
+        }
+    }
+
+    /// How the wait for `need` has ended that began at `since`; `None` while it goes on.
+    pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
+        match need {
+            Need::Revocations => self.lists.ended(since, deadline, outside),
+            Need::Keys(_) | Need::Kid(..) => self.keys.ended(need, since, deadline, outside),
+        }
+    }
+
+    /// Notes that the last request that waited for an unknown `kid` of `issuer` has its answer.
+    pub fn want_no_more(&mut self, issuer: IssuerId) {
+        self.keys.want_no_more(issuer);
+    }
+}
+
+fn of_keys(events: key_store::Events) -> Vec<Happened> {
+    events.into_iter().map(|(issuer, event)| Happened::Keys(issuer, event)).collect()
+}
+
+fn of_lists(events: list_store::Events) -> Vec<Happened> {
+    events.into_iter().map(|(list, event)| Happened::List(list, event)).collect()
+}

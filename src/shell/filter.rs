@@ -1,0 +1,189 @@
+//! The contexts of one VM: its root contexts with their gates, and its streams. Leads each callback of the host to the
+//! gate that it concerns, and judges nothing.
+
+#[cfg(test)]
+mod interleavings;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod proxy;
+
+use super::gate::{Gate, Progress, State};
+use super::host::{Host, Map};
+use super::pairs;
+use super::reply_cache::Prepared;
+use super::streams::Streams;
+use crate::challenge;
+use crate::decision::Denial;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What the host does with a part of a request (`proxy_action_t`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// It goes on to the next filter.
+    Continue,
+    /// It stays here.
+    Pause,
+}
+
+/// The contexts of one VM.
+pub struct Filter<H> {
+    host: H,
+    /// The root contexts: one, or a few that share the VM.
+    roots: RefCell<Vec<Root<H>>>,
+    streams: Streams<Stream<H>>,
+}
+
+/// A root context. Without a configuration it has no gate.
+struct Root<H> {
+    context: u32,
+    gate: Option<Rc<Gate<H>>>,
+}
+
+/// A request stream: the gate that it came to, and how far its request has come.
+struct Stream<H> {
+    gate: Option<Rc<Gate<H>>>,
+    progress: Progress,
+}
+
+impl<H> Stream<H> {
+    /// A stream that begins. Without a gate it is refused.
+    const fn new(gate: Option<Rc<Gate<H>>>) -> Self {
+        Self { gate, progress: Progress::Decided(State::Undecided) }
+    }
+}
+
+impl<H: Host + Clone> Filter<H> {
+    /// A VM without contexts.
+    pub fn new(host: H) -> Self {
+        Self { host, roots: RefCell::default(), streams: Streams::default() }
+    }
+
+    /// A context begins: a root context, which has no parent, or a stream.
+    pub fn on_context_create(&self, context: u32, parent: u32) {
+        if parent == 0 {
+            self.roots.borrow_mut().push(Root { context, gate: None });
+        } else {
+            self.streams.begin(context, parent, |root| Stream::new(self.gate_of(root)));
+        }
+    }
+
+    /// A root context gets its configuration. Returns whether it is a good one.
+    pub fn on_configure(&self, root: u32) -> bool {
+        let ending = if self.host.calls_for_responses() { "-full" } else { "" };
+        log::info!("scopegate: the module is scopegate{ending}.wasm");
+        let mut gate = Gate::configure(self.host.clone(), root).map(Rc::new);
+        let is_good = gate.is_some();
+        let is_known = match self.roots.borrow_mut().iter_mut().find(|own| own.context == root) {
+            Some(own) => {
+                std::mem::swap(&mut own.gate, &mut gate);
+                true
+            }
+            None => false,
+        };
+        // The one before is dropped once the list is free again.
+        drop(gate);
+        is_good && is_known
+    }
+
+    /// The timer of a root context.
+    pub fn on_tick(&self, root: u32) {
+        if let Some(gate) = self.gate_of(root) {
+            gate.tick();
+        }
+    }
+
+    /// A callout of a root context has been answered, with so many headers and so many bytes in its body.
+    pub fn on_http_call_response(&self, root: u32, token: u32, headers: usize, bytes: usize) {
+        if let Some(gate) = self.gate_of(root) {
+            gate.on_callout(token, headers, bytes);
+        }
+    }
+
+    /// The headers of a request are here.
+    pub fn on_request_headers(&self, context: u32, ends_with_headers: bool) -> Action {
+        let stream = self.streams.take(context, |root| Stream::new(self.gate_of(root)));
+        let gate = stream.and_then(|stream| stream.gate);
+        // A body may come while we are still here: until then it is not decided.
+        if !ends_with_headers {
+            self.streams.insert(context, Stream::new(gate.clone()));
+        }
+        let progress = match &gate {
+            Some(gate) => gate.on_headers(context, ends_with_headers),
+            None => self.refuse_unconfigured(),
+        };
+        let state = progress.state();
+        if !ends_with_headers {
+            self.streams.change(context, |stream| stream.progress = progress);
+        } else if let Progress::Waiting(_) = progress {
+            self.streams.insert(context, Stream { gate, progress });
+        }
+        action(state)
+    }
+
+    /// A part of the body is here. It never goes on while the request is undecided, whatever the host does with our pause
+    /// at its headers.
+    pub fn on_request_body(&self, context: u32) -> Action {
+        action(self.state(context))
+    }
+
+    /// The trailers are here. They carry no identity either: such headers are removed. Where that cannot be done, the
+    /// request does not go on.
+    pub fn on_request_trailers(&self, context: u32) -> Action {
+        let gate = self.streams.look(context, |stream| stream.gate.clone()).flatten();
+        let is_clean = gate.is_none_or(|gate| !gate.has_identity_headers() || self.strip_trailers(&gate));
+        if is_clean { action(self.state(context)) } else { Action::Pause }
+    }
+
+    /// A context ends.
+    pub fn on_delete(&self, context: u32) {
+        let root = {
+            let mut roots = self.roots.borrow_mut();
+            let place = roots.iter().position(|root| root.context == context);
+            place.map(|place| roots.swap_remove(place))
+        };
+        match root {
+            Some(Root { gate, .. }) => gate.iter().for_each(|gate| gate.give_up()),
+            None => self.streams.remove(context),
+        }
+    }
+
+    /// The gate of a root context. Without a configuration there is none.
+    fn gate_of(&self, root: u32) -> Option<Rc<Gate<H>>> {
+        self.roots.borrow().iter().find(|own| own.context == root).and_then(|own| own.gate.clone())
+    }
+
+    /// How far a stream has come. One that is not known is not decided.
+    fn state(&self, context: u32) -> State {
+        self.streams.look(context, |stream| stream.progress.state()).unwrap_or(State::Undecided)
+    }
+
+    /// Removes identity headers from the trailers. Returns whether that could be done.
+    fn strip_trailers(&self, gate: &Gate<H>) -> bool {
+        let Ok(map) = self.host.header_map(Map::RequestTrailers) else { return false };
+        let Some(lines) = pairs::parse(&map) else { return false };
+        lines.iter().filter(|(name, _)| gate.is_identity_header(name)).all(|(name, _)| {
+            std::str::from_utf8(name).is_ok_and(|name| self.host.remove_header(Map::RequestTrailers, name).is_ok())
+        })
+    }
+
+    /// Refuses a request that there is no configuration for.
+    fn refuse_unconfigured(&self) -> Progress {
+        let reply = Prepared::from(challenge::render(&Denial::HostFailure, "", false));
+        match self.host.send_local_response(&reply) {
+            Ok(()) => Progress::Decided(State::Answered),
+            Err(_) => {
+                log::error!("scopegate: there is no configuration, and that cannot be answered");
+                Progress::Decided(State::Undecided)
+            }
+        }
+    }
+}
+
+const fn action(state: State) -> Action {
+    match state {
+        State::Passed => Action::Continue,
+        State::Undecided | State::Answered => Action::Pause,
+    }
+}

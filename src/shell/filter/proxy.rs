@@ -1,0 +1,272 @@
+//! A proxy around a filter, for tests: it calls the filter's callbacks as Envoy does, lets go upstream what the filter lets
+//! go, and holds what must be true of every request at every moment.
+
+use super::super::pairs;
+use super::super::scripted::{HostStream, Script, ScriptedHost};
+use super::{Action, Filter};
+use crate::base::base64url;
+use crate::crypto::test_key;
+use serde_json::json;
+use std::rc::Rc;
+
+pub(super) const ROOT: u32 = 1;
+/// Midnight of a day, in milliseconds.
+pub(super) const START: u64 = 1_700_006_400_000;
+/// How long a request waits for keys at most, in milliseconds.
+pub(super) const TIMEOUT: u64 = 2000;
+/// Header that only the filter may set.
+pub(super) const IDENTITY: &str = "x-auth-subject";
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    /// A good token.
+    Good,
+    /// A good token whose `kid` no key set has: it waits for newer keys.
+    UnknownKid,
+    /// A token with the signature of another.
+    Forged,
+    /// A token whose time is over.
+    Expired,
+    /// Nothing.
+    NoToken,
+    /// A token in the query.
+    InQuery,
+    /// A request to what is open.
+    Public,
+}
+
+pub(super) const CLIENTS: [Client; 7] = [
+    Client::Good,
+    Client::UnknownKid,
+    Client::Forged,
+    Client::Expired,
+    Client::NoToken,
+    Client::InQuery,
+    Client::Public,
+];
+
+impl Client {
+    /// Whether the request may ever go upstream.
+    pub(super) const fn may_pass(self) -> bool {
+        matches!(self, Self::Good | Self::Public)
+    }
+
+    fn token(self) -> Option<String> {
+        let now = START / 1000;
+        let expires = if self == Self::Expired { now - 100 } else { now + 3600 };
+        let kid = if self == Self::UnknownKid { "unknown" } else { "a" };
+        let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid });
+        let claims = json!({
+            "iss": "https://idp.example.com/", "aud": "api", "sub": "alice", "iat": now - 10, "exp": expires,
+        });
+        let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
+        let signed = if self == Self::Forged { "another" } else { &input };
+        match self {
+            Self::NoToken | Self::Public => None,
+            _ => Some(format!("{input}.{}", base64url::encode(&test_key::sign(signed.as_bytes())))),
+        }
+    }
+
+    /// The request's headers. Each client claims to be somebody.
+    fn headers(self) -> Vec<(String, String)> {
+        let token = self.token();
+        let path = match (self, &token) {
+            (Self::Public, _) => "/open".to_owned(),
+            (Self::InQuery, Some(token)) => format!("/orders?access_token={token}"),
+            _ => "/orders".to_owned(),
+        };
+        let mut headers = vec![
+            (":method".to_owned(), "POST".to_owned()),
+            (":path".to_owned(), path),
+            (":authority".to_owned(), "api.example.com".to_owned()),
+            (IDENTITY.to_owned(), "root".to_owned()),
+        ];
+        if let (true, Some(token)) = (self != Self::InQuery, token) {
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+        }
+        headers
+    }
+}
+
+/// A proxy with one filter in it.
+pub(super) struct Proxy {
+    pub(super) host: ScriptedHost,
+    pub(super) filter: Rc<Filter<ScriptedHost>>,
+    clients: Vec<(u32, Client)>,
+}
+
+impl Proxy {
+    /// A filter whose keys have to be fetched.
+    pub(super) fn new() -> Self {
+        Self::configured(&json!({}))
+    }
+
+    /// The same with further fields.
+    pub(super) fn configured(more: &serde_json::Value) -> Self {
+        let mut configuration = json!({
+            "issuers": [{
+                "issuer": "https://idp.example.com/", "audiences": ["api"],
+                "jwks": { "uri": "https://idp.example.com/jwks", "cluster": "idp", "timeout": "2s" },
+            }],
+            "rules": [{ "match": { "path": "/open" }, "public": true }],
+            "forward": { "headers": { IDENTITY: "sub" } },
+            "limits": { "wasm_crypto_percent": 100 },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            configuration[name] = value.clone();
+        }
+        let host = ScriptedHost::new(&configuration.to_string(), START);
+        let filter = Rc::new(Filter::new(host.clone()));
+        filter.on_context_create(ROOT, 0);
+        host.enter(ROOT);
+        assert!(filter.on_configure(ROOT), "a good configuration");
+        Self { host, filter, clients: Vec::new() }
+    }
+
+    /// One whose keys are there.
+    pub(super) fn with_keys() -> Self {
+        let proxy = Self::new();
+        proxy.tick(0);
+        proxy.answer_all(200);
+        proxy.tick(1000);
+        proxy
+    }
+
+    pub(super) fn script(&self) -> &Script {
+        self.host.script()
+    }
+
+    /// A stream begins; its headers have not come.
+    pub(super) fn begin(&mut self, client: Client) -> u32 {
+        let context = 10 + u32::try_from(self.clients.len()).unwrap();
+        let stream = HostStream {
+            headers: client.headers(),
+            trailers: vec![(IDENTITY.to_owned(), "root".to_owned()), ("x-sum".to_owned(), "1".to_owned())],
+            ..HostStream::default()
+        };
+        self.script().streams.borrow_mut().insert(context, stream);
+        self.filter.on_context_create(context, ROOT);
+        self.clients.push((context, client));
+        context
+    }
+
+    /// The headers of a stream come.
+    pub(super) fn headers(&self, context: u32, ends: bool) -> Action {
+        self.host.enter(context);
+        let action = self.filter.on_request_headers(context, ends);
+        if action == Action::Continue {
+            self.change(context, HostStream::go_on);
+        }
+        self.host.enter(ROOT);
+        self.check();
+        action
+    }
+
+    /// A stream without a body.
+    pub(super) fn request(&mut self, client: Client) -> u32 {
+        let context = self.begin(client);
+        self.headers(context, true);
+        context
+    }
+
+    /// A part of the body comes. What goes on may only follow headers that went on.
+    pub(super) fn body(&self, context: u32) -> Action {
+        self.host.enter(context);
+        let action = self.filter.on_request_body(context);
+        self.host.enter(ROOT);
+        self.check_part(context, action);
+        action
+    }
+
+    /// The trailers come.
+    pub(super) fn trailers(&self, context: u32) -> Action {
+        self.host.enter(context);
+        let action = self.filter.on_request_trailers(context);
+        self.host.enter(ROOT);
+        self.check_part(context, action);
+        if action == Action::Continue {
+            let trailers = self.stream(context).trailers;
+            assert!(trailers.iter().all(|(name, _)| name != IDENTITY), "trailers carry no identity: {trailers:?}");
+        }
+        action
+    }
+
+    /// A stream ends.
+    pub(super) fn end(&self, context: u32) {
+        self.change(context, |stream| stream.is_gone = true);
+        self.filter.on_delete(context);
+    }
+
+    /// Time passes, and the timer calls.
+    pub(super) fn tick(&self, milliseconds: u64) {
+        self.script().now_ms.set(self.script().now_ms.get() + milliseconds);
+        self.host.enter(ROOT);
+        self.filter.on_tick(ROOT);
+        self.check();
+    }
+
+    /// The answer to a callout comes, with this status; with 200, the keys.
+    pub(super) fn answer(&self, token: u32, status: u16) {
+        self.script().callouts.borrow_mut().remove(&token);
+        let body =
+            if status == 200 { test_key::jwks().replace("\"kty\"", "\"kid\":\"a\",\"kty\"") } else { String::new() };
+        *self.script().answer.borrow_mut() = (pairs::serialise(&[(":status", &status.to_string())]), body.into());
+        let size = self.script().answer.borrow().1.len();
+        self.host.enter(ROOT);
+        self.filter.on_http_call_response(ROOT, token, 1, size);
+        self.check();
+    }
+
+    /// The answer to every callout that is under way.
+    pub(super) fn answer_all(&self, status: u16) {
+        let tokens: Vec<u32> = self.script().callouts.borrow().keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.answer(token, status));
+    }
+
+    pub(super) fn stream(&self, context: u32) -> HostStream {
+        self.script().streams.borrow()[&context].clone()
+    }
+
+    fn change(&self, context: u32, change: impl FnOnce(&mut HostStream)) {
+        change(self.script().streams.borrow_mut().get_mut(&context).unwrap());
+    }
+
+    /// What was answered, by its details.
+    pub(super) fn answers(&self, context: u32) -> Vec<String> {
+        self.stream(context).answers.into_iter().map(|(_, details)| details).collect()
+    }
+
+    /// What a metric has come to, by its name below `scopegate`.
+    pub(super) fn metric(&self, name: &str) -> i64 {
+        self.script().values.borrow().get(&["scopegate", name].join(".")).copied().unwrap_or(0)
+    }
+
+    /// What must be true of every request at every moment.
+    pub(super) fn check(&self) {
+        for (context, client) in &self.clients {
+            let stream = self.stream(*context);
+            assert!(stream.answers.len() <= 1, "answered twice: {client:?} {stream:?}");
+            let mut edits = stream.edits.clone();
+            edits.sort_unstable();
+            edits.dedup();
+            assert_eq!(edits.len(), stream.edits.len(), "edited twice: {client:?} {stream:?}");
+            let Some(upstream) = &stream.upstream else { continue };
+            assert!(stream.answers.is_empty(), "answered, and went on: {client:?} {stream:?}");
+            assert!(client.may_pass(), "what must be refused went on: {client:?} {stream:?}");
+            let values: Vec<_> =
+                upstream.iter().filter(|(name, _)| name == IDENTITY).map(|(_, it)| it.as_str()).collect();
+            let wanted: &[&str] = if *client == Client::Good { &["alice"] } else { &[] };
+            assert_eq!(values, wanted, "the identity is the token's: {client:?}");
+            assert!(upstream.iter().all(|(name, _)| name != "authorization"), "the token is stripped: {client:?}");
+        }
+    }
+
+    fn check_part(&self, context: u32, action: Action) {
+        let stream = self.stream(context);
+        if action == Action::Continue {
+            assert!(stream.upstream.is_some(), "a part went on before the request was decided: {stream:?}");
+        }
+        self.check();
+    }
+}

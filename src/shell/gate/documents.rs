@@ -1,0 +1,140 @@
+//! Keeping documents fresh: what is due is fetched, what has come is told to the log and the metrics.
+
+use super::super::callouts::Purpose;
+use super::super::documents::{DocumentId, Event, Fetch, Happened};
+use super::super::feed::{Change, FailureKind};
+use super::super::host::Host;
+use super::{Gate, fetch};
+use crate::base::text::shown;
+use crate::jose::KeySet;
+use crate::revocation::Chunks;
+
+/// How long a new gate goes on reading lists before its first request, in milliseconds: a worker stands still meanwhile.
+const READING_AT_FIRST_MS: u64 = 20;
+
+impl<H: Host> Gate<H> {
+    /// Picks up what others had fetched before there was this gate, so that a new configuration does not begin with
+    /// refusals. The ticks read the rest of a list that is long.
+    pub(super) fn pick_up(&self) {
+        let start = self.now_ms();
+        loop {
+            let happened = self.documents.borrow_mut().look(&self.outside());
+            self.tell(happened);
+            // A clock that is set back must not keep us here.
+            let now = self.now_ms();
+            let is_busy = self.documents.borrow().are_busy();
+            if !is_busy || now < start || now > start.saturating_add(READING_AT_FIRST_MS) {
+                return;
+            }
+        }
+    }
+
+    /// Picks up what others fetched, does a step of what is being read, and fetches what is due.
+    pub(super) fn refresh(&self) {
+        let outside = self.outside();
+        let happened = self.documents.borrow_mut().look(&outside);
+        self.tell(happened);
+        self.settle();
+        let fetches = self.documents.borrow_mut().begin(&outside);
+        fetches.iter().for_each(|fetch| self.fetch(fetch));
+        self.settle();
+        self.meters.show(&self.host, &self.documents.borrow(), outside.now);
+    }
+
+    /// Sends for a document. The answer comes to the root context, whichever context is effective now.
+    fn fetch(&self, fetch: &Fetch) {
+        let document = fetch.document;
+        match fetch::send(&self.host, fetch) {
+            Ok(token) => {
+                let is_conditional = fetch.etag.is_some();
+                let purpose = Purpose::Document { document, is_conditional, max_bytes: fetch.max_bytes };
+                self.callouts.borrow_mut().sent(token, purpose);
+                self.documents.borrow_mut().sent(&self.outside(), document, token);
+            }
+            Err(_) => {
+                let why = format!("there is no cluster {}", fetch.endpoint.cluster);
+                let failed = FailureKind::NoCluster.because(why).into();
+                let (_, happened) =
+                    self.documents.borrow_mut().answered(&self.outside(), document, failed, Chunks::default());
+                self.tell(happened);
+            }
+        }
+    }
+
+    /// Called when a callout has been answered: with so many headers, and so many bytes in its body.
+    pub fn on_callout(&self, token: u32, headers: usize, bytes: usize) {
+        let Some(purpose) = self.callouts.borrow_mut().answered(token) else { return };
+        let Purpose::Document { document, is_conditional, max_bytes } = purpose;
+        if !self.documents.borrow().awaits(document, token) {
+            return;
+        }
+        let (answer, body) = fetch::receive(&self.host, headers, bytes, max_bytes, is_conditional);
+        let (next, happened) = self.documents.borrow_mut().answered(&self.outside(), document, answer, body);
+        self.tell(happened);
+        next.iter().for_each(|fetch| self.fetch(fetch));
+        self.settle();
+        self.set_tick();
+    }
+
+    /// Called when the gate goes: its configuration has been replaced. Other workers, and requests that it has let wait,
+    /// would wait for an answer that is taken in by nobody.
+    pub fn give_up(&self) {
+        self.count_what_was_done();
+        self.meters.waiting(&self.host, 0);
+        if let Ok(mut documents) = self.documents.try_borrow_mut() {
+            documents.give_up(&*self.board);
+        }
+    }
+
+    /// Tells the log and the metrics what has happened.
+    pub(super) fn tell(&self, happened: Vec<Happened>) {
+        for happened in happened {
+            match happened {
+                Happened::Keys(issuer, event) => {
+                    let name = self.policy.issuers.get(issuer.0).map_or("", |issuer| issuer.name.as_str());
+                    self.meters.count(&self.host, DocumentId::Keys(issuer), &event);
+                    if let Some(keys) = tell(&format!("the keys of {name}"), "are too old to be used", event) {
+                        tell_of_keys(name, &keys);
+                    }
+                }
+                Happened::List(list, event) => {
+                    let lists = &self.policy.revocation.lists;
+                    let name = lists.get(list.0).map_or("", |list| list.terms.name.as_str());
+                    let called = format!("the revocation list {name}");
+                    self.meters.count(&self.host, DocumentId::List(list), &event);
+                    if let Some(size) = tell(&called, "is older than it may be", event) {
+                        log::info!("scopegate: {called} has {} entries in {} bytes", size.entries, size.bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has the timer call us at once, for what a request has asked for: a crowd of requests then costs one look.
+    pub(super) fn hurry(&self) {
+        self.set_period(super::TICK_AT_ONCE_MS);
+    }
+}
+
+/// Tells the log what has happened to a document, and returns a content that is new.
+fn tell<T>(called: &str, too_old: &str, event: Event<T>) -> Option<T> {
+    match event {
+        Event::Updated(content) | Event::LeftOut(content) => return Some(content),
+        Event::Recovered => log::info!("scopegate: {called} can be fetched again"),
+        Event::Failed(failure, Change::Changed) => {
+            log::warn!("scopegate: {called} could not be fetched: {}", failure.why);
+        }
+        Event::TooOld(Change::Changed) => log::error!("scopegate: {called} {too_old}"),
+        Event::Foreign(why) => log::error!("scopegate: what was shared as {called} cannot be used: {why}"),
+        Event::Failed(..) | Event::TooOld(_) | Event::Unchanged | Event::NotModified | Event::PickedUp => {}
+    }
+    None
+}
+
+fn tell_of_keys(name: &str, keys: &KeySet) {
+    for skipped in keys.skipped() {
+        let kid = skipped.kid.as_deref().map_or("without kid".to_owned(), |kid| shown(kid.as_bytes()));
+        log::warn!("scopegate: a key of {name} ({kid}, number {}) is left out: {}", skipped.index, skipped.why);
+    }
+    log::info!("scopegate: {name} has {} usable keys", keys.keys().len());
+}

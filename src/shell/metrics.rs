@@ -1,0 +1,56 @@
+//! The names of everything that is measured, in one table. Those of decisions are made of the reasons
+//! ([`crate::audit::Outcome::counter`]).
+//!
+//! What is in angle brackets is filled in by [`named`].
+
+/// Counter: headers that were left out because a claim cannot be a header value.
+pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
+/// Counter: tokens found in the cache.
+pub const CACHE_HITS: &str = "scopegate.cache.hits";
+/// Counter: tokens not found there.
+pub const CACHE_MISSES: &str = "scopegate.cache.misses";
+/// Counter: tokens that made room for others.
+pub const CACHE_EVICTIONS: &str = "scopegate.cache.evictions";
+/// Counter: signatures that the host should have checked and could not.
+pub const CRYPTO_HOST_FAILURES: &str = "scopegate.crypto.host_failures";
+/// Gauge: 1 where the host checks signatures.
+pub const CRYPTO_HOST: &str = "scopegate.crypto.host";
+/// Gauge: the memory of the VM.
+pub const VM_MEMORY_BYTES: &str = "scopegate.vm.memory_bytes";
+/// Gauge: requests that wait now.
+pub const WAITING: &str = "scopegate.waiting";
+/// Histogram: how long they waited, in milliseconds.
+pub const WAIT_MS: &str = "scopegate.wait_ms";
+/// Counters by outcome: fetches of keys.
+pub const KEYS_FETCHES: &str = "scopegate.keys.fetches.<outcome>";
+/// Gauges by issuer: how many keys are in use.
+pub const KEYS_IN_USE: &str = "scopegate.keys.in_use.<issuer>";
+/// Gauges by issuer: how long ago they were confirmed.
+pub const KEYS_AGE_SECONDS: &str = "scopegate.keys.age_seconds.<issuer>";
+/// Counters by outcome: fetches of revocation lists.
+pub const REVOCATION_FETCHES: &str = "scopegate.revocation.fetches.<outcome>";
+/// Gauges by list: how many entries are in use.
+pub const REVOCATION_ENTRIES: &str = "scopegate.revocation.entries.<list>";
+/// Gauges by list: how long ago its server confirmed it.
+pub const REVOCATION_AGE_SECONDS: &str = "scopegate.revocation.age_seconds.<list>";
+/// Gauges by list: 1 while it is missing or too old.
+pub const REVOCATION_STALE: &str = "scopegate.revocation.stale.<list>";
+
+/// The metric of an outcome, an issuer or a list. In its name, where dots separate parts, everything but letters and digits
+/// becomes `_`.
+pub fn named(metric: &str, name: &str) -> String {
+    let stem = metric.split('<').next().unwrap_or(metric);
+    let part = name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' });
+    stem.chars().chain(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_the_configuration_is_one_part_of_the_name_of_a_metric() {
+        assert_eq!(named("a.b.<issuer>", "https://idp.example.com/a"), "a.b.https___idp_example_com_a");
+        assert_eq!(named("a.<outcome>", "not_modified"), "a.not_modified");
+    }
+}

@@ -1,0 +1,307 @@
+//! A host that a test scripts: a clock that the test sets, streams that it looks at, and calls that are refused where it
+//! says.
+
+use super::feed::Board;
+use super::feed::board::OwnBoard;
+use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
+use super::pairs;
+use super::reply_cache::Prepared;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A host, shared by the test and the filter.
+#[derive(Clone)]
+pub struct ScriptedHost(Rc<Script>);
+
+/// What the host knows, and what it was asked.
+pub struct Script {
+    /// The time in milliseconds since the epoch.
+    pub now_ms: Cell<u64>,
+    /// The plugin's configuration.
+    configuration: Vec<u8>,
+    shared: Rc<OwnBoard>,
+    /// The streams, those that have ended too.
+    pub streams: RefCell<BTreeMap<u32, HostStream>>,
+    effective: Cell<u32>,
+    /// The calls that can be refused, by name, since this was last cleared.
+    pub calls: RefCell<Vec<&'static str>>,
+    /// Which of them is refused: the place in `calls`.
+    pub refused: Cell<Option<usize>>,
+    /// The callouts that have not been answered: by token, the cluster.
+    pub callouts: RefCell<BTreeMap<u32, String>>,
+    next_token: Cell<u32>,
+    /// The answer to a callout that is being handed over: its headers and its body.
+    pub answer: RefCell<(Vec<u8>, Vec<u8>)>,
+    /// Called in the middle of a call that lets a request go on or answers it: the host comes back in.
+    pub comes_back: RefCell<Option<ComesBack>>,
+    metrics: RefCell<Vec<String>>,
+    /// What the metrics have come to.
+    pub values: RefCell<BTreeMap<String, i64>>,
+    /// The period of the timer.
+    pub tick_ms: Cell<u32>,
+}
+
+/// Called with the context of a stream.
+type ComesBack = Rc<dyn Fn(u32)>;
+
+/// A stream as the host sees it.
+#[derive(Clone, Debug, Default)]
+pub struct HostStream {
+    /// The request's headers, as they are now.
+    pub headers: Vec<(String, String)>,
+    /// The request's trailers.
+    pub trailers: Vec<(String, String)>,
+    /// How the headers were edited, in order.
+    pub edits: Vec<String>,
+    /// What was answered: status and details.
+    pub answers: Vec<(u16, String)>,
+    /// The headers that went upstream.
+    pub upstream: Option<Vec<(String, String)>>,
+    /// The audit record.
+    pub record: Option<String>,
+    /// Whether the stream has ended.
+    pub is_gone: bool,
+}
+
+impl HostStream {
+    /// Whether nothing has become of the request yet.
+    pub fn is_undecided(&self) -> bool {
+        self.upstream.is_none() && self.answers.is_empty()
+    }
+
+    /// The headers go upstream, once.
+    pub fn go_on(&mut self) {
+        assert!(self.answers.is_empty(), "an answered request goes on: {self:?}");
+        self.upstream.get_or_insert_with(|| self.headers.clone());
+    }
+}
+
+impl ScriptedHost {
+    /// A host with this configuration for the plugin, at this time in milliseconds.
+    pub fn new(configuration: &str, now_ms: u64) -> Self {
+        Self(Rc::new(Script {
+            now_ms: Cell::new(now_ms),
+            configuration: configuration.as_bytes().to_vec(),
+            shared: Rc::default(),
+            streams: RefCell::default(),
+            effective: Cell::new(0),
+            calls: RefCell::default(),
+            refused: Cell::new(None),
+            callouts: RefCell::default(),
+            next_token: Cell::new(100),
+            answer: RefCell::default(),
+            comes_back: RefCell::default(),
+            metrics: RefCell::default(),
+            values: RefCell::default(),
+            tick_ms: Cell::new(0),
+        }))
+    }
+
+    /// What it knows.
+    pub fn script(&self) -> &Script {
+        &self.0
+    }
+
+    /// Makes `context` the one that calls are about, as the host does with each callback.
+    pub fn enter(&self, context: u32) {
+        self.0.effective.set(context);
+    }
+
+    /// Notes a call. Fails when it is the one to be refused.
+    fn call(&self, name: &'static str) -> Result<()> {
+        let mut calls = self.0.calls.borrow_mut();
+        calls.push(name);
+        if self.0.refused.get() == Some(calls.len() - 1) { Err(Failure(10)) } else { Ok(()) }
+    }
+
+    /// Looks at the stream of the effective context.
+    fn stream<T>(&self, of: impl FnOnce(&mut HostStream) -> T) -> Result<T> {
+        let mut streams = self.0.streams.borrow_mut();
+        let stream = streams.get_mut(&self.0.effective.get()).filter(|stream| !stream.is_gone);
+        stream.map(of).ok_or(Failure(2))
+    }
+
+    fn come_back(&self) {
+        let (context, comes_back) = (self.0.effective.get(), self.0.comes_back.borrow().clone());
+        if let Some(comes_back) = comes_back {
+            comes_back(context);
+        }
+        self.enter(context);
+    }
+
+    fn define(&self, name: &str) -> Result<u32> {
+        self.call("define_metric")?;
+        let mut metrics = self.0.metrics.borrow_mut();
+        metrics.push(name.to_owned());
+        Ok(u32::try_from(metrics.len() - 1).unwrap())
+    }
+
+    fn change(&self, metric: u32, change: impl FnOnce(i64) -> i64) {
+        let name = self.0.metrics.borrow()[usize::try_from(metric).unwrap()].clone();
+        let mut values = self.0.values.borrow_mut();
+        let value = values.entry(name).or_default();
+        *value = change(*value);
+    }
+}
+
+fn lines(map: &[(String, String)]) -> Vec<u8> {
+    pairs::serialise(&map.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>())
+}
+
+impl Host for ScriptedHost {
+    fn now_ns(&self) -> u64 {
+        self.0.now_ms.get().saturating_mul(1_000_000)
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        1
+    }
+
+    fn calls_for_responses(&self) -> bool {
+        false
+    }
+
+    fn set_tick_period(&self, milliseconds: u32) -> Result<()> {
+        self.call("set_tick_period")?;
+        self.0.tick_ms.set(milliseconds);
+        Ok(())
+    }
+
+    fn buffer(&self, buffer: Buffer, start: usize, limit: usize) -> Result<Vec<u8>> {
+        self.call("buffer")?;
+        let whole = match buffer {
+            Buffer::PluginConfiguration => self.0.configuration.clone(),
+            Buffer::CallResponseBody => self.0.answer.borrow().1.clone(),
+        };
+        Ok(whole.into_iter().skip(start).take(limit).collect())
+    }
+
+    fn header_map(&self, map: Map) -> Result<Vec<u8>> {
+        self.call("header_map")?;
+        match map {
+            Map::RequestHeaders => self.stream(|stream| lines(&stream.headers)),
+            Map::RequestTrailers => self.stream(|stream| lines(&stream.trailers)),
+            Map::CallResponseHeaders => Ok(self.0.answer.borrow().0.clone()),
+        }
+    }
+
+    fn remove_header(&self, map: Map, name: &str) -> Result<()> {
+        self.call("remove_header")?;
+        self.stream(|stream| match map {
+            Map::RequestTrailers => stream.trailers.retain(|(other, _)| other != name),
+            Map::RequestHeaders | Map::CallResponseHeaders => {
+                stream.edits.push(format!("remove {name}"));
+                stream.headers.retain(|(other, _)| other != name);
+            }
+        })
+    }
+
+    fn set_header(&self, _map: Map, name: &str, value: &[u8]) -> Result<()> {
+        self.call("set_header")?;
+        let value = String::from_utf8(value.to_vec()).unwrap();
+        self.stream(|stream| {
+            stream.edits.push(format!("set {name}"));
+            stream.headers.retain(|(other, _)| other != name);
+            stream.headers.push((name.to_owned(), value));
+        })
+    }
+
+    fn property(&self, _path: &[&str]) -> Result<Option<Vec<u8>>> {
+        self.call("property")?;
+        Ok(None)
+    }
+
+    fn set_filter_state(&self, _key: &str, value: &str) -> Result<()> {
+        self.call("set_filter_state")?;
+        self.stream(|stream| stream.record = Some(value.to_owned()))
+    }
+
+    fn resume_request(&self) -> Result<()> {
+        self.call("resume_request")?;
+        self.stream(HostStream::go_on)?;
+        self.come_back();
+        Ok(())
+    }
+
+    fn send_local_response(&self, reply: &Prepared) -> Result<()> {
+        self.call("send_local_response")?;
+        self.stream(|stream| {
+            assert!(stream.upstream.is_none(), "a request that went on is answered: {stream:?}");
+            stream.answers.push((reply.status, reply.details.clone()));
+        })?;
+        self.come_back();
+        Ok(())
+    }
+
+    fn set_effective_context(&self, context: u32) -> Result<()> {
+        self.call("set_effective_context")?;
+        let is_gone = self.0.streams.borrow().get(&context).is_some_and(|stream| stream.is_gone);
+        if is_gone {
+            return Err(Failure(2));
+        }
+        self.enter(context);
+        Ok(())
+    }
+
+    fn call_foreign_function(&self, _name: &str, _arguments: &[u8]) -> Result<Vec<u8>> {
+        self.call("call_foreign_function")?;
+        Err(Failure(1))
+    }
+
+    fn http_get(&self, cluster: &str, _headers: &[(&str, &str)], _timeout_ms: u32) -> Result<u32> {
+        self.call("http_get")?;
+        let token = self.0.next_token.get();
+        self.0.next_token.set(token + 1);
+        self.0.callouts.borrow_mut().insert(token, cluster.to_owned());
+        Ok(token)
+    }
+
+    fn shared_data(&self) -> Box<dyn Board> {
+        Box::new(Shared(Rc::clone(&self.0.shared)))
+    }
+
+    fn define_counter(&self, name: &str) -> Result<Counter> {
+        self.define(name).map(Counter)
+    }
+
+    fn define_gauge(&self, name: &str) -> Result<Gauge> {
+        self.define(name).map(Gauge)
+    }
+
+    fn define_histogram(&self, name: &str) -> Result<Histogram> {
+        self.define(name).map(Histogram)
+    }
+
+    fn count(&self, counter: Counter, by: u32) {
+        self.change(counter.0, |value| value + i64::from(by));
+    }
+
+    fn set_gauge(&self, gauge: Gauge, value: u64) {
+        self.change(gauge.0, |_| i64::try_from(value).unwrap());
+    }
+
+    fn change_gauge(&self, gauge: Gauge, by: i64) {
+        self.change(gauge.0, |value| value + by);
+    }
+
+    fn record(&self, histogram: Histogram, value: u64) {
+        self.change(histogram.0, |before| before + i64::try_from(value).unwrap());
+    }
+
+    fn random(&self) -> u64 {
+        7
+    }
+}
+
+struct Shared(Rc<OwnBoard>);
+
+impl Board for Shared {
+    fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
+        self.0.read(name)
+    }
+
+    fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
+        self.0.write(name, value, seen)
+    }
+}
