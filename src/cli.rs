@@ -1,6 +1,7 @@
 //! The native command: the same engine and the same reader as in the module.
 
 pub mod check;
+mod destination;
 pub mod explain;
 pub mod fetch;
 pub mod gates;

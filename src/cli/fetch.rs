@@ -1,6 +1,7 @@
 //! `scopegate jwks fetch`: the key sets that a gate would fetch, fetched from here and judged.
 
 use super::Output;
+use super::destination;
 use super::gates::{self, find};
 use super::inspect;
 use super::source::Source;
@@ -273,7 +274,7 @@ fn judge(
 ) -> Result<Output, Box<dyn Error>> {
     let judged = inspect::key_set(uri, bytes, wanted.limits)?;
     if let Some(file) = output {
-        std::fs::write(file, bytes).map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        destination::write(file, bytes)?;
     }
     let issuer = wanted.issuer.as_ref().map_or_else(String::new, |name| format!("issuer {name}: "));
     let found_in = found_in.map_or_else(String::new, |place| format!(" (so says {place})"));

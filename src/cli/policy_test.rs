@@ -8,6 +8,7 @@ mod token;
 mod world;
 
 use super::Output;
+use super::destination;
 use super::source::Source;
 use clap::Args;
 use report::{CaseReport, FileReport};
@@ -75,8 +76,7 @@ pub struct TestArguments {
 pub fn run(arguments: &TestArguments) -> Result<Output, Box<dyn Error>> {
     let reports = run_files(&arguments.files);
     if let Some(file) = &arguments.junit {
-        std::fs::write(file, report::junit(&reports))
-            .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        destination::write(file, report::junit(&reports).as_bytes())?;
     }
     let text = report::text(&reports);
     if reports.iter().any(|report| report.cases.is_err()) {

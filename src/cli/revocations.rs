@@ -1,6 +1,7 @@
 //! `scopegate revocations`: lists as gates fetch them.
 
 use super::Output;
+use super::destination;
 use super::mint::{mint, seconds};
 use super::moment;
 use super::signing::SigningKey;
@@ -45,7 +46,7 @@ pub struct BuildArguments {
     /// The name of the list in the configurations of gates: a signature for another is refused
     #[arg(long, value_name = "NAME", requires = "sign")]
     pub name: Option<String>,
-    /// Writes the list to this file, whole or not at all
+    /// Writes the list to this file, whole or not at all; links are followed, devices and pipes written to
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
@@ -84,7 +85,7 @@ pub fn build(arguments: &BuildArguments) -> Result<Output, Box<dyn Error>> {
         // The last line feed is that of every output.
         return Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned().into());
     };
-    write(output, &document)?;
+    destination::write(output, &document)?;
     let entries = entries.len();
     Ok(format!("{}: {entries} entries, {} bytes; {over} left out as over", output.display(), document.len()).into())
 }
@@ -152,21 +153,6 @@ fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -
     let mut line = mint(&key, SIGNED_TYPE, &claims)?.into_bytes();
     line.push(b'\n');
     Ok(line)
-}
-
-/// Puts the list beside its place first: a server must never serve the half of one.
-fn write(output: &Path, document: &[u8]) -> Result<(), Box<dyn Error>> {
-    let failed = |error: std::io::Error| format!("cannot write {}: {error}", output.display());
-    let mut name = output.file_name().ok_or_else(|| format!("{} is not a file", output.display()))?.to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = output.with_file_name(name);
-    let written = std::fs::write(&beside, document).and_then(|()| std::fs::rename(&beside, output));
-    if written.is_err() {
-        // What could not be put into its place is no use to anybody.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written.map_err(failed)?;
-    Ok(())
 }
 
 /// What whoever asks for a decision has to know where the configuration fetches revocation lists: they are not known here.

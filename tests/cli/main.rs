@@ -28,6 +28,7 @@ mod lone_routes;
 mod matrix;
 mod mint;
 mod mistakes;
+mod output;
 mod parts;
 mod patches;
 mod policy_test;
