@@ -2,7 +2,9 @@
 
 mod answer;
 mod before;
+mod lists;
 pub(super) mod setting;
+mod undecided;
 
 use super::Output;
 use super::named::Names;
@@ -22,15 +24,22 @@ const MAX_TOKEN_FILE: u64 = 1 << 20;
 
 /// What is to be explained.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "The exit status is 0 when the request is allowed, 1 when it is refused or would wait, 2 when \
-something cannot be read.
+#[command(
+    after_help = "The route is the one that Envoy's router chooses: virtual host by domain, then the first route \
+whose path, headers, query
+parameters and cookies match. What the files do not decide (safe_regex, runtime_fraction, dynamic_metadata and the like) is
+undecided where it makes a difference: name the route with --route then.
+
+Exit status: 0 the request is allowed, 1 it is refused, would wait, or is undecided, 2 something cannot be read.
 
 Examples:
   scopegate explain scopegate.yaml --request 'GET /orders/1'
   scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json
+  scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json --revocations revoked.jsonl
   scopegate explain scopegate.yaml --request 'POST /orders' --header 'host: api.example.com' --at 2026-11-21T10:00:00Z
   scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json
-  scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders")]
+  scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders"
+)]
 pub struct ExplainArguments {
     /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`; several
     /// files where listeners, routes and the filter stand in files of their own
@@ -51,10 +60,13 @@ pub struct ExplainArguments {
     /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
     #[arg(long, value_name = "FILE")]
     pub keys: Vec<String>,
-    /// The name of the route that Envoy would choose; in an Envoy YAML its metadata counts
+    /// A revocation list as the gate would fetch it: JSON Lines, binary or signed; NAME=FILE where there are several
+    #[arg(long, value_name = "FILE")]
+    pub revocations: Vec<String>,
+    /// The name of the route, in place of the one that Envoy's router would choose
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
-    /// The name of the virtual host that Envoy would choose
+    /// The name of the virtual host, in place of the one that the host of the request leads to
     #[arg(long, value_name = "NAME")]
     pub virtual_host: Option<String>,
     /// Prints JSON
@@ -67,6 +79,8 @@ pub struct ExplainArguments {
 pub(super) struct Request {
     /// Lines with lower-case names, pseudo-headers first.
     headers: Vec<(String, String)>,
+    /// Whether the lines have a host; without one it is `localhost`.
+    names_host: bool,
     /// Method and path, for the answer: without the query, which may hold a token.
     shown: String,
 }
@@ -80,10 +94,11 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let request = Request::read(&arguments.request, &arguments.header, token.as_deref())?;
     let wanted = Wanted {
         keys: &arguments.keys,
+        revocations: &arguments.revocations,
         at: arguments.at.as_deref(),
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
-    let setting = Setting::read(&arguments.config, &wanted)?;
+    let setting = Setting::read(&arguments.config, &wanted, &request)?;
     let (text, allowed) = match before::pass(&setting, &request) {
         Passage::ToTheGate(seen, before) => {
             let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
@@ -91,6 +106,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
             (text, explanation.is_allowed())
         }
         Passage::Answered(answer) => (if arguments.json { answer.to_json() } else { answer.to_text() }, false),
+        Passage::Undecided(told) => (if arguments.json { told.to_json() } else { told.to_text() }, false),
     };
     let text = if arguments.json { text } else { clean(&text) };
     Ok(Output { text, failed: !allowed })
@@ -104,15 +120,25 @@ struct Told<'r> {
     before: Option<String>,
 }
 
-/// The decision on a request in one line, and whether it is allowed.
-pub(super) fn verdict(setting: &Setting, request: &Request) -> (String, bool) {
-    match before::pass(setting, request) {
+/// The decision on a request in one line, whether it is allowed, and what has to be known of it.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn verdict(
+    files: &[PathBuf],
+    wanted: &Wanted<'_>,
+    request: &Request,
+) -> Result<(String, bool, Vec<String>), Box<dyn Error>> {
+    let setting = Setting::read(files, wanted, request)?;
+    let (verdict, allowed) = match before::pass(&setting, request) {
         Passage::ToTheGate(seen, before) => {
-            let explanation = answer::explain(setting, &seen, Told { sent: &request.shown, before });
+            let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
             (explanation.verdict(), explanation.is_allowed())
         }
         Passage::Answered(answer) => (answer.verdict(), false),
-    }
+        Passage::Undecided(told) => (told.verdict(), false),
+    };
+    Ok((verdict, allowed, setting.notes))
 }
 
 /// A token: its text, `@FILE`, or `-`. White space around it, and `Bearer` before it, are not part of it.
@@ -159,6 +185,7 @@ impl Request {
             }
             if name == "host" { authority = Some(value) } else { rest.push((name, value)) }
         }
+        let names_host = authority.is_some();
         let mut headers = vec![
             (":method".to_owned(), method.to_owned()),
             (":authority".to_owned(), authority.unwrap_or_else(|| "localhost".to_owned())),
@@ -167,7 +194,7 @@ impl Request {
         headers.extend(rest);
         headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
         let shown = shown_target(method, target);
-        Ok(Self { headers, shown })
+        Ok(Self { headers, names_host, shown })
     }
 
     /// The path with its query.
@@ -192,7 +219,7 @@ impl Request {
         if let Some((_, value)) = self.headers.iter().find(|(name, _)| name == ":method") {
             method = value;
         }
-        Self { headers, shown: shown_target(method, target) }
+        Self { headers, names_host: self.names_host, shown: shown_target(method, target) }
     }
 
     fn lines(&self) -> Vec<(&[u8], &[u8])> {

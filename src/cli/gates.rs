@@ -291,7 +291,9 @@ pub(in crate::cli) fn route_configs<'s>(
     found
 }
 
-pub(in crate::cli) fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
+/// The virtual host that this is, of a file.
+#[must_use]
+pub fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
     let text = |view: Option<View<'s>>| view.and_then(|view| view.text()).unwrap_or_default().to_owned();
     let mut routes = view.list("routes");
     // A matcher tree has its routes at its leaves.

@@ -1,9 +1,10 @@
 //! `scopegate token inspect` and `scopegate jwks inspect`: what is in a token or a key set, without trusting it.
 
 use super::Output;
-use super::explain::setting::{Setting, Wanted};
+use super::explain::setting::Wanted;
 use super::explain::{Request, read_token, verdict};
 use super::moment::{self, span};
+use super::named::Names;
 use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
 use crate::check::fingerprint;
@@ -27,6 +28,7 @@ configuration refuses it.
 Examples:
   scopegate token inspect @token.txt
   scopegate token inspect @token.txt --config scopegate.yaml --keys jwks.json --request 'GET /orders/1'
+  scopegate token inspect @token.txt --config envoy.yaml --request 'GET /orders/1' --route orders
   scopegate token inspect @token.txt --at 2026-11-21T10:00:00Z")]
 pub struct InspectTokenArguments {
     /// The token: its text, @FILE, or - for standard input
@@ -39,9 +41,21 @@ pub struct InspectTokenArguments {
     /// The request that presents it
     #[arg(long, value_name = "REQUEST", default_value = "GET /", requires = "config")]
     pub request: String,
+    /// A header line of that request: 'name: value'
+    #[arg(long, value_name = "LINE", requires = "config")]
+    pub header: Vec<String>,
+    /// The name of the route, in place of the one that Envoy's router would choose
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub route: Option<String>,
+    /// The name of the virtual host, in place of the one that the host of the request leads to
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub virtual_host: Option<String>,
     /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
     #[arg(long, value_name = "FILE", requires = "config")]
     pub keys: Vec<String>,
+    /// A revocation list as the gate would fetch it; NAME=FILE where there are several
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub revocations: Vec<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -90,13 +104,14 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         warnings(&segments, header.as_ref(), claims.as_ref()).into_iter().map(|text| format!("warning: {text}")),
     );
     if let Some(first) = arguments.config.first() {
-        let wanted = Wanted { keys: &arguments.keys, at: arguments.at.as_deref(), ..Wanted::default() };
-        let setting = Setting::read(&arguments.config, &wanted)?;
-        let request = Request::read(&arguments.request, &[], Some(&token))?;
-        let (verdict, allowed) = verdict(&setting, &request);
+        let names = Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() };
+        let wanted =
+            Wanted { keys: &arguments.keys, revocations: &arguments.revocations, at: arguments.at.as_deref(), names };
+        let request = Request::read(&arguments.request, &arguments.header, Some(&token))?;
+        let (verdict, allowed, notes) = verdict(&arguments.config, &wanted, &request)?;
         failed |= !allowed;
         lines.push(format!("{}: {verdict}", first.display()));
-        lines.extend(setting.notes.iter().map(|note| format!("note: {note}")));
+        lines.extend(notes.iter().map(|note| format!("note: {note}")));
     }
     Ok(Output { text: lines.join("\n"), failed })
 }

@@ -1,4 +1,4 @@
-//! The route that somebody names. Nothing here routes: which route Envoy would choose is said by whoever asks.
+//! The route that is named by hand.
 
 use super::gates::{Route, VirtualHost};
 use super::source::View;
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Named<'s> {
 }
 
 /// Metadata that asks something.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::cli) struct NamedMetadata<'s> {
     pub source: MetadataSource,
     /// Whose it is: `route orders` or `virtual host api`.
@@ -82,7 +82,8 @@ pub(in crate::cli) fn metadata<'s>(holder: &View<'s>) -> Option<View<'s>> {
     holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])
 }
 
-fn of_host<'s>(host: &VirtualHost<'s>) -> Option<NamedMetadata<'s>> {
+/// The requirement in the metadata of a virtual host.
+pub(in crate::cli) fn of_host<'s>(host: &VirtualHost<'s>) -> Option<NamedMetadata<'s>> {
     let of = || format!("virtual host {}", host.name);
     metadata(&host.view).map(|view| NamedMetadata { source: MetadataSource::VirtualHost, of: of(), view })
 }

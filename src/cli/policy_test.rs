@@ -15,6 +15,7 @@ use report::{CaseReport, FileReport};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use world::Unjudged;
 
 /// The files with cases.
 #[derive(Args, Clone, Debug)]
@@ -24,11 +25,11 @@ use std::path::{Path, PathBuf};
   now: 2026-11-21T10:00:00Z       # the clock of all cases
   cases:
   - name: a reader may read an order
-    request: {method: GET, path: /orders/1, route: orders}
+    request: {method: GET, path: /orders/1}
     token: {sub: alice, scope: orders:read}
     expect: {status: 200, headers: {x-auth-subject: alice}}
   - name: a reader may not write
-    request: {method: POST, path: /orders, route: orders}
+    request: POST /orders
     token: {sub: alice, scope: orders:read}
     expect: {status: 403, reason: insufficient_scope, scope: orders:write}
   - name: an old token is refused
@@ -42,9 +43,10 @@ use std::path::{Path, PathBuf};
 `config` is a plugin configuration, an Envoy YAML, a WasmPlugin or an EnvoyExtensionPolicy, or a list of such files.
 Several documents in one file, separated by `---`, each have a policy of their own.
 
-Request: `route` and `virtual_host` name the Envoy route whose metadata counts: this command does not route, and a case
-without them is judged by `rules` and `default`. Where no file of Envoy's is there, `metadata` gives the requirement that
-stands there. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
+Request: its route is the one that Envoy's router chooses: virtual host by domain, then the first route that matches. What
+the files do not decide (safe_regex, runtime_fraction and the like) fails the case where it makes a difference: name the
+route with `route` (and `virtual_host`) then. Where no file of Envoy's is there, `metadata` gives the requirement that stands
+there. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
 
 Token: iss, aud, iat, exp and typ are filled in for the first issuer, or for the one that `issuer` names; {claims: {...},
 header: {...}} sets both, and null leaves a member out. Times are numbers, instants, or relative to the clock (+5m, -1h).
@@ -128,7 +130,12 @@ fn decide_file(file: &Path, notes: &mut Vec<String>) -> Result<Vec<CaseReport>, 
                     place: case.place.clone(),
                     failures: outcome.compare(&case.expect),
                 }),
-                Err(problem) => problems.push(problem),
+                Err(Unjudged::Undecided(why)) => reports.push(CaseReport {
+                    name: case.name.clone(),
+                    place: case.place.clone(),
+                    failures: vec![format!("undecided: {why}")],
+                }),
+                Err(Unjudged::Wrong(problem)) => problems.push(problem),
             }
         }
     }

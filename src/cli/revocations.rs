@@ -2,10 +2,13 @@
 
 use super::Output;
 use super::destination;
+use super::gates;
 use super::mint::{mint, seconds};
 use super::moment;
 use super::signing::SigningKey;
+use super::source::Source;
 use crate::base::base64url;
+use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
 use crate::policy::Policy;
@@ -19,14 +22,19 @@ use std::path::{Path, PathBuf};
 /// The longest answer that Envoy hands to a filter, in bytes (measured: 33.0 MB arrive, 34.0 MB do not).
 const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 
+/// Seconds from here on, in the year 5138, are milliseconds of a date from 1973 on.
+const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+
 /// The entries, and the form of the list.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "FILE has an entry a line, as `scopegate token revoke` prints them. Entries whose `until` has been reached are
-left out. The list says how many entries it has, so that a gate sees when its end is missing.
+left out. The list says how many entries it has, so that a gate sees when its end is missing. An entry whose `until` or
+`issued_before` is in milliseconds is refused, and with --config one that names no configured issuer.
 
 Examples:
   scopegate revocations build revoked.jsonl --output /var/www/revoked.jsonl
+  scopegate revocations build revoked.jsonl --config scopegate.yaml
   scopegate revocations build revoked.jsonl --sign key.json --expires-in 24h --output /var/www/revoked.jwt
   scopegate revocations build revoked.jsonl --binary --output /var/www/revoked.bin"
 )]
@@ -34,6 +42,9 @@ pub struct BuildArguments {
     /// Files with entries; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// The configuration of the gates, in one or more files: an entry whose `iss` is none of its issuers is refused
+    #[arg(long, value_name = "CONFIG")]
+    pub config: Vec<PathBuf>,
     /// The binary form, for more than 100 000 entries; needs --output
     #[arg(long, requires = "output")]
     pub binary: bool,
@@ -61,8 +72,19 @@ pub struct BuildArguments {
 pub fn build(arguments: &BuildArguments) -> Result<Output, Box<dyn Error>> {
     let now = moment::instant(arguments.at.as_deref())?;
     let mut entries = Vec::new();
+    let issuers = issuers(&arguments.config)?;
+    let mut mistakes = Vec::new();
     for file in &arguments.files {
-        read(file, &mut entries)?;
+        let first = entries.len();
+        let lines = read(file, &mut entries)?;
+        let read = entries.iter().skip(first).zip(lines);
+        mistakes.extend(read.filter_map(|(entry, line)| {
+            let what = mistake(entry, issuers.as_deref())?;
+            Some(format!("{}: line {line}: {what}", file.display()))
+        }));
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes.join("\n").into());
     }
     let before = entries.len();
     entries.retain(|entry| !entry.is_over(now));
@@ -90,7 +112,8 @@ pub fn build(arguments: &BuildArguments) -> Result<Output, Box<dyn Error>> {
     Ok(format!("{}: {entries} entries, {} bytes; {over} left out as over", output.display(), document.len()).into())
 }
 
-fn read(file: &Path, entries: &mut Vec<Entry>) -> Result<(), Box<dyn Error>> {
+/// Reads the entries of a file, and returns their lines.
+fn read(file: &Path, entries: &mut Vec<Entry>) -> Result<Vec<usize>, Box<dyn Error>> {
     let mut text = Vec::new();
     if file == Path::new("-") {
         std::io::stdin().lock().read_to_end(&mut text).map_err(|error| format!("cannot read the entries: {error}"))?;
@@ -99,14 +122,61 @@ fn read(file: &Path, entries: &mut Vec<Entry>) -> Result<(), Box<dyn Error>> {
     }
     let mut tally = Tally::default();
     let place = |error| format!("{}: {error}", file.display());
-    for line in text.split(|&byte| byte == b'\n') {
-        entries.extend(tally.read(line).map_err(place)?);
+    let mut lines = Vec::new();
+    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        if let Some(entry) = tally.read(line).map_err(place)? {
+            entries.push(entry);
+            lines.push(index.saturating_add(1));
+        }
     }
     // A file without entries is a list without entries: whoever builds it means that.
     if tally.entries() > 0 {
         tally.finish().map_err(place)?;
     }
-    Ok(())
+    Ok(lines)
+}
+
+/// The issuers of the configurations, when there are some.
+fn issuers(files: &[PathBuf]) -> Result<Option<Vec<String>>, Box<dyn Error>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let sources = Source::read_all(files)?;
+    let gates = gates::find(&sources);
+    if gates.is_empty() {
+        return Err(gates::nothing_found(&sources).into());
+    }
+    let mut issuers = Vec::new();
+    for gate in &gates {
+        let policy = &gate.policy.as_ref().map_err(|error| gate.refused(error))?.policy;
+        issuers.extend(policy.issuers.iter().map(|issuer| issuer.issuer.clone()));
+    }
+    issuers.sort_unstable();
+    issuers.dedup();
+    Ok(Some(issuers))
+}
+
+/// What shows that an entry does not mean what was meant by it.
+fn mistake(entry: &Entry, issuers: Option<&[String]>) -> Option<String> {
+    let members = entry.to_members();
+    for name in ["issued_before", "until"] {
+        if let Some(at) = members.get(name).and_then(Value::as_i64).filter(|at| *at >= FIRST_MILLISECONDS) {
+            let year = moment::written(UnixSeconds(at / 1000));
+            return Some(format!(
+                "`{name}` is {at}, which looks like milliseconds: write seconds, {} ({year})",
+                at / 1000
+            ));
+        }
+    }
+    let (issuers, issuer) = (issuers?, entry.issuer()?);
+    if issuers.iter().any(|known| known == issuer) {
+        return None;
+    }
+    let issuer = shown(issuer.as_bytes());
+    Some(format!(
+        "`iss` {issuer} is no configured issuer, so the entry revokes nothing; there are {}",
+        issuers.join(", ")
+    ))
 }
 
 fn lines(entries: &[Entry]) -> Result<Vec<u8>, Box<dyn Error>> {
@@ -155,10 +225,11 @@ fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -
     Ok(line)
 }
 
-/// What whoever asks for a decision has to know where the configuration fetches revocation lists: they are not known here.
+/// What the reader of a decision has to know where the configuration fetches revocation lists that are not `known` here.
 #[must_use]
-pub(super) fn not_known(policy: &Policy) -> Option<String> {
-    let names: Vec<&str> = policy.revocation.lists.iter().map(|list| list.terms.name.as_str()).collect();
+pub(super) fn not_known(policy: &Policy, known: &[&str]) -> Option<String> {
+    let names = policy.revocation.lists.iter().map(|list| list.terms.name.as_str());
+    let names: Vec<&str> = names.filter(|name| !known.contains(name)).collect();
     let (lists, them) = match names.as_slice() {
         [] => return None,
         [name] => (format!("the revocation list {name}"), "it is fetched by the gate"),

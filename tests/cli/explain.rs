@@ -51,8 +51,8 @@ impl Place {
     }
 
     fn envoy(&self) -> Value {
-        let route = |name: &str, metadata: Value| {
-            json!({ "name": name, "match": { "prefix": "/" }, "route": { "cluster": "c" },
+        let route = |name: &str, path: &str, metadata: Value| {
+            json!({ "name": name, "match": { "path_separated_prefix": path }, "route": { "cluster": "c" },
                     "metadata": { "filter_metadata": { "scopegate": metadata } } })
         };
         let string = Self::config(json!({ "inline": self.issuer.jwks() })).to_string();
@@ -60,8 +60,9 @@ impl Place {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "route_config": { "virtual_hosts": [
                 { "name": "api", "domains": ["*"], "routes": [
-                    route("orders", json!({ "scopes": ["special"] })),
-                    route("broken", json!({ "scoops": 1 })),
+                    route("orders", "/orders", json!({ "scopes": ["special"] })),
+                    route("broken", "/broken", json!({ "scoops": 1 })),
+                    { "name": "rest", "match": { "prefix": "/" }, "route": { "cluster": "c" } },
                 ] },
             ] },
             "http_filters": [{ "name": "scopegate", "typed_config": {
@@ -193,12 +194,21 @@ fn the_metadata_of_the_named_route_counts() {
     let told = place.json("envoy.yaml", "GET /orders", &["--route", "broken"]);
     assert_eq!((&told["reason"], &told["answer"]["status"]), (&json!("policy_unreadable"), &json!(500)));
     assert!(told["notes"][0].as_str().unwrap().contains("scoops"), "{told:#}");
-    let told = place.json("envoy.yaml", "GET /orders", &TOKEN);
+    // A route that is named is taken, wherever the request would go.
+    let told = place.json("envoy.yaml", "GET /orders", &[TOKEN[0], TOKEN[1], "--route", "rest"]);
     assert_eq!(told["decides"][0]["place"], "rules[1].methods.GET");
-    assert!(told["notes"][0].as_str().unwrap().contains("router is not emulated"), "{told:#}");
+    for (request, route, decides) in [
+        ("GET /orders", "orders", "metadata of route orders"),
+        ("GET /broken/1", "broken", "metadata of route broken"),
+        ("GET /healthz", "rest", "rules[0]"),
+    ] {
+        let told = place.json("envoy.yaml", request, &TOKEN);
+        assert_eq!((&told["route"], &told["virtual_host"]), (&json!(route), &json!("api")), "{told:#}");
+        assert_eq!(told["decides"][0]["place"], decides, "{told:#}");
+    }
     let run = place.explain("envoy.yaml", "GET /", &["--route", "ordres"]);
     assert!(
-        run.status == 2 && run.stderr.contains("--route: no route is called ordres; there are orders, broken"),
+        run.status == 2 && run.stderr.contains("--route: no route is called ordres; there are orders, broken, rest"),
         "{run:?}"
     );
 }
@@ -323,7 +333,74 @@ fn a_revocation_list_that_is_fetched_is_said_not_to_be_known() {
     let arguments = ["explain", "lists.json", "--request", "GET /orders/1", "--token", "@token.txt", "--at", AT];
     let told = run(&arguments, &place.folder);
     assert!(told.status == 0 && told.stdout.contains(words), "{told:?}");
-    let told = run(&[&arguments[..], &["--json"]].concat(), &place.folder);
+    let json = [&arguments[..], &["--json"]].concat();
+    let told = run(&json, &place.folder);
     let json: Value = serde_json::from_str(&told.stdout).unwrap();
     assert!(json["notes"][0].as_str().unwrap().contains(words), "{json}");
+}
+
+#[test]
+fn revocation_lists_are_read_as_the_gate_reads_them() {
+    let place = Place::new();
+    let token = place.issuer.token(NOW).claim("jti", "id-1").sign();
+    place.token(token);
+    let entry = |id: &str| format!("{{\"iss\":\"{ISSUER}\",\"jti\":\"{id}\"}}\n");
+    write(place.folder.join("stolen.jsonl"), entry("id-1")).unwrap();
+    write(place.folder.join("other.jsonl"), entry("id-2")).unwrap();
+    write(place.folder.join("short.jsonl"), format!("{{\"entries_at_least\":2}}\n{}", entry("id-2"))).unwrap();
+    let built = run(&["revocations", "build", "stolen.jsonl", "--binary", "--output", "stolen.bin"], &place.folder);
+    assert_eq!(built.status, 0, "{built:?}");
+    let list = |name: &str| json!({ "name": name, "uri": "https://lists.example.com/r", "cluster": "lists" });
+    for (name, lists) in [("one.json", vec![list("stolen")]), ("two.json", vec![list("stolen"), list("left")])] {
+        let mut config = Place::config(json!({ "inline": place.issuer.jwks() }));
+        config["revocation"] = json!({ "lists": lists });
+        place.file(name, &config);
+    }
+    let explain = |config: &str, lists: &[&str]| {
+        let lists = lists.iter().flat_map(|list| ["--revocations", list]);
+        place.explain(config, "GET /orders/1", &TOKEN.into_iter().chain(lists).collect::<Vec<_>>())
+    };
+    for list in ["stolen.jsonl", "stolen=stolen.jsonl", "stolen.bin"] {
+        let told = explain("one.json", &[list]);
+        assert!(told.status == 1 && told.stdout.contains("refused: revoked"), "{list}: {told:?}");
+        assert!(!told.stdout.contains("cannot be looked at"), "{told:?}");
+    }
+    let told = explain("one.json", &["other.jsonl"]);
+    assert!(told.status == 0 && !told.stdout.contains("cannot be looked at"), "{told:?}");
+    let told = explain("two.json", &["left=stolen.jsonl"]);
+    assert!(told.status == 1 && told.stdout.contains("the revocation list stolen cannot be looked at"), "{told:?}");
+    let told = explain("two.json", &["left=other.jsonl", "stolen=stolen.jsonl"]);
+    assert!(told.status == 1 && told.stdout.contains("refused: revoked"), "{told:?}");
+    for (config, lists, wanted) in [
+        ("two.json", vec!["stolen.jsonl"], "say which list this is, as NAME=FILE; one of stolen, left"),
+        ("two.json", vec!["left=other.jsonl", "left=other.jsonl"], "the list left is given twice"),
+        ("scopegate.yaml", vec!["stolen.jsonl"], "this configuration fetches no revocation list"),
+        ("one.json", vec!["none.jsonl"], "cannot read none.jsonl"),
+        ("one.json", vec!["short.jsonl"], "short.jsonl: a gate refuses this list: it has 1 entries"),
+        ("one.json", vec!["token.txt"], "token.txt: a gate refuses this list"),
+    ] {
+        let told = explain(config, &lists);
+        assert!(told.status == 2 && told.stderr.contains(wanted), "{wanted}: {told:?}");
+    }
+    let inspected =
+        ["token", "inspect", "@token.txt", "--config", "one.json", "--at", AT, "--revocations", "stolen.bin"];
+    let told = run(&[&inspected[..], &["--request", "GET /orders"]].concat(), &place.folder);
+    assert!(told.status == 1 && told.stdout.contains("one.json: refused: revoked"), "{told:?}");
+}
+
+#[test]
+fn token_inspect_judges_for_a_route() {
+    let place = Place::new();
+    let inspect = |more: &[&str]| {
+        let arguments = ["token", "inspect", "@token.txt", "--config", "envoy.yaml", "--at", AT];
+        run(&[&arguments[..], more].concat(), &place.folder)
+    };
+    let told = inspect(&["--request", "GET /orders"]);
+    assert!(told.status == 1 && told.stdout.contains("envoy.yaml: refused: insufficient_scope"), "{told:?}");
+    let told = inspect(&["--request", "GET /orders", "--route", "rest"]);
+    assert!(told.status == 0 && told.stdout.contains("envoy.yaml: allowed"), "{told:?}");
+    let told = inspect(&["--route", "broken"]);
+    assert!(told.status == 1 && told.stdout.contains("refused: policy_unreadable"), "{told:?}");
+    let told = inspect(&["--route", "none"]);
+    assert!(told.status == 2 && told.stderr.contains("no route is called none"), "{told:?}");
 }

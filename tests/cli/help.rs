@@ -129,7 +129,11 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     let issuers = &mut plugin["config"]["configuration"]["value"]["issuers"];
     issuers[0]["name"] = "idp".into();
     issuers[0]["jwks"]["uri"] = uri.into();
-    file("scopegate.yaml", &plugin["config"]["configuration"]["value"].to_string());
+    let mut alone = plugin["config"]["configuration"]["value"].clone();
+    let list = json!({ "name": "main", "uri": "https://lists.example.com/revoked.jsonl", "cluster": "lists" });
+    alone["revocation"] = json!({ "lists": [list] });
+    file("scopegate.yaml", &alone.to_string());
+    file("revoked.jsonl", "{\"entries_at_least\":0}\n");
     let extension = json!({ "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                             "name": "scopegate", "typed_config": plugin });
     file("filters.yaml", &resources(&[extension]));

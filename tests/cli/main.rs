@@ -33,6 +33,7 @@ mod parts;
 mod patches;
 mod policy_test;
 mod revocations;
+mod routing;
 mod samples;
 mod world;
 mod written;

@@ -266,7 +266,9 @@ fn the_metadata_of_the_named_route_counts() {
     for (request, expect) in [
         ("{path: /orders, route: orders}", "{status: 403, scope: orders:read}"),
         ("{path: /orders, method: POST, route: orders, virtual_host: api}", "{status: 403, scope: orders:write}"),
-        ("{path: /orders}", "{status: 403, reason: denied}"),
+        ("{path: /orders}", "{status: 403, scope: orders:read}"),
+        ("{path: /orders, route: everything}", "{status: 200}"),
+        ("{path: /internal}", "{status: 403, reason: denied}"),
         ("{path: /internal, route: internal}", "{status: 403, reason: denied}"),
     ] {
         let (status, said) = case(request, expect);

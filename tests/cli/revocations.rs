@@ -170,6 +170,7 @@ fn the_examples_in_the_help_are_what_they_say() {
     write(folder.join("key.json"), Value::Object(issuer.key.to_jwk()).to_string()).unwrap();
     write(folder.join("token.txt"), issuer.token(NOW).claim("jti", "id-1").sign()).unwrap();
     write(folder.join("revoked.jsonl"), ENTRIES).unwrap();
+    write(folder.join("scopegate.yaml"), configuration().to_string()).unwrap();
     for command in [["token", "revoke"], ["revocations", "build"]] {
         let help = run(&[&command[..], &["--help"]].concat(), &folder);
         let (_, examples) = help.stdout.split_once("Examples:").unwrap();
@@ -182,4 +183,37 @@ fn the_examples_in_the_help_are_what_they_say() {
             assert_eq!(done.status, 0, "{example}: {done:?}");
         }
     }
+}
+
+/// A configuration whose one issuer is that of the entries.
+fn configuration() -> Value {
+    let keys = json!({ "uri": "https://a/jwks.json", "cluster": "a" });
+    json!({ "issuers": [{ "issuer": "https://a/", "audiences": ["api"], "jwks": keys }] })
+}
+
+#[test]
+fn entries_that_mean_nothing_or_everything_are_refused() {
+    let folder = folder();
+    write(folder.join("scopegate.yaml"), configuration().to_string()).unwrap();
+    let config = ["--config", "scopegate.yaml"];
+    assert_eq!(build(&folder, ENTRIES, &config).status, 0);
+    let strange = format!("{ENTRIES}{{\"iss\":\"https://a\",\"jti\":\"1\"}}\n");
+    let refused = build(&folder, &strange, &config);
+    let wanted = "revoked.jsonl: line 6: `iss` https://a is no configured issuer, so the entry revokes nothing; there are https://a/";
+    assert!(refused.status == 2 && refused.stdout.is_empty() && refused.stderr.contains(wanted), "{refused:?}");
+    assert_eq!(build(&folder, &strange, &[]).status, 0, "without a configuration nobody knows");
+    for (entry, wanted) in [
+        (
+            r#"{"iss":"https://a/","sub":"alice","issued_before":1795255200000}"#,
+            "line 1: `issued_before` is 1795255200000, which looks like milliseconds: write seconds, 1795255200 (2026-11-21T10:00:00Z)",
+        ),
+        (r#"{"iss":"https://a/","jti":"1","until":1795255200000}"#, "line 1: `until` is 1795255200000"),
+    ] {
+        for more in [&config[..], &[]] {
+            let refused = build(&folder, entry, more);
+            assert!(refused.status == 2 && refused.stderr.contains(wanted), "{refused:?}");
+        }
+    }
+    let missing = build(&folder, ENTRIES, &["--config", "none.yaml"]);
+    assert!(missing.status == 2 && missing.stderr.contains("cannot read none.yaml"), "{missing:?}");
 }

@@ -37,6 +37,7 @@ mod paths;
 mod provider;
 mod redirects;
 mod revocation;
+mod routing;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;

@@ -54,6 +54,9 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
     if setting.policy.rules.look_at_route() && !names_route {
         notes.push("rules look at the route: name the one that Envoy would choose with --route".to_owned());
     }
+    if setting.is_unserved && goes_on(&decision) {
+        notes.push("no route matches: Envoy answers 404 to what passes the gate".to_owned());
+    }
     let reply = match &decision {
         Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
@@ -243,6 +246,7 @@ impl Explanation<'_> {
         let mut rows: Vec<(&str, String)> =
             vec![("request", format!("{} at {}", self.told.sent, moment::written(self.setting.now)))];
         rows.extend(self.told.before.iter().map(|told| ("envoy", told.clone())));
+        rows.extend(self.setting.chosen.iter().map(|chosen| ("route", chosen.clone())));
         for decider in &self.deciders {
             let matching = decider.matching.as_ref().map_or_else(String::new, |value| format!(", match {value}"));
             rows.push(("decides", format!("{}{matching}", decider.place)));
@@ -313,6 +317,8 @@ impl Explanation<'_> {
         let told = json!({
             "request": self.told.sent,
             "envoy": self.told.before,
+            "route": self.setting.route,
+            "virtual_host": self.setting.virtual_host,
             "at": moment::written(self.setting.now),
             "decision": decision,
             "reason": reason.map(Reason::name),

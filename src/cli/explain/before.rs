@@ -2,6 +2,7 @@
 
 use super::Request;
 use super::setting::Setting;
+use super::undecided::Undecided;
 use crate::base::time::UnixSeconds;
 use crate::cli::moment;
 use crate::cli::normalise::{Arrival, PathSettings};
@@ -13,6 +14,8 @@ pub(super) enum Passage {
     ToTheGate(Request, Option<String>),
     /// Envoy answers.
     Answered(Answer),
+    /// The files do not decide on which route the gate judges it.
+    Undecided(Undecided),
 }
 
 /// Envoy's own answer.
@@ -25,8 +28,15 @@ pub(super) struct Answer {
     location: Option<String>,
 }
 
-/// Lets a request pass the connection manager.
+/// Lets a request pass the connection manager and its router.
 pub(super) fn pass(setting: &Setting, request: &Request) -> Passage {
+    match (through_manager(setting, request), &setting.undecided) {
+        (Passage::ToTheGate(..), Some(why)) => Passage::Undecided(Undecided::new(request, setting.now, why)),
+        (passage, _) => passage,
+    }
+}
+
+fn through_manager(setting: &Setting, request: &Request) -> Passage {
     let target = request.target();
     let Some(settings) = setting.paths else {
         // Said only where it could make a difference.

@@ -1,11 +1,13 @@
 //! What a request is decided in: the policy of a file, the keys, the metadata of the named route.
 
+use super::{Request, lists};
 use crate::base::time::UnixSeconds;
-use crate::cli::gates::{self, Gate, InEnvoy};
+use crate::cli::gates::{self, Gate};
 use crate::cli::moment;
-use crate::cli::named::{self, Named, NamedMetadata, Names};
-use crate::cli::normalise::PathSettings;
-use crate::cli::revocations;
+use crate::cli::named::{NamedMetadata, Names};
+use crate::cli::normalise::{Arrival, PathSettings};
+use crate::cli::placed::{self, Nowhere, Place};
+use crate::cli::routing::Lines;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Node};
 use crate::crypto::PureVerifier;
@@ -15,10 +17,14 @@ use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, M
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
+use crate::revocation::Revocations;
 use std::cell::RefCell;
 use std::error::Error;
 use std::path::PathBuf;
 use std::rc::Rc;
+
+/// What a route and a virtual host are named with.
+const LABELS: [&str; 2] = ["--route", "--virtual-host"];
 
 /// A policy with everything that a decision needs beside a request.
 #[derive(Debug)]
@@ -28,9 +34,16 @@ pub(in crate::cli) struct Setting {
     pub written: Node,
     pub keys: KeyRing,
     pub now: UnixSeconds,
+    pub revocations: Revocations,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     pub metadata: Option<Metadata>,
+    /// The route that was chosen here, in words.
+    pub chosen: Option<String>,
+    /// Whether no route serves the request.
+    pub is_unserved: bool,
+    /// Why it is not decided which route serves the request.
+    pub undecided: Option<String>,
     /// What Envoy does to paths before; `None` where no file of Envoy's says.
     pub paths: Option<PathSettings>,
     /// What whoever reads the answer must know.
@@ -51,24 +64,18 @@ pub(in crate::cli) struct Metadata {
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
+    pub revocations: &'a [String],
     pub at: Option<&'a str>,
     pub names: Names<'a>,
 }
 
 impl Setting {
-    /// Reads the files.
-    pub(in crate::cli) fn read(files: &[PathBuf], wanted: &Wanted<'_>) -> Result<Self, Box<dyn Error>> {
+    /// Reads the files, for a request.
+    pub(super) fn read(files: &[PathBuf], wanted: &Wanted<'_>, request: &Request) -> Result<Self, Box<dyn Error>> {
         let sources = Source::read_all(files)?;
         let found = gates::find(&sources);
-        let names = wanted.names;
-        let serves = |gate: &&Gate<'_>| gate.envoy.as_ref().is_some_and(|envoy| name(envoy, names).is_ok());
-        let gate = found.iter().find(|gate| !names.is_empty() && serves(gate)).or_else(|| found.first());
-        let gate = gate.ok_or_else(|| gates::nothing_found(&sources))?;
         let mut notes = Vec::new();
-        if found.len() > 1 {
-            let place = gates::place(gate.file, gate.configuration.position());
-            notes.push(format!("there are {} Scopegate filters; this is the one at {place}", found.len()));
-        }
+        let gate = choose(&found, wanted.names, &mut notes)?.ok_or_else(|| gates::nothing_found(&sources))?;
         let absent = RefCell::new(Vec::new());
         let environment = |name: &str| {
             std::env::var(name).ok().or_else(|| {
@@ -85,24 +92,18 @@ impl Setting {
         for name in absent.into_inner() {
             notes.push(format!("the environment variable {name} is not set: no token of its secret can be verified"));
         }
-        let found_by_name = gate.envoy.as_ref().map(|envoy| name(envoy, names)).transpose()?.unwrap_or_default();
         if gate.envoy.as_ref().is_some_and(|envoy| envoy.virtual_hosts.is_empty())
             && policy.route_metadata != RouteMetadata::Ignore
         {
             notes.push("the routes are not in these files, and neither is what their metadata asks".to_owned());
         }
-        if let Some(envoy) = &gate.envoy
-            && names.is_empty()
-            && policy.route_metadata != RouteMetadata::Ignore
-            && has_metadata(envoy)
-        {
-            notes.push(
-                "routes of this file have metadata that decides for them, and Envoy's router is not emulated: name \
-                 the route that Envoy would choose with --route or --virtual-host"
-                    .to_owned(),
-            );
-        }
-        let metadata = found_by_name.metadata.map(|NamedMetadata { source, of, view }| Metadata {
+        let paths = gate.envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager));
+        let (place, undecided) = match locate(gate, &policy, wanted.names, paths, request) {
+            Ok(place) => (place, None),
+            Err(Nowhere::Undecided(why)) => (Place::default(), Some(why)),
+            Err(Nowhere::Unknown(why)) => return Err(why.into()),
+        };
+        let metadata = place.metadata.map(|NamedMetadata { source, of, view }| Metadata {
             source,
             of,
             written: view.node.clone(),
@@ -111,14 +112,24 @@ impl Setting {
         if let Some(Metadata { of, requirement: Err(error), .. }) = &metadata {
             notes.push(format!("the metadata of {of} cannot be read: {error}"));
         }
-        notes.extend(revocations::not_known(&policy));
-        let keys = key_ring(&policy, wanted.keys, &mut notes)?;
-        let route = names.route.map(str::to_owned);
-        let virtual_host = names.virtual_host.map(str::to_owned).or(found_by_name.virtual_host);
         let now = moment::instant(wanted.at)?;
-        let paths = gate.envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager));
-        let written = gate.values.node.clone();
-        Ok(Self { policy, written, keys, now, route, virtual_host, metadata, paths, notes })
+        let revocations = lists::read(&policy, wanted.revocations, now, &mut notes)?;
+        let keys = key_ring(&policy, wanted.keys, &mut notes)?;
+        Ok(Self {
+            written: gate.values.node.clone(),
+            keys,
+            now,
+            revocations,
+            route: place.route,
+            virtual_host: place.virtual_host,
+            metadata,
+            chosen: place.chosen,
+            is_unserved: place.is_unserved,
+            undecided,
+            paths,
+            notes,
+            policy,
+        })
     }
 
     /// A request as Envoy would hand it over.
@@ -142,9 +153,9 @@ impl Setting {
             }
             Some(Metadata { source, requirement: Err(_), .. }) => MetadataRequirement::Unreadable(*source),
         };
-        let revocations = self.policy.revocation.without_lists(self.now);
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
-        let facts = Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &revocations) };
+        let facts =
+            Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &self.revocations) };
         match decide(&self.policy, view, &facts) {
             // The keys that were given are the newest that there are.
             Decision::Await(Pending { need: Need::Kid(..), .. }) => {
@@ -155,18 +166,58 @@ impl Setting {
     }
 }
 
-/// The route and the virtual host that the user names.
-fn name<'s>(envoy: &InEnvoy<'s>, names: Names<'_>) -> Result<Named<'s>, String> {
-    if envoy.virtual_hosts.is_empty() {
-        return Ok(Named::default());
+/// The gate that is asked: the one in whose routes the names are, else the only one. Without routes it is the first.
+fn choose<'g, 's>(
+    gates: &'g [Gate<'s>],
+    names: Names<'_>,
+    notes: &mut Vec<String>,
+) -> Result<Option<&'g Gate<'s>>, String> {
+    let Some(first) = gates.first() else { return Ok(None) };
+    let at = |gate: &Gate<'_>| gates::place(gate.file, gate.configuration.position());
+    let told =
+        |gate: &Gate<'_>| format!("there are {} Scopegate filters; this is the one at {}", gates.len(), at(gate));
+    if gates.len() == 1 {
+        return Ok(Some(first));
     }
-    names.find(&envoy.virtual_hosts, ["--route", "--virtual-host"])
+    let serves = |gate: &&Gate<'_>| {
+        let Some(envoy) = gate.envoy.as_ref() else { return false };
+        !envoy.virtual_hosts.is_empty() && names.find(&envoy.virtual_hosts, LABELS).is_ok()
+    };
+    if !names.is_empty() || gates.iter().all(|gate| gate.envoy.is_none()) {
+        let gate = gates.iter().find(serves).unwrap_or(first);
+        notes.push(told(gate));
+        return Ok(Some(gate));
+    }
+    let places: Vec<String> = gates.iter().map(at).collect();
+    Err(format!(
+        "there are {} Scopegate filters, and which of them a request comes to is not known: {}; name the route with \
+         --route, or give the file of one",
+        gates.len(),
+        places.join(", ")
+    ))
 }
 
-fn has_metadata(envoy: &InEnvoy<'_>) -> bool {
-    envoy.virtual_hosts.iter().any(|host| {
-        named::metadata(&host.view).is_some() || host.routes.iter().any(|route| named::metadata(&route.view).is_some())
-    })
+/// The place of a request in the routes of a gate. What never comes to the gate has none, and needs none.
+fn locate<'s>(
+    gate: &Gate<'s>,
+    policy: &Policy,
+    names: Names<'_>,
+    paths: Option<PathSettings>,
+    request: &Request,
+) -> Result<Place<'s>, Nowhere> {
+    let Some(envoy) = &gate.envoy else {
+        let (route, virtual_host) = (names.route.map(str::to_owned), names.virtual_host.map(str::to_owned));
+        return Ok(Place { route, virtual_host, ..Place::default() });
+    };
+    match paths.map(|paths| paths.apply(request.target())) {
+        Some(Arrival::Passed(target)) => {
+            let request = request.with_target(&target);
+            let lines = Lines::new(&request.headers);
+            let lines = if request.names_host { lines } else { lines.without_host() };
+            placed::place(envoy, policy, (names, LABELS), &lines)
+        }
+        None | Some(Arrival::Refused | Arrival::Redirected(_)) => Ok(Place::default()),
+    }
 }
 
 /// The keys that are there: configured ones, and those that the user gives for issuers whose keys are remote.

@@ -37,6 +37,8 @@ pub(super) struct Outcome {
     scope: Option<String>,
     /// The headers that reach the upstream; `None` when nothing does.
     upstream: Option<Vec<(String, String)>>,
+    /// Why Envoy answers in place of the gate, where it does.
+    by_envoy: Option<&'static str>,
     /// What must never be shown.
     token: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Outcome {
                     reason: reason.map(|denial| denial.reason().name()),
                     scope: reason.and_then(scope),
                     upstream: Some(upstream(grant, headers)),
+                    by_envoy: None,
                     token,
                 }
             }
@@ -76,9 +79,9 @@ impl Outcome {
         }
     }
 
-    /// Envoy answers before the gate sees the request.
-    pub(super) const fn by_envoy(status: u16, token: Option<String>) -> Self {
-        Self { status, reason: None, scope: None, upstream: None, token }
+    /// Envoy answers by itself.
+    pub(super) const fn by_envoy(status: u16, why: &'static str, token: Option<String>) -> Self {
+        Self { status, reason: None, scope: None, upstream: None, by_envoy: Some(why), token }
     }
 
     fn refused(denial: &Denial, realm: &str, token: Option<String>) -> Self {
@@ -87,6 +90,7 @@ impl Outcome {
             reason: Some(denial.reason().name()),
             scope: scope(denial),
             upstream: None,
+            by_envoy: None,
             token,
         }
     }
@@ -99,11 +103,7 @@ impl Outcome {
         };
         let none = "none";
         // The reason explains a wrong status.
-        let why = match (self.reason, &self.upstream) {
-            (Some(reason), _) => format!(" ({reason})"),
-            (None, Some(_)) => String::new(),
-            (None, None) => " (Envoy answers before the gate: see its settings about paths)".to_owned(),
-        };
+        let why = self.reason.or(self.by_envoy).map_or_else(String::new, |why| format!(" ({why})"));
         if let Some(status) = expected.status.filter(|status| *status != self.status) {
             differs("status", &status.to_string(), &format!("{}{why}", self.status));
         }

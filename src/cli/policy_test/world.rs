@@ -3,14 +3,17 @@
 use super::cases::{Case, PolicyFrom, Request, Suite, Token};
 use super::outcome::{Outcome, PLACEHOLDER};
 use super::token;
-use crate::cli::gates::{self, Gate, VirtualHost, find, place};
-use crate::cli::named::{Named, Names};
+use crate::cli::gates::{self, Gate, InEnvoy, find, place};
+use crate::cli::named::Names;
 use crate::cli::normalise::{Arrival, PathSettings};
+use crate::cli::placed::{self, Nowhere};
 use crate::cli::revocations;
+use crate::cli::routing::Lines;
 use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError};
 use crate::crypto::PureVerifier;
+use crate::decision::Decision;
 use crate::engine::decide;
 use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
@@ -20,6 +23,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+/// Who answers what never comes to the gate.
+const BEFORE: &str = "Envoy answers before the gate: see its settings about paths";
 /// The host of requests that name none.
 const HOST: &str = "localhost";
 
@@ -49,9 +54,8 @@ impl Configuration {
 pub(super) struct World<'s> {
     suite: &'s Suite<'s>,
     policy: Policy,
-    hosts: Vec<VirtualHost<'s>>,
-    /// What Envoy does to paths before the gate.
-    paths: Option<PathSettings>,
+    /// The place of the gate in Envoy, where the files hold it.
+    envoy: Option<InEnvoy<'s>>,
     /// A key for each issuer, or why there is none.
     signing: Vec<Result<SigningKey, String>>,
     /// The keys of tokens that are made for the run.
@@ -61,11 +65,30 @@ pub(super) struct World<'s> {
 }
 
 /// A route, as the filter sees it.
-struct Place<'c> {
-    route: Option<&'c str>,
+struct Place {
+    route: Option<String>,
     virtual_host: Option<String>,
     metadata: Option<(MetadataSource, Result<Requirement, ConfigError>)>,
+    /// Whether Envoy has no route for what passes.
+    is_unserved: bool,
 }
+
+/// Why a case has no outcome to be compared.
+pub(super) enum Unjudged {
+    /// Something is wrong with the case: its file cannot be read.
+    Wrong(String),
+    /// The files do not decide which route serves the request: the case fails.
+    Undecided(String),
+}
+
+impl From<String> for Unjudged {
+    fn from(what: String) -> Self {
+        Self::Wrong(what)
+    }
+}
+
+/// What a route and a virtual host are named with.
+const LABELS: [&str; 2] = ["request.route", "request.virtual_host"];
 
 impl<'s> World<'s> {
     /// Compiles the policy and makes the keys.
@@ -73,17 +96,16 @@ impl<'s> World<'s> {
     /// # Errors
     /// When there is not exactly one policy, or something is wrong with it.
     pub(super) fn new(configuration: &'s Configuration, suite: &'s Suite<'s>) -> Result<Self, Box<dyn Error>> {
-        let (policy, hosts, paths) = match &suite.policy {
+        let (policy, envoy) = match &suite.policy {
             PolicyFrom::Inline(view) => {
                 let loaded = config::compile(view.node, &any_secret);
                 let loaded = loaded.map_err(|error| gates::problems(&configuration.file, view, &error))?;
-                (loaded.policy, Vec::new(), None)
+                (loaded.policy, None)
             }
             PolicyFrom::Files(_) => {
                 let Gate { file, policy, values, envoy, .. } = sole_gate(&configuration.sources)?;
                 let loaded = policy.map_err(|error| gates::problems(file, &values, &error))?;
-                let paths = envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager));
-                (loaded.policy, envoy.map(|envoy| envoy.virtual_hosts).unwrap_or_default(), paths)
+                (loaded.policy, envoy)
             }
         };
         let signing: Vec<_> = policy.issuers.iter().map(token::key_for).collect();
@@ -97,42 +119,45 @@ impl<'s> World<'s> {
             made.set(IssuerId(index), new.clone().or_else(|| own.clone()));
             configured.set(IssuerId(index), own.or(new));
         }
-        Ok(Self { suite, policy, hosts, paths, signing, made, configured })
+        Ok(Self { suite, policy, envoy, signing, made, configured })
     }
 
     /// What whoever reads the report has to know.
     pub(super) fn note(&self) -> Option<String> {
-        revocations::not_known(&self.policy)
+        revocations::not_known(&self.policy, &[])
     }
 
     /// Decides a case.
     ///
     /// # Errors
-    /// When it names what is not there.
-    pub(super) fn decide(&self, case: &Case) -> Result<Outcome, String> {
+    /// When it names what is not there, or is undecided.
+    pub(super) fn decide(&self, case: &Case) -> Result<Outcome, Unjudged> {
         let here = |what: String| format!("{}: {what}", case.place);
         let (token, keys) = self.token(case)?;
-        let found = self.place(&case.request).map_err(here)?;
+        let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
+        if let Some(settings) = self.envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager))
+            && let Some((_, target)) = headers.iter_mut().find(|(name, _)| name == ":path")
+        {
+            match settings.apply(target) {
+                Arrival::Passed(seen) => *target = seen,
+                Arrival::Refused => return Ok(Outcome::by_envoy(400, BEFORE, token)),
+                Arrival::Redirected(_) => return Ok(Outcome::by_envoy(307, BEFORE, token)),
+            }
+        }
+        let found = self.place(&case.request, &headers).map_err(|nowhere| match nowhere {
+            Nowhere::Unknown(what) => Unjudged::Wrong(here(what)),
+            Nowhere::Undecided(why) => Unjudged::Undecided(why),
+        })?;
         let metadata = match &found.metadata {
             None => MetadataRequirement::None,
             Some((source, Ok(requirement))) => MetadataRequirement::Asks(*source, requirement),
             Some((source, Err(_))) => MetadataRequirement::Unreadable(*source),
         };
-        let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
-        if let Some(settings) = self.paths
-            && let Some((_, target)) = headers.iter_mut().find(|(name, _)| name == ":path")
-        {
-            match settings.apply(target) {
-                Arrival::Passed(seen) => *target = seen,
-                Arrival::Refused => return Ok(Outcome::by_envoy(400, token)),
-                Arrival::Redirected(_) => return Ok(Outcome::by_envoy(307, token)),
-            }
-        }
         let lines: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let request = RequestView {
             headers: &lines,
-            route_name: found.route,
+            route_name: found.route.as_deref(),
             virtual_host: found.virtual_host.as_deref(),
             ends_with_headers: !case.request.body,
         };
@@ -149,6 +174,9 @@ impl<'s> World<'s> {
             "{}: with a cache it is decided otherwise",
             case.place
         );
+        if found.is_unserved && matches!(decision, Decision::Allow(_)) {
+            return Ok(Outcome::by_envoy(404, "no route matches", token));
+        }
         Ok(Outcome::of(&decision, &headers, &self.policy.realm, token))
     }
 
@@ -171,24 +199,34 @@ impl<'s> World<'s> {
         Ok((Some(token::mint(key, issuer, claims, self.suite).map_err(here)?), &self.made))
     }
 
-    /// The route that a request names, and what its metadata asks.
-    fn place<'c>(&self, request: &'c Request) -> Result<Place<'c>, String> {
+    /// The route of a request, named or chosen, and what its metadata asks.
+    fn place(&self, request: &Request, lines: &[(String, String)]) -> Result<Place, Nowhere> {
         let names = Names { route: request.route.as_deref(), virtual_host: request.virtual_host.as_deref() };
         let compile = |view: &View<'_>| config::requirement(view.node, &self.policy);
-        if let Some(written) = &request.metadata {
-            if !self.hosts.is_empty() {
-                return Err("request.metadata: the files have routes with metadata; name one with `route`".to_owned());
-            }
-            let metadata = Some((MetadataSource::Route, compile(&View::root(written))));
-            return Ok(Place { route: names.route, virtual_host: request.virtual_host.clone(), metadata });
-        }
-        let found = if self.hosts.is_empty() || names.is_empty() {
-            Named { virtual_host: request.virtual_host.clone(), metadata: None }
-        } else {
-            names.find(&self.hosts, ["request.route", "request.virtual_host"])?
+        let by_hand = |metadata| Place {
+            route: request.route.clone(),
+            virtual_host: request.virtual_host.clone(),
+            metadata,
+            is_unserved: false,
         };
-        let metadata = found.metadata.map(|found| (found.source, compile(&found.view)));
-        Ok(Place { route: names.route, virtual_host: found.virtual_host, metadata })
+        let routed = self.envoy.as_ref().filter(|envoy| !envoy.virtual_hosts.is_empty() || request.metadata.is_none());
+        match (routed, &request.metadata) {
+            (Some(_), Some(_)) => Err(Nowhere::Unknown(
+                "request.metadata: the files have routes with metadata; name one with `route`".to_owned(),
+            )),
+            (None, written) => {
+                Ok(by_hand(written.as_ref().map(|written| (MetadataSource::Route, compile(&View::root(written))))))
+            }
+            (Some(envoy), None) => {
+                let lines = Lines::new(lines);
+                let names_host = request.headers.iter().any(|(name, _)| name == "host");
+                let lines = if names_host { lines } else { lines.without_host() };
+                let found = placed::place(envoy, &self.policy, (names, LABELS), &lines)?;
+                let metadata = found.metadata.map(|found| (found.source, compile(&found.view)));
+                let (route, virtual_host) = (found.route, found.virtual_host);
+                Ok(Place { route, virtual_host, metadata, is_unserved: found.is_unserved })
+            }
+        }
     }
 }
 
