@@ -62,8 +62,8 @@ fn a_requirement_in_an_envoy_filter_is_read_as_that_of_a_route() {
         assert_error(&with_gate(&filter("scopes", "scope").replace("HTTP_ROUTE", target)), "metadata", misspelt);
     }
     assert_error(&with_gate(&filter("scopegate: {", "scope_gate: {")), "metadata-namespace", "write scopegate");
-    assert_error(&with_gate(&filter("filter_metadata:", "filter_metdata:")), "metadata-unread", "`filter_metadata`");
-    assert_error(&with_gate(&filter("        metadata:\n", "        metdata:\n")), "metadata-unread", "`metadata`");
+    assert_error(&with_gate(&filter("filter_metadata:", "filter_metdata:")), "unknown-field", "`filter_metadata`");
+    assert_error(&with_gate(&filter("        metadata:\n", "        metdata:\n")), "unknown-field", "`metadata`");
     assert_error(&with_gate(&filter("HTTP_ROUTE", "CLUSTER")), "metadata-unread", "of a route or a virtual host");
 }
 
@@ -82,7 +82,7 @@ fn a_requirement_in_an_envoy_patch_policy_is_read_wherever_its_path_leads() {
         assert_error(&with("{scope: [a]}"), "metadata", "did you mean `scopes`?");
     }
     let requirement = "{filter_metadata: {scopegate: {scopes: [a]}}}";
-    assert_error(&with_gate(&policy(&format!("{route}/metdata"), requirement)), "metadata-unread", "`metadata`");
+    assert_error(&with_gate(&policy(&format!("{route}/metdata"), requirement)), "unknown-field", "`metadata`");
     let part = with_gate(&policy(&format!("{route}/metadata/filter_metadata/scopegate/scopes"), "[a]"));
     assert_error(&part, "metadata-unread", "the whole of filter_metadata/scopegate");
 }
@@ -114,6 +114,7 @@ fn a_gate_that_a_patch_puts_in_is_judged() {
                     "/default_filter_chain/filters/0/typed_config/http_filters/0",
                     &format!("{{name: scopegate, typedConfig: {typed}}}"),
                 )
+                .replace("route.v3.RouteConfiguration", "listener.v3.Listener")
             },
         ] {
             assert_clean(&whole(&patch("FAIL_RELOAD", envelope)));

@@ -1,7 +1,7 @@
 //! Patches of Istio and Envoy Gateway: what they put into routes for the gate, and what they do to the gate.
 
-use super::Findings;
 use super::routes::is_misspelt;
+use super::{Findings, unknown_fields};
 use crate::cli::gates::Gate;
 use crate::cli::gates::patches::{Part, Patch, patches};
 use crate::cli::source::{Source, View};
@@ -15,7 +15,12 @@ pub(super) fn check(gates: &[Gate<'_>], sources: &[Source], findings: &mut Findi
     for source in sources {
         for patch in source.documents.iter().flat_map(patches) {
             check_gate(&source.file, &patch, findings);
-            for part in patch.parts() {
+            // A field that Envoy does not know has been told already, with all that is in it.
+            let inside = format!("{}.", patch.view.path);
+            let is_told = findings.0.iter().any(|known| {
+                known.rule == unknown_fields::RULE && known.file == source.file && known.path.starts_with(&inside)
+            });
+            for part in patch.parts().into_iter().filter(|part| !(is_told && matches!(part, Part::Unread(..)))) {
                 policies().for_each(|policy| check_part(&source.file, &part, policy, findings));
             }
         }

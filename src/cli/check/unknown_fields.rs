@@ -3,6 +3,7 @@
 
 use super::Findings;
 use super::envoy_fields::{EnvoyFields, Member, Message};
+use crate::cli::gates::patches::{Patch, patches};
 use crate::cli::source::{Kind, Source, View};
 use crate::config::{METADATA_NAMESPACE, nearest};
 use std::path::Path;
@@ -19,6 +20,9 @@ pub(super) fn check(sources: &[Source], findings: &mut Findings) {
         let mut search = Search { table: &table, file: &source.file, findings };
         for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
             search.document(&document.root());
+        }
+        for patch in source.documents.iter().flat_map(patches) {
+            search.patch(&patch);
         }
     }
 }
@@ -50,6 +54,34 @@ impl<'s> Search<'s, '_> {
     fn message_named(&mut self, view: &View<'_>, name: &str) {
         if let Some(message) = self.table.message(name) {
             self.message(view, message, None);
+        }
+    }
+
+    /// What a patch puts in, by the message that it changes.
+    fn patch(&mut self, patch: &Patch<'_>) {
+        let Some(value) = &patch.value else { return };
+        let target = match patch.target {
+            "HTTP_ROUTE" => "envoy.config.route.v3.Route",
+            "VIRTUAL_HOST" => "envoy.config.route.v3.VirtualHost",
+            "ROUTE_CONFIGURATION" => ROUTE_CONFIGURATION,
+            "LISTENER" => LISTENER,
+            other => other,
+        };
+        let Some(mut message) = self.table.message(target) else { return self.any(value) };
+        let is_index = |name: &str| name == "-" || name.bytes().all(|byte| byte.is_ascii_digit());
+        for name in patch.path.iter().filter(|name| !is_index(name)) {
+            message = match self.table.member(message, name) {
+                Member::Message(held) => held,
+                Member::Other | Member::Map(_) => return self.any(value),
+                Member::Unknown => {
+                    let written = patch.view.at(&["operation", "path"]);
+                    return self.unknown(written.as_ref().unwrap_or(value), name, message, None);
+                }
+            };
+        }
+        self.message(value, message, None);
+        for item in value.items() {
+            self.message(&item, message, None);
         }
     }
 
