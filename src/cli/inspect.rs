@@ -5,6 +5,7 @@ use super::explain::setting::Wanted;
 use super::explain::{Request, read_token, verdict};
 use super::moment::{self, span};
 use super::named::Names;
+use super::terminal::is_unsafe;
 use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
 use crate::check::fingerprint;
@@ -121,15 +122,11 @@ fn object(segment: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&base64url::decode(segment.as_bytes())?).ok()
 }
 
-/// Text from outside on a terminal: nothing that steers it, and nothing that turns its direction.
+/// Lines for a terminal: what is unsafe there is shown as an escape.
 fn printable(text: &str) -> String {
-    let steers = |character: char| {
-        character != '\n' && character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if steers(character) {
+        if character != '\n' && is_unsafe(character) {
             out.push_str(&format!("\\u{:04x}", u32::from(character)));
         } else {
             out.push(character);
