@@ -15,8 +15,36 @@ use std::fmt;
 /// A message with the line and column, when `text` is not JSON or has a duplicate member. The message never
 /// quotes a value.
 pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+    read(text, Unique { marks: false })
+}
+
+/// Reads one JSON text, in which objects may have duplicate members: see [`has_duplicates`].
+///
+/// # Errors
+/// When `text` is not JSON.
+pub fn parse_with_duplicates(text: &[u8]) -> Result<Value, serde_json::Error> {
+    read(text, Unique { marks: true })
+}
+
+/// Whether there are duplicate members in a value that [`parse_with_duplicates`] has read, at any depth.
+#[must_use]
+pub fn has_duplicates(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => is_marked(object) || object.values().any(has_duplicates),
+        Value::Array(items) => items.iter().any(has_duplicates),
+        _ => false,
+    }
+}
+
+/// Whether an object that [`parse_with_duplicates`] has read has a member twice itself.
+#[must_use]
+pub fn is_marked(object: &Map<String, Value>) -> bool {
+    object.contains_key(MARK)
+}
+
+fn read(text: &[u8], how: Unique) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Unique.deserialize(&mut reader)?;
+    let value = how.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -43,8 +71,14 @@ pub fn check(text: &[u8]) -> bool {
     Check.deserialize(&mut reader).is_ok() && reader.end().is_ok()
 }
 
-/// A reader of values that refuses an object with two members of the same name.
-struct Unique;
+/// The member that marks an object with duplicates. A text that holds it itself is taken for one with duplicates.
+const MARK: &str = "\0duplicate member";
+
+/// A reader of values that refuses an object with two members of the same name, or marks it.
+#[derive(Clone, Copy)]
+struct Unique {
+    marks: bool,
+}
 
 impl<'de> DeserializeSeed<'de> for Unique {
     type Value = Value;
@@ -91,7 +125,7 @@ impl<'de> Visitor<'de> for Unique {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Self)? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -99,11 +133,18 @@ impl<'de> Visitor<'de> for Unique {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
+        let mut marked = false;
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Self)?;
+            let value = members.next_value_seed(self)?;
             if object.insert(name, value).is_some() {
-                return Err(de::Error::custom("duplicate member"));
+                if !self.marks {
+                    return Err(de::Error::custom("duplicate member"));
+                }
+                marked = true;
             }
+        }
+        if marked {
+            object.insert(MARK.to_owned(), Value::Bool(true));
         }
         Ok(Value::Object(object))
     }
@@ -188,6 +229,18 @@ mod tests {
         assert!(!accepted(r#"{"exp":1,"exp":2}"#));
         assert!(!accepted(r#"{"exp":1,"\u0065xp":2}"#));
         assert!(!accepted(r#"{"a":[{"b":{"c":1,"c":1}}]}"#));
+    }
+
+    #[test]
+    fn marks_objects_with_duplicate_members_where_it_is_told_to() {
+        let read = |text: &str| parse_with_duplicates(text.as_bytes()).expect("JSON");
+        for text in [r#"{"a":1,"a":2}"#, r#"[{"b":{"c":[{"d":1,"d":1}]}}]"#, r#"{"a":1,"\u0061":2}"#] {
+            assert!(has_duplicates(&read(text)), "{text}");
+        }
+        for text in [r#"{"a":1,"b":{"a":1}}"#, "[1,1]", "null"] {
+            assert_eq!((has_duplicates(&read(text)), Some(read(text))), (false, parse(text.as_bytes()).ok()), "{text}");
+        }
+        assert!(parse_with_duplicates(b"{\"a\":1,\"a\":}").is_err());
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum Instead {
 
 impl Instead {
     /// What bytes are that are no JSON object.
-    pub(super) fn of_bytes(bytes: &[u8], error: Option<&serde_json::Error>) -> Self {
+    pub(super) fn of_bytes(bytes: &[u8], is_json: bool) -> Self {
         let text = bytes.trim_ascii_start();
         let begins =
             |start: &str| text.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start.as_bytes()));
@@ -45,8 +45,7 @@ impl Instead {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => Self::Utf16,
             _ if begins("-----BEGIN") => Self::Pem,
             _ if begins("<!doctype") || begins("<html") || begins("<?xml") || begins("<") => Self::Html,
-            _ if error.is_some_and(|error| error.to_string().starts_with("duplicate member")) => Self::Duplicate,
-            _ if error.is_none() => Self::NotAnObject,
+            _ if is_json => Self::NotAnObject,
             _ => Self::NotJson,
         }
     }

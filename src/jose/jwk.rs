@@ -92,10 +92,18 @@ impl KeySet {
     /// When it is none, with what it is.
     pub fn read_document(document: &[u8]) -> Result<Map<String, Value>, KeySetError> {
         let text = json::without_byte_order_mark(document);
-        match json::parse(text) {
-            Ok(Value::Object(object)) => Ok(object),
-            Ok(_) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, None))),
-            Err(error) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, Some(&error)))),
+        // A member that is there twice spoils the key that it is in, and not the set.
+        match json::parse(text).or_else(|_| json::parse_with_duplicates(text)) {
+            Ok(Value::Object(object)) => {
+                let is_key_list = |name: &str, value: &Value| name == "keys" && value.is_array();
+                let mut others = object.iter().filter(|(name, value)| !is_key_list(name, value));
+                if json::is_marked(&object) || others.any(|(_, value)| json::has_duplicates(value)) {
+                    return Err(KeySetError::NotAKeySet(Instead::Duplicate));
+                }
+                Ok(object)
+            }
+            Ok(_) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, true))),
+            Err(_) => Err(KeySetError::NotAKeySet(Instead::of_bytes(text, false))),
         }
     }
 
@@ -178,6 +186,9 @@ impl KeySet {
 
 fn read_key(member: &Value) -> Result<Key, &'static str> {
     let jwk = member.as_object().ok_or("not an object")?;
+    if json::has_duplicates(member) {
+        return Err("a member is there twice");
+    }
     if jwk.get("kty").and_then(Value::as_str) == Some("oct") {
         return Err("a symmetric key: a published secret is no secret");
     }

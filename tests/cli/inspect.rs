@@ -171,6 +171,7 @@ fn what_came_in_place_of_a_key_set_is_named_and_a_byte_order_mark_is_passed_over
         r#"{"kty":"RSA","kid":"bad","n":"AQAB","e":"AQAB"}"#,
         r#"{"kid":"bad"}"#,
         r#"{"kty":1,"kid":"bad"}"#,
+        r#"{"kty":"OKP","kid":"bad","kid":"good"}"#,
         "1",
         "null",
     ] {
