@@ -1,4 +1,4 @@
-//! The keys of each issuer: fetched through a [`Feed`], in one step or, with discovery, in two.
+//! The keys of each issuer: fetched through a [`Feed`](super::feed::Feed), in one step or, with discovery, in two.
 //!
 //! Knows no host: it is told the time and what came of a request, and says which request to make.
 
@@ -47,7 +47,7 @@ impl KeyStore {
         Self { ring, remotes, limits }
     }
 
-    /// Prepares the board; see [`Feed::seed`].
+    /// Prepares the board; see [`Feed::seed`](super::feed::Feed::seed).
     pub fn seed(&self, board: &dyn Board) {
         self.remotes.iter().for_each(|remote| remote.feed.seed(board));
     }

@@ -2,6 +2,9 @@
 //!
 //! On the board lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so no
 //! worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
+//!
+//! [`Feed`]: super::feed::Feed
+//! [`Manifest`]: manifest::Manifest
 
 mod manifest;
 mod putting;
