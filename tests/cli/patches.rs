@@ -164,3 +164,22 @@ fn what_is_given_alone_is_named_with_what_is_missing() {
     let said = alone("a: {{ .Values.issuer }}\n  b\n");
     assert!(said.contains("helm template"), "{said}");
 }
+
+#[test]
+fn a_patch_that_may_decide_leaves_a_request_undecided() {
+    let folder = crate::world::folder();
+    let explain = |text: &str| {
+        std::fs::write(folder.join("a.yaml"), text).unwrap();
+        crate::world::run(&["explain", "a.yaml", "--request", "GET /orders"], &folder)
+    };
+    let told = explain(&with_gate(&filter("scopes", "scopes")));
+    assert!(
+        told.status == 1 && told.stdout.contains("undecided: EnvoyFilter scopegate-routes says what routes ask"),
+        "{told:?}"
+    );
+    // The gate alone, and beside a patch of other things, answers by itself.
+    for text in [wasm_plugin(GATE), with_gate(&filter("scopegate: {", "other: {"))] {
+        let told = explain(&text);
+        assert!(told.stdout.contains("no_credential") && !told.stdout.contains("undecided"), "{told:?}");
+    }
+}

@@ -69,6 +69,17 @@ pub(in crate::cli) struct Wanted<'a> {
     pub names: Names<'a>,
 }
 
+/// Why a patch of Istio or Envoy Gateway may decide: what it asks of routes is here, and the routes are not.
+fn patched(gate: &Gate<'_>, policy: &Policy, sources: &[Source]) -> Option<String> {
+    let asking = sources.iter().flat_map(|source| &source.documents).find(|document| gates::patches::asks(document));
+    let root = asking.filter(|_| gate.envoy.is_none() && policy.route_metadata != RouteMetadata::Ignore)?.root();
+    let kind = root.get("kind").and_then(|view| view.text()).unwrap_or_default();
+    let name = root.at(&["metadata", "name"]).and_then(|view| view.text()).unwrap_or_default();
+    Some(format!(
+        "{kind} {name} says what routes ask, and the routes are not in these files; give the resource with the gate alone for what its own rules decide"
+    ))
+}
+
 impl Setting {
     /// Reads the files, for a request.
     pub(super) fn read(files: &[PathBuf], wanted: &Wanted<'_>, request: &Request) -> Result<Self, Box<dyn Error>> {
@@ -103,6 +114,7 @@ impl Setting {
             Err(Nowhere::Undecided(why)) => (Place::default(), Some(why)),
             Err(Nowhere::Unknown(why)) => return Err(why.into()),
         };
+        let undecided = undecided.or_else(|| patched(gate, &policy, &sources));
         let metadata = place.metadata.map(|NamedMetadata { source, of, view }| Metadata {
             source,
             of,

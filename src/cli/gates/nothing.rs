@@ -1,7 +1,7 @@
 //! Why there is no gate in what was given: by the name of what was given, with what to give instead.
 
 use super::super::source::{Document, Kind, Source, View};
-use super::patches::patches;
+use super::patches::asks;
 use super::{ROOT_ID, extensions, managers};
 
 /// Kinds of resources that people hand over, and what has what is wanted of them.
@@ -78,12 +78,11 @@ fn told(document: &Document) -> Option<String> {
     let kind = root.get("kind").and_then(|view| view.text())?;
     let name = root.at(&["metadata", "name"]).and_then(|view| view.text()).unwrap_or_default();
     let of = if name.is_empty() { kind.to_owned() } else { format!("{kind} {name}") };
-    let asks = || patches(document).iter().any(|patch| !patch.parts().is_empty());
     let what = match document.kind {
-        Kind::EnvoyFilter if asks() => {
+        Kind::EnvoyFilter if asks(document) => {
             "says what routes ask, and the gate is not here: give the WasmPlugin or TrafficExtension that configures it too"
         }
-        Kind::EnvoyPatchPolicy if asks() => {
+        Kind::EnvoyPatchPolicy if asks(document) => {
             "says what routes ask, and the gate is not here: give the EnvoyExtensionPolicy that configures it too"
         }
         Kind::EnvoyFilter | Kind::EnvoyPatchPolicy => "has neither the gate nor what routes ask of it",

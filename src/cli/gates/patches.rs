@@ -45,6 +45,15 @@ pub(in crate::cli) fn patches(document: &Document) -> Vec<Patch<'_>> {
     }
 }
 
+/// Whether a resource says what routes ask.
+pub(in crate::cli) fn asks(document: &Document) -> bool {
+    let is_asked = |part: &Part<'_>| match part {
+        Part::FilterMetadata(view) => view.get(METADATA_NAMESPACE).is_some(),
+        Part::Requirement(_) | Part::Unread(..) => true,
+    };
+    patches(document).iter().flat_map(Patch::parts).any(|part| is_asked(&part))
+}
+
 fn text<'s>(view: &View<'s>, path: &[&str]) -> &'s str {
     view.at(path).and_then(|view| view.text()).unwrap_or_default()
 }
