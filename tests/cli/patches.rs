@@ -83,6 +83,8 @@ fn a_requirement_in_an_envoy_patch_policy_is_read_wherever_its_path_leads() {
     }
     let requirement = "{filter_metadata: {scopegate: {scopes: [a]}}}";
     assert_error(&with_gate(&policy(&format!("{route}/metdata"), requirement)), "unknown-field", "`metadata`");
+    let elsewhere = format!("{{route: {{metadata_match: {requirement}}}}}");
+    assert_error(&with_gate(&policy(route, &elsewhere)), "metadata-unread", "under `metadata_match`");
     let part = with_gate(&policy(&format!("{route}/metadata/filter_metadata/scopegate/scopes"), "[a]"));
     assert_error(&part, "metadata-unread", "the whole of filter_metadata/scopegate");
 }
