@@ -1,10 +1,14 @@
 //! What operators see of a decision: a record, a log line, a counter. Never a token, a secret, or text of a request
 //! that could forge a line.
 
+mod mismatch;
+
+pub use mismatch::Cause;
+
 use crate::base::names::Subject;
 use crate::base::text::shown;
 use crate::check::fingerprint;
-use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace};
+use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace, Trace};
 use crate::policy::{Policy, SubjectForm};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -30,6 +34,18 @@ pub struct AuditRecord<'d> {
     issuer: Option<&'d str>,
     subject: Option<Cow<'d, str>>,
     fingerprint: Option<(&'static str, &'d str)>,
+    unverified_issuer: Option<&'d str>,
+    cause: Option<Cause>,
+    is_verified: bool,
+    request: Option<RequestNames>,
+}
+
+/// What finds a request again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct RequestNames {
+    requirement: Option<String>,
+    route: Option<String>,
+    id: Option<String>,
 }
 
 impl Outcome {
@@ -95,7 +111,22 @@ impl<'d> AuditRecord<'d> {
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, policy.audit.subject)),
             fingerprint: token.map(named),
+            unverified_issuer: match (denial, verified) {
+                (Some(_), None) => decision.trace().authority.and_then(|authority| policy.authority_name(authority)),
+                _ => None,
+            },
+            cause: denial.and_then(|denial| Some(Cause::of(denial, token?.mismatch.as_deref()?, policy))),
+            is_verified: verified.is_some(),
+            request: None,
         })
+    }
+
+    /// The record with what finds the request again: the requirement that decided, the route, and `x-request-id`.
+    #[must_use]
+    pub fn with_request(self, trace: Trace, method: &[u8], route: Option<&[u8]>, id: Option<&[u8]>) -> Self {
+        let requirement = trace.requirement.map(|place| shown(place.path(&shown(method)).as_bytes()));
+        let request = RequestNames { requirement, route: route.map(shown), id: id.map(shown) };
+        Self { request: Some(request), ..self }
     }
 
     /// The record as a JSON object, for Envoy's filter state.
@@ -122,8 +153,8 @@ impl<'d> AuditRecord<'d> {
             }
             line.push_str(name);
             line.push('=');
-            if name == "subject" {
-                // Text of the token: in quotes, which it cannot hold, it cannot look like further fields.
+            if QUOTED.contains(&name) {
+                // Text of the token, or of several words: in quotes, which it cannot hold, it cannot look like further fields.
                 line.push('"');
                 line.push_str(value);
                 line.push('"');
@@ -139,18 +170,40 @@ impl<'d> AuditRecord<'d> {
         line
     }
 
+    /// Why the token was refused: what it has, and what was wanted.
+    #[must_use]
+    pub fn cause(&self) -> Option<String> {
+        self.cause.as_ref().map(|cause| cause.sentence(self.is_verified))
+    }
+
+    const fn received_name(&self) -> &'static str {
+        if self.is_verified { "received" } else { "unverified_received" }
+    }
+
     fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let (decision, reason) = self.outcome.words();
+        let request = self.request.as_ref();
         let members = [
             Some(("decision", decision)),
             reason.map(|reason| ("reason", reason)),
             self.issuer.map(|issuer| ("issuer", issuer)),
             self.subject.as_deref().map(|subject| ("subject", subject)),
             self.fingerprint,
+            self.unverified_issuer.map(|issuer| ("unverified_issuer", issuer)),
+            self.cause.as_ref().map(|cause| ("member", cause.member.as_str())),
+            self.cause.as_ref().and_then(|cause| Some((self.received_name(), cause.received.as_deref()?))),
+            self.cause.as_ref().and_then(|cause| Some(("wanted", cause.wanted.as_deref()?))),
+            request.and_then(|request| Some(("requirement", request.requirement.as_deref()?))),
+            request.and_then(|request| Some(("route", request.route.as_deref()?))),
+            request.and_then(|request| Some(("request_id", request.id.as_deref()?))),
         ];
         members.into_iter().flatten()
     }
 }
+
+/// Members that a log line has in quotes.
+const QUOTED: [&str; 8] =
+    ["subject", "member", "received", "unverified_received", "wanted", "requirement", "route", "request_id"];
 
 /// Room for a record as JSON, in bytes: most take less.
 const JSON_BYTES: usize = 256;

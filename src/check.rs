@@ -14,6 +14,7 @@
 //! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 
 mod condition;
+mod mismatch;
 mod principal;
 mod revocation;
 mod scope;
@@ -21,18 +22,21 @@ mod time;
 mod token;
 
 pub use condition::Permit;
+pub use mismatch::mismatch;
 pub use principal::Principal;
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use token::{
     Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, fingerprint,
+    id_token_claim,
 };
 
 use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;
+use std::rc::Rc;
 
 /// What the requirements that hold for a request ask of its token: one, or two where route metadata restricts.
-pub type TokenRequirements<'a> = [&'a TokenRequirement];
+pub type TokenRequirements<'a> = [&'a Rc<TokenRequirement>];
 
 /// Shorthand of this room.
 type Result<T> = std::result::Result<T, Denial>;

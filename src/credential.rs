@@ -5,7 +5,7 @@ mod bearer;
 mod query;
 
 pub use bearer::{BearerToken, extract};
-pub use query::{TOKEN_PARAMETERS, holds_token};
+pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
 
 use crate::decision::Denial;
 

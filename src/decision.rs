@@ -1,5 +1,9 @@
 //! What the engine answers: effects as data. Knows no status codes and no sentences for people.
 
+mod mismatch;
+
+pub use mismatch::{Mismatch, Received};
+
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::policy::{Authority, IssuerId, RequirementPlace, Scope};
@@ -63,7 +67,7 @@ impl CredentialKind {
 }
 
 /// A request that cannot be decided yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     /// What is missing.
     pub need: Need,
@@ -196,12 +200,14 @@ pub struct Refusal {
 }
 
 /// A token as records name it: never by its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TokenTrace {
     /// `base64url(SHA-256(signing input))[..22]`.
     pub fingerprint: Fingerprint,
     /// Who issued it and for whom, once its signature has been checked.
     pub verified: Option<VerifiedIdentity>,
+    /// Why it was refused: what it has, and what was wanted.
+    pub mismatch: Option<Box<Mismatch>>,
 }
 
 /// What is known of a token whose signature has been checked.

@@ -6,6 +6,7 @@
 mod applicable;
 mod grant;
 
+use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
     self, Addressed, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven,
     Verified,
@@ -47,8 +48,14 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Err(missing) => (missing.place, missing.added),
     };
     let also_allowed = found.as_ref().map_or(&[][..], Applicable::jwt_allowed_in);
-    if request.query().is_some_and(|query| credential::holds_token(query, &policy.query, also_allowed)) {
-        return Err(Denial::TokenInQuery.into());
+    let in_query = request.query().and_then(|query| credential::find_token(query, &policy.query, also_allowed));
+    if let Some(token) = in_query {
+        let named = token.signing_input.map(|input| TokenTrace {
+            fingerprint: Fingerprint::new(&FingerprintCell::default(), &input, check::fingerprint),
+            verified: None,
+            mismatch: None,
+        });
+        return Err(Stop { token: named, ..Denial::TokenInQuery.into() });
     }
     let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
     let admission = applicable.admission();
@@ -102,13 +109,14 @@ fn permit_bearer(
     token: BearerToken<'_>,
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
-    let verified = verify(policy, facts, trace, asks, &token).map_err(|stop| stop.about(unverified(&token)))?;
+    let verified = verify(policy, facts, trace, asks, &token)
+        .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks))?;
     let principal = verified.principal();
     let permit = Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks)?))
-        .map_err(|stop| stop.about(principal.trace()))?;
+        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks))?;
     Ok(grant::for_token(policy, request, &permit, principal.trace()))
 }
 
@@ -140,7 +148,7 @@ fn is_preflight(request: &RequestView<'_>) -> bool {
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {
-    TokenTrace { fingerprint: token.fingerprint(), verified: None }
+    TokenTrace { fingerprint: token.fingerprint(), verified: None, mismatch: None }
 }
 
 /// Why a request does not simply go on.
@@ -158,6 +166,14 @@ enum Cause {
 impl Stop {
     fn about(self, token: TokenTrace) -> Self {
         Self { token: Some(token), ..self }
+    }
+
+    /// Keeps what the token has where something else was wanted.
+    fn at(mut self, token: &Formed<'_>, policy: &Policy, asks: &TokenRequirements<'_>) -> Self {
+        if let (Cause::Deny(denial), Some(trace)) = (&self.cause, &mut self.token) {
+            trace.mismatch = check::mismatch(denial, token, policy, asks);
+        }
+        self
     }
 
     fn reported(self) -> Self {

@@ -7,7 +7,7 @@ mod header;
 mod instead;
 mod jwk;
 
-pub use claims::{ClaimPath, Claims};
+pub use claims::{ClaimPath, Claims, EACH_ITEM};
 pub use compact::{Compact, Malformed};
 pub use header::JoseHeader;
 pub use instead::Instead;

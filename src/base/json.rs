@@ -9,6 +9,67 @@ pub use serde_json::{Map, Number, Value};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// The type of a JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// A boolean.
+    Boolean,
+    /// A number.
+    Number,
+    /// A string.
+    Text,
+    /// An array.
+    List,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// The type of this value.
+    #[must_use]
+    pub const fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Boolean,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
+    /// The type in words, with its article.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Text => "text",
+            Self::List => "a list",
+            Self::Object => "an object",
+        }
+    }
+}
+
+/// Says that a member has another type than it must have, in words that are there before anybody reads them: a refusal
+/// that is not logged formats nothing.
+macro_rules! wrong_type {
+    ($kind:expr, $label:expr, $wanted:literal) => {
+        match $kind {
+            $crate::base::json::Kind::Null => concat!($label, " is null, not ", $wanted),
+            $crate::base::json::Kind::Boolean => concat!($label, " is a boolean, not ", $wanted),
+            $crate::base::json::Kind::Number => concat!($label, " is a number, not ", $wanted),
+            $crate::base::json::Kind::Text => concat!($label, " is text, not ", $wanted),
+            $crate::base::json::Kind::List => concat!($label, " is a list, not ", $wanted),
+            $crate::base::json::Kind::Object => concat!($label, " is an object, not ", $wanted),
+        }
+    };
+}
+pub(crate) use wrong_type;
+
 /// Reads one JSON text.
 ///
 /// # Errors

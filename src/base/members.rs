@@ -4,7 +4,7 @@
 //! a member. What is looked at is read; the rest stays text. A tree of values would be several times as large, and most
 //! of it is never asked for.
 
-use super::json::{self, Value};
+use super::json::{self, Kind, Value};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -126,6 +126,35 @@ impl<'a> Raw<'a> {
         }
         let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
         items.into_iter().map(|item| Raw(item.get()).as_text()).collect()
+    }
+
+    /// The items of a list; `None` for anything else.
+    #[must_use]
+    pub fn items(self) -> Option<Vec<Self>> {
+        if !self.0.starts_with('[') {
+            return None;
+        }
+        let items: Vec<&'a RawValue> = serde_json::from_str(self.0).ok()?;
+        Some(items.into_iter().map(|item| Raw(item.get())).collect())
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.0.bytes().next() {
+            Some(b'"') => Kind::Text,
+            Some(b'[') => Kind::List,
+            Some(b'{') => Kind::Object,
+            Some(b't' | b'f') => Kind::Boolean,
+            Some(b'n') => Kind::Null,
+            _ => Kind::Number,
+        }
+    }
+
+    /// Its JSON text.
+    #[must_use]
+    pub const fn as_json(self) -> &'a str {
+        self.0
     }
 
     /// Whether it is `null`.

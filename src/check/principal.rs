@@ -61,7 +61,7 @@ impl<'a> Principal<'a> {
     #[must_use]
     pub fn trace(&self) -> TokenTrace {
         let verified = VerifiedIdentity { authority: self.authority, subject: self.subject.clone() };
-        TokenTrace { fingerprint: self.fingerprint(), verified: Some(verified) }
+        TokenTrace { fingerprint: self.fingerprint(), verified: Some(verified), mismatch: None }
     }
 
     /// Where it has been looked up in revocation lists before.

@@ -15,7 +15,7 @@ pub use audience::Addressed;
 pub use claims::Complete;
 pub use form::{FINGERPRINT_CHARACTERS, Formed, fingerprint};
 pub use issuer::Recognised;
-pub use kind::Typed;
+pub use kind::{Typed, id_token_claim};
 pub use signature::Verified;
 pub use time::Timely;
 

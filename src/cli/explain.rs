@@ -133,7 +133,7 @@ pub(super) fn verdict(
     let (verdict, allowed) = match before::pass(&setting, request) {
         Passage::ToTheGate(seen, before) => {
             let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
-            (explanation.verdict(), explanation.is_allowed())
+            (explanation.verdict_with_cause(), explanation.is_allowed())
         }
         Passage::Answered(answer) => (answer.verdict(), false),
         Passage::Undecided(told) => (told.verdict(), false),

@@ -50,9 +50,9 @@ shapes! {
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
     ];
     SCOPES "scopes" ["any_of", "all_of"];
-    CLAIM "a claim condition" ["claim", "equals", "contains", "one_of"];
+    CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member"];
     QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
-    FORWARD "forward" ["token", "headers"];
+    FORWARD "forward" ["token", "headers", "remove"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
     REVOCATION "revocation" ["entries", "lists"];

@@ -10,27 +10,68 @@ use crate::policy::QueryPolicy;
 pub const TOKEN_PARAMETERS: [&str; 6] =
     ["access_token", "bearer_token", "id_token", "refresh_token", "jwt", "authorization"];
 
-/// Whether `query` holds a token: a parameter of a name that carries one, or a value with the shape of a JWT in
-/// any other that neither `policy` nor `also_allowed` admits.
+/// A token in a query string.
+#[derive(PartialEq, Eq)]
+pub struct QueryToken {
+    /// The signing input of the first one that has the shape of a signed JWT: what its fingerprint is made of.
+    pub signing_input: Option<Vec<u8>>,
+}
+
+/// Shows that there is a token, and nothing of it.
+impl std::fmt::Debug for QueryToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("QueryToken(<redacted>)")
+    }
+}
+
+/// Finds a token in `query`: a parameter of a name that carries one, or a value with the shape of a JWT in any other that
+/// neither `policy` nor `also_allowed` admits.
 ///
 /// Parameters end at `&` and at `;`. A parameter without `=` is looked at as a name and as a value.
 #[must_use]
-pub fn holds_token(query: &[u8], policy: &QueryPolicy, also_allowed: &[String]) -> bool {
-    query.split(|byte| matches!(byte, b'&' | b';')).any(|parameter| {
+pub fn find_token(query: &[u8], policy: &QueryPolicy, also_allowed: &[String]) -> Option<QueryToken> {
+    let mut found: Option<QueryToken> = None;
+    for parameter in query.split(|byte| matches!(byte, b'&' | b';')) {
         let mut sides = parameter.splitn(2, |&byte| byte == b'=');
         let name = decode(sides.next().unwrap_or_default());
         let value = sides.next().map(decode);
         let folded = fold(&name);
         let is_known = |known: &str| known.as_bytes() == folded || known.as_bytes() == name.to_ascii_lowercase();
-        if TOKEN_PARAMETERS.iter().any(|known| is_known(known)) || policy.names.iter().any(|known| is_known(known)) {
-            return true;
-        }
+        let carries =
+            TOKEN_PARAMETERS.iter().any(|known| is_known(known)) || policy.names.iter().any(|known| is_known(known));
         let allowed = |list: &[String]| list.iter().any(|known| known.as_bytes() == name);
-        match value {
-            Some(value) => is_jwt_shaped(&value) && !allowed(&policy.jwt_allowed_in) && !allowed(also_allowed),
-            None => is_jwt_shaped(&name),
+        let is_refused = carries
+            || match &value {
+                Some(value) => is_jwt_shaped(value) && !allowed(&policy.jwt_allowed_in) && !allowed(also_allowed),
+                None => is_jwt_shaped(&name),
+            };
+        if is_refused {
+            let token = found.get_or_insert(QueryToken { signing_input: None });
+            if token.signing_input.is_none() {
+                token.signing_input = signing_input(value.as_ref().unwrap_or(&name));
+            }
         }
-    })
+    }
+    found
+}
+
+/// What the signature of a value covers that has the shape of a signed JWT.
+fn signing_input(value: &[u8]) -> Option<Vec<u8>> {
+    let jwt = without_scheme(value);
+    if !is_jwt_shaped(jwt) || jwt.split(|&byte| byte == b'.').count() != 3 {
+        return None;
+    }
+    let end = jwt.iter().rposition(|&byte| byte == b'.')?;
+    jwt.get(..end).map(<[u8]>::to_vec)
+}
+
+/// A value without `Bearer` before it.
+fn without_scheme(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    match value.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),
+        _ => value,
+    }
 }
 
 /// A name as frameworks read it that are generous with names: in lower case, without white space around it, up to a NUL
@@ -50,12 +91,7 @@ fn decode(text: &[u8]) -> Vec<u8> {
 /// Whether `value` looks like a JWT in compact serialization, signed or encrypted, with or without `Bearer` before
 /// it: three to five segments of base64url, of which the first decodes to a JSON object.
 fn is_jwt_shaped(value: &[u8]) -> bool {
-    let value = value.trim_ascii();
-    let value = match value.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"bearer ") => rest.trim_ascii_start(),
-        _ => value,
-    };
-    let mut segments = value.split(|&byte| byte == b'.');
+    let mut segments = without_scheme(value).split(|&byte| byte == b'.');
     let Some(header) = segments.next() else { return false };
     let rest: Vec<&[u8]> = segments.take(6).collect();
     if !(2..=4).contains(&rest.len()) || !rest.iter().all(|segment| segment.iter().all(|&byte| is_base64(byte))) {
@@ -80,7 +116,32 @@ mod tests {
 
     fn found(query: &str) -> bool {
         let policy = QueryPolicy { names: vec!["sid".into()], jwt_allowed_in: vec!["id_token_hint".into()] };
-        holds_token(query.as_bytes(), &policy, &["request".to_owned()])
+        find_token(query.as_bytes(), &policy, &["request".to_owned()]).is_some()
+    }
+
+    #[test]
+    fn the_signing_input_of_a_jwt_is_found_and_nothing_of_another_token() {
+        let found = |query: &str| {
+            let policy = QueryPolicy { names: vec![], jwt_allowed_in: vec!["id_token_hint".into()] };
+            find_token(query.as_bytes(), &policy, &[]).map(|token| token.signing_input)
+        };
+        let (input, _) = JWT.rsplit_once('.').expect("a JWT");
+        let wanted = Some(Some(input.as_bytes().to_vec()));
+        for query in [
+            format!("access_token={JWT}"),
+            format!("access_token=Bearer%20{JWT}"),
+            format!("a=1&x={JWT}&b"),
+            format!("access_token=secret&jwt={JWT}"),
+            JWT.to_owned(),
+        ] {
+            assert_eq!(found(&query), wanted, "{query}");
+        }
+        for query in ["access_token=secret".to_owned(), "jwt".to_owned(), format!("access_token={JWT}.AA.AA")] {
+            assert_eq!(found(&query), Some(None), "{query}");
+        }
+        let allowed = format!("id_token_hint={JWT}&access_token=x");
+        assert_eq!(found(&allowed), Some(None), "a JWT that is admitted is not named");
+        assert_eq!(found(&format!("id_token_hint={JWT}")), None);
     }
 
     #[test]
@@ -175,8 +236,8 @@ mod tests {
     fn a_configured_name_is_found_as_it_is_written() {
         let policy = QueryPolicy { names: vec!["my.token".into()], ..QueryPolicy::default() };
         for query in ["my.token=x", "MY.Token=x", "a=1&my%2Etoken=x"] {
-            assert!(holds_token(query.as_bytes(), &policy, &[]), "{query}");
+            assert!(find_token(query.as_bytes(), &policy, &[]).is_some(), "{query}");
         }
-        assert!(!holds_token(b"mytoken=x", &policy, &[]));
+        assert!(find_token(b"mytoken=x", &policy, &[]).is_none());
     }
 }

@@ -7,6 +7,7 @@ use crate::policy::{
     TokenRequirement,
 };
 use crate::request::RequestView;
+use std::rc::Rc;
 
 /// The requirement that holds for a request and its method.
 pub(super) struct Applicable<'p> {
@@ -28,7 +29,7 @@ pub(super) enum Admission<'p> {
     Everyone,
     NoOne,
     /// Holders of a token that meets all of these.
-    TokenHolders(Vec<&'p TokenRequirement>),
+    TokenHolders(Vec<&'p Rc<TokenRequirement>>),
 }
 
 /// No requirement can be found.
@@ -110,7 +111,7 @@ impl<'p> Applicable<'p> {
         }
         let asks: Vec<_> = accesses
             .filter_map(|access| match access {
-                Access::Token(ask) => Some(&**ask),
+                Access::Token(ask) => Some(ask),
                 Access::Public | Access::Deny => None,
             })
             .collect();
@@ -134,7 +135,7 @@ impl<'p> Applicable<'p> {
     }
 
     /// What metadata asks of tokens beyond the requirement that it is added to.
-    pub(super) fn beyond_base(&self) -> Option<&'p TokenRequirement> {
+    pub(super) fn beyond_base(&self) -> Option<&'p Rc<TokenRequirement>> {
         match &self.added?.requirement.access {
             Access::Token(ask) => Some(ask),
             Access::Public | Access::Deny => None,

@@ -1,6 +1,7 @@
 //! The claims set ([RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
 use super::Malformed;
+use crate::base::json::{Kind, wrong_type};
 use crate::base::members::{Members, Raw};
 use crate::base::time::UnixSeconds;
 use std::borrow::Cow;
@@ -26,12 +27,19 @@ impl Claims {
     /// # Errors
     /// When a registered claim has another type than RFC 7519 gives it: `null` is another type too.
     pub fn from_members(all: Members) -> Result<Self, Malformed> {
-        for name in ["iss", "sub", "jti"] {
-            if all.get(name).is_some_and(|value| value.as_text().is_none()) {
-                return Err(Malformed("a registered claim of the wrong type"));
-            }
+        let not_text = |name| all.get(name).filter(|value| value.as_text().is_none()).map(Raw::kind);
+        if let Some(kind) = not_text("iss") {
+            return Err(Malformed(wrong_type!(kind, "`iss`", "text")));
         }
-        let (expires_at, not_before, issued_at) = (date(&all, "exp")?, date(&all, "nbf")?, date(&all, "iat")?);
+        if let Some(kind) = not_text("sub") {
+            return Err(Malformed(wrong_type!(kind, "`sub`", "text")));
+        }
+        if let Some(kind) = not_text("jti") {
+            return Err(Malformed(wrong_type!(kind, "`jti`", "text")));
+        }
+        let expires_at = date(&all, "exp").map_err(|kind| Malformed(wrong_type!(kind, "`exp`", "a number")))?;
+        let not_before = date(&all, "nbf").map_err(|kind| Malformed(wrong_type!(kind, "`nbf`", "a number")))?;
+        let issued_at = date(&all, "iat").map_err(|kind| Malformed(wrong_type!(kind, "`iat`", "a number")))?;
         Ok(Self { all, expires_at, not_before, issued_at })
     }
 
@@ -53,11 +61,31 @@ impl Claims {
         self.all.get(name)?.as_text()
     }
 
+    /// The top-level claim `name`, whatever its type.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<Raw<'_>> {
+        self.all.get(name)
+    }
+
     /// The claim at `path`, when it is there.
     #[must_use]
     pub fn get(&self, path: &ClaimPath) -> Option<Raw<'_>> {
         let first = self.all.get(&path.first)?;
         path.rest.iter().try_fold(first, |value, name| value.member(name))
+    }
+
+    /// The values at `path`: several where it leads through [`EACH_ITEM`].
+    #[must_use]
+    pub fn all(&self, path: &ClaimPath) -> Vec<Raw<'_>> {
+        let mut values: Vec<Raw<'_>> = self.all.get(&path.first).into_iter().collect();
+        for name in &path.rest {
+            values = if name == EACH_ITEM {
+                values.into_iter().filter_map(Raw::items).flatten().collect()
+            } else {
+                values.into_iter().filter_map(|value| value.member(name)).collect()
+            };
+        }
+        values
     }
 
     /// Whether there is a top-level claim of that name.
@@ -73,6 +101,9 @@ impl Claims {
     }
 }
 
+/// The element of a path that means each item of a list.
+pub const EACH_ITEM: &str = "[]";
+
 /// The place of a claim: a top-level name, which may have dots, or a path of names into nested objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath {
@@ -84,6 +115,12 @@ impl ClaimPath {
     /// The top-level claim `name`.
     pub fn top(name: impl Into<String>) -> Self {
         Self { first: name.into(), rest: Vec::new() }
+    }
+
+    /// Whether it leads through the items of lists.
+    #[must_use]
+    pub fn has_each_item(&self) -> bool {
+        self.first == EACH_ITEM || self.rest.iter().any(|name| name == EACH_ITEM)
     }
 
     /// A path from names; `None` if there are no names.
@@ -101,11 +138,12 @@ impl fmt::Display for ClaimPath {
     }
 }
 
-fn date(claims: &Members, name: &str) -> Result<Option<UnixSeconds>, Malformed> {
+/// The date in a claim, or the type of what is there instead.
+fn date(claims: &Members, name: &str) -> Result<Option<UnixSeconds>, Kind> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     match value.to_value().as_number() {
         Some(number) => Ok(UnixSeconds::from_numeric_date(number)),
-        None => Err(Malformed("a date that is not a number")),
+        None => Err(value.kind()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The JOSE header ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)).
 
 use super::Malformed;
-use crate::base::json::Value;
+use crate::base::json::{Kind, Value, wrong_type};
 use crate::base::members::Members;
 
 /// The header parameters that Scopegate acts on. Untrusted until the signature has been checked.
@@ -32,18 +32,20 @@ impl JoseHeader {
         if members.get("b64").is_some_and(|b64| b64.to_value() != Value::Bool(true)) {
             return Err(Malformed("an unencoded payload"));
         }
-        Ok(Self {
-            alg: text(members, "alg")?.ok_or(Malformed("no alg"))?,
-            kid: text(members, "kid")?,
-            typ: text(members, "typ")?,
-        })
+        let alg =
+            text(members, "alg").map_err(|kind| Malformed(wrong_type!(kind, "the header parameter `alg`", "text")))?;
+        let kid =
+            text(members, "kid").map_err(|kind| Malformed(wrong_type!(kind, "the header parameter `kid`", "text")))?;
+        let typ =
+            text(members, "typ").map_err(|kind| Malformed(wrong_type!(kind, "the header parameter `typ`", "text")))?;
+        Ok(Self { alg: alg.ok_or(Malformed("no alg"))?, kid, typ })
     }
 }
 
-fn text(members: &Members, name: &str) -> Result<Option<String>, Malformed> {
+/// The text of a parameter, or the type of what is there instead.
+fn text(members: &Members, name: &str) -> Result<Option<String>, Kind> {
     let Some(value) = members.get(name) else { return Ok(None) };
-    let text = value.as_text().ok_or(Malformed("a header parameter of the wrong type"))?;
-    Ok(Some(text.into_owned()))
+    value.as_text().map(|text| Some(text.into_owned())).ok_or_else(|| value.kind())
 }
 
 #[cfg(test)]

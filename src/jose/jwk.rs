@@ -1,7 +1,7 @@
 //! Key sets ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read as they come, used as far as they can be.
 
 use super::instead::Instead;
-use crate::base::json::{self, Map, Value};
+use crate::base::json::{self, Kind, Map, Value, wrong_type};
 use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey, sha256};
 use std::fmt;
 
@@ -184,6 +184,20 @@ impl KeySet {
     }
 }
 
+/// The text of a member, in words where it is something else.
+macro_rules! text {
+    ($jwk:expr, $name:literal) => {
+        optional_text($jwk, $name).map_err(|kind| wrong_type!(kind, concat!("its `", $name, "`"), "text"))
+    };
+}
+
+/// The text of a member that a key of this type must have.
+macro_rules! member {
+    ($jwk:expr, $name:literal) => {
+        text!($jwk, $name)?.ok_or(concat!("its `", $name, "` is missing"))
+    };
+}
+
 fn read_key(member: &Value) -> Result<Key, &'static str> {
     let jwk = member.as_object().ok_or("not an object")?;
     if json::has_duplicates(member) {
@@ -195,15 +209,15 @@ fn read_key(member: &Value) -> Result<Key, &'static str> {
     if PRIVATE.iter().any(|name| jwk.contains_key(*name)) {
         return Err("holds private members: this key is compromised");
     }
-    if text(jwk, "use")?.is_some_and(|usage| usage != "sig") {
+    if text!(jwk, "use")?.is_some_and(|usage| usage != "sig") {
         return Err("its use is not sig");
     }
     check_key_ops(jwk)?;
-    let kid = text(jwk, "kid")?;
+    let kid = text!(jwk, "kid")?;
     if kid.is_some_and(|kid| kid.len() > MAX_KID_BYTES) {
         return Err("its kid is longer than 512 bytes");
     }
-    let algorithm = match text(jwk, "alg")? {
+    let algorithm = match text!(jwk, "alg")? {
         None => None,
         Some(name) => Some(Algorithm::from_name(name).ok_or("its alg is not supported")?),
     };
@@ -224,30 +238,35 @@ fn identity(member: &Value) -> [u8; 32] {
 }
 
 fn material(jwk: &Map<String, Value>, algorithm: Option<Algorithm>) -> Result<Material<'_>, &'static str> {
-    let member = |name| text(jwk, name)?.ok_or("a member of its type is missing");
-    match (member("kty")?, text(jwk, "crv")?) {
-        ("RSA", _) => Ok(Material::Rsa { n: member("n")?, e: member("e")? }),
-        ("EC", Some("P-256")) => Ok(Material::Ec { family: KeyFamily::P256, x: member("x")?, y: member("y")? }),
-        ("EC", Some("P-521")) => Ok(Material::Ec { family: KeyFamily::P521, x: member("x")?, y: member("y")? }),
-        ("EC", Some("P-384")) => Ok(Material::Ec { family: KeyFamily::P384, x: member("x")?, y: member("y")? }),
-        ("EC", Some("secp256k1")) => {
-            Ok(Material::Ec { family: KeyFamily::Secp256k1, x: member("x")?, y: member("y")? })
+    match (member!(jwk, "kty")?, text!(jwk, "crv")?) {
+        ("RSA", _) => Ok(Material::Rsa { n: member!(jwk, "n")?, e: member!(jwk, "e")? }),
+        ("EC", Some("P-256")) => {
+            Ok(Material::Ec { family: KeyFamily::P256, x: member!(jwk, "x")?, y: member!(jwk, "y")? })
         }
-        ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: member("x")? }),
+        ("EC", Some("P-521")) => {
+            Ok(Material::Ec { family: KeyFamily::P521, x: member!(jwk, "x")?, y: member!(jwk, "y")? })
+        }
+        ("EC", Some("P-384")) => {
+            Ok(Material::Ec { family: KeyFamily::P384, x: member!(jwk, "x")?, y: member!(jwk, "y")? })
+        }
+        ("EC", Some("secp256k1")) => {
+            Ok(Material::Ec { family: KeyFamily::Secp256k1, x: member!(jwk, "x")?, y: member!(jwk, "y")? })
+        }
+        ("OKP", Some("Ed25519")) => Ok(Material::Ed25519 { x: member!(jwk, "x")? }),
         ("AKP", _) => {
             let family = algorithm.ok_or("an AKP key without alg")?.family();
-            Ok(Material::MlDsa { family, public: member("pub")? })
+            Ok(Material::MlDsa { family, public: member!(jwk, "pub")? })
         }
         _ => Err("its type or curve is not supported"),
     }
 }
 
-/// A member that is a string, absent or null; real key sets carry `"alg": null`.
-fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, &'static str> {
+/// A member that is a string, absent or null; real key sets carry `"alg": null`. Otherwise the type of what is there.
+fn optional_text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Kind> {
     match jwk.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a member of the wrong type"),
+        Some(other) => Err(Kind::of(other)),
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Forward {
     pub token: TokenForwarding,
     /// Headers that are made of claims.
     pub headers: Vec<IdentityHeader>,
+    /// Names of identity headers that nobody sets, in lower case: they are removed from every request.
+    pub remove: Vec<String>,
 }
 
 /// Whether the token goes upstream.
@@ -41,11 +43,18 @@ pub enum HeaderSource {
 }
 
 impl Forward {
+    /// Whether there are identity headers: names that only the filter may set, or that nobody may.
+    #[must_use]
+    pub const fn has_identity_headers(&self) -> bool {
+        !self.headers.is_empty() || !self.remove.is_empty()
+    }
+
     /// Whether `name` is that of an identity header in any spelling: many upstreams read `_` as `-`, so a client
     /// could set `x_auth_subject`, or `x-auth_subject`, in the place of `x-auth-subject`.
     #[must_use]
     pub fn is_identity_header(&self, name: &[u8]) -> bool {
         self.headers.iter().any(|header| same_header(header.name.as_bytes(), name))
+            || self.remove.iter().any(|removed| same_header(removed.as_bytes(), name))
     }
 }
 
@@ -63,11 +72,19 @@ mod tests {
     #[test]
     fn every_spelling_of_an_identity_header_is_known() {
         let header = IdentityHeader { name: "x-auth-subject".into(), source: HeaderSource::Scope };
-        let forward = Forward { headers: vec![header], ..Forward::default() };
-        for name in ["x-auth-subject", "x_auth_subject", "x-auth_subject", "x_auth-subject", "X-Auth-Subject"] {
+        let remove = vec!["x-forwarded-user".to_owned()];
+        let forward = Forward { headers: vec![header], remove, ..Forward::default() };
+        for name in [
+            "x-auth-subject",
+            "x_auth_subject",
+            "x-auth_subject",
+            "x_auth-subject",
+            "X-Auth-Subject",
+            "X_Forwarded-User",
+        ] {
             assert!(forward.is_identity_header(name.as_bytes()), "{name}");
         }
-        for name in ["x-auth-subject2", "xauth-subject", "x-auth-subjec", ""] {
+        for name in ["x-auth-subject2", "x-forwarded-use", "xauth-subject", "x-auth-subjec", ""] {
             assert!(!forward.is_identity_header(name.as_bytes()), "{name}");
         }
     }

@@ -121,6 +121,12 @@ impl TokenTypes {
         set
     }
 
+    /// The accepted types, without `application/`.
+    #[must_use]
+    pub fn types(&self) -> &[String] {
+        &self.types
+    }
+
     /// Whether a token with this `typ` is accepted: any case, `application/` implied where there is no slash.
     #[must_use]
     pub fn accept(&self, typ: Option<&str>) -> bool {

@@ -5,6 +5,7 @@ use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
 use crate::jose::{ClaimPath, Claims};
+use std::rc::Rc;
 
 /// What a request must meet, as a rule, a route or the default says it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,13 +26,13 @@ pub enum Access {
     /// Nobody.
     Deny,
     /// Who presents a token that meets this.
-    Token(Box<TokenRequirement>),
+    Token(Rc<TokenRequirement>),
 }
 
 /// The strictest reading of silence: a valid token.
 impl Default for Access {
     fn default() -> Self {
-        Self::Token(Box::default())
+        Self::Token(Rc::default())
     }
 }
 
@@ -96,21 +97,41 @@ pub enum Condition {
     Equals(Value),
     /// A list with this element.
     Contains(Value),
+    /// A list with one of these elements.
+    ContainsAny(Vec<Value>),
     /// Equal to one of these.
     OneOf(Vec<Value>),
+    /// An object with one of these members, whose value is neither `null` nor `false`.
+    HasMember(Vec<String>),
 }
 
 impl ClaimCondition {
     /// Whether `claims` meet the condition.
     #[must_use]
     pub fn is_met_by(&self, claims: &Claims) -> bool {
-        let Some(value) = claims.get(&self.claim).map(Raw::to_value) else { return false };
-        match &self.condition {
-            Condition::Equals(wanted) => same(&value, wanted),
-            Condition::Contains(wanted) => {
-                value.as_array().is_some_and(|items| items.iter().any(|item| same(item, wanted)))
-            }
-            Condition::OneOf(wanted) => wanted.iter().any(|wanted| same(&value, wanted)),
+        if self.claim.has_each_item() {
+            return claims.all(&self.claim).into_iter().any(|value| self.condition.is_met_by(value));
+        }
+        claims.get(&self.claim).is_some_and(|value| self.condition.is_met_by(value))
+    }
+}
+
+impl Condition {
+    /// Whether a value is what it must be.
+    fn is_met_by(&self, value: Raw<'_>) -> bool {
+        if let Self::HasMember(names) = self {
+            let counts = |member: Raw<'_>| !matches!(member.as_json(), "null" | "false");
+            return names.iter().any(|name| value.member(name).is_some_and(counts));
+        }
+        let value = value.to_value();
+        let contains =
+            |wanted: &Value| value.as_array().is_some_and(|items| items.iter().any(|item| same(item, wanted)));
+        match self {
+            Self::Equals(wanted) => same(&value, wanted),
+            Self::Contains(wanted) => contains(wanted),
+            Self::ContainsAny(wanted) => wanted.iter().any(contains),
+            Self::OneOf(wanted) => wanted.iter().any(|wanted| same(&value, wanted)),
+            Self::HasMember(_) => false,
         }
     }
 }
@@ -168,6 +189,53 @@ mod tests {
         assert!(!met(Condition::Contains(json!("a")), &json!({"c": "a b"})));
         assert!(!met(Condition::Contains(json!("a")), &json!({"c": []})));
         assert!(!met(Condition::Contains(json!("a")), &json!({"c": {"a": 1}})));
+    }
+
+    #[test]
+    fn contains_any_needs_one_of_several_in_a_list() {
+        let wanted = Condition::ContainsAny(vec![json!("a"), json!(2)]);
+        assert!(met(wanted.clone(), &json!({"c": ["x", "a"]})));
+        assert!(met(wanted.clone(), &json!({"c": [2.0]})));
+        for other in [json!({"c": ["b", "2"]}), json!({"c": "a"}), json!({"c": []}), json!({"c": {"a": 1}}), json!({})]
+        {
+            assert!(!met(wanted.clone(), &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn has_member_looks_at_the_names_of_an_object() {
+        let wanted = Condition::HasMember(vec!["admin".into(), "owner".into()]);
+        for good in
+            [json!({"c": {"admin": {"1": "d"}}}), json!({"c": {"x": 1, "owner": true}}), json!({"c": {"admin": 0}})]
+        {
+            assert!(met(wanted.clone(), &good), "{good}");
+        }
+        for other in [
+            json!({"c": {"Admin": 1}}),
+            json!({"c": {"admin": false}}),
+            json!({"c": {"admin": null}}),
+            json!({"c": ["admin"]}),
+            json!({"c": "admin"}),
+            json!({"c": {"x": {"admin": 1}}}),
+        ] {
+            assert!(!met(wanted.clone(), &other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_through_each_item_of_a_list() {
+        let claims = json!({"p": [{"s": ["read"]}, {"s": ["write"], "r": {"admin": 1}}, "x", ["s"]], "s": "read"});
+        let claims = Claims::from_members(Members::parse(claims.to_string().into_bytes()).unwrap()).unwrap();
+        let holds = |path: &[&str], condition| {
+            let claim = ClaimPath::from_names(path.iter().map(|&name| name.to_owned())).unwrap();
+            ClaimCondition { claim, condition }.is_met_by(&claims)
+        };
+        assert!(holds(&["p", "[]", "s"], Condition::Contains(json!("write"))));
+        assert!(holds(&["p", "[]", "s", "[]"], Condition::Equals(json!("read"))));
+        assert!(holds(&["p", "[]", "r"], Condition::HasMember(vec!["admin".into()])));
+        assert!(!holds(&["p", "[]", "s"], Condition::Contains(json!("delete"))));
+        assert!(!holds(&["s", "[]"], Condition::Equals(json!("read"))), "text is no list");
+        assert!(!holds(&["q", "[]"], Condition::Equals(json!("read"))), "a missing claim fails");
     }
 
     #[test]

@@ -21,7 +21,7 @@ impl Uses {
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route()),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
-            (Self::IDENTITY_HEADERS, !policy.forward.headers.is_empty()),
+            (Self::IDENTITY_HEADERS, policy.forward.has_identity_headers()),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| Self(all.0 | part.0))
     }

@@ -54,7 +54,17 @@ fn what_no_configuration_takes_is_said() {
         (r#"{"alg":"ES256"}"#, r#"{"iss":"a","iss":"b","exp":1}"#, "the payload has duplicate members"),
         (r#"{"alg":"ES256","jku":"https://x"}"#, r#"{"iss":"a","exp":1}"#, "jku is ignored"),
         (r#"{"alg":"ES256"}"#, r#"{"iss":"a"}"#, "no exp"),
-        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","exp":"1"}"#, "a date that is not a number"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","exp":"1"}"#, "`exp` is text, not a number"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","nbf":[],"exp":1}"#, "`nbf` is a list, not a number"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","sub":4,"exp":1}"#, "`sub` is a number, not text"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":"a","jti":{},"exp":1}"#, "`jti` is an object, not text"),
+        (r#"{"alg":"ES256"}"#, r#"{"iss":null,"exp":1}"#, "`iss` is null, not text"),
+        (r#"{"alg":"ES256","kid":7}"#, r#"{"iss":"a","exp":1}"#, "the header parameter `kid` is a number, not text"),
+        (
+            r#"{"alg":"ES256","typ":true}"#,
+            r#"{"iss":"a","exp":1}"#,
+            "the header parameter `typ` is a boolean, not text",
+        ),
         ("[]", "1", "header: cannot be decoded"),
     ] {
         let run = inspect(&sign_texts(&key, header, payload));

@@ -190,6 +190,15 @@ fn what_is_wrong_with_rules_is_said() {
         ("both", with("default: {scopes: {any_of: [a], all_of: [b]}}")),
         ("an unknown issuer", with("default: {issuers: [nobody]}")),
         ("a claim without condition", with("default: {claims: [{claim: a}]}")),
+        (
+            "a claim that contains several",
+            with("default: {claims: [{claim: a, contains: [1, 2]}, {claim: b, contains_any: 1}]}")
+        ),
+        (
+            "a claim with a member that is none",
+            with("default: {claims: [{claim: a, has_member: [b]}, {claim: b, has_any_member: []}]}")
+        ),
+        ("a path through a list where none is read", issuer("required_claims: [[a, '[]', b]]")),
         ("a claim with two", with("default: {claims: [{claim: a, equals: 1, contains: 2}]}")),
         ("a claim that equals a list", with("default: {claims: [{claim: a, equals: [1]}, {claim: a, equals: ~}]}")),
         ("methods in methods", with("default: {methods: {GET: {methods: {POST: {}}}}}")),
@@ -218,6 +227,12 @@ fn what_is_wrong_with_the_rest_is_said() {
             )
         ),
         ("headers that are one header", with("forward: {headers: {x-user: sub, X_User: sub}}")),
+        (
+            "a header that is not removed",
+            with(
+                "forward: {headers: {x-user: sub}, remove: [X_User, authorization, x-forwarded-for, x-envoy-peer, ':path', 'a b', 1]}"
+            ),
+        ),
         ("a header of nothing", with("forward: {headers: {x-user: 1}}")),
         ("a token that is dropped", with("forward: {token: drop}")),
         ("a realm that breaks out", with("challenge: {realm: 'a\"b'}")),
@@ -282,7 +297,7 @@ rules:
   public: true
 - match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
   scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
-  claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}]
+  claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}]
   issuers: [a]
   audiences: [b]
   token_types: [at+jwt]
@@ -298,7 +313,7 @@ rules:
 route_metadata: restrict
 shared_keys: never
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
-forward: {{token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}}}
+forward: {{token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
 challenge: {{realm: my api}}
 bypass_cors_preflight: true
 paths: {{allow: [encoded_slash, semicolon]}}

@@ -1,6 +1,6 @@
 //! What goes upstream.
 
-use crate::world::{config, get, token};
+use crate::world::{Ask, config, get, token};
 use serde_json::{Value, json};
 
 fn forwarding(forward: Value) -> Value {
@@ -35,6 +35,30 @@ fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route()
         }
         assert!(!grant.remove.iter().any(|name| name == "x-other"));
     }
+}
+
+#[test]
+fn headers_that_nobody_sets_are_removed_in_every_spelling_on_every_request() {
+    let remove = json!(["x-forwarded-user", "X-JWT-Payload"]);
+    for report_only in [false, true] {
+        let mut config = forwarding(json!({ "headers": { "x-auth-subject": "sub" }, "remove": remove }));
+        config["report_only"] = json!(report_only);
+        for (target, credential) in [("/public", None), ("/", Some(token().sign()))] {
+            let mut ask = get(target)
+                .header("x-forwarded-user", "root")
+                .header("x_forwarded_user", "root")
+                .header("x-jwt_payload", "e30")
+                .header("x-forwarded-for", "192.0.2.1");
+            ask = credential.into_iter().fold(ask, Ask::bearer);
+            let removed = ask.granted(&config).remove;
+            for name in ["x-forwarded-user", "x_forwarded_user", "x-jwt_payload"] {
+                assert!(removed.iter().any(|other| other == name), "{target} {name}: {removed:?}");
+            }
+            assert!(!removed.iter().any(|name| name == "x-forwarded-for"), "{removed:?}");
+        }
+    }
+    let grant = get("/public").granted(&forwarding(json!({ "remove": remove })));
+    assert!(grant.remove.is_empty(), "nothing is edited that is not there: {grant:?}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod world;
 mod algorithms;
 mod audit;
 mod cases;
+mod causes;
 mod claims;
 mod format;
 mod forward;

@@ -4,6 +4,7 @@
 
 use super::{Recognised, Result, TokenRequirements};
 use crate::decision::Denial;
+use crate::jose::Claims;
 use crate::policy::is_generic_type;
 
 /// Claims that an ID token has and an access token has not (OpenID Connect Core sections 2 and 3.3.2.11).
@@ -22,13 +23,18 @@ impl<'a> Typed<'a> {
         let typ = proof.token.header().typ.as_deref();
         let accepted = proof.issuer.token_types.accept(typ)
             && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
-        let is_id_token = !proof.issuer.id_tokens
-            && is_generic_type(typ)
-            && ID_TOKEN_CLAIMS.iter().any(|claim| proof.token.claims().has(claim));
+        let is_id_token =
+            !proof.issuer.id_tokens && is_generic_type(typ) && id_token_claim(proof.token.claims()).is_some();
         if accepted && !is_id_token { Ok(Self(proof)) } else { Err(Denial::WrongType) }
     }
 
     pub(super) const fn recognised(&self) -> &Recognised<'a> {
         &self.0
     }
+}
+
+/// The first claim that makes a token of an open type an ID token.
+#[must_use]
+pub fn id_token_claim(claims: &Claims) -> Option<&'static str> {
+    ID_TOKEN_CLAIMS.into_iter().find(|name| claims.has(name))
 }

@@ -110,7 +110,7 @@ fn check_manager(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) 
     }
     let underscores = manager.at(&["common_http_protocol_options", "headers_with_underscores_action"]);
     let allowed = underscores.is_none_or(|action| action.node.value == Tree::Null || action.is_value("ALLOW", 0));
-    if allowed && !policy.forward.headers.is_empty() {
+    if allowed && policy.forward.has_identity_headers() {
         findings.warn(
             "underscore-headers",
             envoy.file,

@@ -33,6 +33,7 @@ struct Decider {
 pub(super) struct Explanation<'s> {
     setting: &'s Setting,
     told: Told<'s>,
+    method: String,
     decision: Decision,
     deciders: Vec<Decider>,
     checks: Vec<(&'static str, Passing)>,
@@ -61,9 +62,9 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
         Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
-    let method = String::from_utf8_lossy(view.method());
+    let method = String::from_utf8_lossy(view.method()).into_owned();
     let deciders = deciders(setting, &decision, &method);
-    Explanation { deciders, checks: checks(&decision), setting, told, decision, reply, notes }
+    Explanation { method, deciders, checks: checks(&decision), setting, told, decision, reply, notes }
 }
 
 /// Which check gives a reason. A new reason must be put here, since this has no wildcard.
@@ -237,8 +238,27 @@ impl Explanation<'_> {
         self.setting.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
+    /// The decision in words, with what came and what was wanted.
+    pub(super) fn verdict_with_cause(&self) -> String {
+        let cause = self.cause().map_or_else(String::new, |cause| format!(": {cause}"));
+        format!("{}{cause}", self.verdict())
+    }
+
+    /// What came, and what was wanted.
+    fn cause(&self) -> Option<String> {
+        AuditRecord::of(&self.decision, &self.setting.policy)?.cause()
+    }
+
     fn audit(&self) -> Option<String> {
-        AuditRecord::of(&self.decision, &self.setting.policy).map(|record| record.to_line())
+        let record = AuditRecord::of(&self.decision, &self.setting.policy)?;
+        let route = self.setting.route.as_deref().map(str::as_bytes);
+        Some(
+            match self.decision {
+                Decision::Deny(_) => record.with_request(self.decision.trace(), self.method.as_bytes(), route, None),
+                Decision::Allow(_) | Decision::Await(_) => record,
+            }
+            .to_line(),
+        )
     }
 
     /// For people.
@@ -253,7 +273,11 @@ impl Explanation<'_> {
             rows.push(("asks", decider.asks.as_ref().map_or_else(|| "a valid token".to_owned(), Value::to_string)));
         }
         for (index, (name, passing)) in self.checks.iter().enumerate() {
-            rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}", passing.words())));
+            let cause = match passing {
+                Passing::Failed(_) => self.cause().map_or_else(String::new, |cause| format!(": {cause}")),
+                _ => String::new(),
+            };
+            rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}{cause}", passing.words())));
         }
         rows.push(("decision", self.verdict()));
         if let Some(issuer) = self.awaited() {
@@ -322,6 +346,7 @@ impl Explanation<'_> {
             "at": moment::written(self.setting.now),
             "decision": decision,
             "reason": reason.map(Reason::name),
+            "cause": self.cause(),
             "awaits_keys_of": self.awaited(),
             "decides": deciders.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),

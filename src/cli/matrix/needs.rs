@@ -67,11 +67,14 @@ fn claim(condition: &ClaimCondition) -> String {
     match &condition.condition {
         Condition::Equals(value) => format!("claim {name} = {value}"),
         Condition::Contains(value) => format!("claim {name} contains {value}"),
-        Condition::OneOf(values) => {
-            let values: Vec<String> = values.iter().map(Value::to_string).collect();
-            format!("claim {name} is {}", values.join(" or "))
-        }
+        Condition::ContainsAny(values) => format!("claim {name} contains {}", any(values)),
+        Condition::OneOf(values) => format!("claim {name} is {}", any(values)),
+        Condition::HasMember(names) => format!("claim {name} has the member {}", names.join(" or ")),
     }
+}
+
+fn any(values: &[Value]) -> String {
+    values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn one_of<'t>(names: impl Iterator<Item = &'t str>) -> String {

@@ -36,6 +36,9 @@ const RESERVED: [&str; 26] = [
     "referer",
     "date",
 ];
+/// Headers that Envoy sets and reads.
+const OF_ENVOY: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-client-cert"];
 const RESERVED_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
 
 /// The section `forward`.
@@ -45,7 +48,26 @@ pub(super) fn read(cursor: &Cursor<'_>) -> Option<Forward> {
         cursor.word(&[("strip", TokenForwarding::Strip), ("keep", TokenForwarding::Keep)])
     });
     let headers = optional(&object, "headers", Vec::new(), headers);
-    Some(Forward { token: token?, headers: headers? })
+    let set = headers.as_deref().unwrap_or_default();
+    let remove = optional(&object, "remove", Vec::new(), |cursor| cursor.list_of("header", |item| removed(item, set)));
+    Some(Forward { token: token?, headers: headers?, remove: remove? })
+}
+
+/// The name of a header that is removed from every request.
+fn removed(cursor: &Cursor<'_>, set: &[IdentityHeader]) -> Option<String> {
+    let name = plain_name(cursor, cursor.text()?)?;
+    let dashed = name.replace('_', "-");
+    let is_of_envoy = OF_ENVOY.contains(&dashed.as_str()) || dashed.starts_with("x-envoy-");
+    if RESERVED.contains(&dashed.as_str()) || is_of_envoy {
+        return cursor.wrong(
+            "is not a header of an identity: the request, or Envoy itself, needs it",
+            "name headers that an upstream takes for an identity, such as x-forwarded-user",
+        );
+    }
+    if set.iter().any(|header| same_header(header.name.as_bytes(), dashed.as_bytes())) {
+        return cursor.wrong("is in `headers` too, which removes what the client sent", "leave it out here");
+    }
+    Some(name)
 }
 
 fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
@@ -71,12 +93,18 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
     complete.then_some(headers)
 }
 
-fn header_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
+/// The name of a header, in lower case.
+fn plain_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     let plain = lower.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     if lower.is_empty() || !plain {
         return cursor.wrong("is not the name of a header", "write letters, digits and -");
     }
+    Some(lower)
+}
+
+fn header_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
+    let lower = plain_name(cursor, name)?;
     let dashed = lower.replace('_', "-");
     if RESERVED.contains(&dashed.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix)) {
         return cursor.wrong("cannot be set from a claim", "choose a name of your own, such as x-auth-subject");

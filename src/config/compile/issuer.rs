@@ -141,6 +141,18 @@ fn read(
 
 /// A claim: a name, which may hold dots, or a list of names that leads into nested objects.
 pub(super) fn claim_path(cursor: &Cursor<'_>) -> Option<ClaimPath> {
+    let path = claim_path_through_lists(cursor)?;
+    if path.has_each_item() {
+        return cursor.wrong(
+            "leads through the items of a list",
+            "a path with [] can be asked for in conditions on claims only",
+        );
+    }
+    Some(path)
+}
+
+/// The path of a claim, in which `[]` stands for each item of a list.
+pub(super) fn claim_path_through_lists(cursor: &Cursor<'_>) -> Option<ClaimPath> {
     match cursor.value() {
         Tree::List(_) => ClaimPath::from_names(texts(cursor, "name")?),
         Tree::Text(_) => cursor.text().map(ClaimPath::top),

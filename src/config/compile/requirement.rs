@@ -1,12 +1,13 @@
 //! Requirements.
 
-use super::issuer::{MAX_AGE, claim_path, token_types};
+use super::issuer::{MAX_AGE, claim_path_through_lists, token_types};
 use super::{IssuerNames, jwt_parameters, optional, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement};
+use std::rc::Rc;
 
 /// The fields of a requirement that `public` and `deny` may stand beside. All others say something of a token.
 const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
@@ -61,7 +62,7 @@ fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Option<Vec<St
         allow_missing: allow_missing?,
         report_only: report_only?,
     };
-    Some(Requirement { access: Access::Token(Box::new(ask)), jwt_allowed_in: jwt_allowed_in?, methods: methods? })
+    Some(Requirement { access: Access::Token(Rc::new(ask)), jwt_allowed_in: jwt_allowed_in?, methods: methods? })
 }
 
 /// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested at will.
@@ -130,13 +131,29 @@ fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
 
 fn condition(cursor: &Cursor<'_>) -> Option<ClaimCondition> {
     let object = cursor.object(&fields::CLAIM)?;
-    let claim = object.need("claim", "name the claim").and_then(|cursor| claim_path(&cursor));
+    let claim = object.need("claim", "name the claim").and_then(|cursor| claim_path_through_lists(&cursor));
     let equals = object.get("equals").map(|cursor| scalar(&cursor).map(Condition::Equals));
-    let contains = object.get("contains").map(|cursor| scalar(&cursor).map(Condition::Contains));
+    let contains = object.get("contains").map(|cursor| match cursor.value() {
+        Tree::List(_) => cursor.wrong(
+            "is a list",
+            "write one value; for one of several write `contains_any`, or name the claim in scope_claims and ask with \
+             scopes: {any_of: [...]}; for all of them write several conditions",
+        ),
+        _ => scalar(&cursor).map(Condition::Contains),
+    });
+    let contains_any =
+        object.get("contains_any").map(|cursor| cursor.list_of("value", scalar).map(Condition::ContainsAny));
     let one_of = object.get("one_of").map(|cursor| cursor.list_of("value", scalar).map(Condition::OneOf));
-    let mut conditions = [equals, contains, one_of].into_iter().flatten();
+    let has_member =
+        object.get("has_member").map(|cursor| cursor.text().map(|name| Condition::HasMember(vec![name.to_owned()])));
+    let has_any_member = object.get("has_any_member").map(|cursor| texts(&cursor, "name").map(Condition::HasMember));
+    let all = [equals, contains, contains_any, one_of, has_member, has_any_member];
+    let mut conditions = all.into_iter().flatten();
     let (Some(condition), None) = (conditions.next(), conditions.next()) else {
-        return cursor.wrong("does not have exactly one of equals, contains and one_of", "write one of them");
+        return cursor.wrong(
+            "does not have exactly one of equals, contains, contains_any, one_of, has_member and has_any_member",
+            "write one of them",
+        );
     };
     Some(ClaimCondition { claim: claim?, condition: condition? })
 }

@@ -99,8 +99,8 @@ impl<H: Host> Gate<H> {
             Decision::Await(_) => State::Undecided,
         };
         request.state.set(state);
+        self.report(request, &decision);
         drop(request.headers.take());
-        self.report(&decision);
         state
     }
 
@@ -130,7 +130,7 @@ impl<H: Host> Gate<H> {
     }
 
     /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
-    fn report(&self, decision: &Decision) {
+    fn report(&self, request: &Request, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
         let tally = match outcome {
             Outcome::Allowed => Some(&self.allowed),
@@ -155,8 +155,20 @@ impl<H: Host> Gate<H> {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
         if logged {
-            log::info!("scopegate: {}", record.to_line());
+            log::info!("scopegate: {}", self.with_request(record, request, decision).to_line());
         }
+    }
+
+    /// A record with what finds the request again. The host is asked for the route here, since few refusals are logged.
+    fn with_request<'d>(&self, record: AuditRecord<'d>, request: &Request, decision: &Decision) -> AuditRecord<'d> {
+        let bytes = request.headers.borrow();
+        let headers = pairs::parse(&bytes).unwrap_or_default();
+        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        let route = match &request.route_name {
+            Some(name) => Some(name.clone().into_bytes()),
+            None => self.host.property(&["xds", "route_name"]).ok().flatten().filter(|name| !name.is_empty()),
+        };
+        record.with_request(decision.trace(), view.method(), route.as_deref(), view.sole_value("x-request-id"))
     }
 }
 

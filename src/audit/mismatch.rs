@@ -1,0 +1,158 @@
+//! What was wanted in the place of what came, in words.
+
+use crate::base::json::{Kind, Value};
+use crate::base::text::shown;
+use crate::decision::{Denial, Mismatch, Received};
+use crate::policy::{ClaimCondition, Condition, Issuer, Policy, TokenRequirement, TokenTypes};
+use std::borrow::Cow;
+
+/// So many values are listed, then how many more there are.
+const LISTED: usize = 4;
+
+/// What the record says of a mismatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The claim, or the header parameter.
+    pub member: String,
+    /// Its value; `None` where there is none, or it is not shown.
+    pub received: Option<String>,
+    /// Its type, in words.
+    pub kind: Option<&'static str>,
+    /// What was wanted.
+    pub wanted: Option<String>,
+}
+
+impl Cause {
+    /// The cause of a refusal.
+    #[must_use]
+    pub fn of(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Self {
+        Self {
+            member: shown(mismatch.member.as_bytes()),
+            received: mismatch.received.shown(),
+            kind: mismatch.received.kind().map(Kind::words),
+            wanted: wanted(denial, mismatch, policy).map(|text| shown(text.as_bytes())),
+        }
+    }
+
+    /// One sentence.
+    #[must_use]
+    pub fn sentence(&self, verified: bool) -> String {
+        let mark = if verified { "" } else { " (unverified)" };
+        let is = match (&self.received, self.kind) {
+            (Some(value), Some(kind @ ("a list" | "an object"))) => format!("is {kind}: {value}{mark}"),
+            (Some(value), Some("text")) => format!("is \"{value}\"{mark}"),
+            (Some(value), _) => format!("is {value}{mark}"),
+            (None, Some(_)) => format!("is there{mark}"),
+            (None, None) => "is missing".to_owned(),
+        };
+        let wanted = self.wanted.as_ref().map_or_else(String::new, |wanted| format!("; wanted: {wanted}"));
+        format!("{} {is}{wanted}", self.member)
+    }
+}
+
+fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<String> {
+    let asks = || mismatch.asks.iter().map(|ask| &**ask);
+    let issuer = mismatch.issuer.and_then(|id| policy.issuers.get(id.0));
+    match denial {
+        Denial::UnknownIssuer => {
+            let good = |id| asks().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)));
+            let issuers = policy.issuers.iter().enumerate();
+            let names = issuers.filter(|(id, _)| good(crate::policy::IssuerId(*id))).map(|(_, issuer)| &*issuer.issuer);
+            Some(listed(names.map(Cow::Borrowed)))
+        }
+        Denial::AlgorithmNotAllowed => Some(listed(issuer?.algorithms.iter().map(|algorithm| algorithm.name().into()))),
+        Denial::WrongAudience => Some(both(issuer?, asks(), audiences)),
+        Denial::WrongType if !mismatch.member.starts_with("header") => {
+            Some("an access token, which has no such claim; `id_tokens: true` admits ID tokens".to_owned())
+        }
+        Denial::WrongType => Some(both(issuer?, asks(), |issuer, ask| {
+            let types = match ask {
+                None => Some(&issuer.token_types),
+                Some(ask) => ask.token_types.as_ref(),
+            };
+            types.map(|types| listed(types.names().map(Cow::Borrowed)))
+        })),
+        Denial::UnknownKey => Some(format!("the kid of a key of {} that fits alg", issuer?.name)),
+        Denial::Expired { now, .. } => Some(format!("a time after {}", now.minus(issuer?.leeway).0)),
+        Denial::NotYetValid { now, .. } | Denial::IssuedInFuture { now, .. } => {
+            Some(format!("a time up to {}", now.plus(issuer?.leeway).0))
+        }
+        Denial::ClaimMismatch(claim) => {
+            let mut conditions = asks().flat_map(|ask| &ask.claims).filter(|other| other.claim.to_string() == *claim);
+            conditions.next().map(|condition| of_condition(condition, mismatch))
+        }
+        Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(Kind::Object) => Some(
+            "text or a list; ask for a member of an object with claims: [{claim: …, has_member: …}]"
+                .replace('…', "..."),
+        ),
+        Denial::InsufficientScope { .. } if matches!(mismatch.received, Received::Missing) => {
+            Some(format!("one of the scope_claims of {}", issuer?.name))
+        }
+        _ => None,
+    }
+}
+
+/// What the issuer admits, and what the requirements admit of that.
+fn both<'a>(
+    issuer: &'a Issuer,
+    asks: impl Iterator<Item = &'a TokenRequirement>,
+    words: impl Fn(&'a Issuer, Option<&'a TokenRequirement>) -> Option<String>,
+) -> String {
+    let parts: Vec<String> =
+        words(issuer, None).into_iter().chain(asks.filter_map(|ask| words(issuer, Some(ask)))).collect();
+    parts.join(", and ")
+}
+
+fn audiences(issuer: &Issuer, ask: Option<&TokenRequirement>) -> Option<String> {
+    let names = match ask {
+        None => Some(&issuer.audiences),
+        Some(ask) => ask.audiences.as_ref(),
+    };
+    names.map(|names| listed(names.iter().map(|name| name.as_str().into())))
+}
+
+fn of_condition(condition: &ClaimCondition, mismatch: &Mismatch) -> String {
+    let values = |values: &[Value]| listed(values.iter().map(|value| in_words(value).into()));
+    let words = match &condition.condition {
+        Condition::Equals(value) => format!("equals {}", in_words(value)),
+        Condition::Contains(value) => format!("contains {}", in_words(value)),
+        Condition::ContainsAny(all) => format!("contains_any {}", values(all)),
+        Condition::OneOf(all) => format!("one_of {}", values(all)),
+        Condition::HasMember(names) => format!("has_member {}", listed(names.iter().map(|name| name.as_str().into()))),
+    };
+    let hint = match (&condition.condition, mismatch.received.kind()) {
+        (Condition::Equals(_) | Condition::OneOf(_), Some(Kind::List)) => {
+            " (for a list write contains or contains_any)"
+        }
+        (Condition::Contains(_) | Condition::ContainsAny(_) | Condition::Equals(_), Some(Kind::Object)) => {
+            " (for an object write has_member)"
+        }
+        (Condition::Contains(_) | Condition::ContainsAny(_), Some(Kind::Text)) => " (for text write equals or one_of)",
+        (Condition::HasMember(_), Some(Kind::List)) => " (for a list write contains)",
+        _ => "",
+    };
+    format!("{words}{hint}")
+}
+
+/// A value of the configuration, text without quotes.
+fn in_words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn listed<'t>(names: impl Iterator<Item = Cow<'t, str>>) -> String {
+    let names: Vec<Cow<'_, str>> = names.collect();
+    let more = names.len().saturating_sub(LISTED);
+    let shown = names.iter().take(LISTED).map(AsRef::as_ref).collect::<Vec<&str>>().join(" or ");
+    match more {
+        0 if names.is_empty() => "none is admitted".to_owned(),
+        0 => shown,
+        _ => format!("{shown} or one of {more} more"),
+    }
+}
+
+impl TokenTypes {
+    /// The names, `missing` for no `typ` at all.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.types().iter().map(String::as_str).chain(self.accept(None).then_some("missing"))
+    }
+}

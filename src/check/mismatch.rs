@@ -1,0 +1,78 @@
+//! What a refused token has where something else was wanted.
+//!
+//! Of a token that has not been verified, records show `iss`, `aud`, `typ`, `alg`, `kid` and times alone; of one that has,
+//! also claims that the policy asks for.
+
+use super::token::id_token_claim;
+use super::{Formed, TokenRequirements};
+use crate::decision::{Denial, Mismatch, Received};
+use crate::jose::Claims;
+use crate::policy::{Issuer, IssuerId, Policy};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// The mismatch that led to a denial, where it is one of a member of the token. Nothing is put into words here.
+#[must_use]
+pub fn mismatch(
+    denial: &Denial,
+    token: &Formed<'_>,
+    policy: &Policy,
+    asks: &TokenRequirements<'_>,
+) -> Option<Box<Mismatch>> {
+    let (claims, header) = (token.claims(), token.header());
+    let named = claims.issuer();
+    let issuer = policy.issuers.iter().position(|issuer| named.as_ref().is_some_and(|named| issuer.issuer == *named));
+    let of_issuer = issuer.and_then(|index| policy.issuers.get(index));
+    let claim = |name: &'static str| (Cow::Borrowed(name), Received::of(claims.value(name)));
+    let (member, received) = match denial {
+        Denial::UnknownIssuer => claim("iss"),
+        Denial::AlgorithmNotAllowed => ("header alg".into(), Received::text(Some(&header.alg))),
+        Denial::UnknownKey => ("header kid".into(), Received::text(header.kid.as_deref())),
+        Denial::WrongType => wrong_type(token, of_issuer?, asks),
+        Denial::WrongAudience => audience(claims, of_issuer?),
+        Denial::Expired { .. } => claim("exp"),
+        Denial::NotYetValid { .. } => claim("nbf"),
+        Denial::IssuedInFuture { .. } | Denial::LifetimeTooLong { .. } | Denial::TooOld { .. } => claim("iat"),
+        Denial::ClaimMismatch(_) => {
+            let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims))?;
+            let received = Received::of(claims.all(&failed.claim).into_iter().next());
+            (failed.claim.to_string().into(), received)
+        }
+        Denial::InsufficientScope { .. } => scopes(claims, of_issuer?),
+        _ => return None,
+    };
+    let asks = asks.iter().map(|ask| Rc::clone(ask)).collect();
+    Some(Box::new(Mismatch { member, received, issuer: issuer.map(IssuerId), asks }))
+}
+
+/// The `typ` that is not accepted, else the claim that makes it an ID token, of which the value is not shown.
+fn wrong_type(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> (Cow<'static, str>, Received) {
+    let typ = token.header().typ.as_deref();
+    let is_accepted = issuer.token_types.accept(typ)
+        && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
+    match id_token_claim(token.claims()).filter(|_| is_accepted) {
+        Some(name) => (name.into(), Received::hidden(token.claims().value(name))),
+        None => ("header typ".into(), Received::text(typ)),
+    }
+}
+
+/// The claim in which an audience was looked for. Only the value of `aud` is shown of a token that is not verified.
+fn audience(claims: &Claims, issuer: &Issuer) -> (Cow<'static, str>, Received) {
+    let found = issuer.audience_claims.iter().find(|claim| claims.get(claim).is_some());
+    match found.or(issuer.audience_claims.first()).map(ToString::to_string) {
+        Some(name) if name != "aud" => (name.into(), Received::hidden(found.and_then(|claim| claims.get(claim)))),
+        _ => ("aud".into(), Received::of(claims.value("aud"))),
+    }
+}
+
+/// The first scope claim that is there.
+fn scopes(claims: &Claims, issuer: &Issuer) -> (Cow<'static, str>, Received) {
+    let found = issuer.scope_claims.iter().find_map(|claim| Some((claim, claims.get(claim)?)));
+    match found {
+        Some((claim, value)) => (claim.to_string().into(), Received::of(Some(value))),
+        None => {
+            let names: Vec<String> = issuer.scope_claims.iter().map(ToString::to_string).collect();
+            (names.join(" or ").into(), Received::Missing)
+        }
+    }
+}

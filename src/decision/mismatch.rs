@@ -1,0 +1,112 @@
+//! What came and what was wanted: kept of a refused token for whoever looks for the cause, and put into words only for them.
+
+use crate::base::json::Kind;
+use crate::base::members::Raw;
+use crate::base::text::{SHOWN_BYTES, shown};
+use crate::policy::{IssuerId, TokenRequirement};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// The member of a token that a check refused, with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mismatch {
+    /// The claim, or `header` and the header parameter.
+    pub member: Cow<'static, str>,
+    /// Its value.
+    pub received: Received,
+    /// The issuer that the token names, where it is one of the policy.
+    pub issuer: Option<IssuerId>,
+    /// What the requirements ask.
+    pub asks: Vec<Rc<TokenRequirement>>,
+}
+
+/// The value of a member. Of a long one the beginning is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// There is no such member.
+    Missing,
+    /// There is one, and records do not show its value.
+    NotShown(Kind),
+    /// This value, of that type: the text of a string, the strings of a list with `, ` between them, else JSON.
+    Value(Kind, Box<[u8]>),
+}
+
+impl Received {
+    /// The value of a member.
+    #[must_use]
+    pub fn of(value: Option<Raw<'_>>) -> Self {
+        let Some(value) = value else { return Self::Missing };
+        let text = match value.kind() {
+            Kind::Text => value.as_text(),
+            Kind::List => value.as_texts().map(|items| items.join(", ").into()),
+            Kind::Null | Kind::Boolean | Kind::Number | Kind::Object => None,
+        };
+        Self::capped(value.kind(), text.as_deref().unwrap_or(value.as_json()))
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::Missing, |text| Self::capped(Kind::Text, text))
+    }
+
+    /// A value, of which only its type is kept.
+    #[must_use]
+    pub fn hidden(value: Option<Raw<'_>>) -> Self {
+        value.map_or(Self::Missing, |value| Self::NotShown(value.kind()))
+    }
+
+    fn capped(kind: Kind, text: &str) -> Self {
+        // One byte more than is shown tells that it is not all.
+        let bytes = text.as_bytes();
+        Self::Value(kind, bytes.get(..=SHOWN_BYTES).unwrap_or(bytes).into())
+    }
+
+    /// Its type, where it is there.
+    #[must_use]
+    pub const fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Missing => None,
+            Self::NotShown(kind) | Self::Value(kind, _) => Some(*kind),
+        }
+    }
+
+    /// The value as it may be shown.
+    #[must_use]
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::Missing | Self::NotShown(_) => None,
+            Self::Value(_, text) => Some(shown(text)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::members::Members;
+
+    fn received(value: &str) -> Received {
+        let members = Members::parse(format!("{{\"a\":{value}}}").into_bytes()).expect("an object");
+        Received::of(members.get("a"))
+    }
+
+    #[test]
+    fn a_value_is_shown_escaped_and_capped() {
+        for (value, wanted) in [
+            (r#""a\nb\"c""#, "a%0Ab%22c"),
+            (r#"["a","b"]"#, "a, b"),
+            (r#"["a",1]"#, "[%22a%22,1]"),
+            ("12.5", "12.5"),
+            (r#"{"a":1}"#, "{%22a%22:1}"),
+            ("null", "null"),
+        ] {
+            assert_eq!(received(value).shown().as_deref(), Some(wanted), "{value}");
+        }
+        let long = received(&format!("\"{}\"", "é".repeat(500))).shown().expect("a value");
+        assert_eq!((long.len(), long.ends_with("...")), (SHOWN_BYTES * 3 + 3, true));
+        let whole = received(&format!("\"{}\"", "a".repeat(SHOWN_BYTES))).shown().expect("a value");
+        assert_eq!(whole, "a".repeat(SHOWN_BYTES));
+        assert_eq!((Received::of(None).shown(), Received::NotShown(Kind::Text).shown()), (None, None));
+    }
+}
