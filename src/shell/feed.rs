@@ -9,7 +9,7 @@
 
 pub mod answer;
 pub mod board;
-mod places;
+mod names;
 mod record;
 mod timing;
 
@@ -24,8 +24,8 @@ pub use answer::{Answer, Failure, FailureKind, Fetched};
 pub use board::Board;
 pub use timing::Timing;
 
-use places::Places;
-use record::{Lease, State, UNNUMBERED, sum};
+use names::RecordNames;
+use record::{DocumentState, Lease, UNNUMBERED, sum};
 
 /// What a feed is told: the board, the time in milliseconds since the epoch, and a number by chance.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ pub enum Change {
 
 /// What has become of a fetch that somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FetchState {
     /// It is under way or about to begin.
     Coming,
     /// It ended well. What it brought can be picked up.
@@ -83,13 +83,13 @@ pub enum Outcome {
 /// One worker's view of one document.
 #[derive(Debug)]
 pub struct Feed {
-    places: Places,
+    names: RecordNames,
     timing: Timing,
     shares: bool,
     /// Who this worker is on the board.
     me: u64,
     /// How the document stood when this worker last looked.
-    state: State,
+    state: DocumentState,
     /// The version that this worker holds, and the one that it cannot use.
     held: Option<u64>,
     refused: Option<u64>,
@@ -112,11 +112,11 @@ impl Feed {
     /// contents are put on the board: not where it is this worker's own. `me` is a number that no other worker has.
     pub fn new(place: &str, timing: Timing, shares: bool, me: u64) -> Self {
         Self {
-            places: Places::new(place),
+            names: RecordNames::new(place),
             timing,
             shares,
             me,
-            state: State::default(),
+            state: DocumentState::default(),
             held: None,
             refused: None,
             confirmed_at: 0,
@@ -128,7 +128,7 @@ impl Feed {
     /// Puts a free lease on the board where there is none. Where a value is not there yet the last writer wins, so this
     /// is done early, before there are several workers.
     pub fn seed(&self, board: &dyn Board) {
-        self.places.seed(board);
+        self.names.seed(board);
     }
 
     /// Looks at the board. Returns a content that is newer than what this worker holds: it is to be judged, and then
@@ -171,8 +171,8 @@ impl Feed {
         }
         self.held = None;
         let told = [self.state.version, self.state.confirmed_at].map(u64::to_le_bytes).concat();
-        let (before, mark) = outside.board.read(&self.places.too_old).unzip();
-        let first = before.as_ref() != Some(&told) && outside.board.write(&self.places.too_old, &told, mark);
+        let (before, mark) = outside.board.read(&self.names.too_old).unzip();
+        let first = before.as_ref() != Some(&told) && outside.board.write(&self.names.too_old, &told, mark);
         Some(if first { Change::Changed } else { Change::Same })
     }
 
@@ -193,7 +193,7 @@ impl Feed {
 
     /// Asks for a fetch out of turn, one that begins after this. Returns whether one can be expected.
     pub fn want(&mut self, outside: &Outside<'_>) -> bool {
-        let lease = self.places.lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
+        let lease = self.names.lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
         let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();
         if can_be_paid || self.is_due(outside.now) {
             self.wanted.get_or_insert(outside.now);
@@ -209,20 +209,20 @@ impl Feed {
 
     /// What has become of the fetch that was asked for at `asked` and has to begin after it; or of the next one at all,
     /// where it may be under way already.
-    pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> Outcome {
+    pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> FetchState {
         let since = if must_begin_after { self.state.attempt_began } else { self.state.attempt_ended };
         let coming = self.wanted.is_some() || self.is_under_way(outside);
         match since >= asked && self.state.attempt_ended > 0 {
-            true if self.state.failures == 0 => Outcome::Done,
-            true => Outcome::Failed,
-            false if coming || self.is_due(outside.now) => Outcome::Coming,
-            false => Outcome::None,
+            true if self.state.failures == 0 => FetchState::Done,
+            true => FetchState::Failed,
+            false if coming || self.is_due(outside.now) => FetchState::Coming,
+            false => FetchState::None,
         }
     }
 
     /// Whether some worker fetches now.
     pub fn is_under_way(&self, outside: &Outside<'_>) -> bool {
-        let taken = || self.places.lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
+        let taken = || self.names.lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
         self.flight.is_some() || taken()
     }
 
@@ -239,15 +239,15 @@ impl Feed {
         if self.flight.is_some() || !(self.is_due(now) || self.wanted.is_some()) {
             return None;
         }
-        let (lease, mark) = self.places.lease(outside.board).or_else(|| {
-            self.places.seed(outside.board);
-            self.places.lease(outside.board)
+        let (lease, mark) = self.names.lease(outside.board).or_else(|| {
+            self.names.seed(outside.board);
+            self.names.lease(outside.board)
         })?;
         if self.is_taken(lease, now) {
             return None;
         }
         let taken = Lease { deadline: now.saturating_add(self.timing.lease()), holder: self.me, ..lease };
-        if !outside.board.write(&self.places.lease, &taken.to_bytes(), Some(mark)) {
+        if !outside.board.write(&self.names.lease, &taken.to_bytes(), Some(mark)) {
             return None;
         }
         // Somebody may have fetched between our last look and the lease.
@@ -259,7 +259,7 @@ impl Feed {
                 self.release(outside.board);
                 return None;
             };
-            self.places.change_lease(outside.board, self.me, |lease| lease.paid_until = paid_until);
+            self.names.change_lease(outside.board, self.me, |lease| lease.paid_until = paid_until);
         }
         self.flight = Some(Flight { began: now, deadline: now.saturating_add(self.timing.lease()), token: None });
         Some(Start { validator: self.validator() })
@@ -278,7 +278,7 @@ impl Feed {
 
     /// The content of the newest version, as it was put on the board.
     pub fn content(&self, board: &dyn Board) -> Option<Vec<u8>> {
-        let body = board.read(self.places.body(self.state.version))?.0;
+        let body = board.read(self.names.body(self.state.version))?.0;
         (u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum).then_some(body)
     }
 
@@ -304,7 +304,7 @@ impl Feed {
         if let Some(flight) = &mut self.flight {
             flight.deadline = deadline;
             flight.token = None;
-            self.places.change_lease(outside.board, self.me, |lease| lease.deadline = deadline);
+            self.names.change_lease(outside.board, self.me, |lease| lease.deadline = deadline);
         }
     }
 
@@ -325,15 +325,15 @@ impl Feed {
     /// had failed.
     pub fn publish(&mut self, outside: &Outside<'_>, source: &str, fetched: &Fetched) -> Change {
         let leads = self.leads(outside.board);
-        let version = self.places.state(outside.board).0.version.saturating_add(1);
+        let version = self.names.state(outside.board).0.version.saturating_add(1);
         if self.shares && leads {
-            outside.board.write(self.places.body(version), &fetched.bytes, None);
+            outside.board.write(self.names.body(version), &fetched.bytes, None);
         }
-        let content = State {
+        let content = DocumentState {
             version,
             length: u64::try_from(fetched.bytes.len()).unwrap_or(u64::MAX),
             sum: if self.shares { sum(&fetched.bytes) } else { 0 },
-            ..State::default()
+            ..DocumentState::default()
         };
         self.held = Some(if leads { version } else { UNNUMBERED });
         self.refused = None;
@@ -343,7 +343,7 @@ impl Feed {
     /// Ends a fetch that brought what is held already: 304, or a document that means the same, with the `ETag` that it
     /// has now. Says whether the attempt before had failed.
     pub fn confirm(&mut self, outside: &Outside<'_>, max_age_ms: Option<u64>, tag: Option<&Validator>) -> Change {
-        let (content, _) = self.places.state(outside.board);
+        let (content, _) = self.names.state(outside.board);
         let content = match tag {
             Some(tag) => tagged(content, &tag.source, &tag.etag),
             None => content,
@@ -353,13 +353,13 @@ impl Feed {
 
     /// Ends a fetch that failed. Says whether the attempt before had not, or had failed for another reason.
     pub fn fail(&mut self, outside: &Outside<'_>, why: &str) -> Change {
-        let (before, _) = self.places.state(outside.board);
+        let (before, _) = self.names.state(outside.board);
         let failures = before.failures.saturating_add(1);
         let wait = self.timing.retry(failures, before.version > 0, outside.random);
         let is_news = before.problem != why && self.leads(outside.board);
         let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(wait);
-        self.end(outside, State { failures, next_at, problem: why.to_owned(), ..before });
+        self.end(outside, DocumentState { failures, next_at, problem: why.to_owned(), ..before });
         change
     }
 
@@ -370,23 +370,26 @@ impl Feed {
         }
     }
 
-    fn succeed(&mut self, outside: &Outside<'_>, content: State, max_age_ms: Option<u64>) -> Change {
-        let (before, _) = self.places.state(outside.board);
+    fn succeed(&mut self, outside: &Outside<'_>, content: DocumentState, max_age_ms: Option<u64>) -> Change {
+        let (before, _) = self.names.state(outside.board);
         // Whoever lost the lease leaves it to the other one to tell.
         let is_news = before.failures > 0 && self.leads(outside.board);
         let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
-        self.end(outside, State { confirmed_at: outside.now, next_at, failures: 0, problem: String::new(), ..content });
+        self.end(
+            outside,
+            DocumentState { confirmed_at: outside.now, next_at, failures: 0, problem: String::new(), ..content },
+        );
         change
     }
 
-    fn end(&mut self, outside: &Outside<'_>, state: State) {
+    fn end(&mut self, outside: &Outside<'_>, state: DocumentState) {
         let began = self.flight.take().map_or(outside.now, |flight| flight.began);
-        let state = State { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
-        let (_, mark) = self.places.state(outside.board);
+        let state = DocumentState { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
+        let (_, mark) = self.names.state(outside.board);
         // Whoever lost the lease on the way lost the say about how the document stands, too.
         if self.leads(outside.board) {
-            outside.board.write(&self.places.state, &state.to_bytes(), mark);
+            outside.board.write(&self.names.state, &state.to_bytes(), mark);
         }
         self.release(outside.board);
         self.read_again(outside);
@@ -404,11 +407,11 @@ impl Feed {
     }
 
     fn leads(&self, board: &dyn Board) -> bool {
-        self.places.lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
+        self.names.lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
     }
 
     fn release(&self, board: &dyn Board) {
-        self.places.change_lease(board, self.me, |lease| {
+        self.names.change_lease(board, self.me, |lease| {
             lease.deadline = 0;
             lease.holder = 0;
         });
@@ -417,7 +420,7 @@ impl Feed {
     /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future is as
     /// old as if that had been just now.
     fn read_again(&mut self, outside: &Outside<'_>) {
-        let (state, _) = self.places.state(outside.board);
+        let (state, _) = self.names.state(outside.board);
         let known = state.confirmed_at == self.state.confirmed_at;
         self.confirmed_at = if known { self.confirmed_at } else { state.confirmed_at }.min(outside.now);
         self.state = state;
@@ -425,8 +428,8 @@ impl Feed {
 }
 
 /// The record of a content with its `ETag`. What would be cut would not be the same when it is sent back.
-fn tagged(content: State, source: &str, etag: &str) -> State {
+fn tagged(content: DocumentState, source: &str, etag: &str) -> DocumentState {
     let whole = source.len() <= record::MAX_TEXT && etag.len() <= record::MAX_TEXT;
     let (source, etag) = if whole { (source.to_owned(), etag.to_owned()) } else { (String::new(), String::new()) };
-    State { source, etag, ..content }
+    DocumentState { source, etag, ..content }
 }

@@ -2,27 +2,27 @@
 //!
 //! Knows no host: it is told the time and what came of a request, and says which request to make.
 
-mod remote;
+mod key_feed;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod trouble;
-mod vain;
+mod unknown_kids;
 
 use super::documents::{Event, Fetch};
-use super::feed::{Answer, Board, FailureKind, Outcome, Outside};
+use super::feed::{Answer, Board, FailureKind, FetchState, Outside};
 use crate::decision::Need;
 use crate::facts::{Awaited, KeyRing};
 use crate::jose::KeySet;
 use crate::policy::{Issuer, IssuerId, KeySource, Limits};
-use remote::Remote;
+use key_feed::KeyFeed;
 use std::rc::Rc;
 
 /// The keys of all issuers.
 #[derive(Debug)]
 pub struct KeyStore {
     ring: KeyRing,
-    remotes: Vec<Remote>,
+    remotes: Vec<KeyFeed>,
     limits: Limits,
 }
 
@@ -40,7 +40,7 @@ impl KeyStore {
             match &issuer.keys {
                 KeySource::Configured(keys) => ring.set(id, Some(Rc::clone(keys))),
                 KeySource::Remote(source) => {
-                    remotes.push(Remote::new(id, &issuer.issuer, source, limits.jwks_bytes, shares, me));
+                    remotes.push(KeyFeed::new(id, &issuer.issuer, source, limits.jwks_bytes, shares, me));
                 }
             }
         }
@@ -93,7 +93,7 @@ impl KeyStore {
         let limits = self.limits;
         let Some(remote) = self.remotes.get_mut(index) else { return };
         if let Some((version, bytes)) = remote.feed.look(outside) {
-            match remote::usable(&bytes, limits) {
+            match key_feed::usable(&bytes, limits) {
                 Ok(keys) => {
                     remote.feed.hold(version);
                     if remote.take(keys, &mut self.ring) {
@@ -152,7 +152,7 @@ impl KeyStore {
             Need::Keys(_) => remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline,
             Need::Kid(_, kid) => {
                 let interval = remote.interval_ms();
-                !remote.vain.holds(kid, outside.now, interval) && remote.feed.want(outside)
+                !remote.unknown_kids.holds(kid, outside.now, interval) && remote.feed.want(outside)
             }
         };
         soon.then_some(deadline)
@@ -176,14 +176,14 @@ impl KeyStore {
                     return Some(Awaited::Yes);
                 }
                 match remote.feed.outcome(outside, asked, true) {
-                    Outcome::Done => {
+                    FetchState::Done => {
                         let until = outside.now.saturating_add(remote.interval_ms());
-                        remote.vain.remember(kid, until);
+                        remote.unknown_kids.remember(kid, until);
                         return Some(Awaited::Yes);
                     }
-                    Outcome::Failed => return Some(Awaited::InVain),
-                    Outcome::None => return Some(Awaited::Yes),
-                    Outcome::Coming => {}
+                    FetchState::Failed => return Some(Awaited::InVain),
+                    FetchState::None => return Some(Awaited::Yes),
+                    FetchState::Coming => {}
                 }
             }
         }
@@ -202,11 +202,11 @@ impl KeyStore {
         }
     }
 
-    fn of_need(&mut self, need: &Need) -> Option<&mut Remote> {
+    fn of_need(&mut self, need: &Need) -> Option<&mut KeyFeed> {
         need.issuer().and_then(|issuer| self.of(issuer))
     }
 
-    fn of(&mut self, issuer: IssuerId) -> Option<&mut Remote> {
+    fn of(&mut self, issuer: IssuerId) -> Option<&mut KeyFeed> {
         self.remotes.iter_mut().find(|remote| remote.id == issuer)
     }
 }

@@ -6,13 +6,13 @@
 //! [`Feed`]: super::feed::Feed
 //! [`Manifest`]: manifest::Manifest
 
+mod list_feed;
 mod manifest;
-mod putting;
-mod remote;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod trouble;
+mod upload;
 
 use super::documents::{Event, Fetch};
 use super::feed::{Answer, Board, Outside};
@@ -20,7 +20,7 @@ use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
 use crate::policy::RevocationPolicy;
 use crate::revocation::{Chunks, List, Revocations};
-use remote::Remote;
+use list_feed::ListFeed;
 use std::rc::Rc;
 
 /// The place of a list in the policy.
@@ -31,7 +31,7 @@ pub struct ListId(pub usize);
 #[derive(Debug)]
 pub struct ListStore {
     configured: Option<Rc<List>>,
-    remotes: Vec<Remote>,
+    remotes: Vec<ListFeed>,
     revocations: Revocations,
     /// The place of the list that did a step of reading last.
     turn: usize,
@@ -64,7 +64,7 @@ impl ListStore {
     /// The lists of a policy; configured entries are there at once. `shares` says whether the board belongs to all
     /// workers; `me` is a number that no other worker has.
     pub fn new(policy: &RevocationPolicy, now: UnixSeconds, shares: bool, me: u64) -> Self {
-        let remotes = policy.lists.iter().map(|list| Remote::new(list.clone(), shares, me)).collect();
+        let remotes = policy.lists.iter().map(|list| ListFeed::new(list.clone(), shares, me)).collect();
         let configured = policy.configured(now);
         let mut store = Self { configured, remotes, revocations: Revocations::none(), turn: 0 };
         store.review(0);
@@ -88,7 +88,7 @@ impl ListStore {
 
     /// Whether a document is being read: then the next step is to come soon.
     pub fn is_busy(&self) -> bool {
-        self.remotes.iter().any(Remote::is_busy)
+        self.remotes.iter().any(ListFeed::is_busy)
     }
 
     /// How each list stands.
@@ -111,7 +111,7 @@ impl ListStore {
 
     /// Which list does the next step of reading. They take turns, so that many lists hold nobody up longer than one.
     fn next_turn(&self) -> usize {
-        let is_busy = |index: &usize| self.remotes.get(*index).is_some_and(Remote::is_busy);
+        let is_busy = |index: &usize| self.remotes.get(*index).is_some_and(ListFeed::is_busy);
         let after = self.turn.saturating_add(1)..self.remotes.len();
         after.chain(0..=self.turn).find(is_busy).unwrap_or(self.turn)
     }
@@ -161,7 +161,7 @@ impl ListStore {
     }
 
     /// The lists that a request may not pass without and that are missing or too old.
-    fn missing(&self, now: u64) -> impl Iterator<Item = &Remote> {
+    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed> {
         self.remotes.iter().filter(move |remote| remote.is_missing(now))
     }
 

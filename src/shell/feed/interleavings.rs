@@ -156,7 +156,7 @@ fn a_reader_never_sees_half_of_anything() {
             publish(board, START + 2, "a third");
         },
         |board, _| {
-            let state = feed(3).places.state(board).0;
+            let state = feed(3).names.state(board).0;
             assert!(state.version == 1 || state.version == 3);
         },
     );
@@ -351,19 +351,19 @@ fn a_fetch_out_of_turn_is_one_for_all_and_begins_after_it_was_asked_for() {
     let asked = START + 10;
     assert!(two.want(&at(&board, asked)));
     assert!(two.begin(&at(&board, asked)).is_none());
-    assert_eq!(two.outcome(&at(&board, asked), asked, true), Outcome::Coming);
+    assert_eq!(two.outcome(&at(&board, asked), asked, true), FetchState::Coming);
     one.publish(&at(&board, START + 20), "https://a", &document("x"));
     two.look(&at(&board, START + 30));
-    assert_eq!(two.outcome(&at(&board, START + 30), asked, true), Outcome::Coming, "that one began too early");
-    assert_eq!(two.outcome(&at(&board, START + 30), asked, false), Outcome::Done);
+    assert_eq!(two.outcome(&at(&board, START + 30), asked, true), FetchState::Coming, "that one began too early");
+    assert_eq!(two.outcome(&at(&board, START + 30), asked, false), FetchState::Done);
     // Both want it; one makes it.
     assert!(one.want(&at(&board, START + 30)));
     assert!(two.begin(&at(&board, START + 30)).is_some());
     assert!(one.begin(&at(&board, START + 30)).is_none());
     two.confirm(&at(&board, START + 40), None, None);
-    assert_eq!(two.outcome(&at(&board, START + 40), asked, true), Outcome::Done);
+    assert_eq!(two.outcome(&at(&board, START + 40), asked, true), FetchState::Done);
     one.look(&at(&board, START + 50));
-    assert_eq!(one.outcome(&at(&board, START + 50), START + 30, true), Outcome::Done);
+    assert_eq!(one.outcome(&at(&board, START + 50), START + 30, true), FetchState::Done);
     assert!(one.begin(&at(&board, START + 50)).is_none(), "satisfied by the other's");
 }
 

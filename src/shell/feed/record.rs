@@ -21,7 +21,7 @@ pub(super) struct Lease {
 
 /// How a document stands. Times are in milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
+pub(super) struct DocumentState {
     /// Counts the different contents that were published; 0 means none.
     pub version: u64,
     /// The length of the content in bytes, and a sum over it.
@@ -61,7 +61,7 @@ impl Lease {
     }
 }
 
-impl State {
+impl DocumentState {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut out = STATE_FORM.to_vec();
         for number in self.numbers() {
@@ -138,8 +138,8 @@ fn text(bytes: &mut &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn state() -> State {
-        State {
+    fn state() -> DocumentState {
+        DocumentState {
             version: 3,
             length: 17,
             sum: 9,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn records_read_back_as_they_were_written() {
-        assert_eq!(State::from_bytes(&state().to_bytes()), Some(state()));
+        assert_eq!(DocumentState::from_bytes(&state().to_bytes()), Some(state()));
         let lease = Lease { deadline: 1, holder: 2, paid_until: 3 };
         assert_eq!(Lease::from_bytes(&lease.to_bytes()), Some(lease));
     }
@@ -166,20 +166,20 @@ mod tests {
     fn a_record_that_is_cut_longer_or_another_is_none() {
         let (whole, lease) = (state().to_bytes(), Lease::default().to_bytes());
         for end in 0..whole.len() {
-            assert_eq!(State::from_bytes(&whole[..end]), None, "{end}");
+            assert_eq!(DocumentState::from_bytes(&whole[..end]), None, "{end}");
         }
         for end in 0..lease.len() {
             assert_eq!(Lease::from_bytes(&lease[..end]), None, "{end}");
         }
-        assert_eq!(State::from_bytes(&[whole.as_slice(), b"x"].concat()), None);
-        assert_eq!(State::from_bytes(&lease), None);
+        assert_eq!(DocumentState::from_bytes(&[whole.as_slice(), b"x"].concat()), None);
+        assert_eq!(DocumentState::from_bytes(&lease), None);
         assert_eq!(Lease::from_bytes(&whole), None);
     }
 
     #[test]
     fn a_text_that_is_too_long_is_cut_and_the_record_still_reads() {
-        let long = State { problem: "x".repeat(70_000), ..state() };
-        assert_eq!(State::from_bytes(&long.to_bytes()).unwrap().problem.len(), MAX_TEXT);
+        let long = DocumentState { problem: "x".repeat(70_000), ..state() };
+        assert_eq!(DocumentState::from_bytes(&long.to_bytes()).unwrap().problem.len(), MAX_TEXT);
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
                 }
             }
             // What was published more than a second ago is what everybody has, unless it is too old.
-            let (state, _) = feed(0).places.state(&board);
+            let (state, _) = feed(0).names.state(&board);
             if state.attempt_ended.max(born) + 1000 < now && state.confirmed_at + TIMING.good_for() > now + 1000 {
                 for (feed, _, _) in &workers {
                     assert_eq!(feed.held, Some(state.version), "seed {seed}, step {step}, worker {}", feed.me);

@@ -1,7 +1,7 @@
 //! One list that is fetched: its requests, and the steps in which a document is read.
 
 use super::manifest::Manifest;
-use super::putting::Putting;
+use super::upload::Upload;
 use super::{ListId, ListSize, Standing};
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
@@ -17,7 +17,7 @@ const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
 /// A list that is fetched.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(super) struct ListFeed {
     pub(super) policy: RemoteList,
     pub(super) feed: Feed,
     pub(super) list: Option<Rc<List>>,
@@ -30,7 +30,7 @@ pub(super) struct Remote {
 #[derive(Debug)]
 enum Work {
     /// A document that this worker fetched, on its way to the board.
-    Putting(Putting),
+    Uploading(Upload),
     /// The same when it is there, and what is to be published of it.
     Fetched { loader: Loader, content: Fetched },
     /// The pieces of one that another worker fetched.
@@ -39,7 +39,7 @@ enum Work {
     Gathered { version: Version, loader: Loader },
 }
 
-impl Remote {
+impl ListFeed {
     pub(super) fn new(policy: RemoteList, shares: bool, me: u64) -> Self {
         let place = place(&policy);
         let feed = Feed::new(&place, timing(&policy), shares, me);
@@ -97,10 +97,10 @@ impl Remote {
             }
             // A long one was copied in just now: that was work enough for one step.
             Answer::Document(head) if document.pieces().len() > 1 => {
-                self.work = Some(Work::Putting(Putting::new(document, head)));
+                self.work = Some(Work::Uploading(Upload::new(document, head)));
                 Vec::new()
             }
-            Answer::Document(head) => self.put(outside, Putting::new(document, head)),
+            Answer::Document(head) => self.put(outside, Upload::new(document, head)),
         }
     }
 
@@ -108,7 +108,7 @@ impl Remote {
     /// too old.
     pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<Event<ListSize>> {
         let mut events = match self.work.take_if(|_| has_turn) {
-            Some(Work::Putting(putting)) => self.put(outside, putting),
+            Some(Work::Uploading(upload)) => self.put(outside, upload),
             Some(Work::Fetched { loader, content }) => self.judge(outside, loader, content),
             Some(Work::Gathering { version, manifest, pieces }) => self.gather(outside, version, manifest, pieces),
             Some(Work::Gathered { version, loader }) => self.pick_up(version, loader),
@@ -171,18 +171,18 @@ impl Remote {
     }
 
     /// Puts more of a document on the board, and begins to read it when all is there.
-    fn put(&mut self, outside: &Outside<'_>, mut putting: Putting) -> Vec<Event<ListSize>> {
+    fn put(&mut self, outside: &Outside<'_>, mut upload: Upload) -> Vec<Event<ListSize>> {
         let in_use = self.feed.content(outside.board).and_then(|content| Manifest::from_bytes(&content));
         let is_intact = !self.feed.refuses_newest();
-        let Some(manifest) = putting.step(outside.board, &self.place, self.shares, (in_use, is_intact)) else {
+        let Some(manifest) = upload.step(outside.board, &self.place, self.shares, (in_use, is_intact)) else {
             self.feed.renew(outside);
-            self.work = Some(Work::Putting(putting));
+            self.work = Some(Work::Uploading(upload));
             return Vec::new();
         };
-        match self.loader(outside, putting.document) {
+        match self.loader(outside, upload.document) {
             Ok(loader) => {
                 self.feed.renew(outside);
-                let content = Fetched { bytes: manifest.to_bytes(), ..putting.head };
+                let content = Fetched { bytes: manifest.to_bytes(), ..upload.head };
                 self.work = Some(Work::Fetched { loader, content });
                 Vec::new()
             }

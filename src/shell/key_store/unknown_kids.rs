@@ -1,4 +1,4 @@
-//! Key ids that were looked for in vain: for some time nobody looks for them again.
+//! Key ids that no key set had when they were looked for: for some time no request looks for them again.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -7,12 +7,12 @@ const MOST: usize = 512;
 
 /// A bounded memory. What it holds of a `kid` is a keyed hash, so its size does not depend on what senders write.
 #[derive(Debug, Default)]
-pub(super) struct VainKids {
+pub(super) struct UnknownKids {
     hasher: RandomState,
     kids: Vec<(u64, u64)>,
 }
 
-impl VainKids {
+impl UnknownKids {
     /// Remembers `kid` until `until`.
     pub(super) fn remember(&mut self, kid: &str, until: u64) {
         let hash = self.hasher.hash_one(kid);
@@ -37,24 +37,24 @@ mod tests {
 
     #[test]
     fn a_kid_is_remembered_for_its_time_and_no_longer() {
-        let mut vain = VainKids::default();
-        vain.remember("a", 100);
-        assert!(vain.holds("a", 99, 30));
-        assert!(!vain.holds("a", 100, 30));
-        assert!(!vain.holds("b", 99, 30));
-        assert!(!vain.holds("a", 10, 30), "a clock that was set back does not prolong it");
+        let mut unknown = UnknownKids::default();
+        unknown.remember("a", 100);
+        assert!(unknown.holds("a", 99, 30));
+        assert!(!unknown.holds("a", 100, 30));
+        assert!(!unknown.holds("b", 99, 30));
+        assert!(!unknown.holds("a", 10, 30), "a clock that was set back does not prolong it");
     }
 
     #[test]
     fn the_memory_is_bounded() {
-        let mut vain = VainKids::default();
+        let mut unknown = UnknownKids::default();
         for number in 0..10 * MOST {
-            vain.remember(&number.to_string(), 100);
+            unknown.remember(&number.to_string(), 100);
         }
-        assert_eq!(vain.kids.len(), MOST);
-        assert!(!vain.holds("0", 99, 100) && vain.holds(&(10 * MOST - 1).to_string(), 99, 100));
-        vain.remember("again", 50);
-        vain.remember("again", 60);
-        assert_eq!(vain.kids.len(), MOST);
+        assert_eq!(unknown.kids.len(), MOST);
+        assert!(!unknown.holds("0", 99, 100) && unknown.holds(&(10 * MOST - 1).to_string(), 99, 100));
+        unknown.remember("again", 50);
+        unknown.remember("again", 60);
+        assert_eq!(unknown.kids.len(), MOST);
     }
 }

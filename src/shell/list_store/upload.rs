@@ -10,7 +10,7 @@ const STEP_PIECES: usize = 4;
 
 /// A document that has come, and how far it is on the board.
 #[derive(Debug)]
-pub(super) struct Putting {
+pub(super) struct Upload {
     pub(super) document: Chunks,
     /// What else the answer said.
     pub(super) head: Fetched,
@@ -21,7 +21,7 @@ pub(super) struct Putting {
     written: usize,
 }
 
-impl Putting {
+impl Upload {
     pub(super) fn new(document: Chunks, head: Fetched) -> Self {
         Self { document, head, hasher: DefaultHasher::new(), hashed: 0, manifest: None, written: 0 }
     }

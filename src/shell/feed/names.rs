@@ -1,18 +1,18 @@
 //! Where the records of one document lie on the board.
 
 use super::Board;
-use super::record::{Lease, State};
+use super::record::{DocumentState, Lease};
 
 /// The names of the records, and how they are read.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct RecordNames {
     pub(super) lease: String,
     pub(super) state: String,
     pub(super) too_old: String,
     bodies: [String; 2],
 }
 
-impl Places {
+impl RecordNames {
     /// Those of the document at `place`.
     pub(super) fn new(place: &str) -> Self {
         Self {
@@ -47,9 +47,9 @@ impl Places {
     }
 
     /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
-    pub(super) fn state(&self, board: &dyn Board) -> (State, Option<u32>) {
-        let Some((bytes, mark)) = board.read(&self.state) else { return (State::default(), None) };
-        (State::from_bytes(&bytes).unwrap_or_default(), Some(mark))
+    pub(super) fn state(&self, board: &dyn Board) -> (DocumentState, Option<u32>) {
+        let Some((bytes, mark)) = board.read(&self.state) else { return (DocumentState::default(), None) };
+        (DocumentState::from_bytes(&bytes).unwrap_or_default(), Some(mark))
     }
 
     /// Where the content of a version lies. Two places in turn, so that a content is not written over while its record

@@ -1,7 +1,7 @@
 //! The keys of one issuer that are fetched: the requests of a fetch, and what comes of each.
 
 use super::Events;
-use super::vain::VainKids;
+use super::unknown_kids::UnknownKids;
 use crate::base::base64url;
 use crate::crypto::sha256;
 use crate::facts::KeyRing;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 /// The keys of one issuer that are fetched.
 #[derive(Debug)]
-pub(super) struct Remote {
+pub(super) struct KeyFeed {
     pub(super) id: IssuerId,
     issuer: String,
     pub(super) source: RemoteKeys,
@@ -23,7 +23,7 @@ pub(super) struct Remote {
     step: Step,
     /// The place of the metadata that was there last.
     found_at: usize,
-    pub(super) vain: VainKids,
+    pub(super) unknown_kids: UnknownKids,
 }
 
 /// Which request of a fetch is under way.
@@ -36,7 +36,7 @@ enum Step {
     Keys(Endpoint),
 }
 
-impl Remote {
+impl KeyFeed {
     pub(super) fn new(
         id: IssuerId,
         issuer: &str,
@@ -54,7 +54,7 @@ impl Remote {
             keys: None,
             step: Step::None,
             found_at: 0,
-            vain: VainKids::default(),
+            unknown_kids: UnknownKids::default(),
         }
     }
 
