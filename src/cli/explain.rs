@@ -51,16 +51,16 @@ pub struct ExplainArguments {
     /// A header line of the request: 'name: value'
     #[arg(long, value_name = "LINE")]
     pub header: Vec<String>,
-    /// The bearer token: its text, @FILE, or - for standard input. It is never printed
+    /// The bearer token: its text, @FILE, or - for standard input; never printed
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-    /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
-    /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
+    /// The key set of an issuer whose keys are fetched; NAME=FILE if there are several
     #[arg(long, value_name = "FILE")]
     pub keys: Vec<String>,
-    /// A revocation list as the gate would fetch it: JSON Lines, binary or signed; NAME=FILE where there are several
+    /// A revocation list as the gate would fetch it: JSON Lines, binary or signed; NAME=FILE if there are several
     #[arg(long, value_name = "FILE")]
     pub revocations: Vec<String>,
     /// The name of the route, in place of the one that Envoy's router would choose

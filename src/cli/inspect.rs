@@ -51,13 +51,13 @@ pub struct InspectTokenArguments {
     /// The name of the virtual host, in place of the one that the host of the request leads to
     #[arg(long, value_name = "NAME", requires = "config")]
     pub virtual_host: Option<String>,
-    /// The key set of an issuer whose keys are fetched; NAME=FILE where several issuers are such
+    /// The key set of an issuer whose keys are fetched; NAME=FILE if there are several
     #[arg(long, value_name = "FILE", requires = "config")]
     pub keys: Vec<String>,
-    /// A revocation list as the gate would fetch it; NAME=FILE where there are several
+    /// A revocation list as the gate would fetch it; NAME=FILE if there are several
     #[arg(long, value_name = "FILE", requires = "config")]
     pub revocations: Vec<String>,
-    /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
 }

@@ -36,7 +36,7 @@ use world::Unjudged;
     request: {path: /profile, route: everything}
     token: {sub: alice, iat: -2h, exp: -1h}
     expect: {reason: expired}
-  - name: without a token nobody learns anything
+  - name: without a token the answer names no scope
     request: {path: /profile, route: everything}
     expect: {status: 401, reason: no_credential, scope: null}
 
@@ -45,16 +45,16 @@ Several documents in one file, separated by `---`, each have a policy of their o
 
 Request: its route is the one that Envoy's router chooses: virtual host by domain, then the first route that matches. What
 the files do not decide (safe_regex, runtime_fraction and the like) fails the case where it makes a difference: name the
-route with `route` (and `virtual_host`) then. Where no file of Envoy's is there, `metadata` gives the requirement that stands
-there. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
+route with `route` (and `virtual_host`) then. Without a file of Envoy's, `metadata` gives the requirement of
+the route. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
 
 Token: iss, aud, iat, exp and typ are filled in for the first issuer, or for the one that `issuer` names; {claims: {...},
 header: {...}} sets both, and null leaves a member out. Times are numbers, instants, or relative to the clock (+5m, -1h).
-Text in the place of claims is sent as the token. It is sent in `authorization`, unless {token} stands in the path or in a
-header: then it is put there.
+A text instead of claims is sent as the token. It is sent in `authorization`, or in place of {token} if the path
+or a header has that.
 
-Expect: status 200 stands for a request that goes on, and `headers` are those that reach the upstream, null where one
-must not; {token} stands for the token there too. With report_only, `reason` is what it would have been refused for.
+Expect: status 200 means that the request goes on. `headers` are those that reach the upstream; null means that one must
+not. {token} is the token there too. With report_only, `reason` is why the request would have been refused.
 
 Exit status: 0 all passed, 1 some failed, 2 a file cannot be read.
 

@@ -42,7 +42,7 @@ pub struct BuildArguments {
     /// Files with entries; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The configuration of the gates, in one or more files: an entry whose `iss` is none of its issuers is refused
+    /// The configuration of the gates, in one or more files: an entry whose `iss` is not one of its issuers is refused
     #[arg(long, value_name = "CONFIG")]
     pub config: Vec<PathBuf>,
     /// The binary form, for more than 100 000 entries; needs --output
@@ -60,7 +60,7 @@ pub struct BuildArguments {
     /// Writes the list to this file, whole or not at all; links are followed, devices and pipes written to
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// When: 2026-11-21T10:00:00Z or Unix seconds; now without it
+    /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
 }
