@@ -60,7 +60,7 @@ EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
 .PHONY: help setup needs-install needs-run needs-test toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
-  compose-down reproducible bench differential hostile soak dudect audit lint fmt size startup doc clean distclean
+  compose-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -318,6 +318,10 @@ bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and 
 differential: setup wasm ## send generated requests through the filter and through Envoy's own; CASES, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
 	cargo test --locked --test e2e differential -- --nocapture
+
+served: setup wasm ## send generated requests through generated chains of filters, and compare who judged with who served; REQUESTS, SEED
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(SEED) \
+	cargo test --locked --test e2e in_a_chain_that_check_passes -- --nocapture
 
 hostile: setup wasm ## send hostile requests while everything around the filter fails; REQUESTS, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(SEED) \

@@ -4,5 +4,6 @@ pub mod base64url;
 pub mod json;
 pub mod members;
 pub mod names;
+pub mod protobuf;
 pub mod text;
 pub mod time;

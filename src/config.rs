@@ -78,8 +78,7 @@ pub fn metadata_requirement(bytes: &[u8], policy: &Policy) -> Result<Option<Requ
 /// Every problem, each with the path of its field.
 pub fn requirement(root: &Node, policy: &Policy) -> Result<Requirement, ConfigError> {
     let problems = RefCell::new(Problems::default());
-    let names = policy.issuers.iter().map(|issuer| issuer.name.clone()).collect();
-    let compiled = compile::requirement(&Cursor::root(root, &problems), &names);
+    let compiled = compile::metadata(&Cursor::root(root, &problems), policy);
     problems.into_inner().settle(compiled)
 }
 

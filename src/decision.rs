@@ -169,8 +169,42 @@ pub struct Grant {
     pub remove: Vec<Cow<'static, str>>,
     /// Request headers to set, after the removals.
     pub set: Vec<(Rc<str>, String)>,
+    /// What others read of the decision.
+    pub published: Option<Box<Published>>,
     /// How many identity headers were left out because a claim cannot be a header value.
     pub left_out: u32,
+}
+
+impl Grant {
+    /// The values that the router sets headers from.
+    #[must_use]
+    pub fn identity(&self) -> &[(Rc<str>, String)] {
+        self.published.as_deref().map_or(&[], |published| &published.identity)
+    }
+
+    /// What it was judged by, where that is to be compared with what serves it.
+    #[must_use]
+    pub fn judged(&self) -> Option<&Judged> {
+        self.published.as_deref().and_then(|published| published.judged.as_ref())
+    }
+}
+
+/// What filter state says of a request that goes on, for Envoy's other filters and its router.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Values for the router to set headers from, each with its key.
+    pub identity: Vec<(Rc<str>, String)>,
+    /// What the request was judged by.
+    pub judged: Option<Judged>,
+}
+
+/// The names of what a request was judged by. Neither is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// That of the virtual host.
+    pub virtual_host: String,
+    /// That of the route.
+    pub route: String,
 }
 
 /// Why a request may pass.

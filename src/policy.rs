@@ -8,6 +8,7 @@ mod issuer;
 mod matching;
 mod path;
 mod place;
+mod published;
 mod query;
 mod requirement;
 mod revocation;
@@ -20,11 +21,12 @@ mod uses;
 pub use authority::Authority;
 pub use discovery::jwks_endpoint;
 pub use endpoint::Endpoint;
-pub use forward::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
+pub use forward::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
+pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, identity_key};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
@@ -50,6 +52,9 @@ pub struct Policy {
     pub query: QueryPolicy,
     /// What goes upstream.
     pub forward: Forward,
+    /// Whether the names of the route and the virtual host that a request was judged by are published, so that a filter
+    /// behind this one can compare them with those that serve it.
+    pub seal: bool,
     /// The `realm` of challenges.
     pub realm: String,
     /// Whether CORS preflight requests pass without a token.

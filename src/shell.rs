@@ -6,6 +6,7 @@
 
 mod budget;
 mod callouts;
+mod declaration;
 mod documents;
 mod feed;
 mod filter;

@@ -15,6 +15,7 @@ mod per_route;
 mod redirects;
 mod routes;
 mod rules;
+mod served;
 mod ungated;
 mod unknown_fields;
 mod unserved;
@@ -166,6 +167,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         per_route::check(envoy, findings);
         answering::check(envoy, &loaded.policy, findings);
         redirects::check(envoy, &loaded.policy, findings);
+        served::check(gate, envoy, &loaded.policy, findings);
     }
 }
 

@@ -6,13 +6,14 @@ mod matching;
 mod remote;
 mod requirement;
 mod revocation;
+mod router;
 
 use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, Limits, PathPolicy, Policy, QueryPolicy,
-    Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
+    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, ForwardBy, Limits, PathPolicy, Policy,
+    QueryPolicy, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -45,6 +46,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     });
     let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query);
     let forward = optional(&object, "forward", Forward::default(), forward::read);
+    let seal = optional(&object, "seal", false, Cursor::flag);
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
@@ -56,6 +58,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
     let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
+    if forward.as_ref().is_some_and(|forward| forward.by == ForwardBy::Router) {
+        router::check_policy(root);
+    }
     let mut policy = Policy {
         uses: Uses::default(),
         issuers: issuers?,
@@ -64,6 +69,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         route_metadata: route_metadata?,
         query: query?,
         forward: forward?,
+        seal: seal?,
         realm: realm?,
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
@@ -79,8 +85,17 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     Some(Loaded { policy, warnings })
 }
 
+/// The requirement in route metadata, under a policy.
+pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requirement> {
+    let names = policy.issuers.iter().map(|issuer| issuer.name.clone()).collect();
+    if policy.forward.by == ForwardBy::Router {
+        router::check_requirement(cursor);
+    }
+    requirement(cursor, &names)
+}
+
 /// A requirement that stands alone: the default, or route metadata.
-pub(super) fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
+fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
     requirement::read(&cursor.object(&fields::REQUIREMENT)?, names)
 }
 

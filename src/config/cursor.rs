@@ -90,6 +90,19 @@ impl<'n> Cursor<'n> {
         Some(Object { cursor: self.clone(), members })
     }
 
+    /// The member `name` of an object that has been read: notes nothing.
+    pub fn member(&self, name: &str) -> Option<Self> {
+        let Tree::Object(members) = &self.node.value else { return None };
+        let (_, node) = members.iter().rev().find(|(other, _)| other == name)?;
+        Some(self.child(node, join(&self.path, name)))
+    }
+
+    /// The members of an object that has been read: notes nothing.
+    pub fn values(&self) -> Vec<Self> {
+        let Tree::Object(members) = &self.node.value else { return Vec::new() };
+        members.iter().map(|(name, node)| self.child(node, join(&self.path, name))).collect()
+    }
+
     /// A list.
     #[inline(never)]
     pub fn list(&self) -> Option<Vec<Self>> {

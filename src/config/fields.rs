@@ -26,7 +26,7 @@ macro_rules! shapes {
 
 shapes! {
     POLICY "the configuration" [
-        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "challenge",
+        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "shared_keys", "limits", "audit",
     ];
     ISSUER "an issuer" [
@@ -52,7 +52,7 @@ shapes! {
     SCOPES "scopes" ["any_of", "all_of"];
     CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member"];
     QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
-    FORWARD "forward" ["token", "headers", "remove"];
+    FORWARD "forward" ["token", "headers", "remove", "by"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
     REVOCATION "revocation" ["entries", "lists"];

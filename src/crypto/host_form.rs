@@ -4,6 +4,7 @@
 //! host takes RSA keys of 1024 bits, SHA-1, and signatures in other forms than JWS has.
 
 use super::{Algorithm, KeyFamily, Material, VerificationKey};
+use crate::base::protobuf::put_field;
 
 /// A signature to be checked by the host.
 #[derive(Clone, Copy, Debug)]
@@ -102,22 +103,6 @@ impl Probe {
             ],
         })
     }
-}
-
-/// A length-delimited protobuf field.
-fn put_field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-    out.push(number << 3 | 2);
-    let mut length = bytes.len();
-    loop {
-        let [low, ..] = length.to_le_bytes();
-        length >>= 7;
-        if length == 0 {
-            out.push(low & 0x7f);
-            break;
-        }
-        out.push(low | 0x80);
-    }
-    out.extend_from_slice(bytes);
 }
 
 /// An ECDSA signature of JWS, two numbers of `half` bytes each

@@ -3,8 +3,8 @@
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::check::Permit;
-use crate::decision::{Basis, Grant, TokenTrace, Trace};
-use crate::policy::{HeaderSource, Policy, TokenForwarding};
+use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
+use crate::policy::{ForwardBy, HeaderSource, Policy, TokenForwarding};
 use crate::request::RequestView;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -17,11 +17,22 @@ pub(super) fn untouched(policy: &Policy, request: &RequestView<'_>, basis: Basis
         token,
         remove: identity_headers(policy, request),
         set: Vec::new(),
+        published: published(Vec::new(), policy, request),
         left_out: 0,
     }
 }
 
-/// A request whose token meets everything: identity headers are set, and the token is removed.
+/// What is published: the identity, and the names that the request was judged by, where the policy seals. Without both
+/// names there are none, and the seal refuses.
+fn published(identity: Vec<(Rc<str>, String)>, policy: &Policy, request: &RequestView<'_>) -> Option<Box<Published>> {
+    let name = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(str::to_owned);
+    let names = || Some(Judged { virtual_host: name(request.virtual_host)?, route: name(request.route_name)? });
+    let judged = if policy.seal { names() } else { None };
+    (judged.is_some() || !identity.is_empty()).then(|| Box::new(Published { identity, judged }))
+}
+
+/// A request whose token meets everything: identity headers are set, and the token is removed; by the router, where the
+/// policy says so, which then finds the values published.
 pub(super) fn for_token(
     policy: &Policy,
     request: &RequestView<'_>,
@@ -29,11 +40,12 @@ pub(super) fn for_token(
     token: TokenTrace,
 ) -> Grant {
     let mut remove = identity_headers(policy, request);
-    if policy.forward.token == TokenForwarding::Strip && !policy.report_only {
+    let by_router = policy.forward.by == ForwardBy::Router;
+    if policy.forward.token == TokenForwarding::Strip && !policy.report_only && !by_router {
         remove.push("authorization".into());
     }
     let scoped = permit.scoped();
-    let mut set = Vec::new();
+    let (mut set, mut publish) = (Vec::new(), Vec::new());
     let mut left_out = 0;
     for header in &policy.forward.headers {
         let value = match &header.source {
@@ -41,12 +53,14 @@ pub(super) fn for_token(
             HeaderSource::Claim(claim) => scoped.principal().claims().get(claim).map_or(Ok(None), header_value),
         };
         match value {
+            Ok(Some(value)) if by_router => publish.push((Rc::clone(&header.key), value)),
             Ok(Some(value)) => set.push((Rc::clone(&header.name), value)),
             Ok(None) => {}
             Err(NotAHeaderValue) => left_out += 1,
         }
     }
-    Grant { basis: Basis::Token, trace: Trace::default(), token: Some(token), remove, set, left_out }
+    let published = published(publish, policy, request);
+    Grant { basis: Basis::Token, trace: Trace::default(), token: Some(token), remove, set, published, left_out }
 }
 
 /// The names of identity headers that the request carries, in every spelling, once each.

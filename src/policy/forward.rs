@@ -12,6 +12,19 @@ pub struct Forward {
     pub headers: Vec<IdentityHeader>,
     /// Names of identity headers that nobody sets, in lower case: they are removed from every request.
     pub remove: Vec<String>,
+    /// Who edits the request.
+    pub by: ForwardBy,
+}
+
+/// Who edits the headers of a request that was allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForwardBy {
+    /// The filter. Envoy matches routes again after that.
+    #[default]
+    Filter,
+    /// Envoy's router, as the route configuration says, once the route is final. The filter publishes the values as
+    /// filter state, and removes only identity headers that the client sent.
+    Router,
 }
 
 /// Whether the token goes upstream.
@@ -31,6 +44,8 @@ pub struct IdentityHeader {
     pub name: Rc<str>,
     /// What it is made of.
     pub source: HeaderSource,
+    /// Under which key of filter state the router finds its value. Envoy puts `wasm.` in front.
+    pub key: Rc<str>,
 }
 
 /// What an identity header is made of.
@@ -71,7 +86,11 @@ mod tests {
 
     #[test]
     fn every_spelling_of_an_identity_header_is_known() {
-        let header = IdentityHeader { name: "x-auth-subject".into(), source: HeaderSource::Scope };
+        let header = IdentityHeader {
+            name: "x-auth-subject".into(),
+            source: HeaderSource::Scope,
+            key: "scopegate.subject".into(),
+        };
         let remove = vec!["x-forwarded-user".to_owned()];
         let forward = Forward { headers: vec![header], remove, ..Forward::default() };
         for name in [

@@ -19,7 +19,7 @@ impl Uses {
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
         let parts = [
-            (Self::ROUTE_NAMES, policy.rules.look_at_route()),
+            (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::IDENTITY_HEADERS, policy.forward.has_identity_headers()),
         ];

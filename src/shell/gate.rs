@@ -22,7 +22,7 @@ use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{CryptoPlace, Policy, SharedKeys, Uses};
+use crate::policy::{CryptoPlace, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, SharedKeys, Uses};
 use crate::token_cache::{CacheCounts, TokenCache};
 use meters::Meters;
 use std::cell::{Cell, RefCell};
@@ -141,6 +141,15 @@ impl<H: Host> Gate<H> {
         if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
             host.set_gauge(gauge, u64::from(host_checks));
         }
+        for key in published(&policy) {
+            if let Err(failure) = host.declare_text(key) {
+                log::error!(
+                    "scopegate: configuration refused: this host does not let wasm.{key} be declared: status {}",
+                    failure.0
+                );
+                return None;
+            }
+        }
         let shares = shares_keys(&host, policy.shared_keys);
         let board: Box<dyn Board> = if shares { host.shared_data() } else { Box::new(OwnBoard::default()) };
         // Never 0, which is nobody on the board.
@@ -253,6 +262,13 @@ impl<H: Host> Gate<H> {
             log::error!("scopegate: the host does not let us have a timer: keys will not be refreshed");
         }
     }
+}
+
+/// The keys of filter state that hold text for Envoy's other filters and for its router.
+fn published(policy: &Policy) -> impl Iterator<Item = &str> {
+    let sealed = policy.seal.then_some([JUDGED_VIRTUAL_HOST, JUDGED_ROUTE]).into_iter().flatten();
+    let forward = Some(&policy.forward).filter(|forward| forward.by == ForwardBy::Router);
+    sealed.chain(forward.into_iter().flat_map(|forward| &forward.headers).map(|header| &*header.key))
 }
 
 /// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that has

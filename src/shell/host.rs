@@ -3,6 +3,7 @@
 //! Every call that the host can refuse returns a `Result`. What cannot be counted, shown or recorded is not worth failing
 //! a request for, so those calls return nothing.
 
+use super::declaration;
 use super::feed::Board;
 use super::reply_cache::Prepared;
 use crate::base::time::UnixSeconds;
@@ -91,6 +92,12 @@ pub trait Host {
 
     /// Calls a function that the host offers by name.
     fn call_foreign_function(&self, name: &str, arguments: &[u8]) -> Result<Vec<u8>>;
+
+    /// Declares that the values of a key of filter state are text, for as long as the stream lives. Others then read them as
+    /// text; without that they are bytes.
+    fn declare_text(&self, key: &str) -> Result<()> {
+        self.call_foreign_function("declare_property", &declaration::of_text(key)).map(drop)
+    }
 
     /// Sends a GET request to a cluster; the answer comes to the root context under the number returned, whichever
     /// context is effective.

@@ -21,6 +21,7 @@
 mod cases;
 pub(crate) mod chart;
 mod contenders;
+mod edits;
 mod flood;
 mod footprint;
 mod hollow;
@@ -94,6 +95,9 @@ fn bench(settings: &Settings) {
     }
     if settings.wants(made_of::NAME) {
         whole.insert(made_of::NAME.replace('-', "_"), made_of::measure(&cores, &cases, settings));
+    }
+    if settings.wants(edits::NAME) {
+        whole.insert(edits::NAME.into(), edits::measure(&cores, &cases, settings));
     }
     if settings.wants(looked_up::NAME) {
         whole.insert(looked_up::NAME.into(), looked_up::measure(&cores, &cases, settings));

@@ -246,7 +246,7 @@ fn only_our_own_plugin_is_judged() {
     assert_eq!((checked.status, checked.stdout.matches("error[").count()), (1, 1), "{checked:?}");
     // A folder of our name does not make a filter ours.
     let waf = "          - {name: waf, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {failure_policy: FAIL_OPEN, vm_config: {code: {local: {filename: /etc/scopegate/coraza.wasm}}}}}}\n";
-    let before = "          - name: scopegate\n            typed_config:";
+    let before = "          - name: envoy.filters.http.cors ";
     assert_clean(&check(&with(before, &format!("{waf}{before}"))));
 }
 

@@ -35,5 +35,7 @@ mod policy_test;
 mod revocations;
 mod routing;
 mod samples;
+mod served;
+mod served_by_router;
 mod world;
 mod written;

@@ -7,6 +7,7 @@ use std::fs;
 
 /// The places of an edit that every case below is made of.
 const FILTER: &str = "          - name: scopegate\n            typed_config:";
+const CORS: &str = "          - name: envoy.filters.http.cors ";
 const PLUGIN: &str = "                failure_policy: FAIL_RELOAD                # keep: never FAIL_OPEN\n";
 const ROUTER: &str = "          - name: envoy.filters.http.router\n";
 const EVERYTHING: &str = "              - name: everything\n                match: {prefix: /}\n";
@@ -142,11 +143,11 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
             with(HOST, &format!("{HOST}              metadata: {{filter_metadata: {{scopegate: {{public: true}}}}}}\n")),
         ),
         ("edits-after", with(ROUTER, &after_the_gate("ext_authz.v3.ExtAuthz", ", clear_route_cache: true")), another()),
-        // A filter before ours may do as it likes.
+        // A filter before one that asks for the route may do as it likes.
         (
             "edits-after",
             with(ROUTER, &after_the_gate("lua.v3.Lua", "")),
-            with(FILTER, &format!("{}{FILTER}", after_the_gate("lua.v3.Lua", "").trim_end_matches(ROUTER))),
+            with(CORS, &format!("{}{CORS}", after_the_gate("lua.v3.Lua", "").trim_end_matches(ROUTER))),
         ),
     ] {
         let checked = check(&text);

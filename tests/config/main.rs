@@ -235,6 +235,15 @@ fn what_is_wrong_with_the_rest_is_said() {
         ),
         ("a header of nothing", with("forward: {headers: {x-user: 1}}")),
         ("a token that is dropped", with("forward: {token: drop}")),
+        ("somebody else who edits", with("forward: {by: envoy}")),
+        ("headers of one key, for a router", with("forward: {by: router, headers: {x-user: sub, x-auth-user: sub}}")),
+        (
+            "report_only beside a router that edits",
+            with(
+                "forward: {by: router}\nreport_only: true\ndefault: {methods: {GET: {report_only: true}, PUT: {report_only: false}}}\nrules:\n- {match: {path: /a}, public: true}\n- {match: {path: /b}, report_only: true}"
+            )
+        ),
+        ("a seal as text", with("seal: 'true'")),
         ("a realm that breaks out", with("challenge: {realm: 'a\"b'}")),
         ("a form that is not admitted", with("paths: {allow: [backslash]}")),
         (
@@ -313,7 +322,8 @@ rules:
 route_metadata: restrict
 shared_keys: never
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
-forward: {{token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
+seal: true
+forward: {{by: filter, token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
 challenge: {{realm: my api}}
 bypass_cors_preflight: true
 paths: {{allow: [encoded_slash, semicolon]}}
@@ -418,4 +428,21 @@ fn to_value(json: &serde_json::Value) -> prost_types::Value {
 fn a_tree_knows_its_json() {
     let json = serde_json::json!({ "a": [1, "b", true, null, 0.5] });
     assert_eq!(Node::from(json.clone()).value.to_json(), json);
+}
+
+#[test]
+fn what_only_reports_stands_beside_the_filters_own_edits_and_metadata_that_does_is_unreadable_beside_a_routers() {
+    let policy = |by: &str| {
+        read(&with(&format!("forward: {{by: {by}, headers: {{x-user: sub, x-auth-role: role}}}}"))).unwrap().policy
+    };
+    for (text, refused) in [
+        ("{report_only: true}", true),
+        ("{report_only: false, methods: {GET: {report_only: true}}}", true),
+        ("{report_only: false, scopes: [a], methods: {GET: {scopes: []}}}", false),
+        ("{public: true}", false),
+    ] {
+        let node = read_yaml(text).unwrap();
+        assert!(scopegate::config::requirement(&node, &policy("filter")).is_ok(), "{text}");
+        assert_eq!(scopegate::config::requirement(&node, &policy("router")).is_err(), refused, "{text}");
+    }
 }

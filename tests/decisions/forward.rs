@@ -114,3 +114,58 @@ fn what_goes_on_without_its_token_gets_no_identity_and_counts_none_as_left_out()
         assert_eq!(grant.left_out, 0, "{basis}");
     }
 }
+
+/// The names that Envoy has for the route, as a request of `get` has none.
+fn judged(config: &Value, ask: &crate::world::Ask, names: [Option<&str>; 2]) -> Option<(String, String)> {
+    let grant = ask.clone().on_route(names).granted(config);
+    grant.judged().map(|judged| (judged.virtual_host.clone(), judged.route.clone()))
+}
+
+#[test]
+fn every_request_that_goes_on_carries_what_it_was_judged_by_where_the_policy_seals() {
+    let rules = json!([
+        { "match": { "path": "/public" }, "public": true },
+        { "match": { "path": "/optional" }, "allow_missing": true },
+        { "match": { "path": "/reported" }, "report_only": true, "scopes": ["x"] },
+    ]);
+    let members = json!({ "seal": true, "bypass_cors_preflight": true, "rules": rules });
+    let names = [Some("api"), Some("orders")];
+    let wanted = Some(("api".to_owned(), "orders".to_owned()));
+    let bearer = token().sign();
+    for ask in [get("/").bearer(&bearer), get("/public"), get("/optional"), get("/reported").bearer(&bearer)] {
+        assert_eq!(judged(&config(members.clone()), &ask, names), wanted, "{ask:?}");
+        assert_eq!(judged(&config(json!({ "rules": rules })), &ask, names), None, "no seal: {ask:?}");
+        for lacking in
+            [[None, Some("orders")], [Some("api"), None], [Some(""), Some("orders")], [Some("api"), Some("")]]
+        {
+            assert_eq!(judged(&config(members.clone()), &ask, lacking), None, "{lacking:?}");
+        }
+    }
+    let top = config(json!({ "seal": true, "report_only": true }));
+    assert_eq!(judged(&top, &get("/"), names), wanted, "a refusal that is only reported");
+    assert!(get("/").refused(&config(members)).is_some(), "a refusal carries none");
+}
+
+#[test]
+fn with_a_router_that_edits_the_gate_publishes_and_removes_only_what_a_client_forged() {
+    let with = |by: &str| {
+        let mut forward = headers();
+        forward["by"] = by.into();
+        forwarding(forward)
+    };
+    let ask = get("/").bearer(token().claim("realm", json!({ "roles": ["a", "b"] })).sign());
+    let grant = ask.granted(&with("router"));
+    assert!(grant.remove.is_empty() && grant.set.is_empty(), "{grant:?}");
+    let published: Vec<(&str, &str)> = grant.identity().iter().map(|(key, value)| (&**key, value.as_str())).collect();
+    let wanted = [("scopegate.roles", "a,b"), ("scopegate.scope", "orders:read"), ("scopegate.subject", "alice")];
+    assert_eq!(published, wanted);
+    let grant = ask.clone().header("x_auth_subject", "admin").granted(&with("router"));
+    assert_eq!(grant.remove, ["x_auth_subject"], "never the token");
+    let grant = ask.granted(&with("filter"));
+    assert!(grant.identity().is_empty() && grant.set.len() == 3, "{grant:?}");
+    // Without its claim a header is not published, and one that no header can carry is counted.
+    let grant = get("/").bearer(token().claim("realm", json!({ "roles": ["a,b"] })).sign()).granted(&with("router"));
+    assert_eq!((grant.identity().len(), grant.left_out), (2, 1), "{grant:?}");
+    let grant = get("/public").bearer(token().sign()).granted(&with("router"));
+    assert!(grant.identity().is_empty() && grant.remove.is_empty(), "{grant:?}");
+}

@@ -84,6 +84,8 @@ pub struct Ask {
     pub revocations: Option<Revocations>,
     /// What the route's metadata asks.
     pub metadata: Option<Rc<Requirement>>,
+    /// The names of its virtual host and its route.
+    pub names: [Option<String>; 2],
 }
 
 pub fn get(target: &str) -> Ask {
@@ -96,6 +98,7 @@ pub fn get(target: &str) -> Ask {
         awaited_lists: Awaited::No,
         revocations: None,
         metadata: None,
+        names: [None, None],
     }
 }
 
@@ -130,6 +133,11 @@ impl Ask {
         Self { metadata: Some(Rc::new(requirement)), ..self }
     }
 
+    /// The same on a route with these names: that of its virtual host, and its own.
+    pub fn on_route(self, names: [Option<&str>; 2]) -> Self {
+        Self { names: names.map(|name| name.map(str::to_owned)), ..self }
+    }
+
     /// Decides this request.
     pub fn decide(&self, policy: &Policy) -> Decision {
         self.decide_with(policy, &configured_keys(policy))
@@ -156,7 +164,8 @@ impl Ask {
             headers.push((b":path", target.as_bytes()));
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
-        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+        let [virtual_host, route_name] = [0, 1].map(|index: usize| self.names[index].as_deref());
+        let view = RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: true };
         let configured = policy.revocation.without_lists(UnixSeconds(self.now));
         let now = UnixSeconds(self.now);
         let offline = Facts::offline(&now, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&configured));

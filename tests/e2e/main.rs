@@ -17,11 +17,13 @@
 mod support;
 
 mod artifacts;
+mod chain;
 mod configuration;
 mod crashed;
 mod dynamic;
 mod feeds;
 mod fields;
+mod filters;
 mod forms;
 mod gate;
 mod gateway;
@@ -37,7 +39,10 @@ mod paths;
 mod provider;
 mod redirects;
 mod revocation;
+mod router;
 mod routing;
+mod seal;
+mod served;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;

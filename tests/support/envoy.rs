@@ -130,6 +130,11 @@ impl Envoy {
         found.unwrap_or_else(|| panic!("no listener {name}: {:?}", self.listeners)).1
     }
 
+    /// The address of the listener of that name, if it is there by now.
+    pub fn find_listener(&self, name: &str) -> Option<SocketAddr> {
+        listeners(self.admin).into_iter().find(|(other, _)| other == name).map(|(_, address)| address)
+    }
+
     /// The address of the only listener.
     pub fn address(&self) -> SocketAddr {
         assert_eq!(self.listeners.len(), 1);

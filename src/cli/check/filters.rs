@@ -8,28 +8,6 @@ const CORS: &str = "envoy.extensions.filters.http.cors.v3.Cors";
 const SKIP_FILTER: &str = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
 const COMPOSITE: &str = "envoy.extensions.filters.http.composite.v3.Composite";
 
-/// Filters that may edit headers or choose routes after the gate has judged.
-const EDITORS: [(&str, &str); 4] = [
-    ("envoy.extensions.filters.http.on_demand.v3.OnDemand", "on_demand"),
-    ("envoy.extensions.filters.http.lua.v3.Lua", "lua"),
-    ("envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor", "ext_proc"),
-    ("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", "header_mutation"),
-];
-
-/// Filters that do so when they clear the route cache.
-const CLEARERS: [(&str, &str); 2] = [
-    ("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", "jwt_authn"),
-    ("envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "ext_authz"),
-];
-
-/// Filters that may do so, which only whoever knows their code can tell.
-const UNKNOWN: [(&str, &str); 4] = [
-    ("envoy.extensions.filters.http.wasm.v3.Wasm", "another Wasm filter"),
-    ("envoy.extensions.filters.http.golang.v3alpha.Config", "a Go filter"),
-    ("envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter", "a dynamic module"),
-    ("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder", "grpc_json_transcoder"),
-];
-
 /// Checks the filters of a chain.
 pub(super) fn check(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     let Some(own) = envoy.filters.get(envoy.index) else { return };
@@ -103,7 +81,7 @@ fn check_upgrades(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) 
     }
 }
 
-/// What stands before the gate, and what behind it.
+/// What stands before the gate.
 fn check_others(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
     let type_of = |filter: &View<'_>| filter.get("typed_config").and_then(|view| view.type_name().map(str::to_owned));
     if !envoy.filters.iter().take(envoy.index).any(|filter| type_of(filter).as_deref() == Some(CORS)) {
@@ -112,30 +90,7 @@ fn check_others(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
             envoy.file,
             own,
             "has no cors filter before it: preflight requests carry no token and are refused",
-            "put envoy.filters.http.cors before it, with expose_headers: WWW-Authenticate",
+            "put envoy.filters.http.cors directly before it, with expose_headers: WWW-Authenticate",
         );
-    }
-    for filter in envoy.filters.iter().skip(envoy.index.saturating_add(1)) {
-        let Some(name) = type_of(filter) else { continue };
-        let clears = || filter.at(&["typed_config", "clear_route_cache"]).is_some_and(|view| view.is_true());
-        let editor = EDITORS.iter().find(|(known, _)| *known == name);
-        let clearer = CLEARERS.iter().find(|(known, _)| *known == name).filter(|_| clears());
-        if let Some((_, short)) = editor.or(clearer) {
-            findings.error(
-                "edits-after",
-                envoy.file,
-                filter,
-                format!("{short} stands after the gate and may send a request to another route than was judged"),
-                "put it before the gate",
-            );
-        } else if let Some((_, short)) = UNKNOWN.iter().find(|(known, _)| *known == name) {
-            findings.warn(
-                "may-edit-after",
-                envoy.file,
-                filter,
-                format!("{short} stands after the gate: where it edits headers, Envoy may choose another route than was judged"),
-                "put it before the gate, unless it edits no header and clears no route",
-            );
-        }
     }
 }

@@ -4,7 +4,7 @@ use super::Findings;
 use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::config::METADATA_NAMESPACE;
-use crate::policy::{Policy, RouteMetadata, TokenForwarding};
+use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
 
 /// What a matcher tree looks at when it looks at a header.
@@ -110,7 +110,8 @@ fn check_matchers(host: &VirtualHost<'_>, matchers: &[View<'_>], policy: &Policy
 /// A header that the filter edits: Envoy matches again after that, and the filter does not see the result.
 fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Findings) {
     let Some(name) = view.text() else { return };
-    let strips = policy.forward.token == TokenForwarding::Strip && name.eq_ignore_ascii_case("authorization");
+    let by_filter = policy.forward.by == ForwardBy::Filter && policy.forward.token == TokenForwarding::Strip;
+    let strips = by_filter && name.eq_ignore_ascii_case("authorization");
     if strips || policy.forward.is_identity_header(name.as_bytes()) {
         findings.error(
             "matcher-on-edited-header",

@@ -8,7 +8,7 @@ use crate::challenge::{self, Reply};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
 use crate::decision::{Basis, Decision, Denial, Grant, Reason};
-use crate::policy::{RequirementPlace, RequirementSource};
+use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
 /// What became of a check.
@@ -187,6 +187,14 @@ fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     }
 }
 
+/// What is put into filter state for others to read, by key.
+fn published(grant: &Grant) -> impl Iterator<Item = (&str, &str)> {
+    let sealed = grant
+        .judged()
+        .map(|judged| [(JUDGED_VIRTUAL_HOST, judged.virtual_host.as_str()), (JUDGED_ROUTE, judged.route.as_str())]);
+    grant.identity().iter().map(|(key, value)| (&**key, value.as_str())).chain(sealed.into_iter().flatten())
+}
+
 impl Passing {
     fn words(self) -> String {
         match self {
@@ -297,6 +305,12 @@ impl Explanation<'_> {
             for (index, (name, value)) in grant.set.iter().enumerate() {
                 rows.push((if index == 0 { "sets" } else { "" }, format!("{name}: {}", shown(value.as_bytes()))));
             }
+            for (index, (key, value)) in published(grant).enumerate() {
+                rows.push((
+                    if index == 0 { "publishes" } else { "" },
+                    format!("wasm.{key}: {}", shown(value.as_bytes())),
+                ));
+            }
             if grant.left_out > 0 {
                 rows.push(("", format!("{} left out: a claim that no header can carry", grant.left_out)));
             }
@@ -334,7 +348,9 @@ impl Explanation<'_> {
             Decision::Allow(grant) => {
                 let set: Map<String, Value> =
                     grant.set.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
-                json!({ "remove": grant.remove, "set": set, "left_out": grant.left_out })
+                let publish: Map<String, Value> =
+                    published(grant).map(|(key, value)| (format!("wasm.{key}"), value.into())).collect();
+                json!({ "remove": grant.remove, "set": set, "publish": publish, "left_out": grant.left_out })
             }
             Decision::Deny(_) | Decision::Await(_) => Value::Null,
         };

@@ -2,7 +2,7 @@
 
 use crate::challenge;
 use crate::decision::{Basis, Decision, Denial, Grant};
-use crate::policy::Scope;
+use crate::policy::{Forward, ForwardBy, Policy, Scope, TokenForwarding};
 use std::collections::BTreeSet;
 
 /// What stands for the token of a case in its path, its headers, and the headers that are expected upstream.
@@ -57,7 +57,13 @@ impl Wanted {
 
 impl Outcome {
     /// What `decision` means for a request with these headers.
-    pub(super) fn of(decision: &Decision, headers: &[(String, String)], realm: &str, token: Option<String>) -> Self {
+    pub(super) fn of(
+        decision: &Decision,
+        headers: &[(String, String)],
+        policy: &Policy,
+        token: Option<String>,
+    ) -> Self {
+        let realm = &policy.realm;
         match decision {
             Decision::Allow(grant) => {
                 let reason = match &grant.basis {
@@ -68,7 +74,7 @@ impl Outcome {
                     status: 200,
                     reason: reason.map(|denial| denial.reason().name()),
                     scope: reason.and_then(scope),
-                    upstream: Some(upstream(grant, headers)),
+                    upstream: Some(upstream(grant, headers, &policy.forward)),
                     by_envoy: None,
                     token,
                 }
@@ -169,11 +175,18 @@ fn same_scopes(left: &str, right: &str) -> bool {
     set(left) == set(right)
 }
 
-/// The headers as they reach the upstream.
-fn upstream(grant: &Grant, headers: &[(String, String)]) -> Vec<(String, String)> {
+/// The headers as they reach the upstream; with `forward.by: router` by routes that do their part, as `scopegate check`
+/// demands.
+fn upstream(grant: &Grant, headers: &[(String, String)], forward: &Forward) -> Vec<(String, String)> {
+    let router_strips = forward.by == ForwardBy::Router && forward.token == TokenForwarding::Strip;
     let gone = |name: &str| {
-        grant.remove.iter().any(|other| other == name) || grant.set.iter().any(|(other, _)| &**other == name)
+        grant.remove.iter().any(|other| other == name)
+            || grant.set.iter().any(|(other, _)| &**other == name)
+            || router_strips && name == "authorization"
     };
     let kept = headers.iter().filter(|(name, _)| !gone(name)).cloned();
-    kept.chain(grant.set.iter().map(|(name, value)| (name.to_string(), value.clone()))).collect()
+    let key_of = |key: &str| forward.headers.iter().find(|header| &*header.key == key);
+    let by_router =
+        grant.identity().iter().filter_map(|(key, value)| Some((key_of(key)?.name.to_string(), value.clone())));
+    kept.chain(grant.set.iter().map(|(name, value)| (name.to_string(), value.clone()))).chain(by_router).collect()
 }

@@ -177,7 +177,7 @@ impl<'s> World<'s> {
         if found.is_unserved && matches!(decision, Decision::Allow(_)) {
             return Ok(Outcome::by_envoy(404, "no route matches", token));
         }
-        Ok(Outcome::of(&decision, &headers, &self.policy.realm, token))
+        Ok(Outcome::of(&decision, &headers, &self.policy, token))
     }
 
     /// The token of a case, and the keys that go with it.

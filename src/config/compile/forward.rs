@@ -2,9 +2,9 @@
 
 use super::issuer::claim_path;
 use super::optional;
-use crate::config::cursor::Cursor;
+use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
-use crate::policy::{Forward, HeaderSource, IdentityHeader, TokenForwarding, same_header};
+use crate::policy::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, identity_key, same_header};
 
 /// Headers that carry meaning for the connection, the message or its origin, or hold credentials: nobody may set
 /// them from a claim. Spelled with `-`.
@@ -50,7 +50,13 @@ pub(super) fn read(cursor: &Cursor<'_>) -> Option<Forward> {
     let headers = optional(&object, "headers", Vec::new(), headers);
     let set = headers.as_deref().unwrap_or_default();
     let remove = optional(&object, "remove", Vec::new(), |cursor| cursor.list_of("header", |item| removed(item, set)));
-    Some(Forward { token: token?, headers: headers?, remove: remove? })
+    let by = optional(&object, "by", ForwardBy::default(), |cursor| {
+        cursor.word(&[("filter", ForwardBy::Filter), ("router", ForwardBy::Router)])
+    });
+    if by == Some(ForwardBy::Router) {
+        keys_of_their_own(&object, set);
+    }
+    Some(Forward { token: token?, headers: headers?, remove: remove?, by: by? })
 }
 
 /// The name of a header that is removed from every request.
@@ -70,6 +76,19 @@ fn removed(cursor: &Cursor<'_>, set: &[IdentityHeader]) -> Option<String> {
     Some(name)
 }
 
+/// Notes headers whose values would be published under one key.
+fn keys_of_their_own(object: &Object<'_>, headers: &[IdentityHeader]) {
+    for (index, header) in headers.iter().enumerate() {
+        let Some(other) = headers.iter().take(index).find(|other| other.key == header.key) else { continue };
+        object.get("headers").and_then(|cursor| {
+            cursor.wrong::<()>(
+                format!("has {} and {}, which would both be wasm.{}", other.name, header.name, header.key),
+                "rename one: x- and auth- in front are left out of the key",
+            )
+        });
+    }
+}
+
 fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
     let object = cursor.any_object()?;
     let mut headers: Vec<IdentityHeader> = Vec::new();
@@ -84,7 +103,9 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
             member.wrong::<()>("differs from another header only in -, _ or case", "keep one");
         }
         match (checked, source) {
-            (Some(name), Some(source)) => headers.push(IdentityHeader { name: name.into(), source }),
+            (Some(name), Some(source)) => {
+                headers.push(IdentityHeader { key: identity_key(&name).into(), name: name.into(), source });
+            }
             _ => complete = false,
         }
     }

@@ -13,7 +13,7 @@ use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Denial, Grant, Reason, Refusal, Trace};
 use crate::engine::decide;
 use crate::facts::{Facts, Surroundings};
-use crate::policy::FilterStateScope;
+use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST};
 use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -78,10 +78,10 @@ impl<H: Host> Gate<H> {
     pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
         let decision = match decision {
             Decision::Await(pending) => Decision::Deny(pending.unmet()),
-            Decision::Allow(grant) => match self.edit(&grant) {
+            Decision::Allow(grant) => match self.publish(&grant).and_then(|()| self.edit(&grant)) {
                 Ok(()) => Decision::Allow(grant),
                 Err(failure) => {
-                    log::error!("scopegate: the request's headers cannot be edited: status {}", failure.0);
+                    log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
                     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: grant.trace, token: grant.token })
                 }
             },
@@ -102,6 +102,17 @@ impl<H: Host> Gate<H> {
         self.report(request, &decision);
         drop(request.headers.take());
         state
+    }
+
+    /// Publishes what filters behind this one, or the router, look for. A value that is not there sets no header, and a seal
+    /// that is not there refuses, so neither opens anything; but a host that does not take them is not to be trusted.
+    fn publish(&self, grant: &Grant) -> Result<()> {
+        for (key, value) in grant.identity() {
+            self.host.set_filter_state(key, value)?;
+        }
+        let Some(judged) = grant.judged() else { return Ok(()) };
+        self.host.set_filter_state(JUDGED_VIRTUAL_HOST, &judged.virtual_host)?;
+        self.host.set_filter_state(JUDGED_ROUTE, &judged.route)
     }
 
     /// Edits the request's headers, once: Envoy matches routes again after an edit.

@@ -20,6 +20,7 @@ fn shown(loaded: &Loaded) -> String {
         route_metadata,
         query,
         forward,
+        seal,
         realm,
         bypass_cors_preflight,
         paths,
@@ -34,7 +35,7 @@ fn shown(loaded: &Loaded) -> String {
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
     let judged = (uses, issuers, rules, default, route_metadata, query, paths, revocation, crypto);
-    let done = (forward, realm, bypass_cors_preflight, report_only, cache, shared_keys, limits, audit);
+    let done = (forward, seal, realm, bypass_cors_preflight, report_only, cache, shared_keys, limits, audit);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

@@ -55,7 +55,7 @@ fuzz_target!(|data: &[u8]| {
         if let Decision::Allow(grant) = &decision {
             let has_passed = grant.basis == Basis::Token;
             assert!(!has_passed || verifier.has_accepted.get(), "{grant:?}");
-            assert!(grant.set.is_empty() || has_passed, "an identity without a token: {grant:?}");
+            assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
         assert!(!policy.report_only || matches!(decision, Decision::Allow(_)), "report-only refuses nothing");

@@ -1,0 +1,225 @@
+//! `forward.by: router`: whether the route configuration removes and sets what the gate leaves to it.
+
+use super::table::Filter;
+use crate::cli::check::Findings;
+use crate::cli::gates::{InEnvoy, Route, VirtualHost};
+use crate::cli::source::View;
+use crate::policy::{Access, IdentityHeader, Policy, TokenForwarding};
+use std::path::Path;
+
+const AUTHORIZATION: &str = "authorization";
+
+/// Checks the routes, and names the filters that see what the router has yet to edit.
+pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, behind: &[Filter<'_>], findings: &mut Findings) {
+    let strips = policy.forward.token == TokenForwarding::Strip;
+    let mut headers: Vec<&str> = policy.forward.headers.iter().map(|header| &*header.name).collect();
+    if strips {
+        headers.push(AUTHORIZATION);
+    }
+    for filter in behind {
+        for name in headers.iter().filter(|name| filter.reads(name)) {
+            let sees = if *name == AUTHORIZATION { "still sees the token in" } else { "does not see" };
+            let what = format!(
+                "{} stands between the gate and the router and {sees} {name}: the router edits it",
+                filter.name
+            );
+            findings.warn(
+                "reads-before-router",
+                envoy.file,
+                &filter.view,
+                what,
+                "read it in front of the gate, or let the filter edit: `forward.by: filter`",
+            );
+        }
+    }
+    for (file, config) in &envoy.route_configs {
+        for host in envoy.virtual_hosts.iter().filter(|host| host.file == *file && holds(config, &host.view)) {
+            for route in &host.routes {
+                Levels::of(config, host, route).check(policy, strips && !is_public(route, policy), findings);
+            }
+        }
+    }
+}
+
+/// Whether a virtual host stands in this route configuration.
+fn holds(config: &View<'_>, host: &View<'_>) -> bool {
+    config.list("virtual_hosts").iter().any(|view| std::ptr::eq(view.node, host.node))
+}
+
+/// Whether the route says itself that it is open: then its `authorization` may go on.
+fn is_public(route: &Route<'_>, policy: &Policy) -> bool {
+    match route.requirement(policy) {
+        Some(Ok(requirement)) => requirement.access == Access::Public && requirement.methods.is_empty(),
+        _ => false,
+    }
+}
+
+/// What edits the requests of a route, in the order in which the router does it.
+struct Levels<'e> {
+    file: &'e Path,
+    route: &'e View<'e>,
+    order: Vec<(&'static str, View<'e>)>,
+    weighted: Vec<View<'e>>,
+}
+
+/// What is in a header that may have come from the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// What the client sent.
+    Client,
+    /// Nothing.
+    Nothing,
+    /// What the gate has published.
+    Ours,
+    /// Something else.
+    Other,
+}
+
+impl<'e> Levels<'e> {
+    fn of(config: &View<'e>, host: &VirtualHost<'e>, route: &'e Route<'e>) -> Self {
+        let mut order = vec![
+            ("the route", route.view.clone()),
+            ("the virtual host", host.view.clone()),
+            ("the route configuration", config.clone()),
+        ];
+        if config.get("most_specific_header_mutations_wins").is_some_and(|view| view.is_true()) {
+            order.reverse();
+        }
+        let weighted = route.view.at(&["route", "weighted_clusters", "clusters"]).map(|view| view.items());
+        Self { file: host.file, route: &route.view, order, weighted: weighted.unwrap_or_default() }
+    }
+
+    fn check(&self, policy: &Policy, strips: bool, findings: &mut Findings) {
+        // Envoy edits nothing on a route that leads nowhere.
+        let Some(action) = self.route.get("route") else { return };
+        if strips {
+            self.check_removed(&action, findings);
+        }
+        for header in &policy.forward.headers {
+            self.check_set(&action, header, findings);
+        }
+        for cluster in &self.weighted {
+            let names = policy.forward.headers.iter().map(|header| &*header.name).chain([AUTHORIZATION]);
+            for name in names.filter(|name| removes(cluster, name) || adds(cluster, name).next().is_some()) {
+                let what = format!("edits {name} for one cluster of several, which is the route's to edit");
+                findings.error("router-edits", self.file, cluster, what, "leave it out here");
+            }
+        }
+    }
+
+    fn check_removed(&self, action: &View<'_>, findings: &mut Findings) {
+        if self.run(AUTHORIZATION, None) == Held::Nothing {
+            return;
+        }
+        let what =
+            "the router sends authorization on, with the token in it: no level of the route removes it".to_owned();
+        let added =
+            self.order.iter().find_map(|(level, view)| adds(view, AUTHORIZATION).next().map(|add| (*level, add)));
+        match added {
+            Some((level, view)) => {
+                let what = format!("{level} sets authorization behind its removal");
+                findings.error("router-edits", self.file, &view, what, "leave it out");
+            }
+            None => findings.error(
+                "router-edits",
+                self.file,
+                action,
+                what,
+                "write request_headers_to_remove: [authorization] on the route, its virtual host or the route configuration",
+            ),
+        }
+    }
+
+    fn check_set(&self, action: &View<'_>, header: &IdentityHeader, findings: &mut Findings) {
+        let name = &*header.name;
+        let format = format!("%FILTER_STATE(wasm.{}:PLAIN)%", header.key);
+        let add =
+            format!("{{header: {{key: {name}, value: \"{format}\"}}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}}");
+        let mut error = |view: &View<'_>, what: String, remedy: &str| {
+            findings.error("router-edits", self.file, view, what, remedy);
+        };
+        let mut ours = None;
+        for (level, view) in &self.order {
+            for entry in adds(view, name) {
+                let value = entry.at(&["header", "value"]).and_then(|value| value.text());
+                if value != Some(format.as_str()) {
+                    return error(
+                        &entry,
+                        format!("{level} sets {name} from something else than the gate's {format}"),
+                        "set it from that alone",
+                    );
+                }
+                if entry.get("append_action").and_then(|action| action.text()) != Some("OVERWRITE_IF_EXISTS_OR_ADD") {
+                    return error(
+                        &entry,
+                        format!("{level} adds {name} to what may be there"),
+                        "write append_action: OVERWRITE_IF_EXISTS_OR_ADD",
+                    );
+                }
+                if entry.get("keep_empty_value").is_some_and(|keep| keep.is_true()) {
+                    return error(
+                        &entry,
+                        format!("{level} sends {name} empty where the token has no such claim"),
+                        "leave keep_empty_value out",
+                    );
+                }
+                ours = Some((*level, entry));
+            }
+        }
+        let Some((level, entry)) = ours else {
+            let what = format!("nothing sets {name} for this route: the gate leaves that to the router");
+            return error(
+                action,
+                what,
+                &format!(
+                    "add to request_headers_to_add: {add}, and to request_headers_to_remove at the same level: {name}"
+                ),
+            );
+        };
+        match (self.run(name, Some(true)), self.run(name, Some(false))) {
+            (Held::Ours, Held::Nothing) => {}
+            (Held::Ours, _) => error(
+                &entry,
+                format!(
+                    "{level} sets {name}, and does not remove what the client sent, which stays where the token has no such claim"
+                ),
+                &format!("add {name} to request_headers_to_remove at the same level: Envoy removes before it adds"),
+            ),
+            _ => error(
+                &entry,
+                format!("{level} sets {name}, and a level that the router comes to later removes it"),
+                "set and remove it at one level",
+            ),
+        }
+    }
+
+    /// What a header holds once every level has been at it. `published` says whether the gate has published its value.
+    fn run(&self, name: &str, published: Option<bool>) -> Held {
+        let mut held = Held::Client;
+        for (_, view) in &self.order {
+            if removes(view, name) {
+                held = Held::Nothing;
+            }
+            for _ in adds(view, name) {
+                held = match published {
+                    Some(true) => Held::Ours,
+                    Some(false) => held,
+                    None => Held::Other,
+                };
+            }
+        }
+        held
+    }
+}
+
+fn removes(level: &View<'_>, name: &str) -> bool {
+    let removed = level.list("request_headers_to_remove");
+    removed.iter().filter_map(View::text).any(|text| text.eq_ignore_ascii_case(name))
+}
+
+fn adds<'e>(level: &View<'e>, name: &str) -> impl Iterator<Item = View<'e>> {
+    let named = |view: &View<'_>| {
+        view.at(&["header", "key"]).and_then(|key| key.text()).is_some_and(|key| key.eq_ignore_ascii_case(name))
+    };
+    level.list("request_headers_to_add").into_iter().filter(named).collect::<Vec<_>>().into_iter()
+}
