@@ -3,6 +3,7 @@
 
 use crate::support::envoy::{module, root};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -165,7 +166,9 @@ impl Drop for Rewritten {
 /// The host functions that the module as shipped asks for.
 pub fn host_functions() -> Vec<String> {
     let module = shipped();
-    module.imports.iter().map(|import| import.name.clone()).collect()
+    // In their order in the module they would change places with every link.
+    let names: BTreeSet<String> = module.imports.iter().map(|import| import.name.clone()).collect();
+    names.into_iter().collect()
 }
 
 /// The callbacks that it offers.
