@@ -6,6 +6,7 @@ mod mismatch;
 pub use mismatch::Cause;
 
 use crate::base::names::Subject;
+use crate::base::protobuf::put_field;
 use crate::base::text::shown;
 use crate::check::fingerprint;
 use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace, Trace};
@@ -143,6 +144,21 @@ impl<'d> AuditRecord<'d> {
         text
     }
 
+    /// The record as a `google.protobuf.Struct` in protobuf's encoding, with the members of the JSON object.
+    #[must_use]
+    pub fn to_struct(&self) -> Vec<u8> {
+        let (mut message, mut entry, mut text) = (Vec::with_capacity(STRUCT_BYTES), Vec::new(), Vec::new());
+        for (name, value) in self.members() {
+            text.clear();
+            put_field(&mut text, VALUE_STRING, value.as_bytes());
+            entry.clear();
+            put_field(&mut entry, ENTRY_KEY, name.as_bytes());
+            put_field(&mut entry, ENTRY_VALUE, &text);
+            put_field(&mut message, STRUCT_FIELDS, &entry);
+        }
+        message
+    }
+
     /// The record as one log line.
     #[must_use]
     pub fn to_line(&self) -> String {
@@ -207,6 +223,18 @@ const QUOTED: [&str; 8] =
 
 /// Room for a record as JSON, in bytes: most take less.
 const JSON_BYTES: usize = 256;
+
+/// Room for a record as a struct, in bytes: most take less.
+const STRUCT_BYTES: usize = 256;
+
+/// `google.protobuf.Struct.fields`, a map.
+const STRUCT_FIELDS: u8 = 1;
+/// The key of a map's entry.
+const ENTRY_KEY: u8 = 1;
+/// The value of a map's entry.
+const ENTRY_VALUE: u8 = 2;
+/// `google.protobuf.Value.string_value`.
+const VALUE_STRING: u8 = 3;
 
 /// Appends a JSON string.
 fn push_json(text: &mut String, value: &str) {

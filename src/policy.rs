@@ -26,7 +26,7 @@ pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes,
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
-pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, identity_key};
+pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, identity_key};
 pub use query::QueryPolicy;
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
@@ -166,6 +166,8 @@ pub struct AuditPolicy {
     pub subject: SubjectForm,
     /// For which decisions the record is put into Envoy's filter state.
     pub filter_state: FilterStateScope,
+    /// In which form it is put there.
+    pub record: RecordForm,
 }
 
 /// How the subject of a verified token is shown.
@@ -178,6 +180,16 @@ pub enum SubjectForm {
     Hash,
     /// Not at all.
     Omit,
+}
+
+/// In which form the audit record is put into Envoy's filter state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordForm {
+    /// Bytes: the text of a JSON object.
+    #[default]
+    Text,
+    /// A `google.protobuf.Struct`.
+    Object,
 }
 
 /// For which decisions the audit record is put into Envoy's filter state.

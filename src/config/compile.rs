@@ -13,7 +13,7 @@ use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, ForwardBy, Limits, PathPolicy, Policy,
-    QueryPolicy, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
+    QueryPolicy, RecordForm, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -235,5 +235,8 @@ fn read_audit(cursor: &Cursor<'_>) -> Option<AuditPolicy> {
             ("none", FilterStateScope::None),
         ])
     });
-    Some(AuditPolicy { subject: subject?, filter_state: filter_state? })
+    let record = optional(&object, "record", RecordForm::default(), |cursor| {
+        cursor.word(&[("text", RecordForm::Text), ("object", RecordForm::Object)])
+    });
+    Some(AuditPolicy { subject: subject?, filter_state: filter_state?, record: record? })
 }

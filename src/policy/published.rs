@@ -1,5 +1,7 @@
 //! The keys of filter state that the filter publishes. Envoy puts `wasm.` in front of each.
 
+/// The record of the decision.
+pub const RECORD: &str = "scopegate";
 /// The name of the route that the request was judged by.
 pub const JUDGED_ROUTE: &str = "scopegate.route_name";
 /// The name of the virtual host that the request was judged by.

@@ -7,6 +7,8 @@ mod interleavings;
 mod life;
 #[cfg(test)]
 mod proxy;
+#[cfg(test)]
+mod records;
 
 use super::gate::{Gate, Progress, State};
 use super::host::{Host, Map};

@@ -22,7 +22,10 @@ use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
 use crate::config;
-use crate::policy::{CryptoPlace, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, SharedKeys, Uses};
+use crate::policy::{
+    CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD, RecordForm,
+    SharedKeys, Uses,
+};
 use crate::token_cache::{CacheCounts, TokenCache};
 use meters::Meters;
 use std::cell::{Cell, RefCell};
@@ -141,8 +144,10 @@ impl<H: Host> Gate<H> {
         if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
             host.set_gauge(gauge, u64::from(host_checks));
         }
-        for key in published(&policy) {
-            if let Err(failure) = host.declare_text(key) {
+        let texts = published(&policy).map(|key| (key, host.declare_text(key)));
+        let record = shows_objects(&policy).then(|| (RECORD, host.declare_struct(RECORD)));
+        for (key, declared) in texts.chain(record) {
+            if let Err(failure) = declared {
                 log::error!(
                     "scopegate: configuration refused: this host does not let wasm.{key} be declared: status {}",
                     failure.0
@@ -262,6 +267,11 @@ impl<H: Host> Gate<H> {
             log::error!("scopegate: the host does not let us have a timer: keys will not be refreshed");
         }
     }
+}
+
+/// Whether records are put into filter state as objects.
+fn shows_objects(policy: &Policy) -> bool {
+    policy.audit.record == RecordForm::Object && policy.audit.filter_state != FilterStateScope::None
 }
 
 /// The keys of filter state that hold text for Envoy's other filters and for its router.

@@ -79,7 +79,7 @@ pub trait Host {
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>>;
 
     /// Puts a value into the stream's filter state, under `wasm.` and this key.
-    fn set_filter_state(&self, key: &str, value: &str) -> Result<()>;
+    fn set_filter_state(&self, key: &str, value: &[u8]) -> Result<()>;
 
     /// Lets the request of the effective context go on.
     fn resume_request(&self) -> Result<()>;
@@ -97,6 +97,11 @@ pub trait Host {
     /// text; without that they are bytes.
     fn declare_text(&self, key: &str) -> Result<()> {
         self.call_foreign_function("declare_property", &declaration::of_text(key)).map(drop)
+    }
+
+    /// Declares that the values of a key of filter state are of the type `google.protobuf.Struct`.
+    fn declare_struct(&self, key: &str) -> Result<()> {
+        self.call_foreign_function("declare_property", &declaration::of_struct(key)).map(drop)
     }
 
     /// Sends a GET request to a cluster; the answer comes to the root context under the number returned, whichever

@@ -40,6 +40,10 @@ pub struct Script {
     pub values: RefCell<BTreeMap<String, i64>>,
     /// The period of the timer.
     pub tick_ms: Cell<u32>,
+    /// Whether types of filter state can be declared.
+    pub declares: Cell<bool>,
+    /// The declarations.
+    pub declared: RefCell<Vec<Vec<u8>>>,
 }
 
 /// Called with the context of a stream.
@@ -58,8 +62,8 @@ pub struct HostStream {
     pub answers: Vec<(u16, String)>,
     /// The headers that went upstream.
     pub upstream: Option<Vec<(String, String)>>,
-    /// The audit record.
-    pub record: Option<String>,
+    /// The audit record, as it was put into filter state.
+    pub record: Option<Vec<u8>>,
     /// Whether the stream has ended.
     pub is_gone: bool,
 }
@@ -95,6 +99,8 @@ impl ScriptedHost {
             metrics: RefCell::default(),
             values: RefCell::default(),
             tick_ms: Cell::new(0),
+            declares: Cell::new(true),
+            declared: RefCell::default(),
         }))
     }
 
@@ -212,9 +218,9 @@ impl Host for ScriptedHost {
         Ok(None)
     }
 
-    fn set_filter_state(&self, _key: &str, value: &str) -> Result<()> {
+    fn set_filter_state(&self, _key: &str, value: &[u8]) -> Result<()> {
         self.call("set_filter_state")?;
-        self.stream(|stream| stream.record = Some(value.to_owned()))
+        self.stream(|stream| stream.record = Some(value.to_vec()))
     }
 
     fn resume_request(&self) -> Result<()> {
@@ -244,8 +250,12 @@ impl Host for ScriptedHost {
         Ok(())
     }
 
-    fn call_foreign_function(&self, _name: &str, _arguments: &[u8]) -> Result<Vec<u8>> {
+    fn call_foreign_function(&self, name: &str, arguments: &[u8]) -> Result<Vec<u8>> {
         self.call("call_foreign_function")?;
+        if name == "declare_property" && self.0.declares.get() {
+            self.0.declared.borrow_mut().push(arguments.to_vec());
+            return Ok(Vec::new());
+        }
         Err(Failure(1))
     }
 

@@ -200,7 +200,7 @@ impl Host for WasmHost {
         }
     }
 
-    fn set_filter_state(&self, key: &str, value: &str) -> Result<()> {
+    fn set_filter_state(&self, key: &str, value: &[u8]) -> Result<()> {
         // SAFETY: each pointer and its length are those of one slice.
         done(unsafe { raw::proxy_set_property(key.as_ptr(), key.len(), value.as_ptr(), value.len()) })
     }

@@ -256,7 +256,7 @@ fn what_is_wrong_with_the_rest_is_said() {
         ("crypto", with("crypto: cpu")),
         ("a cache", with("cache: {entries: -1, bytes: 1000, size: 3}")),
         ("a cache that is off", with("cache: false")),
-        ("audit", with("audit: {subject: md5, filter_state: true}")),
+        ("audit", with("audit: {subject: md5, filter_state: true, record: json}")),
         ("a name that always carries a token", with("query_tokens: {jwt_allowed_in: [access_token], names: [1]}")),
         ("not YAML", "issuers: [".into()),
     ]));
@@ -341,7 +341,7 @@ revocation:
   lists:
   - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
-audit: {{subject: hash, filter_state: denials}}
+audit: {{subject: hash, filter_state: denials, record: object}}
 "
     )
 }

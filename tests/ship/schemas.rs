@@ -94,7 +94,7 @@ fn whole() -> Value {
         "shared_keys": "auto",
         "limits": { "token_bytes": 8192, "jwks_bytes": 1024, "jwks_keys": 1, "waiting_requests": 0,
             "denial_logs_per_second": 0, "wasm_crypto_percent": 100 },
-        "audit": { "subject": "plain", "filter_state": "all" },
+        "audit": { "subject": "plain", "filter_state": "all", "record": "object" },
     })
 }
 

@@ -85,7 +85,7 @@ fn more_requests_than_may_wait_are_refused_and_their_token_is_named() {
     let (first, second) = (proxy.request(Client::Good), proxy.request(Client::Good));
     assert!(proxy.stream(first).is_undecided());
     assert_eq!(proxy.answers(second), ["scopegate_too_busy"]);
-    let record = proxy.stream(second).record.unwrap();
+    let record = String::from_utf8(proxy.stream(second).record.unwrap()).unwrap();
     assert!(record.contains("unverified_fingerprint"), "{record}");
 }
 

@@ -104,6 +104,16 @@ impl Proxy {
 
     /// The same with further fields.
     pub(super) fn configured(more: &serde_json::Value) -> Self {
+        let host = Self::host(more);
+        let filter = Rc::new(Filter::new(host.clone()));
+        filter.on_context_create(ROOT, 0);
+        host.enter(ROOT);
+        assert!(filter.on_configure(ROOT), "a good configuration");
+        Self { host, filter, clients: Vec::new() }
+    }
+
+    /// The host of a filter with further fields.
+    pub(super) fn host(more: &serde_json::Value) -> ScriptedHost {
         let mut configuration = json!({
             "issuers": [{
                 "issuer": "https://idp.example.com/", "audiences": ["api"],
@@ -116,12 +126,7 @@ impl Proxy {
         for (name, value) in more.as_object().unwrap() {
             configuration[name] = value.clone();
         }
-        let host = ScriptedHost::new(&configuration.to_string(), START);
-        let filter = Rc::new(Filter::new(host.clone()));
-        filter.on_context_create(ROOT, 0);
-        host.enter(ROOT);
-        assert!(filter.on_configure(ROOT), "a good configuration");
-        Self { host, filter, clients: Vec::new() }
+        ScriptedHost::new(&configuration.to_string(), START)
     }
 
     /// One whose keys are there.

@@ -13,7 +13,7 @@ use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Denial, Grant, Reason, Refusal, Trace};
 use crate::engine::decide;
 use crate::facts::{Facts, Surroundings};
-use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST};
+use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, RecordForm};
 use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -108,11 +108,11 @@ impl<H: Host> Gate<H> {
     /// that is not there refuses, so neither opens anything; but a host that does not take them is not to be trusted.
     fn publish(&self, grant: &Grant) -> Result<()> {
         for (key, value) in grant.identity() {
-            self.host.set_filter_state(key, value)?;
+            self.host.set_filter_state(key, value.as_bytes())?;
         }
         let Some(judged) = grant.judged() else { return Ok(()) };
-        self.host.set_filter_state(JUDGED_VIRTUAL_HOST, &judged.virtual_host)?;
-        self.host.set_filter_state(JUDGED_ROUTE, &judged.route)
+        self.host.set_filter_state(JUDGED_VIRTUAL_HOST, judged.virtual_host.as_bytes())?;
+        self.host.set_filter_state(JUDGED_ROUTE, judged.route.as_bytes())
     }
 
     /// Edits the request's headers, once: Envoy matches routes again after an edit.
@@ -162,11 +162,19 @@ impl<H: Host> Gate<H> {
             return;
         }
         let Some(record) = AuditRecord::of(decision, &self.policy) else { return };
-        if wanted && self.host.set_filter_state("scopegate", &record.to_json()).is_err() {
+        if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
         if logged {
             log::info!("scopegate: {}", self.with_request(record, request, decision).to_line());
+        }
+    }
+
+    /// A record in the form that filter state has it in.
+    fn encoded(&self, record: &AuditRecord<'_>) -> Vec<u8> {
+        match self.policy.audit.record {
+            RecordForm::Text => record.to_json().into_bytes(),
+            RecordForm::Object => record.to_struct(),
         }
     }
 
