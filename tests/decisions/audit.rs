@@ -1,14 +1,27 @@
 //! What operators see of a decision. Never a token, and nothing that forges a line.
 
 use crate::world::{Ask, config, get, policy, token};
+use prost::Message as _;
 use scopegate::audit::AuditRecord;
 use serde_json::{Value, json};
+
+/// The members of a record that is a `google.protobuf.Struct`, all of them text.
+pub fn read_struct(bytes: &[u8]) -> Value {
+    let read = prost_types::Struct::decode(bytes).unwrap();
+    let member = |(name, value): (String, prost_types::Value)| match value.kind {
+        Some(prost_types::value::Kind::StringValue(text)) => (name, Value::from(text)),
+        other => panic!("{name}: {other:?}"),
+    };
+    Value::Object(read.fields.into_iter().map(member).collect())
+}
 
 fn record(ask: &Ask, config: &Value) -> (Value, String) {
     let policy = policy(config);
     let decision = ask.decide(&policy);
     let record = AuditRecord::of(&decision, &policy).unwrap();
-    (serde_json::from_str(&record.to_json()).unwrap(), record.to_line())
+    let json = serde_json::from_str(&record.to_json()).unwrap();
+    assert_eq!(read_struct(&record.to_struct()), json, "both forms say the same");
+    (json, record.to_line())
 }
 
 #[test]
@@ -19,6 +32,14 @@ fn a_subject_is_shown_as_configured() {
     // base64url(SHA-256("alice"))[..22]
     assert_eq!(subject("hash"), Some(json!("K9gGyX8OAK8aH8Myj6djqS")));
     assert_eq!(subject("omit"), None);
+}
+
+#[test]
+fn both_forms_of_a_record_hold_texts_of_every_length_and_of_every_script() {
+    for subject in ["é\"\\\n日本".to_owned(), "s".repeat(127), "s".repeat(128), "ß".repeat(60)] {
+        let ask = get("/").bearer(token().claim("sub", subject).sign());
+        assert_eq!(record(&ask, &config(json!({}))).0["decision"], "allow");
+    }
 }
 
 #[test]

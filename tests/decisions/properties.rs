@@ -1,5 +1,6 @@
 //! What holds for every token, every request and every policy.
 
+use crate::audit::read_struct;
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
 use crate::world::{Ask, DEMO, NOW, OTHER, config, configured_keys, extend, get, policy, token};
 use proptest::prelude::*;
@@ -248,6 +249,9 @@ proptest! {
         let mut shown = format!("{decision:?}");
         if let Some(record) = AuditRecord::of(&decision, &policy) {
             shown += &record.to_json();
+            shown += &String::from_utf8_lossy(&record.to_struct());
+            let members: Value = serde_json::from_str(&record.to_json()).unwrap();
+            prop_assert_eq!(read_struct(&record.to_struct()), members, "both forms say the same");
             shown += &record.to_line();
         }
         for part in credentials.iter().flat_map(|text| text.split([' ', '.'])).filter(|part| part.len() > 20) {

@@ -37,6 +37,7 @@ mod normalise;
 mod outages;
 mod paths;
 mod provider;
+mod record;
 mod redirects;
 mod revocation;
 mod router;
