@@ -116,7 +116,7 @@ fn what_goes_on_without_its_token_gets_no_identity_and_counts_none_as_left_out()
 }
 
 /// The names that Envoy has for the route, as a request of `get` has none.
-fn judged(config: &Value, ask: &crate::world::Ask, names: [Option<&str>; 2]) -> Option<(String, String)> {
+fn judged(config: &Value, ask: &Ask, names: [Option<&str>; 2]) -> Option<(String, String)> {
     let grant = ask.clone().on_route(names).granted(config);
     grant.judged().map(|judged| (judged.virtual_host.clone(), judged.route.clone()))
 }
