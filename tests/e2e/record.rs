@@ -23,6 +23,9 @@ fn printing(operator: &str) -> Value {
     }] })
 }
 
+/// How often the configuration changes.
+const ROUNDS: usize = 8;
+
 const AS_OBJECT: &str = "%TYPED_CEL(filter_state['wasm.scopegate'])%";
 const AS_TEXT: &str = "%FILTER_STATE(wasm.scopegate:PLAIN)%";
 
@@ -127,7 +130,6 @@ fn a_request_that_outlives_its_configuration_is_logged_in_the_form_that_it_was_j
     let gate = listener("gate", &filters, &routes, &json!({}), &printing(AS_OBJECT));
     let envoy = Envoy::start(&json!({ "listeners": [gate], "clusters": [cluster("upstream", upstream.address)] }));
     let bearer = format!("Bearer {}", issuer.token(now()).sign());
-    const ROUNDS: usize = 8;
     for round in 0..ROUNDS {
         let reloads = || envoy.total("extension_config_discovery.http_filter.scopegate.config_reload");
         let before = reloads();
