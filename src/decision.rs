@@ -2,7 +2,7 @@
 
 mod mismatch;
 
-pub use mismatch::{Mismatch, Received};
+pub use mismatch::{FailedCondition, Mismatch, Received};
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};

@@ -110,13 +110,13 @@ fn permit_bearer(
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.limits.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
-        .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks))?;
+        .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks, request))?;
     let principal = verified.principal();
     let permit = Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
-        .and_then(|proof| Ok(Permit::check(proof, asks)?))
-        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks))?;
+        .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
+        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks, request))?;
     Ok(grant::for_token(policy, request, &permit, principal.trace()))
 }
 
@@ -169,9 +169,15 @@ impl Stop {
     }
 
     /// Keeps what the token has where something else was wanted.
-    fn at(mut self, token: &Formed<'_>, policy: &Policy, asks: &TokenRequirements<'_>) -> Self {
+    fn at(
+        mut self,
+        token: &Formed<'_>,
+        policy: &Policy,
+        asks: &TokenRequirements<'_>,
+        request: &RequestView<'_>,
+    ) -> Self {
         if let (Cause::Deny(denial), Some(trace)) = (&self.cause, &mut self.token) {
-            trace.mismatch = check::mismatch(denial, token, policy, asks);
+            trace.mismatch = check::mismatch(denial, token, policy, asks, request);
         }
         self
     }

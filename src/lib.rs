@@ -12,7 +12,7 @@
 //! decision -> base, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request
-//! check -> base, credential, crypto, decision, facts, jose, policy, revocation
+//! check -> base, credential, crypto, decision, facts, jose, policy, request, revocation
 //! challenge -> base, decision, policy
 //! audit -> base, check, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy

@@ -10,6 +10,7 @@ mod path;
 mod place;
 mod published;
 mod query;
+mod request_part;
 mod requirement;
 mod revocation;
 mod rule_index;
@@ -28,11 +29,12 @@ pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
 pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, identity_key};
 pub use query::QueryPolicy;
+pub use request_part::{HostPattern, RequestPart};
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use revocation::{RemoteList, RevocationPolicy, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
-pub use template::{Template, TemplateError};
+pub use template::{PathVariable, Template, TemplateError};
 pub use uses::Uses;
 
 /// Everything that a request is judged by.

@@ -2,7 +2,7 @@
 
 use crate::base::json::{Kind, Value};
 use crate::base::text::shown;
-use crate::decision::{Denial, Mismatch, Received};
+use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::policy::{ClaimCondition, Condition, Issuer, Policy, TokenRequirement, TokenTypes};
 use std::borrow::Cow;
 
@@ -77,9 +77,10 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
         Denial::NotYetValid { now, .. } | Denial::IssuedInFuture { now, .. } => {
             Some(format!("a time up to {}", now.plus(issuer?.leeway).0))
         }
-        Denial::ClaimMismatch(claim) => {
-            let mut conditions = asks().flat_map(|ask| &ask.claims).filter(|other| other.claim.to_string() == *claim);
-            conditions.next().map(|condition| of_condition(condition, mismatch))
+        Denial::ClaimMismatch(_) => {
+            let failed = mismatch.condition.as_ref()?;
+            let condition = asks().flat_map(|ask| &ask.claims).nth(failed.index)?;
+            Some(of_condition(condition, failed, &mismatch.received))
         }
         Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(Kind::Object) => Some(
             "text or a list; ask for a member of an object with claims: [{claim: …, has_member: …}]"
@@ -111,7 +112,7 @@ fn audiences(issuer: &Issuer, ask: Option<&TokenRequirement>) -> Option<String> 
     names.map(|names| listed(names.iter().map(|name| name.as_str().into())))
 }
 
-fn of_condition(condition: &ClaimCondition, mismatch: &Mismatch) -> String {
+fn of_condition(condition: &ClaimCondition, failed: &FailedCondition, received: &Received) -> String {
     let values = |values: &[Value]| listed(values.iter().map(|value| in_words(value).into()));
     let words = match &condition.condition {
         Condition::Equals(value) => format!("equals {}", in_words(value)),
@@ -119,8 +120,12 @@ fn of_condition(condition: &ClaimCondition, mismatch: &Mismatch) -> String {
         Condition::ContainsAny(all) => format!("contains_any {}", values(all)),
         Condition::OneOf(all) => format!("one_of {}", values(all)),
         Condition::HasMember(names) => format!("has_member {}", listed(names.iter().map(|name| name.as_str().into()))),
+        Condition::EqualsPartOf(part) => match &failed.part {
+            Some(Received::Value(_, value)) => format!("{part}, which is {}", String::from_utf8_lossy(value)),
+            _ => format!("{part}, which has no plain value in this request"),
+        },
     };
-    let hint = match (&condition.condition, mismatch.received.kind()) {
+    let hint = match (&condition.condition, received.kind()) {
         (Condition::Equals(_) | Condition::OneOf(_), Some(Kind::List)) => {
             " (for a list write contains or contains_any)"
         }
@@ -129,6 +134,8 @@ fn of_condition(condition: &ClaimCondition, mismatch: &Mismatch) -> String {
         }
         (Condition::Contains(_) | Condition::ContainsAny(_), Some(Kind::Text)) => " (for text write equals or one_of)",
         (Condition::HasMember(_), Some(Kind::List)) => " (for a list write contains)",
+        (Condition::EqualsPartOf(_), Some(Kind::List)) => " (for a list write \"[]\" at the end of claim)",
+        (Condition::EqualsPartOf(_), Some(Kind::Number | Kind::Boolean)) => " (only text is compared)",
         _ => "",
     };
     format!("{words}{hint}")

@@ -5,9 +5,10 @@
 
 use super::token::id_token_claim;
 use super::{Formed, TokenRequirements};
-use crate::decision::{Denial, Mismatch, Received};
+use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::jose::Claims;
-use crate::policy::{Issuer, IssuerId, Policy};
+use crate::policy::{Condition, Issuer, IssuerId, Policy};
+use crate::request::RequestView;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -18,7 +19,9 @@ pub fn mismatch(
     token: &Formed<'_>,
     policy: &Policy,
     asks: &TokenRequirements<'_>,
+    request: &RequestView<'_>,
 ) -> Option<Box<Mismatch>> {
+    let mut condition = None;
     let (claims, header) = (token.claims(), token.header());
     let named = claims.issuer();
     let issuer = policy.issuers.iter().position(|issuer| named.as_ref().is_some_and(|named| issuer.issuer == *named));
@@ -34,7 +37,13 @@ pub fn mismatch(
         Denial::NotYetValid { .. } => claim("nbf"),
         Denial::IssuedInFuture { .. } | Denial::LifetimeTooLong { .. } | Denial::TooOld { .. } => claim("iat"),
         Denial::ClaimMismatch(_) => {
-            let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims))?;
+            let mut conditions = asks.iter().flat_map(|ask| &ask.claims).enumerate();
+            let (index, failed) = conditions.find(|(_, condition)| !condition.is_met_by(claims, request))?;
+            let part = match &failed.condition {
+                Condition::EqualsPartOf(part) => part.value(request),
+                _ => None,
+            };
+            condition = Some(FailedCondition { index, part: part.map(|value| Received::text(Some(&value))) });
             let received = Received::of(claims.all(&failed.claim).into_iter().next());
             (failed.claim.to_string().into(), received)
         }
@@ -42,7 +51,7 @@ pub fn mismatch(
         _ => return None,
     };
     let asks = asks.iter().map(|ask| Rc::clone(ask)).collect();
-    Some(Box::new(Mismatch { member, received, issuer: issuer.map(IssuerId), asks }))
+    Some(Box::new(Mismatch { member, received, issuer: issuer.map(IssuerId), asks, condition }))
 }
 
 /// The `typ` that is not accepted, else the claim that makes it an ID token, of which the value is not shown.

@@ -8,12 +8,14 @@ mod requirement;
 mod revocation;
 mod router;
 
+use self::requirement::{Context, Variables};
 use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, ForwardBy, Limits, PathPolicy, Policy,
-    QueryPolicy, RecordForm, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys, SubjectForm, Uses,
+    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, ForwardBy, Limits, Match, PathMatch, PathPolicy,
+    Policy, QueryPolicy, RecordForm, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys,
+    SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -96,7 +98,8 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
 
 /// A requirement that stands alone: the default, or route metadata.
 fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
-    requirement::read(&cursor.object(&fields::REQUIREMENT)?, names)
+    let context = Context { issuers: names, variables: Variables::None };
+    requirement::read(&cursor.object(&fields::REQUIREMENT)?, context)
 }
 
 /// The member `name` read by `read`, or `default` when it is not there.
@@ -126,7 +129,12 @@ fn read_rules(cursor: &Cursor<'_>, names: &IssuerNames, paths: PathPolicy) -> Op
             let matching = object
                 .need("match", "say when the rule applies; what holds for everything else is `default`")
                 .and_then(|cursor| matching::read(&cursor, paths));
-            let requirement = requirement::read(&object, names);
+            let variables = match &matching {
+                Some(Match { path: Some(PathMatch::Template(template)), .. }) => Variables::Of(template),
+                Some(_) => Variables::None,
+                None => Variables::Unknown,
+            };
+            let requirement = requirement::read(&object, Context { issuers: names, variables });
             Some(Rule { matching: matching?, requirement: requirement? })
         })
         .collect();

@@ -50,7 +50,7 @@ shapes! {
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
     ];
     SCOPES "scopes" ["any_of", "all_of"];
-    CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member"];
+    CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member", "equals_path", "equals_host"];
     QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
     FORWARD "forward" ["token", "headers", "remove", "by"];
     CHALLENGE "challenge" ["realm"];

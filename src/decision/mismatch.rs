@@ -18,6 +18,17 @@ pub struct Mismatch {
     pub issuer: Option<IssuerId>,
     /// What the requirements ask.
     pub asks: Vec<Rc<TokenRequirement>>,
+    /// The condition that failed, where it is one on a claim.
+    pub condition: Option<FailedCondition>,
+}
+
+/// A condition on a claim that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCondition {
+    /// Its place among all conditions of the requirements, from 0.
+    pub index: usize,
+    /// The part of the request that the claim was compared with, where there is one.
+    pub part: Option<Received>,
 }
 
 /// The value of a member. Of a long one the beginning is kept.

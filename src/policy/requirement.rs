@@ -1,10 +1,11 @@
 //! What a request must meet.
 
-use super::{IssuerId, MethodPart, ScopeRule, TokenTypes};
+use super::{IssuerId, MethodPart, RequestPart, ScopeRule, TokenTypes};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
 use crate::jose::{ClaimPath, Claims};
+use crate::request::RequestView;
 use std::rc::Rc;
 
 /// What a request must meet, as a rule, a route or the default says it.
@@ -103,25 +104,31 @@ pub enum Condition {
     OneOf(Vec<Value>),
     /// An object with one of these members, whose value is neither `null` nor `false`.
     HasMember(Vec<String>),
+    /// Text that is equal to this part of the request.
+    EqualsPartOf(RequestPart),
 }
 
 impl ClaimCondition {
-    /// Whether `claims` meet the condition.
+    /// Whether `claims` meet the condition in this request.
     #[must_use]
-    pub fn is_met_by(&self, claims: &Claims) -> bool {
+    pub fn is_met_by(&self, claims: &Claims, request: &RequestView<'_>) -> bool {
         if self.claim.has_each_item() {
-            return claims.all(&self.claim).into_iter().any(|value| self.condition.is_met_by(value));
+            return claims.all(&self.claim).into_iter().any(|value| self.condition.is_met_by(value, request));
         }
-        claims.get(&self.claim).is_some_and(|value| self.condition.is_met_by(value))
+        claims.get(&self.claim).is_some_and(|value| self.condition.is_met_by(value, request))
     }
 }
 
 impl Condition {
     /// Whether a value is what it must be.
-    fn is_met_by(&self, value: Raw<'_>) -> bool {
+    fn is_met_by(&self, value: Raw<'_>, request: &RequestView<'_>) -> bool {
         if let Self::HasMember(names) = self {
             let counts = |member: Raw<'_>| !matches!(member.as_json(), "null" | "false");
             return names.iter().any(|name| value.member(name).is_some_and(counts));
+        }
+        if let Self::EqualsPartOf(part) = self {
+            // Where either has no value, nothing is equal.
+            return part.value(request).is_some_and(|wanted| value.as_text().is_some_and(|text| text == wanted));
         }
         let value = value.to_value();
         let contains =
@@ -131,7 +138,7 @@ impl Condition {
             Self::Contains(wanted) => contains(wanted),
             Self::ContainsAny(wanted) => wanted.iter().any(contains),
             Self::OneOf(wanted) => wanted.iter().any(|wanted| same(&value, wanted)),
-            Self::HasMember(_) => false,
+            Self::HasMember(_) | Self::EqualsPartOf(_) => false,
         }
     }
 }
@@ -150,10 +157,13 @@ mod tests {
     use crate::base::members::Members;
     use serde_json::json;
 
+    const NO_REQUEST: RequestView<'_> =
+        RequestView { headers: &[], route_name: None, virtual_host: None, ends_with_headers: true };
+
     fn met(condition: Condition, claims: &Value) -> bool {
         let claims =
             Claims::from_members(Members::parse(claims.to_string().into_bytes()).expect("an object")).expect("claims");
-        ClaimCondition { claim: ClaimPath::top("c"), condition }.is_met_by(&claims)
+        ClaimCondition { claim: ClaimPath::top("c"), condition }.is_met_by(&claims, &NO_REQUEST)
     }
 
     #[test]
@@ -228,7 +238,7 @@ mod tests {
         let claims = Claims::from_members(Members::parse(claims.to_string().into_bytes()).unwrap()).unwrap();
         let holds = |path: &[&str], condition| {
             let claim = ClaimPath::from_names(path.iter().map(|&name| name.to_owned())).unwrap();
-            ClaimCondition { claim, condition }.is_met_by(&claims)
+            ClaimCondition { claim, condition }.is_met_by(&claims, &NO_REQUEST)
         };
         assert!(holds(&["p", "[]", "s"], Condition::Contains(json!("write"))));
         assert!(holds(&["p", "[]", "s", "[]"], Condition::Equals(json!("read"))));

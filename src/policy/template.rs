@@ -17,8 +17,20 @@ enum Segment {
     Literal(Vec<u8>),
     /// One segment of path characters, and the literal text that it must end with.
     One {
+        /// The name, where it is a variable.
+        name: Option<String>,
         suffix: Vec<u8>,
     },
+}
+
+/// A variable of a template: where a path of that form has its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathVariable {
+    name: String,
+    /// The segment, from 0.
+    segment: usize,
+    /// The literal text after the value.
+    suffix: Vec<u8>,
 }
 
 /// Why a text is not a template.
@@ -50,7 +62,7 @@ impl Template {
                 return Ok(Self { start: literal_start(text), segments, rest: Some(tail.into_bytes()) });
             }
             let operator = if let Some(suffix) = part.strip_prefix('*') {
-                Some(suffix)
+                Some((None, suffix))
             } else if let Some(rest) = part.strip_prefix('{') {
                 let (name, suffix) = rest.split_once('}').ok_or(TemplateError("`{` without `}`"))?;
                 check_name(name)?;
@@ -58,14 +70,14 @@ impl Template {
                     return Err(TemplateError("a name is used twice"));
                 }
                 names.push(name);
-                Some(suffix)
+                Some((Some(name), suffix))
             } else {
                 None
             };
             match operator {
-                Some(suffix) if suffix.is_empty() || last => {
+                Some((name, suffix)) if suffix.is_empty() || last => {
                     literal_path(suffix)?;
-                    segments.push(Segment::One { suffix: suffix.as_bytes().to_vec() });
+                    segments.push(Segment::One { name: name.map(str::to_owned), suffix: suffix.as_bytes().to_vec() });
                 }
                 Some(_) => return Err(TemplateError("text behind an operator must end the template")),
                 None => {
@@ -89,6 +101,25 @@ impl Template {
         &self.start
     }
 
+    /// The names of its variables.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::One { name, .. } => name.as_deref(),
+        })
+    }
+
+    /// The variable of this name.
+    #[must_use]
+    pub fn variable(&self, wanted: &str) -> Option<PathVariable> {
+        self.segments.iter().enumerate().find_map(|(segment, part)| match part {
+            Segment::One { name: Some(name), suffix } if name == wanted => {
+                Some(PathVariable { name: name.clone(), segment, suffix: suffix.clone() })
+            }
+            Segment::Literal(_) | Segment::One { .. } => None,
+        })
+    }
+
     /// Whether `path`, without its query, is of this form, as Envoy's matcher sees it.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
@@ -109,7 +140,7 @@ impl Template {
             let (part, rest) = body.split_at(end);
             let matched = match segment {
                 Segment::Literal(literal) => part == literal,
-                Segment::One { suffix } => part
+                Segment::One { suffix, .. } => part
                     .strip_suffix(suffix.as_slice())
                     .is_some_and(|name| !name.is_empty() && name.iter().all(|&byte| is_operand(byte))),
             };
@@ -125,6 +156,21 @@ impl Template {
                 .and_then(|left| left.strip_suffix(tail.as_slice()))
                 .is_some_and(|rest| rest.iter().all(|&byte| byte == b'/' || is_operand(byte))),
         }
+    }
+}
+
+impl PathVariable {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its value as it is written in `path`, a path of the form of the template.
+    #[must_use]
+    pub fn find<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        let mut segments = path.strip_prefix(b"/")?.split(|&byte| byte == b'/');
+        segments.nth(self.segment)?.strip_suffix(self.suffix.as_slice()).filter(|value| !value.is_empty())
     }
 }
 

@@ -109,6 +109,22 @@ fn a_good_token_passes_every_check() {
 }
 
 #[test]
+fn a_tenant_of_the_path_is_shown_beside_that_of_the_token() {
+    let place = Place::new();
+    let mut config = Place::config(json!({ "inline": place.issuer.jwks() }));
+    let claims = json!([{ "claim": "tenant", "equals_path": "tenant" }]);
+    config["rules"] = json!([{ "match": { "template": "/tenants/{tenant}/**" }, "claims": claims }]);
+    place.file("tenants.json", &config);
+    place.token(place.issuer.token(NOW).claim("tenant", "acme").sign());
+    let told = place.json("tenants.json", "GET /tenants/other/x", &TOKEN);
+    assert_eq!(told["decides"][0]["asks"], json!({ "claims": claims }));
+    assert_eq!(outcome(&told, "conditions"), &json!("failed"));
+    let run = place.explain("tenants.json", "GET /tenants/other/x", &TOKEN);
+    assert!(run.stdout.contains("tenant is \"acme\"; wanted: equals_path tenant, which is other"), "{}", run.stdout);
+    assert_eq!(place.explain("tenants.json", "GET /tenants/acme/x", &TOKEN).status, 0);
+}
+
+#[test]
 fn a_refusal_names_its_check_and_the_answer() {
     let place = Place::new();
     let run = place.explain("scopegate.yaml", "POST /orders", &TOKEN);

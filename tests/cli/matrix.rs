@@ -20,7 +20,7 @@ rules:
 - match: {template: '/t/{id}'}
   scopes: [t]
   report_only: true
-  claims: [{claim: tenant, equals: acme}, {claim: [realm_access, roles], contains: admin}]
+  claims: [{claim: tenant, equals: acme}, {claim: [realm_access, roles], contains: admin}, {claim: t, equals_path: id}, {claim: t, equals_host: '*.a.com'}]
   issuers: [idp]
   audiences: [a, b]
   token_types: [at+jwt]
@@ -79,9 +79,13 @@ fn each_rule_shows_what_it_needs_for_which_methods() {
         assert_eq!(rows(&said, place), wanted, "\n{said}");
     }
     let below: Vec<&str> = said.lines().filter(|line| line.starts_with("   ")).map(str::trim).collect();
-    let conditions =
-        ["claim realm_access/roles contains \"admin\"", "issuer idp", "audience a or b", "token type at+jwt"];
-    assert_eq!(below, [&conditions[..], &["issued at most 10m ago"]].concat(), "\n{said}");
+    let claims = [
+        "claim realm_access/roles contains \"admin\"",
+        "claim t = {id} in the path",
+        "claim t = * in the host *.a.com",
+    ];
+    let others = ["issuer idp", "audience a or b", "token type at+jwt", "issued at most 10m ago"];
+    assert_eq!(below, [&claims[..], &others].concat(), "\n{said}");
 }
 
 #[test]

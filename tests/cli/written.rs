@@ -25,6 +25,8 @@ fn text_that_looks_like_a_pattern_is_named_with_the_form_that_is_meant() {
         ("warning", scopes("{scopes: [\"orders:*\"]}"), "name each scope"),
         ("warning", scopes("{scopes: {any_of: [a, {all_of: [\"${SCOPE}\"]}]}}"), "fill it in"),
         ("warning", scopes("{claims: [{claim: repository, equals: \"octo/*\"}]}"), "name each value"),
+        ("warning", scopes("{claims: [{claim: tenant, equals: \"{tenant}\"}]}"), "write equals_path with its name"),
+        ("warning", scopes("{claims: [{claim: tenant, equals: \"*.example.com\"}]}"), "write equals_host"),
         ("warning", scopes("{methods: {GET: {claims: [{claim: sub, one_of: [\"repo:octo/*\"]}]}}}"), "name each value"),
     ] {
         let checked = check(&text);

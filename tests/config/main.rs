@@ -20,6 +20,7 @@ macro_rules! snapshot {
     };
 }
 
+mod request_parts;
 mod revocation;
 
 use prost::Message as _;
@@ -306,7 +307,7 @@ rules:
   public: true
 - match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
   scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
-  claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}]
+  claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}, {{claim: t, equals_host: '*.a'}}]
   issuers: [a]
   audiences: [b]
   token_types: [at+jwt]
@@ -317,7 +318,7 @@ rules:
   jwt_allowed_in: [request]
   methods: {{POST: {{deny: true}}}}
 - match: {{template: '/a/{{id}}/**'}}
-  deny: true
+  claims: [{{claim: t, equals_path: id}}]
 - match: {{prefix: /p}}
 route_metadata: restrict
 shared_keys: never

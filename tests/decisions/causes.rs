@@ -104,6 +104,13 @@ fn a_claim_of_another_shape_is_told_with_the_condition_that_fits_it() {
 }
 
 #[test]
+fn the_condition_that_failed_is_told_and_not_another_on_the_same_claim() {
+    let claims = json!([{ "claim": "c", "one_of": ["a", "b"] }, { "claim": "c", "equals": "b" }]);
+    let config = config(json!({ "default": { "claims": claims } }));
+    assert_eq!(of(token().claim("c", "a"), &config), "c is \"a\"; wanted: equals b");
+}
+
+#[test]
 fn of_an_unverified_token_no_other_claim_is_shown() {
     let by_client = with_issuer(json!({ "audience_claims": ["client_id"], "audiences": ["a"] }), json!({}));
     assert_eq!(of(token().claim("client_id", "private"), &by_client), "client_id is there (unverified); wanted: a");

@@ -33,4 +33,5 @@ mod properties;
 mod report_only;
 mod revocation;
 mod revocation_lists;
+mod tenants;
 mod trace;

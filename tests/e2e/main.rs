@@ -47,5 +47,6 @@ mod served;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;
+mod tenants;
 mod tls;
 mod versions;

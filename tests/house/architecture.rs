@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request"]),
-    ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "revocation"]),
+    ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request", "revocation"]),
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "check", "decision", "policy"]),

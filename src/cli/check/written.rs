@@ -21,6 +21,8 @@ enum Slot {
     Scope,
     /// Other text that a token or a request must hold exactly.
     Value,
+    /// What a claim must be.
+    Equals,
     /// The name of a route, a virtual host or an issuer, which may hold a star.
     Name,
 }
@@ -118,7 +120,8 @@ impl Reader<'_, '_> {
         self.all(requirement.get("issuers"), Slot::Name);
         for condition in requirement.list("claims") {
             condition.get("claim").iter().for_each(|claim| self.claim(claim));
-            for name in ["equals", "contains", "one_of"] {
+            self.all(condition.get("equals"), Slot::Equals);
+            for name in ["contains", "one_of"] {
                 self.all(condition.get(name), Slot::Value);
             }
         }
@@ -234,7 +237,13 @@ fn remedy(text: &str, pattern: Pattern, slot: Slot) -> String {
             (None, None) => "write template, such as template: /users/{id}".to_owned(),
         },
         (Slot::Scope, _) => "name each scope; any_of takes one of several".to_owned(),
-        (Slot::Value, _) => "name each value; a list takes any of them".to_owned(),
+        (Slot::Equals, Pattern::Braces) => {
+            "for a variable of the template in the same rule write equals_path with its name".to_owned()
+        }
+        (Slot::Equals, Pattern::Star) if text.starts_with("*.") => {
+            "name each value with one_of; for a label of the host write equals_host".to_owned()
+        }
+        (Slot::Equals | Slot::Value, _) => "name each value; a list takes any of them".to_owned(),
         (Slot::Name, _) => "write the whole name".to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
-use crate::policy::{ClaimCondition, Condition, Policy, Scope, ScopeRule, TokenRequirement};
+use crate::policy::{ClaimCondition, Condition, Policy, RequestPart, Scope, ScopeRule, TokenRequirement};
 
 /// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` when none is needed.
 pub(super) fn scopes(rule: &ScopeRule) -> Option<String> {
@@ -70,6 +70,10 @@ fn claim(condition: &ClaimCondition) -> String {
         Condition::ContainsAny(values) => format!("claim {name} contains {}", any(values)),
         Condition::OneOf(values) => format!("claim {name} is {}", any(values)),
         Condition::HasMember(names) => format!("claim {name} has the member {}", names.join(" or ")),
+        Condition::EqualsPartOf(RequestPart::Path(variable)) => {
+            format!("claim {name} = {{{}}} in the path", variable.name())
+        }
+        Condition::EqualsPartOf(RequestPart::Host(pattern)) => format!("claim {name} = * in the host {pattern}"),
     }
 }
 

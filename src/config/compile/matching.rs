@@ -124,11 +124,17 @@ fn host_match(cursor: &Cursor<'_>) -> Option<HostMatch> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
+    match host_name(name) {
+        Some(name) if suffix => Some(HostMatch::Suffix(format!(".{name}"))),
+        Some(name) => Some(HostMatch::Exact(name)),
+        None => cursor.wrong("is not a host", "write a host without port, or *. and a domain"),
+    }
+}
+
+/// A host as rules name it: lower case, without port and without trailing dot.
+pub(super) fn host_name(name: &str) -> Option<String> {
     let bracketed = name.starts_with('[') && name.ends_with(']');
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
-    if name.is_empty() || !(plain || bracketed) || name.ends_with('.') || name.starts_with('.') {
-        return cursor.wrong("is not a host", "write a host without port, or *. and a domain");
-    }
-    let name = name.to_ascii_lowercase();
-    Some(if suffix { HostMatch::Suffix(format!(".{name}")) } else { HostMatch::Exact(name) })
+    let is_host = !name.is_empty() && (plain || bracketed) && !name.ends_with('.') && !name.starts_with('.');
+    is_host.then(|| name.to_ascii_lowercase())
 }

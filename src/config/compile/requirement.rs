@@ -1,19 +1,41 @@
 //! Requirements.
 
 use super::issuer::{MAX_AGE, claim_path_through_lists, token_types};
+use super::matching::host_name;
 use super::{IssuerNames, jwt_parameters, optional, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
-use crate::policy::{Access, ClaimCondition, Condition, IssuerId, Requirement, Scope, ScopeRule, TokenRequirement};
+use crate::policy::{
+    Access, ClaimCondition, Condition, HostPattern, IssuerId, RequestPart, Requirement, Scope, ScopeRule, Template,
+    TokenRequirement,
+};
 use std::rc::Rc;
 
 /// The fields of a requirement that `public` and `deny` may stand beside. All others say something of a token.
 const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 
+/// What a requirement refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'c> {
+    pub(super) issuers: &'c IssuerNames,
+    pub(super) variables: Variables<'c>,
+}
+
+/// The variables that a condition can name.
+#[derive(Clone, Copy)]
+pub(super) enum Variables<'c> {
+    /// Those of the template in the `match` of the same rule.
+    Of(&'c Template),
+    /// There is no template.
+    None,
+    /// The `match` cannot be read, and the problem is noted there.
+    Unknown,
+}
+
 /// A requirement in an object, in which a rule may have more members.
-pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requirement> {
+pub(super) fn read(object: &Object<'_>, context: Context<'_>) -> Option<Requirement> {
     let public = optional(object, "public", false, Cursor::flag);
     let deny = optional(object, "deny", false, Cursor::flag);
     let jwt_allowed_in = optional(object, "jwt_allowed_in", Vec::new(), jwt_parameters);
@@ -22,7 +44,7 @@ pub(super) fn read(object: &Object<'_>, names: &IssuerNames) -> Option<Requireme
         (true, true) => return object.cursor().wrong("has both `public` and `deny`", "keep one"),
         (true, false) => alone(object, "public").map(|()| Access::Public),
         (false, true) => alone(object, "deny").map(|()| Access::Deny),
-        (false, false) => return token(object, names, jwt_allowed_in),
+        (false, false) => return token(object, context, jwt_allowed_in),
     };
     public.and(deny)?;
     Some(Requirement { access: access?, jwt_allowed_in: jwt_allowed_in?, methods: Vec::new() })
@@ -40,17 +62,18 @@ fn alone(object: &Object<'_>, word: &str) -> Option<()> {
     )
 }
 
-fn token(object: &Object<'_>, names: &IssuerNames, jwt_allowed_in: Option<Vec<String>>) -> Option<Requirement> {
+fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<String>>) -> Option<Requirement> {
     let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
-    let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", condition));
-    let issuers = optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, names)).map(Some));
+    let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", |item| condition(item, context)));
+    let issuers =
+        optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, context.issuers)).map(Some));
     let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
     let token_types = optional(object, "token_types", None, |c| token_types(c).map(Some));
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
-    let methods = optional(object, "methods", Vec::new(), |c| methods(c, names));
+    let methods = optional(object, "methods", Vec::new(), |c| methods(c, context));
     let ask = TokenRequirement {
         scopes: scopes?,
         claims: claims?,
@@ -129,7 +152,7 @@ fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
     }
 }
 
-fn condition(cursor: &Cursor<'_>) -> Option<ClaimCondition> {
+fn condition(cursor: &Cursor<'_>, context: Context<'_>) -> Option<ClaimCondition> {
     let object = cursor.object(&fields::CLAIM)?;
     let claim = object.need("claim", "name the claim").and_then(|cursor| claim_path_through_lists(&cursor));
     let equals = object.get("equals").map(|cursor| scalar(&cursor).map(Condition::Equals));
@@ -147,15 +170,62 @@ fn condition(cursor: &Cursor<'_>) -> Option<ClaimCondition> {
     let has_member =
         object.get("has_member").map(|cursor| cursor.text().map(|name| Condition::HasMember(vec![name.to_owned()])));
     let has_any_member = object.get("has_any_member").map(|cursor| texts(&cursor, "name").map(Condition::HasMember));
-    let all = [equals, contains, contains_any, one_of, has_member, has_any_member];
+    let part = |part: Option<RequestPart>| part.map(Condition::EqualsPartOf);
+    let equals_path = object.get("equals_path").map(|cursor| part(path_variable(&cursor, context.variables)));
+    let equals_host = object.get("equals_host").map(|cursor| part(host_pattern(&cursor)));
+    let all = [equals, contains, contains_any, one_of, has_member, has_any_member, equals_path, equals_host];
     let mut conditions = all.into_iter().flatten();
     let (Some(condition), None) = (conditions.next(), conditions.next()) else {
         return cursor.wrong(
-            "does not have exactly one of equals, contains, contains_any, one_of, has_member and has_any_member",
+            "does not have exactly one of equals, contains, contains_any, one_of, has_member, has_any_member, equals_path \
+             and equals_host",
             "write one of them",
         );
     };
     Some(ClaimCondition { claim: claim?, condition: condition? })
+}
+
+fn path_variable(cursor: &Cursor<'_>, variables: Variables<'_>) -> Option<RequestPart> {
+    let name = cursor.text()?;
+    let template = match variables {
+        Variables::Of(template) => template,
+        Variables::None => {
+            return cursor.wrong(
+                "names a variable where there is no template",
+                "write the condition in a rule with a template, such as match: {template: \"/tenants/{tenant}/**\"}",
+            );
+        }
+        Variables::Unknown => return None,
+    };
+    match template.variable(name) {
+        Some(variable) => Some(RequestPart::Path(variable)),
+        None => {
+            let names: Vec<&str> = template.names().collect();
+            let hint = match names.as_slice() {
+                [] => "the template has none: write {tenant} in it for one segment".to_owned(),
+                names => format!("its variables are: {}", names.join(", ")),
+            };
+            cursor.wrong("is not a variable of the template of this rule", hint)
+        }
+    }
+}
+
+/// `*`, or `*.` and a domain.
+fn host_pattern(cursor: &Cursor<'_>) -> Option<RequestPart> {
+    let text = cursor.text()?;
+    let pattern = if text == "*" {
+        Some(HostPattern::Whole)
+    } else {
+        let rest = text.strip_prefix("*.").and_then(host_name);
+        rest.map(|domain| HostPattern::LabelBefore(format!(".{domain}")))
+    };
+    match pattern {
+        Some(pattern) => Some(RequestPart::Host(pattern)),
+        None => cursor.wrong(
+            "is not a pattern of a host",
+            "write *. and a domain for the label before it, or * for the whole host",
+        ),
+    }
 }
 
 fn scalar(cursor: &Cursor<'_>) -> Option<Value> {
@@ -165,7 +235,7 @@ fn scalar(cursor: &Cursor<'_>) -> Option<Value> {
     }
 }
 
-fn methods(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Vec<(String, Requirement)>> {
+fn methods(cursor: &Cursor<'_>, context: Context<'_>) -> Option<Vec<(String, Requirement)>> {
     let object = cursor.any_object()?;
     let entries: Vec<Option<(String, Requirement)>> = object
         .members()
@@ -175,7 +245,7 @@ fn methods(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Vec<(String, Requ
             if let Some(nested) = inner.get("methods") {
                 return nested.wrong("stands inside a requirement of a method", "leave it out");
             }
-            let requirement = read(&inner, names);
+            let requirement = read(&inner, context);
             Some((method?, requirement?))
         })
         .collect();
