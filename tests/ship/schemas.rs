@@ -26,6 +26,8 @@ const UNSAID: &[(&str, &str)] = &[
     ("cannot be set from a claim", "the list is the reader's"),
     ("is not a header of an identity", "the list is the reader's"),
     ("is not a template", "no pattern says it"),
+    ("is not a variable of the template", "it refers to another part of the document"),
+    ("names a variable where there is no template", "it refers to another part of the document"),
     ("has no keys: no list could be used", "it looks into a key set"),
     ("write the JSON Web Key Set", "it looks into a key set"),
 ];
@@ -210,7 +212,9 @@ fn the_schema_of_a_requirement_takes_what_the_reader_takes() {
     for rule in whole()["rules"].as_array().unwrap() {
         let mut requirement = rule.clone();
         requirement.as_object_mut().unwrap().remove("match");
-        assert_eq!(read(&requirement), Ok(()), "{requirement}");
+        // Outside a rule there is no template, so its variables cannot be named.
+        let is_good = !requirement.to_string().contains("equals_path");
+        assert_eq!(read(&requirement).is_ok(), is_good, "{requirement}");
         requirements.extend(changed(&requirement));
     }
     let [taken, refused] = compare("envoy/requirement.schema.json", &requirements, read);
