@@ -156,13 +156,13 @@ wasm: toolchain ## build the filter: target/scopegate.wasm, and target/scopegate
 	@$(MAKE) --no-print-directory -j2 linked tools
 	@$(TOOL) trim -- $(LINKED) $(MODULE) $(FULL)
 
-# For wasm32 and for this machine, so the two run side by side: what is linked at last is linked on one core.
+# For wasm32 and for this machine, side by side: the last step of each uses one core. Cargo counts its own jobs, without make's.
 tools: toolchain
-	@cargo build --locked --package scopegate-tools
+	@MAKEFLAGS= cargo build --locked --package scopegate-tools
 
 linked: toolchain
 	@separator=$$(printf '\037'); \
-	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	MAKEFLAGS= CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
 	)--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(\
 	)$$(rustc -vV | sed -n 's/^commit-hash: //p')$${separator}$(\
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
