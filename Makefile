@@ -320,7 +320,7 @@ differential: setup wasm ## send generated requests through the filter and throu
 	cargo test --locked --test e2e differential -- --nocapture
 
 served: setup wasm ## send generated requests through generated chains of filters, and compare who judged with who served; REQUESTS, SEED
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(SEED) \
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(or $(SEED),$$(date +%s)) \
 	cargo test --locked --test e2e in_a_chain_that_check_passes -- --nocapture
 
 hostile: setup wasm ## send hostile requests while everything around the filter fails; REQUESTS, SEED

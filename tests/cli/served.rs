@@ -199,6 +199,19 @@ fn what_a_filter_sets_after_the_first_match_is_nothing_that_a_route_may_be_match
             setting(&filter("s", "set_filter_state.v3.Config", ""), &state("a")),
             matching(&shipped(), &state("a")),
         ),
+        // Behind the gate, too, though it asks: it sets before it asks.
+        (
+            rule,
+            "the filter state a, which set_filter_state",
+            matching(&behind_gate(&shipped(), &filter("s", "set_filter_state.v3.Config", "")), &state("a")),
+            matching(
+                &behind_gate(
+                    &shipped(),
+                    &format!("{}{}", filter("r", "rbac.v3.RBAC", ""), filter("s", "set_filter_state.v3.Config", "")),
+                ),
+                &state("a"),
+            ),
+        ),
         (
             rule,
             "the filter state wasm.scopegate, which the gate",

@@ -210,7 +210,8 @@ struct Counts {
 
 #[test]
 fn in_a_chain_that_check_passes_the_route_that_serves_is_the_route_that_judged() {
-    let seed = Random::seed(now().unsigned_abs());
+    // It found a filter that sets filter state before it asks for the route, behind the gate.
+    let seed = Random::seed(1_795_908_791);
     let chains = usize::try_from(from_environment("SCOPEGATE_REQUESTS", 20_000)).unwrap() / A_CHAIN + 1;
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
@@ -247,13 +248,13 @@ fn in_a_chain_that_check_passes_the_route_that_serves_is_the_route_that_judged()
         for _ in 0..A_CHAIN {
             let mut draw = Random::new(maker.random.next());
             let first = draw.below(ROUTES);
-            let mut again = draw.clone();
+            let again = draw.clone();
             let mut answer = client.send(&request(&mut draw, &bearers[first]));
             let mut with = first;
             if let (403, Some(wanted)) = (answer.status, asked(answer.header("www-authenticate"))) {
                 // Refused by another route's requirement: what comes of the same request with its scope?
                 with = wanted;
-                answer = client.send(&request(&mut again, &bearers[wanted]));
+                answer = client.send(&request(&mut again.clone(), &bearers[wanted]));
             }
             match (answer.status, answer.body.as_str()) {
                 (403, "RBAC: access denied") => counts.sealed += 1,
@@ -267,7 +268,7 @@ fn in_a_chain_that_check_passes_the_route_that_serves_is_the_route_that_judged()
                         assert!(
                             !chain.passes_check,
                             "seed {seed}: judged by s{with}, served by {by:?}: {}\n{}",
-                            request(&mut again, "").escape_ascii(),
+                            request(&mut again.clone(), "").escape_ascii(),
                             chain.told
                         );
                     }

@@ -144,9 +144,10 @@ fn check_matchers(
     behind: &[Filter<'_>],
     findings: &mut Findings,
 ) {
-    // Behind the gate, until one asks: that one is where Envoy matches again.
+    // Behind the gate, up to the first that asks, which is where Envoy matches again. It may set something before it asks.
     let until_asked = behind.iter().take_while(|filter| !filter.asks);
-    let setters: Vec<&Filter<'_>> = before.iter().chain(until_asked).collect();
+    let first_to_ask = behind.iter().find(|filter| filter.asks).filter(|filter| !filter.asks_first());
+    let setters: Vec<&Filter<'_>> = before.iter().chain(until_asked).chain(first_to_ask).collect();
     for filter in &setters {
         if let Some(header) = ROUTING.iter().find(|header| filter.changes(header)) {
             let what = format!(

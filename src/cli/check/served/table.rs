@@ -147,6 +147,10 @@ const OF_OTHERS: [(&str, &str); 4] = [
     ("grpc_json_transcoder.v3.GrpcJsonTranscoder", "grpc_json_transcoder"),
 ];
 
+/// Those that ask for the route before they set anything. Others set first: `set_filter_state`, `header_mutation`.
+const ASK_FIRST: [&str; 5] =
+    ["cors.v3.Cors", "csrf.v3.CsrfPolicy", "fault.v3.HTTPFault", "rbac.v3.RBAC", "local_ratelimit.v3.LocalRateLimit"];
+
 /// A filter of a chain, judged.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of the table, with its conditions decided")]
@@ -245,6 +249,11 @@ impl<'e> Filter<'e> {
     /// Whether it is off, for all requests or for those of some routes.
     fn may_be_off(&self) -> bool {
         self.view.get("disabled").is_some_and(|view| view.is_true()) || self.has("disabled", &|view| view.is_true())
+    }
+
+    /// Whether it asks before it sets anything, so that what it sets comes after Envoy's match.
+    pub(super) fn asks_first(&self) -> bool {
+        self.asks && ASK_FIRST.contains(&self.kind.as_str())
     }
 
     /// Whether it clears, or edits headers for everything behind it: then it has no place behind the gate.
