@@ -75,21 +75,8 @@ pub struct Pending {
     pub trace: Trace,
     /// The token that it presented.
     pub token: Option<TokenTrace>,
-}
-
-impl Pending {
-    /// The refusal of a request that waits no longer.
-    #[must_use]
-    pub fn refused(self, denial: Denial) -> Refusal {
-        Refusal { denial, trace: self.trace, token: self.token }
-    }
-
-    /// The refusal where nothing can be awaited.
-    #[must_use]
-    pub fn unmet(self) -> Refusal {
-        let denial = self.need.unmet();
-        self.refused(denial)
-    }
+    /// Whether it goes on even if what is missing does not come.
+    pub report_only: bool,
 }
 
 /// What the engine needs to decide.

@@ -24,18 +24,31 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
     let mut trace = Trace::default();
     match judge(policy, request, facts, &mut trace) {
         Ok(grant) => Decision::Allow(Grant { trace, ..grant }),
-        Err(stop) if policy.report_only || stop.report_only => {
-            // Nothing is refused, and no request waits.
-            let denial = match stop.cause {
-                Cause::Deny(denial) => denial,
-                Cause::Await(need) => need.unmet(),
-            };
-            let grant = grant::untouched(policy, request, Basis::ReportOnly(denial), stop.token);
-            Decision::Allow(Grant { trace, ..grant })
+        Err(Stop { cause, token, report_only }) => {
+            let report_only = policy.report_only || report_only;
+            match cause {
+                Cause::Await(need) => Decision::Await(Pending { need, trace, token, report_only }),
+                Cause::Deny(denial) => refuse(policy, request, Refusal { denial, trace, token }, report_only),
+            }
         }
-        Err(Stop { cause: Cause::Await(need), token, .. }) => Decision::Await(Pending { need, trace, token }),
-        Err(Stop { cause: Cause::Deny(denial), token, .. }) => Decision::Deny(Refusal { denial, trace, token }),
     }
+}
+
+/// Decides a request that waits no longer and has not come by what it needs, without judging it once more.
+#[must_use]
+pub fn end_wait(policy: &Policy, request: &RequestView<'_>, pending: Pending, denial: Denial) -> Decision {
+    let Pending { trace, token, report_only, .. } = pending;
+    refuse(policy, request, Refusal { denial, trace, token }, report_only)
+}
+
+/// A refusal, or what becomes of it where it is only reported.
+fn refuse(policy: &Policy, request: &RequestView<'_>, refusal: Refusal, report_only: bool) -> Decision {
+    if !report_only {
+        return Decision::Deny(refusal);
+    }
+    let Refusal { denial, trace, token } = refusal;
+    let grant = grant::untouched(policy, request, Basis::ReportOnly(denial), token);
+    Decision::Allow(Grant { trace, ..grant })
 }
 
 /// The security policy, top to bottom. The first failure is the answer. What decides is noted in `trace` as it is found.

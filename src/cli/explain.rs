@@ -242,5 +242,9 @@ fn shown_target(method: &str, target: &str) -> String {
 
 /// Whether the request goes on.
 const fn goes_on(decision: &Decision) -> bool {
-    matches!(decision, Decision::Allow(_))
+    match decision {
+        Decision::Allow(_) => true,
+        Decision::Deny(_) => false,
+        Decision::Await(pending) => pending.report_only,
+    }
 }

@@ -9,6 +9,8 @@ mod life;
 mod proxy;
 #[cfg(test)]
 mod records;
+#[cfg(test)]
+mod reporting;
 
 use super::gate::{Gate, Progress, State};
 use super::host::{Host, Map};

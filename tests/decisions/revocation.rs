@@ -7,7 +7,7 @@ use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
 use scopegate::check::fingerprint;
 use scopegate::crypto::Algorithm;
-use scopegate::decision::{Basis, Decision, Denial, Need, Reason};
+use scopegate::decision::{Decision, Denial, Need, Reason};
 use scopegate::facts::Awaited;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use serde_json::{Value, json};
@@ -261,9 +261,4 @@ fn only_a_verified_token_waits_for_a_list_and_only_once() {
     let known = Some(Revocations::new(vec![Rc::new(builder.finish())], false));
     let decision = decide(Ask { revocations: known, ..get("/").bearer(named().sign()) });
     assert!(matches!(decision, Decision::Deny(refusal) if refusal.denial.reason() == Reason::Revoked));
-    // Nor does a request wait where nothing is refused: it would be, for want of the list.
-    let reported = Ask { revocations: missing(), ..get("/").bearer(token().sign()) };
-    let decision = reported.decide(&policy(&config(json!({ "report_only": true }))));
-    let Decision::Allow(grant) = decision else { panic!("{decision:?}") };
-    assert_eq!(grant.basis, Basis::ReportOnly(Denial::RevocationUnavailable));
 }

@@ -39,6 +39,7 @@ mod paths;
 mod provider;
 mod record;
 mod redirects;
+mod reporting;
 mod revocation;
 mod router;
 mod routing;

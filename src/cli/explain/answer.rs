@@ -227,7 +227,10 @@ impl Explanation<'_> {
     pub(super) fn verdict(&self) -> String {
         match &self.decision {
             Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
-            Decision::Await(_) => format!("undecided: would wait for the keys of {}", self.awaited().unwrap_or("?")),
+            Decision::Await(pending) => {
+                let verdict = if pending.report_only { "allowed: report only;" } else { "undecided:" };
+                format!("{verdict} would wait for the keys of {}", self.awaited().unwrap_or("?"))
+            }
             Decision::Allow(grant) => match &grant.basis {
                 Basis::Token => "allowed: the token meets everything".to_owned(),
                 Basis::Public => "allowed: public".to_owned(),

@@ -1,7 +1,7 @@
 //! Requests in any order, with keys that come, fail or stay away, a host that refuses calls, and streams that end at any
 //! moment. What must be true of every request is held by [`Proxy`] after each step.
 
-use super::proxy::{CLIENTS, Client, Proxy, TIMEOUT};
+use super::proxy::{CLIENTS, Client, Proxy, Reports, TIMEOUT};
 use proptest::prelude::*;
 
 /// Something that happens.
@@ -37,6 +37,15 @@ fn step() -> impl Strategy<Value = Step> {
 /// The same, with calls that the host refuses.
 fn step_of_a_host_that_refuses() -> impl Strategy<Value = Step> {
     prop_oneof![6 => step(), 1 => (0..8_usize).prop_map(Step::Refuse)]
+}
+
+fn reports() -> impl Strategy<Value = Reports> {
+    prop_oneof![2 => Just(Reports::Nothing), 1 => Just(Reports::Default), 1 => Just(Reports::Everything)]
+}
+
+fn proxy(reports: Reports, has_keys: bool) -> Proxy {
+    let proxy = Proxy::reporting(reports);
+    if has_keys { proxy.fetched() } else { proxy }
 }
 
 /// How far the stream of a test has come.
@@ -98,15 +107,18 @@ proptest! {
     #[test]
     fn every_request_goes_on_or_is_answered_once_whatever_comes_between(
         has_keys: bool,
+        reports in reports(),
         steps in proptest::collection::vec(step(), 1..40),
     ) {
-        let mut proxy = if has_keys { Proxy::with_keys() } else { Proxy::new() };
+        let mut proxy = proxy(reports, has_keys);
         let streams = run(&mut proxy, &steps);
         // Nothing waits for longer than what it waits for: first newer keys, then nothing.
         proxy.tick(TIMEOUT);
         proxy.tick(TIMEOUT);
         for context in streams {
-            prop_assert!(!proxy.stream(context).is_undecided(), "{:?}", proxy.stream(context));
+            let stream = proxy.stream(context);
+            prop_assert!(!stream.is_undecided(), "{:?}", stream);
+            prop_assert!(reports != Reports::Everything || stream.answers.is_empty(), "it only reports: {:?}", stream);
         }
         prop_assert_eq!(proxy.metric("waiting"), 0);
     }
@@ -114,9 +126,10 @@ proptest! {
     #[test]
     fn a_host_that_refuses_calls_at_any_moment_gets_nothing_upstream_that_must_not_go_there(
         has_keys: bool,
+        reports in reports(),
         steps in proptest::collection::vec(step_of_a_host_that_refuses(), 1..40),
     ) {
-        let mut proxy = if has_keys { Proxy::with_keys() } else { Proxy::new() };
+        let mut proxy = proxy(reports, has_keys);
         run(&mut proxy, &steps);
         proxy.tick(TIMEOUT);
     }

@@ -2,7 +2,7 @@
 //! comes back in.
 
 use super::Action;
-use super::proxy::{CLIENTS, Client, IDENTITY, Proxy, ROOT, TIMEOUT};
+use super::proxy::{CLIENTS, Client, IDENTITY, Proxy, ROOT, Reports, TIMEOUT};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -126,11 +126,13 @@ fn live(proxy: &mut Proxy, client: Client) -> u32 {
 
 #[test]
 fn a_host_call_that_is_refused_anywhere_lets_nothing_pass_that_is_not_clean() {
-    for has_keys in [false, true] {
+    let all = [Reports::Nothing, Reports::Default, Reports::Everything];
+    for (reports, has_keys) in all.into_iter().flat_map(|reports| [(reports, false), (reports, true)]) {
         for client in CLIENTS {
             let mut turn = 0;
             loop {
-                let mut proxy = if has_keys { Proxy::with_keys() } else { Proxy::new() };
+                let proxy = Proxy::reporting(reports);
+                let mut proxy = if has_keys { proxy.fetched() } else { proxy };
                 proxy.script().calls.borrow_mut().clear();
                 proxy.script().refused.set(Some(turn));
                 // What must be true is held at each step.
@@ -138,11 +140,12 @@ fn a_host_call_that_is_refused_anywhere_lets_nothing_pass_that_is_not_clean() {
                 let Some(call) = proxy.script().calls.borrow().get(turn).copied() else { break };
                 let stream = proxy.stream(context);
                 let may_hang = ["send_local_response", "resume_request", "set_effective_context"].contains(&call);
-                assert!(may_hang || !stream.is_undecided(), "keys {has_keys}, {client:?}, {call} ({turn}): {stream:?}");
+                let case = format!("{reports:?}, keys {has_keys}, {client:?}, {call} ({turn})");
+                assert!(may_hang || !stream.is_undecided(), "{case}: {stream:?}");
                 proxy.end(context);
                 turn += 1;
             }
-            assert!(turn > 2, "keys {has_keys}, {client:?}: there were calls to refuse");
+            assert!(turn > 2, "{reports:?}, keys {has_keys}, {client:?}: there were calls to refuse");
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Denial, Grant, Reason, Refusal, Trace};
-use crate::engine::decide;
+use crate::decision::{Decision, Denial, Grant, Pending, Reason, Refusal, Trace};
+use crate::engine::{decide, end_wait};
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, RecordForm};
 use crate::request::RequestView;
@@ -45,39 +45,56 @@ impl<H: Host> Gate<H> {
     }
 
     pub(super) fn decide(&self, request: &Request) -> Decision {
+        Self::view(request, |view| {
+            let documents = self.documents.borrow();
+            let facts = Facts {
+                surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
+                keys: documents.ring(),
+                verifier: &HostVerifier {
+                    host: &self.host,
+                    host_checks: self.host_checks,
+                    host_failures: &self.host_failures,
+                    fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
+                },
+                memory: &self.cache,
+                revocations: documents.revocations(),
+                metadata: request.metadata.as_fact(request.metadata_source),
+                awaited: request.awaited.get(),
+            };
+            decide(&self.policy, view, &facts)
+        })
+    }
+
+    /// Decides a request that does not wait, or no longer: for this reason it is refused, or would be.
+    pub(super) fn end_wait(&self, request: &Request, pending: Pending, denial: Denial) -> Decision {
+        Self::view(request, |view| end_wait(&self.policy, view, pending, denial))
+    }
+
+    /// Has a request decided that is read again from what the host handed over.
+    fn view(request: &Request, decided: impl FnOnce(&RequestView<'_>) -> Decision) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
             return Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None });
         };
-        let view = RequestView {
+        decided(&RequestView {
             headers: &headers,
             route_name: request.route_name.as_deref(),
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
-        };
-        let documents = self.documents.borrow();
-        let facts = Facts {
-            surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
-            keys: documents.ring(),
-            verifier: &HostVerifier {
-                host: &self.host,
-                host_checks: self.host_checks,
-                host_failures: &self.host_failures,
-                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
-            },
-            memory: &self.cache,
-            revocations: documents.revocations(),
-            metadata: request.metadata.as_fact(request.metadata_source),
-            awaited: request.awaited.get(),
-        };
-        decide(&self.policy, &view, &facts)
+        })
     }
 
-    /// Carries a decision out. One that still waits is a refusal: each need is awaited once. So is one whose edits the
-    /// host does not make: the upstream would trust headers that the client sent.
+    /// Carries a decision out. One that still waits ends here: each need is awaited once. One whose edits the host does not
+    /// make is a refusal, in report-only too: the upstream would trust headers that the client sent.
     pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
         let decision = match decision {
-            Decision::Await(pending) => Decision::Deny(pending.unmet()),
+            Decision::Await(pending) => {
+                let denial = pending.need.unmet();
+                self.end_wait(request, pending, denial)
+            }
+            decision => decision,
+        };
+        let decision = match decision {
             Decision::Allow(grant) => match self.publish(&grant).and_then(|()| self.edit(&grant)) {
                 Ok(()) => Decision::Allow(grant),
                 Err(failure) => {
@@ -85,7 +102,7 @@ impl<H: Host> Gate<H> {
                     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: grant.trace, token: grant.token })
                 }
             },
-            Decision::Deny(refusal) => Decision::Deny(refusal),
+            decision => decision,
         };
         let state = match &decision {
             Decision::Allow(grant) => {

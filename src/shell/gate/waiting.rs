@@ -39,7 +39,7 @@ impl<H: Host> Gate<H> {
         // Whether or not this one finds a place: others will want what is fetched now.
         self.hurry();
         if !entered {
-            return Parked::Decided(Box::new(Decision::Deny(pending.refused(Denial::TooBusy))));
+            return Parked::Decided(Box::new(self.end_wait(request, pending, Denial::TooBusy)));
         }
         self.meters.waiting(&self.host, self.waiting.borrow().len());
         Parked::Waiting

@@ -58,7 +58,10 @@ fuzz_target!(|data: &[u8]| {
             assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
-        assert!(!policy.report_only || matches!(decision, Decision::Allow(_)), "report-only refuses nothing");
+        assert!(!policy.report_only || !matches!(decision, Decision::Deny(_)), "report-only refuses nothing");
+        if let Decision::Await(pending) = &decision {
+            assert!(awaited == Awaited::No && pending.report_only == policy.report_only, "{pending:?}");
+        }
         assert_eq!(request.decide(policy, &verifier, &options), decision);
         let cache = TokenCache::new(policy.cache);
         for _ in 0..2 {
