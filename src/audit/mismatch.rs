@@ -3,7 +3,7 @@
 use crate::base::json::{Kind, Value};
 use crate::base::text::shown;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
-use crate::policy::{ClaimCondition, Condition, Issuer, Policy, TokenRequirement, TokenTypes};
+use crate::policy::{ClaimCondition, Condition, Issuer, Policy, SubjectForm, TokenRequirement, TokenTypes};
 use std::borrow::Cow;
 
 /// So many values are listed, then how many more there are.
@@ -28,7 +28,7 @@ impl Cause {
     pub fn of(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Self {
         Self {
             member: shown(mismatch.member.as_bytes()),
-            received: mismatch.received.shown(),
+            received: mismatch.received.shown().filter(|_| !hides_subject(mismatch, policy)),
             kind: mismatch.received.kind().map(Kind::words),
             wanted: wanted(denial, mismatch, policy).map(|text| shown(text.as_bytes())),
         }
@@ -48,6 +48,11 @@ impl Cause {
         let wanted = self.wanted.as_ref().map_or_else(String::new, |wanted| format!("; wanted: {wanted}"));
         format!("{} {is}{wanted}", self.member)
     }
+}
+
+/// Whether the value is the `sub`, which records of this policy do not show as it is.
+fn hides_subject(mismatch: &Mismatch, policy: &Policy) -> bool {
+    mismatch.member == "sub" && policy.audit.subject != SubjectForm::Plain
 }
 
 fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<String> {

@@ -111,6 +111,24 @@ fn the_condition_that_failed_is_told_and_not_another_on_the_same_claim() {
 }
 
 #[test]
+fn a_subject_that_records_do_not_show_is_not_shown_as_the_cause_either() {
+    let told = |form: &str| {
+        let conditions = json!([{ "claim": "sub", "equals": "root" }]);
+        let config = config(json!({ "default": { "claims": conditions }, "audit": { "subject": form } }));
+        let policy = policy(&config);
+        let decision = get("/").bearer(token().claim("sub", "alice").sign()).decide(&policy);
+        let record = AuditRecord::of(&decision, &policy).unwrap();
+        assert_eq!(record.to_json().contains("alice"), form == "plain", "{}", record.to_json());
+        assert_eq!(record.to_line().contains("alice"), form == "plain", "{}", record.to_line());
+        record.cause().unwrap()
+    };
+    assert_eq!(told("plain"), "sub is \"alice\"; wanted: equals root");
+    for form in ["hash", "omit"] {
+        assert_eq!(told(form), "sub is there; wanted: equals root");
+    }
+}
+
+#[test]
 fn of_an_unverified_token_no_other_claim_is_shown() {
     let by_client = with_issuer(json!({ "audience_claims": ["client_id"], "audiences": ["a"] }), json!({}));
     assert_eq!(of(token().claim("client_id", "private"), &by_client), "client_id is there (unverified); wanted: a");
