@@ -109,6 +109,20 @@ pub fn problems(file: &Path, values: &View<'_>, error: &ConfigError) -> String {
     error.0.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+impl<'s> InEnvoy<'s> {
+    /// The gates in the filters that requests to upgrade have of their own.
+    pub(in crate::cli) fn upgrade_gates(&self) -> Vec<View<'s>> {
+        let upgrades = self.manager.list("upgrade_configs");
+        upgrades.iter().flat_map(|upgrade| upgrade.list("filters")).filter(|filter| self.is_gate(filter)).collect()
+    }
+
+    /// Whether a filter is a gate, or names the resource that this one names.
+    pub(in crate::cli) fn is_gate(&self, filter: &View<'_>) -> bool {
+        let own = self.filters.get(self.index).and_then(View::name);
+        our_plugin(filter).is_some() || filter.get("config_discovery").is_some() && filter.name() == own
+    }
+}
+
 impl VirtualHost<'_> {
     /// The requirement in its metadata.
     #[must_use]
@@ -203,6 +217,12 @@ fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
     found
 }
 
+/// The resource that a filter names (ECDS), and the source that it stands in.
+pub(in crate::cli) fn fetched<'s>(sources: &'s [Source], filter: &View<'_>) -> Option<(&'s Source, View<'s>)> {
+    let name = filter.get("config_discovery").and_then(|_| filter.name())?;
+    extensions(sources).into_iter().find(|(_, view)| view.name() == Some(name))
+}
+
 /// The resources of a document that Envoy fetches: those in its `resources`, and itself where it is one.
 pub(in crate::cli) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
     let mut found = root.list("resources");
@@ -261,9 +281,7 @@ fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) 
     if filter.get("config_discovery").is_none() {
         return own();
     }
-    let name = filter.name()?;
-    let named = |view: &View<'_>| view.name() == Some(name);
-    match extensions(sources).into_iter().find(|(_, view)| named(view)) {
+    match fetched(sources, filter) {
         Some((holder, extension)) => our_plugin(&extension).map(|plugin| (holder, plugin)),
         // What holds until the resource comes is all that these files hold.
         None => own(),

@@ -37,5 +37,6 @@ mod routing;
 mod samples;
 mod served;
 mod served_by_router;
+mod upgrades;
 mod world;
 mod written;

@@ -70,6 +70,23 @@ impl Parts {
 }
 
 #[test]
+fn a_matcher_that_skips_a_gate_that_is_fetched_is_found_where_it_stands() {
+    let mut parts = Parts::new();
+    let plugin = parts.filter["typed_config"].take();
+    let skip = json!({ "action": { "name": "skip", "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
+    } } });
+    parts.filter["typed_config"] = json!({
+        "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+        "extension_config": { "name": "scopegate", "typed_config": plugin },
+        "xds_matcher": { "on_no_match": skip },
+    });
+    let checked = parts.run(&["check"], &FILES, &[]);
+    assert!(checked.status == 1 && checked.stdout.contains("error[disabled]"), "{checked:?}");
+    assert!(checked.stdout.starts_with("filters.json:"), "{checked:?}");
+}
+
+#[test]
 fn check_sees_through_all_of_them() {
     let checked = Parts::new().run(&["check"], &FILES, &[]);
     assert_eq!((checked.status, checked.stdout.trim()), (0, "no problems found"), "{checked:?}");

@@ -104,7 +104,7 @@ fn a_filter_that_clears_the_route_cache_needs_one_behind_it_that_asks_for_the_ro
     cases.push(("route-stale", "lua", asking.replace("rbac.v3.RBAC", "compressor.v3.Compressor"), asking));
     // The filters of requests to upgrade are a chain of their own.
     let upgrade = |filters: &str| {
-        let gate = "{name: scopegate, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {name: scopegate}}}";
+        let gate = "{name: scopegate, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {name: scopegate, failure_policy: FAIL_RELOAD}}}";
         let timeout = "          stream_idle_timeout: 60s\n";
         edit(
             &shipped(),

@@ -1,10 +1,11 @@
 //! What is around the gate: what opens it, what reads requests in another way, what shows too much.
 
 use super::{Findings, filters};
-use crate::cli::gates::{Gate, InEnvoy, resources};
+use crate::cli::gates::{Gate, InEnvoy, our_plugin, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Tree;
 use crate::policy::{KeySource, Policy};
+use std::path::Path;
 
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
 /// Checks the chain. Without a policy only what does not depend on it.
@@ -15,7 +16,10 @@ pub(super) fn check(
     sources: &[Source],
     findings: &mut Findings,
 ) {
-    filters::check(envoy, findings);
+    filters::check(envoy, sources, findings);
+    for plugin in envoy.upgrade_gates().iter().filter_map(our_plugin) {
+        check_settings(envoy.file, &plugin, findings);
+    }
     check_access_log(envoy, findings);
     if let Some(policy) = policy {
         check_manager(envoy, policy, findings);
@@ -25,12 +29,17 @@ pub(super) fn check(
 
 /// Checks the plugin's own settings, which may stand in another file than the chain.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
-    let Some(plugin) = &gate.plugin else { return };
+    if let Some(plugin) = &gate.plugin {
+        check_settings(gate.file, plugin, findings);
+    }
+}
+
+fn check_settings(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
     let fail_open = plugin.get("fail_open").filter(View::is_true);
     if let Some(view) = &fail_open {
         findings.error(
             "fails-open",
-            gate.file,
+            file,
             view,
             "lets every request through when the VM fails",
             "write failure_policy: FAIL_RELOAD",
@@ -41,7 +50,7 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
         Some(view) if view.is_value("FAIL_OPEN", 3) => {
             findings.error(
                 "fails-open",
-                gate.file,
+                file,
                 &view,
                 "lets every request through when the VM fails",
                 "write FAIL_RELOAD",
@@ -49,7 +58,7 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
         }
         None if fail_open.is_none() => findings.warn(
             "failure-policy-missing",
-            gate.file,
+            file,
             plugin,
             "has no failure_policy: after a failure of the VM the worker answers 503 until Envoy is restarted",
             "write failure_policy: FAIL_RELOAD",
@@ -59,18 +68,18 @@ pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(view) = plugin.get("allow_on_headers_stop_iteration").filter(View::is_true) {
         findings.error(
             "stop-iteration",
-            gate.file,
+            file,
             &view,
             "changes what a pause at the headers holds back, and no feature of Scopegate needs it",
             "leave it out",
         );
     }
-    check_capabilities(gate, plugin, findings);
+    check_capabilities(file, plugin, findings);
 }
 
 /// What the host never asks the gate about passes; whatever else is not allowed makes the gate refuse. An empty map
 /// restricts nothing.
-fn check_capabilities(gate: &Gate<'_>, plugin: &View<'_>, findings: &mut Findings) {
+fn check_capabilities(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
     const OPENING: [(&str, &str); 2] = [
         ("proxy_on_request_headers", "lets every request through: the gate is not asked"),
         ("proxy_on_request_trailers", "lets identity headers in trailers through: the gate is not asked"),
@@ -80,7 +89,7 @@ fn check_capabilities(gate: &Gate<'_>, plugin: &View<'_>, findings: &mut Finding
     for (callback, what) in OPENING {
         if !names.is_empty() && names.iter().all(|(name, _)| *name != callback) {
             let instead = format!("add {callback}, or leave capability_restriction_config out");
-            findings.error("fails-open", gate.file, &allowed, what, &instead);
+            findings.error("fails-open", file, &allowed, what, &instead);
         }
     }
 }

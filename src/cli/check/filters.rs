@@ -1,23 +1,26 @@
 //! The filters around the gate: what turns it off, goes around it, or undoes what it has judged.
 
 use super::Findings;
-use crate::cli::gates::{InEnvoy, our_plugin};
-use crate::cli::source::View;
+use crate::cli::gates::{InEnvoy, fetched, our_plugin};
+use crate::cli::source::{Source, View};
 
 const CORS: &str = "envoy.extensions.filters.http.cors.v3.Cors";
 const SKIP_FILTER: &str = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
 const COMPOSITE: &str = "envoy.extensions.filters.http.composite.v3.Composite";
 
 /// Checks the filters of a chain.
-pub(super) fn check(envoy: &InEnvoy<'_>, findings: &mut Findings) {
+pub(super) fn check(envoy: &InEnvoy<'_>, sources: &[Source], findings: &mut Findings) {
     let Some(own) = envoy.filters.get(envoy.index) else { return };
-    check_own(envoy, own, findings);
-    check_upgrades(envoy, own, findings);
+    check_own(envoy, own, sources, findings);
+    for own in envoy.upgrade_gates() {
+        check_own(envoy, &own, sources, findings);
+    }
+    check_upgrades(envoy, findings);
     check_others(envoy, own, findings);
 }
 
 /// What turns the gate off, or leaves it out.
-fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
+fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(view) = own.get("disabled").filter(View::is_true) {
         findings.error(
             "disabled",
@@ -28,15 +31,18 @@ fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
         );
     }
     let mut skips = Vec::new();
-    own.visit(&mut |view| {
-        if matches!(view.type_name(), Some(SKIP_FILTER | COMPOSITE)) {
-            skips.push(view.clone());
-        }
-    });
-    for view in skips {
+    let fetched = fetched(sources, own).map(|(source, view)| (source.file.as_path(), view));
+    for (file, holder) in std::iter::once((envoy.file, own.clone())).chain(fetched) {
+        holder.visit(&mut |view| {
+            if matches!(view.type_name(), Some(SKIP_FILTER | COMPOSITE)) {
+                skips.push((file, view.clone()));
+            }
+        });
+    }
+    for (file, view) in skips {
         findings.error(
             "disabled",
-            envoy.file,
+            file,
             &view,
             "skips the gate for some requests",
             "put the gate into the chain itself; open routes with `public: true`",
@@ -63,13 +69,10 @@ fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
 }
 
 /// Requests to upgrade may have a chain of their own.
-fn check_upgrades(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
+fn check_upgrades(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     for upgrade in envoy.manager.list("upgrade_configs") {
         let filters = upgrade.list("filters");
-        let names_gate = |filter: &View<'_>| {
-            our_plugin(filter).is_some() || filter.get("config_discovery").is_some() && filter.name() == own.name()
-        };
-        if !filters.is_empty() && !filters.iter().any(names_gate) {
+        if !filters.is_empty() && !filters.iter().any(|filter| envoy.is_gate(filter)) {
             findings.error(
                 "upgrade-without-gate",
                 envoy.file,

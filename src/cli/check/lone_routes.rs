@@ -33,7 +33,7 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
     for (file, config) in unserved::route_configs(sources, gates) {
         let envoy = in_envoy(file, &config);
         per_route::check_config(file, &config, Some(METADATA_NAMESPACE), findings);
-        routes::check_disabled(file, &config, Some(METADATA_NAMESPACE), findings);
+        routes::check_disabled(file, &config, METADATA_NAMESPACE, findings);
         written::check_routes(&envoy, findings);
         let place = place(file, config.position());
         match gate.map(|gate| &gate.policy) {

@@ -12,9 +12,15 @@ const HEADER_INPUT: &str = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput";
 
 /// Checks virtual hosts and routes.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
-    let filter = envoy.filters.get(envoy.index).and_then(|filter| filter.get("name")).and_then(|name| name.text());
+    let upgrades = envoy.upgrade_gates();
+    let mut names: Vec<&str> =
+        envoy.filters.get(envoy.index).into_iter().chain(&upgrades).filter_map(View::name).collect();
+    names.sort_unstable();
+    names.dedup();
     for (file, config) in &envoy.route_configs {
-        check_disabled(file, config, filter, findings);
+        for name in &names {
+            check_disabled(file, config, name, findings);
+        }
         for view in config.holders("header_name").iter().filter(|view| view.type_name() == Some(HEADER_INPUT)) {
             if let Some(name) = view.get("header_name") {
                 check_header(file, &name, policy, findings);
@@ -48,8 +54,7 @@ pub(super) fn check_requirements(envoy: &InEnvoy<'_>, policy: &Policy, findings:
 }
 
 /// A route configuration, a virtual host, a route or a weighted cluster that turns the filter off.
-pub(super) fn check_disabled(file: &Path, holder: &View<'_>, filter: Option<&str>, findings: &mut Findings) {
-    let Some(filter) = filter else { return };
+pub(super) fn check_disabled(file: &Path, holder: &View<'_>, filter: &str, findings: &mut Findings) {
     for own in holder.holders("typed_per_filter_config") {
         let own = own.at(&["typed_per_filter_config", filter, "disabled"]);
         let Some(view) = own.filter(View::is_true) else { continue };
