@@ -42,6 +42,9 @@ fn what_the_router_is_to_edit_is_demanded_of_the_route_configuration() {
             ),
         )
     };
+    let forward = "                    forward:\n";
+    let restricting =
+        |text: &str| edit(text, forward, &format!("                    route_metadata: restrict\n{forward}"));
     found(&[
         case("sends authorization on", edit(&file, "[authorization, x-auth-subject", "[x-auth-subject")),
         case("does not remove what the client sent", edit(&file, ", x-auth-scope]", "]")),
@@ -87,6 +90,13 @@ fn what_the_router_is_to_edit_is_demanded_of_the_route_configuration() {
             ),
         ),
         ("router-edits", "sends authorization on", open(&public, "{scopes: [a]}"), open(&public, "{public: true}")),
+        // Metadata that restricts opens nothing: the token is read, and would go on.
+        (
+            "router-edits",
+            "sends authorization on",
+            restricting(&open(&public, "{public: true}")),
+            open(&public, "{public: true}"),
+        ),
     ]);
     // A route that leads nowhere is not edited, and needs nothing.
     let nowhere = edit(

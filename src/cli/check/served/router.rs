@@ -4,7 +4,7 @@ use super::table::Filter;
 use crate::cli::check::Findings;
 use crate::cli::gates::{InEnvoy, Route, VirtualHost};
 use crate::cli::source::View;
-use crate::policy::{Access, IdentityHeader, Policy, TokenForwarding};
+use crate::policy::{Access, IdentityHeader, Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
 
 const AUTHORIZATION: &str = "authorization";
@@ -46,8 +46,12 @@ fn holds(config: &View<'_>, host: &View<'_>) -> bool {
     config.list("virtual_hosts").iter().any(|view| std::ptr::eq(view.node, host.node))
 }
 
-/// Whether the route says itself that it is open: then its `authorization` may go on.
+/// Whether the route says itself that it is open: then its `authorization` may go on. Metadata that restricts, or that is
+/// not read, opens nothing.
 fn is_public(route: &Route<'_>, policy: &Policy) -> bool {
+    if policy.route_metadata != RouteMetadata::Replace {
+        return false;
+    }
     match route.requirement(policy) {
         Some(Ok(requirement)) => requirement.access == Access::Public && requirement.methods.is_empty(),
         _ => false,
