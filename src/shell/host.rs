@@ -13,6 +13,11 @@ use std::hash::{BuildHasher as _, RandomState};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure(pub u32);
 
+impl Failure {
+    /// An argument that means nothing to the host: of a request, a cluster that it does not have.
+    pub const BAD_ARGUMENT: Self = Self(2);
+}
+
 /// Shorthand of this room.
 pub type Result<T> = std::result::Result<T, Failure>;
 

@@ -14,6 +14,9 @@ use std::rc::Rc;
 #[derive(Clone)]
 pub struct ScriptedHost(Rc<Script>);
 
+/// The name of a cluster that the host does not have.
+pub const NO_CLUSTER: &str = "nowhere";
+
 /// What the host knows, and what it was asked.
 pub struct Script {
     /// The time in milliseconds since the epoch.
@@ -261,6 +264,9 @@ impl Host for ScriptedHost {
 
     fn http_get(&self, cluster: &str, _headers: &[(&str, &str)], _timeout_ms: u32) -> Result<u32> {
         self.call("http_get")?;
+        if cluster == NO_CLUSTER {
+            return Err(Failure::BAD_ARGUMENT);
+        }
         let token = self.0.next_token.get();
         self.0.next_token.set(token + 1);
         self.0.callouts.borrow_mut().insert(token, cluster.to_owned());

@@ -1,8 +1,10 @@
 //! The life of a request, from its headers to its end, with the calls that the host refuses and the moments at which it
 //! comes back in.
 
+use super::super::scripted::NO_CLUSTER;
 use super::Action;
 use super::proxy::{CLIENTS, Client, IDENTITY, Proxy, ROOT, Reports, TIMEOUT};
+use serde_json::json;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -166,6 +168,29 @@ fn a_request_whose_headers_the_host_does_not_hand_over_or_edit_is_refused_for_th
         proxy.tick(1);
         assert_eq!(proxy.metric("denied.host_failure"), 1);
     }
+}
+
+#[test]
+fn a_cluster_without_a_host_is_told_from_one_that_does_not_exist() {
+    let of = |cluster: &str| {
+        let jwks = json!({ "uri": "https://idp.example.com/jwks", "cluster": cluster, "timeout": "2s" });
+        let issuer = json!({ "issuer": "https://idp.example.com/", "audiences": ["api"], "jwks": jwks });
+        Proxy::configured(&json!({ "issuers": [issuer] }))
+    };
+    let counts =
+        |proxy: &Proxy| ["no_cluster", "unreachable"].map(|name| proxy.metric(&format!("keys.fetches.{name}")));
+    let missing = of(NO_CLUSTER);
+    missing.tick(0);
+    assert_eq!(counts(&missing), [1, 0]);
+    let known = of("idp");
+    known.script().calls.borrow_mut().clear();
+    known.tick(0);
+    let sent = known.script().calls.borrow().iter().position(|call| *call == "http_get");
+    let empty = of("idp");
+    empty.script().calls.borrow_mut().clear();
+    empty.script().refused.set(sent);
+    empty.tick(0);
+    assert_eq!(counts(&empty), [0, 1]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::callouts::Purpose;
 use super::super::documents::{DocumentId, Event, Fetch, Happened};
-use super::super::feed::{Change, FailureKind};
+use super::super::feed::Change;
 use super::super::host::Host;
 use super::{Gate, fetch};
 use crate::base::text::shown;
@@ -51,9 +51,8 @@ impl<H: Host> Gate<H> {
                 self.callouts.borrow_mut().sent(token, purpose);
                 self.documents.borrow_mut().sent(&self.outside(), document, token);
             }
-            Err(_) => {
-                let why = format!("there is no cluster {}", fetch.endpoint.cluster);
-                let failed = FailureKind::NoCluster.because(why).into();
+            Err(failure) => {
+                let failed = fetch::not_sent(failure, &fetch.endpoint.cluster).into();
                 let (_, happened) =
                     self.documents.borrow_mut().answered(&self.outside(), document, failed, Chunks::default());
                 self.tell(happened);

@@ -1,7 +1,7 @@
 //! One request for a document, and its answer.
 
 use super::super::documents::Fetch;
-use super::super::feed::answer::{Answer, FailureKind, Fetched, read_headers};
+use super::super::feed::answer::{Answer, Failure, FailureKind, Fetched, read_headers};
 use super::super::host::{self, Buffer, Host, Map};
 use super::super::pairs;
 use crate::revocation::{CHUNK_BYTES, Chunks};
@@ -9,7 +9,7 @@ use crate::revocation::{CHUNK_BYTES, Chunks};
 /// Sends for a document. The answer comes under the number returned.
 ///
 /// # Errors
-/// When the host does not send it: there is no such cluster.
+/// When the host does not send it: see [`not_sent`].
 pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
     let endpoint = &fetch.endpoint;
     let mut headers = vec![
@@ -21,6 +21,15 @@ pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
     ];
     headers.extend(fetch.etag.as_deref().map(|etag| ("if-none-match", etag)));
     host.http_get(&endpoint.cluster, &headers, fetch.timeout_ms)
+}
+
+/// Why the host did not send a request: it has no such cluster, or the cluster has no host that can be asked now.
+pub(super) fn not_sent(failure: host::Failure, cluster: &str) -> Failure {
+    if failure == host::Failure::BAD_ARGUMENT {
+        FailureKind::NoCluster.because(format!("there is no cluster {cluster}"))
+    } else {
+        FailureKind::Unreachable.because(format!("no host of the cluster {cluster} can be asked"))
+    }
 }
 
 /// Reads an answer of so many headers and bytes, of which no more than `limit` may be used: what it says, and the document
