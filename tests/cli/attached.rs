@@ -142,3 +142,10 @@ fn a_phase_and_a_strategy_that_are_not_ours_are_said() {
     assert_found(&plugin.replace("FAIL_RELOAD", "FAIL_OPENN"), "error", "fails-open", "write FAIL_RELOAD");
     assert_note(&plugin, "");
 }
+
+#[test]
+fn a_gate_that_is_a_network_filter_is_no_gate() {
+    let plugin = |kind: &str| wasm_plugin(&format!("  type: {kind}\n  pluginConfig: {CONFIG}\n"));
+    assert_found(&plugin("NETWORK"), "error", "fails-open", "leave type out, or write HTTP");
+    assert_note(&plugin("HTTP"), "");
+}

@@ -20,6 +20,10 @@ pub(super) fn check(sources: &[Source], findings: &mut Findings) {
                     let what = "lets every request through when the module fails or cannot be loaded";
                     findings.error("fails-open", &source.file, &view, what, remedy);
                 }
+                if let Some(view) = plugin.get("type").filter(|view| view.text() == Some("NETWORK")) {
+                    let what = "makes the gate a network filter, which sees no HTTP request: all of them pass";
+                    findings.error("fails-open", &source.file, &view, what, "leave type out, or write HTTP");
+                }
                 if configuration.is_none() {
                     let (what, remedy) = if is_policy {
                         ("`config` is missing: the filter refuses to start", "add config with the plugin configuration")
