@@ -125,6 +125,11 @@ mod tests {
         ] {
             assert_eq!(in_path("/a/{t}/**", "t", &format!("/a/{segment}/x")), None, "{segment}");
         }
+        // A reader who decodes first takes `other` for the tenant.
+        for (template, path) in [("/{a}/{t}", "/x%2Fother/acme"), ("/a/*/{t}/**", "/a/%61%2fother/acme/b")] {
+            assert_eq!(in_path(template, "t", path), None, "{path}");
+        }
+        assert_eq!(in_path("/a/{t}/**", "t", "/a/acme/b%2Fc").as_deref(), Some("acme"), "what follows moves nothing");
         assert_eq!(in_path("/a/{t}", "t", "/a"), None);
         assert_eq!(in_path("/a/{t}.json", "t", "/a/acme.xml"), None);
     }

@@ -166,11 +166,16 @@ impl PathVariable {
         &self.name
     }
 
-    /// Its value as it is written in `path`, a path of the form of the template.
+    /// Its value as it is written in `path`, a path of the form of the template. It has none after an encoded slash: to a
+    /// reader who decodes first, that moves it.
     #[must_use]
     pub fn find<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let mut segments = path.strip_prefix(b"/")?.split(|&byte| byte == b'/');
-        segments.nth(self.segment)?.strip_suffix(self.suffix.as_slice()).filter(|value| !value.is_empty())
+        let holds_slash = |segment: &[u8]| segment.windows(3).any(|escape| escape.eq_ignore_ascii_case(b"%2f"));
+        if segments.by_ref().take(self.segment).any(holds_slash) {
+            return None;
+        }
+        segments.next()?.strip_suffix(self.suffix.as_slice()).filter(|value| !value.is_empty())
     }
 }
 
