@@ -1,10 +1,10 @@
 //! The documents that are fetched and kept fresh: the key sets of issuers and the revocation lists.
 //!
-//! One machine for all of them: it says which fetches to make, takes in what comes of them, and returns what has happened.
-//! It knows no host, no log and no metric. A further kind of document is a store of its own and a variant of
+//! One machine for all of them: it says which fetches to make, takes in what comes of them, and returns what has
+//! happened. It knows no host, no log and no metric. A further kind of document is a store of its own and a variant of
 //! [`DocumentId`].
 
-use super::feed::{Answer, Board, Change, Failure, Fetched, Outside};
+use super::feed::{Answer, Change, Failure, Fetched, Outside, SharedData};
 use super::key_store::{self, KeyStore};
 use super::list_store::{self, ListId, ListSize, ListStore};
 use crate::base::time::UnixSeconds;
@@ -81,8 +81,8 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// The documents of a policy; what is configured is there at once. `shares` says whether the board belongs to all
-    /// workers; `me` is a number that no other worker has.
+    /// The documents of a policy; what is configured is there at once. `shares` says whether the shared data belongs to
+    /// all workers; `me` is a number that no other worker has.
     pub fn new(policy: &Policy, now: UnixSeconds, shares: bool, me: u64) -> Self {
         Self {
             keys: KeyStore::new(&policy.issuers, policy.limits, shares, me),
@@ -90,16 +90,16 @@ impl Documents {
         }
     }
 
-    /// Prepares the board; see [`super::feed::Feed::seed`].
-    pub fn seed(&self, board: &dyn Board) {
-        self.keys.seed(board);
-        self.lists.seed(board);
+    /// Prepares the shared data; see [`super::feed::Feed::seed`].
+    pub fn seed(&self, shared: &dyn SharedData) {
+        self.keys.seed(shared);
+        self.lists.seed(shared);
     }
 
     /// Gives up what is under way: the worker goes, or has another configuration.
-    pub fn give_up(&mut self, board: &dyn Board) {
-        self.keys.give_up(board);
-        self.lists.give_up(board);
+    pub fn give_up(&mut self, shared: &dyn SharedData) {
+        self.keys.give_up(shared);
+        self.lists.give_up(shared);
     }
 
     /// The keys that are there.
@@ -127,8 +127,8 @@ impl Documents {
         (&self.keys, &self.lists)
     }
 
-    /// Picks up what other workers fetched, does a step of what is being read, takes away what is too old, and gives lost
-    /// answers up.
+    /// Picks up what other workers fetched, does a step of what is being read, takes away what is too old, and gives
+    /// lost answers up.
     pub fn look(&mut self, outside: &Outside<'_>) -> Vec<Happened> {
         let mut happened = of_keys(self.keys.look(outside));
         happened.extend(of_lists(self.lists.look(outside)));
@@ -184,8 +184,8 @@ impl Documents {
         }
     }
 
-    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting. For
-    /// an unknown `kid` also asks for a fetch.
+    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting.
+    /// For an unknown `kid` also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
             Need::Revocations => self.lists.wait_deadline(outside),

@@ -1,16 +1,16 @@
 //! A document that is fetched once for the whole process and kept fresh: a key set, a revocation list.
 //!
-//! Each worker has a feed of its own for the document, and all of them meet at a [`Board`]. Whoever finds the document due
-//! takes the lease that lies there and fetches; what comes is judged by the worker that fetched it, published, and picked
-//! up and judged again by the others. How the document stands (when it is due, how often its source failed) is on the
-//! board too, so that a process asks its source as often as one worker would.
+//! Each worker has a feed of its own for the document, and all of them meet in one [`SharedData`]. Whoever finds the
+//! document due takes the lease that lies there and fetches; what comes is judged by the worker that fetched it,
+//! published, and picked up and judged again by the others. How the document stands (when it is due, how often its
+//! source failed) is on the shared data too, so that a process asks its source as often as one worker would.
 //!
 //! Knows no host: the time, chance and what was answered come in as arguments.
 
 pub mod answer;
-pub mod board;
 mod names;
 mod record;
+pub mod shared_data;
 mod timing;
 
 #[cfg(test)]
@@ -21,17 +21,17 @@ mod lost_lease;
 mod simulation;
 
 pub use answer::{Answer, Failure, FailureKind, Fetched};
-pub use board::Board;
+pub use shared_data::SharedData;
 pub use timing::Timing;
 
 use names::RecordNames;
 use record::{DocumentState, Lease, UNNUMBERED, sum};
 
-/// What a feed is told: the board, the time in milliseconds since the epoch, and a number by chance.
+/// What a feed is told: the shared data, the time in milliseconds since the epoch, and a number by chance.
 #[derive(Clone, Copy)]
 pub struct Outside<'b> {
     /// Where the workers meet.
-    pub board: &'b dyn Board,
+    pub shared: &'b dyn SharedData,
     /// The time.
     pub now: u64,
     /// A number by chance. Nobody's safety hangs on it.
@@ -86,7 +86,7 @@ pub struct Feed {
     names: RecordNames,
     timing: Timing,
     shares: bool,
-    /// Who this worker is on the board.
+    /// Who this worker is in shared data.
     me: u64,
     /// How the document stood when this worker last looked.
     state: DocumentState,
@@ -108,8 +108,8 @@ struct Flight {
 }
 
 impl Feed {
-    /// The feed of the document at `place` on the board, a name that no other document has. `shares` says whether
-    /// contents are put on the board: not where it is this worker's own. `me` is a number that no other worker has.
+    /// The feed of the document at `place` in shared data, a name that no other document has. `shares` says whether
+    /// contents are put in shared data: not where it is this worker's own. `me` is a number that no other worker has.
     pub fn new(place: &str, timing: Timing, shares: bool, me: u64) -> Self {
         Self {
             names: RecordNames::new(place),
@@ -125,13 +125,13 @@ impl Feed {
         }
     }
 
-    /// Puts a free lease on the board where there is none. Where a value is not there yet the last writer wins, so this
-    /// is done early, before there are several workers.
-    pub fn seed(&self, board: &dyn Board) {
-        self.names.seed(board);
+    /// Puts a free lease in shared data where there is none. Where a value is not there yet the last writer wins, so
+    /// this is done early, before there are several workers.
+    pub fn seed(&self, shared: &dyn SharedData) {
+        self.names.seed(shared);
     }
 
-    /// Looks at the board. Returns a content that is newer than what this worker holds: it is to be judged, and then
+    /// Reads the shared data. Returns a content that is newer than what this worker holds: it is to be judged, and then
     /// [held](Feed::hold) or [refused](Feed::refuse).
     pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
         self.read_again(outside);
@@ -140,7 +140,7 @@ impl Feed {
         if known || !self.shares || self.is_stale(outside.now) {
             return None;
         }
-        let Some(body) = self.content(outside.board) else {
+        let Some(body) = self.content(outside.shared) else {
             // Somebody wrote over it. The next fetch will mend it.
             self.refused = Some(version);
             return None;
@@ -171,8 +171,8 @@ impl Feed {
         }
         self.held = None;
         let told = [self.state.version, self.state.confirmed_at].map(u64::to_le_bytes).concat();
-        let (before, mark) = outside.board.read(&self.names.too_old).unzip();
-        let first = before.as_ref() != Some(&told) && outside.board.write(&self.names.too_old, &told, mark);
+        let (before, mark) = outside.shared.read(&self.names.too_old).unzip();
+        let first = before.as_ref() != Some(&told) && outside.shared.write(&self.names.too_old, &told, mark);
         Some(if first { Change::Changed } else { Change::Same })
     }
 
@@ -181,7 +181,7 @@ impl Feed {
         self.held.is_some()
     }
 
-    /// The version that this worker holds; `None` where what it holds has none on the board.
+    /// The version that this worker holds; `None` where what it holds has none in shared data.
     pub fn version(&self) -> Option<Version> {
         self.held.filter(|version| *version != UNNUMBERED).map(Version)
     }
@@ -193,7 +193,7 @@ impl Feed {
 
     /// Asks for a fetch out of turn, one that begins after this. Returns whether one can be expected.
     pub fn want(&mut self, outside: &Outside<'_>) -> bool {
-        let lease = self.names.lease(outside.board).map_or(Lease::default(), |(lease, _)| lease);
+        let lease = self.names.lease(outside.shared).map_or(Lease::default(), |(lease, _)| lease);
         let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();
         if can_be_paid || self.is_due(outside.now) {
             self.wanted.get_or_insert(outside.now);
@@ -222,7 +222,7 @@ impl Feed {
 
     /// Whether some worker fetches now.
     pub fn is_under_way(&self, outside: &Outside<'_>) -> bool {
-        let taken = || self.names.lease(outside.board).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
+        let taken = || self.names.lease(outside.shared).is_some_and(|(lease, _)| self.is_taken(lease, outside.now));
         self.flight.is_some() || taken()
     }
 
@@ -239,15 +239,15 @@ impl Feed {
         if self.flight.is_some() || !(self.is_due(now) || self.wanted.is_some()) {
             return None;
         }
-        let (lease, mark) = self.names.lease(outside.board).or_else(|| {
-            self.names.seed(outside.board);
-            self.names.lease(outside.board)
+        let (lease, mark) = self.names.lease(outside.shared).or_else(|| {
+            self.names.seed(outside.shared);
+            self.names.lease(outside.shared)
         })?;
         if self.is_taken(lease, now) {
             return None;
         }
         let taken = Lease { deadline: now.saturating_add(self.timing.lease()), holder: self.me, ..lease };
-        if !outside.board.write(&self.names.lease, &taken.to_bytes(), Some(mark)) {
+        if !outside.shared.write(&self.names.lease, &taken.to_bytes(), Some(mark)) {
             return None;
         }
         // Somebody may have fetched between our last look and the lease.
@@ -256,17 +256,17 @@ impl Feed {
         if !self.is_due(now) {
             let Some(paid_until) = wanted.and_then(|_| self.timing.pay(lease.paid_until, now, outside.random)) else {
                 self.wanted = None;
-                self.release(outside.board);
+                self.release(outside.shared);
                 return None;
             };
-            self.names.change_lease(outside.board, self.me, |lease| lease.paid_until = paid_until);
+            self.names.change_lease(outside.shared, self.me, |lease| lease.paid_until = paid_until);
         }
         self.flight = Some(Flight { began: now, deadline: now.saturating_add(self.timing.lease()), token: None });
         Some(Start { validator: self.validator() })
     }
 
-    /// Whether what this worker holds is the newest version. What is on the board and cannot be used is newer, too: it has
-    /// to be replaced.
+    /// Whether what this worker holds is the newest version. What is in shared data and cannot be used is newer, too:
+    /// it has to be replaced.
     pub fn holds_newest(&self) -> bool {
         self.version() == Some(Version(self.state.version))
     }
@@ -276,9 +276,9 @@ impl Feed {
         self.refused == Some(self.state.version)
     }
 
-    /// The content of the newest version, as it was put on the board.
-    pub fn content(&self, board: &dyn Board) -> Option<Vec<u8>> {
-        let body = board.read(self.names.body(self.state.version))?.0;
+    /// The content of the newest version, as it was put in shared data.
+    pub fn content(&self, shared: &dyn SharedData) -> Option<Vec<u8>> {
+        let body = shared.read(self.names.body(self.state.version))?.0;
         (u64::try_from(body.len()) == Ok(self.state.length) && sum(&body) == self.state.sum).then_some(body)
     }
 
@@ -304,7 +304,7 @@ impl Feed {
         if let Some(flight) = &mut self.flight {
             flight.deadline = deadline;
             flight.token = None;
-            self.names.change_lease(outside.board, self.me, |lease| lease.deadline = deadline);
+            self.names.change_lease(outside.shared, self.me, |lease| lease.deadline = deadline);
         }
     }
 
@@ -324,10 +324,10 @@ impl Feed {
     /// Ends a fetch that brought a new content, which this worker has judged and uses. Says whether the attempt before
     /// had failed.
     pub fn publish(&mut self, outside: &Outside<'_>, source: &str, fetched: &Fetched) -> Change {
-        let leads = self.leads(outside.board);
-        let version = self.names.state(outside.board).0.version.saturating_add(1);
+        let leads = self.leads(outside.shared);
+        let version = self.names.state(outside.shared).0.version.saturating_add(1);
         if self.shares && leads {
-            outside.board.write(self.names.body(version), &fetched.bytes, None);
+            outside.shared.write(self.names.body(version), &fetched.bytes, None);
         }
         let content = DocumentState {
             version,
@@ -343,7 +343,7 @@ impl Feed {
     /// Ends a fetch that brought what is held already: 304, or a document that means the same, with the `ETag` that it
     /// has now. Says whether the attempt before had failed.
     pub fn confirm(&mut self, outside: &Outside<'_>, max_age_ms: Option<u64>, tag: Option<&Validator>) -> Change {
-        let (content, _) = self.names.state(outside.board);
+        let (content, _) = self.names.state(outside.shared);
         let content = match tag {
             Some(tag) => tagged(content, &tag.source, &tag.etag),
             None => content,
@@ -353,10 +353,10 @@ impl Feed {
 
     /// Ends a fetch that failed. Says whether the attempt before had not, or had failed for another reason.
     pub fn fail(&mut self, outside: &Outside<'_>, why: &str) -> Change {
-        let (before, _) = self.names.state(outside.board);
+        let (before, _) = self.names.state(outside.shared);
         let failures = before.failures.saturating_add(1);
         let wait = self.timing.retry(failures, before.version > 0, outside.random);
-        let is_news = before.problem != why && self.leads(outside.board);
+        let is_news = before.problem != why && self.leads(outside.shared);
         let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(wait);
         self.end(outside, DocumentState { failures, next_at, problem: why.to_owned(), ..before });
@@ -364,16 +364,16 @@ impl Feed {
     }
 
     /// Gives a fetch up whose answer this worker will not see, so that another makes it at once.
-    pub fn give_up(&mut self, board: &dyn Board) {
+    pub fn give_up(&mut self, shared: &dyn SharedData) {
         if self.flight.take().is_some() {
-            self.release(board);
+            self.release(shared);
         }
     }
 
     fn succeed(&mut self, outside: &Outside<'_>, content: DocumentState, max_age_ms: Option<u64>) -> Change {
-        let (before, _) = self.names.state(outside.board);
+        let (before, _) = self.names.state(outside.shared);
         // Whoever lost the lease leaves it to the other one to tell.
-        let is_news = before.failures > 0 && self.leads(outside.board);
+        let is_news = before.failures > 0 && self.leads(outside.shared);
         let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
         self.end(
@@ -386,12 +386,12 @@ impl Feed {
     fn end(&mut self, outside: &Outside<'_>, state: DocumentState) {
         let began = self.flight.take().map_or(outside.now, |flight| flight.began);
         let state = DocumentState { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
-        let (_, mark) = self.names.state(outside.board);
+        let (_, mark) = self.names.state(outside.shared);
         // Whoever lost the lease on the way lost the say about how the document stands, too.
-        if self.leads(outside.board) {
-            outside.board.write(&self.names.state, &state.to_bytes(), mark);
+        if self.leads(outside.shared) {
+            outside.shared.write(&self.names.state, &state.to_bytes(), mark);
         }
-        self.release(outside.board);
+        self.release(outside.shared);
         self.read_again(outside);
     }
 
@@ -406,21 +406,21 @@ impl Feed {
         lease.deadline > now && lease.deadline <= now.saturating_add(self.timing.lease())
     }
 
-    fn leads(&self, board: &dyn Board) -> bool {
-        self.names.lease(board).is_some_and(|(lease, _)| lease.holder == self.me)
+    fn leads(&self, shared: &dyn SharedData) -> bool {
+        self.names.lease(shared).is_some_and(|(lease, _)| lease.holder == self.me)
     }
 
-    fn release(&self, board: &dyn Board) {
-        self.names.change_lease(board, self.me, |lease| {
+    fn release(&self, shared: &dyn SharedData) {
+        self.names.change_lease(shared, self.me, |lease| {
             lease.deadline = 0;
             lease.holder = 0;
         });
     }
 
-    /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future is as
-    /// old as if that had been just now.
+    /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future
+    /// is as old as if that had been just now.
     fn read_again(&mut self, outside: &Outside<'_>) {
-        let (state, _) = self.names.state(outside.board);
+        let (state, _) = self.names.state(outside.shared);
         let known = state.confirmed_at == self.state.confirmed_at;
         self.confirmed_at = if known { self.confirmed_at } else { state.confirmed_at }.min(outside.now);
         self.state = state;

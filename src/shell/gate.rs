@@ -12,8 +12,8 @@ pub use request::{Progress, Request, State};
 use super::budget::{CryptoBudget, LogBudget};
 use super::callouts::Callouts;
 use super::documents::Documents;
-use super::feed::board::OwnBoard;
-use super::feed::{Board, Outside};
+use super::feed::shared_data::LocalData;
+use super::feed::{Outside, SharedData};
 use super::host::{Buffer, Counter, Gauge, Host};
 use super::host_verifier;
 use super::metadata_cache::MetadataCache;
@@ -54,8 +54,8 @@ pub struct Gate<H> {
     documents: RefCell<Documents>,
     /// What the callouts under way were made for.
     callouts: RefCell<Callouts>,
-    /// Where the workers meet, or a board of our own.
-    board: Box<dyn Board>,
+    /// Where the workers meet, or data of our own.
+    shared: Box<dyn SharedData>,
     waiting: RefCell<WaitingRoom<Weak<Request>>>,
     meters: Meters,
     /// The period of our timer: setting it anew would begin it anew.
@@ -156,12 +156,12 @@ impl<H: Host> Gate<H> {
             }
         }
         let shares = shares_keys(&host, policy.shared_keys);
-        let board: Box<dyn Board> = if shares { host.shared_data() } else { Box::new(OwnBoard::default()) };
-        // Never 0, which is nobody on the board.
+        let shared: Box<dyn SharedData> = if shares { host.shared_data() } else { Box::new(LocalData::default()) };
+        // Never 0, which is nobody in shared data.
         let me = host.random().max(1);
         let documents = Documents::new(&policy, host.now(), shares, me);
         // The first plugin to be configured is that of the main thread, before there are workers.
-        documents.seed(&*board);
+        documents.seed(&*shared);
         let define = |name: &str| host.define_counter(name).ok();
         // One by one: to collect them brings a sort into the module, of 5 KB.
         let mut outcomes = BTreeMap::new();
@@ -176,7 +176,7 @@ impl<H: Host> Gate<H> {
             left_out: define(metrics::HEADERS_LEFT_OUT),
             documents: RefCell::new(documents),
             callouts: RefCell::default(),
-            board,
+            shared,
             waiting: RefCell::new(WaitingRoom::new(policy.limits.waiting_requests)),
             meters: Meters::define(&host, &policy),
             tick_period: Cell::new(0),
@@ -242,7 +242,7 @@ impl<H: Host> Gate<H> {
 
     /// The time, chance, and where the workers meet.
     fn outside(&self) -> Outside<'_> {
-        Outside { board: &*self.board, now: self.now_ms(), random: self.host.random() }
+        Outside { shared: &*self.shared, now: self.now_ms(), random: self.host.random() }
     }
 
     fn now_ms(&self) -> u64 {
@@ -281,8 +281,8 @@ fn published(policy: &Policy) -> impl Iterator<Item = &str> {
     sealed.chain(forward.into_iter().flat_map(|forward| &forward.headers).map(|header| &*header.key))
 }
 
-/// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that has
-/// none, as all of Istio's.
+/// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that
+/// has none, as all of Istio's.
 fn shares_keys(host: &impl Host, setting: SharedKeys) -> bool {
     let has_vm_id = || host.property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
     match setting {

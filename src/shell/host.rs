@@ -1,10 +1,10 @@
 //! What the shell asks of its host: a trait, with the proxy-wasm host for the module and a scripted one for tests.
 //!
-//! Every call that the host can refuse returns a `Result`. What cannot be counted, shown or recorded is not worth failing
-//! a request for, so those calls return nothing.
+//! Every call that the host can refuse returns a `Result`. What cannot be counted, shown or recorded is not worth
+//! failing a request for, so those calls return nothing.
 
 use super::declaration;
-use super::feed::Board;
+use super::feed::SharedData;
 use super::reply_cache::Prepared;
 use crate::base::time::UnixSeconds;
 use std::hash::{BuildHasher as _, RandomState};
@@ -98,8 +98,8 @@ pub trait Host {
     /// Calls a function that the host offers by name.
     fn call_foreign_function(&self, name: &str, arguments: &[u8]) -> Result<Vec<u8>>;
 
-    /// Declares that the values of a key of filter state are text, for as long as the stream lives. Others then read them as
-    /// text; without that they are bytes.
+    /// Declares that the values of a key of filter state are text, for as long as the stream lives. Others then read
+    /// them as text; without that they are bytes.
     fn declare_text(&self, key: &str) -> Result<()> {
         self.call_foreign_function("declare_property", &declaration::of_text(key)).map(drop)
     }
@@ -114,7 +114,7 @@ pub trait Host {
     fn http_get(&self, cluster: &str, headers: &[(&str, &str)], timeout_ms: u32) -> Result<u32>;
 
     /// The data that all workers of the process share, and all plugins with the same `vm_id`.
-    fn shared_data(&self) -> Box<dyn Board>;
+    fn shared_data(&self) -> Box<dyn SharedData>;
 
     /// Defines a counter.
     fn define_counter(&self, name: &str) -> Result<Counter>;

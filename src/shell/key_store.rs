@@ -10,7 +10,7 @@ mod trouble;
 mod unknown_kids;
 
 use super::documents::{Event, Fetch};
-use super::feed::{Answer, Board, FailureKind, FetchState, Outside};
+use super::feed::{Answer, FailureKind, FetchState, Outside, SharedData};
 use crate::decision::Need;
 use crate::facts::{Awaited, KeyRing};
 use crate::jose::KeySet;
@@ -30,8 +30,8 @@ pub struct KeyStore {
 pub type Events = Vec<(IssuerId, Event<Rc<KeySet>>)>;
 
 impl KeyStore {
-    /// The store of these issuers; what is configured is there at once. `shares` says whether the board belongs to all
-    /// workers; `me` is a number that no other worker has.
+    /// The store of these issuers; what is configured is there at once. `shares` says whether the shared data belongs
+    /// to all workers; `me` is a number that no other worker has.
     pub fn new(issuers: &[Issuer], limits: Limits, shares: bool, me: u64) -> Self {
         let mut ring = KeyRing::default();
         let mut remotes = Vec::new();
@@ -47,9 +47,9 @@ impl KeyStore {
         Self { ring, remotes, limits }
     }
 
-    /// Prepares the board; see [`Feed::seed`](super::feed::Feed::seed).
-    pub fn seed(&self, board: &dyn Board) {
-        self.remotes.iter().for_each(|remote| remote.feed.seed(board));
+    /// Prepares the shared data; see [`Feed::seed`](super::feed::Feed::seed).
+    pub fn seed(&self, shared: &dyn SharedData) {
+        self.remotes.iter().for_each(|remote| remote.feed.seed(shared));
     }
 
     /// The keys that are there.
@@ -142,8 +142,8 @@ impl KeyStore {
         (next, events)
     }
 
-    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting. For
-    /// an unknown `kid` also asks for a fetch.
+    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting.
+    /// For an unknown `kid` also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         let remote = self.of_need(need)?;
         let deadline = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
@@ -191,8 +191,8 @@ impl KeyStore {
     }
 
     /// Gives up what is under way: the worker goes, or has another configuration.
-    pub fn give_up(&mut self, board: &dyn Board) {
-        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(board));
+    pub fn give_up(&mut self, shared: &dyn SharedData) {
+        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(shared));
     }
 
     /// Notes that the last request that waited for an unknown `kid` of `issuer` has its answer.

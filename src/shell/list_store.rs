@@ -1,7 +1,7 @@
 //! The revocation lists that are fetched: each through a [`Feed`], read in steps, in the pieces in which it came.
 //!
-//! On the board lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so no
-//! worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
+//! In shared data lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so
+//! no worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
 //!
 //! [`Feed`]: super::feed::Feed
 //! [`Manifest`]: manifest::Manifest
@@ -15,7 +15,7 @@ mod trouble;
 mod upload;
 
 use super::documents::{Event, Fetch};
-use super::feed::{Answer, Board, Outside};
+use super::feed::{Answer, Outside, SharedData};
 use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
 use crate::policy::RevocationPolicy;
@@ -61,8 +61,8 @@ pub struct Standing {
 }
 
 impl ListStore {
-    /// The lists of a policy; configured entries are there at once. `shares` says whether the board belongs to all
-    /// workers; `me` is a number that no other worker has.
+    /// The lists of a policy; configured entries are there at once. `shares` says whether the shared data belongs to
+    /// all workers; `me` is a number that no other worker has.
     pub fn new(policy: &RevocationPolicy, now: UnixSeconds, shares: bool, me: u64) -> Self {
         let remotes = policy.lists.iter().map(|list| ListFeed::new(list.clone(), shares, me)).collect();
         let configured = policy.configured(now);
@@ -71,14 +71,14 @@ impl ListStore {
         store
     }
 
-    /// Prepares the board; see [`super::feed::Feed::seed`].
-    pub fn seed(&self, board: &dyn Board) {
-        self.remotes.iter().for_each(|remote| remote.feed.seed(board));
+    /// Prepares the shared data; see [`super::feed::Feed::seed`].
+    pub fn seed(&self, shared: &dyn SharedData) {
+        self.remotes.iter().for_each(|remote| remote.feed.seed(shared));
     }
 
     /// Gives up what is under way: the worker goes, or has another configuration.
-    pub fn give_up(&mut self, board: &dyn Board) {
-        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(board));
+    pub fn give_up(&mut self, shared: &dyn SharedData) {
+        self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(shared));
     }
 
     /// What is revoked now.
@@ -142,8 +142,8 @@ impl ListStore {
         events.into_iter().map(|event| (list, event)).collect()
     }
 
-    /// Until when a request may wait for the lists that it may not pass without, which begins to now; `None` where there
-    /// is no point in waiting, since one of them does not come soon.
+    /// Until when a request may wait for the lists that it may not pass without, which begins to now; `None` where
+    /// there is no point in waiting, since one of them does not come soon.
     pub fn wait_deadline(&self, outside: &Outside<'_>) -> Option<u64> {
         let longest = self.missing(outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
         let until = outside.now.saturating_add(longest.unwrap_or(0));

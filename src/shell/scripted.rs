@@ -1,8 +1,8 @@
-//! A host that a test scripts: a clock that the test sets, streams that it looks at, and calls that are refused where it
-//! says.
+//! A host that a test scripts: a clock that the test sets, streams that it looks at, and calls that are refused where
+//! it says.
 
-use super::feed::Board;
-use super::feed::board::OwnBoard;
+use super::feed::SharedData;
+use super::feed::shared_data::LocalData;
 use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
 use super::pairs;
 use super::reply_cache::Prepared;
@@ -23,7 +23,7 @@ pub struct Script {
     pub now_ms: Cell<u64>,
     /// The plugin's configuration.
     configuration: Vec<u8>,
-    shared: Rc<OwnBoard>,
+    shared: Rc<LocalData>,
     /// The streams, those that have ended too.
     pub streams: RefCell<BTreeMap<u32, HostStream>>,
     effective: Cell<u32>,
@@ -273,8 +273,8 @@ impl Host for ScriptedHost {
         Ok(token)
     }
 
-    fn shared_data(&self) -> Box<dyn Board> {
-        Box::new(Shared(Rc::clone(&self.0.shared)))
+    fn shared_data(&self) -> Box<dyn SharedData> {
+        Box::new(ScriptedData(Rc::clone(&self.0.shared)))
     }
 
     fn define_counter(&self, name: &str) -> Result<Counter> {
@@ -310,9 +310,9 @@ impl Host for ScriptedHost {
     }
 }
 
-struct Shared(Rc<OwnBoard>);
+struct ScriptedData(Rc<LocalData>);
 
-impl Board for Shared {
+impl SharedData for ScriptedData {
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
         self.0.read(name)
     }

@@ -5,7 +5,7 @@
 //! that it is.
 #![expect(unsafe_code, reason = "host functions are foreign functions")]
 
-use super::feed::Board;
+use super::feed::SharedData;
 use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
 use super::pairs;
 use super::reply_cache::Prepared;
@@ -16,7 +16,7 @@ pub struct WasmHost;
 
 /// Its shared data.
 #[derive(Debug)]
-struct SharedData;
+struct HostSharedData;
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
@@ -121,16 +121,16 @@ fn owned(data: *mut u8, length: usize) -> Vec<u8> {
     if data.is_null() {
         return Vec::new();
     }
-    // SAFETY: the host asks `proxy_on_memory_allocate` for exactly `length` bytes, which the SDK takes from a Vec<u8> of
-    // that capacity and leaks, fills them all, and hands the pointer over once.
+    // SAFETY: the host asks `proxy_on_memory_allocate` for exactly `length` bytes, which the SDK takes from a Vec<u8>
+    // of that capacity and leaks, fills them all, and hands the pointer over once.
     unsafe { Vec::from_raw_parts(data, length, length) }
 }
 
 mod module {
     #[link(wasm_import_module = "env")]
     unsafe extern "C" {
-        /// 1 in the module that exports the callbacks of responses, and 0 in the other. `make wasm` replaces this import by
-        /// the answer (tests/tools/responses.rs), since a module cannot see its own exports.
+        /// 1 in the module that exports the callbacks of responses, and 0 in the other. `make wasm` replaces this
+        /// import by the answer (tests/tools/responses.rs), since a module cannot see its own exports.
         pub safe fn scopegate_responses() -> i32;
     }
 }
@@ -268,8 +268,8 @@ impl Host for WasmHost {
         Ok(token)
     }
 
-    fn shared_data(&self) -> Box<dyn Board> {
-        Box::new(SharedData)
+    fn shared_data(&self) -> Box<dyn SharedData> {
+        Box::new(HostSharedData)
     }
 
     fn define_counter(&self, name: &str) -> Result<Counter> {
@@ -309,7 +309,7 @@ impl Host for WasmHost {
     }
 }
 
-impl Board for SharedData {
+impl SharedData for HostSharedData {
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
         let (mut data, mut length, mut cas) = (std::ptr::null_mut(), 0, 0);
         // SAFETY: each pointer and its length are those of one slice, or to live variables.

@@ -1,6 +1,6 @@
-//! Where the records of one document lie on the board.
+//! Where the records of one document lie in shared data.
 
-use super::Board;
+use super::SharedData;
 use super::record::{DocumentState, Lease};
 
 /// The names of the records, and how they are read.
@@ -24,31 +24,31 @@ impl RecordNames {
     }
 
     /// Puts a free lease there where there is none.
-    pub(super) fn seed(&self, board: &dyn Board) {
-        if board.read(&self.lease).is_none() {
-            board.write(&self.lease, &Lease::default().to_bytes(), None);
+    pub(super) fn seed(&self, shared: &dyn SharedData) {
+        if shared.read(&self.lease).is_none() {
+            shared.write(&self.lease, &Lease::default().to_bytes(), None);
         }
     }
 
     /// The lease and its mark. What is there and is none is a free one, to be written over.
-    pub(super) fn lease(&self, board: &dyn Board) -> Option<(Lease, u32)> {
-        let (bytes, mark) = board.read(&self.lease)?;
+    pub(super) fn lease(&self, shared: &dyn SharedData) -> Option<(Lease, u32)> {
+        let (bytes, mark) = shared.read(&self.lease)?;
         Some((Lease::from_bytes(&bytes).unwrap_or_default(), mark))
     }
 
     /// Changes the lease, if it is held by this worker.
-    pub(super) fn change_lease(&self, board: &dyn Board, me: u64, change: impl FnOnce(&mut Lease)) {
-        if let Some((mut lease, mark)) = self.lease(board)
+    pub(super) fn change_lease(&self, shared: &dyn SharedData, me: u64, change: impl FnOnce(&mut Lease)) {
+        if let Some((mut lease, mark)) = self.lease(shared)
             && lease.holder == me
         {
             change(&mut lease);
-            board.write(&self.lease, &lease.to_bytes(), Some(mark));
+            shared.write(&self.lease, &lease.to_bytes(), Some(mark));
         }
     }
 
     /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
-    pub(super) fn state(&self, board: &dyn Board) -> (DocumentState, Option<u32>) {
-        let Some((bytes, mark)) = board.read(&self.state) else { return (DocumentState::default(), None) };
+    pub(super) fn state(&self, shared: &dyn SharedData) -> (DocumentState, Option<u32>) {
+        let Some((bytes, mark)) = shared.read(&self.state) else { return (DocumentState::default(), None) };
         (DocumentState::from_bytes(&bytes).unwrap_or_default(), Some(mark))
     }
 

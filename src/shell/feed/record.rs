@@ -7,8 +7,8 @@ const STATE_FORM: [u8; 4] = *b"sgS1";
 /// The longest text in a record, in bytes. Longer ones are cut, or left out where a part is of no use.
 pub(super) const MAX_TEXT: usize = 2048;
 
-/// Stands for the version of a content that this worker fetched when its lease was another's already: it is as good as the
-/// other's, and no version on the board.
+/// Stands for the version of a content that this worker fetched when its lease was another's already: it is as good as
+/// the other's, and no version in shared data.
 pub(super) const UNNUMBERED: u64 = 0;
 
 /// Who may fetch, until when, and how far fetches out of turn are paid for. Times are in milliseconds since the epoch.

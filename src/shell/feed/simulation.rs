@@ -1,6 +1,6 @@
-//! Six workers, one board and one source, by chance: clocks tick, workers die, the source fails and changes.
+//! Six workers, the same shared data and one source, by chance: clocks tick, workers die, the source fails and changes.
 
-use super::board::OwnBoard;
+use super::shared_data::LocalData;
 use super::*;
 
 const TIMING: Timing = Timing { refresh: 60_000, timeout: 2000, max_stale: 120_000, out_of_turn: 30_000 };
@@ -33,9 +33,9 @@ impl Chance {
 fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_source_is_asked_as_if_by_one() {
     for seed in 1..=60_u64 {
         let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let board = OwnBoard::default();
+        let shared = LocalData::default();
         let mut workers: Vec<Worker> = (1..=6).map(|me| (feed(me), None, vec![])).collect();
-        feed(0).seed(&board);
+        feed(0).seed(&shared);
         let (mut content, mut down, mut changed_at, mut requests, mut next_id) = (1_u64, false, START, 0_u64, 7_u64);
         let mut born = START;
         let steps = 6000_u64;
@@ -56,7 +56,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
                 next_id += 1;
             }
             for (feed, flight, held) in &mut workers {
-                let outside = Outside { board: &board, now, random: chance.next() };
+                let outside = Outside { shared: &shared, now, random: chance.next() };
                 if let Some((ends, body)) = *flight
                     && ends <= now
                 {
@@ -87,7 +87,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
                 }
             }
             // What was published more than a second ago is what everybody has, unless it is too old.
-            let (state, _) = feed(0).names.state(&board);
+            let (state, _) = feed(0).names.state(&shared);
             if state.attempt_ended.max(born) + 1000 < now && state.confirmed_at + TIMING.good_for() > now + 1000 {
                 for (feed, _, _) in &workers {
                     assert_eq!(feed.held, Some(state.version), "seed {seed}, step {step}, worker {}", feed.me);

@@ -9,7 +9,8 @@ use crate::base::text::shown;
 use crate::jose::KeySet;
 use crate::revocation::Chunks;
 
-/// How long a new gate goes on reading lists before its first request, in milliseconds: a worker stands still meanwhile.
+/// How long a new gate goes on reading lists before its first request, in milliseconds: a worker stands still
+/// meanwhile.
 const READING_AT_FIRST_MS: u64 = 20;
 
 impl<H: Host> Gate<H> {
@@ -75,13 +76,13 @@ impl<H: Host> Gate<H> {
         self.set_tick();
     }
 
-    /// Called when the gate goes: its configuration has been replaced. Other workers, and requests that it has let wait,
-    /// would wait for an answer that is taken in by nobody.
+    /// Called when the gate goes: its configuration has been replaced. Other workers, and requests that it has let
+    /// wait, would wait for an answer that is taken in by nobody.
     pub fn give_up(&self) {
         self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
         if let Ok(mut documents) = self.documents.try_borrow_mut() {
-            documents.give_up(&*self.board);
+            documents.give_up(&*self.shared);
         }
     }
 

@@ -260,7 +260,7 @@ fn timing(source: &RemoteKeys) -> Timing {
     }
 }
 
-/// Where the document lies on the board: a name that no other issuer, address or cluster leads to.
+/// Where the document lies in shared data: a name that no other issuer, address or cluster leads to.
 fn place(issuer: &str, source: &RemoteKeys) -> String {
     let uri = match &source.origin {
         KeyOrigin::Document(endpoint) => endpoint.uri.as_str(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::policy::{Endpoint, KeyOrigin, RemoteKeys, TokenTypes};
-use crate::shell::feed::board::OwnBoard;
+use crate::shell::feed::shared_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
 pub(super) const ISSUER: IssuerId = IssuerId(0);
@@ -45,9 +45,9 @@ pub(super) fn by_discovery() -> Issuer {
     })
 }
 
-/// Two workers and their board.
+/// Two workers and their shared data.
 pub(super) struct World {
-    pub(super) board: OwnBoard,
+    pub(super) shared: LocalData,
     pub(super) stores: Vec<KeyStore>,
     pub(super) now: u64,
 }
@@ -56,13 +56,13 @@ impl World {
     pub(super) fn new(issuer: &Issuer) -> Self {
         let issuers = std::slice::from_ref(issuer);
         let stores = (1..=2).map(|me| KeyStore::new(issuers, Limits::default(), true, me)).collect();
-        Self { board: OwnBoard::default(), stores, now: START }
+        Self { shared: LocalData::default(), stores, now: START }
     }
 
     /// Lets a worker do something some milliseconds later.
     pub(super) fn at<R>(&mut self, worker: usize, later: u64, act: impl FnOnce(&mut KeyStore, &Outside<'_>) -> R) -> R {
         self.now += later;
-        act(&mut self.stores[worker], &Outside { board: &self.board, now: self.now, random: 0 })
+        act(&mut self.stores[worker], &Outside { shared: &self.shared, now: self.now, random: 0 })
     }
 
     /// Looks, and begins what is due.
@@ -152,7 +152,7 @@ fn the_same_keys_again_begin_no_new_generation_and_other_keys_do_at_once() {
     // A worker that is new publishes them once more: the others hold another version, of the same keys.
     let mut newcomer = KeyStore::new(&[by_uri()], Limits::default(), true, 3);
     world.now += 700_000;
-    let outside = Outside { board: &world.board, now: world.now, random: 0 };
+    let outside = Outside { shared: &world.shared, now: world.now, random: 0 };
     assert_eq!(newcomer.begin(&outside).len(), 1);
     let (_, events) = newcomer.answered(&outside, ISSUER, key_set(KEY));
     assert!(matches!(events.as_slice(), [(ISSUER, Event::Updated(_))]), "{events:?}");
@@ -385,7 +385,7 @@ fn what_somebody_else_put_on_the_board_is_judged_like_what_came_from_the_wire() 
     world.tick(0, 600_000);
     world.answer(0, key_set(&two));
     let mut strict = KeyStore::new(&[by_uri()], Limits { jwks_keys: 1, ..Limits::default() }, true, 10);
-    let outside = Outside { board: &world.board, now: world.now, random: 0 };
+    let outside = Outside { shared: &world.shared, now: world.now, random: 0 };
     let events = strict.look(&outside);
     assert!(matches!(events.as_slice(), [(ISSUER, Event::Foreign(_))]), "{events:?}");
     assert!(strict.ring().get(ISSUER).is_none());

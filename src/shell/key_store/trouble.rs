@@ -1,9 +1,9 @@
-//! Several issuers, answers that never come, and what others do to the board.
+//! Several issuers, answers that never come, and what others do to shared data.
 
 use super::scenarios::{ISSUER, KEY, START, World, by_discovery, by_uri, document, key_set, told};
 use super::*;
 use crate::shell::documents::DocumentId;
-use crate::shell::feed::board::OwnBoard;
+use crate::shell::feed::shared_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
 /// Another key of the same `kid`.
@@ -17,9 +17,9 @@ fn two_issuers_behind_one_cluster_keep_keys_of_the_same_kid_apart() {
             name: name.into(),
             ..make()
         });
-        let board = OwnBoard::default();
+        let shared = LocalData::default();
         let mut stores = [1, 2].map(|me| KeyStore::new(&issuers, Limits::default(), true, me));
-        let outside = |now| Outside { board: &board, now: START + now, random: 0 };
+        let outside = |now| Outside { shared: &shared, now: START + now, random: 0 };
         let mut requests = stores[0].begin(&outside(0));
         assert_eq!(
             requests.iter().map(|request| request.document).collect::<Vec<_>>(),

@@ -29,7 +29,7 @@ pub(super) struct ListFeed {
 /// What is being read.
 #[derive(Debug)]
 enum Work {
-    /// A document that this worker fetched, on its way to the board.
+    /// A document that this worker fetched, on its way to shared data.
     Uploading(Upload),
     /// The same when it is there, and what is to be published of it.
     Fetched { loader: Loader, content: Fetched },
@@ -104,8 +104,8 @@ impl ListFeed {
         }
     }
 
-    /// Picks up what another worker fetched, does a step of what is being read when it has its turn, and notices what is
-    /// too old.
+    /// Picks up what another worker fetched, does a step of what is being read when it has its turn, and notices what
+    /// is too old.
     pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<Event<ListSize>> {
         let mut events = match self.work.take_if(|_| has_turn) {
             Some(Work::Uploading(upload)) => self.put(outside, upload),
@@ -170,11 +170,11 @@ impl ListFeed {
         left.into_iter().chain(max_age_ms).min()
     }
 
-    /// Puts more of a document on the board, and begins to read it when all is there.
+    /// Puts more of a document in shared data, and begins to read it when all is there.
     fn put(&mut self, outside: &Outside<'_>, mut upload: Upload) -> Vec<Event<ListSize>> {
-        let in_use = self.feed.content(outside.board).and_then(|content| Manifest::from_bytes(&content));
+        let in_use = self.feed.content(outside.shared).and_then(|content| Manifest::from_bytes(&content));
         let is_intact = !self.feed.refuses_newest();
-        let Some(manifest) = upload.step(outside.board, &self.place, self.shares, (in_use, is_intact)) else {
+        let Some(manifest) = upload.step(outside.shared, &self.place, self.shares, (in_use, is_intact)) else {
             self.feed.renew(outside);
             self.work = Some(Work::Uploading(upload));
             return Vec::new();
@@ -199,7 +199,7 @@ impl ListFeed {
         }
     }
 
-    /// Takes the next piece from the board.
+    /// Takes the next piece from shared data.
     fn gather(
         &mut self,
         outside: &Outside<'_>,
@@ -213,7 +213,7 @@ impl ListFeed {
             return vec![self.refuse(version, unusable(&ListError::TooLarge(self.policy.terms.max_bytes)).why)];
         }
         let name = manifest.name(&self.place, pieces.pieces().len());
-        let piece = outside.board.read(&name).and_then(|(piece, _)| manifest.unmarked(piece));
+        let piece = outside.shared.read(&name).and_then(|(piece, _)| manifest.unmarked(piece));
         let Some(piece) = piece.filter(|piece| piece.len() == rest) else {
             // A newer document has been written over it: that one is found next, or fetched.
             self.feed.refuse(version);
@@ -296,7 +296,7 @@ fn timing(policy: &RemoteList) -> Timing {
     }
 }
 
-/// Where the document lies on the board: a name that no other list, address or cluster leads to.
+/// Where the document lies in shared data: a name that no other list, address or cluster leads to.
 fn place(policy: &RemoteList) -> String {
     let whole = ["revocations", &policy.terms.name, &policy.endpoint.uri, &policy.endpoint.cluster].join("\n");
     let name = base64url::encode(&sha256(whole.as_bytes()));

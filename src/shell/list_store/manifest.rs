@@ -1,4 +1,4 @@
-//! What says which pieces on the board are a document.
+//! What says which pieces in shared data are a document.
 
 /// The first bytes of a manifest. Another form gets another number.
 const FORM: [u8; 4] = *b"sgM1";

@@ -5,7 +5,7 @@ use crate::base::time::Seconds;
 use crate::policy::{Endpoint, RemoteList, WhenStale};
 use crate::revocation::{Builder, Entry, Kind, Revocable, Terms};
 use crate::shell::documents::DocumentId;
-use crate::shell::feed::board::OwnBoard;
+use crate::shell::feed::shared_data::LocalData;
 use crate::shell::feed::{Change, FailureKind, Fetched};
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub(super) const START: u64 = 1_800_000_000_000;
 type WorkerEvents = Vec<(usize, Event<ListSize>)>;
 
 pub(super) struct Process {
-    pub(super) board: OwnBoard,
+    pub(super) shared: LocalData,
     pub(super) workers: Vec<ListStore>,
     pub(super) now: u64,
     chance: u64,
@@ -64,8 +64,8 @@ impl Process {
             ListStore::new(policy, UnixSeconds(0), true, me)
         };
         let process =
-            Self { board: OwnBoard::default(), workers: (0..workers).map(store).collect(), now: START, chance: 0 };
-        process.workers.iter().for_each(|worker| worker.seed(&process.board));
+            Self { shared: LocalData::default(), workers: (0..workers).map(store).collect(), now: START, chance: 0 };
+        process.workers.iter().for_each(|worker| worker.seed(&process.shared));
         process
     }
 
@@ -75,7 +75,7 @@ impl Process {
         let (mut requests, mut events) = (Vec::new(), Vec::new());
         for (index, worker) in self.workers.iter_mut().enumerate() {
             self.chance += 1;
-            let outside = Outside { board: &self.board, now: self.now, random: self.chance };
+            let outside = Outside { shared: &self.shared, now: self.now, random: self.chance };
             events.extend(worker.look(&outside).into_iter().map(|(_, event)| (index, event)));
             for request in worker.begin(&outside) {
                 worker.sent(&outside, list_of(&request), 7);
@@ -87,7 +87,7 @@ impl Process {
 
     pub(super) fn answer(&mut self, worker: usize, answer: Answer, pieces: Chunks) -> Vec<Event<ListSize>> {
         self.chance += 1;
-        let outside = Outside { board: &self.board, now: self.now, random: self.chance };
+        let outside = Outside { shared: &self.shared, now: self.now, random: self.chance };
         let lists = (0..self.workers[worker].remotes.len()).map(ListId);
         let list = lists.into_iter().find(|list| self.workers[worker].awaits(*list, 7)).expect("a request under way");
         self.workers[worker].answered(&outside, list, answer, pieces).into_iter().map(|(_, event)| event).collect()
@@ -113,7 +113,7 @@ impl Process {
     }
 
     fn outside(&self) -> Outside<'_> {
-        Outside { board: &self.board, now: self.now, random: 0 }
+        Outside { shared: &self.shared, now: self.now, random: 0 }
     }
 
     pub(super) fn complete(&self) -> Vec<bool> {
@@ -235,7 +235,7 @@ fn pieces_that_were_written_over_are_not_taken_for_the_list() {
     process.answer(requests[0].0, document("\"2\""), line("b"));
     let name = process.workers[0].remotes[0].piece_name(2);
     let forged = [&b"{\"entries_at_least\":0}\n"[..], &[0; 8]].concat();
-    process.board.write(&name, &forged, None);
+    process.shared.write(&name, &forged, None);
     for _ in 0..10 {
         process.tick(10);
     }
@@ -248,7 +248,7 @@ fn whoever_goes_leaves_the_fetch_to_another() {
     let mut process = Process::new(2, WhenStale::Deny);
     let (requests, _) = process.tick(0);
     let gone = requests[0].0;
-    process.workers[gone].give_up(&process.board);
+    process.workers[gone].give_up(&process.shared);
     process.workers.remove(gone);
     assert_eq!(process.tick(10).0.len(), 1, "at once, and not when the lease is over");
 }

@@ -1,4 +1,4 @@
-//! What servers do wrong, what others do to the board, and what time does to signatures.
+//! What servers do wrong, what others do to shared data, and what time does to signatures.
 
 use super::scenarios::{Process, START, document, line, list_of, policy};
 use super::*;
@@ -54,7 +54,7 @@ fn documents_that_are_no_lists_leave_the_good_one_to_whoever_comes_later() {
 fn a_piece_that_was_written_over_is_mended_by_one_fetch() {
     let mut process = Process::new(2, WhenStale::Deny);
     process.fetch(document(""), line("a"));
-    process.board.write(&process.workers[0].remotes[0].piece_name(1), &[0; 40], None);
+    process.shared.write(&process.workers[0].remotes[0].piece_name(1), &[0; 40], None);
     newcomer(&mut process, &policy(WhenStale::Deny));
     assert_eq!(serve(&mut process, 100, || (document(""), line("a"))), 1, "and nobody goes on asking");
     assert_eq!((process.complete(), process.refuses("a")), (vec![true; 3], vec![true; 3]));
@@ -98,7 +98,7 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
     let uris = ["x", "y", "z"].map(|name| format!("https://lists.example.com/{name}"));
     assert_eq!(asked, [(0, uris[0].as_str()), (1, uris[1].as_str()), (2, uris[2].as_str())]);
     for (name, (_, request)) in ["x", "y", "z"].into_iter().zip(&requests) {
-        let outside = Outside { board: &process.board, now: process.now, random: 0 };
+        let outside = Outside { shared: &process.shared, now: process.now, random: 0 };
         process.workers[0].answered(&outside, list_of(request), document(""), long(name));
     }
     let mut ends = Vec::new();
@@ -189,8 +189,9 @@ fn a_list_that_was_forged_on_the_board_is_replaced_by_one_fetch_of_the_same_as_b
     let (requests, _) = process.tick(10);
     assert_eq!(requests.len(), 1, "who cannot use it asks anew");
     process.answer(requests[0].0, document(""), line("forged"));
-    (0..2).for_each(|_| drop(process.workers[2].look(&Outside { board: &process.board, now: process.now, random: 0 })));
-    assert!(process.workers[2].revocations().are_complete(), "it has put the forged one on the board");
+    (0..2)
+        .for_each(|_| drop(process.workers[2].look(&Outside { shared: &process.shared, now: process.now, random: 0 })));
+    assert!(process.workers[2].revocations().are_complete(), "it has put the forged one in shared data");
     process.workers.truncate(2);
     assert_eq!(serve(&mut process, 100, || (document(""), good.clone())), 1, "and nobody goes on asking");
     assert_eq!((process.refuses("a"), process.refuses("forged")), (vec![true; 2], vec![false; 2]));

@@ -1,14 +1,14 @@
-//! Putting a document on the board, where other workers pick it up.
+//! Putting a document into shared data, where other workers pick it up.
 
 use super::manifest::Manifest;
 use crate::revocation::Chunks;
-use crate::shell::feed::{Board, Fetched};
+use crate::shell::feed::{Fetched, SharedData};
 use std::hash::{DefaultHasher, Hasher as _};
 
 /// How many pieces are hashed or written in one step: some milliseconds. A document of one piece takes one step.
 const STEP_PIECES: usize = 4;
 
-/// A document that has come, and how far it is on the board.
+/// A document that has come, and how far it is in shared data.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) document: Chunks,
@@ -28,12 +28,12 @@ impl Upload {
 
     /// Hashes or writes some more pieces. Returns what says where they lie when the last is there.
     ///
-    /// They do not go where those of `in_use` lie, of the document that workers pick up now: whether this one is a list is
-    /// not known yet. The same document stays where it is, if it is intact there. On a board of one's own nobody looks
-    /// for any.
+    /// They do not go where those of `in_use` lie, of the document that workers pick up now: whether this one is a list
+    /// is not known yet. The same document stays where it is, if it is intact there. In local data nobody looks for
+    /// any.
     pub(super) fn step(
         &mut self,
-        board: &dyn Board,
+        data: &dyn SharedData,
         place: &str,
         shares: bool,
         (in_use, is_intact): (Option<Manifest>, bool),
@@ -62,7 +62,7 @@ impl Upload {
             return Some(manifest);
         }
         for piece in self.document.pieces().iter().skip(self.written).take(left) {
-            board.write(&manifest.name(place, self.written), &manifest.marked(piece), None);
+            data.write(&manifest.name(place, self.written), &manifest.marked(piece), None);
             self.written = self.written.saturating_add(1);
         }
         (self.written >= self.document.pieces().len()).then_some(manifest)

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 /// Values under names. The host's shared data is one; it belongs to all plugins with the same `vm_id`, so what is read
 /// from it is looked at as if it came from the wire.
-pub trait Board {
+pub trait SharedData {
     /// The value of `name`, and the mark of this very value.
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)>;
 
@@ -13,9 +13,9 @@ pub trait Board {
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool;
 }
 
-/// A board of one worker alone, for a process whose workers share nothing. It holds a few values for each document.
+/// The data of one worker alone, for a process whose workers share nothing. It holds a few values for each document.
 #[derive(Debug, Default)]
-pub struct OwnBoard(RefCell<Vec<Entry>>);
+pub struct LocalData(RefCell<Vec<Entry>>);
 
 #[derive(Debug)]
 struct Entry {
@@ -24,7 +24,7 @@ struct Entry {
     mark: u32,
 }
 
-impl Board for OwnBoard {
+impl SharedData for LocalData {
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
         self.0.borrow().iter().find(|entry| entry.name == name).map(|entry| (entry.value.clone(), entry.mark))
     }
