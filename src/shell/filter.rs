@@ -12,7 +12,7 @@ mod records;
 #[cfg(test)]
 mod reporting;
 
-use super::gate::{Gate, Progress, State};
+use super::gate::{Gate, Progress, RequestState};
 use super::host::{Host, Map};
 use super::pairs;
 use super::reply_cache::Prepared;
@@ -54,7 +54,7 @@ struct Stream<H> {
 impl<H> Stream<H> {
     /// A stream that begins. Without a gate it is refused.
     const fn new(gate: Option<Rc<Gate<H>>>) -> Self {
-        Self { gate, progress: Progress::Decided(State::Undecided) }
+        Self { gate, progress: Progress::Decided(RequestState::Undecided) }
     }
 }
 
@@ -126,8 +126,8 @@ impl<H: Host + Clone> Filter<H> {
         action(state)
     }
 
-    /// A part of the body is here. It never goes on while the request is undecided, whatever the host does with our pause
-    /// at its headers.
+    /// A part of the body is here. It never goes on while the request is undecided, whatever the host does with our
+    /// pause at its headers.
     pub fn on_request_body(&self, context: u32) -> Action {
         action(self.state(context))
     }
@@ -159,8 +159,8 @@ impl<H: Host + Clone> Filter<H> {
     }
 
     /// How far a stream has come. One that is not known is not decided.
-    fn state(&self, context: u32) -> State {
-        self.streams.look(context, |stream| stream.progress.state()).unwrap_or(State::Undecided)
+    fn state(&self, context: u32) -> RequestState {
+        self.streams.look(context, |stream| stream.progress.state()).unwrap_or(RequestState::Undecided)
     }
 
     /// Removes identity headers from the trailers. Returns whether that could be done.
@@ -176,18 +176,18 @@ impl<H: Host + Clone> Filter<H> {
     fn refuse_unconfigured(&self) -> Progress {
         let reply = Prepared::from(challenge::render(&Denial::HostFailure, "", false));
         match self.host.send_local_response(&reply) {
-            Ok(()) => Progress::Decided(State::Answered),
+            Ok(()) => Progress::Decided(RequestState::Answered),
             Err(_) => {
                 log::error!("scopegate: there is no configuration, and that cannot be answered");
-                Progress::Decided(State::Undecided)
+                Progress::Decided(RequestState::Undecided)
             }
         }
     }
 }
 
-const fn action(state: State) -> Action {
+const fn action(state: RequestState) -> Action {
     match state {
-        State::Passed => Action::Continue,
-        State::Undecided | State::Answered => Action::Pause,
+        RequestState::Passed => Action::Continue,
+        RequestState::Undecided | RequestState::Answered => Action::Pause,
     }
 }

@@ -7,7 +7,7 @@ mod outcome;
 mod request;
 mod waiting;
 
-pub use request::{Progress, Request, State};
+pub use request::{Progress, RequestState, StreamRequest};
 
 use super::budget::{CryptoBudget, LogBudget};
 use super::callouts::Callouts;
@@ -56,7 +56,7 @@ pub struct Gate<H> {
     callouts: RefCell<Callouts>,
     /// Where the workers meet, or data of our own.
     shared: Box<dyn SharedData>,
-    waiting: RefCell<WaitingRoom<Weak<Request>>>,
+    waiting: RefCell<WaitingRoom<Weak<StreamRequest>>>,
     meters: Meters,
     /// The period of our timer: setting it anew would begin it anew.
     tick_period: Cell<u32>,
@@ -155,11 +155,11 @@ impl<H: Host> Gate<H> {
                 return None;
             }
         }
-        let shares = shares_keys(&host, policy.shared_keys);
-        let shared: Box<dyn SharedData> = if shares { host.shared_data() } else { Box::new(LocalData::default()) };
+        let is_shared = shares_keys(&host, policy.shared_keys);
+        let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which is nobody in shared data.
         let me = host.random().max(1);
-        let documents = Documents::new(&policy, host.now(), shares, me);
+        let documents = Documents::new(&policy, host.now(), is_shared, me);
         // The first plugin to be configured is that of the main thread, before there are workers.
         documents.seed(&*shared);
         let define = |name: &str| host.define_counter(name).ok();

@@ -1,80 +1,81 @@
-//! The requests of one worker that wait for keys or revocation lists: a bounded number, each with a deadline of its own.
+//! The requests of one worker that wait for keys or revocation lists: a bounded number, each with a deadline of its
+//! own.
 
 use crate::decision::Need;
 use crate::policy::IssuerId;
 
-/// A waiting room. `W` is what leads to a waiting request.
+/// A waiting room. `W` leads to a waiting request.
 #[derive(Debug)]
 pub struct WaitingRoom<W> {
-    places: Vec<Place<W>>,
+    waiters: Vec<Waiter<W>>,
     limit: usize,
 }
 
 /// A request that waits.
 #[derive(Debug)]
-pub struct Place<W> {
-    /// What for.
+pub struct Waiter<W> {
+    /// What it waits for.
     pub need: Need,
-    /// Since when, in milliseconds.
+    /// When it began to wait, in milliseconds.
     pub since: u64,
-    /// Until when at most.
+    /// When it stops waiting.
     pub deadline: u64,
-    /// Who.
-    pub who: W,
+    /// The request.
+    pub request: W,
 }
 
 impl<W> WaitingRoom<W> {
-    /// A room with so many places.
+    /// A room for at most `limit` requests.
     pub const fn new(limit: usize) -> Self {
-        Self { places: Vec::new(), limit }
+        Self { waiters: Vec::new(), limit }
     }
 
-    /// Lets somebody wait. Returns whether there was a place: at most a quarter of them, rounded up, is for unknown key
-    /// ids, which anybody can make up. Before somebody is sent away, places of those that `is_gone` are given up.
-    pub fn enter(&mut self, place: Place<W>, is_gone: impl Fn(&W) -> bool) -> bool {
-        if !self.has_room(&place.need) {
-            self.places.retain(|place| !is_gone(&place.who));
+    /// Adds a waiter. Returns whether there was room: at most a quarter of it, rounded up, is for unknown key ids,
+    /// which any client can make up. A full room first drops the requests that `is_gone`.
+    pub fn enter(&mut self, waiter: Waiter<W>, is_gone: impl Fn(&W) -> bool) -> bool {
+        if !self.has_room(&waiter.need) {
+            self.waiters.retain(|waiter| !is_gone(&waiter.request));
         }
-        let has_room = self.has_room(&place.need);
+        let has_room = self.has_room(&waiter.need);
         if has_room {
-            self.places.push(place);
+            self.waiters.push(waiter);
         }
         has_room
     }
 
     fn has_room(&self, need: &Need) -> bool {
         let is_kid = |need: &Need| matches!(need, Need::Kid(..));
-        let of_kids = || self.places.iter().filter(|place| is_kid(&place.need)).count();
-        self.places.len() < self.limit && (!is_kid(need) || of_kids() < self.limit.div_ceil(4))
+        let of_kids = || self.waiters.iter().filter(|waiter| is_kid(&waiter.need)).count();
+        self.waiters.len() < self.limit && (!is_kid(need) || of_kids() < self.limit.div_ceil(4))
     }
 
-    /// Takes out whoever need not wait any longer, with what `ended` says of it, and forgets who `is_gone`.
+    /// Removes the waiters for which `ended` returns something, and returns both. Drops the requests that `is_gone`.
     pub fn leave<E>(
         &mut self,
-        mut ended: impl FnMut(&Place<W>) -> Option<E>,
+        mut ended: impl FnMut(&Waiter<W>) -> Option<E>,
         is_gone: impl Fn(&W) -> bool,
-    ) -> Vec<(Place<W>, E)> {
+    ) -> Vec<(Waiter<W>, E)> {
         let mut leaving = Vec::new();
-        for place in std::mem::take(&mut self.places) {
-            if is_gone(&place.who) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            if is_gone(&waiter.request) {
                 continue;
             }
-            match ended(&place) {
-                Some(end) => leaving.push((place, end)),
-                None => self.places.push(place),
+            match ended(&waiter) {
+                Some(end) => leaving.push((waiter, end)),
+                None => self.waiters.push(waiter),
             }
         }
         leaving
     }
 
-    /// Whether somebody waits for an unknown `kid` of this issuer.
+    /// Whether a request waits for an unknown `kid` of this issuer.
     pub fn waits_for_kid_of(&self, issuer: IssuerId) -> bool {
-        self.places.iter().any(|place| matches!(place.need, Need::Kid(of, _) if of == issuer))
+        self.waiters.iter().any(|waiter| matches!(waiter.need, Need::Kid(of, _) if of == issuer))
     }
 
-    /// How many wait.
+    /// How many requests wait.
     pub const fn len(&self) -> usize {
-        self.places.len()
+        self.waiters.len()
     }
 }
 
@@ -82,12 +83,12 @@ impl<W> WaitingRoom<W> {
 mod tests {
     use super::*;
 
-    fn keys(who: u32) -> Place<u32> {
-        Place { need: Need::Keys(IssuerId(0)), since: 0, deadline: 10, who }
+    fn keys(request: u32) -> Waiter<u32> {
+        Waiter { need: Need::Keys(IssuerId(0)), since: 0, deadline: 10, request }
     }
 
-    fn kid(who: u32) -> Place<u32> {
-        Place { need: Need::Kid(IssuerId(0), who.to_string()), ..keys(who) }
+    fn kid(request: u32) -> Waiter<u32> {
+        Waiter { need: Need::Kid(IssuerId(0), request.to_string()), ..keys(request) }
     }
 
     #[test]
@@ -95,7 +96,7 @@ mod tests {
         let mut room = WaitingRoom::new(2);
         assert!(room.enter(keys(1), |_| false) && room.enter(keys(2), |_| false));
         assert!(!room.enter(keys(3), |_| false));
-        assert!(room.enter(keys(3), |who| *who == 1), "who is gone gives the place up");
+        assert!(room.enter(keys(3), |request| *request == 1), "a request that is gone leaves its place");
         assert_eq!(room.len(), 2);
         assert!(!WaitingRoom::new(0).enter(keys(1), |_| false));
     }
@@ -105,8 +106,8 @@ mod tests {
         let mut room = WaitingRoom::new(8);
         assert!(room.enter(kid(1), |_| false) && room.enter(kid(2), |_| false));
         assert!(!room.enter(kid(3), |_| false));
-        for who in 4..10 {
-            assert!(room.enter(keys(who), |_| false), "the others stay free: {who}");
+        for request in 4..10 {
+            assert!(room.enter(keys(request), |_| false), "the others stay free: {request}");
         }
         assert!(!room.enter(keys(10), |_| false));
         assert!(WaitingRoom::new(1).enter(kid(1), |_| false), "rounded up");
@@ -124,11 +125,11 @@ mod tests {
     #[test]
     fn whoever_leaves_is_told_why_and_the_others_stay() {
         let mut room = WaitingRoom::new(8);
-        for who in 1..=4 {
-            room.enter(keys(who), |_| false);
+        for request in 1..=4 {
+            room.enter(keys(request), |_| false);
         }
-        let left = room.leave(|place| (place.who == 2).then_some("ready"), |who| *who == 3);
-        assert_eq!(left.iter().map(|(place, end)| (place.who, *end)).collect::<Vec<_>>(), [(2, "ready")]);
+        let left = room.leave(|waiter| (waiter.request == 2).then_some("ready"), |request| *request == 3);
+        assert_eq!(left.iter().map(|(waiter, end)| (waiter.request, *end)).collect::<Vec<_>>(), [(2, "ready")]);
         assert_eq!(room.len(), 2);
     }
 }

@@ -5,7 +5,7 @@ use super::super::host::{Host, Map, Result};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
 use super::waiting::Parked;
-use super::{Gate, Progress, Request, State, Tally};
+use super::{Gate, Progress, RequestState, StreamRequest, Tally};
 use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
 use crate::challenge;
@@ -26,13 +26,13 @@ impl<H: Host> Gate<H> {
             Err(failure) => {
                 log::error!("scopegate: the request cannot be read: status {}", failure.0);
                 let refusal = Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None };
-                Progress::Decided(self.carry_out(&Request::unread(context), Decision::Deny(refusal)))
+                Progress::Decided(self.carry_out(&StreamRequest::unread(context), Decision::Deny(refusal)))
             }
         }
     }
 
     /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
-    fn on_request(&self, request: Request) -> Progress {
+    fn on_request(&self, request: StreamRequest) -> Progress {
         let pending = match self.decide(&request) {
             Decision::Await(pending) => pending,
             decision => return Progress::Decided(self.carry_out(&request, decision)),
@@ -44,7 +44,7 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    pub(super) fn decide(&self, request: &Request) -> Decision {
+    pub(super) fn decide(&self, request: &StreamRequest) -> Decision {
         Self::view(request, |view| {
             let documents = self.documents.borrow();
             let facts = Facts {
@@ -66,12 +66,12 @@ impl<H: Host> Gate<H> {
     }
 
     /// Decides a request that does not wait, or no longer: for this reason it is refused, or would be.
-    pub(super) fn end_wait(&self, request: &Request, pending: Pending, denial: Denial) -> Decision {
+    pub(super) fn end_wait(&self, request: &StreamRequest, pending: Pending, denial: Denial) -> Decision {
         Self::view(request, |view| end_wait(&self.policy, view, pending, denial))
     }
 
     /// Has a request decided that is read again from what the host handed over.
-    fn view(request: &Request, decided: impl FnOnce(&RequestView<'_>) -> Decision) -> Decision {
+    fn view(request: &StreamRequest, decided: impl FnOnce(&RequestView<'_>) -> Decision) -> Decision {
         let bytes = request.headers.borrow();
         let Some(headers) = pairs::parse(&bytes) else {
             return Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None });
@@ -84,9 +84,9 @@ impl<H: Host> Gate<H> {
         })
     }
 
-    /// Carries a decision out. One that still waits ends here: each need is awaited once. One whose edits the host does not
-    /// make is a refusal, in report-only too: the upstream would trust headers that the client sent.
-    pub(super) fn carry_out(&self, request: &Request, decision: Decision) -> State {
+    /// Carries a decision out. One that still waits ends here: each need is awaited once. One whose edits the host does
+    /// not make is a refusal, in report-only too: the upstream would trust headers that the client sent.
+    pub(super) fn carry_out(&self, request: &StreamRequest, decision: Decision) -> RequestState {
         let decision = match decision {
             Decision::Await(pending) => {
                 let denial = pending.need.unmet();
@@ -107,13 +107,13 @@ impl<H: Host> Gate<H> {
         let state = match &decision {
             Decision::Allow(grant) => {
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
-                State::Passed
+                RequestState::Passed
             }
             Decision::Deny(refusal) => {
                 self.answer(request, &refusal.denial);
-                State::Answered
+                RequestState::Answered
             }
-            Decision::Await(_) => State::Undecided,
+            Decision::Await(_) => RequestState::Undecided,
         };
         request.state.set(state);
         self.report(request, &decision);
@@ -121,8 +121,9 @@ impl<H: Host> Gate<H> {
         state
     }
 
-    /// Publishes what filters behind this one, or the router, look for. A value that is not there sets no header, and a seal
-    /// that is not there refuses, so neither opens anything; but a host that does not take them is not to be trusted.
+    /// Publishes what filters behind this one, or the router, look for. A value that is not there sets no header, and a
+    /// seal that is not there refuses, so neither opens anything; but a host that does not take them is not to be
+    /// trusted.
     fn publish(&self, grant: &Grant) -> Result<()> {
         for (key, value) in grant.identity() {
             self.host.set_filter_state(key, value.as_bytes())?;
@@ -143,7 +144,7 @@ impl<H: Host> Gate<H> {
         Ok(())
     }
 
-    fn answer(&self, request: &Request, denial: &Denial) {
+    fn answer(&self, request: &StreamRequest, denial: &Denial) {
         let bytes = request.headers.borrow();
         let headers = pairs::parse(&bytes).unwrap_or_default();
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
@@ -158,7 +159,7 @@ impl<H: Host> Gate<H> {
     }
 
     /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
-    fn report(&self, request: &Request, decision: &Decision) {
+    fn report(&self, request: &StreamRequest, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
         let tally = match outcome {
             Outcome::Allowed => Some(&self.allowed),
@@ -196,7 +197,12 @@ impl<H: Host> Gate<H> {
     }
 
     /// A record with what finds the request again. The host is asked for the route here, since few refusals are logged.
-    fn with_request<'d>(&self, record: AuditRecord<'d>, request: &Request, decision: &Decision) -> AuditRecord<'d> {
+    fn with_request<'d>(
+        &self,
+        record: AuditRecord<'d>,
+        request: &StreamRequest,
+        decision: &Decision,
+    ) -> AuditRecord<'d> {
         let bytes = request.headers.borrow();
         let headers = pairs::parse(&bytes).unwrap_or_default();
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
@@ -208,8 +214,8 @@ impl<H: Host> Gate<H> {
     }
 }
 
-/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to refuse
-/// a request that has no token.
+/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to
+/// refuse a request that has no token.
 struct HostSurroundings<'h, H> {
     host: &'h H,
     now: OnceCell<UnixSeconds>,

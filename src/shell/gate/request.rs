@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// A request, with all that is needed to judge it once more.
-pub struct Request {
+pub struct StreamRequest {
     pub(super) context: u32,
     /// The header map as the host serialised it; given back once the request is decided, since streams can be many
     /// and last long.
@@ -21,14 +21,14 @@ pub struct Request {
     pub(super) metadata: Parsed,
     pub(super) metadata_source: MetadataSource,
     pub(super) ends_with_headers: bool,
-    pub(super) state: Cell<State>,
+    pub(super) state: Cell<RequestState>,
     /// What has come of its waits: each kind of need is awaited once.
     pub(super) awaited: Cell<AwaitedNeeds>,
 }
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RequestState {
     /// It has not been decided, and nothing of it may go upstream.
     Undecided,
     /// It goes on.
@@ -41,14 +41,14 @@ pub enum State {
 #[derive(Clone)]
 pub enum Progress {
     /// So far, and there it stays.
-    Decided(State),
+    Decided(RequestState),
     /// It waits, or has waited.
-    Waiting(Rc<Request>),
+    Waiting(Rc<StreamRequest>),
 }
 
 impl Progress {
     /// How far it has come.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> RequestState {
         match self {
             Self::Decided(state) => *state,
             Self::Waiting(request) => request.state.get(),
@@ -56,7 +56,7 @@ impl Progress {
     }
 }
 
-impl Request {
+impl StreamRequest {
     /// A request that the host does not hand over.
     pub(super) fn unread(context: u32) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Request {
             metadata: Parsed::Nothing,
             metadata_source: MetadataSource::Route,
             ends_with_headers: true,
-            state: Cell::new(State::Undecided),
+            state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
         }
     }
@@ -80,7 +80,7 @@ impl Request {
 
 impl<H: Host> Gate<H> {
     /// Reads what is needed of a request.
-    pub(super) fn read_request(&self, context: u32, ends_with_headers: bool) -> Result<Request> {
+    pub(super) fn read_request(&self, context: u32, ends_with_headers: bool) -> Result<StreamRequest> {
         let headers = self.host.header_map(Map::RequestHeaders)?;
         let name = |path: &[&str]| -> Result<Option<String>> {
             if !self.policy.uses.has(Uses::ROUTE_NAMES) {
@@ -89,7 +89,7 @@ impl<H: Host> Gate<H> {
             Ok(self.host.property(path)?.and_then(|bytes| String::from_utf8(bytes).ok()))
         };
         let (metadata_source, metadata) = self.read_metadata();
-        Ok(Request {
+        Ok(StreamRequest {
             context,
             headers: RefCell::new(headers),
             route_name: name(&["xds", "route_name"])?,
@@ -97,7 +97,7 @@ impl<H: Host> Gate<H> {
             metadata,
             metadata_source,
             ends_with_headers,
-            state: Cell::new(State::Undecided),
+            state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
         })
     }

@@ -2,8 +2,8 @@
 
 use super::super::feed::Outside;
 use super::super::host::Host;
-use super::super::waiting_room::Place;
-use super::{Gate, Request, State};
+use super::super::waiting_room::Waiter;
+use super::{Gate, RequestState, StreamRequest};
 use crate::decision::{Decision, Denial, Need, Pending};
 use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
@@ -18,7 +18,7 @@ pub(super) enum Parked {
 
 impl<H: Host> Gate<H> {
     /// Lets a request wait, or decides it without.
-    pub(super) fn park(&self, request: &Rc<Request>, pending: Pending) -> Parked {
+    pub(super) fn park(&self, request: &Rc<StreamRequest>, pending: Pending) -> Parked {
         let outside = self.outside();
         let pending = match self.look_for(request, pending, &outside) {
             Decision::Await(pending) => pending,
@@ -34,9 +34,9 @@ impl<H: Host> Gate<H> {
                 decision => Parked::Decided(Box::new(decision)),
             };
         };
-        let place = Place { need: need.clone(), since: outside.now, deadline, who: Rc::downgrade(request) };
-        let entered = self.waiting.borrow_mut().enter(place, is_gone);
-        // Whether or not this one finds a place: others will want what is fetched now.
+        let waiter = Waiter { need: need.clone(), since: outside.now, deadline, request: Rc::downgrade(request) };
+        let entered = self.waiting.borrow_mut().enter(waiter, is_gone);
+        // Whether or not this one finds room: others will want what is fetched now.
         self.hurry();
         if !entered {
             return Parked::Decided(Box::new(self.end_wait(request, pending, Denial::TooBusy)));
@@ -46,7 +46,7 @@ impl<H: Host> Gate<H> {
     }
 
     /// Looks whether another worker has the keys already that are needed, and judges once more where it has.
-    fn look_for(&self, request: &Request, pending: Pending, outside: &Outside<'_>) -> Decision {
+    fn look_for(&self, request: &StreamRequest, pending: Pending, outside: &Outside<'_>) -> Decision {
         let happened = self.documents.borrow_mut().look_for(&pending.need, outside);
         if happened.is_empty() {
             return Decision::Await(pending);
@@ -64,12 +64,13 @@ impl<H: Host> Gate<H> {
         let ready = {
             let mut documents = self.documents.borrow_mut();
             let mut waiting = self.waiting.borrow_mut();
-            let ended =
-                |place: &Place<Weak<Request>>| documents.ended(&place.need, place.since, place.deadline, &outside);
+            let ended = |waiter: &Waiter<Weak<StreamRequest>>| {
+                documents.ended(&waiter.need, waiter.since, waiter.deadline, &outside)
+            };
             let ready = waiting.leave(ended, is_gone);
             // What the last one wanted has come by another's fetch: no further one is needed.
-            for (place, _) in &ready {
-                if let Need::Kid(issuer, _) = place.need
+            for (waiter, _) in &ready {
+                if let Need::Kid(issuer, _) = waiter.need
                     && !waiting.waits_for_kid_of(issuer)
                 {
                     documents.want_no_more(issuer);
@@ -77,13 +78,13 @@ impl<H: Host> Gate<H> {
             }
             ready
         };
-        for (place, awaited) in ready {
-            let Some(request) = place.who.upgrade() else { continue };
-            self.meters.waited(&self.host, self.now_ms().saturating_sub(place.since));
+        for (waiter, awaited) in ready {
+            let Some(request) = waiter.request.upgrade() else { continue };
+            self.meters.waited(&self.host, self.now_ms().saturating_sub(waiter.since));
             if self.host.set_effective_context(request.context).is_err() {
                 continue;
             }
-            request.note(&place.need, awaited);
+            request.note(&waiter.need, awaited);
             // Who has waited for keys may have to wait for a list: each need is awaited once.
             let decision = match self.decide(&request) {
                 Decision::Await(pending) => match self.park(&request, pending) {
@@ -93,7 +94,7 @@ impl<H: Host> Gate<H> {
                 decision => decision,
             };
             // The state is set before the request goes on: its body may come in the middle of that.
-            if self.carry_out(&request, decision) == State::Passed && self.host.resume_request().is_err() {
+            if self.carry_out(&request, decision) == RequestState::Passed && self.host.resume_request().is_err() {
                 log::error!("scopegate: a request that waited could not go on");
             }
         }
@@ -105,6 +106,6 @@ impl<H: Host> Gate<H> {
 }
 
 /// Whether the stream of a request is gone: it has dropped the request.
-fn is_gone(request: &Weak<Request>) -> bool {
+fn is_gone(request: &Weak<StreamRequest>) -> bool {
     request.strong_count() == 0
 }
