@@ -16,7 +16,7 @@ mod wire;
 mod yaml;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use embedded::{Places, Text};
+pub use embedded::{Text, TextPositions};
 #[cfg(not(target_arch = "wasm32"))]
 pub use problem::nearest;
 pub use problem::{ConfigError, Problem};

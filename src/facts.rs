@@ -129,12 +129,12 @@ pub enum MetadataSource {
 /// The keys of each issuer, as far as they are there.
 #[derive(Clone, Debug, Default)]
 pub struct KeyRing {
-    places: Vec<Place>,
+    places: Vec<IssuerKeys>,
     changes: u64,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct IssuerKeys {
     keys: Option<Rc<KeySet>>,
     generation: Generation,
 }
@@ -158,15 +158,15 @@ impl KeyRing {
         place.keys.as_ref().map(|_| place.generation)
     }
 
-    /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so a caller that fetched the
-    /// same document again must leave the set in place.
+    /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so a caller that fetched
+    /// the same document again must leave the set in place.
     pub fn set(&mut self, issuer: IssuerId, keys: Option<Rc<KeySet>>) {
         if self.places.len() <= issuer.0 {
-            self.places.resize_with(issuer.0.saturating_add(1), Place::default);
+            self.places.resize_with(issuer.0.saturating_add(1), IssuerKeys::default);
         }
         self.changes = self.changes.saturating_add(1);
         if let Some(place) = self.places.get_mut(issuer.0) {
-            *place = Place { keys, generation: Generation(self.changes) };
+            *place = IssuerKeys { keys, generation: Generation(self.changes) };
         }
     }
 }

@@ -19,7 +19,7 @@ pub use build::Builder;
 pub use chunks::{CHUNK_BYTES, Chunks};
 pub use entry::{Entry, FINGERPRINT_CHARACTERS};
 pub use error::ListError;
-pub use kind::Kind;
+pub use kind::EntryKind;
 pub use lines::{Line, MAX_LINE_BYTES, MAX_LINES_BYTES, MAX_LINES_ENTRIES, Tally};
 pub use list::List;
 pub use loader::{Loader, Terms};

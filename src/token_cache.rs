@@ -1,8 +1,8 @@
 //! The verified-token cache: bounded, safe to leave on, and not to be emptied by a spray of new tokens.
 //!
-//! A token is known by a keyed digest of all its bytes. A new token is on probation, in a tenth of the room; it moves to
-//! the main part only when it comes again. So a client that sends token after token pushes out other new ones, and the
-//! tokens in use stay (the policy is S3-FIFO: Yang and others, SOSP 2023).
+//! A token is known by a keyed digest of all its bytes. A new token is on probation, in a tenth of the room; it moves
+//! to the main part only when it comes again. So a client that sends token after token pushes out other new ones, and
+//! the tokens in use stay (the policy is S3-FIFO: Yang and others, SOSP 2023).
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::KeyedDigest;
@@ -36,12 +36,12 @@ pub struct CacheCounts {
 pub struct TokenCache {
     digest: Option<KeyedDigest>,
     limits: CacheLimits,
-    state: RefCell<State>,
+    state: RefCell<Contents>,
     counts: Cell<CacheCounts>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Contents {
     entries: HashMap<TokenName, Entry, BuildHasherDefault<DigestHasher>>,
     probation: Queue,
     main: Queue,
@@ -139,7 +139,7 @@ impl TokenMemory for TokenCache {
     }
 }
 
-impl State {
+impl Contents {
     fn bytes(&self) -> usize {
         self.probation.bytes.saturating_add(self.main.bytes)
     }

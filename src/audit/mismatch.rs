@@ -1,6 +1,6 @@
 //! What was wanted in the place of what came, in words.
 
-use crate::base::json::{Kind, Value};
+use crate::base::json::{JsonType, Value};
 use crate::base::text::shown;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::policy::{ClaimCondition, Condition, Issuer, Policy, SubjectForm, TokenRequirement, TokenTypes};
@@ -29,7 +29,7 @@ impl Cause {
         Self {
             member: shown(mismatch.member.as_bytes()),
             received: mismatch.received.shown().filter(|_| !hides_subject(mismatch, policy)),
-            kind: mismatch.received.kind().map(Kind::words),
+            kind: mismatch.received.kind().map(JsonType::words),
             wanted: wanted(denial, mismatch, policy).map(|text| shown(text.as_bytes())),
         }
     }
@@ -87,7 +87,7 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
             let condition = asks().flat_map(|ask| &ask.claims).nth(failed.index)?;
             Some(of_condition(condition, failed, &mismatch.received))
         }
-        Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(Kind::Object) => Some(
+        Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(JsonType::Object) => Some(
             "text or a list; ask for a member of an object with claims: [{claim: …, has_member: …}]"
                 .replace('…', "..."),
         ),
@@ -131,16 +131,18 @@ fn of_condition(condition: &ClaimCondition, failed: &FailedCondition, received: 
         },
     };
     let hint = match (&condition.condition, received.kind()) {
-        (Condition::Equals(_) | Condition::OneOf(_), Some(Kind::List)) => {
+        (Condition::Equals(_) | Condition::OneOf(_), Some(JsonType::List)) => {
             " (for a list write contains or contains_any)"
         }
-        (Condition::Contains(_) | Condition::ContainsAny(_) | Condition::Equals(_), Some(Kind::Object)) => {
+        (Condition::Contains(_) | Condition::ContainsAny(_) | Condition::Equals(_), Some(JsonType::Object)) => {
             " (for an object write has_member)"
         }
-        (Condition::Contains(_) | Condition::ContainsAny(_), Some(Kind::Text)) => " (for text write equals or one_of)",
-        (Condition::HasMember(_), Some(Kind::List)) => " (for a list write contains)",
-        (Condition::EqualsPartOf(_), Some(Kind::List)) => " (for a list write \"[]\" at the end of claim)",
-        (Condition::EqualsPartOf(_), Some(Kind::Number | Kind::Boolean)) => " (only text is compared)",
+        (Condition::Contains(_) | Condition::ContainsAny(_), Some(JsonType::Text)) => {
+            " (for text write equals or one_of)"
+        }
+        (Condition::HasMember(_), Some(JsonType::List)) => " (for a list write contains)",
+        (Condition::EqualsPartOf(_), Some(JsonType::List)) => " (for a list write \"[]\" at the end of claim)",
+        (Condition::EqualsPartOf(_), Some(JsonType::Number | JsonType::Boolean)) => " (only text is compared)",
         _ => "",
     };
     format!("{words}{hint}")

@@ -11,7 +11,7 @@ use std::fmt;
 
 /// The type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonType {
     /// `null`.
     Null,
     /// A boolean.
@@ -26,7 +26,7 @@ pub enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonType {
     /// The type of this value.
     #[must_use]
     pub const fn of(value: &Value) -> Self {
@@ -59,12 +59,12 @@ impl Kind {
 macro_rules! wrong_type {
     ($kind:expr, $label:expr, $wanted:literal) => {
         match $kind {
-            $crate::base::json::Kind::Null => concat!($label, " is null, not ", $wanted),
-            $crate::base::json::Kind::Boolean => concat!($label, " is a boolean, not ", $wanted),
-            $crate::base::json::Kind::Number => concat!($label, " is a number, not ", $wanted),
-            $crate::base::json::Kind::Text => concat!($label, " is text, not ", $wanted),
-            $crate::base::json::Kind::List => concat!($label, " is a list, not ", $wanted),
-            $crate::base::json::Kind::Object => concat!($label, " is an object, not ", $wanted),
+            $crate::base::json::JsonType::Null => concat!($label, " is null, not ", $wanted),
+            $crate::base::json::JsonType::Boolean => concat!($label, " is a boolean, not ", $wanted),
+            $crate::base::json::JsonType::Number => concat!($label, " is a number, not ", $wanted),
+            $crate::base::json::JsonType::Text => concat!($label, " is text, not ", $wanted),
+            $crate::base::json::JsonType::List => concat!($label, " is a list, not ", $wanted),
+            $crate::base::json::JsonType::Object => concat!($label, " is an object, not ", $wanted),
         }
     };
 }

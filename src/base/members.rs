@@ -1,10 +1,10 @@
 //! A JSON object taken apart without being copied: the text, and where its members stand in it.
 //!
-//! Accepts exactly the objects that [`super::json::parse_object`] does, but for nesting, which stops at 128 levels below
-//! a member. What is looked at is read; the rest stays text. A tree of values would be several times as large, and most
-//! of it is never asked for.
+//! Accepts exactly the objects that [`super::json::parse_object`] does, but for nesting, which stops at 128 levels
+//! below a member. What is looked at is read; the rest stays text. A tree of values would be several times as large,
+//! and most of it is never asked for.
 
-use super::json::{self, Kind, Value};
+use super::json::{self, JsonType, Value};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -140,14 +140,14 @@ impl<'a> Raw<'a> {
 
     /// Its type.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JsonType {
         match self.0.bytes().next() {
-            Some(b'"') => Kind::Text,
-            Some(b'[') => Kind::List,
-            Some(b'{') => Kind::Object,
-            Some(b't' | b'f') => Kind::Boolean,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
+            Some(b'"') => JsonType::Text,
+            Some(b'[') => JsonType::List,
+            Some(b'{') => JsonType::Object,
+            Some(b't' | b'f') => JsonType::Boolean,
+            Some(b'n') => JsonType::Null,
+            _ => JsonType::Number,
         }
     }
 
@@ -180,8 +180,8 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The members of an object as they stand in `text`; values are checked, and names that are there twice are found by the
-/// caller.
+/// The members of an object as they stand in `text`; values are checked, and names that are there twice are found by
+/// the caller.
 fn read(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let members = reader.deserialize_map(MembersVisitor).ok()?;

@@ -6,7 +6,7 @@ use crate::base::time::UnixSeconds;
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
 use crate::policy::Authority;
-use crate::revocation::{Clearance, Kind, Revocable};
+use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -81,13 +81,13 @@ impl Revocable for Principal<'_> {
         self.authority_name
     }
 
-    fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+    fn name(&self, kind: EntryKind) -> Option<Cow<'_, str>> {
         match kind {
-            Kind::Fingerprint => Some(self.fingerprint().as_str().to_owned().into()),
-            Kind::SigningKey => self.key_id.map(Cow::Borrowed),
+            EntryKind::Fingerprint => Some(self.fingerprint().as_str().to_owned().into()),
+            EntryKind::SigningKey => self.key_id.map(Cow::Borrowed),
             // What RFC 9068 calls `client_id` is `azp` in the tokens of others.
-            Kind::Client => self.claims.text(kind.member()).or_else(|| self.claims.text("azp")),
-            Kind::TokenId | Kind::Subject | Kind::Session => self.claims.text(kind.member()),
+            EntryKind::Client => self.claims.text(kind.member()).or_else(|| self.claims.text("azp")),
+            EntryKind::TokenId | EntryKind::Subject | EntryKind::Session => self.claims.text(kind.member()),
         }
     }
 

@@ -17,7 +17,7 @@ pub struct Times {
 
 /// What its authority says of times.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct AgeLimits {
     /// The difference between clocks that is tolerated.
     pub leeway: Seconds,
     /// The longest time from issue to expiry.
@@ -31,7 +31,7 @@ pub struct Limits {
 /// [`Denial::MissingClaim`] without an expiry; [`Denial::Expired`] from the expiry plus leeway on;
 /// [`Denial::NotYetValid`], [`Denial::IssuedInFuture`]; [`Denial::LifetimeTooLong`] and [`Denial::TooOld`], also where
 /// there is such a rule and no time of issue.
-pub fn judge(times: Times, limits: Limits, asks: &TokenRequirements<'_>, now: UnixSeconds) -> Result<()> {
+pub fn judge(times: Times, limits: AgeLimits, asks: &TokenRequirements<'_>, now: UnixSeconds) -> Result<()> {
     let leeway = limits.leeway;
     let expires_at = times.expires_at.ok_or_else(|| Denial::MissingClaim("exp".into()))?;
     if now >= expires_at.plus(leeway) {

@@ -47,16 +47,16 @@ pub struct FetchArguments {
 }
 
 /// A key set to be fetched.
-struct Wanted {
+struct WantedKeys {
     /// The name of the issuer, when a configuration says it.
     issuer: Option<String>,
-    place: Place,
+    place: Location,
     limits: Limits,
 }
 
 /// Where it is.
 #[derive(Clone, PartialEq, Eq)]
-enum Place {
+enum Location {
     /// At this address.
     Address(String),
     /// Where the metadata of this issuer says, which lies at the first of these addresses that has it.
@@ -100,11 +100,11 @@ pub fn run(arguments: &FetchArguments) -> Result<Output, Box<dyn Error>> {
 }
 
 /// The key sets that are named: one by its address, or those of the issuers in files.
-fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn Error>> {
+fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<WantedKeys>, Box<dyn Error>> {
     let (addresses, files): (Vec<&String>, Vec<&String>) = from.iter().partition(|text| text.contains("://"));
     let mut wanted = Vec::new();
     for address in addresses {
-        wanted.push(Wanted { issuer: None, place: Place::Address(address.clone()), limits: Limits::default() });
+        wanted.push(WantedKeys { issuer: None, place: Location::Address(address.clone()), limits: Limits::default() });
     }
     if !files.is_empty() {
         let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
@@ -138,19 +138,19 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<Wanted>, Box<dyn 
     Ok(wanted)
 }
 
-fn remote(issuer: &Issuer, limits: Limits) -> Option<Wanted> {
+fn remote(issuer: &Issuer, limits: Limits) -> Option<WantedKeys> {
     let KeySource::Remote(keys) = &issuer.keys else { return None };
     let place = match &keys.origin {
-        KeyOrigin::Document(endpoint) => Place::Address(endpoint.uri.clone()),
-        KeyOrigin::Discovery { metadata, .. } => Place::Discovery {
+        KeyOrigin::Document(endpoint) => Location::Address(endpoint.uri.clone()),
+        KeyOrigin::Discovery { metadata, .. } => Location::Discovery {
             issuer: issuer.issuer.clone(),
             metadata: metadata.iter().map(|endpoint| endpoint.uri.clone()).collect(),
         },
     };
-    Some(Wanted { issuer: Some(issuer.name.clone()), place, limits })
+    Some(WantedKeys { issuer: Some(issuer.name.clone()), place, limits })
 }
 
-fn names(wanted: &[Wanted]) -> String {
+fn names(wanted: &[WantedKeys]) -> String {
     let names: Vec<&str> = wanted.iter().filter_map(|one| one.issuer.as_deref()).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
@@ -177,10 +177,10 @@ fn agent(timeout: Duration) -> Result<Agent, Box<dyn Error>> {
     Ok(Agent::new_with_config(config))
 }
 
-fn fetch_one(agent: &Agent, wanted: &Wanted, output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
+fn fetch_one(agent: &Agent, wanted: &WantedKeys, output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
     let (uri, found_in) = match &wanted.place {
-        Place::Address(uri) => (uri.clone(), None),
-        Place::Discovery { issuer, metadata } => {
+        Location::Address(uri) => (uri.clone(), None),
+        Location::Discovery { issuer, metadata } => {
             let (uri, found_in) = discover(agent, issuer, metadata, wanted.limits)?;
             (uri, Some(found_in))
         }
@@ -267,7 +267,7 @@ fn check_address(uri: &str) -> Result<(), String> {
 
 /// Shows what came, and writes it.
 fn judge(
-    wanted: &Wanted,
+    wanted: &WantedKeys,
     (uri, found_in): (&str, Option<&str>),
     bytes: &[u8],
     output: Option<&Path>,

@@ -8,7 +8,7 @@ pub(in crate::cli) mod patches;
 pub use nothing::nothing_found;
 pub(in crate::cli) use ours::our_plugin;
 
-use super::source::{Kind, Source, View, any_secret, plugin_values, requirement};
+use super::source::{DocumentKind, Source, View, any_secret, plugin_values, requirement};
 use crate::config::{self, ConfigError, Loaded, Position};
 use crate::policy::{Policy, Requirement};
 use std::path::{Path, PathBuf};
@@ -166,18 +166,18 @@ pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
     for source in sources {
         for document in &source.documents {
             match document.kind {
-                Kind::Plugin => gates.push(gate(source, document.root(), None)),
-                Kind::Envoy => gates.extend(in_envoy(sources, source, &document.root())),
-                Kind::WasmPlugin | Kind::TrafficExtension | Kind::EnvoyExtensionPolicy => {
+                DocumentKind::Plugin => gates.push(gate(source, document.root(), None)),
+                DocumentKind::Envoy => gates.extend(in_envoy(sources, source, &document.root())),
+                DocumentKind::WasmPlugin | DocumentKind::TrafficExtension | DocumentKind::EnvoyExtensionPolicy => {
                     // Without a configuration the filter refuses to start.
                     let ours = kubernetes::plugins(document).into_iter();
                     let of = |ours: kubernetes::Resource<'s>| ours.configuration.unwrap_or(ours.plugin);
                     gates.extend(ours.map(|ours| gate(source, of(ours), None)));
                 }
-                Kind::EnvoyFilter | Kind::EnvoyPatchPolicy => {
+                DocumentKind::EnvoyFilter | DocumentKind::EnvoyPatchPolicy => {
                     gates.extend(patches::patches(document).iter().flat_map(|patch| patched(sources, source, patch)));
                 }
-                Kind::Unknown => {}
+                DocumentKind::Unknown => {}
             }
         }
     }

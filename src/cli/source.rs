@@ -1,11 +1,11 @@
-//! What an operator hands to the command: a plugin configuration, Envoy's YAML or JSON, what Envoy says it has in force,
-//! resources of Istio and Envoy Gateway. Read into one model, with the position of everything.
+//! What an operator hands to the command: a plugin configuration, Envoy's YAML or JSON, what Envoy says it has in
+//! force, resources of Istio and Envoy Gateway. Read into one model, with the position of everything.
 
 mod kind;
 mod unpack;
 mod view;
 
-pub use kind::Kind;
+pub use kind::DocumentKind;
 pub use view::View;
 pub(in crate::cli) use view::is_same;
 
@@ -35,7 +35,7 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Document {
     /// What it is.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     node: Node,
     path: String,
 }
@@ -43,7 +43,7 @@ pub struct Document {
 impl Document {
     fn new(path: String, mut node: Node) -> Self {
         unpack::typed_structs(&mut node);
-        let kind = Kind::of(&View { node: &node, path: String::new() });
+        let kind = DocumentKind::of(&View { node: &node, path: String::new() });
         Self { kind, node, path }
     }
 
@@ -106,7 +106,9 @@ impl Source {
     }
 
     fn is_envoy(&self, documents: std::ops::Range<usize>) -> bool {
-        self.documents.get(documents).is_some_and(|added| added.iter().any(|document| document.kind == Kind::Envoy))
+        self.documents
+            .get(documents)
+            .is_some_and(|added| added.iter().any(|document| document.kind == DocumentKind::Envoy))
     }
 
     /// Adds the documents of the files in a resource, such as a `ConfigMap`; `texts` are those of `outer`.
@@ -119,7 +121,7 @@ impl Source {
                 Self { file: self.file.clone(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
             let places = text.places(outer);
             match inner.add(&text.text, is_json(Path::new(name), &text.text)) {
-                Ok(()) if inner.documents.iter().any(|document| document.kind != Kind::Unknown) => {
+                Ok(()) if inner.documents.iter().any(|document| document.kind != DocumentKind::Unknown) => {
                     inner.move_out(&places, &view.path);
                     read.push(inner);
                 }
@@ -148,7 +150,7 @@ impl Source {
     }
 
     /// Gives everything the place that it has in the file around it.
-    fn move_out(&mut self, places: &config::Places<'_>, path: &str) {
+    fn move_out(&mut self, places: &config::TextPositions<'_>, path: &str) {
         for document in &mut self.documents {
             places.move_out(&mut document.node);
             let own = std::mem::take(&mut document.path);
@@ -196,8 +198,8 @@ fn is_json(file: &Path, text: &str) -> bool {
     }
 }
 
-/// The plugin configuration in a Wasm filter's `configuration`, a Struct or JSON in a `StringValue`, as an object; or in
-/// the `pluginConfig` of a resource, which is the object.
+/// The plugin configuration in a Wasm filter's `configuration`, a Struct or JSON in a `StringValue`, as an object; or
+/// in the `pluginConfig` of a resource, which is the object.
 ///
 /// # Errors
 /// What is wrong with JSON in a text.

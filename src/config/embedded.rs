@@ -1,5 +1,5 @@
-//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a `ConfigMap`: what is wrong
-//! with it has its place in the file.
+//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a `ConfigMap`: what is
+//! wrong with it has its place in the file.
 //!
 //! YAML folds, strips and escapes text in many ways, but it neither adds characters that are no white space nor changes
 //! their order. So each of them is found again by counting, whatever the style of the text.
@@ -22,14 +22,14 @@ pub struct Text {
 
 /// Where the characters of a text stand in the file that holds it.
 #[derive(Clone, Debug)]
-pub struct Places<'t> {
+pub struct TextPositions<'t> {
     /// The places of the characters that are no white space.
     places: Vec<Position>,
     /// The lines of the text, and how many characters that are no white space are before each.
     lines: Vec<(usize, &'t str)>,
 }
 
-impl Places<'_> {
+impl TextPositions<'_> {
     /// The place in the file of a place in the text.
     #[must_use]
     pub fn outer(&self, at: Position) -> Option<Position> {
@@ -70,14 +70,14 @@ impl Text {
 
     /// Where its characters stand in `file`, the text of the file.
     #[must_use]
-    pub fn places(&self, file: &str) -> Places<'_> {
+    pub fn places(&self, file: &str) -> TextPositions<'_> {
         let mut before = 0_usize;
         let mut lines = Vec::new();
         for line in self.text.split_inclusive('\n') {
             lines.push((before, line));
             before = before.saturating_add(seen(line));
         }
-        Places { places: self.characters(file), lines }
+        TextPositions { places: self.characters(file), lines }
     }
 
     /// Reads the configuration in it as the module does, each value with its place in `file`, the text of the file.

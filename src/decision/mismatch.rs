@@ -1,6 +1,7 @@
-//! What came and what was wanted: kept of a refused token for whoever looks for the cause, and put into words only for them.
+//! What came and what was wanted: kept of a refused token for whoever looks for the cause, and put into words only for
+//! them.
 
-use crate::base::json::Kind;
+use crate::base::json::JsonType;
 use crate::base::members::Raw;
 use crate::base::text::{SHOWN_BYTES, shown};
 use crate::policy::{IssuerId, TokenRequirement};
@@ -37,9 +38,9 @@ pub enum Received {
     /// There is no such member.
     Missing,
     /// There is one, and records do not show its value.
-    NotShown(Kind),
+    NotShown(JsonType),
     /// This value, of that type: the text of a string, the strings of a list with `, ` between them, else JSON.
-    Value(Kind, Box<[u8]>),
+    Value(JsonType, Box<[u8]>),
 }
 
 impl Received {
@@ -48,9 +49,9 @@ impl Received {
     pub fn of(value: Option<Raw<'_>>) -> Self {
         let Some(value) = value else { return Self::Missing };
         let text = match value.kind() {
-            Kind::Text => value.as_text(),
-            Kind::List => value.as_texts().map(|items| items.join(", ").into()),
-            Kind::Null | Kind::Boolean | Kind::Number | Kind::Object => None,
+            JsonType::Text => value.as_text(),
+            JsonType::List => value.as_texts().map(|items| items.join(", ").into()),
+            JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::Object => None,
         };
         Self::capped(value.kind(), text.as_deref().unwrap_or(value.as_json()))
     }
@@ -58,7 +59,7 @@ impl Received {
     /// A text.
     #[must_use]
     pub fn text(text: Option<&str>) -> Self {
-        text.map_or(Self::Missing, |text| Self::capped(Kind::Text, text))
+        text.map_or(Self::Missing, |text| Self::capped(JsonType::Text, text))
     }
 
     /// A value, of which only its type is kept.
@@ -67,7 +68,7 @@ impl Received {
         value.map_or(Self::Missing, |value| Self::NotShown(value.kind()))
     }
 
-    fn capped(kind: Kind, text: &str) -> Self {
+    fn capped(kind: JsonType, text: &str) -> Self {
         // One byte more than is shown tells that it is not all.
         let bytes = text.as_bytes();
         Self::Value(kind, bytes.get(..=SHOWN_BYTES).unwrap_or(bytes).into())
@@ -75,7 +76,7 @@ impl Received {
 
     /// Its type, where it is there.
     #[must_use]
-    pub const fn kind(&self) -> Option<Kind> {
+    pub const fn kind(&self) -> Option<JsonType> {
         match self {
             Self::Missing => None,
             Self::NotShown(kind) | Self::Value(kind, _) => Some(*kind),
@@ -118,6 +119,6 @@ mod tests {
         assert_eq!((long.len(), long.ends_with("...")), (SHOWN_BYTES * 3 + 3, true));
         let whole = received(&format!("\"{}\"", "a".repeat(SHOWN_BYTES))).shown().expect("a value");
         assert_eq!(whole, "a".repeat(SHOWN_BYTES));
-        assert_eq!((Received::of(None).shown(), Received::NotShown(Kind::Text).shown()), (None, None));
+        assert_eq!((Received::of(None).shown(), Received::NotShown(JsonType::Text).shown()), (None, None));
     }
 }

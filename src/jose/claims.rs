@@ -1,7 +1,7 @@
 //! The claims set ([RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
 use super::Malformed;
-use crate::base::json::{Kind, wrong_type};
+use crate::base::json::{JsonType, wrong_type};
 use crate::base::members::{Members, Raw};
 use crate::base::time::UnixSeconds;
 use std::borrow::Cow;
@@ -139,7 +139,7 @@ impl fmt::Display for ClaimPath {
 }
 
 /// The date in a claim, or the type of what is there instead.
-fn date(claims: &Members, name: &str) -> Result<Option<UnixSeconds>, Kind> {
+fn date(claims: &Members, name: &str) -> Result<Option<UnixSeconds>, JsonType> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     match value.to_value().as_number() {
         Some(number) => Ok(UnixSeconds::from_numeric_date(number)),

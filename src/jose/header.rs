@@ -1,7 +1,7 @@
 //! The JOSE header ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)).
 
 use super::Malformed;
-use crate::base::json::{Kind, Value, wrong_type};
+use crate::base::json::{JsonType, Value, wrong_type};
 use crate::base::members::Members;
 
 /// The header parameters that Scopegate acts on. Untrusted until the signature has been checked.
@@ -43,7 +43,7 @@ impl JoseHeader {
 }
 
 /// The text of a parameter, or the type of what is there instead.
-fn text(members: &Members, name: &str) -> Result<Option<String>, Kind> {
+fn text(members: &Members, name: &str) -> Result<Option<String>, JsonType> {
     let Some(value) = members.get(name) else { return Ok(None) };
     value.as_text().map(|text| Some(text.into_owned())).ok_or_else(|| value.kind())
 }

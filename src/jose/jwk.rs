@@ -1,7 +1,7 @@
 //! Key sets ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517)): read as they come, used as far as they can be.
 
 use super::instead::Instead;
-use crate::base::json::{self, Kind, Map, Value, wrong_type};
+use crate::base::json::{self, JsonType, Map, Value, wrong_type};
 use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey, sha256};
 use std::fmt;
 
@@ -154,8 +154,8 @@ impl KeySet {
         &self.keys
     }
 
-    /// Whether the usable keys are the same, in the same order, as those of another set. Configured secrets and what was
-    /// left out do not count.
+    /// Whether the usable keys are the same, in the same order, as those of another set. Configured secrets and what
+    /// was left out do not count.
     #[must_use]
     pub fn has_same_keys(&self, other: &Self) -> bool {
         self.content == other.content
@@ -262,11 +262,11 @@ fn material(jwk: &Map<String, Value>, algorithm: Option<Algorithm>) -> Result<Ma
 }
 
 /// A member that is a string, absent or null; real key sets carry `"alg": null`. Otherwise the type of what is there.
-fn optional_text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Kind> {
+fn optional_text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, JsonType> {
     match jwk.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(Kind::of(other)),
+        Some(other) => Err(JsonType::of(other)),
     }
 }
 

@@ -10,7 +10,7 @@
 //!   3 bytes   zero
 //!   4 bytes   how many records it has, at least one; the highest byte first
 //! for each section, its records: ascending, no key twice
-//!   16 bytes  the key (`Kind::key`); of a fingerprint the first 128 bits of the digest that it spells
+//!   16 bytes  the key (`EntryKind::key`); of a fingerprint the first 128 bits of the digest that it spells
 //!   8 bytes   for sub and client_id only: `issued_before` as a signed number, the highest byte first
 //! ```
 //!
@@ -18,7 +18,7 @@
 
 use super::ListError;
 use super::chunks::Chunks;
-use super::kind::{KEY_BYTES, Key, Kind};
+use super::kind::{EntryKind, KEY_BYTES, Key};
 
 /// What the form begins with.
 pub(super) const MAGIC: [u8; 8] = *b"\x93SGREV\r\n";
@@ -31,7 +31,7 @@ const SECTION_BYTES: usize = 8;
 /// The records of one kind, and where they lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
     /// Where the first record begins.
     pub(super) start: usize,
     /// How many there are.
@@ -51,7 +51,7 @@ impl Section {
 }
 
 /// The bytes before the records, for these kinds and counts.
-pub(super) fn header(counts: &[(Kind, usize)]) -> Vec<u8> {
+pub(super) fn header(counts: &[(EntryKind, usize)]) -> Vec<u8> {
     let mut header = MAGIC.to_vec();
     header.push(VERSION);
     header.push(u8::try_from(counts.len()).unwrap_or(u8::MAX));
@@ -65,10 +65,10 @@ pub(super) fn header(counts: &[(Kind, usize)]) -> Vec<u8> {
 
 /// Where the sections of these kinds and counts lie in a list that begins at `start`. What saturates is longer than any
 /// document.
-pub(super) fn layout(counts: &[(Kind, usize)], start: usize) -> Vec<Section> {
+pub(super) fn layout(counts: &[(EntryKind, usize)], start: usize) -> Vec<Section> {
     let told = counts.len().saturating_mul(SECTION_BYTES);
     let mut start = start.saturating_add(FIXED_BYTES).saturating_add(told);
-    let place = |&(kind, count): &(Kind, usize)| {
+    let place = |&(kind, count): &(EntryKind, usize)| {
         let section = Section { kind, start, count };
         start = section.record(count);
         section
@@ -85,13 +85,13 @@ pub(super) fn sections(bytes: &Chunks, start: usize) -> Result<Vec<Section>, Lis
         return Err(ListError::UnknownForm);
     }
     let &[VERSION, told, 0, 0, 0, 0, 0, 0] = rest else { return wrong("its version is not 1") };
-    let mut counts: Vec<(Kind, usize)> = Vec::new();
+    let mut counts: Vec<(EntryKind, usize)> = Vec::new();
     let mut head = start.saturating_add(FIXED_BYTES);
     for _ in 0..told {
         let Some([number, 0, 0, 0, count @ ..]) = bytes.array::<SECTION_BYTES>(head) else {
             return wrong("a section is not told as it should be");
         };
-        let Some(kind) = Kind::from_number(number) else { return wrong("a section is of an unknown kind") };
+        let Some(kind) = EntryKind::from_number(number) else { return wrong("a section is of an unknown kind") };
         if counts.last().is_some_and(|(last, _)| *last >= kind) {
             return wrong("its sections are not in order");
         }

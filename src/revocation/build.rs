@@ -2,7 +2,7 @@
 
 use super::binary::{self, Section};
 use super::chunks::Chunks;
-use super::kind::{Key, Kind};
+use super::kind::{EntryKind, Key};
 use super::list::List;
 use super::{Entry, Signature};
 use crate::base::time::UnixSeconds;
@@ -13,9 +13,10 @@ use std::mem;
 #[derive(Debug)]
 pub struct Builder {
     now: UnixSeconds,
-    /// In order at any time, so that nothing is left to be done at the end. Of two times for one name the later one holds.
-    records: BTreeMap<(Kind, Key), UnixSeconds>,
-    counts: BTreeMap<Kind, usize>,
+    /// In order at any time, so that nothing is left to be done at the end. Of two times for one name the later one
+    /// holds.
+    records: BTreeMap<(EntryKind, Key), UnixSeconds>,
+    counts: BTreeMap<EntryKind, usize>,
     over: usize,
 }
 
@@ -64,7 +65,7 @@ impl Builder {
 /// Writes a list, some records at a time.
 #[derive(Debug)]
 pub(super) struct Writer {
-    records: btree_map::IntoIter<(Kind, Key), UnixSeconds>,
+    records: btree_map::IntoIter<(EntryKind, Key), UnixSeconds>,
     sections: Vec<Section>,
     bytes: Chunks,
     signature: Option<Signature>,
@@ -100,7 +101,7 @@ mod tests {
         builder.add(&entry(r#"{"iss":"i","jti":"c"}"#));
         assert_eq!(builder.over(), 1);
         let list = builder.finish();
-        let holds = |name| list.means(Kind::TokenId, Kind::TokenId.key("i", name), None);
+        let holds = |name| list.means(EntryKind::TokenId, EntryKind::TokenId.key("i", name), None);
         assert_eq!([holds("a"), holds("b"), holds("c")], [false, true, true]);
     }
 
@@ -114,8 +115,9 @@ mod tests {
             }
             let list = builder.finish();
             assert_eq!(list.entries(), 2);
-            let means =
-                |issued_at: i64| list.means(Kind::Subject, Kind::Subject.key("i", "a"), Some(UnixSeconds(issued_at)));
+            let means = |issued_at: i64| {
+                list.means(EntryKind::Subject, EntryKind::Subject.key("i", "a"), Some(UnixSeconds(issued_at)))
+            };
             assert_eq!([means(8), means(9), means(10)], [true, false, false], "{order:?}");
         }
     }
@@ -125,7 +127,7 @@ mod tests {
         let mut builder = Builder::new(UnixSeconds(0));
         builder.add(&entry(r#"{"iss":"i","client_id":"a","issued_before":-5}"#));
         let list = builder.finish();
-        assert!(list.means(Kind::Client, Kind::Client.key("i", "a"), None));
-        assert!(!list.means(Kind::Client, Kind::Client.key("i", "a"), Some(UnixSeconds(0))));
+        assert!(list.means(EntryKind::Client, EntryKind::Client.key("i", "a"), None));
+        assert!(!list.means(EntryKind::Client, EntryKind::Client.key("i", "a"), Some(UnixSeconds(0))));
     }
 }

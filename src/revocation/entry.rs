@@ -1,6 +1,6 @@
 //! An entry: what is revoked, until when the entry is needed, and why.
 
-use super::kind::{Key, Kind, key_of_digest};
+use super::kind::{EntryKind, Key, key_of_digest};
 use crate::base::base64url;
 use crate::base::json::{Map, Number, Value};
 use crate::base::text::shown;
@@ -13,7 +13,7 @@ pub const FINGERPRINT_CHARACTERS: usize = 22;
 /// An entry of a revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    kind: Kind,
+    kind: EntryKind,
     /// The `iss` of the tokens; a fingerprint needs none.
     issuer: Option<String>,
     name: String,
@@ -27,17 +27,17 @@ impl Entry {
     /// The token of that issuer and `jti`.
     #[must_use]
     pub const fn token(issuer: String, token_id: String) -> Self {
-        Self::of(Kind::TokenId, Some(issuer), token_id)
+        Self::of(EntryKind::TokenId, Some(issuer), token_id)
     }
 
     /// The token with that fingerprint; `None` if the text is not a fingerprint.
     #[must_use]
     pub fn fingerprint(fingerprint: String) -> Option<Self> {
         fingerprint_key(&fingerprint)?;
-        Some(Self::of(Kind::Fingerprint, None, fingerprint))
+        Some(Self::of(EntryKind::Fingerprint, None, fingerprint))
     }
 
-    const fn of(kind: Kind, issuer: Option<String>, name: String) -> Self {
+    const fn of(kind: EntryKind, issuer: Option<String>, name: String) -> Self {
         Self { kind, issuer, name, issued_before: None, until: None, reason: None }
     }
 
@@ -60,7 +60,7 @@ impl Entry {
     /// What is wrong, and what would be right. A member that is not known is wrong: it may be one that narrows or
     /// widens what is meant.
     pub fn from_members(members: &Map<String, Value>) -> Result<Self, String> {
-        let mut kinds = Kind::ALL.into_iter().filter(|kind| members.contains_key(kind.member()));
+        let mut kinds = EntryKind::ALL.into_iter().filter(|kind| members.contains_key(kind.member()));
         let kind = match (kinds.next(), kinds.next()) {
             (Some(kind), None) => kind,
             (None, _) => return Err(format!("names nothing; write one of {}", names().join(", "))),
@@ -70,7 +70,7 @@ impl Entry {
         };
         let known = |name: &str| match name {
             "until" | "reason" => true,
-            "iss" => kind != Kind::Fingerprint,
+            "iss" => kind != EntryKind::Fingerprint,
             "issued_before" => kind.is_timed(),
             _ => name == kind.member(),
         };
@@ -78,11 +78,11 @@ impl Entry {
             return Err(format!("`{}` has no meaning in an entry by {}", shown(unknown.as_bytes()), kind.member()));
         }
         let issuer = text(members, "iss")?;
-        if issuer.is_none() && kind != Kind::Fingerprint {
+        if issuer.is_none() && kind != EntryKind::Fingerprint {
             return Err(format!("has a {} and no `iss`; only together do they name something", kind.member()));
         }
         let name = text(members, kind.member())?.ok_or("names nothing")?;
-        if kind == Kind::Fingerprint && fingerprint_key(&name).is_none() {
+        if kind == EntryKind::Fingerprint && fingerprint_key(&name).is_none() {
             return Err(format!("`fingerprint` is not {FINGERPRINT_CHARACTERS} characters of base64url"));
         }
         let issued_before = date(members, "issued_before")?;
@@ -120,7 +120,7 @@ impl Entry {
 
     /// Its kind.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> EntryKind {
         self.kind
     }
 
@@ -134,7 +134,7 @@ impl Entry {
     pub(super) fn key(&self) -> Key {
         match self.kind {
             // The text was read before: it is always one.
-            Kind::Fingerprint => fingerprint_key(&self.name).unwrap_or_default(),
+            EntryKind::Fingerprint => fingerprint_key(&self.name).unwrap_or_default(),
             kind => kind.key(self.issuer.as_deref().unwrap_or_default(), &self.name),
         }
     }
@@ -158,7 +158,7 @@ pub(super) fn fingerprint_key(text: &str) -> Option<Key> {
 }
 
 fn names() -> Vec<&'static str> {
-    Kind::ALL.map(Kind::member).to_vec()
+    EntryKind::ALL.map(EntryKind::member).to_vec()
 }
 
 fn text(members: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
@@ -192,13 +192,13 @@ mod tests {
     #[test]
     fn every_kind_is_read_and_written() {
         for (text, kind) in [
-            (r#"{"iss":"i","jti":"a"}"#, Kind::TokenId),
-            (r#"{"fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}"#, Kind::Fingerprint),
-            (r#"{"iss":"i","issued_before":5,"sub":"a"}"#, Kind::Subject),
-            (r#"{"iss":"i","sid":"a"}"#, Kind::Session),
-            (r#"{"client_id":"a","iss":"i","issued_before":5}"#, Kind::Client),
-            (r#"{"iss":"i","kid":"a"}"#, Kind::SigningKey),
-            (r#"{"iss":"i","jti":"a","reason":"stolen","until":7}"#, Kind::TokenId),
+            (r#"{"iss":"i","jti":"a"}"#, EntryKind::TokenId),
+            (r#"{"fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}"#, EntryKind::Fingerprint),
+            (r#"{"iss":"i","issued_before":5,"sub":"a"}"#, EntryKind::Subject),
+            (r#"{"iss":"i","sid":"a"}"#, EntryKind::Session),
+            (r#"{"client_id":"a","iss":"i","issued_before":5}"#, EntryKind::Client),
+            (r#"{"iss":"i","kid":"a"}"#, EntryKind::SigningKey),
+            (r#"{"iss":"i","jti":"a","reason":"stolen","until":7}"#, EntryKind::TokenId),
         ] {
             let entry = read(text).expect(text);
             assert_eq!(entry.kind(), kind, "{text}");

@@ -4,7 +4,7 @@ use crate::crypto::{SHA256_BYTES, Sha256};
 
 /// What an entry names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum EntryKind {
     /// One token, by its `iss` and `jti`.
     TokenId,
     /// One token, by its fingerprint.
@@ -19,8 +19,8 @@ pub enum Kind {
     SigningKey,
 }
 
-/// The key by which an entry is found: the first 128 bits of a SHA-256. A list has such keys and no names, so reading it
-/// tells no name.
+/// The key by which an entry is found: the first 128 bits of a SHA-256. A list has such keys and no names, so reading
+/// it tells no name.
 pub(super) type Key = u128;
 
 /// The bytes of a key.
@@ -28,7 +28,7 @@ pub(super) const KEY_BYTES: usize = 16;
 /// The bytes of a time after a key: an `i64`, the highest byte first.
 pub(super) const TIME_BYTES: usize = 8;
 
-impl Kind {
+impl EntryKind {
     /// All kinds, in the order of their sections.
     pub const ALL: [Self; 6] =
         [Self::TokenId, Self::Fingerprint, Self::Subject, Self::Session, Self::Client, Self::SigningKey];
@@ -98,11 +98,11 @@ pub(super) fn key_of_digest(digest: &[u8; SHA256_BYTES]) -> Key {
 pub(super) struct KindSet(u8);
 
 impl KindSet {
-    pub(super) const fn insert(&mut self, kind: Kind) {
+    pub(super) const fn insert(&mut self, kind: EntryKind) {
         self.0 |= 1 << kind.number();
     }
 
-    pub(super) const fn has(self, kind: Kind) -> bool {
+    pub(super) const fn has(self, kind: EntryKind) -> bool {
         self.0 & (1 << kind.number()) != 0
     }
 }
@@ -114,13 +114,13 @@ mod tests {
     #[test]
     fn no_two_names_share_a_key() {
         let keys = [
-            Kind::TokenId.key("a", "bc"),
-            Kind::TokenId.key("ab", "c"),
-            Kind::TokenId.key("", "abc"),
-            Kind::TokenId.key("abc", ""),
-            Kind::Session.key("a", "bc"),
-            Kind::Subject.key("a", "bc"),
-            Kind::TokenId.key("A", "bc"),
+            EntryKind::TokenId.key("a", "bc"),
+            EntryKind::TokenId.key("ab", "c"),
+            EntryKind::TokenId.key("", "abc"),
+            EntryKind::TokenId.key("abc", ""),
+            EntryKind::Session.key("a", "bc"),
+            EntryKind::Subject.key("a", "bc"),
+            EntryKind::TokenId.key("A", "bc"),
         ];
         for (index, key) in keys.iter().enumerate() {
             assert!(!keys[..index].contains(key), "{index}");
@@ -130,10 +130,10 @@ mod tests {
     #[test]
     fn keys_are_those_of_the_published_form() {
         // printf '\001\000\000\000\001abc' | sha256sum
-        assert_eq!(format!("{:032x}", Kind::TokenId.key("a", "bc")), KNOWN);
-        assert!(Kind::ALL.iter().all(|&kind| Kind::from_number(kind.number()) == Some(kind)));
-        assert_eq!(Kind::from_number(0), None);
-        assert_eq!(Kind::from_number(7), None);
+        assert_eq!(format!("{:032x}", EntryKind::TokenId.key("a", "bc")), KNOWN);
+        assert!(EntryKind::ALL.iter().all(|&kind| EntryKind::from_number(kind.number()) == Some(kind)));
+        assert_eq!(EntryKind::from_number(0), None);
+        assert_eq!(EntryKind::from_number(7), None);
     }
 
     const KNOWN: &str = "093236260a17d20b4d6497cc8c2d5147";

@@ -3,7 +3,7 @@
 use super::Signature;
 use super::binary::Section;
 use super::chunks::Chunks;
-use super::kind::{KEY_BYTES, Key, Kind, KindSet};
+use super::kind::{EntryKind, KEY_BYTES, Key, KindSet};
 use crate::base::time::UnixSeconds;
 
 /// A list of entries, ready to be asked.
@@ -34,7 +34,7 @@ impl List {
 
     /// How many entries of that kind it has.
     #[must_use]
-    pub fn entries_of(&self, kind: Kind) -> usize {
+    pub fn entries_of(&self, kind: EntryKind) -> usize {
         self.section(kind).map_or(0, |section| section.count)
     }
 
@@ -55,13 +55,13 @@ impl List {
         self.kinds
     }
 
-    fn section(&self, kind: Kind) -> Option<&Section> {
+    fn section(&self, kind: EntryKind) -> Option<&Section> {
         self.sections.iter().find(|section| section.kind == kind)
     }
 
     /// Whether an entry of that kind and key means a token that was issued at `issued_at`. One that does not say when
     /// it was issued is older than any time.
-    pub(super) fn means(&self, kind: Kind, key: Key, issued_at: Option<UnixSeconds>) -> bool {
+    pub(super) fn means(&self, kind: EntryKind, key: Key, issued_at: Option<UnixSeconds>) -> bool {
         let Some(section) = self.section(kind) else { return false };
         let Some(index) = find(&self.bytes, section, key) else { return false };
         if !kind.is_timed() {
@@ -125,7 +125,7 @@ mod tests {
         for count in [1, 2, 3, 100, 70_000] {
             let list = list((0..count).map(|number| number.to_string()));
             assert_eq!(list.entries(), count);
-            let holds = |name: &str| list.means(Kind::TokenId, Kind::TokenId.key("i", name), None);
+            let holds = |name: &str| list.means(EntryKind::TokenId, EntryKind::TokenId.key("i", name), None);
             assert!((0..count).all(|number| holds(&number.to_string())), "{count}");
             assert!((count..count + 10_000).all(|number| !holds(&number.to_string())), "{count}");
         }
@@ -134,7 +134,7 @@ mod tests {
     /// The section of records with these keys.
     fn section(keys: &[Key]) -> (Chunks, Section) {
         let bytes: Vec<u8> = keys.iter().flat_map(|key| key.to_be_bytes()).collect();
-        (Chunks::from(bytes.as_slice()), Section { kind: Kind::TokenId, start: 0, count: keys.len() })
+        (Chunks::from(bytes.as_slice()), Section { kind: EntryKind::TokenId, start: 0, count: keys.len() })
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_empty_list_means_nobody() {
-        assert!(!List::default().means(Kind::TokenId, 0, None));
+        assert!(!List::default().means(EntryKind::TokenId, 0, None));
         assert_eq!(list(std::iter::empty()).entries(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that is revoked, as the engine asks for it.
 
 use super::entry::fingerprint_key;
-use super::kind::{Kind, KindSet};
+use super::kind::{EntryKind, KindSet};
 use super::list::List;
 use crate::base::time::UnixSeconds;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ pub trait Revocable {
     fn iss(&self) -> &str;
     /// What an entry of that kind would name; `None` when it has nothing of the kind. Asked only for kinds of which
     /// there are entries.
-    fn name(&self, kind: Kind) -> Option<Cow<'_, str>>;
+    fn name(&self, kind: EntryKind) -> Option<Cow<'_, str>>;
     /// Its `iat`.
     fn issued_at(&self) -> Option<UnixSeconds>;
 }
@@ -32,8 +32,8 @@ pub struct Revocations {
 #[derive(Clone, Debug, Default)]
 struct Edition(Rc<()>);
 
-/// Notes by which lists a token has been found to be meant by no entry: neither a token nor a list ever changes, so those
-/// lists need not be asked again. Kept with the token.
+/// Notes by which lists a token has been found to be meant by no entry: neither a token nor a list ever changes, so
+/// those lists need not be asked again. Kept with the token.
 #[derive(Clone, Debug, Default)]
 pub struct Clearance(RefCell<Option<Edition>>);
 
@@ -43,7 +43,7 @@ impl Revocations {
     pub fn new(lists: Vec<Rc<List>>, complete: bool) -> Self {
         let mut kinds = KindSet::default();
         for list in &lists {
-            Kind::ALL.into_iter().filter(|kind| list.kinds().has(*kind)).for_each(|kind| kinds.insert(kind));
+            EntryKind::ALL.into_iter().filter(|kind| list.kinds().has(*kind)).for_each(|kind| kinds.insert(kind));
         }
         Self { lists, kinds, complete, edition: Edition::default() }
     }
@@ -70,11 +70,11 @@ impl Revocations {
     /// The kind of an entry that means this token.
     ///
     /// A digest is computed for each kind of which there are entries and of which the token has a name, and no other.
-    pub fn find(&self, token: &impl Revocable) -> Option<Kind> {
-        Kind::ALL.into_iter().filter(|kind| self.kinds.has(*kind)).find(|&kind| {
+    pub fn find(&self, token: &impl Revocable) -> Option<EntryKind> {
+        EntryKind::ALL.into_iter().filter(|kind| self.kinds.has(*kind)).find(|&kind| {
             let Some(name) = token.name(kind) else { return false };
             let key = match kind {
-                Kind::Fingerprint => fingerprint_key(&name),
+                EntryKind::Fingerprint => fingerprint_key(&name),
                 _ => Some(kind.key(token.iss(), &name)),
             };
             key.is_some_and(|key| self.lists.iter().any(|list| list.means(kind, key, token.issued_at())))
@@ -82,7 +82,7 @@ impl Revocations {
     }
 
     /// Finds the entry for a token that may come again, with which `clearance` is kept.
-    pub fn find_again(&self, token: &impl Revocable, clearance: &Clearance) -> Option<Kind> {
+    pub fn find_again(&self, token: &impl Revocable, clearance: &Clearance) -> Option<EntryKind> {
         let is_cleared = clearance.0.borrow().as_ref().is_some_and(|known| Rc::ptr_eq(&known.0, &self.edition.0));
         if is_cleared {
             return None;
@@ -109,9 +109,9 @@ mod tests {
             "i"
         }
 
-        fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
+        fn name(&self, kind: EntryKind) -> Option<Cow<'_, str>> {
             self.0.set(self.0.get() + 1);
-            (kind == Kind::TokenId).then_some("a".into())
+            (kind == EntryKind::TokenId).then_some("a".into())
         }
 
         fn issued_at(&self) -> Option<UnixSeconds> {
@@ -136,8 +136,8 @@ mod tests {
             (vec![Rc::clone(&other)], false, 1, None),
             (vec![list("b")], true, 2, None),
             (vec![Rc::clone(&other)], true, 3, None),
-            (vec![Rc::clone(&other), list("a")], true, 4, Some(Kind::TokenId)),
-            (vec![list("a")], true, 5, Some(Kind::TokenId)),
+            (vec![Rc::clone(&other), list("a")], true, 4, Some(EntryKind::TokenId)),
+            (vec![list("a")], true, 5, Some(EntryKind::TokenId)),
             (vec![], true, 5, None),
             (vec![Rc::clone(&other)], true, 6, None),
         ] {

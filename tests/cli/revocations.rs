@@ -6,7 +6,7 @@ use scopegate::base::time::UnixSeconds;
 use scopegate::check::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::jose::KeySet;
-use scopegate::revocation::{Chunks, Kind, List, ListError, Loader, Terms};
+use scopegate::revocation::{Chunks, EntryKind, List, ListError, Loader, Terms};
 use serde_json::{Value, json};
 use std::fs::{read, read_to_string, write};
 use std::path::Path;
@@ -81,7 +81,10 @@ fn a_list_is_built_without_what_is_over() {
     assert_eq!(lines.len(), 4, "{built:?}");
     assert!(!built.stdout.contains("over"), "{built:?}");
     let list = load(built.stdout.as_bytes(), None).unwrap();
-    assert_eq!([Kind::TokenId, Kind::Fingerprint, Kind::Subject].map(|kind| list.entries_of(kind)), [1, 1, 1]);
+    assert_eq!(
+        [EntryKind::TokenId, EntryKind::Fingerprint, EntryKind::Subject].map(|kind| list.entries_of(kind)),
+        [1, 1, 1]
+    );
     // What was built is an input again, and entries may have been added to it by hand.
     let again = build(&folder, &format!("{}{{\"iss\":\"https://a/\",\"sid\":\"s\"}}\n", built.stdout), &[]);
     assert!(again.stdout.starts_with(r#"{"entries_at_least":4}"#), "{again:?}");
@@ -108,7 +111,10 @@ fn the_binary_form_means_the_same() {
     let built = build(&folder, ENTRIES, &["--binary", "--output", "list.bin"]);
     assert_eq!(built.status, 0, "{built:?}");
     let list = load(&read(folder.join("list.bin")).unwrap(), None).unwrap();
-    assert_eq!([Kind::TokenId, Kind::Fingerprint, Kind::Subject].map(|kind| list.entries_of(kind)), [1, 1, 1]);
+    assert_eq!(
+        [EntryKind::TokenId, EntryKind::Fingerprint, EntryKind::Subject].map(|kind| list.entries_of(kind)),
+        [1, 1, 1]
+    );
     let refused = build(&folder, ENTRIES, &["--binary"]);
     assert_eq!((refused.status, refused.stderr.contains("--output")), (2, true), "{refused:?}");
 }

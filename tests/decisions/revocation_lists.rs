@@ -8,7 +8,8 @@ use scopegate::crypto::{Algorithm, PureVerifier, sha256};
 use scopegate::decision::Decision;
 use scopegate::jose::KeySet;
 use scopegate::revocation::{
-    Builder, CHUNK_BYTES, Chunks, Entry, Kind, List, ListError, Loader, MAX_LINES_BYTES, Revocations, Signature, Terms,
+    Builder, CHUNK_BYTES, Chunks, Entry, EntryKind, List, ListError, Loader, MAX_LINES_BYTES, Revocations, Signature,
+    Terms,
 };
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -82,7 +83,7 @@ fn a_list_means_the_same_in_every_form() {
         (signed(&bytes, json!({}), json!({})), signed_terms()),
     ] {
         let list = load(&document, &terms).unwrap();
-        assert_eq!((list.entries(), list.entries_of(Kind::TokenId)), (20_000, 20_000));
+        assert_eq!((list.entries(), list.entries_of(EntryKind::TokenId)), (20_000, 20_000));
         let list = Rc::new(list);
         assert_eq!(["0", "19999", "20000", "x"].map(|id| refuses(&list, id)), [true, true, false, false]);
     }

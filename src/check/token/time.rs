@@ -1,6 +1,6 @@
 //! The token is good now (RFC 7519 sections 4.1.4 to 4.1.6).
 
-use super::super::time::{Limits, Times, judge};
+use super::super::time::{AgeLimits, Times, judge};
 use super::{Addressed, Recognised, Result, TokenRequirements};
 use crate::base::time::UnixSeconds;
 
@@ -17,7 +17,7 @@ impl<'a> Timely<'a> {
         let Recognised { token, issuer, .. } = proof.recognised();
         let claims = token.claims();
         let times = Times { expires_at: claims.expires_at, not_before: claims.not_before, issued_at: claims.issued_at };
-        judge(times, Limits { leeway: issuer.leeway, max_lifetime: issuer.max_lifetime }, asks, now)?;
+        judge(times, AgeLimits { leeway: issuer.leeway, max_lifetime: issuer.max_lifetime }, asks, now)?;
         Ok(Self(proof))
     }
 

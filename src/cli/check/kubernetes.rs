@@ -2,14 +2,14 @@
 
 use super::Findings;
 use crate::cli::gates::kubernetes::{Resource, plugins};
-use crate::cli::source::{Kind, Source, View};
+use crate::cli::source::{DocumentKind, Source, View};
 
 /// Checks the resources.
 pub(super) fn check(sources: &[Source], findings: &mut Findings) {
     for source in sources {
         for document in &source.documents {
             for Resource { plugin, configuration } in plugins(document) {
-                let is_policy = document.kind == Kind::EnvoyExtensionPolicy;
+                let is_policy = document.kind == DocumentKind::EnvoyExtensionPolicy;
                 let (open, remedy) = if is_policy {
                     (plugin.get("failOpen").filter(View::is_true), "write failOpen: false")
                 } else {

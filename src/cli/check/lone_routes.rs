@@ -3,7 +3,7 @@
 
 use super::{Findings, answering, disclosures, per_route, redirects, routes, unserved, written};
 use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_host};
-use crate::cli::source::{Document, Kind, Source, View};
+use crate::cli::source::{Document, DocumentKind, Source, View};
 use crate::config::{self, METADATA_NAMESPACE};
 use crate::policy::Policy;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use std::path::Path;
 /// Whether these sources hold routes, and no connection manager that could serve them.
 pub(super) fn are_alone(sources: &[Source]) -> bool {
     let documents = sources.iter().flat_map(|source| &source.documents);
-    let mut roots = documents.filter(|document| document.kind == Kind::Envoy).map(Document::root);
+    let mut roots = documents.filter(|document| document.kind == DocumentKind::Envoy).map(Document::root);
     roots.clone().all(|root| managers(&root).is_empty()) && roots.any(|root| !root.holders("virtual_hosts").is_empty())
 }
 

@@ -5,7 +5,7 @@ use super::{Findings, unknown_fields, unserved};
 use crate::cli::gates::Gate;
 use crate::cli::named::metadata;
 use crate::cli::report::Finding;
-use crate::cli::source::{Kind, Source, View};
+use crate::cli::source::{DocumentKind, Source, View};
 use crate::config::fields::REQUIREMENT;
 use crate::config::{METADATA_NAMESPACE, nearest};
 use crate::policy::RouteMetadata;
@@ -17,7 +17,7 @@ const REMEDY: &str = "write it as metadata.filter_metadata.scopegate of the rout
 pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) {
     for source in sources {
         let mut found = Vec::new();
-        for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
+        for document in source.documents.iter().filter(|document| document.kind == DocumentKind::Envoy) {
             look(&document.root(), Around::Anything, &mut found);
         }
         for view in found {

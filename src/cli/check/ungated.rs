@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::cli::gates::{Gate, managers, route_configs};
-use crate::cli::source::{Kind, Source, View};
+use crate::cli::source::{DocumentKind, Source, View};
 use std::collections::{HashMap, HashSet};
 
 const TCP_PROXY: &str = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
@@ -28,7 +28,7 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
         return unseen;
     }
     for source in sources {
-        for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
+        for document in source.documents.iter().filter(|document| document.kind == DocumentKind::Envoy) {
             let root = document.root();
             for manager in managers(&root) {
                 if guards.iter().any(|envoy| std::ptr::eq(envoy.manager.node, manager.node)) {

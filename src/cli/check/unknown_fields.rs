@@ -4,7 +4,7 @@
 use super::Findings;
 use super::envoy_fields::{EnvoyFields, Member, Message};
 use crate::cli::gates::patches::{Patch, patches};
-use crate::cli::source::{Kind, Source, View};
+use crate::cli::source::{DocumentKind, Source, View};
 use crate::config::{METADATA_NAMESPACE, nearest};
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(super) fn check(sources: &[Source], findings: &mut Findings) {
     let table = EnvoyFields::new();
     for source in sources {
         let mut search = Search { table: &table, file: &source.file, findings };
-        for document in source.documents.iter().filter(|document| document.kind == Kind::Envoy) {
+        for document in source.documents.iter().filter(|document| document.kind == DocumentKind::Envoy) {
             search.document(&document.root());
         }
         for patch in source.documents.iter().flat_map(patches) {

@@ -1,6 +1,6 @@
 //! The plugins in resources of Istio and Envoy Gateway.
 
-use super::super::source::{Document, Kind, View};
+use super::super::source::{Document, DocumentKind, View};
 use super::ours::Plugin;
 
 /// A Scopegate plugin in a resource.
@@ -19,8 +19,8 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
     let Some(spec) = root.get("spec") else { return Vec::new() };
     let text = |view: &View<'_>, path: &[&str]| view.at(path).and_then(|view| view.text().map(str::to_owned));
     match document.kind {
-        Kind::WasmPlugin | Kind::TrafficExtension => {
-            let plugin = if document.kind == Kind::WasmPlugin { Some(spec) } else { spec.get("wasm") };
+        DocumentKind::WasmPlugin | DocumentKind::TrafficExtension => {
+            let plugin = if document.kind == DocumentKind::WasmPlugin { Some(spec) } else { spec.get("wasm") };
             let select = |plugin: &View<'_>| {
                 let root_id = text(plugin, &["pluginName"]);
                 let module = text(plugin, &["url"]);
@@ -29,7 +29,7 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
             let ours = plugin.filter(select);
             ours.map(|plugin| Resource { configuration: plugin.get("pluginConfig"), plugin }).into_iter().collect()
         }
-        Kind::EnvoyExtensionPolicy => {
+        DocumentKind::EnvoyExtensionPolicy => {
             let select = |plugin: &View<'_>| {
                 let root_id = text(plugin, &["rootID"]);
                 let module = text(plugin, &["code", "image", "url"]).or_else(|| text(plugin, &["code", "http", "url"]));
@@ -39,7 +39,11 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
             let ours = spec.list("wasm").into_iter().filter(select);
             ours.map(|plugin| Resource { configuration: plugin.get("config"), plugin }).collect()
         }
-        Kind::Plugin | Kind::Envoy | Kind::EnvoyFilter | Kind::EnvoyPatchPolicy | Kind::Unknown => Vec::new(),
+        DocumentKind::Plugin
+        | DocumentKind::Envoy
+        | DocumentKind::EnvoyFilter
+        | DocumentKind::EnvoyPatchPolicy
+        | DocumentKind::Unknown => Vec::new(),
     }
 }
 

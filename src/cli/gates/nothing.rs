@@ -1,6 +1,6 @@
 //! Why there is no gate in what was given: by the name of what was given, with what to give instead.
 
-use super::super::source::{Document, Kind, Source, View};
+use super::super::source::{Document, DocumentKind, Source, View};
 use super::patches::asks;
 use super::{ROOT_ID, extensions, managers};
 
@@ -46,7 +46,7 @@ const INSTEAD: [(&[&str], &str); 6] = [
 pub fn nothing_found(sources: &[Source]) -> String {
     let files = Source::names(sources);
     let documents = || sources.iter().flat_map(|source| &source.documents);
-    if !documents().any(|document| document.kind == Kind::Envoy) {
+    if !documents().any(|document| document.kind == DocumentKind::Envoy) {
         let mut named: Vec<String> = documents().filter_map(told).collect();
         named.dedup();
         return if named.is_empty() {
@@ -79,18 +79,18 @@ fn told(document: &Document) -> Option<String> {
     let name = root.at(&["metadata", "name"]).and_then(|view| view.text()).unwrap_or_default();
     let of = if name.is_empty() { kind.to_owned() } else { format!("{kind} {name}") };
     let what = match document.kind {
-        Kind::EnvoyFilter if asks(document) => {
+        DocumentKind::EnvoyFilter if asks(document) => {
             "says what routes ask, and the gate is not here: give the WasmPlugin or TrafficExtension that configures it too"
         }
-        Kind::EnvoyPatchPolicy if asks(document) => {
+        DocumentKind::EnvoyPatchPolicy if asks(document) => {
             "says what routes ask, and the gate is not here: give the EnvoyExtensionPolicy that configures it too"
         }
-        Kind::EnvoyFilter | Kind::EnvoyPatchPolicy => "has neither the gate nor what routes ask of it",
-        Kind::WasmPlugin | Kind::TrafficExtension => {
+        DocumentKind::EnvoyFilter | DocumentKind::EnvoyPatchPolicy => "has neither the gate nor what routes ask of it",
+        DocumentKind::WasmPlugin | DocumentKind::TrafficExtension => {
             "is another plugin: neither its pluginName nor its image nor its name is scopegate"
         }
-        Kind::EnvoyExtensionPolicy => "has no plugin whose rootID, image or name is scopegate",
-        Kind::Plugin | Kind::Envoy | Kind::Unknown => {
+        DocumentKind::EnvoyExtensionPolicy => "has no plugin whose rootID, image or name is scopegate",
+        DocumentKind::Plugin | DocumentKind::Envoy | DocumentKind::Unknown => {
             let known = INSTEAD.iter().find(|(kinds, _)| kinds.contains(&kind));
             let remedy = known.map_or("give what configures the gate", |(_, remedy)| *remedy);
             return Some(format!("{of} is not read: {remedy}"));

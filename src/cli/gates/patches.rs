@@ -1,6 +1,6 @@
 //! What an `EnvoyFilter` or an `EnvoyPatchPolicy` puts into the configuration that Istio or Envoy Gateway makes.
 
-use super::super::source::{Document, Kind, View, is_same};
+use super::super::source::{Document, DocumentKind, View, is_same};
 use crate::config::{METADATA_NAMESPACE, nearest};
 
 /// A change of Envoy's configuration.
@@ -33,11 +33,11 @@ pub(in crate::cli) enum Part<'s> {
 pub(in crate::cli) fn patches(document: &Document) -> Vec<Patch<'_>> {
     let root = document.root();
     match document.kind {
-        Kind::EnvoyFilter => {
+        DocumentKind::EnvoyFilter => {
             let list = root.at(&["spec", "configPatches"]).map(|view| view.items()).unwrap_or_default();
             list.into_iter().map(|view| of_filter(view)).collect()
         }
-        Kind::EnvoyPatchPolicy => {
+        DocumentKind::EnvoyPatchPolicy => {
             let list = root.at(&["spec", "jsonPatches"]).map(|view| view.items()).unwrap_or_default();
             list.into_iter().map(|view| of_policy(view)).collect()
         }

@@ -3,7 +3,7 @@
 mod expect;
 mod request;
 
-use super::outcome::{Expectation, Wanted};
+use super::outcome::{Expectation, Expected};
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::place;
 use crate::cli::moment::read as instant;
@@ -39,14 +39,14 @@ pub(super) struct Case {
     pub name: String,
     /// Its place, as `file:line:column`.
     pub place: String,
-    pub request: Request,
+    pub request: CaseRequest,
     pub token: Token,
     pub expect: Expectation,
 }
 
 /// A request.
 #[derive(Debug, Default)]
-pub(super) struct Request {
+pub(super) struct CaseRequest {
     pub method: String,
     /// None for CONNECT.
     pub path: Option<String>,
@@ -149,8 +149,8 @@ impl Reader<'_> {
     }
 
     /// Text, or none for null.
-    fn text_or_null(&mut self, view: &View<'_>) -> Option<Wanted> {
-        if view.node.value == Tree::Null { Some(Wanted::Nothing) } else { self.text(view).map(Wanted::Text) }
+    fn text_or_null(&mut self, view: &View<'_>) -> Option<Expected> {
+        if view.node.value == Tree::Null { Some(Expected::Nothing) } else { self.text(view).map(Expected::Text) }
     }
 
     fn suite<'n>(&mut self, view: &View<'n>) -> Option<Suite<'n>> {

@@ -13,16 +13,16 @@ pub(super) const PLACEHOLDER: &str = "{token}";
 pub(super) struct Expectation {
     pub status: Option<u16>,
     /// The name of a reason, or that there is none.
-    pub reason: Wanted,
+    pub reason: Expected,
     /// The scopes that the challenge names, or that it names none.
-    pub scope: Wanted,
+    pub scope: Expected,
     /// Headers as they reach the upstream, or their absence.
     pub headers: Vec<(String, Option<String>)>,
 }
 
 /// What is expected of one thing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Expected {
     #[default]
     Anything,
     Nothing,
@@ -31,7 +31,7 @@ pub(super) enum Wanted {
 
 /// What came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Outcome {
+pub(super) struct Observed {
     status: u16,
     reason: Option<&'static str>,
     scope: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct Outcome {
     token: Option<String>,
 }
 
-impl Wanted {
+impl Expected {
     /// What is expected where something else came.
     fn unless(&self, came: Option<&str>, same: fn(&str, &str) -> bool) -> Option<&str> {
         match (self, came) {
@@ -55,7 +55,7 @@ impl Wanted {
     }
 }
 
-impl Outcome {
+impl Observed {
     /// What `decision` means for a request with these headers.
     pub(super) fn of(
         decision: &Decision,

@@ -1,7 +1,7 @@
 //! The world of the cases: a policy, keys made for the run, a fixed clock.
 
-use super::cases::{Case, PolicyFrom, Request, Suite, Token};
-use super::outcome::{Outcome, PLACEHOLDER};
+use super::cases::{Case, CaseRequest, PolicyFrom, Suite, Token};
+use super::outcome::{Observed, PLACEHOLDER};
 use super::token;
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
 use crate::cli::named::Names;
@@ -65,7 +65,7 @@ pub(super) struct World<'s> {
 }
 
 /// A route, as the filter sees it.
-struct Place {
+struct RouteContext {
     route: Option<String>,
     virtual_host: Option<String>,
     metadata: Option<(MetadataSource, Result<Requirement, ConfigError>)>,
@@ -131,7 +131,7 @@ impl<'s> World<'s> {
     ///
     /// # Errors
     /// When it names what is not there, or is undecided.
-    pub(super) fn decide(&self, case: &Case) -> Result<Outcome, Unjudged> {
+    pub(super) fn decide(&self, case: &Case) -> Result<Observed, Unjudged> {
         let here = |what: String| format!("{}: {what}", case.place);
         let (token, keys) = self.token(case)?;
         let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
@@ -140,8 +140,8 @@ impl<'s> World<'s> {
         {
             match settings.apply(target) {
                 Arrival::Passed(seen) => *target = seen,
-                Arrival::Refused => return Ok(Outcome::by_envoy(400, BEFORE, token)),
-                Arrival::Redirected(_) => return Ok(Outcome::by_envoy(307, BEFORE, token)),
+                Arrival::Refused => return Ok(Observed::by_envoy(400, BEFORE, token)),
+                Arrival::Redirected(_) => return Ok(Observed::by_envoy(307, BEFORE, token)),
             }
         }
         let found = self.place(&case.request, &headers).map_err(|nowhere| match nowhere {
@@ -175,9 +175,9 @@ impl<'s> World<'s> {
             case.place
         );
         if found.is_unserved && matches!(decision, Decision::Allow(_)) {
-            return Ok(Outcome::by_envoy(404, "no route matches", token));
+            return Ok(Observed::by_envoy(404, "no route matches", token));
         }
-        Ok(Outcome::of(&decision, &headers, &self.policy, token))
+        Ok(Observed::of(&decision, &headers, &self.policy, token))
     }
 
     /// The token of a case, and the keys that go with it.
@@ -200,10 +200,10 @@ impl<'s> World<'s> {
     }
 
     /// The route of a request, named or chosen, and what its metadata asks.
-    fn place(&self, request: &Request, lines: &[(String, String)]) -> Result<Place, Nowhere> {
+    fn place(&self, request: &CaseRequest, lines: &[(String, String)]) -> Result<RouteContext, Nowhere> {
         let names = Names { route: request.route.as_deref(), virtual_host: request.virtual_host.as_deref() };
         let compile = |view: &View<'_>| config::requirement(view.node, &self.policy);
-        let by_hand = |metadata| Place {
+        let by_hand = |metadata| RouteContext {
             route: request.route.clone(),
             virtual_host: request.virtual_host.clone(),
             metadata,
@@ -224,14 +224,14 @@ impl<'s> World<'s> {
                 let found = placed::place(envoy, &self.policy, (names, LABELS), &lines)?;
                 let metadata = found.metadata.map(|found| (found.source, compile(&found.view)));
                 let (route, virtual_host) = (found.route, found.virtual_host);
-                Ok(Place { route, virtual_host, metadata, is_unserved: found.is_unserved })
+                Ok(RouteContext { route, virtual_host, metadata, is_unserved: found.is_unserved })
             }
         }
     }
 }
 
 /// All header lines, pseudo-headers first. The token stands where the case puts it, else in `authorization`.
-fn headers(request: &Request, token: Option<&str>) -> Result<Vec<(String, String)>, String> {
+fn headers(request: &CaseRequest, token: Option<&str>) -> Result<Vec<(String, String)>, String> {
     let host = request.headers.iter().find(|(name, _)| name == "host").map_or(HOST, |(_, value)| value);
     let mut lines = vec![(":method".to_owned(), request.method.clone()), (":authority".to_owned(), host.to_owned())];
     lines.extend(request.path.as_ref().map(|path| (":path".to_owned(), path.clone())));

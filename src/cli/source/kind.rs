@@ -5,7 +5,7 @@ use crate::config;
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// A plugin configuration.
     Plugin,
     /// A whole Envoy bootstrap, or resources that Envoy fetches: listeners, routes, clusters, filters.
@@ -37,7 +37,7 @@ const ENVOY_PARTS: [&str; 9] = [
     "admin",
 ];
 
-impl Kind {
+impl DocumentKind {
     /// What a document is, told by its members.
     #[must_use]
     pub fn of(root: &View<'_>) -> Self {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::time::Seconds;
 use crate::policy::{Endpoint, RemoteList, WhenStale};
-use crate::revocation::{Builder, Entry, Kind, Revocable, Terms};
+use crate::revocation::{Builder, Entry, EntryKind, Revocable, Terms};
 use crate::shell::documents::DocumentId;
 use crate::shell::feed::shared_data::LocalData;
 use crate::shell::feed::{Change, FailureKind, Fetched};
@@ -36,8 +36,8 @@ impl Revocable for Token<'_> {
         "i"
     }
 
-    fn name(&self, kind: Kind) -> Option<Cow<'_, str>> {
-        (kind == Kind::TokenId).then_some(Cow::Borrowed(self.0))
+    fn name(&self, kind: EntryKind) -> Option<Cow<'_, str>> {
+        (kind == EntryKind::TokenId).then_some(Cow::Borrowed(self.0))
     }
 
     fn issued_at(&self) -> Option<UnixSeconds> {

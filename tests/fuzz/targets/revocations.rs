@@ -1,5 +1,5 @@
-//! A list that is read is written in its binary form, and read again as the same; a line that is read is the line that is
-//! written. Where a signature is asked for, nothing is used that nobody has verified, and only what was signed.
+//! A list that is read is written in its binary form, and read again as the same; a line that is read is the line that
+//! is written. Where a signature is asked for, nothing is used that nobody has verified, and only what was signed.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,7 +7,7 @@ use scopegate::base::base64url;
 use scopegate::crypto::{PureVerifier, Verifier, sha256};
 use scopegate::jose::KeySet;
 use scopegate::policy::KeySource;
-use scopegate::revocation::{Chunks, Kind, Line, List, Loader, Terms};
+use scopegate::revocation::{Chunks, EntryKind, Line, List, Loader, Terms};
 use scopegate_fuzz::{NOW, Nobody, StandIn, configuration, policy};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -66,7 +66,7 @@ fuzz_target!(|document: &[u8]| {
     let written = list.bytes().pieces().concat();
     let again = load(&written).expect("what we hold is a list");
     assert_eq!(again.entries(), list.entries());
-    for kind in Kind::ALL {
+    for kind in EntryKind::ALL {
         assert_eq!(again.entries_of(kind), list.entries_of(kind));
     }
     assert_eq!(again.bytes().pieces().concat(), written);

@@ -1,16 +1,17 @@
-//! Envoy Gateway: the routes that a policy with the gate leaves out, as far as the files hold them. The policy of a rule goes
-//! before that of its route, that before one of the listener, that before one of the gateway; nothing is merged.
+//! Envoy Gateway: the routes that a policy with the gate leaves out, as far as the files hold them. The policy of a
+//! rule goes before that of its route, that before one of the listener, that before one of the gateway; nothing is
+//! merged.
 
-use super::resources::{Policy, Reference, Resources, Route, Target};
+use super::resources::{AttachedPolicy, Reference, Resources, Route, Target};
 use crate::cli::check::Findings;
-use crate::cli::source::Kind;
+use crate::cli::source::DocumentKind;
 
 const RULE: &str = "route-without-gate";
 
 /// Why a route has no gate on one of the ways to it.
 enum Gap<'r, 's> {
     /// A policy of its own without the gate.
-    Replaced(&'r Policy<'s>),
+    Replaced(&'r AttachedPolicy<'s>),
     /// A rule, by name.
     Rule(String),
     /// A gateway, or one of its listeners.
@@ -19,8 +20,8 @@ enum Gap<'r, 's> {
 
 /// Checks routes against policies, and gives what only could be: what a policy leaves to others that are not here.
 pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<String> {
-    let policies: Vec<&Policy<'_>> =
-        resources.policies.iter().filter(|policy| policy.kind == Kind::EnvoyExtensionPolicy).collect();
+    let policies: Vec<&AttachedPolicy<'_>> =
+        resources.policies.iter().filter(|policy| policy.kind == DocumentKind::EnvoyExtensionPolicy).collect();
     if !policies.iter().any(|policy| policy.has_gate) {
         return Vec::new();
     }
@@ -29,7 +30,8 @@ pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<S
     let guarded: Vec<&Reference> =
         gaps.iter().filter(|(_, gaps)| gaps.is_empty()).flat_map(|(route, _)| &route.backends).collect();
     for (route, gaps) in &gaps {
-        // All ways without a gate: a site of its own, perhaps. Some of them, or the same service: a way around the gate.
+        // All ways without a gate: a site of its own, perhaps. Some of them, or the same service: a way around the
+        // gate.
         let is_apart = gaps.iter().all(|gap| matches!(gap, Gap::Parent(_))) && gaps.len() == route.parents.len().max(1);
         let shared = route.backends.iter().find(|backend| guarded.contains(backend));
         for gap in gaps {
@@ -72,13 +74,17 @@ fn told(route: &Route<'_>, gap: &Gap<'_, '_>) -> String {
 }
 
 /// The ways to a route that have no gate.
-fn gaps<'r, 's>(route: &'r Route<'s>, policies: &[&'r Policy<'s>], resources: &Resources<'_>) -> Vec<Gap<'r, 's>> {
+fn gaps<'r, 's>(
+    route: &'r Route<'s>,
+    policies: &[&'r AttachedPolicy<'s>],
+    resources: &Resources<'_>,
+) -> Vec<Gap<'r, 's>> {
     let targeting = |section: Option<&str>| {
         let meets = |target: &Target<'_>| target.name == route.name && target.section == section;
         policies.iter().find(|policy| policy.targets.iter().any(meets)).copied()
     };
     // Rules with a policy of their own, and the others.
-    let of_rule: Vec<Option<&Policy<'_>>> = route
+    let of_rule: Vec<Option<&AttachedPolicy<'_>>> = route
         .rules
         .iter()
         .map(|name| Some(*name).filter(|name| !name.is_empty()).and_then(|name| targeting(Some(name))))
@@ -111,7 +117,7 @@ fn gaps<'r, 's>(route: &'r Route<'s>, policies: &[&'r Policy<'s>], resources: &R
 }
 
 /// Whether a gateway has the gate before all listeners that a route is attached to.
-fn is_guarded(parent: &Target<'_>, policies: &[&Policy<'_>], resources: &Resources<'_>) -> bool {
+fn is_guarded(parent: &Target<'_>, policies: &[&AttachedPolicy<'_>], resources: &Resources<'_>) -> bool {
     let of = |section: Option<&str>| {
         let meets = |target: &Target<'_>| target.name == parent.name && target.section == section;
         policies.iter().find(|policy| policy.targets.iter().any(meets)).map(|policy| policy.has_gate)
@@ -129,7 +135,7 @@ fn is_guarded(parent: &Target<'_>, policies: &[&Policy<'_>], resources: &Resourc
 }
 
 /// What a policy with the gate leaves out, where the files do not show whether it is there.
-fn left(policy: &Policy<'_>, resources: &Resources<'_>) -> Vec<String> {
+fn left(policy: &AttachedPolicy<'_>, resources: &Resources<'_>) -> Vec<String> {
     let routes = &resources.routes;
     let seen = |target: &Target<'_>| routes.iter().any(|route| route.name == target.name);
     let gateway = |target: &Target<'_>| resources.gateways.iter().any(|gateway| gateway.name == target.name);

@@ -1,8 +1,8 @@
 //! Istio: listeners that a `WasmPlugin` or `TrafficExtension` with the gate leaves out, by direction, port or phase.
 
-use super::resources::{Gateway, Policy, Resources, port};
+use super::resources::{AttachedPolicy, Gateway, Resources, port};
 use crate::cli::check::Findings;
-use crate::cli::source::{Kind, View};
+use crate::cli::source::{DocumentKind, View};
 use crate::config::Tree;
 
 const STRATEGIES: [&str; 3] = ["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"];
@@ -10,7 +10,8 @@ const STRATEGIES: [&str; 3] = ["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"];
 /// Checks what the resources select, and gives what only could be.
 pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<String> {
     let mut notes = Vec::new();
-    let is_istio = |policy: &&Policy<'_>| matches!(policy.kind, Kind::WasmPlugin | Kind::TrafficExtension);
+    let is_istio =
+        |policy: &&AttachedPolicy<'_>| matches!(policy.kind, DocumentKind::WasmPlugin | DocumentKind::TrafficExtension);
     for policy in resources.policies.iter().filter(is_istio).filter(|policy| policy.has_gate) {
         check_phase(policy, findings);
         check_strategy(policy, findings);
@@ -21,7 +22,7 @@ pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<S
     notes
 }
 
-fn check_phase(policy: &Policy<'_>, findings: &mut Findings) {
+fn check_phase(policy: &AttachedPolicy<'_>, findings: &mut Findings) {
     let phase = policy.spec.get("phase");
     if let Some(view) = phase.filter(|view| view.text() != Some("AUTHN")) {
         let what =
@@ -30,8 +31,9 @@ fn check_phase(policy: &Policy<'_>, findings: &mut Findings) {
     }
 }
 
-fn check_strategy(policy: &Policy<'_>, findings: &mut Findings) {
-    let plugin = if policy.kind == Kind::WasmPlugin { Some(policy.spec.clone()) } else { policy.spec.get("wasm") };
+fn check_strategy(policy: &AttachedPolicy<'_>, findings: &mut Findings) {
+    let plugin =
+        if policy.kind == DocumentKind::WasmPlugin { Some(policy.spec.clone()) } else { policy.spec.get("wasm") };
     let strategy = plugin.and_then(|plugin| plugin.get("failStrategy"));
     if let Some(view) = strategy.filter(|view| view.text().is_none_or(|text| !STRATEGIES.contains(&text))) {
         findings.error("fails-open", policy.file, &view, "is no failStrategy of Istio", "write FAIL_RELOAD");
@@ -39,7 +41,7 @@ fn check_strategy(policy: &Policy<'_>, findings: &mut Findings) {
 }
 
 /// A gateway acts as a client; a workload that receives requests acts as a server.
-fn check_direction(policy: &Policy<'_>, resources: &Resources<'_>, findings: &mut Findings) {
+fn check_direction(policy: &AttachedPolicy<'_>, resources: &Resources<'_>, findings: &mut Findings) {
     let modes: Vec<View<'_>> = policy.spec.list("match").iter().filter_map(|entry| entry.get("mode")).collect();
     let all = |mode: &str| {
         modes.len() == policy.spec.list("match").len() && modes.iter().all(|view| view.text() == Some(mode))
@@ -55,7 +57,7 @@ fn check_direction(policy: &Policy<'_>, resources: &Resources<'_>, findings: &mu
 }
 
 /// Whether it targets or selects a gateway at the edge; a waypoint receives requests as a server does.
-fn is_gateway(policy: &Policy<'_>, resources: &Resources<'_>) -> bool {
+fn is_gateway(policy: &AttachedPolicy<'_>, resources: &Resources<'_>) -> bool {
     let is_waypoint = |gateway: &Gateway<'_>| gateway.class.contains("waypoint");
     let labels = policy.spec.at(&["selector", "matchLabels"]).map(|view| view.members()).unwrap_or_default();
     let targets = policy.targets.iter().filter(|target| target.name.kind == "Gateway").any(|target| {
@@ -66,7 +68,7 @@ fn is_gateway(policy: &Policy<'_>, resources: &Resources<'_>) -> bool {
 }
 
 /// The ports that it selects; none where it selects all.
-fn ports(policy: &Policy<'_>) -> Vec<i64> {
+fn ports(policy: &AttachedPolicy<'_>) -> Vec<i64> {
     let entries = policy.spec.list("match");
     if entries.iter().any(|entry| entry.list("ports").is_empty()) {
         return Vec::new();
@@ -75,7 +77,7 @@ fn ports(policy: &Policy<'_>) -> Vec<i64> {
     all.filter_map(|view| port(view.get("number")).or_else(|| port(Some(view)))).collect()
 }
 
-fn check_ports(policy: &Policy<'_>, resources: &Resources<'_>, findings: &mut Findings) -> Option<String> {
+fn check_ports(policy: &AttachedPolicy<'_>, resources: &Resources<'_>, findings: &mut Findings) -> Option<String> {
     let ports = ports(policy);
     let listed: Vec<String> = ports.iter().map(i64::to_string).collect();
     let listed = listed.join(", ");
@@ -100,9 +102,10 @@ fn check_ports(policy: &Policy<'_>, resources: &Resources<'_>, findings: &mut Fi
 }
 
 /// A route that is attached to a gateway with the gate and to one without goes around it.
-fn check_gateways(policy: &Policy<'_>, resources: &Resources<'_>, findings: &mut Findings) {
+fn check_gateways(policy: &AttachedPolicy<'_>, resources: &Resources<'_>, findings: &mut Findings) {
     let guards = |name: &super::resources::Reference| {
-        let has = |policy: &Policy<'_>| policy.has_gate && policy.targets.iter().any(|target| target.name == *name);
+        let has =
+            |policy: &AttachedPolicy<'_>| policy.has_gate && policy.targets.iter().any(|target| target.name == *name);
         resources.policies.iter().any(has)
     };
     let targets_all = policy.targets.is_empty();

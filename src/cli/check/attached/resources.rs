@@ -1,7 +1,8 @@
-//! The resources around a gate in Kubernetes, as far as the files hold them: gateways, routes, policies and what they target.
+//! The resources around a gate in Kubernetes, as far as the files hold them: gateways, routes, policies and what they
+//! target.
 
 use crate::cli::gates::kubernetes::plugins;
-use crate::cli::source::{Document, Kind, Source, View};
+use crate::cli::source::{Document, DocumentKind, Source, View};
 use std::path::Path;
 
 /// A resource by kind, namespace and name.
@@ -45,9 +46,9 @@ pub(super) struct Gateway<'s> {
 
 /// A resource that puts plugins before what it targets.
 #[derive(Debug)]
-pub(super) struct Policy<'s> {
+pub(super) struct AttachedPolicy<'s> {
     pub file: &'s Path,
-    pub kind: Kind,
+    pub kind: DocumentKind,
     pub spec: View<'s>,
     pub name: Reference,
     pub targets: Vec<Target<'s>>,
@@ -60,7 +61,7 @@ pub(super) struct Policy<'s> {
 pub(super) struct Resources<'s> {
     pub routes: Vec<Route<'s>>,
     pub gateways: Vec<Gateway<'s>>,
-    pub policies: Vec<Policy<'s>>,
+    pub policies: Vec<AttachedPolicy<'s>>,
 }
 
 impl Reference {
@@ -86,13 +87,13 @@ impl<'s> Resources<'s> {
         let name = Reference::of(&root);
         let Some(spec) = root.get("spec") else { return };
         match document.kind {
-            Kind::WasmPlugin | Kind::TrafficExtension | Kind::EnvoyExtensionPolicy => {
+            DocumentKind::WasmPlugin | DocumentKind::TrafficExtension | DocumentKind::EnvoyExtensionPolicy => {
                 let has_gate = !plugins(document).is_empty();
                 let one = spec.get("targetRef").into_iter();
                 let targets = one.chain(spec.list("targetRefs")).map(|view| target(view, &name.namespace)).collect();
-                self.policies.push(Policy { file, kind: document.kind, spec, name, targets, has_gate });
+                self.policies.push(AttachedPolicy { file, kind: document.kind, spec, name, targets, has_gate });
             }
-            Kind::Unknown if matches!(name.kind.as_str(), "HTTPRoute" | "GRPCRoute") => {
+            DocumentKind::Unknown if matches!(name.kind.as_str(), "HTTPRoute" | "GRPCRoute") => {
                 let parents = spec.list("parentRefs").into_iter().map(|view| target(view, &name.namespace)).collect();
                 let rules = spec.list("rules");
                 let backends = rules.iter().flat_map(|rule| rule.list("backendRefs"));
@@ -102,7 +103,7 @@ impl<'s> Resources<'s> {
                 let rules = rules.iter().map(|rule| rule.name().unwrap_or_default()).collect();
                 self.routes.push(Route { file, view: root, name, parents, rules, backends });
             }
-            Kind::Unknown if name.kind == "Gateway" && spec.get("gatewayClassName").is_some() => {
+            DocumentKind::Unknown if name.kind == "Gateway" && spec.get("gatewayClassName").is_some() => {
                 let listener = |view: &View<'s>| (view.name().unwrap_or_default(), port(view.get("port")));
                 let listeners = spec.list("listeners").iter().map(listener).collect();
                 let class = spec.get("gatewayClassName").and_then(|view| view.text()).unwrap_or_default();

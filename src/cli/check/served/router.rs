@@ -46,8 +46,8 @@ fn holds(config: &View<'_>, host: &View<'_>) -> bool {
     config.list("virtual_hosts").iter().any(|view| std::ptr::eq(view.node, host.node))
 }
 
-/// Whether the route says itself that it is open: then its `authorization` may go on. Metadata that restricts, or that is
-/// not read, opens nothing.
+/// Whether the route says itself that it is open: then its `authorization` may go on. Metadata that restricts, or that
+/// is not read, opens nothing.
 fn is_public(route: &Route<'_>, policy: &Policy) -> bool {
     if policy.route_metadata != RouteMetadata::Replace {
         return false;
@@ -68,7 +68,7 @@ struct Levels<'e> {
 
 /// What is in a header that may have come from the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
+enum HeaderOrigin {
     /// What the client sent.
     Client,
     /// Nothing.
@@ -112,7 +112,7 @@ impl<'e> Levels<'e> {
     }
 
     fn check_removed(&self, action: &View<'_>, findings: &mut Findings) {
-        if self.run(AUTHORIZATION, None) == Held::Nothing {
+        if self.run(AUTHORIZATION, None) == HeaderOrigin::Nothing {
             return;
         }
         let what =
@@ -181,8 +181,8 @@ impl<'e> Levels<'e> {
             );
         };
         match (self.run(name, Some(true)), self.run(name, Some(false))) {
-            (Held::Ours, Held::Nothing) => {}
-            (Held::Ours, _) => error(
+            (HeaderOrigin::Ours, HeaderOrigin::Nothing) => {}
+            (HeaderOrigin::Ours, _) => error(
                 &entry,
                 format!(
                     "{level} sets {name}, and does not remove what the client sent, which stays where the token has no such claim"
@@ -198,21 +198,21 @@ impl<'e> Levels<'e> {
     }
 
     /// What a header holds once every level has been at it. `published` says whether the gate has published its value.
-    fn run(&self, name: &str, published: Option<bool>) -> Held {
-        let mut held = Held::Client;
+    fn run(&self, name: &str, published: Option<bool>) -> HeaderOrigin {
+        let mut origin = HeaderOrigin::Client;
         for (_, view) in &self.order {
             if removes(view, name) {
-                held = Held::Nothing;
+                origin = HeaderOrigin::Nothing;
             }
             for _ in adds(view, name) {
-                held = match published {
-                    Some(true) => Held::Ours,
-                    Some(false) => held,
-                    None => Held::Other,
+                origin = match published {
+                    Some(true) => HeaderOrigin::Ours,
+                    Some(false) => origin,
+                    None => HeaderOrigin::Other,
                 };
             }
         }
-        held
+        origin
     }
 }
 

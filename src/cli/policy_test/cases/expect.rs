@@ -1,7 +1,7 @@
 //! What a case expects.
 
 use super::Reader;
-use crate::cli::policy_test::outcome::{Expectation, Wanted};
+use crate::cli::policy_test::outcome::{Expectation, Expected};
 use crate::cli::source::View;
 use crate::config::Tree;
 use crate::decision::Reason;
@@ -25,7 +25,7 @@ impl Reader<'_> {
         if let Some(reason) = view.get("reason") {
             let name = self.text_or_null(&reason)?;
             let known = |name: &String| Reason::ALL.iter().any(|reason| reason.name() == name);
-            if matches!(&name, Wanted::Text(name) if !known(name)) {
+            if matches!(&name, Expected::Text(name) if !known(name)) {
                 let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
                 return self.wrong(&reason, &format!("is not a reason; write null or one of {}", names.join(", ")));
             }
@@ -37,7 +37,7 @@ impl Reader<'_> {
                 self.text_or_null(&scope)?
             } else {
                 let names: Option<Vec<String>> = items.iter().map(|item| self.text(item)).collect();
-                Wanted::Text(names?.join(" "))
+                Expected::Text(names?.join(" "))
             };
         }
         if let Some(headers) = view.get("headers") {

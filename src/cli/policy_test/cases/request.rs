@@ -1,16 +1,20 @@
 //! The request of a case.
 
-use super::{Reader, Request};
+use super::{CaseRequest, Reader};
 use crate::cli::source::View;
 use crate::config::Tree;
 
 impl Reader<'_> {
-    pub(super) fn request(&mut self, view: &View<'_>) -> Option<Request> {
+    pub(super) fn request(&mut self, view: &View<'_>) -> Option<CaseRequest> {
         const WANTED: &str = "METHOD /path, or an object with method and path";
         if let Some(text) = view.text() {
             return match text.split_once(' ') {
                 Some((method, path)) if !method.is_empty() && !path.is_empty() && !path.contains(' ') => {
-                    Some(Request { method: method.to_owned(), path: Some(path.to_owned()), ..Request::default() })
+                    Some(CaseRequest {
+                        method: method.to_owned(),
+                        path: Some(path.to_owned()),
+                        ..CaseRequest::default()
+                    })
                 }
                 _ => self.wrong(view, &format!("is not a request; write {WANTED}")),
             };
@@ -35,7 +39,7 @@ impl Reader<'_> {
         let route = self.optional_text(view, "route");
         let virtual_host = self.optional_text(view, "virtual_host");
         let metadata = view.get("metadata").map(|metadata| metadata.node.clone());
-        Some(Request { method, path, headers, body, route, virtual_host, metadata })
+        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata })
     }
 
     /// Header lines: a list of values is several lines.
