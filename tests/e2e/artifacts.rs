@@ -19,7 +19,7 @@ fn each_module_says_which_it_is_and_both_leave_responses_as_they_are() {
         Gate { name, plugin, ..Gate::new(configuration.clone()) }
     });
     let upstream = Server::echo(0).unwrap();
-    let envoy = Envoy::start(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
     for (name, file) in modules {
         let address = envoy.listener(name);
         let echoed = get_with(address, "/orders", &issuer.token(now()).sign()).echoed();

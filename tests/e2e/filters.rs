@@ -52,7 +52,7 @@ impl World {
     fn probe(&self, chains: &[(&str, Vec<Value>)], with_body: bool) -> Vec<(Met, bool)> {
         let listener = |(name, before): &(&str, Vec<Value>)| around(before, &self.gate((*name).to_owned()), &[]);
         let listeners: Vec<Value> = chains.iter().map(listener).collect();
-        let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": self.clusters() }));
+        let envoy = Envoy::shared(&json!({ "listeners": listeners, "clusters": self.clusters() }));
         let token = self.issuer.token(now()).scope("").claim("go", "admin").sign();
         let headers = [
             ("authorization", &*format!("Bearer {token}")),

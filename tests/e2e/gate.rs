@@ -20,7 +20,7 @@ pub fn configuration(issuer: &Issuer, members: Value) -> Value {
 /// An Envoy with one gate before an echoing upstream.
 pub fn start(gate: Gate) -> (Envoy, Server) {
     let upstream = Server::echo(0).unwrap();
-    let envoy = Envoy::start(&resources(&[gate], &[cluster("upstream", upstream.address)]));
+    let envoy = Envoy::shared(&resources(&[gate], &[cluster("upstream", upstream.address)]));
     (envoy, upstream)
 }
 

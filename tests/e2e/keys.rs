@@ -71,7 +71,7 @@ pub fn remote(jwks: Value, members: Value) -> Value {
 pub fn start(gate: Gate, keys: &KeyServer) -> (Envoy, Server) {
     let upstream = Server::echo(0).unwrap();
     let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
-    (Envoy::start(&resources(&[gate], &clusters)), upstream)
+    (Envoy::shared(&resources(&[gate], &clusters)), upstream)
 }
 
 /// Sends a request and waits for its answer in another thread.
@@ -99,6 +99,7 @@ fn requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before() {
         })
         .unwrap();
         let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
+        // A process of its own: histograms cannot be told apart.
         let envoy = Envoy::start(&resources(&[gate], &clusters));
         let bearer = format!("Bearer {}", issuer.token(now()).sign());
         let body = "x".repeat(100_000);
@@ -277,7 +278,7 @@ fn a_request_whose_key_is_known_waits_for_nobody() {
     let upstream = Server::echo(0).unwrap();
     let gate = Gate::new(remote(json!({ "timeout": "10s" }), json!({})));
     let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
-    let envoy = Envoy::start(&resources(&[gate], &clusters));
+    let envoy = Envoy::shared(&resources(&[gate], &clusters));
     let status = |issuer: &Issuer| get_with(envoy.address(), "/", &issuer.token(now()).sign()).status;
     assert_eq!(status(&issuer), 200);
     server.now(Conduct::Hangs);

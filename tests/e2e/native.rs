@@ -254,7 +254,7 @@ fn impersonates(response: &Response) -> bool {
 /// Scopegate, the native filters, and the native filters with what closes some of the rows, before one upstream.
 fn start(world: &World) -> (Server, Envoy) {
     let upstream = Server::echo(0).unwrap();
-    let envoy = Envoy::start(&json!({
+    let envoy = Envoy::shared(&json!({
         "listeners": [gate(world), native("native", world, false), native("hardened", world, true)],
         "clusters": [cluster("upstream", upstream.address)],
     }));

@@ -23,7 +23,7 @@ fn paths_become_what_the_command_says() {
             listener(name, &[], &routes, &json!({}), manager)
         })
         .collect();
-    let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
+    let envoy = Envoy::shared(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
     let mut paths: Vec<String> = PATHS.iter().map(|path| (*path).to_owned()).chain(made()).collect();
     if keeps_parameters_of_dot_segments() {
         paths.retain(|path| !path.contains(".;"));

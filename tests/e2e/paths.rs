@@ -62,7 +62,7 @@ fn a_rule_matches_what_envoys_matcher_of_the_same_name_matches() {
     }))
     .routes(json!([{ "match": { "prefix": "/" }, "direct_response": answer("passed") }]));
     let gate = Gate { connection_manager: raw, ..gate };
-    let envoy = Envoy::start(&json!({
+    let envoy = Envoy::shared(&json!({
         "listeners": [gate.listener(), listener("envoy", &[], &json!([]), &json!({}), &envoys)],
         "clusters": [],
     }));
@@ -182,7 +182,7 @@ fn attack(source: Source, kinds: &[(&str, [&'static str; 2])], judge: impl Fn(&s
         .flat_map(|&(kind, names)| names.into_iter().zip([true, false]).map(move |(name, normal)| (kind, name, normal)))
         .map(|(kind, name, normal)| gate(&issuer, source, kind, name, normal))
         .collect();
-    let mut envoy = Envoy::start(&resources(&gates, &clusters));
+    let mut envoy = Envoy::shared(&resources(&gates, &clusters));
     let token = |scope: &str| format!("authorization: Bearer {}\r\n", issuer.token(now()).scope(scope).sign());
     let headers = [String::new(), token("orders"), token("other")];
     let spellings = spellings();

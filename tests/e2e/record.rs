@@ -63,7 +63,7 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
         gate("text", &issuer, &json!({}), AS_TEXT),
     ]
     .map(in_one_vm);
-    let envoy = Envoy::start(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
     let good = issuer.token(now());
     let cases = [
         ("allowed", Some(good.clone().sign())),
@@ -108,7 +108,7 @@ fn where_no_record_is_asked_for_the_access_log_has_null() {
         gate("none", &issuer, &json!({ "record": "object", "filter_state": "none" }), AS_OBJECT),
         gate("denials", &issuer, &json!({ "record": "object", "filter_state": "denials" }), AS_OBJECT),
     ];
-    let envoy = Envoy::start(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
     let token = issuer.token(now()).sign();
     get(envoy.listener("none"), "/none/refused", &[]);
     get_with(envoy.listener("denials"), "/denials/allowed", &token);
@@ -128,7 +128,7 @@ fn a_request_that_outlives_its_configuration_is_logged_in_the_form_that_it_was_j
     let filters = [discovered("scopegate", &files.source("scopegate.json"))];
     let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
     let gate = listener("gate", &filters, &routes, &json!({}), &printing(AS_OBJECT));
-    let envoy = Envoy::start(&json!({ "listeners": [gate], "clusters": [cluster("upstream", upstream.address)] }));
+    let envoy = Envoy::shared(&json!({ "listeners": [gate], "clusters": [cluster("upstream", upstream.address)] }));
     let bearer = format!("Bearer {}", issuer.token(now()).sign());
     for round in 0..ROUNDS {
         let reloads = || envoy.total("extension_config_discovery.http_filter.scopegate.config_reload");

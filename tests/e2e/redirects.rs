@@ -42,7 +42,7 @@ fn start(issuer: &Issuer, upstream: &Server, token: &str) -> Envoy {
         route("admin", plain(), json!({ "scopes": ["admin"] })),
         route("closed", plain(), json!({ "deny": true })),
     ]));
-    Envoy::start(&resources(&[gate], &[cluster("upstream", upstream.address)]))
+    Envoy::shared(&resources(&[gate], &[cluster("upstream", upstream.address)]))
 }
 
 fn values(received: &Received, name: &str) -> Vec<String> {

@@ -61,7 +61,7 @@ fn with_an_issuer_that_does_not_answer_a_request_passes_at_the_deadline_once() {
             .flat_map(|members| members.as_object().unwrap().clone())
             .collect();
         let gate = Gate::new(remote(json!({ "timeout": "2s" }), Value::Object(members)));
-        let envoy = Envoy::start(&resources(&[gate], &clusters));
+        let envoy = Envoy::shared(&resources(&[gate], &clusters));
         let token = issuer.token(now()).sign();
         let bearer = format!("Bearer {token}");
         let mut request = head("POST", "/", &[("authorization", &bearer), ("content-length", "7")]);

@@ -38,7 +38,7 @@ impl World {
         let gate = Gate { virtual_host: edits(), ..Gate::new(own).routes(routes) };
         let resources =
             json!({ "listeners": [around(before, &gate, &[])], "clusters": [cluster("upstream", upstream.address)] });
-        Self { envoy: Envoy::start(&resources), issuer, _servers: vec![upstream] }
+        Self { envoy: Envoy::shared(&resources), issuer, _servers: vec![upstream] }
     }
 
     fn bearer(&self, claims: &[(&str, Value)]) -> String {

@@ -42,7 +42,7 @@ fn the_command_chooses_the_route_that_envoy_serves() {
             scoped(&name, &folder.source(&format!("{name}.json")), manager)
         })
         .collect();
-    let envoy = Envoy::start(&json!({ "listeners": listeners }));
+    let envoy = Envoy::shared(&json!({ "listeners": listeners }));
     let mut clients: Vec<KeptClient> =
         (0..managers.len()).map(|index| KeptClient::new(envoy.listener(&format!("tables-{index}")))).collect();
     let mut disagreements = Vec::new();

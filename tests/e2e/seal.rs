@@ -39,7 +39,7 @@ impl World {
         };
         let listeners: Vec<Value> = gates.iter().map(listener).collect();
         let envoy =
-            Envoy::start(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
+            Envoy::shared(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
         Self { envoy, issuer, _upstream: upstream }
     }
 
@@ -152,7 +152,7 @@ fn a_route_of_the_same_name_in_another_virtual_host_is_another_route() {
     };
     let to_closed = lua("if h:headers():get('x-go') then h:headers():replace(':authority', 'closed.example.com') end");
     let listener = around(&[cors(), to_closed], &gate, &[seal()]);
-    let envoy = Envoy::start(&json!({ "listeners": [listener], "clusters": [cluster("upstream", upstream.address)] }));
+    let envoy = Envoy::shared(&json!({ "listeners": [listener], "clusters": [cluster("upstream", upstream.address)] }));
     let world = World { envoy, issuer, _upstream: upstream };
     let host = ("host", "open.example.com");
     assert_eq!(world.ask("gate", "/", &[host]), "same");

@@ -53,7 +53,7 @@ fn the_host_and_the_vm_give_the_same_answer_for_every_algorithm_and_form_of_sign
             json!({ "crypto": place, "cache": { "entries": 0 }, "limits": { "wasm_crypto_percent": 100 } }),
         )
     });
-    let envoy = Envoy::start(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
     envoy.wait_for_log("signatures are checked by the host");
     envoy.wait_for_log("signatures are checked in the VM");
     for (name, issuer) in &issuers {

@@ -2,6 +2,7 @@
 
 use super::client;
 use super::guarded::Guarded;
+use super::pool::{self, Borrowed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -43,15 +44,62 @@ pub fn module() -> PathBuf {
     path
 }
 
-/// A running Envoy.
-pub struct Envoy {
+/// A process of Envoy, and the files that it writes.
+pub struct Running {
     process: Guarded,
     directory: PathBuf,
+    pub admin: SocketAddr,
+}
+
+impl Running {
+    /// Everything that Envoy has logged since it started.
+    pub fn log(&self) -> Vec<u8> {
+        fs::read(self.directory.join("envoy.log")).unwrap()
+    }
+
+    /// The listeners that are active, and their addresses.
+    pub fn listeners(&self) -> Vec<(String, SocketAddr)> {
+        listeners(self.admin)
+    }
+
+    /// The counters and their values.
+    pub fn counters(&self) -> BTreeMap<String, u64> {
+        let stats = client::get(self.admin, "/stats?type=Counters", &[]).body;
+        let lines = stats.lines().filter_map(|line| line.split_once(": "));
+        lines.map(|(name, value)| (name.to_owned(), value.trim().parse().unwrap())).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After a failure there is something to read.
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.directory);
+        }
+    }
+}
+
+/// A running Envoy.
+pub struct Envoy {
+    running: Option<Running>,
     admin: SocketAddr,
     listeners: Vec<(String, SocketAddr)>,
+    /// What it did for others, where it is borrowed.
+    borrowed: Option<Borrowed>,
 }
 
 impl Envoy {
+    /// Hands these resources to an Envoy that may have served other tests, and waits until it serves them. That saves a
+    /// start, most of which is compiling the module. The virtual machines are new, and the log and the counters begin here;
+    /// gauges and histograms do not. Not for what is tested of a start, or of Envoy's options.
+    ///
+    /// # Panics
+    /// With Envoy's log when it refuses them.
+    pub fn shared(resources: &Value) -> Self {
+        let (running, borrowed, listeners) = pool::borrow(resources);
+        Self { admin: running.admin, running: Some(running), listeners, borrowed: Some(borrowed) }
+    }
+
     /// Starts Envoy with a bootstrap of these static resources and waits until it serves.
     ///
     /// # Panics
@@ -112,7 +160,8 @@ impl Envoy {
                 let ready = client::try_send(admin, &client::head("GET", "/ready", &[]));
                 if ready.is_some_and(|answer| answer.status == 200) {
                     let listeners = listeners(admin);
-                    return Ok(Self { process, directory, admin, listeners });
+                    let running = Some(Running { process, directory, admin });
+                    return Ok(Self { running, admin, listeners, borrowed: None });
                 }
             }
             if process.has_ended() || read_log().contains("Unable to create Wasm plugin") || Instant::now() > deadline {
@@ -143,7 +192,24 @@ impl Envoy {
 
     /// All that Envoy logged, access log included.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.directory.join("envoy.log")).unwrap()).into_owned()
+        let log = self.running().log();
+        let before = self.borrowed.as_ref().map_or(0, |borrowed| borrowed.logged);
+        String::from_utf8_lossy(&log[before..]).into_owned()
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("it is there until this is dropped")
+    }
+
+    /// What a counter was when this Envoy was borrowed.
+    fn before(&self, name: &str) -> u64 {
+        self.borrowed.as_ref().and_then(|borrowed| borrowed.counters.get(name)).copied().unwrap_or_default()
+    }
+
+    /// The process, to be handed to another test.
+    pub fn into_running(mut self) -> Running {
+        self.borrowed = None;
+        self.running.take().expect("it is there until this is dropped")
     }
 
     /// Waits until the log holds `text`.
@@ -182,19 +248,19 @@ impl Envoy {
         let stats = client::get(self.admin, "/stats", &[]).body;
         let mut lines = stats.lines().filter_map(|line| line.split_once(": "));
         let (_, value) = lines.find(|(other, _)| *other == name)?;
-        value.trim().parse().ok()
+        Some(value.trim().parse::<u64>().ok()? - self.before(name))
     }
 
     /// The number of the process that was started for it; Envoy is that one or below it.
     pub fn process_id(&self) -> u32 {
-        self.process.id()
+        self.running().process.id()
     }
 
     /// The sum of Envoy's own counters whose names end with `suffix`.
     pub fn total(&self, suffix: &str) -> u64 {
         let stats = client::get(self.admin, "/stats", &[]).body;
         let lines = stats.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.ends_with(suffix));
-        lines.map(|(_, value)| value.trim().parse::<u64>().unwrap()).sum()
+        lines.map(|(name, value)| value.trim().parse::<u64>().unwrap() - self.before(name)).sum()
     }
 
     /// The sum and the count of a histogram, by its name in Prometheus' form; nothing while nothing was recorded.
@@ -210,16 +276,19 @@ impl Envoy {
 
     /// Whether the process still runs.
     pub fn is_alive(&mut self) -> bool {
-        !self.process.has_ended()
+        !self.running.as_mut().is_none_or(|running| running.process.has_ended())
     }
 }
 
 impl Drop for Envoy {
     fn drop(&mut self) {
+        if self.running.is_none() {
+            return;
+        }
         if std::thread::panicking() {
             let _ = writeln!(std::io::stderr(), "Envoy's log:\n{}", self.log());
-        } else {
-            let _ = fs::remove_dir_all(&self.directory);
+        } else if let (Some(running), Some(borrowed)) = (self.running.take(), self.borrowed.take()) {
+            pool::give_back(running, borrowed);
         }
     }
 }

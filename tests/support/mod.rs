@@ -16,6 +16,7 @@ pub mod guarded;
 pub mod issuer;
 pub mod node;
 pub mod outage;
+pub mod pool;
 pub mod random;
 pub mod server;
 pub mod tools;
