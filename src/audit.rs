@@ -10,7 +10,7 @@ use crate::base::protobuf::put_field;
 use crate::base::text::shown;
 use crate::check::fingerprint;
 use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace, Trace};
-use crate::policy::{Policy, SubjectForm};
+use crate::policy::{AuditSettings, Policy, SubjectForm};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -93,7 +93,7 @@ impl Outcome {
 impl<'d> AuditRecord<'d> {
     /// The record of `decision`; `None` while it is awaited.
     #[must_use]
-    pub fn of(decision: &'d Decision, policy: &'d Policy) -> Option<Self> {
+    pub fn of(decision: &'d Decision, policy: &'d Policy, settings: AuditSettings) -> Option<Self> {
         let outcome = Outcome::of(decision)?;
         let (denial, token) = match decision {
             Decision::Await(_) => return None,
@@ -110,13 +110,13 @@ impl<'d> AuditRecord<'d> {
             issuer: verified.and_then(|identity| policy.authority_name(identity.authority)),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
-                .and_then(|subject| subject_form(subject, policy.audit.subject)),
+                .and_then(|subject| subject_form(subject, settings.subject)),
             fingerprint: token.map(named),
             unverified_issuer: match (denial, verified) {
                 (Some(_), None) => decision.trace().authority.and_then(|authority| policy.authority_name(authority)),
                 _ => None,
             },
-            cause: denial.and_then(|denial| Some(Cause::of(denial, token?.mismatch.as_deref()?, policy))),
+            cause: denial.and_then(|denial| Some(Cause::of(denial, token?.mismatch.as_deref()?, policy, settings))),
             is_verified: verified.is_some(),
             request: None,
         })

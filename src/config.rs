@@ -1,4 +1,4 @@
-//! Configuration: from what the operator wrote to a compiled [`Policy`], or to everything that is wrong with it.
+//! Configuration: from what the operator wrote to a compiled [`Policy`] and its [`Settings`], or to everything that is wrong with it.
 //!
 //! One reader over a tree of values serves the protobuf Struct that Envoy hands over, the JSON that Istio hands over,
 //! and the YAML that the command reads. A configuration is refused whole: no field is dropped, guessed or defaulted
@@ -25,7 +25,7 @@ pub use wire::METADATA_NAMESPACE;
 #[cfg(not(target_arch = "wasm32"))]
 pub use yaml::{Dialect, Document, Flaw, YamlError, read_documents, read_yaml};
 
-use crate::policy::{Policy, Requirement};
+use crate::policy::{Policy, Requirement, Settings};
 use cursor::Cursor;
 use problem::Problems;
 use std::cell::RefCell;
@@ -33,11 +33,13 @@ use std::cell::RefCell;
 /// Looks up an environment variable, for `{env: NAME}` references.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 
-/// A policy, and what should be looked at although it can be used.
+/// A compiled configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The policy.
+    /// What judges requests.
     pub policy: Policy,
+    /// What the gate around it needs.
+    pub settings: Settings,
     /// Warnings, one line each.
     pub warnings: Vec<String>,
 }

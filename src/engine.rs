@@ -121,7 +121,7 @@ fn permit_bearer(
     asks: &TokenRequirements<'_>,
     token: BearerToken<'_>,
 ) -> Result<Grant, Stop> {
-    let token = Formed::check(token, policy.limits.token_bytes, facts)?;
+    let token = Formed::check(token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks, request))?;
     let principal = verified.principal();

@@ -3,7 +3,9 @@
 use crate::base::json::{JsonType, Value};
 use crate::base::text::shown;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
-use crate::policy::{ClaimCondition, Condition, Issuer, Policy, SubjectForm, TokenRequirement, TokenTypes};
+use crate::policy::{
+    AuditSettings, ClaimCondition, Condition, Issuer, Policy, SubjectForm, TokenRequirement, TokenTypes,
+};
 use std::borrow::Cow;
 
 /// So many values are listed, then how many more there are.
@@ -25,10 +27,10 @@ pub struct Cause {
 impl Cause {
     /// The cause of a refusal.
     #[must_use]
-    pub fn of(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Self {
+    pub fn of(denial: &Denial, mismatch: &Mismatch, policy: &Policy, settings: AuditSettings) -> Self {
         Self {
             member: shown(mismatch.member.as_bytes()),
-            received: mismatch.received.shown().filter(|_| !hides_subject(mismatch, policy)),
+            received: mismatch.received.shown().filter(|_| !hides_subject(mismatch, settings)),
             kind: mismatch.received.kind().map(JsonType::words),
             wanted: wanted(denial, mismatch, policy).map(|text| shown(text.as_bytes())),
         }
@@ -50,9 +52,9 @@ impl Cause {
     }
 }
 
-/// Whether the value is the `sub`, which records of this policy do not show as it is.
-fn hides_subject(mismatch: &Mismatch, policy: &Policy) -> bool {
-    mismatch.member == "sub" && policy.audit.subject != SubjectForm::Plain
+/// Whether the value is the `sub`, which records with these settings do not show as it is.
+fn hides_subject(mismatch: &Mismatch, settings: AuditSettings) -> bool {
+    mismatch.member == "sub" && settings.subject != SubjectForm::Plain
 }
 
 fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<String> {

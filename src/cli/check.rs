@@ -162,12 +162,12 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     }
     rules::check(gate, values, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
-        chain::check(gate, envoy, Some(&loaded.policy), sources, findings);
+        chain::check(gate, envoy, Some(loaded), sources, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         answering::check(envoy, &loaded.policy, findings);
         redirects::check(envoy, &loaded.policy, findings);
-        served::check(gate, envoy, &loaded.policy, findings);
+        served::check(gate, envoy, loaded, findings);
     }
 }
 

@@ -6,6 +6,7 @@ use super::gates::{self, find};
 use super::inspect;
 use super::source::Source;
 use crate::base::text::shown;
+use crate::config::Loaded;
 use crate::policy::{Issuer, KeyOrigin, KeySource, Limits, jwks_endpoint};
 use clap::Args;
 use rustls::crypto::ring;
@@ -114,8 +115,8 @@ fn wanted(from: &[String], issuer: Option<&str>) -> Result<Vec<WantedKeys>, Box<
             return Err(gates::nothing_found(&sources).into());
         }
         for gate in &gates {
-            let policy = &gate.policy.as_ref().map_err(|error| gate.refused(error))?.policy;
-            wanted.extend(policy.issuers.iter().filter_map(|issuer| remote(issuer, policy.limits)));
+            let Loaded { policy, settings, .. } = gate.policy.as_ref().map_err(|error| gate.refused(error))?;
+            wanted.extend(policy.issuers.iter().filter_map(|issuer| remote(issuer, settings.limits)));
         }
         // Two filters may name the same issuer.
         wanted.dedup_by(|later, earlier| later.place == earlier.place && later.issuer == earlier.issuer);

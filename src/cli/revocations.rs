@@ -11,7 +11,7 @@ use crate::base::base64url;
 use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
-use crate::policy::Policy;
+use crate::policy::Settings;
 use crate::revocation::{Builder, DIGEST_CLAIM, Entry, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -227,8 +227,8 @@ fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -
 
 /// What the reader of a decision has to know where the configuration fetches revocation lists that are not `known` here.
 #[must_use]
-pub(super) fn not_known(policy: &Policy, known: &[&str]) -> Option<String> {
-    let names = policy.revocation.lists.iter().map(|list| list.terms.name.as_str());
+pub(super) fn not_known(settings: &Settings, known: &[&str]) -> Option<String> {
+    let names = settings.revocation.lists.iter().map(|list| list.terms.name.as_str());
     let names: Vec<&str> = names.filter(|name| !known.contains(name)).collect();
     let (lists, them) = match names.as_slice() {
         [] => return None,

@@ -13,9 +13,9 @@ use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditPolicy, CacheLimits, CryptoPlace, FilterStateScope, Forward, ForwardBy, Limits, Match, PathMatch, PathPolicy,
-    Policy, QueryPolicy, RecordForm, Requirement, RevocationPolicy, RouteMetadata, Rule, Rules, SharedKeys,
-    SubjectForm, Uses,
+    AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
+    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, Requirement, RevocationSettings, RouteMetadata, Rule,
+    Rules, Settings, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -25,10 +25,11 @@ pub(super) type IssuerNames = Vec<String>;
 pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<Loaded> {
     let object = root.object(&fields::POLICY)?;
     let mut warnings = Vec::new();
-    let limits = optional(&object, "limits", Limits::default(), read_limits);
+    let limits = optional(&object, "limits", (DEFAULT_TOKEN_BYTES, Limits::default()), read_limits);
     let crypto = optional(&object, "crypto", CryptoPlace::default(), |cursor| {
         cursor.word(&[("auto", CryptoPlace::Auto), ("host", CryptoPlace::Host), ("wasm", CryptoPlace::Wasm)])
     });
+    let (token_bytes, limits) = limits.unzip();
     let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default() };
     let issuers = object
         .need("issuers", "list whose tokens are accepted, and where their keys are")
@@ -53,13 +54,13 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
     let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
-    let revocation = optional(&object, "revocation", RevocationPolicy::default(), |cursor| {
+    let revocation = optional(&object, "revocation", RevocationSettings::default(), |cursor| {
         revocation::read(cursor, issuers.as_deref(), limits.unwrap_or_default(), &mut warnings)
     });
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
-    let audit = optional(&object, "audit", AuditPolicy::default(), read_audit);
+    let audit = optional(&object, "audit", AuditSettings::default(), read_audit);
     if forward.as_ref().is_some_and(|forward| forward.by == ForwardBy::Router) {
         router::check_policy(root);
     }
@@ -72,10 +73,14 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         query: query?,
         forward: forward?,
         seal: seal?,
-        realm: realm?,
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
         report_only: report_only?,
+        token_bytes: token_bytes?,
+    };
+    policy.uses = Uses::of(&policy);
+    let settings = Settings {
+        realm: realm?,
         crypto: crypto?,
         cache: cache?,
         revocation: revocation?,
@@ -83,8 +88,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         limits: limits?,
         audit: audit?,
     };
-    policy.uses = Uses::of(&policy);
-    Some(Loaded { policy, warnings })
+    Some(Loaded { policy, settings, warnings })
 }
 
 /// The requirement in route metadata, under a policy.
@@ -202,10 +206,11 @@ fn read_paths(cursor: &Cursor<'_>) -> Option<PathPolicy> {
     Some(policy)
 }
 
-fn read_limits(cursor: &Cursor<'_>) -> Option<Limits> {
+/// The longest token, in bytes, and the limits of the gate around it.
+fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let object = cursor.object(&fields::LIMITS)?;
     let defaults = Limits::default();
-    let token_bytes = optional(&object, "token_bytes", defaults.token_bytes, |c| c.whole(256..=65_536));
+    let token_bytes = optional(&object, "token_bytes", DEFAULT_TOKEN_BYTES, |c| c.whole(256..=65_536));
     let jwks_bytes = optional(&object, "jwks_bytes", defaults.jwks_bytes, |c| c.whole(1024..=16_777_216));
     let jwks_keys = optional(&object, "jwks_keys", defaults.jwks_keys, |c| c.whole(1..=1000));
     let waiting_requests = optional(&object, "waiting_requests", defaults.waiting_requests, |c| c.whole(0..=100_000));
@@ -213,14 +218,14 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<Limits> {
         optional(&object, "denial_logs_per_second", defaults.denial_logs_per_second, |c| c.whole(0..=1000));
     let wasm_crypto_percent =
         optional(&object, "wasm_crypto_percent", defaults.wasm_crypto_percent, |c| c.whole(1..=100));
-    Some(Limits {
-        token_bytes: token_bytes?,
+    let limits = Limits {
         jwks_bytes: jwks_bytes?,
         jwks_keys: jwks_keys?,
         waiting_requests: waiting_requests?,
         denial_logs_per_second: denial_logs_per_second?,
         wasm_crypto_percent: wasm_crypto_percent?,
-    })
+    };
+    Some((token_bytes?, limits))
 }
 
 fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
@@ -231,7 +236,7 @@ fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
     Some(CacheLimits { entries: entries?, bytes: bytes? })
 }
 
-fn read_audit(cursor: &Cursor<'_>) -> Option<AuditPolicy> {
+fn read_audit(cursor: &Cursor<'_>) -> Option<AuditSettings> {
     let object = cursor.object(&fields::AUDIT)?;
     let subject = optional(&object, "subject", SubjectForm::default(), |cursor| {
         cursor.word(&[("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash), ("omit", SubjectForm::Omit)])
@@ -246,5 +251,5 @@ fn read_audit(cursor: &Cursor<'_>) -> Option<AuditPolicy> {
     let record = optional(&object, "record", RecordForm::default(), |cursor| {
         cursor.word(&[("text", RecordForm::Text), ("object", RecordForm::Object)])
     });
-    Some(AuditPolicy { subject: subject?, filter_state: filter_state?, record: record? })
+    Some(AuditSettings { subject: subject?, filter_state: filter_state?, record: record? })
 }

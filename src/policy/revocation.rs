@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 /// What is revoked, as far as the configuration says it.
 #[derive(Clone, Debug, Default)]
-pub struct RevocationPolicy {
+pub struct RevocationSettings {
     /// Entries of the configuration itself.
     pub entries: Vec<Entry>,
     /// Lists that are fetched.
@@ -41,7 +41,7 @@ pub enum WhenStale {
     Allow,
 }
 
-impl RevocationPolicy {
+impl RevocationSettings {
     /// The list of the configured entries, without those that are over at `now`; `None` when there are none.
     #[must_use]
     pub fn configured(&self, now: UnixSeconds) -> Option<Rc<List>> {

@@ -11,7 +11,7 @@ use crate::base::time::UnixSeconds;
 use crate::decision::Need;
 use crate::facts::{Awaited, KeyRing};
 use crate::jose::KeySet;
-use crate::policy::{Endpoint, IssuerId, Policy};
+use crate::policy::{Endpoint, IssuerId, Policy, Settings};
 use crate::revocation::{Chunks, Revocations};
 use std::rc::Rc;
 
@@ -81,12 +81,12 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// The documents of a policy; what is configured is there at once. `shares` says whether the shared data belongs to
+    /// The documents of a configuration; what is configured is there at once. `shares` says whether the shared data belongs to
     /// all workers; `me` is a number that no other worker has.
-    pub fn new(policy: &Policy, now: UnixSeconds, shares: bool, me: u64) -> Self {
+    pub fn new(policy: &Policy, settings: &Settings, now: UnixSeconds, shares: bool, me: u64) -> Self {
         Self {
-            keys: KeyStore::new(&policy.issuers, policy.limits, shares, me),
-            lists: ListStore::new(&policy.revocation, now, shares, me),
+            keys: KeyStore::new(&policy.issuers, settings.limits, shares, me),
+            lists: ListStore::new(&settings.revocation, now, shares, me),
         }
     }
 

@@ -21,10 +21,10 @@ use super::metrics;
 use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::audit::Outcome;
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::policy::{
-    CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD, RecordForm,
-    SharedKeys, Uses,
+    AuditSettings, CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD,
+    RecordForm, Settings, SharedKeys, Uses,
 };
 use crate::token_cache::{CacheCounts, TokenCache};
 use meters::Meters;
@@ -47,6 +47,7 @@ pub struct Gate<H> {
     host: H,
     root_context: u32,
     policy: Policy,
+    settings: Settings,
     allowed: Tally,
     /// Of everything but what is simply allowed.
     outcomes: BTreeMap<Outcome, Tally>,
@@ -122,8 +123,8 @@ impl<H: Host> Gate<H> {
         for warning in &loaded.warnings {
             log::warn!("scopegate: {warning}");
         }
-        let policy = loaded.policy;
-        let host_checks = match (policy.crypto, host_verifier::probe(&host)) {
+        let Loaded { policy, settings, .. } = loaded;
+        let host_checks = match (settings.crypto, host_verifier::probe(&host)) {
             (CryptoPlace::Host, false) => {
                 log::error!(
                     "scopegate: configuration refused: crypto: is host, and this host checks no signatures; write auto"
@@ -145,7 +146,7 @@ impl<H: Host> Gate<H> {
             host.set_gauge(gauge, u64::from(host_checks));
         }
         let texts = published(&policy).map(|key| (key, host.declare_text(key)));
-        let record = shows_objects(&policy).then(|| (RECORD, host.declare_struct(RECORD)));
+        let record = shows_objects(settings.audit).then(|| (RECORD, host.declare_struct(RECORD)));
         for (key, declared) in texts.chain(record) {
             if let Err(failure) = declared {
                 log::error!(
@@ -155,11 +156,11 @@ impl<H: Host> Gate<H> {
                 return None;
             }
         }
-        let is_shared = shares_keys(&host, policy.shared_keys);
+        let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which is nobody in shared data.
         let me = host.random().max(1);
-        let documents = Documents::new(&policy, host.now(), is_shared, me);
+        let documents = Documents::new(&policy, &settings, host.now(), is_shared, me);
         // The first plugin to be configured is that of the main thread, before there are workers.
         documents.seed(&*shared);
         let define = |name: &str| host.define_counter(name).ok();
@@ -177,14 +178,14 @@ impl<H: Host> Gate<H> {
             documents: RefCell::new(documents),
             callouts: RefCell::default(),
             shared,
-            waiting: RefCell::new(WaitingRoom::new(policy.limits.waiting_requests)),
-            meters: Meters::define(&host, &policy),
+            waiting: RefCell::new(WaitingRoom::new(settings.limits.waiting_requests)),
+            meters: Meters::define(&host, &policy, &settings),
             tick_period: Cell::new(0),
             metadata: MetadataCache::default(),
             told_unreadable: Cell::new(false),
-            logs: LogBudget::new(policy.limits.denial_logs_per_second),
-            crypto: CryptoBudget::new(policy.limits.wasm_crypto_percent),
-            cache: TokenCache::new(policy.cache),
+            logs: LogBudget::new(settings.limits.denial_logs_per_second),
+            crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),
+            cache: TokenCache::new(settings.cache),
             replies: ReplyCache::default(),
             host_checks,
             host_failures: Cell::new(0),
@@ -196,6 +197,7 @@ impl<H: Host> Gate<H> {
                 memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
             },
             policy,
+            settings,
             host,
         };
         gate.pick_up();
@@ -270,8 +272,8 @@ impl<H: Host> Gate<H> {
 }
 
 /// Whether records are put into filter state as objects.
-fn shows_objects(policy: &Policy) -> bool {
-    policy.audit.record == RecordForm::Object && policy.audit.filter_state != FilterStateScope::None
+fn shows_objects(settings: AuditSettings) -> bool {
+    settings.record == RecordForm::Object && settings.filter_state != FilterStateScope::None
 }
 
 /// The keys of filter state that hold text for Envoy's other filters and for its router.

@@ -18,7 +18,7 @@ use super::documents::{Event, Fetch};
 use super::feed::{Answer, Outside, SharedData};
 use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
-use crate::policy::RevocationPolicy;
+use crate::policy::RevocationSettings;
 use crate::revocation::{Chunks, List, Revocations};
 use list_feed::ListFeed;
 use std::rc::Rc;
@@ -63,7 +63,7 @@ pub struct Standing {
 impl ListStore {
     /// The lists of a policy; configured entries are there at once. `shares` says whether the shared data belongs to
     /// all workers; `me` is a number that no other worker has.
-    pub fn new(policy: &RevocationPolicy, now: UnixSeconds, shares: bool, me: u64) -> Self {
+    pub fn new(policy: &RevocationSettings, now: UnixSeconds, shares: bool, me: u64) -> Self {
         let remotes = policy.lists.iter().map(|list| ListFeed::new(list.clone(), shares, me)).collect();
         let configured = policy.configured(now);
         let mut store = Self { configured, remotes, revocations: Revocations::none(), turn: 0 };

@@ -21,7 +21,7 @@ use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
 use scopegate::facts::{Facts, KeyRing, NoMemory, TokenMemory};
-use scopegate::policy::{IssuerId, KeySource, Policy};
+use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
@@ -84,7 +84,7 @@ impl Question<'_> {
 fn main() -> ExitCode {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let [few, many] = [10, 10_000].map(|count| policy(&issuer, count));
-    let cache = TokenCache::new(few.cache);
+    let cache = TokenCache::new(CacheLimits::default());
     let token = |scope: &str| issuer.token(now()).claim("exp", now() + 3_600).claim("jti", "id").scope(scope);
     let (none, million) = (Revocations::none(), revoked(1_000_000));
     let bearer = |token: String| Some(format!("Bearer {token}"));

@@ -58,7 +58,7 @@ fn a_key_that_no_list_can_be_checked_with_is_a_warning_beside_one_that_can() {
         loaded.warnings,
         ["revocation.lists[0].signed_by: a P-521 key checks no list: that is done in the VM, which has no ES512"]
     );
-    assert_eq!(loaded.policy.revocation.lists[0].terms.signed_by.as_ref().unwrap().keys().len(), 2);
+    assert_eq!(loaded.settings.revocation.lists[0].terms.signed_by.as_ref().unwrap().keys().len(), 2);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_list_is_fetched_every_ten_seconds_and_insisted_on_for_an_hour_unless_it_say
         &format!("  jwks: {{inline: {{keys: [{KEY}]}}}}"),
         "revocation: {lists: [{uri: https://a/l, cluster: a}]}\n",
     );
-    let list = read(&text).unwrap().policy.revocation.lists.remove(0);
+    let list = read(&text).unwrap().settings.revocation.lists.remove(0);
     assert_eq!((list.refresh.0, list.timeout_ms, list.max_stale.0), (10, 2000, 3600));
     assert_eq!((list.when_stale, list.terms.max_bytes), (WhenStale::Deny, 16 << 20));
     assert_eq!((list.terms.name.as_str(), list.terms.signed_by.is_none()), ("https://a/l", true));

@@ -1,8 +1,9 @@
 //! What operators see of a decision. Never a token, and nothing that forges a line.
 
-use crate::world::{Ask, config, get, policy, token};
+use crate::world::{Ask, compiled, config, get, token};
 use prost::Message as _;
 use scopegate::audit::AuditRecord;
+use scopegate::config::Loaded;
 use serde_json::{Value, json};
 
 /// The members of a record that is a `google.protobuf.Struct`, all of them text.
@@ -16,9 +17,9 @@ pub fn read_struct(bytes: &[u8]) -> Value {
 }
 
 fn record(ask: &Ask, config: &Value) -> (Value, String) {
-    let policy = policy(config);
+    let Loaded { policy, settings, .. } = compiled(config);
     let decision = ask.decide(&policy);
-    let record = AuditRecord::of(&decision, &policy).unwrap();
+    let record = AuditRecord::of(&decision, &policy, settings.audit).unwrap();
     let json = serde_json::from_str(&record.to_json()).unwrap();
     assert_eq!(read_struct(&record.to_struct()), json, "both forms say the same");
     (json, record.to_line())

@@ -1,17 +1,19 @@
 //! A refusal says what came and what was wanted: to the operator, who holds both, and never to the client.
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Token};
-use crate::world::{Ask, NOW, config, get, policy, token, with_issuer};
+use crate::world::{Ask, NOW, compiled, config, get, policy, token, with_issuer};
 use scopegate::audit::AuditRecord;
 use scopegate::challenge;
+use scopegate::config::Loaded;
 use scopegate::decision::Decision;
+use scopegate::policy::AuditSettings;
 use serde_json::{Value, json};
 
 /// Why a request is refused, in one sentence.
 fn cause(ask: &Ask, config: &Value) -> Option<String> {
     let policy = policy(config);
     let decision = ask.decide(&policy);
-    AuditRecord::of(&decision, &policy).unwrap().cause()
+    AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().cause()
 }
 
 fn of(token: Token<'_>, config: &Value) -> String {
@@ -115,9 +117,9 @@ fn a_subject_that_records_do_not_show_is_not_shown_as_the_cause_either() {
     let told = |form: &str| {
         let conditions = json!([{ "claim": "sub", "equals": "root" }]);
         let config = config(json!({ "default": { "claims": conditions }, "audit": { "subject": form } }));
-        let policy = policy(&config);
+        let Loaded { policy, settings, .. } = compiled(&config);
         let decision = get("/").bearer(token().claim("sub", "alice").sign()).decide(&policy);
-        let record = AuditRecord::of(&decision, &policy).unwrap();
+        let record = AuditRecord::of(&decision, &policy, settings.audit).unwrap();
         assert_eq!(record.to_json().contains("alice"), form == "plain", "{}", record.to_json());
         assert_eq!(record.to_line().contains("alice"), form == "plain", "{}", record.to_line());
         record.cause().unwrap()
@@ -153,7 +155,7 @@ fn what_came_cannot_forge_a_line_and_is_capped() {
         token().header("alg", hostile.as_str()).sign(),
     ] {
         let decision = get("/").bearer(signed).decide(&policy);
-        let record = AuditRecord::of(&decision, &policy).unwrap();
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
         let line = record.with_request(decision.trace(), b"GET", Some(b"a\" b\n"), Some(b"id\r")).to_line();
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
         assert!(line.contains("unverified_received=\"x%22 decision=allow%0D%0Ay"), "{line}");
@@ -168,7 +170,7 @@ fn no_client_is_told_what_came_or_what_was_wanted() {
     let members = json!({ "default": { "claims": [{ "claim": "tenant", "equals": "acme" }] } });
     let policy = policy(&config(members));
     let reply = |token: Token<'_>| match get("/").bearer(token.sign()).decide(&policy) {
-        Decision::Deny(refusal) => challenge::render(&refusal.denial, &policy.realm, false),
+        Decision::Deny(refusal) => challenge::render(&refusal.denial, "api", false),
         other => panic!("{other:?}"),
     };
     for (one, other) in [
@@ -189,11 +191,11 @@ fn a_token_in_a_query_is_named_by_its_fingerprint_and_a_secret_is_not() {
     let policy = policy(&config(json!({})));
     let record = |target: &str| -> Value {
         let decision = get(target).decide(&policy);
-        serde_json::from_str(&AuditRecord::of(&decision, &policy).unwrap().to_json()).unwrap()
+        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().to_json()).unwrap()
     };
     let signed = token().sign();
     let in_header = get("/").bearer(&signed).decide(&policy);
-    let fingerprint = AuditRecord::of(&in_header, &policy).unwrap().to_json();
+    let fingerprint = AuditRecord::of(&in_header, &policy, AuditSettings::default()).unwrap().to_json();
     let fingerprint: Value = serde_json::from_str(&fingerprint).unwrap();
     for target in [format!("/?access_token={signed}"), format!("/?x={signed}"), format!("/?jwt=Bearer+{signed}")] {
         let record = record(&target);
@@ -208,6 +210,8 @@ fn a_token_in_a_query_is_named_by_its_fingerprint_and_a_secret_is_not() {
 fn the_issuer_that_an_unverified_token_names_is_marked_as_unverified() {
     let policy = policy(&config(json!({})));
     let decision = get("/").bearer(token().claim("exp", NOW - 900).sign()).decide(&policy);
-    let record: Value = serde_json::from_str(&AuditRecord::of(&decision, &policy).unwrap().to_json()).unwrap();
+    let record: Value =
+        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().to_json())
+            .unwrap();
     assert_eq!((record.get("issuer"), &record["unverified_issuer"]), (None, &json!("demo")));
 }

@@ -1,18 +1,19 @@
 //! A gate that remembers beside one that does not: whatever happens to keys, revocations and the clock, they answer alike.
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
-use crate::world::{DEMO, NOW, OTHER, configured_keys, get, policy, with_issuer};
+use crate::world::{DEMO, NOW, OTHER, compiled, configured_keys, get, policy, with_issuer};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use scopegate::base::time::UnixSeconds;
 use scopegate::check::fingerprint;
+use scopegate::config::Loaded;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
 use scopegate::facts::{Facts, KeyRing, NoMemory};
 use scopegate::jose::KeySet;
-use scopegate::policy::{IssuerId, Policy};
+use scopegate::policy::{CacheLimits, IssuerId, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
@@ -104,8 +105,9 @@ fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_cl
             { "match": { "path": "/type" }, "token_types": ["JWT"] },
         ]);
         let issuer = json!({ "jwks": { "uri": "https://issuer.example.com/keys", "cluster": "keys" } });
-        let policy = policy(&with_issuer(issuer, json!({ "rules": rules, "cache": { "entries": entries } })));
-        let cache = TokenCache::new(policy.cache);
+        let config = with_issuer(issuer, json!({ "rules": rules, "cache": { "entries": entries } }));
+        let Loaded { policy, settings, .. } = compiled(&config);
+        let cache = TokenCache::new(settings.cache);
         let mut ring = KeyRing::default();
         ring.set(IssuerId(0), keys(1));
         let (mut now, mut revocations, mut lists) = (UnixSeconds(NOW), Revocations::none(), Vec::new());
@@ -167,7 +169,7 @@ fn a_token_is_remembered_up_to_the_longest_that_is_taken() {
     let signed = DEMO.token(NOW).claim("x", "x".repeat(300)).sign();
     for (limit, remembered) in [(signed.len() + 1, 1), (signed.len(), 1), (signed.len() - 1, 0)] {
         let policy = policy(&with_issuer(json!({}), json!({ "limits": { "token_bytes": limit } })));
-        let cache = TokenCache::new(policy.cache);
+        let cache = TokenCache::new(CacheLimits::default());
         for _ in 0..2 {
             get("/").bearer(&signed).decide_by(&policy, &configured_keys(&policy), &cache);
             assert_eq!(cache.len(), remembered, "{limit}");
@@ -230,7 +232,7 @@ fn a_token_that_is_remembered_from_one_route_is_answered_on_every_other_as_a_new
     let targets = prop::collection::vec(select(TARGETS.to_vec()), 2..12);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
     let held = runner.run(&(varied(), targets), |(token, targets)| {
-        let cache = TokenCache::new(policy.cache);
+        let cache = TokenCache::new(CacheLimits::default());
         for target in targets {
             let ask = get(target).bearer(&token);
             let fresh = ask.decide_by(&policy, &keys, &NoMemory);

@@ -10,7 +10,7 @@ use scopegate::base::base64url;
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Basis, Decision, Need};
 use scopegate::facts::{Awaited, KeyRing};
-use scopegate::policy::{Authority, Policy};
+use scopegate::policy::{AuditSettings, Authority, Policy};
 use scopegate::revocation::Revocations;
 use serde_json::{Value, json};
 
@@ -125,7 +125,7 @@ proptest! {
             "issuer" => extend(&mut restricted["issuers"][0], restriction),
             member => restricted[member] = restriction,
         }
-        let (before, after) = (ask.decide(&policy(&base)), ask.decide(&policy(&restricted)));
+        let (before, after) = (ask.decide_under(&base), ask.decide_under(&restricted));
         prop_assert!(passes(&before) || !passes(&after), "{after:?}, and without it {before:?}");
     }
 
@@ -247,7 +247,7 @@ proptest! {
         }
         let decision = ask.decide(&policy);
         let mut shown = format!("{decision:?}");
-        if let Some(record) = AuditRecord::of(&decision, &policy) {
+        if let Some(record) = AuditRecord::of(&decision, &policy, AuditSettings::default()) {
             shown += &record.to_json();
             shown += &String::from_utf8_lossy(&record.to_struct());
             let members: Value = serde_json::from_str(&record.to_json()).unwrap();

@@ -9,6 +9,7 @@ use scopegate::check::fingerprint;
 use scopegate::crypto::Algorithm;
 use scopegate::decision::{Decision, Denial, Need, Reason};
 use scopegate::facts::Awaited;
+use scopegate::policy::AuditSettings;
 use scopegate::revocation::{Builder, Entry, Revocations};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -171,9 +172,9 @@ fn only_a_verified_token_is_looked_up() {
 
 #[test]
 fn the_record_of_a_refusal_tells_the_kind_of_entry_and_the_token() {
-    let policy = policy(&revoked(json!([{ "iss": ISSUER, "sid": "session-1" }])));
-    let decision = get("/").bearer(named().sign()).decide(&policy);
-    let record = AuditRecord::of(&decision, &policy).unwrap();
+    let config = revoked(json!([{ "iss": ISSUER, "sid": "session-1" }]));
+    let (policy, decision) = (policy(&config), get("/").bearer(named().sign()).decide_under(&config));
+    let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
     let line = record.to_line();
     assert!(line.starts_with("decision=deny reason=revoked issuer=demo subject=\"alice\" fingerprint="), "{line}");
     assert!(line.ends_with("(by sid)"), "{line}");

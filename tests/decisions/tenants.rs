@@ -8,7 +8,7 @@ use scopegate::audit::AuditRecord;
 use scopegate::base::text::percent_decode;
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Decision, Reason};
-use scopegate::policy::Policy;
+use scopegate::policy::{AuditSettings, CacheLimits, Policy};
 use scopegate::token_cache::TokenCache;
 use serde_json::{Value, json};
 
@@ -133,7 +133,7 @@ fn a_token_passes_on_the_host_of_its_own_tenant() {
 #[test]
 fn a_remembered_token_is_held_against_each_request_anew() {
     let policy = only(by_path());
-    let (keys, cache, signed) = (configured_keys(&policy), TokenCache::new(policy.cache), of("acme").sign());
+    let (keys, cache, signed) = (configured_keys(&policy), TokenCache::new(CacheLimits::default()), of("acme").sign());
     for (target, wanted) in [
         ("/tenants/acme/x", None),
         ("/tenants/other/x", Some(Reason::ClaimMismatch)),
@@ -168,7 +168,7 @@ fn the_record_has_the_tenant_of_the_token_and_of_the_request() {
     let cause = |rule: Value, token: Token<'_>, target: &str| {
         let policy = only(rule);
         let decision = get(target).bearer(token.sign()).decide(&policy);
-        AuditRecord::of(&decision, &policy).unwrap().cause().unwrap()
+        AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().cause().unwrap()
     };
     for (tenant, target, wanted) in [
         (json!("acme"), "/tenants/other/x", "tenant is \"acme\"; wanted: equals_path tenant, which is other"),

@@ -3,7 +3,7 @@
 use crate::world::{Ask, NOW, config, extend, get, policy, token};
 use scopegate::audit::AuditRecord;
 use scopegate::decision::{CredentialKind, Trace};
-use scopegate::policy::{Authority, IssuerId, Requirement};
+use scopegate::policy::{AuditSettings, Authority, IssuerId, Requirement};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -147,7 +147,7 @@ fn every_record_fits_the_published_schema() {
             extend(&mut members, json!({ "report_only": report_only }));
             let policy = policy(&config(members));
             let decision = ask.decide(&policy);
-            let record = AuditRecord::of(&decision, &policy).unwrap();
+            let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
             let record = serde_json::from_str(&record.to_json()).unwrap();
             assert_eq!(misfits("record", &record, &schema), Vec::<String>::new(), "{ask:?}");
         }

@@ -2,14 +2,14 @@
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, Token};
 use scopegate::base::time::UnixSeconds;
-use scopegate::config::{self, Node};
+use scopegate::config::{self, Loaded, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, Grant, Need, NeedKind, Reason};
 use scopegate::engine::decide;
 use scopegate::facts::{
     Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource, NoMemory, TokenMemory,
 };
-use scopegate::policy::{IssuerId, KeySource, Policy, Requirement};
+use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
 use scopegate::token_cache::TokenCache;
@@ -53,11 +53,16 @@ pub fn extend(into: &mut Value, from: Value) {
 }
 
 /// Compiles a configuration that must be good.
-pub fn policy(config: &Value) -> Policy {
+pub fn compiled(config: &Value) -> Loaded {
     match config::compile(&Node::from(config.clone()), &environment) {
-        Ok(loaded) => loaded.policy,
+        Ok(loaded) => loaded,
         Err(error) => panic!("{error}\n{config:#}"),
     }
+}
+
+/// The policy of a configuration that must be good.
+pub fn policy(config: &Value) -> Policy {
+    compiled(config).policy
 }
 
 /// The environment of the tests: two secrets.
@@ -138,7 +143,15 @@ impl Ask {
         Self { names: names.map(|name| name.map(str::to_owned)), ..self }
     }
 
-    /// Decides this request.
+    /// Decides this request under a configuration, with the tokens that its own entries revoke.
+    pub fn decide_under(&self, config: &Value) -> Decision {
+        let Loaded { policy, settings, .. } = compiled(config);
+        let configured = || settings.revocation.without_lists(UnixSeconds(self.now));
+        let revocations = self.revocations.clone().unwrap_or_else(configured);
+        Self { revocations: Some(revocations), ..self.clone() }.decide(&policy)
+    }
+
+    /// Decides this request under a policy.
     pub fn decide(&self, policy: &Policy) -> Decision {
         self.decide_with(policy, &configured_keys(policy))
     }
@@ -147,7 +160,7 @@ impl Ask {
     pub fn decide_with(&self, policy: &Policy, keys: &KeyRing) -> Decision {
         let decision = self.decide_by(policy, keys, &NoMemory);
         // Remembering changes nothing: neither when the token comes first nor when it comes again.
-        let cache = TokenCache::new(policy.cache);
+        let cache = TokenCache::new(CacheLimits::default());
         for time in ["the first time", "the second time"] {
             assert_eq!(self.decide_by(policy, keys, &cache), decision, "with a cache, {time}: {self:?}");
         }
@@ -166,9 +179,9 @@ impl Ask {
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
         let [virtual_host, route_name] = [0, 1].map(|index: usize| self.names[index].as_deref());
         let view = RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: true };
-        let configured = policy.revocation.without_lists(UnixSeconds(self.now));
+        let none = Revocations::none();
         let now = UnixSeconds(self.now);
-        let offline = Facts::offline(&now, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&configured));
+        let offline = Facts::offline(&now, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Asks(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
         let facts = Facts {
@@ -182,7 +195,7 @@ impl Ask {
 
     /// The reason for which it is refused under this configuration; `None` when it is not.
     pub fn refused(&self, config: &Value) -> Option<Reason> {
-        match self.decide(&policy(config)) {
+        match self.decide_under(config) {
             Decision::Allow(_) => None,
             Decision::Deny(refusal) => Some(refusal.denial.reason()),
             Decision::Await(pending) => panic!("awaits {:?}", pending.need),
@@ -191,7 +204,7 @@ impl Ask {
 
     /// The grant that it gets under this configuration.
     pub fn granted(&self, config: &Value) -> Grant {
-        match self.decide(&policy(config)) {
+        match self.decide_under(config) {
             Decision::Allow(grant) => grant,
             other => panic!("not allowed: {other:?}"),
         }

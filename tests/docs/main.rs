@@ -14,7 +14,7 @@ use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge;
 use scopegate::config::fields;
 use scopegate::decision::{Denial, Reason};
-use scopegate::policy::{Limits, Scope};
+use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -191,7 +191,8 @@ fn every_answer_is_the_one_in_the_table() {
 fn the_limits_have_the_defaults_of_the_table() {
     let rows = rows(&section(&document("envoy/CONFIGURATION.md"), "## limits"));
     // All of them: a new limit has to be put in here.
-    let Limits { token_bytes, jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent } =
+    let token_bytes = DEFAULT_TOKEN_BYTES;
+    let Limits { jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent } =
         Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),

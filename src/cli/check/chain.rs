@@ -3,16 +3,17 @@
 use super::{Findings, filters};
 use crate::cli::gates::{Gate, InEnvoy, our_plugin, resources};
 use crate::cli::source::{Source, View};
+use crate::config::Loaded;
 use crate::config::Tree;
 use crate::policy::{KeySource, Policy};
 use std::path::Path;
 
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
-/// Checks the chain. Without a policy only what does not depend on it.
+/// Checks the chain. Without a configuration only what does not depend on it.
 pub(super) fn check(
     gate: &Gate<'_>,
     envoy: &InEnvoy<'_>,
-    policy: Option<&Policy>,
+    loaded: Option<&Loaded>,
     sources: &[Source],
     findings: &mut Findings,
 ) {
@@ -21,9 +22,9 @@ pub(super) fn check(
         check_settings(envoy.file, &plugin, findings);
     }
     check_access_log(envoy, findings);
-    if let Some(policy) = policy {
-        check_manager(envoy, policy, findings);
-        check_clusters(gate, sources, policy, findings);
+    if let Some(loaded) = loaded {
+        check_manager(envoy, &loaded.policy, findings);
+        check_clusters(gate, sources, loaded, findings);
     }
 }
 
@@ -159,7 +160,7 @@ fn prints_query(format: &str) -> bool {
     request(":PATH") || request("X-ENVOY-ORIGINAL-PATH") || upper.contains("%PATH(WQ") || upper.contains("%PATH%")
 }
 
-fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings: &mut Findings) {
+fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings: &mut Findings) {
     let mut clusters = Vec::new();
     let (mut discovered, mut has_fetched) = (false, false);
     for document in sources.iter().flat_map(|source| &source.documents) {
@@ -176,7 +177,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], policy: &Policy, findings
         has_fetched |= clusters.len() > before;
     }
     let named = |wanted: &str| clusters.iter().find(|view| view.name() == Some(wanted));
-    for (entry, cluster, what) in fetched_through(gate, policy) {
+    for (entry, cluster, what) in fetched_through(gate, loaded) {
         match named(&cluster) {
             None if discovered && !has_fetched || clusters.is_empty() => {}
             None => findings.error(
@@ -222,7 +223,7 @@ impl Fetched {
 }
 
 /// What the gate fetches through which cluster, and the entry that says so.
-fn fetched_through<'s>(gate: &Gate<'s>, policy: &Policy) -> Vec<(View<'s>, String, Fetched)> {
+fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded) -> Vec<(View<'s>, String, Fetched)> {
     let values = &gate.values;
     let entry = |entries: &[View<'s>], index: usize| entries.get(index).cloned();
     let mut found = Vec::new();
@@ -233,7 +234,7 @@ fn fetched_through<'s>(gate: &Gate<'s>, policy: &Policy) -> Vec<(View<'s>, Strin
         found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));
     }
     let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();
-    for (index, list) in policy.revocation.lists.iter().enumerate() {
+    for (index, list) in settings.revocation.lists.iter().enumerate() {
         // What a signature vouches for is no worse for having come in plain text, but others read who is revoked.
         let view = entry(&lists, index).unwrap_or_else(|| values.clone());
         found.push((view, list.endpoint.cluster.clone(), Fetched::RevocationList));

@@ -13,7 +13,8 @@ mod table;
 use super::Findings;
 use crate::cli::gates::{Gate, InEnvoy, our_plugin};
 use crate::cli::source::View;
-use crate::policy::{ForwardBy, Policy, TokenForwarding};
+use crate::config::Loaded;
+use crate::policy::{FilterStateScope, ForwardBy, Policy, TokenForwarding};
 use inputs::Input;
 use std::path::Path;
 use table::Filter;
@@ -27,16 +28,16 @@ const CHANGED: &str = "match on something else; or let the gate edit nothing (`f
 const ROUTING: [&str; 4] = [":path", ":authority", "host", ":method"];
 
 /// Checks the chain and its routes, and the chains that requests to upgrade have of their own.
-pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, loaded: &Loaded, findings: &mut Findings) {
     let of_routes: Vec<(&Path, View<'_>)> =
         envoy.route_configs.iter().flat_map(|(file, config)| of_routes(file, config)).collect();
-    check_chain(gate, envoy, policy, (&envoy.filters, envoy.index), &of_routes, findings);
+    check_chain(gate, envoy, loaded, (&envoy.filters, envoy.index), &of_routes, findings);
     let name = envoy.filters.get(envoy.index).and_then(View::name);
     for upgrade in envoy.manager.list("upgrade_configs") {
         let filters = upgrade.list("filters");
         let own = |filter: &View<'_>| our_plugin(filter).is_some() || name.is_some() && filter.name() == name;
         if let Some(index) = filters.iter().position(own) {
-            check_chain(gate, envoy, policy, (&filters, index), &of_routes, findings);
+            check_chain(gate, envoy, loaded, (&filters, index), &of_routes, findings);
         }
     }
 }
@@ -51,11 +52,12 @@ fn of_routes<'e>(file: &'e Path, config: &View<'e>) -> Vec<(&'e Path, View<'e>)>
 fn check_chain<'e>(
     gate: &Gate<'_>,
     envoy: &InEnvoy<'e>,
-    policy: &Policy,
+    loaded: &Loaded,
     (filters, index): (&[View<'e>], usize),
     of_routes: &[(&'e Path, View<'e>)],
     findings: &mut Findings,
 ) {
+    let policy = &loaded.policy;
     let filters: Vec<Filter<'_>> = filters.iter().map(|view| Filter::of(view, of_routes)).collect();
     let (before, from) = filters.split_at(index.min(filters.len()));
     let behind = from.get(1..).unwrap_or_default();
@@ -63,7 +65,7 @@ fn check_chain<'e>(
     check_behind(envoy, behind, sealed, findings);
     check_view(envoy, before, sealed.is_some(), findings);
     if sealed.is_none() && edits(envoy, policy) {
-        check_matchers(envoy, policy, before, behind, findings);
+        check_matchers(envoy, loaded, before, behind, findings);
     }
     if policy.forward.by == ForwardBy::Router {
         router::check(envoy, policy, behind, findings);
@@ -139,7 +141,7 @@ fn check_view(envoy: &InEnvoy<'_>, before: &[Filter<'_>], sealed: bool, findings
 /// Matchers on what another filter sets and the gate's own edit brings to bear.
 fn check_matchers(
     envoy: &InEnvoy<'_>,
-    policy: &Policy,
+    loaded: &Loaded,
     before: &[Filter<'_>],
     behind: &[Filter<'_>],
     findings: &mut Findings,
@@ -160,7 +162,7 @@ fn check_matchers(
     }
     for (file, input, view) in inputs::all(envoy) {
         let by_gate = match &input {
-            Input::FilterState(key) => published(policy, key.as_deref()),
+            Input::FilterState(key) => published(loaded, key.as_deref()),
             Input::Header(_) | Input::Query | Input::Metadata => false,
         };
         let setter = setters.iter().find(|filter| sets(filter, &input));
@@ -189,10 +191,10 @@ fn sets(filter: &Filter<'_>, input: &Input) -> bool {
 }
 
 /// Whether a matcher on filter state may look at a value of the gate's.
-fn published(policy: &Policy, key: Option<&str>) -> bool {
+fn published(Loaded { policy, settings, .. }: &Loaded, key: Option<&str>) -> bool {
     let writes = policy.seal
         || policy.forward.by == ForwardBy::Router && !policy.forward.headers.is_empty()
-        || policy.audit.filter_state != crate::policy::FilterStateScope::None;
+        || settings.audit.filter_state != FilterStateScope::None;
     writes && key.is_none_or(|key| key.starts_with("wasm.scopegate"))
 }
 

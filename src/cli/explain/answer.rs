@@ -59,7 +59,7 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
         notes.push("no route matches: Envoy answers 404 to what passes the gate".to_owned());
     }
     let reply = match &decision {
-        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.policy.realm, view.is_grpc())),
+        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.settings.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
@@ -257,11 +257,11 @@ impl Explanation<'_> {
 
     /// What came, and what was wanted.
     fn cause(&self) -> Option<String> {
-        AuditRecord::of(&self.decision, &self.setting.policy)?.cause()
+        AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?.cause()
     }
 
     fn audit(&self) -> Option<String> {
-        let record = AuditRecord::of(&self.decision, &self.setting.policy)?;
+        let record = AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?;
         let route = self.setting.route.as_deref().map(str::as_bytes);
         Some(
             match self.decision {

@@ -3,7 +3,7 @@
 use crate::base::time::UnixSeconds;
 use crate::cli::revocations::not_known;
 use crate::crypto::PureVerifier;
-use crate::policy::{Policy, RemoteList};
+use crate::policy::{RemoteList, Settings};
 use crate::revocation::{Chunks, List, ListError, Loader, Revocations};
 use std::error::Error;
 use std::rc::Rc;
@@ -11,13 +11,13 @@ use std::rc::Rc;
 /// What is revoked: by the entries of the configuration, and by the lists that are given as FILE, or as NAME=FILE where the
 /// configuration fetches several. Lists that are not given are noted.
 pub(super) fn read(
-    policy: &Policy,
+    settings: &Settings,
     given: &[String],
     now: UnixSeconds,
     notes: &mut Vec<String>,
 ) -> Result<Revocations, Box<dyn Error>> {
-    let remote = policy.revocation.lists.as_slice();
-    let mut lists: Vec<Rc<List>> = policy.revocation.configured(now).into_iter().collect();
+    let remote = settings.revocation.lists.as_slice();
+    let mut lists: Vec<Rc<List>> = settings.revocation.configured(now).into_iter().collect();
     let mut known: Vec<&str> = Vec::new();
     for text in given {
         let (list, file) = addressed(remote, text)?;
@@ -30,7 +30,7 @@ pub(super) fn read(
         lists.push(Rc::new(read.map_err(|error| format!("--revocations: {file}: a gate refuses this list: {error}"))?));
         known.push(name);
     }
-    notes.extend(not_known(policy, &known));
+    notes.extend(not_known(settings, &known));
     Ok(Revocations::new(lists, true))
 }
 

@@ -9,13 +9,13 @@ use crate::cli::normalise::{Arrival, PathSettings};
 use crate::cli::placed::{self, Nowhere, Place};
 use crate::cli::routing::Lines;
 use crate::cli::source::Source;
-use crate::config::{self, ConfigError, Node};
+use crate::config::{self, ConfigError, Loaded, Node};
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Need, NeedKind, Pending};
 use crate::engine::decide;
 use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
 use crate::jose::KeySet;
-use crate::policy::{IssuerId, KeySource, Policy, Requirement, RouteMetadata};
+use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, Settings};
 use crate::request::RequestView;
 use crate::revocation::Revocations;
 use std::cell::RefCell;
@@ -30,6 +30,7 @@ const LABELS: [&str; 2] = ["--route", "--virtual-host"];
 #[derive(Debug)]
 pub(in crate::cli) struct Setting {
     pub policy: Policy,
+    pub settings: Settings,
     /// The configuration as it is written.
     pub written: Node,
     pub keys: KeyRing,
@@ -95,11 +96,11 @@ impl Setting {
                 Some("A".repeat(86))
             })
         };
-        let policy = match &gate.policy {
-            Ok(_) => config::compile(gate.values.node, &environment).map(|loaded| loaded.policy),
+        let loaded = match &gate.policy {
+            Ok(_) => config::compile(gate.values.node, &environment),
             Err(error) => Err(error.clone()),
         };
-        let policy = policy.map_err(|error| gate.refused(&error))?;
+        let Loaded { policy, settings, .. } = loaded.map_err(|error| gate.refused(&error))?;
         for name in absent.into_inner() {
             notes.push(format!("the environment variable {name} is not set: no token of its secret can be verified"));
         }
@@ -125,10 +126,11 @@ impl Setting {
             notes.push(format!("the metadata of {of} cannot be read: {error}"));
         }
         let now = moment::instant(wanted.at)?;
-        let revocations = lists::read(&policy, wanted.revocations, now, &mut notes)?;
-        let keys = key_ring(&policy, wanted.keys, &mut notes)?;
+        let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
+        let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         Ok(Self {
             written: gate.values.node.clone(),
+            settings,
             keys,
             now,
             revocations,
@@ -233,7 +235,12 @@ fn locate<'s>(
 }
 
 /// The keys that are there: configured ones, and those that the user gives for issuers whose keys are remote.
-fn key_ring(policy: &Policy, given: &[String], notes: &mut Vec<String>) -> Result<KeyRing, Box<dyn Error>> {
+fn key_ring(
+    policy: &Policy,
+    limits: Limits,
+    given: &[String],
+    notes: &mut Vec<String>,
+) -> Result<KeyRing, Box<dyn Error>> {
     let mut ring = KeyRing::default();
     let mut remote = Vec::new();
     for (index, issuer) in policy.issuers.iter().enumerate() {
@@ -259,7 +266,7 @@ fn key_ring(policy: &Policy, given: &[String], notes: &mut Vec<String>) -> Resul
             }
         };
         let bytes = std::fs::read(file).map_err(|error| format!("--keys: cannot read {file}: {error}"))?;
-        let keys = KeySet::parse(&bytes, policy.limits.jwks_bytes, policy.limits.jwks_keys)
+        let keys = KeySet::parse(&bytes, limits.jwks_bytes, limits.jwks_keys)
             .map_err(|error| format!("--keys: {file}: {error}"))?;
         if !keys.skipped().is_empty() {
             notes.push(format!("some keys of {file} cannot be used; `scopegate jwks inspect` says why"));

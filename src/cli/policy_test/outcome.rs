@@ -2,7 +2,7 @@
 
 use crate::challenge;
 use crate::decision::{Basis, Decision, Denial, Grant};
-use crate::policy::{Forward, ForwardBy, Policy, Scope, TokenForwarding};
+use crate::policy::{Forward, ForwardBy, Scope, TokenForwarding};
 use std::collections::BTreeSet;
 
 /// What stands for the token of a case in its path, its headers, and the headers that are expected upstream.
@@ -60,10 +60,9 @@ impl Observed {
     pub(super) fn of(
         decision: &Decision,
         headers: &[(String, String)],
-        policy: &Policy,
+        (forward, realm): (&Forward, &str),
         token: Option<String>,
     ) -> Self {
-        let realm = &policy.realm;
         match decision {
             Decision::Allow(grant) => {
                 let reason = match &grant.basis {
@@ -74,7 +73,7 @@ impl Observed {
                     status: 200,
                     reason: reason.map(|denial| denial.reason().name()),
                     scope: reason.and_then(scope),
-                    upstream: Some(upstream(grant, headers, &policy.forward)),
+                    upstream: Some(upstream(grant, headers, forward)),
                     by_envoy: None,
                     token,
                 }

@@ -11,12 +11,12 @@ use crate::cli::revocations;
 use crate::cli::routing::Lines;
 use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
-use crate::config::{self, ConfigError};
+use crate::config::{self, ConfigError, Loaded};
 use crate::crypto::PureVerifier;
 use crate::decision::Decision;
 use crate::engine::decide;
 use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
-use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement};
+use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement, Settings};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
 use std::error::Error;
@@ -54,6 +54,7 @@ impl Configuration {
 pub(super) struct World<'s> {
     suite: &'s Suite<'s>,
     policy: Policy,
+    settings: Settings,
     /// The place of the gate in Envoy, where the files hold it.
     envoy: Option<InEnvoy<'s>>,
     /// A key for each issuer, or why there is none.
@@ -96,16 +97,16 @@ impl<'s> World<'s> {
     /// # Errors
     /// When there is not exactly one policy, or something is wrong with it.
     pub(super) fn new(configuration: &'s Configuration, suite: &'s Suite<'s>) -> Result<Self, Box<dyn Error>> {
-        let (policy, envoy) = match &suite.policy {
+        let (Loaded { policy, settings, .. }, envoy) = match &suite.policy {
             PolicyFrom::Inline(view) => {
                 let loaded = config::compile(view.node, &any_secret);
                 let loaded = loaded.map_err(|error| gates::problems(&configuration.file, view, &error))?;
-                (loaded.policy, None)
+                (loaded, None)
             }
             PolicyFrom::Files(_) => {
                 let Gate { file, policy, values, envoy, .. } = sole_gate(&configuration.sources)?;
                 let loaded = policy.map_err(|error| gates::problems(file, &values, &error))?;
-                (loaded.policy, envoy)
+                (loaded, envoy)
             }
         };
         let signing: Vec<_> = policy.issuers.iter().map(token::key_for).collect();
@@ -119,12 +120,12 @@ impl<'s> World<'s> {
             made.set(IssuerId(index), new.clone().or_else(|| own.clone()));
             configured.set(IssuerId(index), own.or(new));
         }
-        Ok(Self { suite, policy, envoy, signing, made, configured })
+        Ok(Self { suite, policy, settings, envoy, signing, made, configured })
     }
 
     /// What whoever reads the report has to know.
     pub(super) fn note(&self) -> Option<String> {
-        revocations::not_known(&self.policy, &[])
+        revocations::not_known(&self.settings, &[])
     }
 
     /// Decides a case.
@@ -162,12 +163,12 @@ impl<'s> World<'s> {
             ends_with_headers: !case.request.body,
         };
         // No key comes later than those that are there.
-        let revocations = self.policy.revocation.without_lists(self.suite.now);
+        let revocations = self.settings.revocation.without_lists(self.suite.now);
         let offline = Facts::offline(&self.suite.now, keys, &PureVerifier, &revocations);
         let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         // Remembering a token changes nothing: neither when it comes first nor when it comes again.
-        let cache = TokenCache::new(self.policy.cache);
+        let cache = TokenCache::new(self.settings.cache);
         let remembering = || decide(&self.policy, &request, &Facts { memory: &cache, ..facts });
         debug_assert!(
             (0..2).all(|_| remembering() == decision),
@@ -177,7 +178,7 @@ impl<'s> World<'s> {
         if found.is_unserved && matches!(decision, Decision::Allow(_)) {
             return Ok(Observed::by_envoy(404, "no route matches", token));
         }
-        Ok(Observed::of(&decision, &headers, &self.policy, token))
+        Ok(Observed::of(&decision, &headers, (&self.policy.forward, &self.settings.realm), token))
     }
 
     /// The token of a case, and the keys that go with it.

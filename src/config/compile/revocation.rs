@@ -8,7 +8,7 @@ use crate::config::cursor::Cursor;
 use crate::config::fields;
 use crate::crypto::Algorithm;
 use crate::jose::KeySet;
-use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationPolicy, WhenStale};
+use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationSettings, WhenStale};
 use crate::revocation::{Entry, Terms};
 use std::rc::Rc;
 
@@ -23,7 +23,7 @@ pub(super) fn read(
     issuers: Option<&[Issuer]>,
     limits: Limits,
     warnings: &mut Vec<String>,
-) -> Option<RevocationPolicy> {
+) -> Option<RevocationSettings> {
     let object = cursor.object(&fields::REVOCATION)?;
     let entries = optional(&object, "entries", Vec::new(), |list| {
         let entries: Vec<Option<Entry>> = list.list()?.iter().map(|item| entry(item, issuers)).collect();
@@ -41,7 +41,7 @@ pub(super) fn read(
         }
         lists.into_iter().collect()
     });
-    Some(RevocationPolicy { entries: entries?, lists: lists? })
+    Some(RevocationSettings { entries: entries?, lists: lists? })
 }
 
 fn list(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<RemoteList> {

@@ -98,7 +98,7 @@ impl<H: Host> Gate<H> {
                     }
                 }
                 Happened::List(list, event) => {
-                    let lists = &self.policy.revocation.lists;
+                    let lists = &self.settings.revocation.lists;
                     let name = lists.get(list.0).map_or("", |list| list.terms.name.as_str());
                     let called = format!("the revocation list {name}");
                     self.meters.count(&self.host, DocumentId::List(list), &event);

@@ -5,7 +5,7 @@ use super::super::feed::FailureKind;
 use super::super::host::{Counter, Gauge, Histogram, Host};
 use super::super::list_store::ListId;
 use super::super::metrics;
-use crate::policy::{IssuerId, KeySource, Policy};
+use crate::policy::{IssuerId, KeySource, Policy, Settings};
 use std::cell::Cell;
 
 /// The meters.
@@ -67,12 +67,12 @@ impl Fetches {
 
 impl Meters {
     /// Defines the meters, those of each document that is fetched under its name.
-    pub(super) fn define(host: &impl Host, policy: &Policy) -> Self {
+    pub(super) fn define(host: &impl Host, policy: &Policy, settings: &Settings) -> Self {
         let gauge = |name: &str| host.define_gauge(name).ok();
         let named = |metric: &str, name: &str| gauge(&metrics::named(metric, name));
         let issuers = policy.issuers.iter().enumerate();
         let remote = issuers.filter(|(_, issuer)| matches!(issuer.keys, KeySource::Remote(_)));
-        let lists = &policy.revocation.lists;
+        let lists = &settings.revocation.lists;
         Self {
             key_fetches: Fetches::define(host, metrics::KEYS_FETCHES),
             list_fetches: if lists.is_empty() {

@@ -152,7 +152,7 @@ impl<H: Host> Gate<H> {
             // The operator's access log prints the path. When that cannot be mended the refusal still stands.
             let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
         }
-        let reply = self.replies.reply(denial, &self.policy.realm, view.is_grpc());
+        let reply = self.replies.reply(denial, &self.settings.realm, view.is_grpc());
         if let Err(failure) = self.host.send_local_response(&reply) {
             log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
         }
@@ -170,7 +170,7 @@ impl<H: Host> Gate<H> {
             Outcome::Allowed => None,
             Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
         };
-        let wanted = match self.policy.audit.filter_state {
+        let wanted = match self.settings.audit.filter_state {
             FilterStateScope::All => true,
             FilterStateScope::Denials => refused.is_some(),
             FilterStateScope::None => false,
@@ -179,7 +179,7 @@ impl<H: Host> Gate<H> {
         if !wanted && !logged {
             return;
         }
-        let Some(record) = AuditRecord::of(decision, &self.policy) else { return };
+        let Some(record) = AuditRecord::of(decision, &self.policy, self.settings.audit) else { return };
         if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
@@ -190,7 +190,7 @@ impl<H: Host> Gate<H> {
 
     /// A record in the form that filter state has it in.
     fn encoded(&self, record: &AuditRecord<'_>) -> Vec<u8> {
-        match self.policy.audit.record {
+        match self.settings.audit.record {
             RecordForm::Text => record.to_json().into_bytes(),
             RecordForm::Object => record.to_struct(),
         }

@@ -21,12 +21,12 @@ pub(super) struct Process {
     chance: u64,
 }
 
-pub(super) fn policy(when_stale: WhenStale) -> RevocationPolicy {
+pub(super) fn policy(when_stale: WhenStale) -> RevocationSettings {
     let endpoint = Endpoint::parse("https://lists.example.com/revoked", "lists").expect("an address");
     let terms = Terms { name: "main".into(), max_bytes: 32 << 20, signed_by: None };
     let (refresh, max_stale) = (Seconds(10), Seconds(60));
     let list = RemoteList { endpoint, refresh, timeout_ms: 2000, max_stale, when_stale, terms };
-    RevocationPolicy { entries: Vec::new(), lists: vec![list] }
+    RevocationSettings { entries: Vec::new(), lists: vec![list] }
 }
 
 struct Token<'t>(&'t str);
@@ -58,7 +58,7 @@ impl Process {
         Self::of(workers, &policy(when_stale))
     }
 
-    pub(super) fn of(workers: usize, policy: &RevocationPolicy) -> Self {
+    pub(super) fn of(workers: usize, policy: &RevocationSettings) -> Self {
         let store = |me: usize| {
             let me = u64::try_from(me).expect("a number") + 1;
             ListStore::new(policy, UnixSeconds(0), true, me)
@@ -299,7 +299,7 @@ fn waiting_for_the_first_list_has_a_deadline_only_while_it_comes_soon() {
 
 #[test]
 fn without_lists_nothing_is_missing() {
-    let store = ListStore::new(&RevocationPolicy::default(), UnixSeconds(0), true, 1);
+    let store = ListStore::new(&RevocationSettings::default(), UnixSeconds(0), true, 1);
     assert!(store.revocations().are_complete());
     assert!(!store.is_busy());
 }

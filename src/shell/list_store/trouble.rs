@@ -31,7 +31,7 @@ fn serve(process: &mut Process, ticks: usize, document: impl Fn() -> (Answer, Ch
     asked
 }
 
-fn newcomer(process: &mut Process, policy: &RevocationPolicy) {
+fn newcomer(process: &mut Process, policy: &RevocationSettings) {
     let me = u64::try_from(process.workers.len()).expect("a number") + 100;
     process.workers.push(ListStore::new(policy, UnixSeconds(0), true, me));
 }
@@ -85,7 +85,7 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
         let terms = crate::revocation::Terms { name: name.into(), ..one.terms.clone() };
         crate::policy::RemoteList { endpoint, terms, ..one.clone() }
     });
-    let policy = RevocationPolicy { entries: Vec::new(), lists: lists.to_vec() };
+    let policy = RevocationSettings { entries: Vec::new(), lists: lists.to_vec() };
     let mut process = Process::of(1, &policy);
     let long = |name: &str| {
         let mut builder = Builder::new(UnixSeconds(0));
@@ -128,7 +128,7 @@ fn signed(id: &str, issued_at: u64, expires_at: u64) -> Chunks {
 }
 
 /// A list that has to be signed.
-fn signing() -> RevocationPolicy {
+fn signing() -> RevocationSettings {
     let mut policy = policy(WhenStale::Deny);
     let keys = KeySet::parse(test_key::jwks().as_bytes(), 10_000, 10).expect("a set");
     policy.lists[0].terms.signed_by = Some(Rc::new(keys));

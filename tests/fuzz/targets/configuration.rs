@@ -10,7 +10,7 @@ use scopegate_fuzz::{Nobody, Options, Request, environment, keys};
 
 const REQUEST: &[u8] = b"GET\n/orders/1\nauthorization|Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwczovL2lzc3Vlci5leGFtcGxlLmNvbS8iLCJhdWQiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbSIsInN1YiI6ImFsaWNlIiwiZXhwIjoxODAwMDAwMTAwfQ.Z29vZA";
 
-/// The whole policy.
+/// The whole configuration.
 fn shown(loaded: &Loaded) -> String {
     let Policy {
         uses,
@@ -21,21 +21,15 @@ fn shown(loaded: &Loaded) -> String {
         query,
         forward,
         seal,
-        realm,
         bypass_cors_preflight,
         paths,
         report_only,
-        crypto,
-        cache,
-        revocation,
-        shared_keys,
-        limits,
-        audit,
+        token_bytes,
     } = &loaded.policy;
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
-    let judged = (uses, issuers, rules, default, route_metadata, query, paths, revocation, crypto);
-    let done = (forward, seal, realm, bypass_cors_preflight, report_only, cache, shared_keys, limits, audit);
+    let judged = (uses, issuers, rules, default, route_metadata, query, paths, token_bytes);
+    let done = (forward, seal, bypass_cors_preflight, report_only, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

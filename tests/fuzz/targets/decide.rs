@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use scopegate::decision::{Basis, Decision, Denial};
 use scopegate::facts::{Awaited, KeyRing};
-use scopegate::policy::Policy;
+use scopegate::policy::{CacheLimits, Policy};
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
 use scopegate_fuzz::{NOW, Options, Request, StandIn, configuration, keys, policy};
@@ -63,7 +63,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(awaited == Awaited::No && pending.report_only == policy.report_only, "{pending:?}");
         }
         assert_eq!(request.decide(policy, &verifier, &options), decision);
-        let cache = TokenCache::new(policy.cache);
+        let cache = TokenCache::new(CacheLimits::default());
         for _ in 0..2 {
             let remembering = Options { memory: &cache, ..Options { awaited, ..Options::new(ring) } };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);

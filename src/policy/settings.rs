@@ -1,0 +1,134 @@
+//! What surrounds the engine: how a gate fetches, remembers, answers and reports. No decision depends on it.
+
+use super::RevocationSettings;
+
+/// What the shell and the command need of a configuration, beside the policy that judges.
+#[derive(Debug)]
+pub struct Settings {
+    /// The `realm` of challenges.
+    pub realm: String,
+    /// Where signatures are checked.
+    pub crypto: CryptoPlace,
+    /// How many verified tokens are remembered.
+    pub cache: CacheLimits,
+    /// Which tokens are revoked, and which lists say so.
+    pub revocation: RevocationSettings,
+    /// Whether the workers of a process share what they fetch.
+    pub shared_keys: SharedKeys,
+    /// Limits on what is fetched, kept and logged.
+    pub limits: Limits,
+    /// What an audit record says.
+    pub audit: AuditSettings,
+}
+
+/// Where signatures are checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CryptoPlace {
+    /// By the host what it can check, the rest in the VM.
+    #[default]
+    Auto,
+    /// As `Auto`, but a host that cannot check signatures is an error.
+    Host,
+    /// All in the VM.
+    Wasm,
+}
+
+/// How much the verified-token cache of one worker may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Tokens; 0 turns the cache off.
+    pub entries: usize,
+    /// Bytes of memory, about.
+    pub bytes: usize,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { entries: 10_000, bytes: 8_388_608 }
+    }
+}
+
+/// Whether the workers of a process share what they fetch, through memory that every plugin with the same `vm_id` can
+/// write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedKeys {
+    /// Where the plugin has a `vm_id`.
+    #[default]
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere: each worker fetches for itself.
+    Never,
+}
+
+/// Bounds against hostile or broken input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest key set document, in bytes.
+    pub jwks_bytes: usize,
+    /// The most keys in a set.
+    pub jwks_keys: usize,
+    /// The most requests of one worker that may wait for keys.
+    pub waiting_requests: usize,
+    /// The most denials of one worker that are logged in a second.
+    pub denial_logs_per_second: u32,
+    /// The share of each second, in percent, that one worker may spend on checking signatures in the VM.
+    pub wasm_crypto_percent: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            jwks_bytes: 1_048_576,
+            jwks_keys: 100,
+            waiting_requests: 256,
+            denial_logs_per_second: 10,
+            wasm_crypto_percent: 50,
+        }
+    }
+}
+
+/// What an audit record says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// How the subject is shown.
+    pub subject: SubjectForm,
+    /// For which decisions the record is put into Envoy's filter state.
+    pub filter_state: FilterStateScope,
+    /// In which form it is put there.
+    pub record: RecordForm,
+}
+
+/// How the subject of a verified token is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// As it is.
+    #[default]
+    Plain,
+    /// As `base64url(SHA-256(sub))[..22]`.
+    Hash,
+    /// Not at all.
+    Omit,
+}
+
+/// In which form the audit record is put into Envoy's filter state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecordForm {
+    /// Bytes: the text of a JSON object.
+    #[default]
+    Text,
+    /// A `google.protobuf.Struct`.
+    Object,
+}
+
+/// For which decisions the audit record is put into Envoy's filter state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FilterStateScope {
+    /// All.
+    #[default]
+    All,
+    /// Refusals only, those of report-only included.
+    Denials,
+    /// None.
+    None,
+}
