@@ -8,6 +8,7 @@ pub mod gates;
 pub mod inspect;
 pub mod jwks;
 mod man;
+mod markup;
 pub mod matrix;
 pub mod mint;
 mod moment;

@@ -2,6 +2,7 @@
 
 use super::row::{COLUMNS, Mark, Row};
 use super::section::Section;
+use crate::cli::markup::escaped;
 
 const STYLE: &str = "\
 :root { color-scheme: light; }
@@ -111,20 +112,4 @@ fn row(row: &Row) -> String {
 fn badge(mark: Mark) -> String {
     let words = mark.words();
     format!("<span class=\"mark {}\">{words}</span>", words.replace(' ', "-"))
-}
-
-/// Text as HTML takes it, inside and outside of attributes.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            character => out.push(character),
-        }
-    }
-    out
 }

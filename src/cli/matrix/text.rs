@@ -2,6 +2,7 @@
 
 use super::row::{COLUMNS, Row};
 use super::section::Section;
+use crate::cli::markup::text_reference;
 
 /// Columns of the width that they need, for a terminal.
 pub(super) fn table(sections: &[Section]) -> String {
@@ -56,10 +57,11 @@ pub(super) fn markdown(sections: &[Section]) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
+        if let Some(reference) = text_reference(character) {
+            out.push_str(reference);
+            continue;
+        }
         match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
             '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '~' | '!' => {
                 out.push('\\');
                 out.push(character);

@@ -1,5 +1,6 @@
 //! What the cases came to, for a person and for a build server.
 
+use crate::cli::markup::reference;
 use crate::cli::terminal::clean;
 
 /// A file of cases.
@@ -108,11 +109,11 @@ pub(super) fn junit(reports: &[FileReport]) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
+        if let Some(reference) = reference(character) {
+            out.push_str(reference);
+            continue;
+        }
         match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
             '\n' => out.push_str("&#10;"),
             // XML has no way to write these.
             character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
