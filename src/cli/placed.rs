@@ -2,7 +2,7 @@
 
 use super::gates::InEnvoy;
 use super::named::{Named, NamedMetadata, Names, metadata, of_host};
-use super::routing::{Candidate, Candidates, Lines, Router};
+use super::routing::{Candidate, Candidates, Lines, Router, Unresolved};
 use super::source::View;
 use crate::facts::MetadataSource;
 use crate::policy::{Policy, RouteMetadata};
@@ -52,7 +52,7 @@ pub(in crate::cli) fn place<'s>(
         Ok(candidates) => candidates,
         // Nothing of the route is looked at.
         Err(_) if !reads_metadata && !policy.rules.look_at_route() => return Ok(Place::default()),
-        Err(why) => return Err(undecided(&why, labels)),
+        Err(Unresolved(why)) => return Err(undecided(&why, labels)),
     };
     let differs = |first: &Place<'_>, other: &Place<'_>| {
         let asked = |place: &Place<'_>| place.metadata.as_ref().map(|found| found.view.node.value.clone());

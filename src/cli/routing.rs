@@ -24,6 +24,10 @@ use manager::Manager;
 /// What the choice depends on where a request is read without a host.
 const UNNAMED_HOST: &str = "the host, which the request does not name";
 
+/// What the choice depends on where these files leave it open, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved(pub String);
+
 /// The routes of a connection manager, as its router sees them.
 #[derive(Clone, Debug)]
 pub struct Router<'h, 's> {
@@ -37,18 +41,19 @@ impl<'h, 's> Router<'h, 's> {
     ///
     /// # Errors
     /// When these files do not say what the routes are.
-    pub fn new(manager: &View<'s>, configs: &[View<'s>], hosts: &'h [VirtualHost<'s>]) -> Result<Self, String> {
+    pub fn new(manager: &View<'s>, configs: &[View<'s>], hosts: &'h [VirtualHost<'s>]) -> Result<Self, Unresolved> {
         if manager.get("scoped_routes").is_some() {
-            return Err("the connection manager chooses among scoped routes".to_owned());
+            return Err(Unresolved("the connection manager chooses among scoped routes".to_owned()));
         }
         match configs {
             [config] => Ok(Self { manager: Manager::of(manager), config: config.clone(), hosts }),
             [] => {
                 let name = manager.at(&["rds", "route_config_name"]).and_then(|view| view.text());
                 let name = name.map_or_else(String::new, |name| format!(" ({name})"));
-                Err(format!("the routes{name} are not in these files: give the file that holds them too"))
+                let why = format!("the routes{name} are not in these files: give the file that holds them too");
+                Err(Unresolved(why))
             }
-            [_, _, ..] => Err("these files hold several route configurations of that name".to_owned()),
+            [_, _, ..] => Err(Unresolved("these files hold several route configurations of that name".to_owned())),
         }
     }
 
@@ -56,7 +61,7 @@ impl<'h, 's> Router<'h, 's> {
     ///
     /// # Errors
     /// When not even its virtual host can be told.
-    pub fn candidates(&self, lines: &Lines<'_>) -> Result<Candidates<'h, 's>, String> {
+    pub fn candidates(&self, lines: &Lines<'_>) -> Result<Candidates<'h, 's>, Unresolved> {
         let lines = self.manager.pass(lines)?;
         let mut found = Candidates::default();
         if lines.names_host() || !domains::look_at_host(&self.config, self.hosts) {
@@ -82,12 +87,14 @@ impl<'h, 's> Router<'h, 's> {
         host: &'h VirtualHost<'s>,
         lines: &Lines<'_>,
         found: &mut Candidates<'h, 's>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unresolved> {
         if host.view.get("matcher").is_some() {
-            return Err(format!("virtual host {} has a matcher tree in place of routes", host.name));
+            let why = format!("virtual host {} has a matcher tree in place of routes", host.name);
+            return Err(Unresolved(why));
         }
         if host.view.get("require_tls").is_some_and(|view| view.text() != Some("NONE")) {
-            return Err(format!("virtual host {} redirects what did not come by TLS (require_tls)", host.name));
+            let why = format!("virtual host {} redirects what did not come by TLS (require_tls)", host.name);
+            return Err(Unresolved(why));
         }
         let without_parameters =
             self.config.get("ignore_path_parameters_in_path_matching").is_some_and(|view| view.is_true());

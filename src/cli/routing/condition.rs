@@ -97,7 +97,7 @@ fn grpc(lines: &Lines<'_>) -> Holds {
         value.strip_prefix("application/grpc").is_some_and(|rest| rest.is_empty() || rest.starts_with('+')).into()
     };
     match lines.values(CONTENT_TYPE) {
-        Err(why) => Holds::Unknown(why),
+        Err(unresolved) => unresolved.into(),
         Ok(values) if values.is_empty() => Holds::No,
         Ok(values) => is_grpc(&joined(CONTENT_TYPE, &values)),
     }

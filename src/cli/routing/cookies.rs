@@ -10,7 +10,7 @@ pub(super) fn holds(matcher: &View<'_>, lines: &Lines<'_>) -> Holds {
     let name = matcher.get("name").and_then(|view| view.text()).unwrap_or_default();
     let cookies = match lines.cookies() {
         Ok(cookies) => cookies,
-        Err(why) => return Holds::Unknown(why),
+        Err(unresolved) => return unresolved.into(),
     };
     let is_known = |name: &str| ["name", "string_match", "invert_match"].iter().any(|known| is_same(name, known));
     let (Some(wanted), true) =

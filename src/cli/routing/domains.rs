@@ -1,5 +1,6 @@
 //! The virtual host of a request: an exact domain, the longest `*suffix`, the longest `prefix*`, and `*`.
 
+use super::Unresolved;
 use super::lines::Lines;
 use super::manager::port_start;
 use crate::cli::gates::VirtualHost;
@@ -33,7 +34,7 @@ pub(super) fn choose<'h, 's>(
     config: &View<'_>,
     hosts: &'h [VirtualHost<'s>],
     lines: &Lines<'_>,
-) -> Result<Option<&'h VirtualHost<'s>>, String> {
+) -> Result<Option<&'h VirtualHost<'s>>, Unresolved> {
     let domains = || hosts.iter().flat_map(|host| host.domains.iter().map(move |domain| (host, domain)));
     let is_set = |name: &str| config.get(name).is_some_and(|view| view.is_true());
     let fetched = config.get("vhds").is_some();
@@ -44,7 +45,8 @@ pub(super) fn choose<'h, 's>(
     let named = match vhost_header(config) {
         // Its first line.
         Some(name) => {
-            lines.values(name).map_err(|why| format!("the virtual host is chosen by {why}"))?.first().copied()
+            let chosen_by = |Unresolved(why)| Unresolved(format!("the virtual host is chosen by {why}"));
+            lines.values(name).map_err(chosen_by)?.first().copied()
         }
         None => lines.authority(),
     };
@@ -59,7 +61,7 @@ pub(super) fn choose<'h, 's>(
     let best = ranked.max_by_key(|(rank, _)| *rank);
     match best {
         Some((Rank::Exact, holder)) => Ok(Some(holder)),
-        _ if fetched => Err("virtual hosts are fetched while Envoy runs (vhds)".to_owned()),
+        _ if fetched => Err(Unresolved("virtual hosts are fetched while Envoy runs (vhds)".to_owned())),
         best => Ok(best.map(|(_, holder)| holder)),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn holds(matcher: &View<'_>, lines: &Lines<'_>) -> Holds {
     let name = matcher.get("name").and_then(|view| view.text()).unwrap_or_default();
     let values = match lines.values(name) {
         Ok(values) => values,
-        Err(why) => return Holds::Unknown(why),
+        Err(unresolved) => return unresolved.into(),
     };
     let is_true = |name: &str| matcher.get(name).is_some_and(|view| view.is_true());
     let invert = is_true("invert_match");

@@ -1,5 +1,7 @@
 //! Whether a condition holds for a request.
 
+use super::Unresolved;
+
 /// An answer that may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
@@ -31,6 +33,12 @@ impl Holds {
             Self::No if invert => Self::Yes,
             other => other,
         }
+    }
+}
+
+impl From<Unresolved> for Holds {
+    fn from(Unresolved(why): Unresolved) -> Self {
+        Self::Unknown(why)
     }
 }
 

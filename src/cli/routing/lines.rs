@@ -1,5 +1,7 @@
 //! The header lines of a request, as a router reads them.
 
+use super::Unresolved;
+
 /// Header lines with lower-case names, pseudo-headers included.
 #[derive(Clone, Debug)]
 pub struct Lines<'r> {
@@ -78,11 +80,11 @@ impl<'r> Lines<'r> {
     }
 
     /// The values of all lines of a header, or why they are not known.
-    pub(super) fn values(&self, name: &str) -> Result<Vec<&str>, String> {
+    pub(super) fn values(&self, name: &str) -> Result<Vec<&str>, Unresolved> {
         let name = name.to_ascii_lowercase();
         if name == ":authority" || name == "host" {
             if !self.names_host {
-                return Err(super::UNNAMED_HOST.to_owned());
+                return Err(Unresolved(super::UNNAMED_HOST.to_owned()));
             }
             return Ok(self.authority().into_iter().collect());
         }
@@ -91,17 +93,17 @@ impl<'r> Lines<'r> {
         }
         let changed = |entry: &&&str| if entry.ends_with('-') { name.starts_with(**entry) } else { name == **entry };
         if CHANGED.iter().find(changed).is_some() {
-            return Err(format!("the header {name}, which the connection manager sets"));
+            return Err(Unresolved(format!("the header {name}, which the connection manager sets")));
         }
         let is_hidden = |hidden: &str| hidden.is_empty() || hidden == name || hidden == "_" && name.contains('_');
         if let Some((_, why)) = self.hidden.iter().find(|(hidden, _)| is_hidden(hidden)) {
-            return Err(format!("the header {name}, which {why}"));
+            return Err(Unresolved(format!("the header {name}, which {why}")));
         }
         Ok(self.sent.iter().filter(|(other, _)| *other == name).map(|(_, value)| value.as_str()).collect())
     }
 
     /// All cookies in one line.
-    pub(super) fn cookies(&self) -> Result<String, String> {
+    pub(super) fn cookies(&self) -> Result<String, Unresolved> {
         self.values(COOKIE).map(|values| values.join("; "))
     }
 }

@@ -1,5 +1,6 @@
 //! What the connection manager does to a request before its router sees it, beside its path.
 
+use super::Unresolved;
 use super::lines::Lines;
 use crate::cli::source::View;
 use crate::config::Tree;
@@ -49,17 +50,17 @@ impl Manager {
     ///
     /// # Errors
     /// When it cannot be told what becomes of the host.
-    pub(super) fn pass<'r>(&self, lines: &Lines<'r>) -> Result<Lines<'r>, String> {
+    pub(super) fn pass<'r>(&self, lines: &Lines<'r>) -> Result<Lines<'r>, Unresolved> {
         if lines.target().is_some_and(|target| !target.starts_with('/') && target != "*") {
-            return Err("the target is no path: Envoy makes host and path of it".to_owned());
+            return Err(Unresolved("the target is no path: Envoy makes host and path of it".to_owned()));
         }
         let mut passed = lines.clone();
         if let Some(authority) = lines.authority() {
             let mut authority = authority.to_owned();
             if self.strips_own_port && !self.strips_any_port && port_start(&authority).is_some() {
-                return Err("the connection manager takes the port from the host where it is the listener's \
-                            (strip_matching_host_port): give the host without it"
-                    .to_owned());
+                let why = "the connection manager takes the port from the host where it is the listener's \
+                           (strip_matching_host_port): give the host without it";
+                return Err(Unresolved(why.to_owned()));
             }
             if self.strips_dot {
                 authority = without_dot(&authority);
