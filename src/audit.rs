@@ -125,7 +125,7 @@ impl<'d> AuditRecord<'d> {
     /// The record with what finds the request again: the requirement that decided, the route, and `x-request-id`.
     #[must_use]
     pub fn with_request(self, trace: Trace, method: &[u8], route: Option<&[u8]>, id: Option<&[u8]>) -> Self {
-        let requirement = trace.requirement.map(|place| shown(place.path(&shown(method)).as_bytes()));
+        let requirement = trace.requirement.map(|place| place.path(&shown(method)));
         let request = RequestNames { requirement, route: route.map(shown), id: id.map(shown) };
         Self { request: Some(request), ..self }
     }
