@@ -9,7 +9,7 @@ use crate::base::names::Subject;
 use crate::base::protobuf::put_field;
 use crate::base::text::shown;
 use crate::check::fingerprint;
-use crate::decision::{Basis, Decision, Denial, Reason, TokenTrace, Trace};
+use crate::decision::{Basis, Decision, Denial, FurtherReasons, Reason, TokenTrace, Trace};
 use crate::policy::{AuditSettings, Policy, SubjectForm};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -30,6 +30,7 @@ pub enum Outcome {
 pub struct AuditRecord<'d> {
     /// What became of the request.
     pub outcome: Outcome,
+    further: FurtherReasons,
     /// What the log line adds for people who look for the cause. Nothing of the request.
     detail: Option<String>,
     issuer: Option<&'d str>,
@@ -106,6 +107,7 @@ impl<'d> AuditRecord<'d> {
         let verified = token.and_then(|token| token.verified.as_ref());
         Some(Self {
             outcome,
+            further: FurtherReasons::default(),
             detail: denial.and_then(detail),
             issuer: verified.and_then(|identity| policy.authority_name(identity.authority)),
             subject: verified
@@ -130,6 +132,12 @@ impl<'d> AuditRecord<'d> {
         Self { request: Some(request), ..self }
     }
 
+    /// The record with the reasons beyond the first.
+    #[must_use]
+    pub fn with_further(self, further: FurtherReasons) -> Self {
+        Self { further, ..self }
+    }
+
     /// The record as a JSON object, for Envoy's filter state.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -138,7 +146,16 @@ impl<'d> AuditRecord<'d> {
             text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
             text.push_str(name);
             text.push_str("\":");
-            push_json(&mut text, value);
+            match value {
+                Shown::Text(value) => push_json(&mut text, value),
+                Shown::Reasons(reasons) => {
+                    for (index, reason) in reasons.iter().enumerate() {
+                        text.push(if index == 0 { '[' } else { ',' });
+                        push_json(&mut text, reason.name());
+                    }
+                    text.push(']');
+                }
+            }
         }
         text.push('}');
         text
@@ -150,7 +167,10 @@ impl<'d> AuditRecord<'d> {
         let (mut message, mut entry, mut text) = (Vec::with_capacity(STRUCT_BYTES), Vec::new(), Vec::new());
         for (name, value) in self.members() {
             text.clear();
-            put_field(&mut text, VALUE_STRING, value.as_bytes());
+            match value {
+                Shown::Text(value) => put_field(&mut text, VALUE_STRING, value.as_bytes()),
+                Shown::Reasons(reasons) => put_field(&mut text, VALUE_LIST, &struct_list(reasons)),
+            }
             entry.clear();
             put_field(&mut entry, ENTRY_KEY, name.as_bytes());
             put_field(&mut entry, ENTRY_VALUE, &text);
@@ -169,6 +189,13 @@ impl<'d> AuditRecord<'d> {
             }
             line.push_str(name);
             line.push('=');
+            let value = match value {
+                Shown::Text(value) => value,
+                Shown::Reasons(reasons) => {
+                    line.push_str(&listed(reasons));
+                    continue;
+                }
+            };
             if QUOTED.contains(&name) {
                 // Text of the token, or of several words: in quotes, which it cannot hold, it cannot look like further fields.
                 line.push('"');
@@ -196,12 +223,16 @@ impl<'d> AuditRecord<'d> {
         if self.is_verified { "received" } else { "unverified_received" }
     }
 
-    fn members(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    fn members<'r>(&'r self) -> impl Iterator<Item = (&'static str, Shown<'r>)> {
         let (decision, reason) = self.outcome.words();
         let request = self.request.as_ref();
-        let members = [
-            Some(("decision", decision)),
-            reason.map(|reason| ("reason", reason)),
+        let reasons = |name, reasons: &'r [Reason]| (!reasons.is_empty()).then_some((name, Shown::Reasons(reasons)));
+        let first = [Some(("decision", decision)), reason.map(|reason| ("reason", reason))];
+        let further = [
+            reasons("further_reasons", &self.further.certain),
+            reasons("unverified_further_reasons", &self.further.unverified),
+        ];
+        let others = [
             self.issuer.map(|issuer| ("issuer", issuer)),
             self.subject.as_deref().map(|subject| ("subject", subject)),
             self.fingerprint,
@@ -213,7 +244,9 @@ impl<'d> AuditRecord<'d> {
             request.and_then(|request| Some(("route", request.route.as_deref()?))),
             request.and_then(|request| Some(("request_id", request.id.as_deref()?))),
         ];
-        members.into_iter().flatten()
+        let text = |(name, value)| (name, Shown::Text(value));
+        let first = first.into_iter().flatten().map(text).chain(further.into_iter().flatten());
+        first.chain(others.into_iter().flatten().map(text))
     }
 }
 
@@ -235,6 +268,34 @@ const ENTRY_KEY: u8 = 1;
 const ENTRY_VALUE: u8 = 2;
 /// `google.protobuf.Value.string_value`.
 const VALUE_STRING: u8 = 3;
+/// `google.protobuf.Value.list_value`.
+const VALUE_LIST: u8 = 6;
+/// `google.protobuf.ListValue.values`.
+const LIST_VALUES: u8 = 1;
+
+/// The value of a member of a record.
+#[derive(Clone, Copy)]
+enum Shown<'r> {
+    Text(&'r str),
+    Reasons(&'r [Reason]),
+}
+
+/// Reasons as a log line has them.
+#[must_use]
+pub fn listed(reasons: &[Reason]) -> String {
+    reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(",")
+}
+
+/// A `google.protobuf.ListValue`.
+fn struct_list(reasons: &[Reason]) -> Vec<u8> {
+    let (mut list, mut text) = (Vec::new(), Vec::new());
+    for reason in reasons {
+        text.clear();
+        put_field(&mut text, VALUE_STRING, reason.name().as_bytes());
+        put_field(&mut list, LIST_VALUES, &text);
+    }
+    list
+}
 
 /// Appends a JSON string.
 fn push_json(text: &mut String, value: &str) {

@@ -11,9 +11,13 @@
 //! that has been verified may wait for a revocation list. Validity is judged before what the credential grants (RFC 6750
 //! section 3.1: an expired token without the scope is answered 401, not 403).
 //!
+//! Each check judges by a function that a proof is not needed for: [`failures`] calls the same ones to tell what else a
+//! refused token fails.
+//!
 //! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 
 mod condition;
+mod failures;
 mod mismatch;
 mod principal;
 mod revocation;
@@ -22,13 +26,14 @@ mod time;
 mod token;
 
 pub use condition::Permit;
+pub use failures::failures;
 pub use mismatch::mismatch;
 pub use principal::Principal;
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use token::{
     Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, fingerprint,
-    id_token_claim,
+    id_token_claim, named_issuer,
 };
 
 use crate::decision::{Denial, Need};

@@ -1,7 +1,9 @@
 //! What the engine answers: effects as data. Knows no status codes and no sentences for people.
 
+mod further;
 mod mismatch;
 
+pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
 
 use crate::base::names::{Fingerprint, Subject};

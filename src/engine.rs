@@ -4,7 +4,10 @@
 //! fuzzers and the benches all call [`decide`].
 
 mod applicable;
+mod further;
 mod grant;
+
+pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
@@ -14,9 +17,10 @@ use crate::check::{
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
 use crate::facts::Facts;
-use crate::policy::{Authority, Policy};
+use crate::policy::{Authority, Policy, TokenRequirement};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
+use std::rc::Rc;
 
 /// Decides what becomes of a request.
 #[must_use]
@@ -71,15 +75,9 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         return Err(Stop { token: named, ..Denial::TokenInQuery.into() });
     }
     let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
-    let admission = applicable.admission();
-    if admission == Admission::NoOne {
-        return Err(Denial::Denied.into());
-    }
-    if policy.bypass_cors_preflight && is_preflight(request) {
-        return Ok(grant::untouched(policy, request, Basis::Preflight, None));
-    }
-    let Admission::TokenHolders(asks) = admission else {
-        return Ok(grant::untouched(policy, request, Basis::Public, None));
+    let asks = match admit(policy, request, &applicable)? {
+        Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, basis, None)),
+        Admitted::Holders(asks) => asks,
     };
     permit(policy, request, facts, trace, &asks, applicable.allows_missing()).map_err(|stop| {
         if !applicable.reports_only() {
@@ -93,6 +91,36 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     })
 }
 
+/// What is done with a request that the requirement does not refuse at once.
+enum Admitted<'p> {
+    /// It passes without a look at its credential.
+    Anyway(Basis),
+    /// It passes with a token that meets all of these.
+    Holders(Vec<&'p Rc<TokenRequirement>>),
+}
+
+fn admit<'p>(policy: &Policy, request: &RequestView<'_>, applicable: &Applicable<'p>) -> Result<Admitted<'p>, Denial> {
+    match applicable.admission() {
+        Admission::NoOne => Err(Denial::Denied),
+        _ if policy.bypass_cors_preflight && is_preflight(request) => Ok(Admitted::Anyway(Basis::Preflight)),
+        Admission::Everyone => Ok(Admitted::Anyway(Basis::Public)),
+        Admission::TokenHolders(asks) => Ok(Admitted::Holders(asks)),
+    }
+}
+
+/// The token of a request; `None` where there is none and none is needed.
+fn presented<'r>(
+    request: &RequestView<'r>,
+    asks: &TokenRequirements<'_>,
+    allows_missing: bool,
+) -> Result<Option<BearerToken<'r>>, Denial> {
+    match credential::extract(request)? {
+        Presented::Bearer(token) => Ok(Some(token)),
+        Presented::Nothing if allows_missing => Ok(None),
+        Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }),
+    }
+}
+
 /// Judges the credential of a request that needs one.
 fn permit(
     policy: &Policy,
@@ -102,14 +130,11 @@ fn permit(
     asks: &TokenRequirements<'_>,
     allows_missing: bool,
 ) -> Result<Grant, Stop> {
-    match credential::extract(request)? {
-        Presented::Bearer(token) => {
-            trace.credential = Some(CredentialKind::Bearer);
-            permit_bearer(policy, request, facts, trace, asks, token)
-        }
-        Presented::Nothing if allows_missing => Ok(grant::untouched(policy, request, Basis::Missing, None)),
-        Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }.into()),
-    }
+    let Some(token) = presented(request, asks, allows_missing)? else {
+        return Ok(grant::untouched(policy, request, Basis::Missing, None));
+    };
+    trace.credential = Some(CredentialKind::Bearer);
+    permit_bearer(policy, request, facts, trace, asks, token)
 }
 
 /// The checks of a bearer token, in the order of [`crate::check`].
@@ -140,9 +165,12 @@ fn verify<'a>(
     asks: &TokenRequirements<'_>,
     token: &'a Formed<'a>,
 ) -> Result<Verified<'a>, Stop> {
-    let proof = Recognised::check(token, &policy.issuers, asks)?;
-    trace.authority = Some(Authority::Issuer(proof.issuer_id()));
-    let proof = Typed::check(proof, asks)?;
+    let proof = Recognised::check(token, &policy.issuers, asks);
+    trace.authority = match &proof {
+        Ok(proof) => Some(Authority::Issuer(proof.issuer_id())),
+        Err(_) => check::named_issuer(token, &policy.issuers).ok().map(|(id, _)| Authority::Issuer(id)),
+    };
+    let proof = Typed::check(proof?, asks)?;
     let proof = Addressed::check(proof, asks)?;
     let proof = Timely::check(proof, asks, facts.surroundings.now())?;
     let proof = Complete::check(proof)?;

@@ -2,6 +2,7 @@
 
 use super::{Result, Scoped, TokenRequirements};
 use crate::decision::Denial;
+use crate::jose::Claims;
 use crate::request::RequestView;
 
 /// Proof: the token meets everything that is asked of it.
@@ -14,12 +15,8 @@ impl<'a, 'v> Permit<'a, 'v> {
     /// # Errors
     /// [`Denial::ClaimMismatch`] with the first claim that fails.
     pub fn check(proof: Scoped<'a, 'v>, asks: &TokenRequirements<'_>, request: &RequestView<'_>) -> Result<Self> {
-        let claims = proof.principal().claims();
-        let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims, request));
-        match failed {
-            None => Ok(Self(proof)),
-            Some(condition) => Err(Denial::ClaimMismatch(condition.claim.to_string())),
-        }
+        judge(proof.principal().claims(), asks, request)?;
+        Ok(Self(proof))
     }
 
     /// The token and what it grants.
@@ -27,4 +24,10 @@ impl<'a, 'v> Permit<'a, 'v> {
     pub const fn scoped(&self) -> &Scoped<'a, 'v> {
         &self.0
     }
+}
+
+/// Judges the claims of a credential, whether or not the checks before have passed.
+pub(super) fn judge(claims: &Claims, asks: &TokenRequirements<'_>, request: &RequestView<'_>) -> Result<()> {
+    let failed = asks.iter().flat_map(|ask| &ask.claims).find(|condition| !condition.is_met_by(claims, request));
+    failed.map_or(Ok(()), |condition| Err(Denial::ClaimMismatch(condition.claim.to_string())))
 }

@@ -1,4 +1,4 @@
-//! What a credential proves. The checks after authentication judge a principal, and know no kind of credential.
+//! What a credential says of its holder, and what it proves. The checks after authentication know no kind of credential.
 
 use super::Formed;
 use crate::base::names::{Fingerprint, Subject};
@@ -10,23 +10,30 @@ use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// A holder of a credential that has been verified. Only the last check of a kind of credential makes one.
-#[derive(Debug)]
-pub struct Principal<'a> {
+/// What a credential says of its holder, proven or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claimant<'a> {
     /// Whose word it is.
     pub(super) authority: Authority,
     /// What revocation lists call that authority.
     pub(super) authority_name: &'a str,
     /// What records call the credential.
     pub(super) name: CredentialName<'a>,
-    /// The `kid` of the key that verifies it.
+    /// The `kid` of its key.
     pub(super) key_id: Option<&'a str>,
-    /// Whom it speaks for.
-    pub(super) subject: Option<Rc<Subject>>,
-    /// What is true of it.
+    /// What it says.
     pub(super) claims: &'a Claims,
     /// Which of the claims grant scopes.
     pub(super) scope_claims: &'a [ClaimPath],
+}
+
+/// A holder of a credential that has been verified. Only the last check of a kind of credential makes one.
+#[derive(Debug)]
+pub struct Principal<'a> {
+    /// What its credential says, which is true.
+    pub(super) claimant: Claimant<'a>,
+    /// Whom it speaks for.
+    pub(super) subject: Option<Rc<Subject>>,
     /// Where it has been looked up in revocation lists before.
     pub(super) clearance: Option<&'a Clearance>,
 }
@@ -42,33 +49,34 @@ impl<'a> Principal<'a> {
     /// Whose word it is.
     #[must_use]
     pub const fn authority(&self) -> Authority {
-        self.authority
+        self.claimant.authority
     }
 
     /// What is true of it.
     #[must_use]
     pub const fn claims(&self) -> &'a Claims {
-        self.claims
-    }
-
-    /// Which of the claims grant scopes.
-    #[must_use]
-    pub const fn scope_claims(&self) -> &'a [ClaimPath] {
-        self.scope_claims
+        self.claimant.claims
     }
 
     /// How records name it.
     #[must_use]
     pub fn trace(&self) -> TokenTrace {
-        let verified = VerifiedIdentity { authority: self.authority, subject: self.subject.clone() };
-        TokenTrace { fingerprint: self.fingerprint(), verified: Some(verified), mismatch: None }
+        let verified = VerifiedIdentity { authority: self.authority(), subject: self.subject.clone() };
+        TokenTrace { fingerprint: self.claimant.fingerprint(), verified: Some(verified), mismatch: None }
+    }
+
+    /// What its credential says.
+    pub(super) const fn claimant(&self) -> &Claimant<'a> {
+        &self.claimant
     }
 
     /// Where it has been looked up in revocation lists before.
     pub(super) const fn clearance(&self) -> Option<&'a Clearance> {
         self.clearance
     }
+}
 
+impl Claimant<'_> {
     fn fingerprint(&self) -> Fingerprint {
         match self.name {
             CredentialName::Token(token) => token.fingerprint(),
@@ -76,7 +84,7 @@ impl<'a> Principal<'a> {
     }
 }
 
-impl Revocable for Principal<'_> {
+impl Revocable for Claimant<'_> {
     fn iss(&self) -> &str {
         self.authority_name
     }

@@ -1,8 +1,10 @@
 //! The credential has not been revoked: a signature is good for as long as its key is, whatever has become of the token.
 
-use super::{Principal, Unproven};
+use super::principal::Claimant;
+use super::{Principal, Result, Unproven};
 use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts};
+use crate::revocation::{Clearance, Revocations};
 
 /// Proof: no entry of a revocation list means the credential, and no list is missing that a request may not pass without.
 #[derive(Clone, Copy, Debug)]
@@ -15,16 +17,12 @@ impl<'a, 'v> Live<'a, 'v> {
     /// # Errors
     /// [`Denial::Revoked`], whatever else is missing; then [`Need::Revocations`] while a list is, or
     /// [`Denial::RevocationUnavailable`] when it has been awaited.
-    pub fn check(principal: &'v Principal<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
-        let found = match principal.clearance() {
-            Some(clearance) => facts.revocations.find_again(principal, clearance),
-            None => facts.revocations.find(principal),
-        };
-        match (found, facts.awaited.of(NeedKind::Revocations)) {
-            (Some(kind), _) => Err(Unproven::Deny(Denial::Revoked(kind.member()))),
-            (None, _) if facts.revocations.are_complete() => Ok(Self(principal)),
-            (None, Awaited::No) => Err(Unproven::Await(Need::Revocations)),
-            (None, Awaited::Yes | Awaited::InVain) => Err(Unproven::Deny(Denial::RevocationUnavailable)),
+    pub fn check(principal: &'v Principal<'a>, facts: &Facts<'_>) -> std::result::Result<Self, Unproven> {
+        judge(principal.claimant(), principal.clearance(), facts.revocations).map_err(Unproven::Deny)?;
+        match facts.awaited.of(NeedKind::Revocations) {
+            _ if facts.revocations.are_complete() => Ok(Self(principal)),
+            Awaited::No => Err(Unproven::Await(Need::Revocations)),
+            Awaited::Yes | Awaited::InVain => Err(Unproven::Deny(Denial::RevocationUnavailable)),
         }
     }
 
@@ -33,4 +31,13 @@ impl<'a, 'v> Live<'a, 'v> {
     pub const fn principal(&self) -> &'v Principal<'a> {
         self.0
     }
+}
+
+/// Looks a credential up in the lists that are there, whether or not the checks before have passed.
+pub(super) fn judge(claimant: &Claimant<'_>, clearance: Option<&Clearance>, revocations: &Revocations) -> Result<()> {
+    let found = match clearance {
+        Some(clearance) => revocations.find_again(claimant, clearance),
+        None => revocations.find(claimant),
+    };
+    found.map_or(Ok(()), |kind| Err(Denial::Revoked(kind.member())))
 }

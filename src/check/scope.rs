@@ -1,5 +1,6 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
+use super::principal::Claimant;
 use super::{Live, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
@@ -24,16 +25,8 @@ impl<'a, 'v> Scoped<'a, 'v> {
     /// [`Denial::InsufficientScope`] with every scope that is needed.
     pub fn check(live: Live<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let proof = Self { live, granted: OnceCell::new() };
-        let looks = Cell::new(0_usize);
-        let grants = |scope: &Scope| {
-            looks.set(looks.get().saturating_add(1));
-            if looks.get() > LOOKS { proof.granted().contains(scope) } else { names(proof.principal(), scope) }
-        };
-        if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
-            Ok(proof)
-        } else {
-            Err(Denial::InsufficientScope { scope: wanted(asks, Some(proof.granted())) })
-        }
+        judge(proof.principal().claimant(), &proof.granted, asks)?;
+        Ok(proof)
     }
 
     /// Who is judged.
@@ -45,7 +38,27 @@ impl<'a, 'v> Scoped<'a, 'v> {
     /// What it grants.
     #[must_use]
     pub fn granted(&self) -> &ScopeSet<'a> {
-        self.granted.get_or_init(|| granted(self.principal()))
+        self.granted.get_or_init(|| granted(self.principal().claimant()))
+    }
+}
+
+/// Judges the scopes of a credential, whether or not the checks before have passed. All that it grants is kept in `all` where
+/// it is looked for.
+pub(super) fn judge<'a>(
+    claimant: &Claimant<'a>,
+    all: &OnceCell<ScopeSet<'a>>,
+    asks: &TokenRequirements<'_>,
+) -> Result<()> {
+    let all = || all.get_or_init(|| granted(claimant));
+    let looks = Cell::new(0_usize);
+    let grants = |scope: &Scope| {
+        looks.set(looks.get().saturating_add(1));
+        if looks.get() > LOOKS { all().contains(scope) } else { names(claimant, scope) }
+    };
+    if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
+        Ok(())
+    } else {
+        Err(Denial::InsufficientScope { scope: wanted(asks, Some(all())) })
     }
 }
 
@@ -65,10 +78,10 @@ pub fn wanted(asks: &TokenRequirements<'_>, granted: Option<&ScopeSet<'_>>) -> V
 ///
 /// What is no scope-token grants nothing: a tab or a comma does not separate, and an element of a list is not
 /// split. A claim of another type, or a list with anything but strings in it, grants nothing.
-fn granted<'a>(principal: &Principal<'a>) -> ScopeSet<'a> {
+fn granted<'a>(claimant: &Claimant<'a>) -> ScopeSet<'a> {
     let mut set = ScopeSet::default();
-    for claim in principal.scope_claims() {
-        let Some(value) = principal.claims().get(claim) else { continue };
+    for claim in claimant.scope_claims {
+        let Some(value) = claimant.claims.get(claim) else { continue };
         match value.as_text() {
             Some(Cow::Borrowed(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Borrowed(scope))),
             Some(Cow::Owned(text)) => text.split(' ').for_each(|scope| set.insert(Cow::Owned(scope.to_owned()))),
@@ -79,8 +92,8 @@ fn granted<'a>(principal: &Principal<'a>) -> ScopeSet<'a> {
 }
 
 /// Whether [`granted`] holds `scope`. Since `scope` is a scope-token, what equals it is one too.
-fn names(principal: &Principal<'_>, scope: &Scope) -> bool {
-    let values = principal.scope_claims().iter().filter_map(|claim| principal.claims().get(claim));
+fn names(claimant: &Claimant<'_>, scope: &Scope) -> bool {
+    let values = claimant.scope_claims.iter().filter_map(|claim| claimant.claims.get(claim));
     values.into_iter().any(|value| match value.as_text() {
         Some(text) => text.split(' ').any(|name| name == scope.as_str()),
         None => value.as_texts().into_iter().flatten().any(|name| name == scope.as_str()),

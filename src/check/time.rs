@@ -32,26 +32,70 @@ pub struct AgeLimits {
 /// [`Denial::NotYetValid`], [`Denial::IssuedInFuture`]; [`Denial::LifetimeTooLong`] and [`Denial::TooOld`], also where
 /// there is such a rule and no time of issue.
 pub fn judge(times: Times, limits: AgeLimits, asks: &TokenRequirements<'_>, now: UnixSeconds) -> Result<()> {
-    let leeway = limits.leeway;
-    let expires_at = times.expires_at.ok_or_else(|| Denial::MissingClaim("exp".into()))?;
-    if now >= expires_at.plus(leeway) {
-        return Err(Denial::Expired { expired_at: expires_at, now });
+    let expires_at = expiry(times)?;
+    unexpired(expires_at, limits, now)?;
+    begun(times, limits, now)?;
+    issued(times, limits, now)?;
+    lifetime(times, expires_at, limits, asks)?;
+    age(times, limits, asks, now)
+}
+
+/// Everything that [`judge`] may refuse, in its order. Without an expiry there is no lifetime to judge.
+pub fn failures(
+    times: Times,
+    limits: AgeLimits,
+    asks: &TokenRequirements<'_>,
+    now: UnixSeconds,
+) -> impl Iterator<Item = Denial> {
+    let expiry = expiry(times);
+    let with_expiry = |judged: &dyn Fn(UnixSeconds) -> Result<()>| expiry.as_ref().map_or(Ok(()), |&at| judged(at));
+    [
+        expiry.as_ref().err().cloned(),
+        with_expiry(&|at| unexpired(at, limits, now)).err(),
+        begun(times, limits, now).err(),
+        issued(times, limits, now).err(),
+        with_expiry(&|at| lifetime(times, at, limits, asks)).err(),
+        age(times, limits, asks, now).err(),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn expiry(times: Times) -> Result<UnixSeconds> {
+    times.expires_at.ok_or_else(|| Denial::MissingClaim("exp".into()))
+}
+
+fn unexpired(expires_at: UnixSeconds, limits: AgeLimits, now: UnixSeconds) -> Result<()> {
+    if now < expires_at.plus(limits.leeway) { Ok(()) } else { Err(Denial::Expired { expired_at: expires_at, now }) }
+}
+
+fn begun(times: Times, limits: AgeLimits, now: UnixSeconds) -> Result<()> {
+    match times.not_before {
+        Some(not_before) if now.plus(limits.leeway) < not_before => Err(Denial::NotYetValid { not_before, now }),
+        _ => Ok(()),
     }
-    if let Some(not_before) = times.not_before.filter(|&not_before| now.plus(leeway) < not_before) {
-        return Err(Denial::NotYetValid { not_before, now });
+}
+
+fn issued(times: Times, limits: AgeLimits, now: UnixSeconds) -> Result<()> {
+    match times.issued_at {
+        Some(issued_at) if now.plus(limits.leeway) < issued_at => Err(Denial::IssuedInFuture { issued_at, now }),
+        _ => Ok(()),
     }
-    if let Some(issued_at) = times.issued_at.filter(|&issued_at| now.plus(leeway) < issued_at) {
-        return Err(Denial::IssuedInFuture { issued_at, now });
-    }
+}
+
+fn lifetime(times: Times, expires_at: UnixSeconds, limits: AgeLimits, asks: &TokenRequirements<'_>) -> Result<()> {
     let lifetimes = asks.iter().filter_map(|ask| ask.max_lifetime).chain(limits.max_lifetime);
-    if let Some(limit) = lifetimes.min().filter(|&limit| !within(times.issued_at, expires_at, limit)) {
-        return Err(Denial::LifetimeTooLong { limit });
+    match lifetimes.min() {
+        Some(limit) if !within(times.issued_at, expires_at, limit) => Err(Denial::LifetimeTooLong { limit }),
+        _ => Ok(()),
     }
-    let ages = asks.iter().filter_map(|ask| ask.max_token_age);
-    if let Some(limit) = ages.min().filter(|&limit| !within(times.issued_at, now.minus(leeway), limit)) {
-        return Err(Denial::TooOld { limit });
+}
+
+fn age(times: Times, limits: AgeLimits, asks: &TokenRequirements<'_>, now: UnixSeconds) -> Result<()> {
+    match asks.iter().filter_map(|ask| ask.max_token_age).min() {
+        Some(limit) if !within(times.issued_at, now.minus(limits.leeway), limit) => Err(Denial::TooOld { limit }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether no more than `limit` lies between `start`, which must be known, and `end`.

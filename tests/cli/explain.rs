@@ -125,6 +125,31 @@ fn a_tenant_of_the_path_is_shown_beside_that_of_the_token() {
 }
 
 #[test]
+fn what_is_only_reported_is_told_with_its_further_reasons() {
+    let place = Place::new();
+    let mut config = Place::config(json!({ "inline": place.issuer.jwks() }));
+    config["report_only"] = json!(true);
+    place.file("reporting.json", &config);
+    let token = place.issuer.token(NOW).claim("aud", "https://else.example.com").claim("exp", NOW - 900);
+    place.token(token.sign());
+    let run = place.explain("reporting.json", "POST /orders", &TOKEN);
+    assert_eq!(run.status, 0, "{run:?}");
+    for wanted in [
+        "\nfurther   expired,insufficient_scope (unverified)\n",
+        " reason=wrong_audience unverified_further_reasons=expired,insufficient_scope unverified_fingerprint=",
+    ] {
+        assert!(run.stdout.contains(wanted), "{wanted}\n{}", run.stdout);
+    }
+    let told = place.json("reporting.json", "POST /orders", &TOKEN);
+    assert_eq!(told["unverified_further_reasons"], json!(["expired", "insufficient_scope"]), "{told:#}");
+    assert_eq!(told["further_reasons"], json!([]), "{told:#}");
+    let told = place.json("reporting.json", "POST /orders?access_token=x", &[]);
+    assert_eq!(told["further_reasons"], json!(["no_credential"]), "{told:#}");
+    let told = place.json("scopegate.yaml", "POST /orders", &TOKEN);
+    assert_eq!((&told["decision"], &told["unverified_further_reasons"]), (&json!("deny"), &json!([])), "{told:#}");
+}
+
+#[test]
 fn a_refusal_names_its_check_and_the_answer() {
     let place = Place::new();
     let run = place.explain("scopegate.yaml", "POST /orders", &TOKEN);

@@ -6,13 +6,18 @@ use scopegate::audit::AuditRecord;
 use scopegate::config::Loaded;
 use serde_json::{Value, json};
 
-/// The members of a record that is a `google.protobuf.Struct`, all of them text.
+fn read_value(value: prost_types::Value) -> Value {
+    match value.kind {
+        Some(prost_types::value::Kind::StringValue(text)) => Value::from(text),
+        Some(prost_types::value::Kind::ListValue(list)) => list.values.into_iter().map(read_value).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The members of a record that is a `google.protobuf.Struct`: text, and lists of text.
 pub fn read_struct(bytes: &[u8]) -> Value {
     let read = prost_types::Struct::decode(bytes).unwrap();
-    let member = |(name, value): (String, prost_types::Value)| match value.kind {
-        Some(prost_types::value::Kind::StringValue(text)) => (name, Value::from(text)),
-        other => panic!("{name}: {other:?}"),
-    };
+    let member = |(name, value): (String, prost_types::Value)| (name, read_value(value));
     Value::Object(read.fields.into_iter().map(member).collect())
 }
 

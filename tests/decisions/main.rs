@@ -25,6 +25,7 @@ mod causes;
 mod claims;
 mod format;
 mod forward;
+mod further;
 mod host;
 mod keys;
 mod model;

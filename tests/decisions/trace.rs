@@ -1,6 +1,6 @@
 //! What a decision says of itself: which requirement decided, whose credential it judged, and of what kind.
 
-use crate::world::{Ask, NOW, config, extend, get, policy, token};
+use crate::world::{Ask, NOW, config, configured_keys, extend, get, policy, token};
 use scopegate::audit::AuditRecord;
 use scopegate::decision::{CredentialKind, Trace};
 use scopegate::policy::{AuditSettings, Authority, IssuerId, Requirement};
@@ -68,6 +68,7 @@ fn a_decision_names_what_was_presented_as_far_as_it_was_read() {
     assert_eq!(seen(&get("/").bearer("x")), (bearer, None));
     assert_eq!(seen(&get("/").bearer(token().claim("iss", "https://else.example.com/").sign())), (bearer, None));
     assert_eq!(seen(&get("/").bearer(token().claim("exp", NOW - 900).sign())), (bearer, demo));
+    assert_eq!(seen(&get("/").bearer(token().header("alg", "none").sign())), (bearer, demo));
     assert_eq!(seen(&get("/").bearer(token().sign())), (bearer, demo));
 }
 
@@ -140,14 +141,15 @@ fn every_record_fits_the_published_schema() {
         get("/").bearer(token().header("typ", "JWT").sign()),
         get("/").bearer(token().header("kid", "z").sign()),
         get("/").bearer(token().claim("aud", "x").sign()),
+        get("/").bearer(token().claim("aud", "x").claim("exp", NOW - 900).sign()),
         get("/").bearer(token().claim("sub", "s\n\"".repeat(200)).sign()),
     ] {
         for report_only in [false, true] {
             let mut members = rules();
             extend(&mut members, json!({ "report_only": report_only }));
             let policy = policy(&config(members));
-            let decision = ask.decide(&policy);
-            let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
+            let (decision, further) = ask.decide_further(&policy, &configured_keys(&policy));
+            let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().with_further(further);
             let record = serde_json::from_str(&record.to_json()).unwrap();
             assert_eq!(misfits("record", &record, &schema), Vec::<String>::new(), "{ask:?}");
         }

@@ -4,15 +4,15 @@ use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, Token};
 use scopegate::base::time::UnixSeconds;
 use scopegate::config::{self, Loaded, Node};
 use scopegate::crypto::{Algorithm, PureVerifier};
-use scopegate::decision::{Basis, Decision, Grant, Need, NeedKind, Reason};
-use scopegate::engine::decide;
+use scopegate::decision::{Basis, Decision, FurtherReasons, Grant, Need, NeedKind, Reason};
+use scopegate::engine::{decide, further};
 use scopegate::facts::{
     Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource, NoMemory, TokenMemory,
 };
 use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
-use scopegate::token_cache::TokenCache;
+use scopegate::token_cache::{CacheCounts, TokenCache};
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::LazyLock;
@@ -169,6 +169,29 @@ impl Ask {
 
     /// Decides this request with these keys and what is remembered.
     pub fn decide_by(&self, policy: &Policy, keys: &KeyRing, memory: &dyn TokenMemory) -> Decision {
+        self.judge(keys, memory, |view, facts| decide(policy, view, facts))
+    }
+
+    /// Decides this request, and tells for what further reasons it would be refused.
+    pub fn decide_further(&self, policy: &Policy, keys: &KeyRing) -> (Decision, FurtherReasons) {
+        let decision = self.decide_with(policy, keys);
+        let cache = TokenCache::new(CacheLimits::default());
+        let told = |memory| self.judge(keys, memory, |view, facts| further(policy, view, facts, &decision));
+        let reasons = told(&NoMemory);
+        self.decide_by(policy, keys, &cache);
+        let counts = cache.take_counts();
+        assert_eq!(told(&cache), reasons, "what is remembered changes nothing: {self:?}");
+        assert_eq!(cache.take_counts(), CacheCounts::default(), "and counts nothing after {counts:?}");
+        (decision, reasons)
+    }
+
+    /// Has this request judged.
+    fn judge<R>(
+        &self,
+        keys: &KeyRing,
+        memory: &dyn TokenMemory,
+        judged: impl FnOnce(&RequestView<'_>, &Facts<'_>) -> R,
+    ) -> R {
         let mut headers: Vec<(&[u8], &[u8])> = vec![(b":method", self.method.as_bytes())];
         if !self.headers.iter().any(|(name, _)| name == ":authority") {
             headers.push((b":authority", b"api.example.com"));
@@ -190,7 +213,7 @@ impl Ask {
             awaited,
             ..offline
         };
-        decide(policy, &view, &facts)
+        judged(&view, &facts)
     }
 
     /// The reason for which it is refused under this configuration; `None` when it is not.

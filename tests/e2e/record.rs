@@ -31,7 +31,9 @@ const AS_TEXT: &str = "%FILTER_STATE(wasm.scopegate:PLAIN)%";
 
 /// A gate whose records have this form.
 fn gate(name: &'static str, issuer: &Issuer, audit: &Value, operator: &str) -> Gate {
-    let members = json!({ "audit": audit, "default": { "scopes": ["orders:read"] } });
+    let reported =
+        json!({ "match": { "template": "/{gate}/reported" }, "report_only": true, "scopes": ["orders:write"] });
+    let members = json!({ "audit": audit, "default": { "scopes": ["orders:read"] }, "rules": [reported] });
     Gate { name, connection_manager: printing(operator), ..Gate::new(configuration(issuer, members)) }
 }
 
@@ -70,7 +72,8 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
         ("hostile", Some(good.clone().claim("sub", "a\"b\\ é\r\n%{x}").sign())),
         ("long", Some(good.clone().claim("sub", "s".repeat(250)).sign())),
         ("scopeless", Some(good.clone().scope("other").sign())),
-        ("expired", Some(good.claim("exp", now() - 100).sign())),
+        ("expired", Some(good.clone().claim("exp", now() - 100).sign())),
+        ("reported", Some(good.claim("aud", "other").claim("exp", now() - 100).sign())),
         ("missing", None),
     ];
     for (name, token) in &cases {
@@ -93,10 +96,18 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
             "scopeless" => ("deny", json!("insufficient_scope")),
             "expired" => ("deny", json!("expired")),
             "missing" => ("deny", json!("no_credential")),
+            "reported" => ("would_deny", json!("wrong_audience")),
             _ => ("allow", json!(null)),
         };
         assert_eq!((&object["decision"], &object["reason"]), (&json!(wanted.0), &wanted.1), "{name}: {object}");
-        assert_eq!(object["subject"].is_string(), !["expired", "missing"].contains(name), "{name}: {object}");
+        let further = json!(["expired", "insufficient_scope"]);
+        let further = if *name == "reported" { further } else { Value::Null };
+        assert_eq!(object["unverified_further_reasons"], further, "{name}: {object}");
+        assert_eq!(
+            object["subject"].is_string(),
+            !["expired", "missing", "reported"].contains(name),
+            "{name}: {object}"
+        );
     }
 }
 

@@ -3,6 +3,8 @@
 use super::{Recognised, Result, TokenRequirements, Typed};
 use crate::base::members::Raw;
 use crate::decision::Denial;
+use crate::jose::Claims;
+use crate::policy::Issuer;
 use std::borrow::Cow;
 
 /// Proof: the token names one of the audiences.
@@ -16,17 +18,22 @@ impl<'a> Addressed<'a> {
     /// [`Denial::WrongAudience`], also when the claim is missing, empty, or neither a string nor a list of strings.
     pub fn check(proof: Typed<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
-        let asked = || asks.iter().filter_map(|ask| ask.audiences.as_deref());
-        let claims = token.claims();
-        let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
-        let named = audience.and_then(Named::read).ok_or(Denial::WrongAudience)?;
-        let good = named.one_of(&issuer.audiences) && asked().all(|wanted| named.one_of(wanted));
-        if good { Ok(Self(proof)) } else { Err(Denial::WrongAudience) }
+        judge(token.claims(), issuer, asks)?;
+        Ok(Self(proof))
     }
 
     pub(super) const fn recognised(&self) -> &Recognised<'a> {
         self.0.recognised()
     }
+}
+
+/// Judges the audience of a token, whether or not the checks before have passed.
+pub(in crate::check) fn judge(claims: &Claims, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+    let mut asked = asks.iter().filter_map(|ask| ask.audiences.as_deref());
+    let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
+    let named = audience.and_then(Named::read).ok_or(Denial::WrongAudience)?;
+    let good = named.one_of(&issuer.audiences) && asked.all(|wanted| named.one_of(wanted));
+    if good { Ok(()) } else { Err(Denial::WrongAudience) }
 }
 
 /// The audiences in a claim: a string, or a list of nothing but strings.

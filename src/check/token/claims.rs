@@ -2,7 +2,8 @@
 
 use super::{Recognised, Result, Timely};
 use crate::decision::Denial;
-use crate::jose::ClaimPath;
+use crate::jose::{ClaimPath, Claims};
+use crate::policy::Issuer;
 
 /// Proof: every unsigned check has passed. Only such a token may wait for keys or be verified.
 #[derive(Debug)]
@@ -15,20 +16,22 @@ impl<'a> Complete<'a> {
     /// [`Denial::MissingClaim`] with the first that is missing.
     pub fn check(proof: Timely<'a>) -> Result<Self> {
         let Recognised { token, issuer, .. } = proof.recognised();
-        let claims = token.claims();
-        let is_there = |claim: &ClaimPath| {
-            claims
-                .get(claim)
-                .is_some_and(|value| !value.is_null() && value.as_text().is_none_or(|text| !text.is_empty()))
-        };
-        let missing = issuer.required_claims.iter().find(|claim| !is_there(claim));
-        match missing {
-            None => Ok(Self(proof)),
-            Some(claim) => Err(Denial::MissingClaim(claim.to_string())),
-        }
+        judge(token.claims(), issuer)?;
+        Ok(Self(proof))
     }
 
     pub(super) const fn recognised(&self) -> &Recognised<'a> {
         self.0.recognised()
+    }
+}
+
+/// Judges which claims a token has, whether or not the checks before have passed.
+pub(in crate::check) fn judge(claims: &Claims, issuer: &Issuer) -> Result<()> {
+    let is_there = |claim: &ClaimPath| {
+        claims.get(claim).is_some_and(|value| !value.is_null() && value.as_text().is_none_or(|text| !text.is_empty()))
+    };
+    match issuer.required_claims.iter().find(|claim| !is_there(claim)) {
+        None => Ok(()),
+        Some(claim) => Err(Denial::MissingClaim(claim.to_string())),
     }
 }

@@ -25,18 +25,10 @@ impl<'a> Recognised<'a> {
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].
     pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &TokenRequirements<'_>) -> Result<Self> {
-        // `none` and everything else that is not known has no Algorithm to be compared with.
-        let algorithm = token.algorithm().ok_or(Denial::AlgorithmNotAllowed)?;
-        let named = token.claims().issuer().ok_or(Denial::UnknownIssuer)?;
-        let (index, issuer) =
-            issuers.iter().enumerate().find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
-        let id = IssuerId(index);
-        if !asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id))) {
-            return Err(Denial::UnknownIssuer);
-        }
-        if !issuer.algorithms.contains(algorithm) {
-            return Err(Denial::AlgorithmNotAllowed);
-        }
+        let algorithm = known_algorithm(token)?;
+        let (id, issuer) = named_issuer(token, issuers)?;
+        judge_issuer(id, asks)?;
+        judge_algorithm(algorithm, issuer)?;
         Ok(Self { token, issuer, id, algorithm })
     }
 
@@ -45,4 +37,44 @@ impl<'a> Recognised<'a> {
     pub const fn issuer_id(&self) -> IssuerId {
         self.id
     }
+}
+
+/// The issuer that the token names.
+///
+/// # Errors
+/// [`Denial::UnknownIssuer`] where it names none of the policy.
+pub fn named_issuer<'a>(token: &Formed<'_>, issuers: &'a [Issuer]) -> Result<(IssuerId, &'a Issuer)> {
+    let named = token.claims().issuer().ok_or(Denial::UnknownIssuer)?;
+    let mut all = issuers.iter().enumerate();
+    let (index, issuer) = all.find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
+    Ok((IssuerId(index), issuer))
+}
+
+/// `none` and everything else that is not known has no [`Algorithm`] to be compared with.
+fn known_algorithm(token: &Formed<'_>) -> Result<Algorithm> {
+    token.algorithm().ok_or(Denial::AlgorithmNotAllowed)
+}
+
+fn judge_issuer(id: IssuerId, asks: &TokenRequirements<'_>) -> Result<()> {
+    let is_good = asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)));
+    if is_good { Ok(()) } else { Err(Denial::UnknownIssuer) }
+}
+
+fn judge_algorithm(algorithm: Algorithm, issuer: &Issuer) -> Result<()> {
+    if issuer.algorithms.contains(algorithm) { Ok(()) } else { Err(Denial::AlgorithmNotAllowed) }
+}
+
+/// Everything that [`Recognised::check`] may refuse, in its order.
+pub(in crate::check) fn failures(
+    token: &Formed<'_>,
+    issuers: &[Issuer],
+    asks: &TokenRequirements<'_>,
+) -> impl Iterator<Item = Denial> {
+    let (algorithm, named) = (known_algorithm(token), named_issuer(token, issuers));
+    let is_good = named.as_ref().map_or(Ok(()), |(id, _)| judge_issuer(*id, asks));
+    let may_use = match (&algorithm, &named) {
+        (Ok(algorithm), Ok((_, issuer))) => judge_algorithm(*algorithm, issuer),
+        _ => Ok(()),
+    };
+    [algorithm.err(), named.err(), is_good.err(), may_use.err()].into_iter().flatten()
 }

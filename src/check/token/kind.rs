@@ -2,10 +2,10 @@
 //! ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4),
 //! [RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
 
-use super::{Recognised, Result, TokenRequirements};
+use super::{Formed, Recognised, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::jose::Claims;
-use crate::policy::is_generic_type;
+use crate::policy::{Issuer, is_generic_type};
 
 /// Claims that an ID token has and an access token has not (OpenID Connect Core sections 2 and 3.3.2.11).
 const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
@@ -20,17 +20,22 @@ impl<'a> Typed<'a> {
     /// # Errors
     /// [`Denial::WrongType`].
     pub fn check(proof: Recognised<'a>, asks: &TokenRequirements<'_>) -> Result<Self> {
-        let typ = proof.token.header().typ.as_deref();
-        let accepted = proof.issuer.token_types.accept(typ)
-            && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
-        let is_id_token =
-            !proof.issuer.id_tokens && is_generic_type(typ) && id_token_claim(proof.token.claims()).is_some();
-        if accepted && !is_id_token { Ok(Self(proof)) } else { Err(Denial::WrongType) }
+        judge(proof.token, proof.issuer, asks)?;
+        Ok(Self(proof))
     }
 
     pub(super) const fn recognised(&self) -> &Recognised<'a> {
         &self.0
     }
+}
+
+/// Judges the type of a token, whether or not the checks before have passed.
+pub(in crate::check) fn judge(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+    let typ = token.header().typ.as_deref();
+    let accepted = issuer.token_types.accept(typ)
+        && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
+    let is_id_token = !issuer.id_tokens && is_generic_type(typ) && id_token_claim(token.claims()).is_some();
+    if accepted && !is_id_token { Ok(()) } else { Err(Denial::WrongType) }
 }
 
 /// The first claim that makes a token of an open type an ID token.

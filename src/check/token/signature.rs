@@ -1,14 +1,14 @@
 //! The token was signed by its issuer: the only check that costs.
 
-use super::super::principal::{CredentialName, Principal};
+use super::super::principal::{Claimant, CredentialName, Principal};
 use super::form::Signature;
-use super::{Complete, Recognised, Unproven};
+use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::names::Subject;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
 use crate::jose::JoseHeader;
-use crate::policy::{Authority, KeySource};
+use crate::policy::{Authority, Issuer, IssuerId, KeySource};
 use crate::revocation::Clearance;
 use std::rc::Rc;
 
@@ -99,14 +99,8 @@ impl<'a> Verified<'a> {
     pub fn principal(&self) -> Principal<'_> {
         let Recognised { token, issuer, id, .. } = *self.proof.recognised();
         Principal {
-            authority: Authority::Issuer(id),
-            // It equals the token's `iss`: that is how the issuer was found.
-            authority_name: &issuer.issuer,
-            name: CredentialName::Token(token),
-            key_id: self.key_id(),
+            claimant: Claimant { key_id: self.key_id(), ..claimant(token, id, issuer) },
             subject: self.subject.clone(),
-            claims: token.claims(),
-            scope_claims: &issuer.scope_claims,
             clearance: match token.signature() {
                 Signature::Remembered(known) => Some(&known.clearance),
                 Signature::ToVerify(_) => None,
@@ -117,5 +111,18 @@ impl<'a> Verified<'a> {
     /// The `kid` of the key that verifies it, whether or not the token names it.
     fn key_id(&self) -> Option<&str> {
         self.proof.recognised().token.header().kid.as_deref().or(self.found_kid.as_deref())
+    }
+}
+
+/// What a token of this issuer says of its holder, whether or not its signature is good.
+pub(in crate::check) fn claimant<'a>(token: &'a Formed<'a>, id: IssuerId, issuer: &'a Issuer) -> Claimant<'a> {
+    Claimant {
+        authority: Authority::Issuer(id),
+        // It equals the token's `iss`: that is how the issuer was found.
+        authority_name: &issuer.issuer,
+        name: CredentialName::Token(token),
+        key_id: token.header().kid.as_deref(),
+        claims: token.claims(),
+        scope_claims: &issuer.scope_claims,
     }
 }

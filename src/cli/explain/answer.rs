@@ -2,12 +2,12 @@
 
 use super::setting::Setting;
 use super::{Request, Told, goes_on};
-use crate::audit::AuditRecord;
+use crate::audit::{AuditRecord, listed};
 use crate::base::text::shown;
 use crate::challenge::{self, Reply};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
-use crate::decision::{Basis, Decision, Denial, Grant, Reason};
+use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
 use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
@@ -35,6 +35,7 @@ pub(super) struct Explanation<'s> {
     told: Told<'s>,
     method: String,
     decision: Decision,
+    further: FurtherReasons,
     deciders: Vec<Decider>,
     checks: Vec<(&'static str, Passing)>,
     reply: Option<Reply>,
@@ -45,7 +46,7 @@ pub(super) struct Explanation<'s> {
 pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s>) -> Explanation<'s> {
     let lines = request.lines();
     let view = setting.view(&lines);
-    let decision = setting.decide(&view);
+    let (decision, further) = setting.decide(&view);
     let mut notes = setting.notes.clone();
     let looks_at_host = setting.policy.rules.as_slice().iter().any(|rule| rule.matching.host.is_some());
     if looks_at_host && view.authority() == Some(b"localhost") {
@@ -64,7 +65,7 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
     let deciders = deciders(setting, &decision, &method);
-    Explanation { method, deciders, checks: checks(&decision), setting, told, decision, reply, notes }
+    Explanation { method, deciders, checks: checks(&decision), setting, told, decision, further, reply, notes }
 }
 
 /// Which check gives a reason. A new reason must be put here, since this has no wildcard.
@@ -126,6 +127,10 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
 
 fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
     (check_of_denial(denial), Passing::Failed(denial.reason()), Passing::NotReached)
+}
+
+fn names(reasons: &[Reason]) -> Vec<&'static str> {
+    reasons.iter().map(|reason| reason.name()).collect()
 }
 
 /// The requirements that decide, as the trace of the decision names them.
@@ -257,11 +262,16 @@ impl Explanation<'_> {
 
     /// What came, and what was wanted.
     fn cause(&self) -> Option<String> {
-        AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?.cause()
+        self.record()?.cause()
+    }
+
+    fn record(&self) -> Option<AuditRecord<'_>> {
+        let record = AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?;
+        Some(record.with_further(self.further.clone()))
     }
 
     fn audit(&self) -> Option<String> {
-        let record = AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?;
+        let record = self.record()?;
         let route = self.setting.route.as_deref().map(str::as_bytes);
         Some(
             match self.decision {
@@ -291,6 +301,10 @@ impl Explanation<'_> {
             rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}{cause}", passing.words())));
         }
         rows.push(("decision", self.verdict()));
+        let FurtherReasons { certain, unverified } = &self.further;
+        for (reasons, mark) in [(certain, ""), (unverified, " (unverified)")] {
+            rows.extend((!reasons.is_empty()).then(|| ("further", format!("{}{mark}", listed(reasons)))));
+        }
         if let Some(issuer) = self.awaited() {
             rows.push(("", format!("give them with --keys FILE; without them {issuer} cannot be checked offline")));
         }
@@ -365,6 +379,8 @@ impl Explanation<'_> {
             "at": moment::written(self.setting.now),
             "decision": decision,
             "reason": reason.map(Reason::name),
+            "further_reasons": names(&self.further.certain),
+            "unverified_further_reasons": names(&self.further.unverified),
             "cause": self.cause(),
             "awaits_keys_of": self.awaited(),
             "decides": deciders.collect::<Vec<_>>(),

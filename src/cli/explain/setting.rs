@@ -11,8 +11,8 @@ use crate::cli::routing::Lines;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Loaded, Node};
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Need, NeedKind, Pending};
-use crate::engine::decide;
+use crate::decision::{Decision, FurtherReasons, Need, NeedKind, Pending};
+use crate::engine::{decide, further};
 use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, Settings};
@@ -159,7 +159,21 @@ impl Setting {
         }
     }
 
-    pub(super) fn decide(&self, view: &RequestView<'_>) -> Decision {
+    /// Decides, and tells for what further reasons a request that is only reported would be refused.
+    pub(super) fn decide(&self, view: &RequestView<'_>) -> (Decision, FurtherReasons) {
+        let facts = self.facts();
+        let decision = match decide(&self.policy, view, &facts) {
+            // The keys that were given are the newest that there are.
+            Decision::Await(Pending { need: Need::Kid(..), .. }) => {
+                decide(&self.policy, view, &Facts { awaited: AwaitedNeeds::all(Awaited::Yes), ..facts })
+            }
+            decision => decision,
+        };
+        let further = further(&self.policy, view, &facts, &decision);
+        (decision, further)
+    }
+
+    fn facts(&self) -> Facts<'_> {
         let metadata = match &self.metadata {
             None => MetadataRequirement::None,
             Some(Metadata { source, requirement: Ok(requirement), .. }) => {
@@ -168,15 +182,7 @@ impl Setting {
             Some(Metadata { source, requirement: Err(_), .. }) => MetadataRequirement::Unreadable(*source),
         };
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
-        let facts =
-            Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &self.revocations) };
-        match decide(&self.policy, view, &facts) {
-            // The keys that were given are the newest that there are.
-            Decision::Await(Pending { need: Need::Kid(..), .. }) => {
-                decide(&self.policy, view, &Facts { awaited: AwaitedNeeds::all(Awaited::Yes), ..facts })
-            }
-            decision => decision,
-        }
+        Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &self.revocations) }
     }
 }
 

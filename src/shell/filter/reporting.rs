@@ -35,6 +35,30 @@ fn it_waits_for_keys_with_its_body_and_trailers_and_is_judged_when_they_come() {
 }
 
 #[test]
+fn its_record_lists_what_else_it_fails_also_when_it_has_waited() {
+    for top in [true, false] {
+        let claims = serde_json::json!([{ "claim": "role", "equals": "admin" }]);
+        let asks = serde_json::json!({ "scopes": ["x"], "claims": claims, "report_only": !top });
+        let members = serde_json::json!({ "report_only": top, "default": asks });
+        let mut proxy = Proxy::reporting_with(Reports::Everything, &members);
+        let contexts = [proxy.request(Client::Forged), proxy.request(Client::Good)];
+        assert!(contexts.iter().all(|&context| proxy.stream(context).is_undecided()));
+        proxy.tick(0);
+        proxy.answer_all(200);
+        proxy.tick(5);
+        let [forged, good] = contexts.map(|context| {
+            let record = proxy.stream(context).record.expect("a record");
+            let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+            ["reason", "further_reasons", "unverified_further_reasons"].map(|name| record[name].clone())
+        });
+        let nothing = serde_json::Value::Null;
+        let both = serde_json::json!(["insufficient_scope", "claim_mismatch"]);
+        assert_eq!(forged, ["bad_signature".into(), nothing.clone(), both]);
+        assert_eq!(good, ["insufficient_scope".into(), serde_json::json!(["claim_mismatch"]), nothing]);
+    }
+}
+
+#[test]
 fn it_goes_on_at_the_deadline_where_the_keys_do_not_come() {
     for reports in REPORTS {
         let mut proxy = Proxy::reporting(reports);

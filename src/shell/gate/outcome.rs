@@ -10,8 +10,8 @@ use crate::audit::{AuditRecord, Outcome};
 use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Denial, Grant, Pending, Reason, Refusal, Trace};
-use crate::engine::{decide, end_wait};
+use crate::decision::{Decision, Denial, FurtherReasons, Grant, Pending, Reason, Refusal, Trace};
+use crate::engine::{decide, end_wait, further};
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, RecordForm};
 use crate::request::RequestView;
@@ -25,8 +25,7 @@ impl<H: Host> Gate<H> {
             Ok(request) => self.on_request(request),
             Err(failure) => {
                 log::error!("scopegate: the request cannot be read: status {}", failure.0);
-                let refusal = Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None };
-                Progress::Decided(self.carry_out(&StreamRequest::unread(context), Decision::Deny(refusal)))
+                Progress::Decided(self.carry_out(&StreamRequest::unread(context), unread()))
             }
         }
     }
@@ -45,43 +44,45 @@ impl<H: Host> Gate<H> {
     }
 
     pub(super) fn decide(&self, request: &StreamRequest) -> Decision {
-        Self::view(request, |view| {
-            let documents = self.documents.borrow();
-            let facts = Facts {
-                surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
-                keys: documents.ring(),
-                verifier: &HostVerifier {
-                    host: &self.host,
-                    host_checks: self.host_checks,
-                    host_failures: &self.host_failures,
-                    fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
-                },
-                memory: &self.cache,
-                revocations: documents.revocations(),
-                metadata: request.metadata.as_fact(request.metadata_source),
-                awaited: request.awaited.get(),
-            };
-            decide(&self.policy, view, &facts)
-        })
+        Self::view(request, |view| self.with_facts(request, |facts| decide(&self.policy, view, facts)))
+            .unwrap_or_else(unread)
+    }
+
+    /// Has something judged by what this worker knows now.
+    fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
+        let documents = self.documents.borrow();
+        let facts = Facts {
+            surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
+            keys: documents.ring(),
+            verifier: &HostVerifier {
+                host: &self.host,
+                host_checks: self.host_checks,
+                host_failures: &self.host_failures,
+                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
+            },
+            memory: &self.cache,
+            revocations: documents.revocations(),
+            metadata: request.metadata.as_fact(request.metadata_source),
+            awaited: request.awaited.get(),
+        };
+        judged(&facts)
     }
 
     /// Decides a request that does not wait, or no longer: for this reason it is refused, or would be.
     pub(super) fn end_wait(&self, request: &StreamRequest, pending: Pending, denial: Denial) -> Decision {
-        Self::view(request, |view| end_wait(&self.policy, view, pending, denial))
+        Self::view(request, |view| end_wait(&self.policy, view, pending, denial)).unwrap_or_else(unread)
     }
 
-    /// Has a request decided that is read again from what the host handed over.
-    fn view(request: &StreamRequest, decided: impl FnOnce(&RequestView<'_>) -> Decision) -> Decision {
+    /// Has a request judged that is read again from what the host handed over; `None` where that cannot be read.
+    fn view<R>(request: &StreamRequest, judged: impl FnOnce(&RequestView<'_>) -> R) -> Option<R> {
         let bytes = request.headers.borrow();
-        let Some(headers) = pairs::parse(&bytes) else {
-            return Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None });
-        };
-        decided(&RequestView {
+        let headers = pairs::parse(&bytes)?;
+        Some(judged(&RequestView {
             headers: &headers,
             route_name: request.route_name.as_deref(),
             virtual_host: request.virtual_host.as_deref(),
             ends_with_headers: request.ends_with_headers,
-        })
+        }))
     }
 
     /// Carries a decision out. One that still waits ends here: each need is awaited once. One whose edits the host does
@@ -180,12 +181,23 @@ impl<H: Host> Gate<H> {
             return;
         }
         let Some(record) = AuditRecord::of(decision, &self.policy, self.settings.audit) else { return };
+        let record = match outcome {
+            Outcome::WouldDeny(_) => record.with_further(self.further(request, decision)),
+            Outcome::Allowed | Outcome::Denied(_) => record,
+        };
         if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
         if logged {
             log::info!("scopegate: {}", self.with_request(record, request, decision).to_line());
         }
+    }
+
+    /// The reasons beyond the first against a request that is only reported.
+    fn further(&self, request: &StreamRequest, decision: &Decision) -> FurtherReasons {
+        let judged =
+            |view: &RequestView<'_>| self.with_facts(request, |facts| further(&self.policy, view, facts, decision));
+        Self::view(request, judged).unwrap_or_default()
     }
 
     /// A record in the form that filter state has it in.
@@ -214,8 +226,13 @@ impl<H: Host> Gate<H> {
     }
 }
 
-/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to
-/// refuse a request that has no token.
+/// The decision on a request that cannot be read.
+fn unread() -> Decision {
+    Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
+}
+
+/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to refuse
+/// a request that has no token.
 struct HostSurroundings<'h, H> {
     host: &'h H,
     now: OnceCell<UnixSeconds>,

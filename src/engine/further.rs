@@ -1,0 +1,47 @@
+//! What else a request fails, beyond the first reason.
+
+use super::applicable::{self, NotFound};
+use super::{Admitted, admit, presented};
+use crate::check::{self, Formed};
+use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
+use crate::facts::{Facts, NoMemory};
+use crate::policy::Policy;
+use crate::request::RequestView;
+
+/// The further reasons against a request that `decision` lets through and reports, as far as they can be told without a
+/// signature, and without waiting. Any other decision has none. Called only for decisions that are recorded or logged.
+#[must_use]
+pub fn further(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, decision: &Decision) -> FurtherReasons {
+    let Decision::Allow(Grant { basis: Basis::ReportOnly(first), token, .. }) = decision else {
+        return FurtherReasons::default();
+    };
+    let is_verified = token.as_ref().is_some_and(|token| token.verified.is_some());
+    // The cache has counted this token.
+    let facts = Facts { memory: &NoMemory, ..*facts };
+    let reasons = |failed: &[Denial]| {
+        let mut reasons: Vec<Reason> = Vec::new();
+        for reason in failed.iter().map(Denial::reason) {
+            if reason != first.reason() && !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    };
+    match failures_of_token(policy, request, &facts) {
+        Err(denial) => FurtherReasons { certain: reasons(&[denial]), unverified: Vec::new() },
+        Ok(failed) if is_verified => FurtherReasons { certain: reasons(&failed), unverified: Vec::new() },
+        Ok(failed) => FurtherReasons { certain: Vec::new(), unverified: reasons(&failed) },
+    }
+}
+
+/// What the token of a request fails, its query left aside.
+///
+/// # Errors
+/// Why there is no token to judge.
+fn failures_of_token(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Vec<Denial>, Denial> {
+    let applicable = applicable::find(policy, request, facts.metadata).map_err(|NotFound { denial, .. }| denial)?;
+    let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Vec::new()) };
+    let Some(token) = presented(request, &asks, applicable.allows_missing())? else { return Ok(Vec::new()) };
+    let token = Formed::check(token, policy.token_bytes, facts)?;
+    Ok(check::failures(&token, policy, &asks, request, facts))
+}
