@@ -1,8 +1,8 @@
 //! The imperative shell: owns streams, timers, keys and budgets, and calls the host. It judges nothing: there is no
 //! `if` on a claim, a scope or a header value here.
 //!
-//! Everything stands on [`host::Host`] and is compiled and tested natively, with a host that a test scripts. In the module
-//! alone are `abi`, from the host's calls to ours, and `wasm_host`, from ours to the host's.
+//! Everything calls [`host::Host`], and is compiled and tested natively with a host that a test scripts. Only the
+//! module has `abi`, from the host's calls to ours, and `wasm_host`, from ours to the host's.
 
 mod budget;
 mod callouts;

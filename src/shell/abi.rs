@@ -1,10 +1,10 @@
 //! The proxy-wasm ABI: from the host's calls to [`Filter`]'s. No decisions.
 //!
-//! The callbacks are exported here under names of our own, and take the place of the SDK's exports in the shipped module
-//! (tests/tools/unused.rs). The SDK's look their tables through several times for each request; they panic when the host
-//! comes back in while a context is busy, or names a context or a callout that they do not know; and they lead the answer
-//! of a callout to the context that they take for the active one. Of the SDK stay the allocator, the log, and the version
-//! of the ABI.
+//! The callbacks are exported here under our own names, and replace the SDK's exports in the shipped module
+//! (tests/tools/unused.rs). The SDK's callbacks search their tables several times for each request. They panic when the
+//! host calls back in while a context is busy, or names a context or a callout that they do not know. They give the
+//! answer of a callout to the context that they hold for active. The allocator, the log and the version of the ABI stay
+//! the SDK's.
 #![expect(unsafe_code, reason = "exported functions have their names without mangling")]
 
 use super::filter::{Action, Filter};

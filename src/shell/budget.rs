@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// How many denials a worker logs in a second. The others are counted, and told in one line a second.
+/// Limits how many denials a worker logs in a second. It counts the others, and reports them in one line a second.
 #[derive(Debug)]
 pub struct LogBudget {
     per_second: u32,
@@ -17,7 +17,7 @@ pub struct LogBudget {
 }
 
 impl LogBudget {
-    /// A budget of so many lines a second.
+    /// A budget of `per_second` lines a second.
     pub const fn new(per_second: u32) -> Self {
         Self { per_second, second: Cell::new(0), used: Cell::new(0), suppressed: RefCell::new(BTreeMap::new()) }
     }
@@ -34,9 +34,8 @@ impl LogBudget {
         false
     }
 
-    /// Called at ticks, several times a second, so that no request has to ask what time it is: begins the budget of another
-    /// second when one has begun, and returns the line about what was not logged in the one before, when there is something
-    /// to tell.
+    /// Begins the budget of the next second, once it has begun. Returns the line about what was not logged in the
+    /// second before, if any. Called at ticks, several times a second, so that no request asks for the time.
     pub fn go_on(&self, now_ns: u64) -> Option<String> {
         let second = now_ns / NANOS_PER_SECOND;
         if self.second.replace(second) == second {
@@ -53,24 +52,26 @@ impl LogBudget {
     }
 }
 
-/// How much of its time a worker may spend on checking signatures in the VM, so that a flood of tokens leaves time for
-/// everything else: also within each second, since what waits behind a stall is every request of the worker.
+/// Limits the time that a worker spends on checking signatures in the VM, so that a flood of tokens leaves time for
+/// everything else. The limit also holds within each second, since every request of the worker waits for a stall to
+/// end.
 #[derive(Debug)]
 pub struct CryptoBudget {
     percent: u32,
-    /// What may be spent now, in nanoseconds. Below zero it has been overspent: nobody knows before what a check costs.
+    /// What may be spent now, in nanoseconds. Below zero it has been overspent, since the cost of a check is known only
+    /// afterwards.
     credit: Cell<i64>,
-    /// Up to when time has been credited.
+    /// The time up to which the budget has been credited.
     credited: Cell<u64>,
 }
 
-/// As much as comes together in this time can be spent at once, in nanoseconds.
+/// The credit of this time, in nanoseconds, can be spent at once.
 const SAVED_UP_NS: u64 = 100_000_000;
-/// More than that is not owed, whatever the clock does in the middle of a check.
+/// The largest debt, even if the clock jumps during a check.
 const MOST_OWED_NS: i64 = -1_000_000_000;
 
 impl CryptoBudget {
-    /// A budget of so many percent of the time.
+    /// A budget of `percent` % of the time.
     pub fn new(percent: u32) -> Self {
         Self { percent: percent.min(100), credit: Cell::new(0), credited: Cell::new(0) }
     }
@@ -91,7 +92,7 @@ impl CryptoBudget {
 
 /// A verifier that keeps to a budget.
 pub struct Budgeted<'b, V, C> {
-    /// Who does the work.
+    /// The verifier that does the work.
     pub verifier: V,
     /// What it may cost.
     pub budget: &'b CryptoBudget,

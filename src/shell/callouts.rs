@@ -7,28 +7,28 @@ use super::documents::DocumentId;
 pub enum Purpose {
     /// To fetch a document.
     Document {
-        /// Which.
+        /// The document.
         document: DocumentId,
-        /// Whether it was asked for only if it has changed.
+        /// Whether the request was conditional (`If-None-Match`).
         is_conditional: bool,
         /// The longest answer, in bytes.
         max_bytes: usize,
     },
 }
 
-/// The callouts under way. The host answers each of them once, or has lost it.
+/// The callouts under way. The host answers each of them once, or loses it.
 #[derive(Debug, Default)]
 pub struct Callouts(Vec<(u32, Purpose)>);
 
 impl Callouts {
-    /// Notes a callout. An earlier one for the same document is over: its answer, if it still comes, is for nothing.
+    /// Notes a callout. An earlier one for this document is over: an answer to it is ignored.
     pub fn sent(&mut self, token: u32, purpose: Purpose) {
         let Purpose::Document { document, .. } = purpose;
         self.0.retain(|(_, Purpose::Document { document: earlier, .. })| *earlier != document);
         self.0.push((token, purpose));
     }
 
-    /// What the callout was made for that is answered under `token`. It is over then.
+    /// Takes out the callout that is answered under `token`, and returns what it was made for.
     pub fn answered(&mut self, token: u32) -> Option<Purpose> {
         let place = self.0.iter().position(|(other, _)| *other == token)?;
         Some(self.0.swap_remove(place).1)

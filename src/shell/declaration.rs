@@ -1,7 +1,7 @@
 //! What Envoy's foreign function `declare_property` is given: bytes only, no call.
 //!
-//! The message is that of `source/extensions/common/wasm/ext/declare_property.proto`: `name = 1`, `type = 3`, `schema = 4`.
-//! What is left out is what it should be: writable, and of the span of the stream's filter chain.
+//! The message is that of `source/extensions/common/wasm/ext/declare_property.proto`: `name = 1`, `type = 3`, `schema =
+//! 4`. The defaults of the other fields are right: writable, and with the life span of the stream's filter chain.
 
 use crate::base::protobuf::put_field;
 

@@ -1,7 +1,7 @@
 //! The documents that are fetched and kept fresh: the key sets of issuers and the revocation lists.
 //!
-//! One machine for all of them: it says which fetches to make, takes in what comes of them, and returns what has
-//! happened. It knows no host, no log and no metric. A further kind of document is a store of its own and a variant of
+//! One state machine for all of them: it returns the fetches to make, takes their answers, and returns what has
+//! happened. It knows no host, no log and no metric. Another kind of document needs its own store and a variant of
 //! [`DocumentId`].
 
 use super::feed::{Answer, Change, Failure, Fetched, Outside, SharedData};
@@ -15,7 +15,7 @@ use crate::policy::{Endpoint, IssuerId, Policy, Settings};
 use crate::revocation::{Chunks, Revocations};
 use std::rc::Rc;
 
-/// Which document is meant.
+/// A document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DocumentId {
     /// The key set of an issuer.
@@ -27,26 +27,26 @@ pub enum DocumentId {
 /// A request to be made.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// For which document.
+    /// The document.
     pub document: DocumentId,
-    /// Where it goes.
+    /// Its address.
     pub endpoint: Endpoint,
-    /// The media types that are wanted.
+    /// The value of `Accept`.
     pub accept: &'static str,
-    /// What goes into `If-None-Match`.
+    /// The value of `If-None-Match`.
     pub etag: Option<String>,
-    /// How long an answer is waited for, in milliseconds.
+    /// The timeout, in milliseconds.
     pub timeout_ms: u32,
     /// The longest answer, in bytes.
     pub max_bytes: usize,
 }
 
-/// What has happened to a document, for the log and the metrics. `T` is what is told of a content.
+/// What has happened to a document, for the log and the metrics. `T` describes a content.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<T> {
-    /// A fetch brought a content that is not the one before.
+    /// A fetch brought a new content.
     Updated(T),
-    /// A fetch brought the same content as before, but other parts of it than before cannot be used and were left out.
+    /// A fetch brought the same content as before, but other parts of it cannot be used and were left out.
     LeftOut(T),
     /// A fetch brought the same content as before.
     Unchanged,
@@ -54,17 +54,17 @@ pub enum Event<T> {
     NotModified,
     /// A fetch failed. Whether the log has to be told.
     Failed(Failure, Change),
-    /// The first fetch after some that failed.
+    /// The first successful fetch after failures.
     Recovered,
     /// A content that another worker fetched is in use.
     PickedUp,
-    /// What another worker, or another plugin, left for us cannot be used, and why.
+    /// What another worker or plugin put into shared data cannot be used, and why.
     Foreign(String),
     /// The content has outlived its server for too long. Whether the log has to be told.
     TooOld(Change),
 }
 
-/// What has happened, and to which document.
+/// What has happened, by document.
 #[derive(Debug)]
 pub enum Happened {
     /// To the keys of an issuer.
@@ -96,7 +96,7 @@ impl Documents {
         self.lists.seed(shared);
     }
 
-    /// Gives up what is under way: the worker goes, or has another configuration.
+    /// Gives up the fetches under way, since the worker ends or has another configuration.
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         self.keys.give_up(shared);
         self.lists.give_up(shared);
@@ -112,23 +112,22 @@ impl Documents {
         self.lists.revocations()
     }
 
-    /// Whether everything is there that a request may need.
+    /// Whether every document that a request may need is there.
     pub fn are_complete(&self) -> bool {
         self.keys.is_complete() && self.lists.revocations().are_complete()
     }
 
-    /// Whether a document is being read: then the next step is to come soon.
+    /// Whether a document is being read, so that the next step has to come soon.
     pub fn are_busy(&self) -> bool {
         self.lists.is_busy()
     }
 
-    /// The stores, for what is measured of them.
+    /// The stores, for the metrics.
     pub const fn stores(&self) -> (&KeyStore, &ListStore) {
         (&self.keys, &self.lists)
     }
 
-    /// Picks up what other workers fetched, does a step of what is being read, takes away what is too old, and gives
-    /// lost answers up.
+    /// Picks up what other workers fetched, does one step of reading, drops what is too old, and gives up lost answers.
     pub fn look(&mut self, outside: &Outside<'_>) -> Vec<Happened> {
         let mut happened = of_keys(self.keys.look(outside));
         happened.extend(of_lists(self.lists.look(outside)));
@@ -163,7 +162,7 @@ impl Documents {
         }
     }
 
-    /// Takes in what came of a fetch: the answer, and the document in pieces. There may be another fetch to make.
+    /// Takes the answer to a fetch, and the document in pieces. Returns the fetch that has to follow, if any.
     pub fn answered(
         &mut self,
         outside: &Outside<'_>,
@@ -184,8 +183,8 @@ impl Documents {
         }
     }
 
-    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting.
-    /// For an unknown `kid` also asks for a fetch.
+    /// The deadline for a request that starts waiting now; `None` where waiting is pointless. For an unknown `kid` this
+    /// also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
             Need::Revocations => self.lists.wait_deadline(outside),
@@ -193,7 +192,7 @@ impl Documents {
         }
     }
 
-    /// How the wait for `need` has ended that began at `since`; `None` while it goes on.
+    /// How the wait for `need` that began at `since` has ended; `None` while it goes on.
     pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         match need {
             Need::Revocations => self.lists.ended(since, deadline, outside),

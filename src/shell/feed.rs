@@ -1,11 +1,11 @@
 //! A document that is fetched once for the whole process and kept fresh: a key set, a revocation list.
 //!
-//! Each worker has a feed of its own for the document, and all of them meet in one [`SharedData`]. Whoever finds the
-//! document due takes the lease that lies there and fetches; what comes is judged by the worker that fetched it,
-//! published, and picked up and judged again by the others. How the document stands (when it is due, how often its
-//! source failed) is on the shared data too, so that a process asks its source as often as one worker would.
+//! Each worker has its own feed for the document, and the feeds meet in one [`SharedData`]. The worker that finds the
+//! document due takes the lease there and fetches. It judges what comes and publishes it; the others pick it up and
+//! judge it again. The state of the document (when it is due, how often its source failed) is in shared data too, so
+//! that a process asks its source as often as one worker would.
 //!
-//! Knows no host: the time, chance and what was answered come in as arguments.
+//! Knows no host: the time, random numbers and answers come in as arguments.
 
 pub mod answer;
 mod names;
@@ -27,25 +27,25 @@ pub use timing::Timing;
 use names::RecordNames;
 use record::{DocumentState, Lease, UNNUMBERED, sum};
 
-/// What a feed is told: the shared data, the time in milliseconds since the epoch, and a number by chance.
+/// What a feed is told: the shared data, the time in milliseconds since the epoch, and a random number.
 #[derive(Clone, Copy)]
 pub struct Outside<'b> {
-    /// Where the workers meet.
+    /// What the workers share.
     pub shared: &'b dyn SharedData,
     /// The time.
     pub now: u64,
-    /// A number by chance. Nobody's safety hangs on it.
+    /// A random number. Safety does not depend on it.
     pub random: u64,
 }
 
-/// Which of the contents that a document has had is meant. A worker never sees two contents under one version.
+/// The version of a document's content. A worker never sees two contents under one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(u64);
 
 /// A fetch that this worker is to make now.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Start {
-    /// The `ETag` of the content that is held, to be sent in `If-None-Match`; only to where it came from.
+    /// The `ETag` of the content that is held. It is sent in `If-None-Match`, and only to the address it came from.
     pub validator: Option<Validator>,
 }
 
@@ -58,25 +58,25 @@ pub struct Validator {
     pub etag: String,
 }
 
-/// Whether something that the log has to tell has changed.
+/// Whether there is news for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is as it was at the attempt before, whichever worker made it.
+    /// The attempt before, by any worker, ended in the same way.
     Same,
-    /// It is not.
+    /// It ended in another way.
     Changed,
 }
 
-/// What has become of a fetch that somebody waits for.
+/// The state of a fetch that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchState {
     /// It is under way or about to begin.
     Coming,
-    /// It ended well. What it brought can be picked up.
+    /// It succeeded. Its content can be picked up.
     Done,
     /// It failed.
     Failed,
-    /// There will be none soon.
+    /// None is expected soon.
     None,
 }
 
@@ -86,9 +86,9 @@ pub struct Feed {
     names: RecordNames,
     timing: Timing,
     shares: bool,
-    /// Who this worker is in shared data.
+    /// The number of this worker in shared data.
     me: u64,
-    /// How the document stood when this worker last looked.
+    /// The state of the document when this worker last looked.
     state: DocumentState,
     /// The version that this worker holds, and the one that it cannot use.
     held: Option<u64>,
@@ -96,7 +96,7 @@ pub struct Feed {
     /// When the content was confirmed, by a clock that may be set back: see [`Feed::look`].
     confirmed_at: u64,
     flight: Option<Flight>,
-    /// Since when a fetch out of turn is wanted.
+    /// When a fetch out of turn was asked for.
     wanted: Option<u64>,
 }
 
@@ -108,8 +108,8 @@ struct Flight {
 }
 
 impl Feed {
-    /// The feed of the document at `place` in shared data, a name that no other document has. `shares` says whether
-    /// contents are put in shared data: not where it is this worker's own. `me` is a number that no other worker has.
+    /// The feed of the document at `place` in shared data, a name that no other document has. With `shares` contents
+    /// are put into shared data, which other workers see. `me` is a number that no other worker has.
     pub fn new(place: &str, timing: Timing, shares: bool, me: u64) -> Self {
         Self {
             names: RecordNames::new(place),
@@ -125,14 +125,14 @@ impl Feed {
         }
     }
 
-    /// Puts a free lease in shared data where there is none. Where a value is not there yet the last writer wins, so
-    /// this is done early, before there are several workers.
+    /// Puts a free lease into shared data where there is none. Among writers of a new value the last one wins, so this
+    /// is done before there are several workers.
     pub fn seed(&self, shared: &dyn SharedData) {
         self.names.seed(shared);
     }
 
-    /// Reads the shared data. Returns a content that is newer than what this worker holds: it is to be judged, and then
-    /// [held](Feed::hold) or [refused](Feed::refuse).
+    /// Reads the shared data. Returns a content that is newer than what this worker holds. The caller judges it, and
+    /// then [holds](Feed::hold) or [refuses](Feed::refuse) it.
     pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
         self.read_again(outside);
         let version = self.state.version;
@@ -141,7 +141,7 @@ impl Feed {
             return None;
         }
         let Some(body) = self.content(outside.shared) else {
-            // Somebody wrote over it. The next fetch will mend it.
+            // Another writer replaced it. The next fetch mends it.
             self.refused = Some(version);
             return None;
         };
@@ -158,13 +158,13 @@ impl Feed {
         self.refused = Some(version.0);
     }
 
-    /// Whether what is held has outlived its source for too long, or nothing was ever there.
+    /// Whether the content has outlived its source for too long, or there never was one.
     pub const fn is_stale(&self, now: u64) -> bool {
         self.state.version == 0 || self.confirmed_at.saturating_add(self.timing.good_for()) <= now
     }
 
-    /// Takes away what this worker holds once it is [stale](Feed::is_stale). Says so once, and whether this worker is
-    /// the one to tell the log: the first to notice, and not the one that fetched last, who may be another by then.
+    /// Drops what this worker holds once it is [stale](Feed::is_stale), and says so once. The first worker to notice
+    /// tells the log.
     pub fn expire(&mut self, outside: &Outside<'_>) -> Option<Change> {
         if self.held.is_none() || !self.is_stale(outside.now) {
             return None;
@@ -181,7 +181,7 @@ impl Feed {
         self.held.is_some()
     }
 
-    /// The version that this worker holds; `None` where what it holds has none in shared data.
+    /// The version that this worker holds; `None` if its content has no version in shared data.
     pub fn version(&self) -> Option<Version> {
         self.held.filter(|version| *version != UNNUMBERED).map(Version)
     }
@@ -191,7 +191,7 @@ impl Feed {
         self.held.map(|_| now.saturating_sub(self.confirmed_at))
     }
 
-    /// Asks for a fetch out of turn, one that begins after this. Returns whether one can be expected.
+    /// Asks for a fetch out of turn that begins after this call. Returns whether one can be expected.
     pub fn want(&mut self, outside: &Outside<'_>) -> bool {
         let lease = self.names.lease(outside.shared).map_or(Lease::default(), |(lease, _)| lease);
         let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();
@@ -202,13 +202,13 @@ impl Feed {
         self.flight.is_some() || self.is_taken(lease, outside.now)
     }
 
-    /// Notes that nobody waits any longer for a fetch out of turn that has not begun.
+    /// Withdraws the wish for a fetch out of turn that has not begun.
     pub const fn want_no_more(&mut self) {
         self.wanted = None;
     }
 
-    /// What has become of the fetch that was asked for at `asked` and has to begin after it; or of the next one at all,
-    /// where it may be under way already.
+    /// The state of the fetch that was asked for at `asked`. With `must_begin_after` a fetch that was under way by then
+    /// does not count.
     pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> FetchState {
         let since = if must_begin_after { self.state.attempt_began } else { self.state.attempt_ended };
         let coming = self.wanted.is_some() || self.is_under_way(outside);
@@ -231,7 +231,7 @@ impl Feed {
         if self.is_due(now) { now } else { self.state.next_at }
     }
 
-    /// Begins a fetch, if one is due or wanted and nobody else makes it. The caller then has to end it: by
+    /// Begins a fetch, if one is due or wanted and no other worker makes it. The caller has to end it with
     /// [`Feed::publish`], [`Feed::confirm`] or [`Feed::fail`].
     pub fn begin(&mut self, outside: &Outside<'_>) -> Option<Start> {
         let now = outside.now;
@@ -250,7 +250,7 @@ impl Feed {
         if !outside.shared.write(&self.names.lease, &taken.to_bytes(), Some(mark)) {
             return None;
         }
-        // Somebody may have fetched between our last look and the lease.
+        // Another worker may have fetched between our last look and the lease.
         self.read_again(outside);
         let wanted = self.wanted.filter(|since| self.state.attempt_began < *since);
         if !self.is_due(now) {
@@ -265,8 +265,8 @@ impl Feed {
         Some(Start { validator: self.validator() })
     }
 
-    /// Whether what this worker holds is the newest version. What is in shared data and cannot be used is newer, too:
-    /// it has to be replaced.
+    /// Whether this worker holds the newest version. Unusable content in shared data counts as newer: it has to be
+    /// replaced.
     pub fn holds_newest(&self) -> bool {
         self.version() == Some(Version(self.state.version))
     }
@@ -288,8 +288,8 @@ impl Feed {
             .then(|| Validator { source: self.state.source.clone(), etag: self.state.etag.clone() })
     }
 
-    /// Notes that a request of the fetch is under way, whose answer comes under `token`; a fetch may need several. Also
-    /// renews the lease.
+    /// Notes that a request of the fetch is under way, whose answer comes under `token`. A fetch may need several
+    /// requests. Also renews the lease.
     pub fn sent(&mut self, outside: &Outside<'_>, token: u32) {
         self.renew(outside);
         if let Some(flight) = &mut self.flight {
@@ -297,8 +297,8 @@ impl Feed {
         }
     }
 
-    /// Renews the lease of a fetch that takes longer: because it needs another request, or because what came has to be
-    /// judged over several ticks.
+    /// Renews the lease of a fetch that takes longer, because it needs another request or several ticks to judge its
+    /// content.
     pub fn renew(&mut self, outside: &Outside<'_>) {
         let deadline = outside.now.saturating_add(self.timing.lease());
         if let Some(flight) = &mut self.flight {
@@ -313,7 +313,7 @@ impl Feed {
         self.flight.as_ref().is_some_and(|flight| flight.token == Some(token))
     }
 
-    /// Whether the answer to this worker's request should have come long ago: then the host has lost it.
+    /// Whether the answer to this worker's request is overdue, so that the host has lost it.
     pub fn is_overdue(&self, now: u64) -> bool {
         let longest = self.timing.lease();
         self.flight
@@ -321,8 +321,7 @@ impl Feed {
             .is_some_and(|flight| flight.deadline <= now || flight.deadline > now.saturating_add(longest))
     }
 
-    /// Ends a fetch that brought a new content, which this worker has judged and uses. Says whether the attempt before
-    /// had failed.
+    /// Ends a fetch whose new content this worker has judged and uses. Says whether the attempt before had failed.
     pub fn publish(&mut self, outside: &Outside<'_>, source: &str, fetched: &Fetched) -> Change {
         let leads = self.leads(outside.shared);
         let version = self.names.state(outside.shared).0.version.saturating_add(1);
@@ -340,8 +339,8 @@ impl Feed {
         self.succeed(outside, tagged(content, source, &fetched.etag), fetched.max_age_ms)
     }
 
-    /// Ends a fetch that brought what is held already: 304, or a document that means the same, with the `ETag` that it
-    /// has now. Says whether the attempt before had failed.
+    /// Ends a fetch that confirmed the content: by 304, or by a document with the same meaning, with its `ETag` of now.
+    /// Says whether the attempt before had failed.
     pub fn confirm(&mut self, outside: &Outside<'_>, max_age_ms: Option<u64>, tag: Option<&Validator>) -> Change {
         let (content, _) = self.names.state(outside.shared);
         let content = match tag {
@@ -351,7 +350,7 @@ impl Feed {
         self.succeed(outside, content, max_age_ms)
     }
 
-    /// Ends a fetch that failed. Says whether the attempt before had not, or had failed for another reason.
+    /// Ends a fetch that failed. Says whether the attempt before had succeeded, or failed for another reason.
     pub fn fail(&mut self, outside: &Outside<'_>, why: &str) -> Change {
         let (before, _) = self.names.state(outside.shared);
         let failures = before.failures.saturating_add(1);
@@ -363,7 +362,7 @@ impl Feed {
         change
     }
 
-    /// Gives a fetch up whose answer this worker will not see, so that another makes it at once.
+    /// Gives up a fetch whose answer this worker will not see, so that another worker fetches at once.
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         if self.flight.take().is_some() {
             self.release(shared);
@@ -372,7 +371,7 @@ impl Feed {
 
     fn succeed(&mut self, outside: &Outside<'_>, content: DocumentState, max_age_ms: Option<u64>) -> Change {
         let (before, _) = self.names.state(outside.shared);
-        // Whoever lost the lease leaves it to the other one to tell.
+        // A worker that lost the lease leaves the news to its holder.
         let is_news = before.failures > 0 && self.leads(outside.shared);
         let change = if is_news { Change::Changed } else { Change::Same };
         let next_at = outside.now.saturating_add(self.timing.period(max_age_ms, outside.random));
@@ -387,7 +386,7 @@ impl Feed {
         let began = self.flight.take().map_or(outside.now, |flight| flight.began);
         let state = DocumentState { attempt_began: began, attempt_ended: outside.now, writer: self.me, ..state };
         let (_, mark) = self.names.state(outside.shared);
-        // Whoever lost the lease on the way lost the say about how the document stands, too.
+        // A worker that lost the lease may no longer write the state of the document.
         if self.leads(outside.shared) {
             outside.shared.write(&self.names.state, &state.to_bytes(), mark);
         }
@@ -401,7 +400,7 @@ impl Feed {
         next <= now || next > now.saturating_add(self.timing.longest_wait()) || lost
     }
 
-    /// Whether some worker holds this lease. One that lasts longer than any is taken for is nobody's.
+    /// Whether a worker holds this lease. A lease longer than any that a worker takes counts as free.
     const fn is_taken(&self, lease: Lease, now: u64) -> bool {
         lease.deadline > now && lease.deadline <= now.saturating_add(self.timing.lease())
     }
@@ -417,8 +416,8 @@ impl Feed {
         });
     }
 
-    /// Reads how the document stands. A clock that was set back keeps nothing alive: what was confirmed in the future
-    /// is as old as if that had been just now.
+    /// Reads the state of the document. A clock that was set back keeps nothing alive: a confirmation in the future
+    /// counts as one of now.
     fn read_again(&mut self, outside: &Outside<'_>) {
         let (state, _) = self.names.state(outside.shared);
         let known = state.confirmed_at == self.state.confirmed_at;
@@ -427,7 +426,7 @@ impl Feed {
     }
 }
 
-/// The record of a content with its `ETag`. What would be cut would not be the same when it is sent back.
+/// The record of a content with its `ETag`, unless that is too long: a shortened one would match nothing.
 fn tagged(content: DocumentState, source: &str, etag: &str) -> DocumentState {
     let whole = source.len() <= record::MAX_TEXT && etag.len() <= record::MAX_TEXT;
     let (source, etag) = if whole { (source.to_owned(), etag.to_owned()) } else { (String::new(), String::new()) };

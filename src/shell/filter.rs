@@ -1,5 +1,5 @@
-//! The contexts of one VM: its root contexts with their gates, and its streams. Leads each callback of the host to the
-//! gate that it concerns, and judges nothing.
+//! The contexts of one VM: its root contexts with their gates, and its streams. Passes each callback of the host to its
+//! gate, and judges nothing.
 
 #[cfg(test)]
 mod interleavings;
@@ -45,7 +45,7 @@ struct Root<H> {
     gate: Option<Rc<Gate<H>>>,
 }
 
-/// A request stream: the gate that it came to, and how far its request has come.
+/// A request stream: its gate, and the progress of its request.
 struct Stream<H> {
     gate: Option<Rc<Gate<H>>>,
     progress: Progress,
@@ -73,7 +73,7 @@ impl<H: Host + Clone> Filter<H> {
         }
     }
 
-    /// A root context gets its configuration. Returns whether it is a good one.
+    /// Configures a root context. Returns whether the configuration is good.
     pub fn on_configure(&self, root: u32) -> bool {
         let ending = if self.host.calls_for_responses() { "-full" } else { "" };
         log::info!("scopegate: the module is scopegate{ending}.wasm");
@@ -86,7 +86,7 @@ impl<H: Host + Clone> Filter<H> {
             }
             None => false,
         };
-        // The one before is dropped once the list is free again.
+        // The earlier gate is dropped once the list is free again.
         drop(gate);
         is_good && is_known
     }
@@ -98,7 +98,7 @@ impl<H: Host + Clone> Filter<H> {
         }
     }
 
-    /// A callout of a root context has been answered, with so many headers and so many bytes in its body.
+    /// A callout of a root context has been answered, with `headers` headers and a body of `bytes` bytes.
     pub fn on_http_call_response(&self, root: u32, token: u32, headers: usize, bytes: usize) {
         if let Some(gate) = self.gate_of(root) {
             gate.on_callout(token, headers, bytes);
@@ -109,7 +109,7 @@ impl<H: Host + Clone> Filter<H> {
     pub fn on_request_headers(&self, context: u32, ends_with_headers: bool) -> Action {
         let stream = self.streams.take(context, |root| Stream::new(self.gate_of(root)));
         let gate = stream.and_then(|stream| stream.gate);
-        // A body may come while we are still here: until then it is not decided.
+        // A body may come before this call ends; until then the request is undecided.
         if !ends_with_headers {
             self.streams.insert(context, Stream::new(gate.clone()));
         }
@@ -126,14 +126,13 @@ impl<H: Host + Clone> Filter<H> {
         action(state)
     }
 
-    /// A part of the body is here. It never goes on while the request is undecided, whatever the host does with our
-    /// pause at its headers.
+    /// A part of the body is here. It never goes on while the request is undecided, even if the host ignores our pause
+    /// at the headers.
     pub fn on_request_body(&self, context: u32) -> Action {
         action(self.state(context))
     }
 
-    /// The trailers are here. They carry no identity either: such headers are removed. Where that cannot be done, the
-    /// request does not go on.
+    /// The trailers are here. Identity headers are removed from them too; if that fails, the request does not go on.
     pub fn on_request_trailers(&self, context: u32) -> Action {
         let gate = self.streams.look(context, |stream| stream.gate.clone()).flatten();
         let is_clean = gate.is_none_or(|gate| !gate.has_identity_headers() || self.strip_trailers(&gate));
@@ -158,7 +157,7 @@ impl<H: Host + Clone> Filter<H> {
         self.roots.borrow().iter().find(|own| own.context == root).and_then(|own| own.gate.clone())
     }
 
-    /// How far a stream has come. One that is not known is not decided.
+    /// The state of a stream. An unknown one is undecided.
     fn state(&self, context: u32) -> RequestState {
         self.streams.look(context, |stream| stream.progress.state()).unwrap_or(RequestState::Undecided)
     }
@@ -172,7 +171,7 @@ impl<H: Host + Clone> Filter<H> {
         })
     }
 
-    /// Refuses a request that there is no configuration for.
+    /// Refuses a request, since there is no configuration.
     fn refuse_unconfigured(&self) -> Progress {
         let reply = Prepared::from(challenge::render(&Denial::HostFailure, "", false));
         match self.host.send_local_response(&reply) {

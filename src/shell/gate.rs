@@ -32,13 +32,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Weak;
 
-/// How soon we are called when a request wants a fetch, in milliseconds.
+/// The tick period when a request wants a fetch, in milliseconds.
 const TICK_AT_ONCE_MS: u32 = 5;
-/// How often we are called while requests wait or keys are missing.
+/// The tick period while requests wait or keys are missing.
 const TICK_WHILE_INCOMPLETE_MS: u32 = 50;
-/// How often we are called while a document is read in steps.
+/// The tick period while a document is read in steps.
 const TICK_WHILE_READING_MS: u32 = 10;
-/// How often we are called otherwise. What another worker has fetched is picked up within this time.
+/// The tick period otherwise. A worker picks up what another has fetched within this time.
 const TICK_MS: u32 = 500;
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -49,20 +49,20 @@ pub struct Gate<H> {
     policy: Policy,
     settings: Settings,
     allowed: Tally,
-    /// Of everything but what is simply allowed.
+    /// Counts every outcome but `Allowed`.
     outcomes: BTreeMap<Outcome, Tally>,
     left_out: Option<Counter>,
     documents: RefCell<Documents>,
     /// What the callouts under way were made for.
     callouts: RefCell<Callouts>,
-    /// Where the workers meet, or data of our own.
+    /// What the workers share, or data of this worker alone.
     shared: Box<dyn SharedData>,
     waiting: RefCell<WaitingRoom<Weak<StreamRequest>>>,
     meters: Meters,
-    /// The period of our timer: setting it anew would begin it anew.
+    /// The period of our timer. It is set only when it changes, since setting it restarts the timer.
     tick_period: Cell<u32>,
     metadata: MetadataCache,
-    /// Whether it has been said that the host does not hand metadata over.
+    /// Whether the log has been told that the host does not give us metadata.
     told_unreadable: Cell<bool>,
     logs: LogBudget,
     crypto: CryptoBudget,
@@ -70,12 +70,12 @@ pub struct Gate<H> {
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
-    /// Signatures that the host should have checked and could not, since this was last counted.
+    /// Signatures that the host could not check, though it should, since this was last counted.
     host_failures: Cell<u32>,
     speed: SpeedMeters,
 }
 
-/// A counter that is brought up to date at ticks: a call of the host is a good part of what a request costs.
+/// A counter that is updated at ticks, since a host call is a good part of the cost of a request.
 #[derive(Default)]
 struct Tally {
     counter: Option<Counter>,
@@ -92,7 +92,7 @@ impl Tally {
     }
 }
 
-/// What is counted and shown of what is done for speed.
+/// Metrics of the caches and of signatures.
 struct SpeedMeters {
     hits: Option<Counter>,
     misses: Option<Counter>,
@@ -102,7 +102,7 @@ struct SpeedMeters {
 }
 
 impl<H: Host> Gate<H> {
-    /// Configures a plugin, or says in the log everything that is wrong with its configuration.
+    /// Configures a plugin, or logs everything that is wrong with its configuration.
     pub fn configure(host: H, root_context: u32) -> Option<Self> {
         let bytes = match host.buffer(Buffer::PluginConfiguration, 0, usize::MAX) {
             Ok(bytes) => bytes,
@@ -158,13 +158,13 @@ impl<H: Host> Gate<H> {
         }
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
-        // Never 0, which is nobody in shared data.
+        // Never 0, which means no worker in shared data.
         let me = host.random().max(1);
         let documents = Documents::new(&policy, &settings, host.now(), is_shared, me);
-        // The first plugin to be configured is that of the main thread, before there are workers.
+        // The main thread configures its plugin first, before there are workers.
         documents.seed(&*shared);
         let define = |name: &str| host.define_counter(name).ok();
-        // One by one: to collect them brings a sort into the module, of 5 KB.
+        // One by one, since `collect` would bring 5 KB of sorting into the module.
         let mut outcomes = BTreeMap::new();
         for outcome in Outcome::all() {
             let tally = Tally { counter: define(&outcome.counter()), uncounted: Cell::new(0) };
@@ -215,7 +215,7 @@ impl<H: Host> Gate<H> {
         self.policy.uses.has(Uses::IDENTITY_HEADERS)
     }
 
-    /// Called every tick: picks up what others fetched, fetches what is due, answers who has waited long enough, tells
+    /// Called every tick: picks up what others fetched, fetches what is due, ends the waits that are over, and reports
     /// what was not logged.
     pub fn tick(&self) {
         self.refresh();
@@ -226,7 +226,7 @@ impl<H: Host> Gate<H> {
         self.set_tick();
     }
 
-    /// Counted here and not for each request: a call of the host costs as much as a look into the cache.
+    /// Counts at ticks and not for each request, since a host call costs as much as a look into the cache.
     fn count_what_was_done(&self) {
         self.outcomes.values().chain([&self.allowed]).for_each(|tally| tally.count(&self.host));
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
@@ -242,7 +242,7 @@ impl<H: Host> Gate<H> {
         self.speed.memory_bytes.into_iter().for_each(|gauge| self.host.set_gauge(gauge, self.host.memory_bytes()));
     }
 
-    /// The time, chance, and where the workers meet.
+    /// The time, a random number, and what the workers share.
     fn outside(&self) -> Outside<'_> {
         Outside { shared: &*self.shared, now: self.now_ms(), random: self.host.random() }
     }
@@ -271,7 +271,7 @@ impl<H: Host> Gate<H> {
     }
 }
 
-/// Whether records are put into filter state as objects.
+/// Whether records go into filter state as objects.
 fn shows_objects(settings: AuditSettings) -> bool {
     settings.record == RecordForm::Object && settings.filter_state != FilterStateScope::None
 }
@@ -284,7 +284,7 @@ fn published(policy: &Policy) -> impl Iterator<Item = &str> {
 }
 
 /// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that
-/// has none, as all of Istio's.
+/// has none, such as all of Istio's.
 fn shares_keys(host: &impl Host, setting: SharedKeys) -> bool {
     let has_vm_id = || host.property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
     match setting {

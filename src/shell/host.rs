@@ -1,7 +1,8 @@
-//! What the shell asks of its host: a trait, with the proxy-wasm host for the module and a scripted one for tests.
+//! What the shell asks of its host: a trait, implemented by the proxy-wasm host for the module and by a scripted one
+//! for tests.
 //!
-//! Every call that the host can refuse returns a `Result`. What cannot be counted, shown or recorded is not worth
-//! failing a request for, so those calls return nothing.
+//! Every call that the host can refuse returns a `Result`. Calls for metrics return nothing, since no request should
+//! fail for a metric.
 
 use super::declaration;
 use super::feed::SharedData;
@@ -9,12 +10,12 @@ use super::reply_cache::Prepared;
 use crate::base::time::UnixSeconds;
 use std::hash::{BuildHasher as _, RandomState};
 
-/// The host's answer when it did not do what was asked: a `proxy_status_t` other than OK.
+/// A refused host call: a `proxy_status_t` other than OK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failure(pub u32);
 
 impl Failure {
-    /// An argument that means nothing to the host: of a request, a cluster that it does not have.
+    /// A bad argument: for a callout, an unknown cluster.
     pub const BAD_ARGUMENT: Self = Self(2);
 }
 
@@ -52,20 +53,20 @@ pub struct Histogram(pub u32);
 
 /// A host: what is called on behalf of one filter in one worker.
 ///
-/// Calls about a request are about the stream of the effective context. The host may call back in while we call it, so
-/// nothing is borrowed across a call that lets a request go on or answers it.
+/// Calls about a request concern the stream of the effective context. The host may call back in during a call, so
+/// nothing is borrowed across a call that resumes or answers a request.
 pub trait Host {
-    /// The time in nanoseconds since the Unix epoch. When the host has none, the end of time, at which every token has
+    /// The time in nanoseconds since the Unix epoch. If the host has no time, the end of time, when every token has
     /// expired.
     fn now_ns(&self) -> u64;
 
     /// The size of our memory in bytes.
     fn memory_bytes(&self) -> u64;
 
-    /// Whether we are called for responses, too: the module has the callbacks of responses, or it has not.
+    /// Whether the module has the callbacks of responses.
     fn calls_for_responses(&self) -> bool;
 
-    /// Asks to be called every so many milliseconds.
+    /// Sets the period of the timer.
     fn set_tick_period(&self, milliseconds: u32) -> Result<()>;
 
     /// A buffer from `start` on, up to `limit` bytes of it.

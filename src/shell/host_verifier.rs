@@ -13,9 +13,9 @@ pub struct HostVerifier<'h, H, V> {
     pub host: &'h H,
     /// Whether the host is asked at all.
     pub host_checks: bool,
-    /// Counts what the host should have checked and could not.
+    /// Counts the signatures that the host could not check, though it should.
     pub host_failures: &'h Cell<u32>,
-    /// Who checks the rest.
+    /// The verifier for the rest.
     pub fallback: V,
 }
 
@@ -35,14 +35,14 @@ impl<H: Host, V: Verifier> Verifier for HostVerifier<'_, H, V> {
     }
 }
 
-/// What the host says of a signature. One that cannot be of this key is invalid, and nobody is asked.
+/// Asks the host about a signature. One that cannot belong to this key is invalid without a host call.
 fn ask(host: &impl Host, form: HostForm, key: &VerificationKey, message: &[u8], signature: &[u8]) -> HostVerdict {
     let Some(arguments) = form.arguments(key, message, signature) else { return HostVerdict::Invalid };
     host.call_foreign_function(FUNCTION, &arguments)
         .map_or(HostVerdict::Unknown, |result| HostVerdict::from_result(&result))
 }
 
-/// Whether the host checks signatures: it takes a good one, and refuses the same over another message.
+/// Whether the host checks signatures: it accepts a good one, and refuses it over another message.
 #[must_use]
 pub fn probe(host: &impl Host) -> bool {
     let (Some(probe), Some(form)) = (Probe::es256(), HostForm::of(Algorithm::Es256)) else { return false };

@@ -1,6 +1,6 @@
 //! The keys of each issuer: fetched through a [`Feed`](super::feed::Feed), in one step or, with discovery, in two.
 //!
-//! Knows no host: it is told the time and what came of a request, and says which request to make.
+//! Knows no host: it is given the time and the answers, and returns the requests to make.
 
 mod key_feed;
 #[cfg(test)]
@@ -26,7 +26,7 @@ pub struct KeyStore {
     limits: Limits,
 }
 
-/// What happened, to whose keys.
+/// What happened, by issuer.
 pub type Events = Vec<(IssuerId, Event<Rc<KeySet>>)>;
 
 impl KeyStore {
@@ -71,7 +71,7 @@ impl KeyStore {
         })
     }
 
-    /// Picks up what other workers fetched, takes away what is too old, and gives lost answers up.
+    /// Picks up what other workers fetched, drops what is too old, and gives up lost answers.
     pub fn look(&mut self, outside: &Outside<'_>) -> Events {
         let mut events = Vec::new();
         for index in 0..self.remotes.len() {
@@ -80,7 +80,7 @@ impl KeyStore {
         events
     }
 
-    /// The same for one issuer.
+    /// [`Self::look`] for one issuer.
     pub fn look_for(&mut self, issuer: IssuerId, outside: &Outside<'_>) -> Events {
         let mut events = Vec::new();
         if let Some(index) = self.remotes.iter().position(|remote| remote.id == issuer) {
@@ -133,7 +133,7 @@ impl KeyStore {
         self.remotes.iter().any(|remote| remote.id == issuer && remote.feed.awaits(token))
     }
 
-    /// Takes in what came of a request. There may be another to make.
+    /// Takes the answer to a request. Returns the request that has to follow, if any.
     pub fn answered(&mut self, outside: &Outside<'_>, issuer: IssuerId, answer: Answer) -> (Option<Fetch>, Events) {
         let limits = self.limits;
         let mut events = Vec::new();
@@ -142,8 +142,8 @@ impl KeyStore {
         (next, events)
     }
 
-    /// Until when a request may wait for what it needs, which begins to now; `None` where there is no point in waiting.
-    /// For an unknown `kid` also asks for a fetch.
+    /// The deadline for a request that starts waiting now; `None` where waiting is pointless. For an unknown `kid` this
+    /// also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         let remote = self.of_need(need)?;
         let deadline = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
@@ -158,7 +158,7 @@ impl KeyStore {
         soon.then_some(deadline)
     }
 
-    /// How the wait for `need` has ended that began at `asked`; `None` while it goes on.
+    /// How the wait for `need` that began at `asked` has ended; `None` while it goes on.
     pub fn ended(&mut self, need: &Need, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         let over = outside.now >= deadline || asked > outside.now;
         let Some(remote) = self.of_need(need) else { return Some(Awaited::Yes) };
@@ -190,7 +190,7 @@ impl KeyStore {
         over.then_some(Awaited::InVain)
     }
 
-    /// Gives up what is under way: the worker goes, or has another configuration.
+    /// Gives up the fetches under way, since the worker ends or has another configuration.
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(shared));
     }

@@ -1,7 +1,7 @@
-//! The revocation lists that are fetched: each through a [`Feed`], read in steps, in the pieces in which it came.
+//! The revocation lists that are fetched: each through a [`Feed`], and read in steps, piece by piece as it came.
 //!
-//! In shared data lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so
-//! no worker ever holds a long list in one piece. Knows no host: it is told the time and what came of a request.
+//! Shared data holds the pieces of a document. The content of its feed is a [`Manifest`] that names the pieces, so no
+//! worker ever holds a long list in one piece. Knows no host: it is given the time and the answers.
 //!
 //! [`Feed`]: super::feed::Feed
 //! [`Manifest`]: manifest::Manifest
@@ -23,7 +23,7 @@ use crate::revocation::{Chunks, List, Revocations};
 use list_feed::ListFeed;
 use std::rc::Rc;
 
-/// The place of a list in the policy.
+/// The place of a list in the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListId(pub usize);
 
@@ -46,10 +46,10 @@ pub struct ListSize {
     pub bytes: usize,
 }
 
-/// What happened, to which list.
+/// What happened, by list.
 pub type Events = Vec<(ListId, Event<ListSize>)>;
 
-/// How a list stands, for the metrics.
+/// The state of a list, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// How many entries are in use.
@@ -76,7 +76,7 @@ impl ListStore {
         self.remotes.iter().for_each(|remote| remote.feed.seed(shared));
     }
 
-    /// Gives up what is under way: the worker goes, or has another configuration.
+    /// Gives up the fetches under way, since the worker ends or has another configuration.
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         self.remotes.iter_mut().for_each(|remote| remote.feed.give_up(shared));
     }
@@ -86,18 +86,18 @@ impl ListStore {
         &self.revocations
     }
 
-    /// Whether a document is being read: then the next step is to come soon.
+    /// Whether a document is being read, so that the next step has to come soon.
     pub fn is_busy(&self) -> bool {
         self.remotes.iter().any(ListFeed::is_busy)
     }
 
-    /// How each list stands.
+    /// The state of each list.
     pub fn standings(&self, now: u64) -> impl Iterator<Item = (ListId, Standing)> {
         let ids = (0..).map(ListId);
         ids.zip(&self.remotes).map(move |(id, remote)| (id, remote.standing(now)))
     }
 
-    /// Picks up what other workers fetched, does a step of what is being read, and notices what is too old.
+    /// Picks up what other workers fetched, does one step of reading, and drops what is too old.
     pub fn look(&mut self, outside: &Outside<'_>) -> Events {
         let mut events = Vec::new();
         self.turn = self.next_turn();
@@ -109,7 +109,8 @@ impl ListStore {
         events
     }
 
-    /// Which list does the next step of reading. They take turns, so that many lists hold nobody up longer than one.
+    /// Which list does the next step of reading. Lists take turns, so that many lists hold requests up no longer than
+    /// one.
     fn next_turn(&self) -> usize {
         let is_busy = |index: &usize| self.remotes.get(*index).is_some_and(ListFeed::is_busy);
         let after = self.turn.saturating_add(1)..self.remotes.len();
@@ -134,7 +135,7 @@ impl ListStore {
         self.remotes.get(list.0).is_some_and(|remote| remote.feed.awaits(token))
     }
 
-    /// Takes in what came of a request: the answer, and the document in pieces.
+    /// Takes the answer to a request, and the document in pieces.
     pub fn answered(&mut self, outside: &Outside<'_>, list: ListId, answer: Answer, document: Chunks) -> Events {
         let Some(remote) = self.remotes.get_mut(list.0) else { return Vec::new() };
         let events = remote.answered(outside, answer, document);
@@ -142,15 +143,15 @@ impl ListStore {
         events.into_iter().map(|event| (list, event)).collect()
     }
 
-    /// Until when a request may wait for the lists that it may not pass without, which begins to now; `None` where
-    /// there is no point in waiting, since one of them does not come soon.
+    /// The deadline for a request that starts waiting now for the lists that it may not pass without; `None` if one of
+    /// them will not come soon.
     pub fn wait_deadline(&self, outside: &Outside<'_>) -> Option<u64> {
         let longest = self.missing(outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
         let until = outside.now.saturating_add(longest.unwrap_or(0));
         self.missing(outside.now).all(|remote| remote.comes_before(until, outside)).then_some(until)
     }
 
-    /// How such a wait has ended that began at `asked`; `None` while it goes on.
+    /// How a wait that began at `asked` has ended; `None` while it goes on.
     pub fn ended(&self, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         if self.revocations.are_complete() {
             return Some(Awaited::Yes);
@@ -165,7 +166,7 @@ impl ListStore {
         self.remotes.iter().filter(move |remote| remote.is_missing(now))
     }
 
-    /// Puts together what is revoked, and whether anything is missing.
+    /// Combines the lists, and notes whether one is missing.
     fn review(&mut self, now: u64) {
         let complete = self.missing(now).next().is_none();
         let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());

@@ -1,4 +1,4 @@
-//! Requirements in metadata, parsed once for each distinct text of them.
+//! Requirements in metadata, each distinct text parsed once.
 
 use crate::config::{ConfigError, metadata_requirement};
 use crate::facts::{MetadataRequirement, MetadataSource};
@@ -7,18 +7,18 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The most texts that are remembered. Metadata comes from the operator's configuration, so there are as many as there
-/// are routes; beyond this many the cache starts anew.
+/// The most texts that are remembered. Metadata comes from the operator's configuration, so there are at most as many
+/// as routes. A full cache starts anew.
 const MAX_ENTRIES: usize = 16_384;
 
 /// A parsed text.
 #[derive(Clone, Debug)]
 pub enum Parsed {
-    /// It asks nothing of us.
+    /// No requirement.
     Nothing,
-    /// It asks this.
+    /// A requirement.
     Asks(Rc<Requirement>),
-    /// It asks something that cannot be read.
+    /// A requirement that cannot be read.
     Unreadable,
 }
 
@@ -36,7 +36,7 @@ struct Entries {
 }
 
 impl MetadataCache {
-    /// The requirement in `bytes`. `report` is told of a text that cannot be read, once for each.
+    /// The requirement in `bytes`. `report` is called once for each text that cannot be read.
     pub fn parse(&self, bytes: Vec<u8>, policy: &Policy, report: impl FnOnce(&ConfigError)) -> Parsed {
         if let Some(parsed) = self.0.borrow().parsed.get(&bytes) {
             return parsed.clone();
@@ -60,7 +60,7 @@ impl MetadataCache {
 }
 
 impl Parsed {
-    /// What the engine is told, of metadata that comes from there.
+    /// The fact for the engine, with the source of the metadata.
     pub fn as_fact(&self, source: MetadataSource) -> MetadataRequirement<'_> {
         match self {
             Self::Nothing => MetadataRequirement::None,

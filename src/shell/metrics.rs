@@ -1,9 +1,9 @@
-//! The names of everything that is measured, in one table. Those of decisions are made of the reasons
+//! The names of all metrics, in one table. The counters of decisions are made from the reasons
 //! ([`crate::audit::Outcome::counter`]).
 //!
-//! What is in angle brackets is filled in by [`named`].
+//! [`named`] fills in the part in angle brackets.
 
-/// Counter: headers that were left out because a claim cannot be a header value.
+/// Counter: headers left out because a claim cannot be a header value.
 pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
 /// Counter: tokens found in the cache.
 pub const CACHE_HITS: &str = "scopegate.cache.hits";

@@ -1,5 +1,5 @@
-//! Header maps as the host serialises them: a count, the lengths of each name and value, then each name and value
-//! with a NUL behind it. All numbers are 32 bits, little-endian.
+//! Header maps as the host serialises them: a count, the lengths of each name and value, then each name and value,
+//! followed by a NUL. All numbers are 32 bits, little-endian.
 
 /// The pairs of a serialised map, borrowed from it. `None` when the bytes are no such map.
 pub fn parse(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {

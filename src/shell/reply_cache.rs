@@ -1,6 +1,6 @@
-//! Replies, rendered and serialised once for each that there is.
+//! Replies, each rendered and serialised once.
 //!
-//! What a reply says depends on the answer to the client and on whether the client speaks gRPC, so there are few.
+//! A reply depends on the answer to the client and on whether the client speaks gRPC, so there are few.
 
 use super::pairs;
 use crate::challenge::{Answer, Reply};
@@ -8,8 +8,8 @@ use crate::decision::Denial;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The most replies that are kept. Scopes come from the configuration and from route metadata; whoever has more of
-/// them gets the others rendered anew.
+/// The most replies that are kept. Scopes come from the configuration and from route metadata. Replies beyond this
+/// number are rendered each time.
 const MAX_REPLIES: usize = 256;
 
 /// A reply as the host takes it.

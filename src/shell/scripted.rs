@@ -1,5 +1,4 @@
-//! A host that a test scripts: a clock that the test sets, streams that it looks at, and calls that are refused where
-//! it says.
+//! A host that a test scripts: the test sets the clock, looks at the streams, and says which calls are refused.
 
 use super::feed::SharedData;
 use super::feed::shared_data::LocalData;
@@ -17,7 +16,7 @@ pub struct ScriptedHost(Rc<Script>);
 /// The name of a cluster that the host does not have.
 pub const NO_CLUSTER: &str = "nowhere";
 
-/// What the host knows, and what it was asked.
+/// The state of the host, and the calls it received.
 pub struct Script {
     /// The time in milliseconds since the epoch.
     pub now_ms: Cell<u64>,
@@ -36,10 +35,10 @@ pub struct Script {
     next_token: Cell<u32>,
     /// The answer to a callout that is being handed over: its headers and its body.
     pub answer: RefCell<(Vec<u8>, Vec<u8>)>,
-    /// Called in the middle of a call that lets a request go on or answers it: the host comes back in.
+    /// Called during a call that resumes or answers a request: the host calls back in.
     pub comes_back: RefCell<Option<ComesBack>>,
     metrics: RefCell<Vec<String>>,
-    /// What the metrics have come to.
+    /// The values of the metrics.
     pub values: RefCell<BTreeMap<String, i64>>,
     /// The period of the timer.
     pub tick_ms: Cell<u32>,
@@ -72,7 +71,7 @@ pub struct HostStream {
 }
 
 impl HostStream {
-    /// Whether nothing has become of the request yet.
+    /// Whether the request is undecided.
     pub fn is_undecided(&self) -> bool {
         self.upstream.is_none() && self.answers.is_empty()
     }

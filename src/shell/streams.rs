@@ -4,11 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// The streams that are there and of which something has to be known: that they wait, or how their body is to be treated.
-/// Most requests have no body and are decided at once, so that nothing of them has to be put in here. `S` is what is known.
+/// The streams whose state has to be kept, because they wait or have a body. Most requests have no body and are decided
+/// at once, so they are not kept here. `S` is the state.
 pub struct Streams<S> {
     table: RefCell<HashMap<u32, S, BuildHasherDefault<ContextHasher>>>,
-    /// The last one to begin, and its root context, until its headers come: the host hands them over next.
+    /// The stream that began last, and its root context, until its headers come, which is the host's next call.
     last: Cell<Option<(u32, u32)>>,
 }
 
@@ -19,16 +19,16 @@ impl<S> Default for Streams<S> {
 }
 
 impl<S> Streams<S> {
-    /// A stream begins, below the root context `root`. One that began before it and still has no headers is put in, as `made`
-    /// of its root context.
+    /// A stream begins under the root context `root`. An earlier one that still has no headers is kept, with the state
+    /// that `made` returns for its root context.
     pub fn begin(&self, context: u32, root: u32, made: impl FnOnce(u32) -> S) {
         if let Some((before, root)) = self.last.replace(Some((context, root))) {
             self.insert(before, made(root));
         }
     }
 
-    /// What is known of a stream whose headers have come; of the last one to begin, what is `made` of its root context. Then
-    /// it is not here any longer.
+    /// Takes out the state of a stream whose headers have come. For the stream that began last, that is what `made`
+    /// returns for its root context.
     pub fn take(&self, context: u32, made: impl FnOnce(u32) -> S) -> Option<S> {
         match self.last.get() {
             Some((last, root)) if last == context => {
@@ -41,11 +41,11 @@ impl<S> Streams<S> {
 
     /// Puts a stream in.
     pub fn insert(&self, context: u32, stream: S) {
-        // What was there is dropped once the table is free again.
+        // The earlier state is dropped once the table is free again.
         let _before = self.table.borrow_mut().insert(context, stream);
     }
 
-    /// Takes a stream out, if it is there.
+    /// Removes a stream, if it is there.
     pub fn remove(&self, context: u32) {
         if self.last.get().is_some_and(|(last, _)| last == context) {
             self.last.set(None);
@@ -54,8 +54,8 @@ impl<S> Streams<S> {
         let _stream = self.table.borrow_mut().remove(&context);
     }
 
-    /// What `of` finds out of a stream; `None` when it is not there. `of` calls nobody: the host may come back in while we
-    /// call it, and then the table must be free.
+    /// What `of` finds out about a stream; `None` if it is not there. `of` must not call the host, which may call back
+    /// in while the table is borrowed.
     pub fn look<T>(&self, context: u32, of: impl FnOnce(&S) -> T) -> Option<T> {
         self.table.borrow().get(&context).map(of)
     }
@@ -68,7 +68,7 @@ impl<S> Streams<S> {
     }
 }
 
-/// Contexts are numbered one after the other by the host: nobody outside chooses the numbers.
+/// The host numbers contexts one after the other: no client chooses the numbers.
 #[derive(Default)]
 pub struct ContextHasher(u64);
 

@@ -1,5 +1,4 @@
-//! The requests of one worker that wait for keys or revocation lists: a bounded number, each with a deadline of its
-//! own.
+//! The requests of one worker that wait for keys or revocation lists: a bounded number, each with its own deadline.
 
 use crate::decision::Need;
 use crate::policy::IssuerId;

@@ -115,7 +115,7 @@ const fn done(status: u32) -> Result<()> {
     if status == OK { Ok(()) } else { Err(Failure(status)) }
 }
 
-/// Takes over bytes that the host put into memory which our own allocator gave it; nothing for a null pointer.
+/// Takes over bytes that the host put into memory from our allocator; nothing for a null pointer.
 #[expect(clippy::same_length_and_capacity, reason = "the host asks for exactly as much as it fills")]
 fn owned(data: *mut u8, length: usize) -> Vec<u8> {
     if data.is_null() {

@@ -1,14 +1,14 @@
-//! What came back of a request for a document.
+//! The answer to a request for a document.
 
 use crate::base::text::shown;
 use crate::policy::Endpoint;
 
-/// An answer, as far as it matters here.
+/// An answer, reduced to what matters here.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     /// 200, and its content.
     Document(Fetched),
-    /// 304: what is there is still right.
+    /// 304: the content held is still right.
     NotModified {
         /// As in [`Fetched`].
         max_age_ms: Option<u64>,
@@ -30,10 +30,10 @@ pub struct Fetched {
     pub form: String,
 }
 
-/// Why there is nothing that can be used. The words are for the operator.
+/// Why there is no usable document, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// As counters name it.
+    /// Its name in counters.
     pub kind: FailureKind,
     /// In a sentence.
     pub why: String,
@@ -52,7 +52,7 @@ impl Failure {
 pub enum FailureKind {
     /// Envoy knows no cluster of that name.
     NoCluster,
-    /// Nobody answered, or the connection broke.
+    /// No answer, or the connection broke.
     Unreachable,
     /// No answer came in time.
     Timeout,
@@ -87,9 +87,9 @@ impl FailureKind {
     }
 }
 
-/// Reads the headers of an answer. `Ok` says that the body is to be read, and what is known of it by then.
+/// Reads the headers of an answer. `Ok` says that the body has to be read, and what the headers say of it.
 ///
-/// Envoy itself answers 503 where it cannot reach the cluster, and 504 where the time is over.
+/// Envoy itself answers 503 if it cannot reach the cluster, and 504 after the timeout.
 pub fn read_headers(headers: &[(&[u8], &[u8])], asked_conditionally: bool) -> Result<Fetched, Answer> {
     let value = |name: &[u8]| headers.iter().find(|(other, _)| *other == name).map(|(_, value)| *value);
     let status = value(b":status").unwrap_or_default();
@@ -99,7 +99,7 @@ pub fn read_headers(headers: &[(&[u8], &[u8])], asked_conditionally: bool) -> Re
     });
     match status {
         b"200" => {
-            // An ETag that cannot be sent back as it came is of no use.
+            // An ETag that cannot be sent back as it came is useless.
             let etag = value(b"etag").and_then(|etag| std::str::from_utf8(etag).ok());
             let etag = etag.filter(|etag| etag.len() <= 256 && etag.bytes().all(|byte| byte.is_ascii_graphic()));
             let etag = etag.unwrap_or_default().to_owned();
@@ -130,7 +130,7 @@ impl From<Failure> for Answer {
     }
 }
 
-/// The least `max-age` of all `Cache-Control` lines, in seconds. Whoever says nothing readable says nothing.
+/// The least `max-age` of all `Cache-Control` lines, in seconds. An unreadable one does not count.
 fn max_age(headers: &[(&[u8], &[u8])]) -> Option<u64> {
     let lines = headers.iter().filter(|(name, _)| *name == b"cache-control").map(|(_, value)| *value);
     let directives = lines.flat_map(|line| line.split(|byte| *byte == b','));
@@ -138,14 +138,14 @@ fn max_age(headers: &[(&[u8], &[u8])]) -> Option<u64> {
         .filter_map(|directive| {
             let mut parts = directive.splitn(2, |byte| *byte == b'=');
             let (name, value) = (parts.next()?.trim_ascii(), parts.next()?.trim_ascii());
-            // RFC 9111 section 5.2: whoever reads it takes the quoted form too.
+            // RFC 9111 section 5.2: recipients accept the quoted form too.
             let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
             if name.eq_ignore_ascii_case(b"max-age") { whole(bare) } else { None }
         })
         .min()
 }
 
-/// A whole number of seconds; one that is too large is a very long time (RFC 9111 section 1.2.2).
+/// A whole number of seconds; one that is too large counts as a very long time (RFC 9111 section 1.2.2).
 fn whole(value: &[u8]) -> Option<u64> {
     let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     digits.then(|| std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX))

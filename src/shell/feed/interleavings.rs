@@ -20,7 +20,7 @@ pub(super) fn document(text: &str) -> Fetched {
     Fetched { bytes: text.as_bytes().to_vec(), etag: format!("\"{text}\""), ..Fetched::default() }
 }
 
-/// Shared data in which somebody else acts just before the `turn`-th access.
+/// Shared data in which another worker acts just before the `turn`-th access.
 struct Meddled<'a> {
     shared: &'a LocalData,
     accesses: Cell<usize>,
@@ -51,8 +51,7 @@ impl SharedData for Meddled<'_> {
     }
 }
 
-/// Runs `one` with `other` in the middle of it, at every access of `one` to shared data. Returns after each run how
-/// often.
+/// Runs `one`, with `other` in between, at every access of `one` to shared data.
 fn at_every_access(
     setup: impl Fn(&LocalData),
     one: impl Fn(&dyn SharedData),
@@ -72,7 +71,7 @@ fn at_every_access(
         let met = meddled.act.borrow().is_none();
         check(&shared, turn);
         if !met {
-            assert!(turn > 1, "somebody looked at the shared data");
+            assert!(turn > 1, "the shared data was read");
             return;
         }
     }
@@ -131,7 +130,7 @@ fn a_fetch_that_ended_a_moment_ago_is_not_made_again() {
 
 #[test]
 fn a_reader_never_sees_half_of_anything() {
-    // Two contents are published while somebody reads, at every place where it could.
+    // Two contents are published while a worker reads, between any two of its accesses.
     let seen = RefCell::new(BTreeSet::new());
     let publish = |shared: &dyn SharedData, now: u64, text: &str| {
         let mut writer = feed(1);
@@ -211,7 +210,7 @@ fn what_others_wrote_over_is_not_used_and_is_fetched_anew() {
     assert!(second.begin(&at(&shared, START + 1)).is_some(), "due at once");
     second.publish(&at(&shared, START + 2), "https://a", &document("good"));
     assert!(first.look(&at(&shared, START + 3)).is_some());
-    // Records that are none count as nothing.
+    // Unreadable records count as missing.
     for garbage in [&b""[..], b"x", &[0xff; 200]] {
         shared.write("scopegate/1/x/state", garbage, None);
         shared.write("scopegate/1/x/lease", garbage, None);
@@ -232,7 +231,7 @@ fn a_version_that_a_worker_cannot_use_is_fetched_once_more_and_not_over_and_over
     reader.refuse(version);
     assert_eq!(reader.look(&at(&shared, START + 2)), None, "said once");
     assert!(reader.begin(&at(&shared, START + 2)).is_some());
-    reader.fail(&at(&shared, START + 3), "nobody there");
+    reader.fail(&at(&shared, START + 3), "no answer");
     assert!(reader.begin(&at(&shared, START + 4)).is_none(), "a failure backs off all the same");
 }
 
@@ -267,11 +266,11 @@ fn a_document_outlives_its_source_for_as_long_as_configured_and_not_longer() {
     assert_eq!(one.expire(&at(&shared, end)), None, "said once");
     assert_eq!(one.version(), None);
     let mut late = feed(2);
-    assert_eq!(late.look(&at(&shared, end)), None, "nobody picks up what is too old");
+    assert_eq!(late.look(&at(&shared, end)), None, "no worker picks up what is too old");
     assert!(late.look(&at(&shared, end - 1)).is_some());
     late.hold(Version(1));
     assert_eq!(late.expire(&at(&shared, end)), Some(Change::Same), "the log is told by the worker that noticed first");
-    // And the content is back as soon as the source has confirmed it, for those too that had dropped it.
+    // The content is back as soon as the source has confirmed it, also for workers that had dropped it.
     assert!(late.begin(&at(&shared, end)).is_some());
     late.publish(&at(&shared, end), "https://a", &document("x"));
     assert!(one.look(&at(&shared, end)).is_some());
@@ -291,7 +290,7 @@ fn whoever_notices_first_tells_that_a_document_is_too_old_whoever_fetched_last()
         now += 180_000;
         let (first, second) = if turn % 2 == 0 { (&mut one, &mut two) } else { (&mut two, &mut one) };
         let told = first.expire(&at(&shared, now));
-        // In between the other fetches in vain, and so is the last to have written how the document stands.
+        // In between the other worker fetches in vain, and so is the last to have written the state of the document.
         assert!(second.begin(&at(&shared, now)).is_some());
         second.fail(&at(&shared, now), "down");
         let also = second.expire(&at(&shared, now));
@@ -348,7 +347,7 @@ fn a_fetch_out_of_turn_is_one_for_all_and_begins_after_it_was_asked_for() {
     let shared = LocalData::default();
     let (mut one, mut two) = (feed(1), feed(2));
     one.begin(&at(&shared, START));
-    // Asked for while a fetch is under way that began before: another one follows.
+    // Asked for while an earlier fetch is under way: another one follows.
     let asked = START + 10;
     assert!(two.want(&at(&shared, asked)));
     assert!(two.begin(&at(&shared, asked)).is_none());
@@ -373,7 +372,7 @@ fn fetches_out_of_turn_have_one_budget_for_the_process() {
     let shared = LocalData::default();
     let mut feeds: Vec<Feed> = (1..=5).map(feed).collect();
     let mut fetches = Vec::new();
-    // Everybody wants one at every moment, for a quarter of an hour in which nothing is due.
+    // Every worker wants a fetch all the time, for a quarter of an hour in which nothing is due.
     let still = Timing { refresh: 86_400_000, ..TIMING };
     for feed in &mut feeds {
         feed.timing = still;
@@ -395,7 +394,7 @@ fn fetches_out_of_turn_have_one_budget_for_the_process() {
     }
     assert!((24..=33).contains(&fetches.len()), "3, then one each 30 to 37.5 s of 900: {}", fetches.len());
     assert!(fetches[3..].windows(2).all(|pair| pair[1] - pair[0] >= 29_000), "{fetches:?}");
-    assert!(refused > 10_000, "whoever asks while nothing can be paid is told so: {refused}");
+    assert!(refused > 10_000, "a fetch that cannot be paid is refused: {refused}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_publi
     assert!(slow.holds_one() && slow.version().is_none(), "what it fetched is good, and is no version in shared data");
     let (_, body) = slow.look(&at(&shared, START + 4003)).expect("the other's content");
     assert_eq!(body, b"new");
-    // The same while the other still fetches.
+    // Also while the other still fetches.
     let shared = LocalData::default();
     let (mut slow, mut quick) = (feed(1), feed(2));
     assert!(slow.begin(&at(&shared, START)).is_some());
@@ -25,7 +25,7 @@ fn a_worker_that_lost_its_lease_publishes_nothing_and_takes_what_the_other_publi
     assert!(feed(3).begin(&at(&shared, START + 4002)).is_none());
     quick.publish(&at(&shared, START + 4003), "https://a", &document("new"));
     assert_eq!(slow.look(&at(&shared, START + 4004)).unwrap().1, b"new");
-    // And when it comes first, with what would have been the same version.
+    // Also when it comes first, with what would have been the same version.
     let shared = LocalData::default();
     let (mut slow, mut quick) = (feed(1), feed(2));
     assert!(slow.begin(&at(&shared, START)).is_some());

@@ -1,9 +1,9 @@
-//! Where the records of one document lie in shared data.
+//! The names of one document's records in shared data.
 
 use super::SharedData;
 use super::record::{DocumentState, Lease};
 
-/// The names of the records, and how they are read.
+/// The names of the records; reads and writes them.
 #[derive(Debug)]
 pub(super) struct RecordNames {
     pub(super) lease: String,
@@ -13,7 +13,7 @@ pub(super) struct RecordNames {
 }
 
 impl RecordNames {
-    /// Those of the document at `place`.
+    /// The names for the document at `place`.
     pub(super) fn new(place: &str) -> Self {
         Self {
             lease: format!("{place}/lease"),
@@ -23,14 +23,14 @@ impl RecordNames {
         }
     }
 
-    /// Puts a free lease there where there is none.
+    /// Puts a free lease there if there is none.
     pub(super) fn seed(&self, shared: &dyn SharedData) {
         if shared.read(&self.lease).is_none() {
             shared.write(&self.lease, &Lease::default().to_bytes(), None);
         }
     }
 
-    /// The lease and its mark. What is there and is none is a free one, to be written over.
+    /// The lease and its mark. An unreadable value counts as a free lease.
     pub(super) fn lease(&self, shared: &dyn SharedData) -> Option<(Lease, u32)> {
         let (bytes, mark) = shared.read(&self.lease)?;
         Some((Lease::from_bytes(&bytes).unwrap_or_default(), mark))
@@ -46,14 +46,14 @@ impl RecordNames {
         }
     }
 
-    /// How the document stands, and the mark of that. What is there and is no such record counts as nothing.
+    /// The state of the document, and its mark. An unreadable value counts as missing.
     pub(super) fn state(&self, shared: &dyn SharedData) -> (DocumentState, Option<u32>) {
         let Some((bytes, mark)) = shared.read(&self.state) else { return (DocumentState::default(), None) };
         (DocumentState::from_bytes(&bytes).unwrap_or_default(), Some(mark))
     }
 
-    /// Where the content of a version lies. Two places in turn, so that a content is not written over while its record
-    /// is still there.
+    /// The name of a version's content. Two names in turn, so that a content is not replaced while its record is still
+    /// there.
     pub(super) const fn body(&self, version: u64) -> &str {
         let [even, odd] = &self.bodies;
         if version.is_multiple_of(2) { even.as_str() } else { odd.as_str() }

@@ -1,17 +1,18 @@
-//! What the workers of a process tell each other about a document, as bytes. What does not read back whole, byte for
-//! byte of its length, does not count as told.
+//! What the workers of a process tell each other about a document, as bytes. A record that cannot be read to its last
+//! byte does not count.
 
-/// The first bytes of each record: what it is, and in which form. Another form gets another number.
+/// The first bytes of each record: its kind and its form. Another form gets another number.
 const LEASE_FORM: [u8; 4] = *b"sgL1";
 const STATE_FORM: [u8; 4] = *b"sgS1";
-/// The longest text in a record, in bytes. Longer ones are cut, or left out where a part is of no use.
+/// The longest text in a record, in bytes. Longer ones are cut, or left out where a part is useless.
 pub(super) const MAX_TEXT: usize = 2048;
 
-/// Stands for the version of a content that this worker fetched when its lease was another's already: it is as good as
-/// the other's, and no version in shared data.
+/// The version of a content that this worker fetched after it had lost its lease. The content is as good as the other
+/// worker's, but has no version in shared data.
 pub(super) const UNNUMBERED: u64 = 0;
 
-/// Who may fetch, until when, and how far fetches out of turn are paid for. Times are in milliseconds since the epoch.
+/// Which worker may fetch, until when, and up to when fetches out of turn are paid for. Times are in milliseconds since
+/// the epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lease {
     pub deadline: u64,
@@ -19,12 +20,12 @@ pub(super) struct Lease {
     pub paid_until: u64,
 }
 
-/// How a document stands. Times are in milliseconds since the epoch.
+/// The state of a document. Times are in milliseconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DocumentState {
     /// Counts the different contents that were published; 0 means none.
     pub version: u64,
-    /// The length of the content in bytes, and a sum over it.
+    /// The length of the content in bytes, and its checksum.
     pub length: u64,
     pub sum: u64,
     /// When its source last confirmed the content.
@@ -34,7 +35,7 @@ pub(super) struct DocumentState {
     pub attempt_ended: u64,
     /// When the next one is due.
     pub next_at: u64,
-    /// How many attempts have failed since the last that did not.
+    /// The number of failures since the last success.
     pub failures: u64,
     /// The worker that wrote this.
     pub writer: u64,
@@ -110,8 +111,8 @@ impl DocumentState {
     }
 }
 
-/// A sum over bytes that tells a content from another one that was written over it halfway. It proves nothing about
-/// who wrote it. About a gigabyte a second in the VM.
+/// A checksum that tells a content from one that was half replaced. It does not prove who wrote it. About a gigabyte a
+/// second in the VM.
 pub(super) fn sum(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let (words, rest) = bytes.as_chunks::<8>();

@@ -1,15 +1,15 @@
-//! Where the workers of a process meet: small values under names, written only by whoever saw the last one.
+//! What the workers of a process share: small values under names, replaced only by a worker that has seen the last one.
 
 use std::cell::RefCell;
 
-/// Values under names. The host's shared data is one; it belongs to all plugins with the same `vm_id`, so what is read
-/// from it is looked at as if it came from the wire.
+/// Values under names. The host's shared data belongs to all plugins with the same `vm_id`, so what is read from it is
+/// checked as if it came from the wire.
 pub trait SharedData {
-    /// The value of `name`, and the mark of this very value.
+    /// The value of `name`, and the mark of this value (Envoy's `cas`).
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)>;
 
-    /// Writes `value`; with a mark, only if the value is still the one that the mark was read with. Returns whether it
-    /// was written. Where there is no value yet the mark does not count.
+    /// Writes `value`; with a mark, only if the value is still the one that had this mark. Returns whether it was
+    /// written. Without a value the mark does not count.
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! Six workers, the same shared data and one source, by chance: clocks tick, workers die, the source fails and changes.
+//! Six workers, the same shared data and one source, at random: clocks tick, workers die, the source fails and changes.
 
 use super::shared_data::LocalData;
 use super::*;
@@ -13,7 +13,7 @@ fn feed(me: u64) -> Feed {
 /// A feed, when its fetch ends with which content, and what it holds.
 type Worker = (Feed, Option<(u64, u64)>, Vec<u8>);
 
-/// A random walk's chance: xorshift.
+/// The random numbers of the walk: xorshift.
 struct Chance(u64);
 
 impl Chance {
@@ -50,7 +50,7 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
             }
             let index = usize::try_from(chance.next() % 6).unwrap();
             if chance.one_in(900) {
-                // The VM of a worker dies and another takes its place, maybe in the middle of a fetch.
+                // The VM of a worker dies and another replaces it, maybe during a fetch.
                 workers[index] = (feed(next_id), None, vec![]);
                 born = now;
                 next_id += 1;
@@ -86,14 +86,14 @@ fn whatever_happens_everybody_has_the_newest_content_within_a_second_and_the_sou
                     *flight = Some((now + 100 * (1 + outside.random % 15), content));
                 }
             }
-            // What was published more than a second ago is what everybody has, unless it is too old.
+            // Every worker has what was published more than a second ago, unless it is too old.
             let (state, _) = feed(0).names.state(&shared);
             if state.attempt_ended.max(born) + 1000 < now && state.confirmed_at + TIMING.good_for() > now + 1000 {
                 for (feed, _, _) in &workers {
                     assert_eq!(feed.held, Some(state.version), "seed {seed}, step {step}, worker {}", feed.me);
                 }
             }
-            // And the content is never behind its source for longer than a refresh and a fetch while the source is up.
+            // While the source is up, the content lags by no more than a refresh and a fetch.
             if !down && state.failures == 0 && state.version > 0 && now > changed_at + 60_000 + 8000 {
                 assert!(state.attempt_began + 60_000 + 8000 >= now, "seed {seed}, step {step}: forgotten");
             }

@@ -1,15 +1,15 @@
-//! When a document is fetched: the period and its jitter, what `max-age` does to it, how retries back off, and what
-//! fetches out of turn cost. All times are in milliseconds.
+//! When a document is fetched: the period and its jitter, the effect of `max-age`, the backoff of retries, and the cost
+//! of fetches out of turn. All times are in milliseconds.
 
-/// How long the first retry waits while there is no document at all.
+/// The delay of the first retry while there is no document at all.
 const FIRST_RETRY_WITHOUT_MS: u64 = 250;
-/// How long the first retry waits while there is one.
+/// The delay of the first retry while there is one.
 const FIRST_RETRY_MS: u64 = 1000;
-/// The longest that a retry waits.
+/// The longest delay of a retry.
 pub const LAST_RETRY_MS: u64 = 60_000;
 /// The shortest period that `max-age` can ask for. It can never ask for one longer than the configured one.
 const LEAST_PERIOD_MS: u64 = 10_000;
-/// So many fetches out of turn may come at once.
+/// The number of fetches out of turn that may come at once.
 const BURST: u64 = 3;
 
 /// How a document is kept fresh, as configured, in milliseconds.
@@ -17,7 +17,7 @@ const BURST: u64 = 3;
 pub struct Timing {
     /// How long a document is used before it is fetched again.
     pub refresh: u64,
-    /// How long one answer is waited for.
+    /// The timeout of one request.
     pub timeout: u64,
     /// How long a document outlives the refresh that was due.
     pub max_stale: u64,
@@ -26,16 +26,16 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// When the next fetch comes after one that succeeded: at most the configured period later, up to a tenth of it
-    /// earlier by chance, so that many processes do not come together.
+    /// When the next fetch comes after a success: at most the configured period later, and up to a tenth of it earlier
+    /// at random, so that many processes do not come together.
     pub(super) fn period(&self, max_age_ms: Option<u64>, random: u64) -> u64 {
         let least = LEAST_PERIOD_MS.min(self.refresh);
         let period = max_age_ms.map_or(self.refresh, |age| age.clamp(least, self.refresh));
         period.saturating_sub(share(period / 10, random))
     }
 
-    /// How long after its `failures`-th failure in a row the next attempt comes. Never later than the period: whoever
-    /// fetches often wants to know soon that its source is back.
+    /// The delay after the `failures`-th failure in a row. Never longer than the period: with a short period the
+    /// operator wants to know soon that the source is back.
     pub(super) fn retry(&self, failures: u64, has_document: bool, random: u64) -> u64 {
         let first = if has_document { FIRST_RETRY_MS } else { FIRST_RETRY_WITHOUT_MS };
         let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(20);
@@ -44,7 +44,7 @@ impl Timing {
         (wait / 2).saturating_add(share(wait.div_ceil(2), random))
     }
 
-    /// The longest that anything is put off: a time further away is of a clock that was set back, or of somebody else.
+    /// The longest delay of anything. A time further away comes from a clock that was set back, or from another writer.
     pub(super) fn longest_wait(&self) -> u64 {
         self.refresh.max(LAST_RETRY_MS)
     }
@@ -54,24 +54,24 @@ impl Timing {
         self.refresh.saturating_add(self.max_stale)
     }
 
-    /// How long a lease is taken for; one that lasts longer is nobody's.
+    /// The length of a lease. A longer one counts as free.
     pub(super) const fn lease(&self) -> u64 {
         self.timeout.saturating_mul(2)
     }
 
-    /// Pays for a fetch out of turn: until when fetches are paid for then, or `None` when too many came.
+    /// Pays for a fetch out of turn. Returns the time up to which fetches are paid for, or `None` when too many came.
     pub(super) fn pay(&self, paid_until: u64, now: u64, random: u64) -> Option<u64> {
         let price = self.out_of_turn.saturating_add(share(self.out_of_turn / 4, random));
-        // What all but one of the burst can have cost at most.
+        // The most that all but one fetch of the burst can cost.
         let credit = self.out_of_turn.saturating_mul(BURST.saturating_sub(1)).saturating_mul(5) / 4;
-        // A debt that no run of fetches can have made is of a clock that was set back.
+        // A larger debt comes from a clock that was set back.
         let greatest = self.out_of_turn.saturating_mul(BURST.saturating_add(1));
         let from = if paid_until > now.saturating_add(greatest) { now } else { paid_until.max(now) };
         (from <= now.saturating_add(credit)).then(|| from.saturating_add(price))
     }
 }
 
-/// A part of `whole`, by chance: from nothing to all of it.
+/// A random part of `whole`, from nothing to all of it.
 fn share(whole: u64, random: u64) -> u64 {
     random.checked_rem(whole.saturating_add(1)).unwrap_or(0)
 }
@@ -99,7 +99,7 @@ mod tests {
         let costs: Vec<u64> =
             (0..1_000_000).step_by(997).map(|random| TIMING.pay(0, now, random).expect("the first") - now).collect();
         assert!(costs.iter().all(|cost| (30_000..=37_500).contains(cost)));
-        assert!(costs.iter().any(|cost| *cost < 31_000) && costs.iter().any(|cost| *cost > 36_500), "by chance");
+        assert!(costs.iter().any(|cost| *cost < 31_000) && costs.iter().any(|cost| *cost > 36_500), "at random");
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(&fetches[..3], [0, 1, 2]);
         assert!((9..=13).contains(&fetches.len()), "{fetches:?}");
         assert!(fetches[3..].windows(2).all(|pair| pair[1] - pair[0] >= 29), "{fetches:?}");
-        // After a long quiet time no more than the burst is saved up.
+        // After a long quiet time no more than the burst is available.
         let later = 1_000_000_000;
         for chance in [0, 1, 3750, 7500, u64::MAX] {
             let (mut burst, mut paid) = (0, paid);

@@ -1,5 +1,5 @@
-//! Requests in any order, with keys that come, fail or stay away, a host that refuses calls, and streams that end at any
-//! moment. What must be true of every request is held by [`Proxy`] after each step.
+//! Requests in any order, with keys that come, fail or stay away, a host that refuses calls, and streams that end at
+//! any moment. After each step [`Proxy`] checks what must be true of every request.
 
 use super::proxy::{CLIENTS, Client, Proxy, Reports, TIMEOUT};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ enum Step {
     Tick(u64),
     /// A callout is answered with this status.
     Answer(u16),
-    /// The call after so many others is refused.
+    /// The call after this number of others is refused.
     Refuse(usize),
 }
 
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The same, with calls that the host refuses.
+/// The steps, with calls that the host refuses.
 fn step_of_a_host_that_refuses() -> impl Strategy<Value = Step> {
     prop_oneof![6 => step(), 1 => (0..8_usize).prop_map(Step::Refuse)]
 }
@@ -48,7 +48,7 @@ fn proxy(reports: Reports, has_keys: bool) -> Proxy {
     if has_keys { proxy.fetched() } else { proxy }
 }
 
-/// How far the stream of a test has come.
+/// The progress of a test's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Begun,
@@ -57,7 +57,7 @@ enum Stage {
     Ended,
 }
 
-/// Does the steps, as far as they can be done. Returns the streams that have had their headers and have not ended.
+/// Does the steps that are possible. Returns the streams whose headers have come and that have not ended.
 fn run(proxy: &mut Proxy, steps: &[Step]) -> Vec<u32> {
     let mut streams: Vec<(u32, Stage)> = Vec::new();
     for step in steps {
@@ -112,7 +112,7 @@ proptest! {
     ) {
         let mut proxy = proxy(reports, has_keys);
         let streams = run(&mut proxy, &steps);
-        // Nothing waits for longer than what it waits for: first newer keys, then nothing.
+        // No request waits beyond its deadline: first for newer keys, then for nothing.
         proxy.tick(TIMEOUT);
         proxy.tick(TIMEOUT);
         for context in streams {

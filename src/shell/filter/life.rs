@@ -1,5 +1,5 @@
-//! The life of a request, from its headers to its end, with the calls that the host refuses and the moments at which it
-//! comes back in.
+//! The life of a request, from its headers to its end, with calls that the host refuses and moments at which it calls
+//! back in.
 
 use super::super::scripted::NO_CLUSTER;
 use super::Action;
@@ -8,7 +8,7 @@ use serde_json::json;
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The clients whose requests are answered, and with what.
+/// Each client, and the answer to its request.
 const REFUSED: [(Client, &str); 4] = [
     (Client::Forged, "scopegate_bad_signature"),
     (Client::Expired, "scopegate_expired"),
@@ -110,7 +110,7 @@ fn a_filter_without_a_configuration_refuses() {
     assert_eq!(proxy.answers(context), ["scopegate_host_failure"]);
 }
 
-/// Lives through a request with a body and trailers whose keys come while it waits, and returns its stream.
+/// Runs a request with a body and trailers, whose keys come while it waits, and returns its stream.
 fn live(proxy: &mut Proxy, client: Client) -> u32 {
     let context = proxy.begin(client);
     proxy.headers(context, false);
@@ -137,7 +137,7 @@ fn a_host_call_that_is_refused_anywhere_lets_nothing_pass_that_is_not_clean() {
                 let mut proxy = if has_keys { proxy.fetched() } else { proxy };
                 proxy.script().calls.borrow_mut().clear();
                 proxy.script().refused.set(Some(turn));
-                // What must be true is held at each step.
+                // Each step checks what must be true.
                 let context = live(&mut proxy, client);
                 let Some(call) = proxy.script().calls.borrow().get(turn).copied() else { break };
                 let stream = proxy.stream(context);
@@ -206,7 +206,7 @@ fn a_request_whose_trailers_cannot_be_cleaned_does_not_go_on() {
     }
 }
 
-/// What the host does in the middle of a call: it hands over a part of the body, or it ends the stream.
+/// What the host does during a call: it hands over a part of the body, or ends the stream.
 #[test]
 fn the_host_may_come_back_in_while_a_request_goes_on_or_is_answered() {
     for ends in [false, true] {

@@ -1,5 +1,5 @@
-//! A proxy around a filter, for tests: it calls the filter's callbacks as Envoy does, lets go upstream what the filter lets
-//! go, and holds what must be true of every request at every moment.
+//! A proxy around a filter, for tests: it calls the filter's callbacks as Envoy does, sends upstream what the filter
+//! lets go on, and checks what must be true of every request at every moment.
 
 use super::super::pairs;
 use super::super::scripted::{HostStream, Script, ScriptedHost};
@@ -12,7 +12,7 @@ use std::rc::Rc;
 pub(super) const ROOT: u32 = 1;
 /// Midnight of a day, in milliseconds.
 pub(super) const START: u64 = 1_700_006_400_000;
-/// How long a request waits for keys at most, in milliseconds.
+/// The longest wait for keys, in milliseconds.
 pub(super) const TIMEOUT: u64 = 2000;
 /// Header that only the filter may set.
 pub(super) const IDENTITY: &str = "x-auth-subject";
@@ -24,15 +24,15 @@ pub(super) enum Client {
     Good,
     /// A good token whose `kid` no key set has: it waits for newer keys.
     UnknownKid,
-    /// A token with the signature of another.
+    /// A token with the signature of another token.
     Forged,
-    /// A token whose time is over.
+    /// An expired token.
     Expired,
     /// Nothing.
     NoToken,
     /// A token in the query.
     InQuery,
-    /// A request to what is open.
+    /// A request to a public path.
     Public,
 }
 
@@ -73,7 +73,7 @@ impl Client {
         }
     }
 
-    /// The request's headers. Each client claims to be somebody.
+    /// The request's headers. Each client sends an identity header.
     fn headers(self) -> Vec<(String, String)> {
         let token = self.token();
         let path = match (self, &token) {
@@ -138,7 +138,7 @@ impl Proxy {
         Self::configured(&json!({}))
     }
 
-    /// The same with further fields.
+    /// A filter whose keys have to be fetched, with further fields.
     pub(super) fn configured(more: &serde_json::Value) -> Self {
         let host = Self::host(more);
         let filter = Rc::new(Filter::new(host.clone()));
@@ -180,7 +180,7 @@ impl Proxy {
         Self::new().fetched()
     }
 
-    /// The same with its keys.
+    /// A report-only filter, with its keys.
     pub(super) fn fetched(self) -> Self {
         self.tick(0);
         self.answer_all(200);
@@ -225,7 +225,7 @@ impl Proxy {
         context
     }
 
-    /// A part of the body comes. What goes on may only follow headers that went on.
+    /// A part of the body comes. A part may go on only after the headers went on.
     pub(super) fn body(&self, context: u32) -> Action {
         self.host.enter(context);
         let action = self.filter.on_request_body(context);
@@ -292,7 +292,7 @@ impl Proxy {
         self.stream(context).answers.into_iter().map(|(_, details)| details).collect()
     }
 
-    /// What a metric has come to, by its name below `scopegate`.
+    /// The value of a metric, by its name below `scopegate`.
     pub(super) fn metric(&self, name: &str) -> i64 {
         self.script().values.borrow().get(&["scopegate", name].join(".")).copied().unwrap_or(0)
     }
@@ -318,7 +318,7 @@ impl Proxy {
                 assert!(!has_token, "the token is stripped: {client:?}");
             } else {
                 let is_accepted = *client == Client::Good && values == ["alice"];
-                assert!(is_accepted || values.is_empty(), "nobody else has an identity: {client:?} {values:?}");
+                assert!(is_accepted || values.is_empty(), "no other client has an identity: {client:?} {values:?}");
                 assert!(is_accepted || has_token == client.sends_header(), "it goes on as it came: {client:?}");
             }
         }
@@ -329,7 +329,7 @@ impl Proxy {
             let stream = self.stream(context);
             let refuses = self.script().refused.get().is_some();
             assert!(stream.upstream.is_some() || refuses, "a part went on before the request was decided: {stream:?}");
-            // Where the host refused to let the headers go on by themselves, they go with what follows them.
+            // If the host refused to let the headers go on alone, they go on with the next part.
             self.change(context, HostStream::go_on);
         }
         self.check();

@@ -1,4 +1,4 @@
-//! Records in filter state: their forms, and what is declared for them.
+//! Records in filter state: their forms and declarations.
 
 use super::Filter;
 use super::proxy::{Client, Proxy, ROOT};

@@ -1,9 +1,9 @@
-//! The life of a request that is not refused but reported: it waits as any other, and goes on whatever comes of it.
+//! The life of a request in report-only: it waits as any other, and always goes on.
 
 use super::Action;
 use super::proxy::{CLIENTS, Client, Proxy, REPORTS, Reports, TIMEOUT};
 
-/// What the record of a stream says: the decision, and the reason where there is one.
+/// The decision in the record of a stream, and the reason if there is one.
 fn recorded(proxy: &Proxy, context: u32) -> (String, Option<String>) {
     let record: serde_json::Value = serde_json::from_slice(&proxy.stream(context).record.expect("a record")).unwrap();
     (record["decision"].as_str().unwrap().to_owned(), record["reason"].as_str().map(str::to_owned))
@@ -136,7 +136,7 @@ fn what_a_requirement_does_not_report_is_refused_and_waits_for_nothing() {
     assert_eq!(recorded(&proxy, context), would_deny("token_in_query"));
 }
 
-/// Nobody may pass with an identity that a client made up, whatever is only reported.
+/// No request may pass with an identity that a client made up, even in report-only.
 #[test]
 fn a_request_that_the_host_does_not_hand_over_or_edit_is_refused_all_the_same() {
     for client in CLIENTS.into_iter().filter(|client| *client != Client::UnknownKid) {

@@ -1,4 +1,4 @@
-//! Keeping documents fresh: what is due is fetched, what has come is told to the log and the metrics.
+//! Keeps documents fresh: fetches what is due, and tells the log and the metrics what has come.
 
 use super::super::callouts::Purpose;
 use super::super::documents::{DocumentId, Event, Fetch, Happened};
@@ -9,13 +9,12 @@ use crate::base::text::shown;
 use crate::jose::KeySet;
 use crate::revocation::Chunks;
 
-/// How long a new gate goes on reading lists before its first request, in milliseconds: a worker stands still
-/// meanwhile.
+/// How long a new gate reads lists before its first request, in milliseconds. The worker does nothing else meanwhile.
 const READING_AT_FIRST_MS: u64 = 20;
 
 impl<H: Host> Gate<H> {
-    /// Picks up what others had fetched before there was this gate, so that a new configuration does not begin with
-    /// refusals. The ticks read the rest of a list that is long.
+    /// Picks up what others fetched before this gate began, so that a new configuration does not begin with refusals.
+    /// The ticks read the rest of a long list.
     pub(super) fn pick_up(&self) {
         let start = self.now_ms();
         loop {
@@ -30,7 +29,7 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Picks up what others fetched, does a step of what is being read, and fetches what is due.
+    /// Picks up what others fetched, does one step of reading, and fetches what is due.
     pub(super) fn refresh(&self) {
         let outside = self.outside();
         let happened = self.documents.borrow_mut().look(&outside);
@@ -61,7 +60,7 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Called when a callout has been answered: with so many headers, and so many bytes in its body.
+    /// A callout has been answered, with `headers` headers and a body of `bytes` bytes.
     pub fn on_callout(&self, token: u32, headers: usize, bytes: usize) {
         let Some(purpose) = self.callouts.borrow_mut().answered(token) else { return };
         let Purpose::Document { document, is_conditional, max_bytes } = purpose;
@@ -76,8 +75,8 @@ impl<H: Host> Gate<H> {
         self.set_tick();
     }
 
-    /// Called when the gate goes: its configuration has been replaced. Other workers, and requests that it has let
-    /// wait, would wait for an answer that is taken in by nobody.
+    /// The gate ends, since its configuration has been replaced. Gives up its fetches, so that other workers and
+    /// waiting requests do not wait for answers that no gate takes.
     pub fn give_up(&self) {
         self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
@@ -110,7 +109,7 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Has the timer call us at once, for what a request has asked for: a crowd of requests then costs one look.
+    /// Makes the timer fire at once, for a fetch that a request asked for. A crowd of requests then costs one look.
     pub(super) fn hurry(&self) {
         self.set_period(super::TICK_AT_ONCE_MS);
     }

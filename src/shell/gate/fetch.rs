@@ -23,7 +23,7 @@ pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
     host.http_get(&endpoint.cluster, &headers, fetch.timeout_ms)
 }
 
-/// Why the host did not send a request: it has no such cluster, or the cluster has no host that can be asked now.
+/// Why the host did not send a request: there is no such cluster, or the cluster has no healthy host.
 pub(super) fn not_sent(failure: host::Failure, cluster: &str) -> Failure {
     if failure == host::Failure::BAD_ARGUMENT {
         FailureKind::NoCluster.because(format!("there is no cluster {cluster}"))
@@ -32,8 +32,8 @@ pub(super) fn not_sent(failure: host::Failure, cluster: &str) -> Failure {
     }
 }
 
-/// Reads an answer of so many headers and bytes, of which no more than `limit` may be used: what it says, and the document
-/// in pieces, since it may be long. Without headers the request failed, and nothing of it may be read.
+/// Reads an answer, of which at most `limit` bytes may be used. Returns what it says, and the document in pieces, since
+/// it may be long. An answer without headers is a failed request, and is not read.
 pub(super) fn receive(
     host: &impl Host,
     headers: usize,

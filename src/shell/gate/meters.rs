@@ -1,4 +1,4 @@
-//! What is measured of documents and of waiting. A meter that the host does not define measures nothing.
+//! The metrics of documents and of waiting. A metric that the host does not define records nothing.
 
 use super::super::documents::{DocumentId, Documents, Event};
 use super::super::feed::FailureKind;
@@ -16,12 +16,12 @@ pub(super) struct Meters {
     keys: Vec<(IssuerId, Option<Gauge>, Option<Gauge>)>,
     lists: Vec<ListGauges>,
     waiting: Option<Gauge>,
-    /// How many of ours the gauge counts.
+    /// The requests of this worker that the gauge counts.
     waiting_counted: Cell<usize>,
     wait: Option<Histogram>,
 }
 
-/// How the fetches of one kind of document have ended.
+/// Counters of fetches of one kind of document, by outcome.
 struct Fetches {
     updated: Option<Counter>,
     unchanged: Option<Counter>,
@@ -46,7 +46,7 @@ impl Fetches {
         }
     }
 
-    /// Those of documents that there are none of.
+    /// Counters for a kind of document that is not configured.
     const fn none() -> Self {
         Self { updated: None, unchanged: None, not_modified: None, failed: Vec::new() }
     }
@@ -66,7 +66,7 @@ impl Fetches {
 }
 
 impl Meters {
-    /// Defines the meters, those of each document that is fetched under its name.
+    /// Defines the metrics; each document that is fetched has its own, under its name.
     pub(super) fn define(host: &impl Host, policy: &Policy, settings: &Settings) -> Self {
         let gauge = |name: &str| host.define_gauge(name).ok();
         let named = |metric: &str, name: &str| gauge(&metrics::named(metric, name));
@@ -100,7 +100,7 @@ impl Meters {
         }
     }
 
-    /// Counts what came of a fetch.
+    /// Counts the outcome of a fetch.
     pub(super) fn count<T>(&self, host: &impl Host, document: DocumentId, event: &Event<T>) {
         match document {
             DocumentId::Keys(_) => self.key_fetches.count(host, event),
@@ -108,7 +108,7 @@ impl Meters {
         }
     }
 
-    /// Shows how each document stands.
+    /// Sets the gauges of each document.
     pub(super) fn show(&self, host: &impl Host, documents: &Documents, now: u64) {
         let set = |gauge: Option<Gauge>, value| gauge.into_iter().for_each(|gauge| host.set_gauge(gauge, value));
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);

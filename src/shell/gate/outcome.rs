@@ -1,4 +1,4 @@
-//! Judging a request, and doing what follows from it.
+//! Judges a request, and carries out the decision.
 
 use super::super::budget::Budgeted;
 use super::super::host::{Host, Map, Result};
@@ -19,7 +19,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 impl<H: Host> Gate<H> {
-    /// The headers of a request are here: reads and judges it. Returns how far it has come.
+    /// The headers of a request are here: reads and judges it. Returns its progress.
     pub fn on_headers(&self, context: u32, ends_with_headers: bool) -> Progress {
         match self.read_request(context, ends_with_headers) {
             Ok(request) => self.on_request(request),
@@ -30,7 +30,7 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Judges a request, and does what follows from it. Returns whether it goes on, is answered, or waits.
+    /// Judges a request, and carries out the decision. Returns whether it goes on, is answered, or waits.
     fn on_request(&self, request: StreamRequest) -> Progress {
         let pending = match self.decide(&request) {
             Decision::Await(pending) => pending,
@@ -68,7 +68,7 @@ impl<H: Host> Gate<H> {
         judged(&facts)
     }
 
-    /// Decides a request that does not wait, or no longer: for this reason it is refused, or would be.
+    /// Ends a wait that brought nothing: the request is refused for this reason, or would be in report-only.
     pub(super) fn end_wait(&self, request: &StreamRequest, pending: Pending, denial: Denial) -> Decision {
         Self::view(request, |view| end_wait(&self.policy, view, pending, denial)).unwrap_or_else(unread)
     }
@@ -85,8 +85,8 @@ impl<H: Host> Gate<H> {
         }))
     }
 
-    /// Carries a decision out. One that still waits ends here: each need is awaited once. One whose edits the host does
-    /// not make is a refusal, in report-only too: the upstream would trust headers that the client sent.
+    /// Carries out a decision. If the host refuses the edits, the request is refused, in report-only too: the upstream
+    /// would trust headers that the client sent.
     pub(super) fn carry_out(&self, request: &StreamRequest, decision: Decision) -> RequestState {
         let decision = match decision {
             Decision::Await(pending) => {
@@ -122,9 +122,8 @@ impl<H: Host> Gate<H> {
         state
     }
 
-    /// Publishes what filters behind this one, or the router, look for. A value that is not there sets no header, and a
-    /// seal that is not there refuses, so neither opens anything; but a host that does not take them is not to be
-    /// trusted.
+    /// Publishes what later filters, or the router, look for. A missing value sets no header, and a missing seal
+    /// refuses, so neither opens anything. Still, a host that does not take them is not to be trusted.
     fn publish(&self, grant: &Grant) -> Result<()> {
         for (key, value) in grant.identity() {
             self.host.set_filter_state(key, value.as_bytes())?;
@@ -150,7 +149,7 @@ impl<H: Host> Gate<H> {
         let headers = pairs::parse(&bytes).unwrap_or_default();
         let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
-            // The operator's access log prints the path. When that cannot be mended the refusal still stands.
+            // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
             let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
         }
         let reply = self.replies.reply(denial, &self.settings.realm, view.is_grpc());
@@ -159,7 +158,8 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Counts a decision, and records and logs it where that is wanted: a record that nobody sees is not made.
+    /// Counts a decision, and records and logs it where the settings ask for it. A record that would not be seen is not
+    /// made.
     fn report(&self, request: &StreamRequest, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
         let tally = match outcome {
@@ -200,7 +200,7 @@ impl<H: Host> Gate<H> {
         Self::view(request, judged).unwrap_or_default()
     }
 
-    /// A record in the form that filter state has it in.
+    /// A record in its form for filter state.
     fn encoded(&self, record: &AuditRecord<'_>) -> Vec<u8> {
         match self.settings.audit.record {
             RecordForm::Text => record.to_json().into_bytes(),
@@ -231,8 +231,8 @@ fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
 }
 
-/// What the host knows, asked for when it is wanted, and once: a call of the host is a good part of what it costs to refuse
-/// a request that has no token.
+/// What the host knows, asked for on demand and once, since a host call is a good part of the cost of refusing a
+/// request without a token.
 struct HostSurroundings<'h, H> {
     host: &'h H,
     now: OnceCell<UnixSeconds>,

@@ -1,4 +1,4 @@
-//! What is read of a request.
+//! Reads a request.
 
 use super::super::host::{Host, Map, Result};
 use super::super::metadata_cache::Parsed;
@@ -10,11 +10,11 @@ use crate::policy::Uses;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// A request, with all that is needed to judge it once more.
+/// A request, with everything needed to judge it again.
 pub struct StreamRequest {
     pub(super) context: u32,
-    /// The header map as the host serialised it; given back once the request is decided, since streams can be many
-    /// and last long.
+    /// The header map as the host serialised it. Freed once the request is decided, since there may be many long
+    /// streams.
     pub(super) headers: RefCell<Vec<u8>>,
     pub(super) route_name: Option<String>,
     pub(super) virtual_host: Option<String>,
@@ -22,11 +22,11 @@ pub struct StreamRequest {
     pub(super) metadata_source: MetadataSource,
     pub(super) ends_with_headers: bool,
     pub(super) state: Cell<RequestState>,
-    /// What has come of its waits: each kind of need is awaited once.
+    /// The results of its waits: each kind of need is awaited once.
     pub(super) awaited: Cell<AwaitedNeeds>,
 }
 
-/// How far a request has come.
+/// The state of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestState {
     /// It has not been decided, and nothing of it may go upstream.
@@ -37,17 +37,17 @@ pub enum RequestState {
     Answered,
 }
 
-/// How far the request of a stream has come, and what is kept of it.
+/// The progress of a stream's request, and what is kept of it.
 #[derive(Clone)]
 pub enum Progress {
-    /// So far, and there it stays.
+    /// It is decided, or refused for good: nothing of the request is kept.
     Decided(RequestState),
     /// It waits, or has waited.
     Waiting(Rc<StreamRequest>),
 }
 
 impl Progress {
-    /// How far it has come.
+    /// The state of the request.
     pub fn state(&self) -> RequestState {
         match self {
             Self::Decided(state) => *state,
@@ -57,7 +57,7 @@ impl Progress {
 }
 
 impl StreamRequest {
-    /// A request that the host does not hand over.
+    /// A request that the host did not let us read.
     pub(super) fn unread(context: u32) -> Self {
         Self {
             context,
@@ -72,14 +72,14 @@ impl StreamRequest {
         }
     }
 
-    /// Notes what has come of a wait.
+    /// Notes the result of a wait.
     pub(super) fn note(&self, need: &Need, awaited: Awaited) {
         self.awaited.set(self.awaited.get().with(need.kind(), awaited));
     }
 }
 
 impl<H: Host> Gate<H> {
-    /// Reads what is needed of a request.
+    /// Reads what the policy uses of a request.
     pub(super) fn read_request(&self, context: u32, ends_with_headers: bool) -> Result<StreamRequest> {
         let headers = self.host.header_map(Map::RequestHeaders)?;
         let name = |path: &[&str]| -> Result<Option<String>> {

@@ -8,16 +8,16 @@ use crate::decision::{Decision, Denial, Need, Pending};
 use crate::facts::Awaited;
 use std::rc::{Rc, Weak};
 
-/// What becomes of a request that could not be decided at once.
+/// The result of parking a request.
 pub(super) enum Parked {
     /// It waits.
     Waiting,
-    /// It does not: it has been decided after all.
+    /// It does not wait, since it has been decided.
     Decided(Box<Decision>),
 }
 
 impl<H: Host> Gate<H> {
-    /// Lets a request wait, or decides it without.
+    /// Lets a request wait, or decides it where waiting is pointless.
     pub(super) fn park(&self, request: &Rc<StreamRequest>, pending: Pending) -> Parked {
         let outside = self.outside();
         let pending = match self.look_for(request, pending, &outside) {
@@ -28,7 +28,7 @@ impl<H: Host> Gate<H> {
         let deadline = self.documents.borrow_mut().wait_deadline(need, &outside);
         let Some(deadline) = deadline else {
             request.note(need, Awaited::Yes);
-            // Each need is noted once, so this comes to an end.
+            // Each need is noted once, so this ends.
             return match self.decide(request) {
                 Decision::Await(pending) => self.park(request, pending),
                 decision => Parked::Decided(Box::new(decision)),
@@ -36,7 +36,7 @@ impl<H: Host> Gate<H> {
         };
         let waiter = Waiter { need: need.clone(), since: outside.now, deadline, request: Rc::downgrade(request) };
         let entered = self.waiting.borrow_mut().enter(waiter, is_gone);
-        // Whether or not this one finds room: others will want what is fetched now.
+        // Even if this request finds no room, since others will want the document.
         self.hurry();
         if !entered {
             return Parked::Decided(Box::new(self.end_wait(request, pending, Denial::TooBusy)));
@@ -45,7 +45,7 @@ impl<H: Host> Gate<H> {
         Parked::Waiting
     }
 
-    /// Looks whether another worker has the keys already that are needed, and judges once more where it has.
+    /// Picks up what other workers have fetched, and judges again if there is something new.
     fn look_for(&self, request: &StreamRequest, pending: Pending, outside: &Outside<'_>) -> Decision {
         let happened = self.documents.borrow_mut().look_for(&pending.need, outside);
         if happened.is_empty() {
@@ -55,7 +55,7 @@ impl<H: Host> Gate<H> {
         self.decide(request)
     }
 
-    /// Judges once more who need not wait any longer.
+    /// Judges the requests again whose wait is over.
     pub(super) fn settle(&self) {
         if self.waiting.borrow().len() == 0 {
             return;
@@ -68,7 +68,7 @@ impl<H: Host> Gate<H> {
                 documents.ended(&waiter.need, waiter.since, waiter.deadline, &outside)
             };
             let ready = waiting.leave(ended, is_gone);
-            // What the last one wanted has come by another's fetch: no further one is needed.
+            // The last request that wanted the `kid` has its answer, so no further fetch is needed.
             for (waiter, _) in &ready {
                 if let Need::Kid(issuer, _) = waiter.need
                     && !waiting.waits_for_kid_of(issuer)
@@ -85,7 +85,7 @@ impl<H: Host> Gate<H> {
                 continue;
             }
             request.note(&waiter.need, awaited);
-            // Who has waited for keys may have to wait for a list: each need is awaited once.
+            // After keys a request may have to wait for a list: each need is awaited once.
             let decision = match self.decide(&request) {
                 Decision::Await(pending) => match self.park(&request, pending) {
                     Parked::Waiting => continue,
@@ -93,7 +93,7 @@ impl<H: Host> Gate<H> {
                 },
                 decision => decision,
             };
-            // The state is set before the request goes on: its body may come in the middle of that.
+            // The state is set before the request goes on, since its body may come during that call.
             if self.carry_out(&request, decision) == RequestState::Passed && self.host.resume_request().is_err() {
                 log::error!("scopegate: a request that waited could not go on");
             }

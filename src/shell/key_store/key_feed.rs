@@ -1,4 +1,4 @@
-//! The keys of one issuer that are fetched: the requests of a fetch, and what comes of each.
+//! The fetched keys of one issuer: the requests of a fetch, and the answers.
 
 use super::Events;
 use super::unknown_kids::UnknownKids;
@@ -11,7 +11,7 @@ use crate::shell::documents::{DocumentId, Event, Fetch};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator};
 use std::rc::Rc;
 
-/// The keys of one issuer that are fetched.
+/// The fetched keys of one issuer.
 #[derive(Debug)]
 pub(super) struct KeyFeed {
     pub(super) id: IssuerId,
@@ -21,7 +21,7 @@ pub(super) struct KeyFeed {
     pub(super) feed: Feed,
     pub(super) keys: Option<Rc<KeySet>>,
     step: Step,
-    /// The place of the metadata that was there last.
+    /// The place where metadata was found last.
     found_at: usize,
     pub(super) unknown_kids: UnknownKids,
 }
@@ -30,7 +30,7 @@ pub(super) struct KeyFeed {
 #[derive(Debug)]
 enum Step {
     None,
-    /// For the metadata at this place of the list; and what was wrong with what lay at an earlier one.
+    /// For the metadata at this place of the list, with what was wrong at an earlier place.
     Metadata(usize, Option<Failure>),
     /// For the key set.
     Keys(Endpoint),
@@ -90,7 +90,7 @@ impl KeyFeed {
         Fetch { document, endpoint, accept, etag, timeout_ms, max_bytes }
     }
 
-    /// Takes in what came of the request that was under way. There may be another to make.
+    /// Takes the answer to the request under way. Returns the request that has to follow, if any.
     pub(super) fn answered(
         &mut self,
         outside: &Outside<'_>,
@@ -132,10 +132,11 @@ impl KeyFeed {
             Answer::NotModified { .. } => FailureKind::Status.because("answered 304 to a request without a condition"),
             Answer::Failed(failure) => failure,
         };
-        // Where it is not, it may be at the next place, once around. An issuer that is not there is not anywhere.
+        // Metadata that is missing may be at the next place, once around. An unreachable issuer is unreachable at every
+        // place.
         let next = place.saturating_add(1).checked_rem(places).unwrap_or(0);
         let elsewhere = matches!(failure.kind, FailureKind::Status | FailureKind::Invalid) && next != self.found_at;
-        // Of a document that is wrong more can be learned than of one that is not there.
+        // A wrong document says more than a missing one.
         let failure = wrong.unwrap_or_else(|| {
             let failure = Failure { why: format!("its metadata: {}", failure.why), ..failure };
             match metadata.get(place) {
@@ -198,20 +199,20 @@ impl KeyFeed {
         (change, event)
     }
 
-    /// Puts keys in use, unless they are the same as before: then what was verified with them stays so. Returns whether
-    /// they are others.
+    /// Puts keys in use, unless they are the same as before: then tokens verified with them stay verified. Returns
+    /// whether they differ.
     pub(super) fn take(&mut self, keys: KeySet, ring: &mut KeyRing) -> bool {
         let is_other = self.keys.as_ref().is_none_or(|held| !held.has_same_keys(&keys));
         let keys = Rc::new(keys);
         if is_other {
             ring.set(self.id, Some(Rc::clone(&keys)));
         }
-        // What was left out may be other keys all the same.
+        // Other keys may have been left out even so.
         self.keys = Some(keys);
         is_other
     }
 
-    /// Where the request that is under way went.
+    /// The address of the request under way.
     fn under_way(&self) -> Option<&Endpoint> {
         match (&self.step, &self.source.origin) {
             (Step::Keys(endpoint), _) => Some(endpoint),
@@ -220,7 +221,7 @@ impl KeyFeed {
         }
     }
 
-    /// Notes that a fetch has failed; the words name the address of a request that is still under way.
+    /// Notes that a fetch has failed. The words name the address of the request, if it is still under way.
     pub(super) fn fail(&mut self, outside: &Outside<'_>, failure: Failure, events: &mut Events) {
         let failure = match self.under_way() {
             Some(endpoint) => failure.at(endpoint),
@@ -232,14 +233,14 @@ impl KeyFeed {
     }
 }
 
-/// Reads a key set that came from outside. One without a usable key is an outage: whoever withdraws keys publishes
-/// others.
+/// Reads a key set that came from outside. One without a usable key is an outage, since an issuer that withdraws keys
+/// publishes others.
 pub(super) fn usable(bytes: &[u8], limits: Limits) -> Result<KeySet, KeySetError> {
     let keys = KeySet::parse(bytes, limits.jwks_bytes, limits.jwks_keys)?;
     if keys.keys().is_empty() { Err(KeySetError::NothingUsable) } else { Ok(keys) }
 }
 
-/// Why a document cannot be used; of one that is no key set also what its source says of its form.
+/// Why a document cannot be used. If it is no key set, also the form that its source states.
 fn unusable(error: KeySetError, form: &str) -> Failure {
     match error {
         KeySetError::TooLarge => FailureKind::TooLarge.because(error.to_string()),
@@ -260,7 +261,7 @@ fn timing(source: &RemoteKeys) -> Timing {
     }
 }
 
-/// Where the document lies in shared data: a name that no other issuer, address or cluster leads to.
+/// The name of the document in shared data, which no other issuer, address or cluster has.
 fn place(issuer: &str, source: &RemoteKeys) -> String {
     let uri = match &source.origin {
         KeyOrigin::Document(endpoint) => endpoint.uri.as_str(),

@@ -59,7 +59,7 @@ impl World {
         Self { shared: LocalData::default(), stores, now: START }
     }
 
-    /// Lets a worker do something some milliseconds later.
+    /// Lets a worker act some milliseconds later.
     pub(super) fn at<R>(&mut self, worker: usize, later: u64, act: impl FnOnce(&mut KeyStore, &Outside<'_>) -> R) -> R {
         self.now += later;
         act(&mut self.stores[worker], &Outside { shared: &self.shared, now: self.now, random: 0 })
@@ -98,7 +98,7 @@ fn kid(kid: &str) -> Need {
     Need::Kid(ISSUER, kid.to_owned())
 }
 
-/// What the log would be told: the words of failures that are news.
+/// The failures that the log would be told of.
 pub(super) fn told(events: &Events) -> Vec<String> {
     let why = |(_, event): &(IssuerId, Event<Rc<KeySet>>)| match event {
         Event::Failed(failure, Change::Changed) => Some(failure.why.clone()),
@@ -149,7 +149,7 @@ fn the_same_keys_again_begin_no_new_generation_and_other_keys_do_at_once() {
     world.tick(0, 600_000);
     let (_, events) = world.answer(0, Answer::NotModified { max_age_ms: None });
     assert!(matches!(events.as_slice(), [(ISSUER, Event::NotModified)]), "{events:?}");
-    // A worker that is new publishes them once more: the others hold another version, of the same keys.
+    // A new worker publishes them again: the others hold another version of the same keys.
     let mut newcomer = KeyStore::new(&[by_uri()], Limits::default(), true, 3);
     world.now += 700_000;
     let outside = Outside { shared: &world.shared, now: world.now, random: 0 };
@@ -251,7 +251,7 @@ fn discovery_asks_for_the_metadata_and_then_for_the_keys_where_it_says() {
     let request = world.answer(0, document(metadata)).0.unwrap();
     assert_eq!(request.etag.as_deref(), Some("\"1\""));
     world.answer(0, Answer::NotModified { max_age_ms: None });
-    // At another address the ETag is nobody's.
+    // At another address the ETag means nothing.
     world.tick(0, 600_000).0.unwrap();
     let moved = metadata.replace("/k\"", "/moved\"");
     assert_eq!(world.answer(0, document(&moved)).0.unwrap().etag, None);
@@ -276,7 +276,7 @@ fn metadata_that_is_nowhere_or_of_somebody_else_is_an_outage_that_says_so() {
         heard
     };
     let foreign = document(r#"{"issuer":"https://idp.example.com/a/","jwks_uri":"https://x/"}"#);
-    // The error names the place with the metadata that is wrong, where all are wrong the last one.
+    // The error names the place with wrong metadata; if all are wrong, the last one.
     let heard = attempt(&mut world, &[foreign, status("404"), status("404")]);
     assert_eq!(
         heard,
@@ -285,7 +285,7 @@ fn metadata_that_is_nowhere_or_of_somebody_else_is_an_outage_that_says_so() {
     );
     let heard = attempt(&mut world, &[status("404"), status("404"), status("404")]);
     assert!(heard[0].starts_with("its metadata: answered 404, not 200 (GET https://idp.example.com/"), "{heard:?}");
-    // Whoever cannot be reached is not asked three times.
+    // A server that cannot be reached is not asked three times.
     let heard = attempt(&mut world, &[FailureKind::Timeout.because("late").into()]);
     assert!(heard[0].starts_with("its metadata: late (GET https://idp.example.com/"), "{heard:?}");
     assert!(!world.has_keys(0));
@@ -330,7 +330,7 @@ fn a_kid_that_could_not_be_looked_for_is_not_remembered() {
     let ended = world.at(0, 0, |store, outside| store.ended(&kid("new"), asked, asked + 2000, outside));
     assert_eq!(ended, Some(Awaited::InVain));
     assert!(world.at(0, 0, |store, outside| store.wait_deadline(&kid("new"), outside)).is_some());
-    // And nobody waits beyond the deadline, whatever happens.
+    // And no request waits beyond the deadline, whatever happens.
     let ended = world.at(0, 2000, |store, outside| store.ended(&kid("new"), outside.now - 2000, outside.now, outside));
     assert_eq!(ended, Some(Awaited::InVain));
 }
@@ -389,5 +389,5 @@ fn what_somebody_else_put_on_the_board_is_judged_like_what_came_from_the_wire() 
     let events = strict.look(&outside);
     assert!(matches!(events.as_slice(), [(ISSUER, Event::Foreign(_))]), "{events:?}");
     assert!(strict.ring().get(ISSUER).is_none());
-    assert_eq!(strict.begin(&outside).len(), 1, "fetched at once by whoever cannot use it");
+    assert_eq!(strict.begin(&outside).len(), 1, "a worker that cannot use it fetches at once");
 }

@@ -60,7 +60,7 @@ fn an_answer_that_never_comes_is_a_failure_and_the_keys_are_asked_for_again() {
         "{events:?}"
     );
     assert_eq!(told(&events), ["the answer was lost (GET https://idp.example.com/jwks through the cluster idp)"]);
-    assert!(!world.at(0, 0, |store, _| store.awaits(ISSUER, 7)), "an answer after all is nobody's");
+    assert!(!world.at(0, 0, |store, _| store.awaits(ISSUER, 7)), "a late answer belongs to no fetch");
     assert!(world.tick(0, 1000).0.is_some());
 }
 
@@ -74,7 +74,7 @@ fn keys_that_somebody_else_put_on_the_board_are_replaced_by_one_fetch_of_the_sam
     world.answer(0, key_set(KEY));
     world.tick(1, 0);
     assert!(world.has_keys(1));
-    // What the second one takes is too much for the first.
+    // The second worker accepts what is too much for the first.
     assert!(world.tick(1, 700_000).0.is_some());
     world.answer(
         1,
@@ -89,7 +89,7 @@ fn keys_that_somebody_else_put_on_the_board_are_replaced_by_one_fetch_of_the_sam
     world.answer(0, key_set(KEY));
     for _ in 0..100 {
         let (request, events) = world.tick(0, 10);
-        assert!(request.is_none() && events.is_empty(), "nobody goes on asking: {events:?}");
+        assert!(request.is_none() && events.is_empty(), "no further request: {events:?}");
     }
     world.tick(1, 0);
     assert!(!world.stores[1].ring().get(ISSUER).expect("keys").names("b"), "and the other one follows");

@@ -1,11 +1,11 @@
-//! Key ids that no key set had when they were looked for: for some time no request looks for them again.
+//! Key ids that were looked for in vain. For some time no request looks for them again.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// The most that are remembered. When more come, the oldest are forgotten: the budget of fetches bounds what that costs.
+/// The most that are remembered. Beyond that the oldest are forgotten; the budget of fetches bounds the cost.
 const MOST: usize = 512;
 
-/// A bounded memory. What it holds of a `kid` is a keyed hash, so its size does not depend on what senders write.
+/// A bounded memory. It holds a keyed hash of each `kid`, so its size does not depend on what senders write.
 #[derive(Debug, Default)]
 pub(super) struct UnknownKids {
     hasher: RandomState,
@@ -23,7 +23,7 @@ impl UnknownKids {
         self.kids.push((hash, until));
     }
 
-    /// Whether `kid` was looked for in vain a short while ago, at most `longest` before `now`.
+    /// Whether `kid` was looked for in vain at most `longest` before `now`.
     pub(super) fn holds(&self, kid: &str, now: u64, longest: u64) -> bool {
         let hash = self.hasher.hash_one(kid);
         let fresh = |until: u64| now < until && until <= now.saturating_add(longest);

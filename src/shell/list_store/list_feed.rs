@@ -12,7 +12,7 @@ use crate::shell::documents::{DocumentId, Event, Fetch};
 use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator, Version};
 use std::rc::Rc;
 
-/// What is asked for. A static file server sends what it has under any name.
+/// The value of `Accept`. A static file server sends a list under any media type.
 const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
 
 /// A list that is fetched.
@@ -31,11 +31,11 @@ pub(super) struct ListFeed {
 enum Work {
     /// A document that this worker fetched, on its way to shared data.
     Uploading(Upload),
-    /// The same when it is there, and what is to be published of it.
+    /// A document in shared data that this worker fetched, and what to publish of it.
     Fetched { loader: Loader, content: Fetched },
-    /// The pieces of one that another worker fetched.
+    /// The pieces of a document that another worker fetched.
     Gathering { version: Version, manifest: Manifest, pieces: Chunks },
-    /// One whose pieces have been gathered.
+    /// A document whose pieces have been gathered.
     Gathered { version: Version, loader: Loader },
 }
 
@@ -76,7 +76,7 @@ impl ListFeed {
             return None;
         }
         let start = self.feed.begin(outside)?;
-        // One that expires has to come anew, whatever the server says of the document.
+        // A list that expires has to be fetched in full, even if the server would answer 304.
         let signed = self.policy.terms.signed_by.is_some();
         let endpoint = self.policy.endpoint.clone();
         let validator = start.validator.filter(|validator| validator.source == endpoint.uri);
@@ -86,7 +86,7 @@ impl ListFeed {
         Some(Fetch { document: DocumentId::List(list), endpoint, accept: ACCEPT, etag, timeout_ms, max_bytes })
     }
 
-    /// Takes in what came of the request that was under way.
+    /// Takes the answer to the request under way.
     pub(super) fn answered(&mut self, outside: &Outside<'_>, answer: Answer, document: Chunks) -> Vec<Event<ListSize>> {
         match answer {
             Answer::Failed(failure) => vec![self.fail(outside, failure)],
@@ -95,7 +95,7 @@ impl ListFeed {
                 let change = self.feed.confirm(outside, max_age_ms, None);
                 after(change, Event::NotModified)
             }
-            // A long one was copied in just now: that was work enough for one step.
+            // A long document was copied in just now, which is enough work for one step.
             Answer::Document(head) if document.pieces().len() > 1 => {
                 self.work = Some(Work::Uploading(Upload::new(document, head)));
                 Vec::new()
@@ -104,8 +104,7 @@ impl ListFeed {
         }
     }
 
-    /// Picks up what another worker fetched, does a step of what is being read when it has its turn, and notices what
-    /// is too old.
+    /// Picks up what another worker fetched, does one step of reading when it has its turn, and drops what is too old.
     pub(super) fn look(&mut self, outside: &Outside<'_>, has_turn: bool) -> Vec<Event<ListSize>> {
         let mut events = match self.work.take_if(|_| has_turn) {
             Some(Work::Uploading(upload)) => self.put(outside, upload),
@@ -161,7 +160,7 @@ impl ListFeed {
         }
     }
 
-    /// For how long the list in use is good: as long as its server says, and not longer than its signature says.
+    /// How long the list in use is good: as long as its server says, and no longer than its signature says.
     fn max_age(&self, outside: &Outside<'_>, max_age_ms: Option<u64>) -> Option<u64> {
         let signature = self.list.as_ref().and_then(|list| list.signature());
         let expires_at = signature.and_then(|signature| signature.expires_at);
@@ -215,7 +214,7 @@ impl ListFeed {
         let name = manifest.name(&self.place, pieces.pieces().len());
         let piece = outside.shared.read(&name).and_then(|(piece, _)| manifest.unmarked(piece));
         let Some(piece) = piece.filter(|piece| piece.len() == rest) else {
-            // A newer document has been written over it: that one is found next, or fetched.
+            // A newer document has replaced it. That one is found next, or fetched.
             self.feed.refuse(version);
             return Vec::new();
         };
@@ -247,7 +246,7 @@ impl ListFeed {
         }
     }
 
-    /// The name of the first piece of the document of this turn.
+    /// The name of the first piece of the document at this turn.
     #[cfg(test)]
     pub(super) fn piece_name(&self, turn: u64) -> String {
         Manifest { mark: 0, turn, length: 0 }.name(&self.place, 0)
@@ -296,7 +295,7 @@ fn timing(policy: &RemoteList) -> Timing {
     }
 }
 
-/// Where the document lies in shared data: a name that no other list, address or cluster leads to.
+/// The name of the document in shared data, which no other list, address or cluster has.
 fn place(policy: &RemoteList) -> String {
     let whole = ["revocations", &policy.terms.name, &policy.endpoint.uri, &policy.endpoint.cluster].join("\n");
     let name = base64url::encode(&sha256(whole.as_bytes()));

@@ -1,23 +1,23 @@
-//! What says which pieces in shared data are a document.
+//! The manifest of a document: its pieces in shared data.
 
 /// The first bytes of a manifest. Another form gets another number.
 const FORM: [u8; 4] = *b"sgM1";
-/// The bytes of the mark behind each piece.
+/// The bytes of the mark at the end of each piece.
 const MARK_BYTES: usize = 8;
 
-/// The pieces of one document: where they lie, how many bytes they have in all, and the mark that each of them carries.
+/// The pieces of one document: their names, their total length, and the mark at the end of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Manifest {
-    /// A hash of the document: pieces of another document carry another one. It proves nothing about who wrote them.
+    /// A hash of the document, which tells its pieces from those of another document. It does not prove who wrote them.
     pub mark: u64,
-    /// Two places in turn, so that a document is not written over while others still read it.
+    /// Two places in turn, so that a document is not replaced while others still read it.
     pub turn: u64,
     /// All bytes of the document.
     pub length: u64,
 }
 
 impl Manifest {
-    /// Whether both are of the same document, wherever it lies.
+    /// Whether both describe the same document, at either place.
     pub(super) const fn is_of_the_same(&self, other: &Self) -> bool {
         self.mark == other.mark && self.length == other.length
     }
@@ -40,7 +40,7 @@ impl Manifest {
         format!("{place}/piece/{}/{piece}", self.turn % 2)
     }
 
-    /// A piece with its mark behind it. Behind, so that taking it off leaves the piece where it lies.
+    /// A piece with its mark at the end, so that removing the mark moves no bytes.
     pub(super) fn marked(&self, piece: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(piece.len().saturating_add(MARK_BYTES));
         out.extend_from_slice(piece);
@@ -48,7 +48,7 @@ impl Manifest {
         out
     }
 
-    /// A piece without its mark; `None` when the mark is another one.
+    /// A piece without its mark; `None` if the mark is another one.
     pub(super) fn unmarked(&self, mut piece: Vec<u8>) -> Option<Vec<u8>> {
         let length = piece.len().checked_sub(MARK_BYTES)?;
         let mark = piece.get(length..)?;

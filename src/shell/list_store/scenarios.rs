@@ -1,4 +1,4 @@
-//! Workers of one process, and what becomes of their lists.
+//! Workers of one process, and their lists.
 
 use super::*;
 use crate::base::time::Seconds;
@@ -93,7 +93,7 @@ impl Process {
         self.workers[worker].answered(&outside, list, answer, pieces).into_iter().map(|(_, event)| event).collect()
     }
 
-    /// Has the list fetched by whoever begins, and read by all.
+    /// Lets the worker that begins fetch the list, and all read it.
     pub(super) fn fetch(&mut self, answer: Answer, pieces: Chunks) -> WorkerEvents {
         let (requests, mut events) = self.tick(10_000);
         assert_eq!(requests.len(), 1, "one request for the process: {requests:?}");
@@ -182,7 +182,7 @@ fn what_has_not_changed_is_not_read_again() {
     assert_eq!(requests[0].1.etag.as_deref(), Some("\"1\""), "{requests:?}");
     let events = process.answer(requests[0].0, Answer::NotModified { max_age_ms: None }, Chunks::default());
     assert_eq!(events, [Event::NotModified]);
-    // Also where the server has no ETag and sends the same once more.
+    // Also where the server has no ETag and sends the same document again.
     let events = process.fetch(document("\"2\""), line("a"));
     assert_eq!(events.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&Event::Unchanged], "{events:?}");
     assert_eq!(process.refuses("a"), [true; 2]);
@@ -287,14 +287,14 @@ fn waiting_for_the_first_list_has_a_deadline_only_while_it_comes_soon() {
     assert_eq!(deadlines(&process), [false; 2], "the next attempt is too far off");
     let now = process.now;
     assert_eq!(ended(&process, now), [Some(Awaited::InVain); 2]);
-    assert_eq!(ended(&process, asked), [Some(Awaited::InVain); 2], "and nobody waits beyond the deadline");
+    assert_eq!(ended(&process, asked), [Some(Awaited::InVain); 2], "and no request waits beyond the deadline");
     process.tick(60_000);
     let now = process.now;
     assert_eq!(ended(&process, now), [None; 2], "one fetches again");
     assert_eq!(ended(&process, now - 2000), [Some(Awaited::InVain); 2]);
 
     let process = Process::new(1, WhenStale::Allow);
-    assert!(process.workers[0].revocations().are_complete(), "nobody waits for a list that is not insisted on");
+    assert!(process.workers[0].revocations().are_complete(), "no request waits for an optional list");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::policy::{Endpoint, WhenStale};
 use crate::revocation::{Builder, Entry};
 use serde_json::json;
 
-/// The events of a kind that matters: none of them is about what is as it should be.
+/// The events that matter, without those about normal operation.
 fn bad(events: &[(usize, Event<ListSize>)]) -> Vec<&Event<ListSize>> {
     let is_bad = |event: &&Event<ListSize>| {
         matches!(event, Event::Failed(..) | Event::Foreign(_) | Event::TooOld(_) | Event::Recovered)
@@ -17,7 +17,7 @@ fn bad(events: &[(usize, Event<ListSize>)]) -> Vec<&Event<ListSize>> {
     events.iter().map(|(_, event)| event).filter(is_bad).collect()
 }
 
-/// Lets whoever asks have this document, for so many ticks of 10 ms; returns how often somebody asked.
+/// Answers every request with this document for `ticks` ticks of 10 ms; returns the number of requests.
 fn serve(process: &mut Process, ticks: usize, document: impl Fn() -> (Answer, Chunks)) -> usize {
     let mut asked = 0;
     for _ in 0..ticks {
@@ -56,7 +56,7 @@ fn a_piece_that_was_written_over_is_mended_by_one_fetch() {
     process.fetch(document(""), line("a"));
     process.shared.write(&process.workers[0].remotes[0].piece_name(1), &[0; 40], None);
     newcomer(&mut process, &policy(WhenStale::Deny));
-    assert_eq!(serve(&mut process, 100, || (document(""), line("a"))), 1, "and nobody goes on asking");
+    assert_eq!(serve(&mut process, 100, || (document(""), line("a"))), 1, "and no further request");
     assert_eq!((process.complete(), process.refuses("a")), (vec![true; 3], vec![true; 3]));
     newcomer(&mut process, &policy(WhenStale::Deny));
     (0..5).for_each(|_| drop(process.tick(10)));
@@ -193,6 +193,6 @@ fn a_list_that_was_forged_on_the_board_is_replaced_by_one_fetch_of_the_same_as_b
         .for_each(|_| drop(process.workers[2].look(&Outside { shared: &process.shared, now: process.now, random: 0 })));
     assert!(process.workers[2].revocations().are_complete(), "it has put the forged one in shared data");
     process.workers.truncate(2);
-    assert_eq!(serve(&mut process, 100, || (document(""), good.clone())), 1, "and nobody goes on asking");
+    assert_eq!(serve(&mut process, 100, || (document(""), good.clone())), 1, "and no further request");
     assert_eq!((process.refuses("a"), process.refuses("forged")), (vec![true; 2], vec![false; 2]));
 }

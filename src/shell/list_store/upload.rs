@@ -1,4 +1,4 @@
-//! Putting a document into shared data, where other workers pick it up.
+//! Puts a document into shared data, where other workers pick it up.
 
 use super::manifest::Manifest;
 use crate::revocation::Chunks;
@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 /// How many pieces are hashed or written in one step: some milliseconds. A document of one piece takes one step.
 const STEP_PIECES: usize = 4;
 
-/// A document that has come, and how far it is in shared data.
+/// A document that has come, and how much of it is in shared data.
 #[derive(Debug)]
 pub(super) struct Upload {
     pub(super) document: Chunks,
@@ -26,11 +26,11 @@ impl Upload {
         Self { document, head, hasher: DefaultHasher::new(), hashed: 0, manifest: None, written: 0 }
     }
 
-    /// Hashes or writes some more pieces. Returns what says where they lie when the last is there.
+    /// Hashes or writes some more pieces. Returns the manifest when the last piece is there.
     ///
-    /// They do not go where those of `in_use` lie, of the document that workers pick up now: whether this one is a list
-    /// is not known yet. The same document stays where it is, if it is intact there. In local data nobody looks for
-    /// any.
+    /// They do not replace the pieces of `in_use`, the document that workers pick up now, since this one may be no
+    /// list. If the document is there already and intact, it is not written again. Local data gets no pieces, since no
+    /// other worker reads them.
     pub(super) fn step(
         &mut self,
         data: &dyn SharedData,
