@@ -1,4 +1,5 @@
-//! Configuration: from what the operator wrote to a compiled [`Policy`] and its [`Settings`], or to everything that is wrong with it.
+//! Configuration: turns what the operator wrote into a compiled [`Policy`] and its [`Settings`], or lists everything
+//! that is wrong with it.
 //!
 //! One reader over a tree of values serves the protobuf Struct that Envoy hands over, the JSON that Istio hands over,
 //! and the YAML that the command reads. A configuration is refused whole: no field is dropped, guessed or defaulted
@@ -36,9 +37,9 @@ pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
 /// A compiled configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What judges requests.
+    /// Judges requests.
     pub policy: Policy,
-    /// What the gate around it needs.
+    /// What the shell and the command need beside it.
     pub settings: Settings,
     /// Warnings, one line each.
     pub warnings: Vec<String>,
@@ -63,10 +64,11 @@ pub fn compile(root: &Node, environment: Environment<'_>) -> Result<Loaded, Conf
     problems.into_inner().settle(loaded)
 }
 
-/// Reads the requirement in a serialised `envoy.config.core.v3.Metadata`, when there is one.
+/// Reads the requirement in a serialised `envoy.config.core.v3.Metadata`, if there is one.
 ///
 /// # Errors
-/// Every problem. The request then must not be judged by anything else: see [`crate::facts::MetadataRequirement`].
+/// Every problem. The request then must not be judged by another requirement: see
+/// [`crate::facts::MetadataRequirement`].
 pub fn metadata_requirement(bytes: &[u8], policy: &Policy) -> Result<Option<Requirement>, ConfigError> {
     match wire::metadata(bytes).map_err(whole)? {
         None => Ok(None),

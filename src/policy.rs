@@ -1,4 +1,4 @@
-//! The compiled policy: immutable, checked, ready to be asked. No serde, no host, no time, nothing left to parse.
+//! The compiled policy: immutable and checked, with nothing left to parse. No serde, no host, no time.
 
 mod authority;
 mod discovery;
@@ -41,28 +41,28 @@ pub use settings::{
 pub use template::{PathVariable, Template, TemplateError};
 pub use uses::Uses;
 
-/// The longest token where the configuration does not say, in bytes.
+/// The default of `limits.token_bytes`.
 pub const DEFAULT_TOKEN_BYTES: usize = 8192;
 
-/// Everything that a request is judged by. What the gate around it needs is in [`Settings`].
+/// Everything that judges a request. What the shell and the command need beside it is in [`Settings`].
 #[derive(Debug)]
 pub struct Policy {
-    /// Which optional facts it asks for.
+    /// The optional facts that it uses.
     pub uses: Uses,
-    /// Whose tokens are accepted. Never empty where a requirement asks for a token.
+    /// The issuers whose tokens are accepted. Never empty if a requirement asks for a token.
     pub issuers: Vec<Issuer>,
     /// Tried in order; the first match decides.
     pub rules: Rules,
-    /// What holds when nothing else matches.
+    /// Applies when no rule matches.
     pub default: Requirement,
-    /// What becomes of requirements in route and virtual host metadata.
+    /// How requirements in route and virtual host metadata apply.
     pub route_metadata: RouteMetadata,
-    /// What is looked for in query strings.
+    /// Which query parameters are refused.
     pub query: QueryPolicy,
     /// What goes upstream.
     pub forward: Forward,
-    /// Whether the names of the route and the virtual host that a request was judged by are published, so that a filter
-    /// behind this one can compare them with those that serve it.
+    /// Whether the names of the route and virtual host that a request was judged by are published, so that a later
+    /// filter can compare them with those that serve it.
     pub seal: bool,
     /// Whether CORS preflight requests pass without a token.
     pub bypass_cors_preflight: bool,
@@ -74,13 +74,13 @@ pub struct Policy {
     pub token_bytes: usize,
 }
 
-/// What becomes of requirements in route and virtual host metadata.
+/// How requirements in route and virtual host metadata apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RouteMetadata {
-    /// They take the place of `rules` and `default`.
+    /// They replace `rules` and `default`.
     #[default]
     Replace,
-    /// They are added to what `rules` and `default` ask: both must hold.
+    /// They are added to `rules` and `default`: both must be met.
     Restrict,
     /// They are not read.
     Ignore,

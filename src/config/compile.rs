@@ -1,4 +1,5 @@
-//! From a tree to a [`Policy`]. Each function reads all its fields before it gives up, so that every problem is noted.
+//! From a tree to a [`Policy`] and its [`Settings`]. Each function reads all its fields before it gives up, so that
+//! every problem is noted.
 
 mod forward;
 mod issuer;
@@ -34,7 +35,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let issuers = object
         .need("issuers", "list whose tokens are accepted, and where their keys are")
         .and_then(|list| issuer::list(&list, bounds, environment, &mut warnings));
-    // Requirements name issuers; where the issuers cannot be read, that would only add noise.
+    // Requirements name issuers. If the issuers cannot be read, checking the names would only add noise.
     let names = issuer::names(&object);
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
     let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, &names));
@@ -100,13 +101,13 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
     requirement(cursor, &names)
 }
 
-/// A requirement that stands alone: the default, or route metadata.
+/// A requirement outside of a rule: the default, or route metadata.
 fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
     let context = Context { issuers: names, variables: Variables::None };
     requirement::read(&cursor.object(&fields::REQUIREMENT)?, context)
 }
 
-/// The member `name` read by `read`, or `default` when it is not there.
+/// The member `name` read by `read`, or `default` if it is missing.
 fn optional<'n, T>(
     object: &Object<'n>,
     name: &str,
@@ -119,7 +120,7 @@ fn optional<'n, T>(
     object.get(name).and_then(|cursor| read(&cursor))
 }
 
-/// A list of texts with at least one in it.
+/// A non-empty list of texts.
 fn texts(cursor: &Cursor<'_>, what: &str) -> Option<Vec<String>> {
     cursor.list_of(what, |item| item.text().map(str::to_owned))
 }
@@ -185,7 +186,7 @@ fn read_realm(cursor: &Cursor<'_>) -> Option<String> {
     })
 }
 
-/// What a path may hold that it may not without being listed.
+/// What a path may contain only if it is listed.
 #[derive(Clone, Copy)]
 enum Admitted {
     EncodedSlash,
@@ -206,7 +207,7 @@ fn read_paths(cursor: &Cursor<'_>) -> Option<PathPolicy> {
     Some(policy)
 }
 
-/// The longest token, in bytes, and the limits of the gate around it.
+/// The longest token, in bytes, and the limits of the shell.
 fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let object = cursor.object(&fields::LIMITS)?;
     let defaults = Limits::default();

@@ -1,4 +1,4 @@
-//! Reading a tree, with the path of every value at hand and every problem noted.
+//! Reads a tree. Knows the path of every value, and notes every problem.
 
 use super::fields::Shape;
 use super::problem::{Problem, Problems, nearest};
@@ -48,7 +48,7 @@ impl<'n> Cursor<'n> {
         None
     }
 
-    // Inlined, this and the readers of this file would be a tenth of the module, and they run once.
+    // Not inlined: this and the readers of this file would be a tenth of the module, and they run once.
     #[cold]
     fn note(&self, what: String, remedy: String) {
         self.problems.borrow_mut().add(Problem { path: self.path.clone(), at: self.node.at, what, remedy });
@@ -59,7 +59,7 @@ impl<'n> Cursor<'n> {
         self.wrong(format!("is {}", self.node.value.kind()), format!("write {wanted}"))
     }
 
-    /// An object of this shape: every member is known, none is there twice, none is null.
+    /// An object of this shape: every member is known, and none is null or repeated.
     #[inline(never)]
     pub fn object(&self, shape: &Shape) -> Option<Object<'n>> {
         let object = self.any_object()?;
@@ -77,7 +77,7 @@ impl<'n> Cursor<'n> {
         Some(object)
     }
 
-    /// An object whose member names the configuration chooses.
+    /// An object with free member names.
     #[inline(never)]
     pub fn any_object(&self) -> Option<Object<'n>> {
         let Tree::Object(members) = &self.node.value else { return self.wrong_kind("an object") };
@@ -111,18 +111,18 @@ impl<'n> Cursor<'n> {
         Some(items.map(|(index, item)| self.child(item, format!("{}[{index}]", self.path))).collect())
     }
 
-    /// A list with something in it, each item read by `read`. `None` when an item cannot be read.
+    /// A non-empty list, each item read by `read`. `None` if an item cannot be read.
     pub fn list_of<T>(&self, what: &str, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
         let items = self.list()?;
         if items.is_empty() {
             return self.wrong("is an empty list", format!("name at least one {what}, or leave the field out"));
         }
-        // All items are read, so that all problems are noted, before one that cannot be read ends it.
+        // All items are read first, so that all problems are noted.
         let read: Vec<Option<T>> = items.iter().map(read).collect();
         read.into_iter().collect()
     }
 
-    /// Text with something in it.
+    /// Non-empty text.
     #[inline(never)]
     pub fn text(&self) -> Option<&'n str> {
         match &self.node.value {
@@ -193,15 +193,15 @@ impl<'n> Cursor<'n> {
 }
 
 impl<'n> Object<'n> {
-    /// Where it stands.
+    /// Its line and column, if known.
     pub const fn cursor(&self) -> &Cursor<'n> {
         &self.cursor
     }
 
-    /// The member `name`, when it is there. A null is an error, and counts as not there.
+    /// The member `name`, if it is there. Null is an error, and counts as missing.
     #[inline(never)]
     pub fn get(&self, name: &str) -> Option<Cursor<'n>> {
-        // Of members that are there twice the last one counts, as in Envoy; that it is there twice is an error anyway.
+        // Of a repeated member the last one counts, as in Envoy; the repetition is an error anyway.
         let (_, node) = self.members.iter().rev().find(|(other, _)| other == name)?;
         let member = self.cursor.child(node, join(&self.cursor.path, name));
         if node.value == Tree::Null {
@@ -231,7 +231,7 @@ impl<'n> Object<'n> {
     }
 }
 
-/// `path.name`, with quotes around a name that is no plain word.
+/// `path.name`, with quotes around a name that is not a plain word.
 fn join(path: &str, name: &str) -> String {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     match (path.is_empty(), plain) {

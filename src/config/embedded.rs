@@ -1,36 +1,36 @@
-//! JSON or YAML in a text of a file, such as the configuration in a `StringValue` or a file in a `ConfigMap`: what is
-//! wrong with it has its place in the file.
+//! JSON or YAML inside a text of a file, such as the configuration in a `StringValue` or a file in a `ConfigMap`.
+//! Problems in it are reported with their place in the file.
 //!
-//! YAML folds, strips and escapes text in many ways, but it neither adds characters that are no white space nor changes
-//! their order. So each of them is found again by counting, whatever the style of the text.
+//! YAML folds, strips and escapes text in many ways, but it neither adds nor reorders characters other than white
+//! space. So each is found again by counting, in every style.
 
 use super::problem::{ConfigError, Problem};
 use super::tree::{Node, Position, Tree};
 use super::{whole, wire};
 use crate::base::json;
 
-/// A text that may hold a JSON object or a YAML document, and where it stands.
+/// A text that may hold a JSON object or a YAML document, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
-    /// The key of the member whose value it is; where it is none, `start`.
+    /// The key of the member whose value it is; `start` if it is no member's value.
     pub member: Position,
     /// Where the value begins: its quote, or the first character of a block.
     pub start: Position,
-    /// What YAML makes of it.
+    /// The text after YAML has read it.
     pub text: String,
 }
 
-/// Where the characters of a text stand in the file that holds it.
+/// The positions of a text's characters in the file that holds it.
 #[derive(Clone, Debug)]
 pub struct TextPositions<'t> {
-    /// The places of the characters that are no white space.
+    /// The positions of the characters other than white space.
     places: Vec<Position>,
-    /// The lines of the text, and how many characters that are no white space are before each.
+    /// The lines of the text, each with the number of characters other than white space before it.
     lines: Vec<(usize, &'t str)>,
 }
 
 impl TextPositions<'_> {
-    /// The place in the file of a place in the text.
+    /// The position in the file of a position in the text.
     #[must_use]
     pub fn outer(&self, at: Position) -> Option<Position> {
         let (before, line) = self.lines.get(at.line.saturating_sub(1))?;
@@ -38,7 +38,7 @@ impl TextPositions<'_> {
         self.places.get(before.saturating_add(seen(&within))).or_else(|| self.places.last()).copied()
     }
 
-    /// Gives a value, and all in it, its place in the file.
+    /// Replaces the positions of a value, and of all in it, by those in the file.
     pub fn move_out(&self, node: &mut Node) {
         node.at = node.at.and_then(|at| self.outer(at));
         match &mut node.value {
@@ -49,26 +49,26 @@ impl TextPositions<'_> {
     }
 }
 
-/// How many characters of a text are no white space.
+/// The number of characters other than white space.
 fn seen(text: &str) -> usize {
     text.chars().filter(|character| !character.is_whitespace()).count()
 }
 
 impl Text {
-    /// The text, when it begins as a JSON object does, or has lines.
+    /// The text, if it begins like a JSON object or has several lines.
     #[must_use]
     pub fn new(member: Position, start: Position, text: &str) -> Option<Self> {
         let has_lines = text.trim_end().contains('\n');
         (text.trim_start().starts_with('{') || has_lines).then(|| Self { member, start, text: text.to_owned() })
     }
 
-    /// Whether it begins as a JSON object does.
+    /// Whether it begins like a JSON object.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.text.trim_start().starts_with('{')
     }
 
-    /// Where its characters stand in `file`, the text of the file.
+    /// The positions of its characters in `file`, the text of the file.
     #[must_use]
     pub fn places(&self, file: &str) -> TextPositions<'_> {
         let mut before = 0_usize;
@@ -83,7 +83,7 @@ impl Text {
     /// Reads the configuration in it as the module does, each value with its place in `file`, the text of the file.
     ///
     /// # Errors
-    /// That it is no configuration; with the place of the first thing that is wrong.
+    /// When it is not a configuration, with the place of the first problem.
     pub fn read(&self, file: &str) -> Result<Node, ConfigError> {
         let places = self.characters(file);
         match wire::plugin_configuration(self.text.as_bytes()) {
@@ -99,7 +99,7 @@ impl Text {
                     let seen = seen(&before).saturating_add(seen(line.get(..column)?));
                     places.get(seen.saturating_sub(1)).or_else(|| places.last()).copied()
                 });
-                // The place in the file takes that of the place in the text.
+                // The position in the file replaces that in the text.
                 let what = what.split_once(" at line ").filter(|_| at.is_some()).map_or(&*what, |(what, _)| what);
                 let ConfigError(problems) = whole(what.to_owned());
                 Err(ConfigError(problems.into_iter().map(|problem| Problem { at, ..problem }).collect()))
@@ -107,7 +107,7 @@ impl Text {
         }
     }
 
-    /// Where the characters that are no white space stand, in their order.
+    /// The positions of the characters other than white space, in order.
     fn characters(&self, file: &str) -> Vec<Position> {
         let mut characters = Characters::from(file, self.start);
         let style = characters.quote();
@@ -122,7 +122,7 @@ impl Text {
     }
 }
 
-/// The characters of a file from a place on, each with its place.
+/// The characters of a file from a position on, each with its position.
 struct Characters<'f> {
     rest: std::str::Chars<'f>,
     at: Position,
@@ -136,14 +136,14 @@ impl<'f> Characters<'f> {
         Self { rest: file.get(lines.saturating_add(before)..).unwrap_or_default().chars(), at }
     }
 
-    /// The quote that a text begins with. A block has none.
+    /// The quote at the start of a text. A block has none.
     fn quote(&mut self) -> Option<char> {
         let quote = self.rest.clone().next().filter(|character| matches!(character, '"' | '\''))?;
         self.next();
         Some(quote)
     }
 
-    /// The next character that is no white space, in a text of this style.
+    /// The next character other than white space, in a text of this style.
     fn significant(&mut self, style: Option<char>) -> Option<(char, Position)> {
         loop {
             let (character, at) = self.next()?;
@@ -158,7 +158,7 @@ impl<'f> Characters<'f> {
         }
     }
 
-    /// The character that an escape stands for; its backslash has been read. White space may become any other.
+    /// The character of an escape, whose backslash has been read. Of white space any character will do.
     fn unescape(&mut self) -> Option<char> {
         let (character, _) = self.next()?;
         let digits = match character {
@@ -187,16 +187,16 @@ impl Iterator for Characters<'_> {
     }
 }
 
-/// Goes through JSON that has been read, and notes where each value stands.
+/// Walks through valid JSON, and notes the position of each value.
 struct Scanner<'t> {
     rest: &'t str,
-    /// How many characters that are no white space are behind.
+    /// The number of characters other than white space that have been read.
     seen: usize,
     places: &'t [Position],
 }
 
 impl Scanner<'_> {
-    /// The next character that is no white space, which stays.
+    /// Looks at the next character other than white space.
     fn peek(&mut self) -> Option<char> {
         self.rest = self.rest.trim_start();
         self.rest.chars().next()
@@ -206,14 +206,14 @@ impl Scanner<'_> {
         self.places.get(self.seen).copied()
     }
 
-    /// Goes over `length` bytes.
+    /// Skips `length` bytes.
     fn advance(&mut self, length: usize) {
         let (gone, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
         self.seen = self.seen.saturating_add(gone.chars().filter(|character| !character.is_whitespace()).count());
         self.rest = rest;
     }
 
-    /// Goes over a string, and gives it as it is written.
+    /// Skips a string, and returns it as it is written.
     fn string(&mut self) -> &str {
         let text = self.rest;
         let mut escaped = false;
@@ -259,7 +259,7 @@ impl Scanner<'_> {
             self.advance(1);
             let Some((_, node)) = members.iter_mut().find(|(other, _)| *other == name) else { return };
             self.value(node);
-            // A member is found by its key, as in YAML.
+            // A member has the position of its key, as in YAML.
             node.at = at;
             self.after_one();
         }

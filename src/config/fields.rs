@@ -1,4 +1,4 @@
-//! Every field there is. The reader knows no others, and a test looks for each in envoy/CONFIGURATION.md.
+//! Every field. The reader knows no others, and a test looks for each in envoy/CONFIGURATION.md.
 
 /// The fields of one kind of object.
 #[derive(Debug)]

@@ -1,22 +1,22 @@
-//! What is wrong with a configuration: all of it, each with its place and what would be right.
+//! The problems of a configuration: all of them, each with its place and a remedy.
 
 use super::tree::Position;
 use std::fmt;
 
-/// One thing that is wrong.
+/// A problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The path of the field, such as `issuers[0].jwks.inline`; empty for the whole.
     pub path: String,
-    /// Its line and column, when the form it was read from says so.
+    /// Its line and column, if known.
     pub at: Option<Position>,
     /// What is wrong. Never holds a secret.
     pub what: String,
-    /// What would be right.
+    /// The remedy.
     pub remedy: String,
 }
 
-/// Everything that is wrong with a configuration. Never empty.
+/// All problems of a configuration. Never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 
@@ -60,7 +60,7 @@ impl Problems {
         self.0.push(problem);
     }
 
-    /// `value`, when it is there and there are no problems.
+    /// `value`, if there is one and there are no problems.
     ///
     /// # Errors
     /// The problems.

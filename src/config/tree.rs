@@ -1,9 +1,9 @@
-//! A configuration as a tree of values, whatever it was written in: protobuf Struct, JSON or YAML.
+//! A configuration as a tree of values, from a protobuf Struct, JSON or YAML.
 
 use crate::base::json::{Map, Value};
 use std::fmt;
 
-/// A value and where it stands, when the form it was read from says so.
+/// A value and its position, if known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// The value.
@@ -31,7 +31,7 @@ pub enum Tree {
     Fraction(f64),
     Text(String),
     List(Vec<Node>),
-    /// Members in their order. Names may be there twice in YAML; the reader reports that.
+    /// Members in their order. YAML may repeat names; the reader reports that.
     Object(Vec<(String, Node)>),
 }
 
@@ -42,7 +42,7 @@ impl From<Tree> for Node {
 }
 
 impl Tree {
-    /// What kind of value it is, for messages.
+    /// The kind of the value, for messages.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Tree {
         }
     }
 
-    /// The same as a JSON value.
+    /// The tree as a JSON value.
     #[must_use]
     pub fn to_json(&self) -> Value {
         match self {
@@ -67,7 +67,7 @@ impl Tree {
             Self::Text(text) => Value::String(text.clone()),
             Self::List(items) => items.iter().map(|item| item.value.to_json()).collect(),
             Self::Object(members) => {
-                // One by one: to collect them brings a sort into the module, of 5 KB.
+                // One by one, since `collect` would bring 5 KB of sorting into the module.
                 let mut object = Map::new();
                 for (name, node) in members {
                     object.insert(name.clone(), node.value.to_json());

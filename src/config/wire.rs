@@ -1,4 +1,4 @@
-//! The forms in which Envoy and Istio hand a configuration over.
+//! The wire forms of a configuration: a protobuf Struct from Envoy, JSON from Istio.
 
 use super::tree::{Node, Tree};
 use crate::base::json;
@@ -6,7 +6,7 @@ use prost::Message;
 use prost_types::value::Kind;
 use std::collections::BTreeMap;
 
-/// The namespace of our requirements in `filter_metadata`.
+/// Our namespace in `filter_metadata`.
 pub const METADATA_NAMESPACE: &str = "scopegate";
 
 /// The whole numbers that a double holds exactly.
@@ -25,7 +25,7 @@ pub fn plugin_configuration(bytes: &[u8]) -> Result<Node, String> {
     if bytes.trim_ascii().is_empty() {
         return Err("there is no configuration".to_owned());
     }
-    // A Struct begins with the tag of its field 1, which is a line feed to a reader of text.
+    // A Struct begins with the tag of its field 1, which is the byte of a line feed.
     if bytes.first() == Some(&b'\n')
         && let Ok(message) = prost_types::Struct::decode(bytes)
     {
@@ -37,7 +37,7 @@ pub fn plugin_configuration(bytes: &[u8]) -> Result<Node, String> {
     Err("neither a google.protobuf.Struct nor a JSON object".to_owned())
 }
 
-/// Our part of a serialised `Metadata`, when there is one.
+/// Our part of a serialised `Metadata`, if there is one.
 pub fn metadata(bytes: &[u8]) -> Result<Option<Node>, String> {
     let mut metadata = Metadata::decode(bytes).map_err(|_| "not a serialised Metadata message".to_owned())?;
     Ok(metadata.filter_metadata.remove(METADATA_NAMESPACE).map(object))
@@ -58,7 +58,7 @@ fn node(value: prost_types::Value) -> Node {
     }
 }
 
-/// Struct numbers are doubles; whole ones are whole again.
+/// Struct numbers are doubles; whole ones become whole numbers again.
 pub(super) fn number_tree(number: f64) -> Tree {
     if number.fract() == 0.0 && number.abs() < EXACT {
         #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and in range")]

@@ -1,10 +1,10 @@
-//! YAML and JSON files, for the command: values become what the reader of the file makes of them, so that a file means the
-//! same to both.
+//! YAML and JSON files, for the command. Values are read as the real reader of the file reads them, so that a file
+//! means the same to both.
 //!
 //! Envoy reads YAML without a schema (measured on 1.40): an unquoted `yes`, `on` or `y` is a boolean, a fraction or a
 //! date is text, `0x10` is 16 and `010` is 8, and a whole number beyond 32 bits is text. It passes over tags, drops
-//! members whose key has the tag `!ignore`, and merges nothing. Kubernetes reads YAML 1.1: `1e6`, `0o17` and `1_000` are
-//! numbers, and `<<` merges (measured with kubectl). JSON is JSON. Of keys that are there twice each uses one.
+//! members whose key has the tag `!ignore`, and merges nothing. Kubernetes reads YAML 1.1: `1e6`, `0o17` and `1_000`
+//! are numbers, and `<<` merges (measured with kubectl). JSON is JSON. Of repeated keys each uses one.
 
 mod build;
 mod raw;
@@ -15,12 +15,12 @@ use super::tree::{Node, Position};
 use build::Builder;
 use std::fmt;
 
-/// Whose rules hold in a document.
+/// The reader whose rules apply to a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// Envoy's YAML; a plugin configuration is read as in Envoy too.
+    /// Envoy's YAML, also for a plugin configuration.
     Envoy,
-    /// That of Kubernetes resources.
+    /// The YAML of Kubernetes resources.
     Kubernetes,
     /// JSON.
     Json,
@@ -37,26 +37,26 @@ pub struct Document {
     pub index: usize,
     /// The texts in it that may hold JSON or YAML themselves.
     pub texts: Vec<Text>,
-    /// What is odd about how it is written.
+    /// What is odd about its form.
     pub flaws: Vec<Flaw>,
 }
 
-/// Something in a file that its reader refuses, or takes in another way than it looks.
+/// Something in a file that its reader refuses, or reads differently from how it looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// A stable name for the kind of flaw.
     pub rule: &'static str,
-    /// Whether it is an error; else it should be looked at.
+    /// Whether it is an error; otherwise it is a warning.
     pub is_error: bool,
     /// Where.
     pub at: Option<Position>,
     /// What is wrong.
     pub what: String,
-    /// What would be right.
+    /// The remedy.
     pub remedy: String,
 }
 
-/// Why a text is not YAML that can be read.
+/// Why a text is not readable YAML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YamlError {
     /// What is wrong.
@@ -77,7 +77,7 @@ impl fmt::Display for YamlError {
 impl std::error::Error for YamlError {}
 
 impl Dialect {
-    /// What to do about a key that is there twice.
+    /// The remedy for a repeated key.
     const fn of_two(self) -> &'static str {
         match self {
             Self::Envoy => "Envoy would use the last one: keep one",
@@ -86,7 +86,7 @@ impl Dialect {
         }
     }
 
-    /// The rules of a YAML document: a resource of Kubernetes says what it is.
+    /// The rules for a YAML document. A Kubernetes resource names its kind.
     fn of(raw: &raw::Raw) -> Self {
         let raw::RawTree::Object(members) = &raw.tree else { return Self::Envoy };
         let is_kind = |(key, value): &(raw::Raw, raw::Raw)| key.text() == Some("kind") && value.text().is_some();
@@ -94,7 +94,7 @@ impl Dialect {
     }
 }
 
-/// Reads one YAML document by Envoy's rules, or those of Kubernetes where it is a resource; JSON is YAML too.
+/// Reads one YAML document by Envoy's rules, or by those of Kubernetes if it is a resource. JSON is YAML too.
 ///
 /// # Errors
 /// When the text is not YAML, holds no or several documents, or uses keys that are not text.
@@ -107,8 +107,8 @@ pub fn read_yaml(text: &str) -> Result<Node, YamlError> {
     }
 }
 
-/// Reads all documents of a text that are not empty, such as several Kubernetes resources in one file. `is_json` says that
-/// the text is read as JSON.
+/// Reads all non-empty documents of a text, such as several Kubernetes resources in one file. With `is_json` the text
+/// is read as JSON.
 ///
 /// # Errors
 /// When the text is not YAML, or uses keys that are not text.
@@ -127,7 +127,8 @@ pub fn read_documents(text: &str, is_json: bool) -> Result<Vec<Document>, YamlEr
     Ok(read)
 }
 
-/// JSON writes a character beyond 16 bits as two escapes, which YAML has no words for: as one escape, of the same length.
+/// JSON writes a character beyond 16 bits as two escapes, which YAML does not know. They become one escape of the same
+/// length.
 fn without_surrogates(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

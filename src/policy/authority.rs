@@ -1,8 +1,8 @@
-//! Whose word a credential is.
+//! The authority that vouches for a credential.
 
 use super::{IssuerId, Policy};
 
-/// Whose word a credential is.
+/// The authority that vouches for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Authority {
     /// An issuer of tokens.
@@ -10,7 +10,7 @@ pub enum Authority {
 }
 
 impl Policy {
-    /// What records call an authority.
+    /// The name of an authority in records.
     #[must_use]
     pub fn authority_name(&self, authority: Authority) -> Option<&str> {
         match authority {

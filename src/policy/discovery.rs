@@ -1,16 +1,16 @@
-//! The metadata of an issuer: where it says that its keys are
-//! ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), OpenID Connect Discovery 1.0).
+//! The metadata of an issuer, which says where its keys are ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), OpenID
+//! Connect Discovery 1.0).
 
 use super::Endpoint;
 use crate::base::json::{self, Value};
 use crate::base::text::shown;
 
-/// Reads the metadata of `issuer`, and makes the endpoint of its key set of it.
+/// Reads the metadata of `issuer`, and returns the endpoint of its key set.
 ///
 /// # Errors
-/// Why it cannot be used. The issuer in it has to be `issuer`, byte by byte (RFC 8414 section 3.3): otherwise it is
-/// somebody else's metadata, or the configuration names the issuer in another spelling than its tokens. Keys of an
-/// https issuer are fetched from an https address only.
+/// Why it cannot be used. The issuer in it has to be `issuer`, byte by byte (RFC 8414 section 3.3): otherwise it is the
+/// metadata of another issuer, or the configuration spells the issuer in another way than its tokens. Keys of an https
+/// issuer are fetched from an https address only.
 pub fn jwks_endpoint(document: &[u8], issuer: &str, cluster: &str) -> Result<Endpoint, String> {
     let metadata = json::parse_object(json::without_byte_order_mark(document))
         .ok_or("the metadata is not a JSON object without duplicate members")?;

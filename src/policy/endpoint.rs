@@ -1,7 +1,7 @@
-//! Where a document is fetched: its address, and the Envoy cluster that the request is sent to.
+//! The endpoint of a document: its address, and the Envoy cluster that the request is sent to.
 
-/// The address of a document and the cluster that it is asked of. The cluster decides which machine that is, and with
-/// which TLS; the address only says what is asked for.
+/// The address of a document, and the cluster that serves it. The cluster decides on the machine and on TLS; the
+/// address only names the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// The whole address.
@@ -43,10 +43,9 @@ impl Endpoint {
         })
     }
 
-    /// Where the metadata of `issuer` may be, in the order in which it is looked for: where OpenID Connect Discovery 1.0
-    /// section 4 puts it (after the issuer's path), where RFC 8414 section 3.1 does (before it), and where RFC 8414
-    /// section 5 has the OpenID document of an issuer with a path. `None` if the issuer is not an http or https address, or
-    /// has a query.
+    /// Where the metadata of `issuer` may be, in the order of lookup: the place of OpenID Connect Discovery 1.0 section
+    /// 4 (after the issuer's path), that of RFC 8414 section 3.1 (before it), and that of RFC 8414 section 5 for the
+    /// OpenID document of an issuer with a path. `None` if the issuer is not an http or https address, or has a query.
     #[must_use]
     pub fn of_metadata(issuer: &str, cluster: &str) -> Option<Vec<Self>> {
         let parsed = Self::parse(issuer, cluster)?;

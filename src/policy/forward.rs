@@ -3,23 +3,23 @@
 use crate::jose::ClaimPath;
 use std::rc::Rc;
 
-/// What goes upstream of a request that was allowed.
+/// What an allowed request carries upstream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forward {
-    /// Whether the token does.
+    /// Whether the token goes upstream.
     pub token: TokenForwarding,
-    /// Headers that are made of claims.
+    /// Headers made from claims.
     pub headers: Vec<IdentityHeader>,
-    /// Names of identity headers that nobody sets, in lower case: they are removed from every request.
+    /// Names of identity headers without a source, in lower case. They are only removed, from every request.
     pub remove: Vec<String>,
-    /// Who edits the request.
+    /// Edits the request: the filter or the router.
     pub by: ForwardBy,
 }
 
-/// Who edits the headers of a request that was allowed.
+/// Edits the headers of an allowed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ForwardBy {
-    /// The filter. Envoy matches routes again after that.
+    /// The filter. Envoy matches routes again after the edit.
     #[default]
     Filter,
     /// Envoy's router, as the route configuration says, once the route is final. The filter publishes the values as
@@ -30,25 +30,25 @@ pub enum ForwardBy {
 /// Whether the token goes upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TokenForwarding {
-    /// It is removed: an upstream cannot lose what it never had.
+    /// It is removed: an upstream cannot leak what it never had.
     #[default]
     Strip,
     /// It stays.
     Keep,
 }
 
-/// A request header that is made of a claim, and that no client can set.
+/// A request header that is made from a claim, and that no client can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeader {
     /// Its name, in lower case.
     pub name: Rc<str>,
-    /// What it is made of.
+    /// Its source.
     pub source: HeaderSource,
-    /// Under which key of filter state the router finds its value. Envoy puts `wasm.` in front.
+    /// The key of filter state under which the router finds its value. Envoy adds the prefix `wasm.`.
     pub key: Rc<str>,
 }
 
-/// What an identity header is made of.
+/// The source of an identity header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderSource {
     /// The scopes of the token, from all its scope claims, separated by a space.
@@ -58,14 +58,14 @@ pub enum HeaderSource {
 }
 
 impl Forward {
-    /// Whether there are identity headers: names that only the filter may set, or that nobody may.
+    /// Whether there are identity headers, with or without a source.
     #[must_use]
     pub const fn has_identity_headers(&self) -> bool {
         !self.headers.is_empty() || !self.remove.is_empty()
     }
 
-    /// Whether `name` is that of an identity header in any spelling: many upstreams read `_` as `-`, so a client
-    /// could set `x_auth_subject`, or `x-auth_subject`, in the place of `x-auth-subject`.
+    /// Whether `name` is that of an identity header in any spelling: many upstreams read `_` as `-`, so a client could
+    /// send `x_auth_subject`, or `x-auth_subject`, instead of `x-auth-subject`.
     #[must_use]
     pub fn is_identity_header(&self, name: &[u8]) -> bool {
         self.headers.iter().any(|header| same_header(header.name.as_bytes(), name))

@@ -1,4 +1,4 @@
-//! Whose tokens are accepted, and what an issuer's tokens must always be.
+//! The issuers whose tokens are accepted, and what their tokens must always meet.
 
 use super::Endpoint;
 use crate::base::time::Seconds;
@@ -16,15 +16,15 @@ pub struct IssuerId(pub usize);
 pub struct Issuer {
     /// Compared with `iss` exactly, byte by byte (RFC 7519 section 4.1.1).
     pub issuer: String,
-    /// What it is called in audit records and in requirements.
+    /// Its name in audit records and in requirements.
     pub name: String,
-    /// Of these a token must name one, exactly (RFC 7519 section 4.1.3).
+    /// A token must name one of these, exactly (RFC 7519 section 4.1.3).
     pub audiences: Vec<String>,
-    /// Where an audience is looked for; the first claim that is there decides.
+    /// The claims that hold the audience; the first one present decides.
     pub audience_claims: Vec<ClaimPath>,
     /// Where the keys come from.
     pub keys: KeySource,
-    /// What it may sign with.
+    /// The algorithms that it may sign with.
     pub algorithms: AlgorithmSet,
     /// The accepted JOSE `typ`.
     pub token_types: TokenTypes,
@@ -34,9 +34,9 @@ pub struct Issuer {
     pub leeway: Seconds,
     /// The longest `exp - iat`.
     pub max_lifetime: Option<Seconds>,
-    /// Claims that must be there, beyond `iss`, `exp` and the audience.
+    /// Claims that must be present, beyond `iss`, `exp` and the audience.
     pub required_claims: Vec<ClaimPath>,
-    /// Claims that hold scopes; what they name is added up.
+    /// Claims that hold scopes; the scopes of all are combined.
     pub scope_claims: Vec<ClaimPath>,
 }
 
@@ -56,7 +56,7 @@ pub struct RemoteKeys {
     pub origin: KeyOrigin,
     /// How long a set is used before it is fetched again.
     pub refresh: Seconds,
-    /// How long an answer is waited for, in milliseconds.
+    /// The timeout, in milliseconds.
     pub timeout_ms: u32,
     /// How long good keys outlive an issuer that cannot be reached.
     pub max_stale: Seconds,
@@ -67,13 +67,13 @@ pub struct RemoteKeys {
 /// Where a key set is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOrigin {
-    /// At an address.
+    /// At this address.
     Document(Endpoint),
     /// Where the issuer's metadata says (RFC 8414, OpenID Connect Discovery 1.0).
     Discovery {
-        /// Where the metadata may be, in order.
+        /// The addresses where the metadata may be, in order.
         metadata: Vec<Endpoint>,
-        /// The Envoy cluster that the key set is asked of.
+        /// The Envoy cluster that serves the key set.
         jwks_cluster: String,
     },
 }
@@ -143,7 +143,7 @@ pub fn is_generic_type(typ: Option<&str>) -> bool {
     typ.is_none_or(|typ| short_name(typ).eq_ignore_ascii_case("jwt"))
 }
 
-/// `application/` is dropped, in any letter case, only where no other slash follows, as RFC 7515 recommends to write it.
+/// Drops `application/`, in any letter case, if no other slash follows, as RFC 7515 recommends.
 fn short_name(typ: &str) -> &str {
     match typ.split_once('/') {
         Some((kind, name)) if kind.eq_ignore_ascii_case("application") && !name.contains('/') => name,

@@ -9,11 +9,11 @@ use crate::request::RequestView;
 pub struct Rule {
     /// When it applies.
     pub matching: Match,
-    /// What it asks.
+    /// Its requirement.
     pub requirement: Requirement,
 }
 
-/// When a rule applies: all conditions that are there must hold.
+/// When a rule applies: all its conditions must hold.
 #[derive(Debug, Default, PartialEq)]
 pub struct Match {
     /// On the path, without the query.
@@ -48,15 +48,15 @@ pub enum PathMatch {
 pub enum HostMatch {
     /// This host.
     Exact(String),
-    /// Any host that ends so: `.example.com`, with something before it.
+    /// Any host that ends with this, such as `.example.com`, and is longer.
     Suffix(String),
 }
 
-/// Methods. GET covers HEAD unless HEAD is named too, which makes no difference in a set.
+/// Methods. GET covers HEAD.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct MethodSet(Vec<String>);
 
-/// A rule would have to judge what can be read in more than one way.
+/// What a rule would have to judge can be read in more than one way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ambiguity {
     /// The path.
@@ -101,8 +101,8 @@ impl PathMatch {
         let Self::Template(template) = self else {
             return path.test(|path| self.matches(path, ignore_case));
         };
-        // Envoy's operators leave some bytes out, so a router with another matcher would send elsewhere what the
-        // template is meant for: `/admin/a|b` is below `/admin`, and not of the form `/admin/*`.
+        // Envoy's operators exclude some bytes, so another router may treat a path differently from the template:
+        // `/admin/a|b` is below `/admin`, but does not match `/admin/*`.
         let matches = path.test(|path| template.matches(path))?;
         if path.test(|path| template.matches_any_byte(path))? == matches { Ok(matches) } else { Err(Ambiguous) }
     }

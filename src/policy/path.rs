@@ -1,4 +1,4 @@
-//! Paths that every reader understands alike, and those that some read differently.
+//! Paths that every reader understands alike, and ambiguous ones.
 //!
 //! A rule about a path is only as good as the agreement between this filter, Envoy's router and the upstream on
 //! what the path is. So a path that any of them might read in another way is *ambiguous*, and a rule that would
@@ -19,9 +19,9 @@ pub struct PathPolicy {
 /// A path as it came and as RFC 3986 normalises it.
 #[derive(Debug)]
 pub struct PathForms<'a> {
-    /// As it came, without the query.
+    /// The path as it came, without the query.
     raw: &'a [u8],
-    /// With escapes of unreserved characters decoded and the others in upper case, where that makes a difference.
+    /// The path with escapes of unreserved characters decoded and the others in upper case, if that differs.
     normal: Option<Vec<u8>>,
     ambiguous: bool,
 }
@@ -44,7 +44,7 @@ impl<'a> PathForms<'a> {
         (!self.ambiguous).then_some([Some(self.raw), self.normal.as_deref()])
     }
 
-    /// The answer of `condition`, when it is the same for every reading of the path.
+    /// The answer of `condition`, if it is the same for every reading of the path.
     ///
     /// # Errors
     /// [`Ambiguous`] when the path is, or when the condition holds for the path as it came and not as normalised,
@@ -72,7 +72,8 @@ pub fn is_unambiguous(path: &[u8], policy: PathPolicy) -> bool {
     if !path.contains(&b'%') {
         return segments_are_plain(path);
     }
-    // As a reader sees them who decodes first: an encoded slash that is admitted ends a segment, and `..%3B` is `..;`.
+    // The segments as a reader sees them that decodes first: an admitted encoded slash ends a segment, and `..%3B` is
+    // `..;`.
     let decoded = percent_decode(path);
     segments_are_plain(&decoded) && hides_nothing(decoded)
 }
@@ -107,8 +108,8 @@ fn characters_are_plain(path: &[u8], policy: PathPolicy) -> bool {
     true
 }
 
-/// Whether a path that has been decoded stays what it is when it is decoded again, and again: nothing that structures a
-/// path comes out of it. The escape may itself be written with escapes (`%252%66`).
+/// Whether decoding a decoded path again, any number of times, brings out nothing that structures a path. The escape
+/// may itself be written with escapes (`%252%66`).
 fn hides_nothing(decoded: Vec<u8>) -> bool {
     const MOST_READINGS: usize = 4;
     let mut read = decoded;
@@ -144,10 +145,10 @@ fn segments_are_plain(path: &[u8]) -> bool {
     while let Some(segment) = segments.next() {
         let name = segment.split(|&byte| byte == b';').next().unwrap_or_default();
         let is_blank = |byte: &u8| *byte <= b' ' || *byte == 0x7f;
-        // A segment of more dots than two is an ordinary name, so three characters tell.
+        // A segment of more than two dots is an ordinary name, so three characters are enough.
         let mut name = name.iter().filter(|byte| !is_blank(byte));
         let is_dots = matches!((name.next(), name.next(), name.next()), (Some(b'.'), None | Some(b'.'), None));
-        // An empty segment is a doubled slash, unless it is the last: then the path ends in a slash.
+        // An empty segment is a doubled slash, unless it is the last, where the path ends in a slash.
         if is_dots || segment.is_empty() && segments.peek().is_some() {
             return false;
         }

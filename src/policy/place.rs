@@ -5,13 +5,13 @@ use std::fmt::{self, Write as _};
 /// The place of a requirement, as records, metrics and `explain` name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequirementPlace {
-    /// What gives the requirement.
+    /// The source of the requirement.
     pub source: RequirementSource,
     /// Which part of it holds for the method of the request.
     pub part: MethodPart,
 }
 
-/// What gives a requirement.
+/// The source of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RequirementSource {
     /// Metadata of the route.
@@ -29,14 +29,14 @@ pub enum RequirementSource {
 pub enum MethodPart {
     /// The requirement itself.
     Enclosing,
-    /// The one that `methods` has for the method of the request.
+    /// The one in `methods` for the method of the request.
     Own,
-    /// The one that `methods` has for GET, since the request is HEAD.
+    /// The one in `methods` for GET, since the request is HEAD.
     Get,
 }
 
 impl RequirementSource {
-    /// What metadata gives, as opposed to the configuration of the filter.
+    /// Whether metadata gives it, as opposed to the configuration of the filter.
     #[must_use]
     pub const fn is_metadata(self) -> bool {
         matches!(self, Self::RouteMetadata | Self::VirtualHostMetadata)

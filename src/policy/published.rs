@@ -1,4 +1,4 @@
-//! The keys of filter state that the filter publishes. Envoy puts `wasm.` in front of each.
+//! The keys of filter state that the filter publishes. Envoy adds the prefix `wasm.` to each.
 
 /// The record of the decision.
 pub const RECORD: &str = "scopegate";
@@ -7,8 +7,8 @@ pub const JUDGED_ROUTE: &str = "scopegate.route_name";
 /// The name of the virtual host that the request was judged by.
 pub const JUDGED_VIRTUAL_HOST: &str = "scopegate.virtual_host_name";
 
-/// The key of an identity header: its name without `x-` and `auth-` in front, so that `x-auth-subject` is
-/// `scopegate.subject`. It never holds `_`, which tells it from the names above.
+/// The key of an identity header: its name without the prefixes `x-` and `auth-`, so that `x-auth-subject` becomes
+/// `scopegate.subject`. It never contains `_`, unlike the names above.
 #[must_use]
 pub fn identity_key(header: &str) -> String {
     let dashed = header.to_ascii_lowercase().replace('_', "-");

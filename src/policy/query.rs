@@ -1,6 +1,6 @@
-//! What is looked for in query strings.
+//! Which query parameters are refused.
 
-/// Which query parameters are refused. The names built in stand in [`crate::credential`].
+/// The query parameters that are refused. [`crate::credential`] has the names built in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryPolicy {
     /// Further names of parameters that carry tokens, in lower case.

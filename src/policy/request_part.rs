@@ -1,7 +1,8 @@
 //! The part of a request that a claim is compared with: a tenant that the path or the host names.
 //!
-//! An upstream takes the tenant from the path or the host with code of its own. So a value passes only if every way to
-//! read it gives one name: decoded once it is plain text, and nothing in it ends a segment or is decoded again.
+//! An upstream takes the tenant from the path or the host with its own code. So a value passes only if every way to
+//! read it gives the same name: decoded once it is plain text, and nothing in it ends a segment or can be decoded
+//! again.
 
 use super::matching::normal_host;
 use super::template::PathVariable;
@@ -15,7 +16,7 @@ use std::fmt;
 pub enum RequestPart {
     /// The value of a variable of the template by which the rule matched.
     Path(PathVariable),
-    /// What `*` is in this pattern.
+    /// What `*` matches in this pattern.
     Host(HostPattern),
 }
 
@@ -24,12 +25,12 @@ pub enum RequestPart {
 pub enum HostPattern {
     /// `*`: the whole host.
     Whole,
-    /// `*` and this, such as `.example.com` in lower case: one label before it.
+    /// `*` followed by this, such as `.example.com` in lower case: one label before it.
     LabelBefore(String),
 }
 
 impl RequestPart {
-    /// Its value in a request; `None` if the request has none, or one that readers may take for another.
+    /// Its value in a request; `None` if the request has none, or one that readers may read differently.
     #[must_use]
     pub fn value<'a>(&self, request: &RequestView<'a>) -> Option<Cow<'a, str>> {
         match self {
@@ -49,7 +50,7 @@ impl fmt::Display for RequestPart {
     }
 }
 
-/// As it is configured.
+/// The part as it is configured.
 impl fmt::Display for HostPattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,8 +82,8 @@ fn plain_text(segment: &[u8]) -> Option<Cow<'_, str>> {
     text.chars().all(is_plain).then_some(text)
 }
 
-/// Whether a character is none at which a reader may cut a segment, decode again or trim: `a%2Fb` would be `a` to one
-/// that decodes first, and `a;b` to one that drops parameters.
+/// Whether a character is safe: no reader cuts a segment at it, decodes it again or trims it. `a%2Fb` would be `a` to a
+/// reader that decodes first, and so would `a;b` to one that drops parameters.
 fn is_plain(character: char) -> bool {
     !character.is_control() && !character.is_whitespace() && !matches!(character, '/' | '\\' | ';' | '%' | '?' | '#')
 }
@@ -125,7 +126,7 @@ mod tests {
         ] {
             assert_eq!(in_path("/a/{t}/**", "t", &format!("/a/{segment}/x")), None, "{segment}");
         }
-        // A reader who decodes first takes `other` for the tenant.
+        // A reader that decodes first takes `other` for the tenant.
         for (template, path) in [("/{a}/{t}", "/x%2Fother/acme"), ("/a/*/{t}/**", "/a/%61%2fother/acme/b")] {
             assert_eq!(in_path(template, "t", path), None, "{path}");
         }

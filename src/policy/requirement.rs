@@ -8,47 +8,47 @@ use crate::jose::{ClaimPath, Claims};
 use crate::request::RequestView;
 use std::rc::Rc;
 
-/// What a request must meet, as a rule, a route or the default says it.
+/// What a request must meet, according to a rule, a route or the default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Requirement {
-    /// Who may pass.
+    /// Which requests may pass.
     pub access: Access,
-    /// Query parameters whose value may have the shape of a JWT, beyond those that the whole policy admits.
+    /// Query parameters whose value may have the shape of a JWT, beyond those of the whole policy.
     pub jwt_allowed_in: Vec<String>,
     /// Requirements that replace this one for some methods.
     pub methods: Vec<(String, Self)>,
 }
 
-/// Who may pass.
+/// Which requests may pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Access {
-    /// Everybody; no credential is read.
+    /// All; no credential is read.
     Public,
-    /// Nobody.
+    /// None.
     Deny,
-    /// Who presents a token that meets this.
+    /// Those with a token that meets this.
     Token(Rc<TokenRequirement>),
 }
 
-/// The strictest reading of silence: a valid token.
+/// The default is strict: a valid token.
 impl Default for Access {
     fn default() -> Self {
         Self::Token(Rc::default())
     }
 }
 
-/// What a token must meet beyond what its issuer asks. It can only narrow that.
+/// What a token must meet beyond its issuer's terms. It can only narrow those.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequirement {
     /// The scopes.
     pub scopes: ScopeRule,
     /// Conditions on claims; all must hold.
     pub claims: Vec<ClaimCondition>,
-    /// The issuers whose tokens are good here; `None`: all.
+    /// The issuers whose tokens are accepted here; `None`: all.
     pub issuers: Option<Vec<IssuerId>>,
-    /// The audiences of which a token must name one; `None`: those of the issuer.
+    /// A token must name one of these audiences; `None`: one of the issuer's.
     pub audiences: Option<Vec<String>>,
-    /// The token types that are good here; `None`: those of the issuer.
+    /// The token types that are accepted here; `None`: those of the issuer.
     pub token_types: Option<TokenTypes>,
     /// The longest `exp - iat`.
     pub max_lifetime: Option<Seconds>,
@@ -56,19 +56,19 @@ pub struct TokenRequirement {
     pub max_token_age: Option<Seconds>,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
-    /// Whether what this requirement refuses is let through and counted.
+    /// Whether refusals of this requirement are only counted.
     pub report_only: bool,
 }
 
 impl Requirement {
-    /// Everybody may pass.
+    /// Every request may pass.
     #[must_use]
     pub fn public() -> Self {
         Self { access: Access::Public, ..Self::default() }
     }
 
-    /// The requirement that holds for `method`, and which part of this one it is: that of the method's own name, for
-    /// HEAD else that of GET, else the enclosing one.
+    /// The requirement for `method`, and which part of this one it is: that of the method's own name; for HEAD
+    /// otherwise that of GET; otherwise the enclosing one.
     #[must_use]
     pub fn for_method(&self, method: &[u8]) -> (MethodPart, &Self) {
         let named = |wanted: &[u8]| self.methods.iter().find(|(name, _)| name.as_bytes() == wanted);
@@ -87,11 +87,11 @@ impl Requirement {
 pub struct ClaimCondition {
     /// The claim.
     pub claim: ClaimPath,
-    /// What it must be.
+    /// The condition.
     pub condition: Condition,
 }
 
-/// What a claim must be.
+/// A condition on the value of a claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// Equal to this in type and value.
@@ -104,7 +104,7 @@ pub enum Condition {
     OneOf(Vec<Value>),
     /// An object with one of these members, whose value is neither `null` nor `false`.
     HasMember(Vec<String>),
-    /// Text that is equal to this part of the request.
+    /// Text equal to this part of the request.
     EqualsPartOf(RequestPart),
 }
 
@@ -120,14 +120,14 @@ impl ClaimCondition {
 }
 
 impl Condition {
-    /// Whether a value is what it must be.
+    /// Whether a value meets the condition.
     fn is_met_by(&self, value: Raw<'_>, request: &RequestView<'_>) -> bool {
         if let Self::HasMember(names) = self {
             let counts = |member: Raw<'_>| !matches!(member.as_json(), "null" | "false");
             return names.iter().any(|name| value.member(name).is_some_and(counts));
         }
         if let Self::EqualsPartOf(part) = self {
-            // Where either has no value, nothing is equal.
+            // If either is missing, they are not equal.
             return part.value(request).is_some_and(|wanted| value.as_text().is_some_and(|text| text == wanted));
         }
         let value = value.to_value();

@@ -5,7 +5,7 @@ use crate::base::time::{Seconds, UnixSeconds};
 use crate::revocation::{Builder, Entry, List, Revocations, Terms};
 use std::rc::Rc;
 
-/// What is revoked, as far as the configuration says it.
+/// What is revoked, according to the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationSettings {
     /// Entries of the configuration itself.
@@ -21,28 +21,28 @@ pub struct RemoteList {
     pub endpoint: Endpoint,
     /// How long a list is used before it is fetched again.
     pub refresh: Seconds,
-    /// How long an answer is waited for, in milliseconds.
+    /// The timeout, in milliseconds.
     pub timeout_ms: u32,
     /// How long a list outlives a server that cannot be reached.
     pub max_stale: Seconds,
-    /// What becomes of requests when it is older than that.
+    /// What happens to requests when it is older than that.
     pub when_stale: WhenStale,
-    /// What it must be to be used.
+    /// What the list must meet to be used.
     pub terms: Terms,
 }
 
-/// What becomes of requests while a list is missing or too old.
+/// What happens to requests while a list is missing or too old.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenStale {
     /// They are refused: a token may have been revoked.
     #[default]
     Deny,
-    /// They pass, but for tokens that are known to be revoked.
+    /// They pass, except with tokens that are known to be revoked.
     Allow,
 }
 
 impl RevocationSettings {
-    /// The list of the configured entries, without those that are over at `now`; `None` when there are none.
+    /// The list of the configured entries, without those that have expired at `now`; `None` if there are none.
     #[must_use]
     pub fn configured(&self, now: UnixSeconds) -> Option<Rc<List>> {
         if self.entries.is_empty() {

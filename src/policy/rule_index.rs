@@ -1,12 +1,12 @@
-//! Finding the rules that may match, without looking at the others.
+//! Finds the rules that may match, without looking at the others.
 //!
-//! The index names candidates: every rule that matches is among them, in order. Whether a candidate matches is still the
-//! rule's own answer, so the index can make matching fast and cannot make it different.
+//! The index returns candidates, in order, and every rule that matches is among them. The rule itself still decides
+//! whether it matches, so the index changes the speed and not the answer.
 
 use super::matching::{HostMatch, Match, PathMatch, Rule};
 use std::collections::HashMap;
 
-/// An index of rules by what they ask of a route, a virtual host, a host and a path.
+/// An index of rules by their conditions on route, virtual host, host and path.
 #[derive(Debug, Default)]
 pub(super) struct RuleIndex {
     by_route: HashMap<String, PathIndex>,
@@ -15,7 +15,7 @@ pub(super) struct RuleIndex {
     others: PathIndex,
 }
 
-/// What is known of a request: the readings of its path, none where it has none that rules could judge.
+/// What is known of a request. The readings of its path are empty if rules cannot judge it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lookup<'a> {
     pub(super) route: Option<&'a str>,
@@ -24,7 +24,7 @@ pub(super) struct Lookup<'a> {
     pub(super) paths: &'a [&'a [u8]],
 }
 
-/// Rules by the text with which their paths begin.
+/// Rules by the prefix of their paths.
 #[derive(Debug, Default)]
 struct PathIndex {
     /// Rules for one whole path.
@@ -37,7 +37,7 @@ struct PathIndex {
     always: Vec<usize>,
 }
 
-/// Texts, each with rules, sorted; found are those with which a path begins.
+/// Sorted prefixes, each with its rules.
 #[derive(Debug, Default)]
 struct Prefixes(Vec<Prefix>);
 
@@ -45,7 +45,7 @@ struct Prefixes(Vec<Prefix>);
 struct Prefix {
     text: Vec<u8>,
     rules: Vec<usize>,
-    /// The longest other text with which this one begins.
+    /// The longest other prefix of this one.
     parent: Option<usize>,
 }
 
@@ -132,7 +132,7 @@ impl Prefixes {
         self.0.push(Prefix { text, rules: vec![rule], parent: None });
     }
 
-    /// Sorts the texts, brings rules of one text together, and links each text to the next shorter one.
+    /// Sorts the prefixes, groups the rules of each, and links each prefix to the next shorter one.
     fn finish(&mut self) {
         self.0.sort_by(|a, b| a.text.cmp(&b.text));
         self.0.dedup_by(|later, earlier| {
@@ -142,7 +142,7 @@ impl Prefixes {
             }
             same
         });
-        // In this order a text comes after all texts with which it begins: those still open are on the stack.
+        // In this order a prefix comes after all its own prefixes, which are on the stack.
         let mut open: Vec<usize> = Vec::new();
         for at in 0..self.0.len() {
             let Some(text) = self.0.get(at).map(|prefix| prefix.text.clone()) else { break };
@@ -156,8 +156,8 @@ impl Prefixes {
         }
     }
 
-    /// The rules of every text with which `path` begins. The longest of these, if there is one, is the last text that is
-    /// not after `path`, or one with which that text begins.
+    /// The rules of every prefix of `path`. The longest of these, if there is one, is the last prefix that sorts no
+    /// later than `path`, or a prefix of that one.
     fn collect(&self, path: &[u8], found: &mut Vec<usize>) {
         let behind = self.0.partition_point(|prefix| prefix.text.as_slice() <= path);
         let mut next = behind.checked_sub(1);
@@ -200,7 +200,7 @@ mod tests {
         for (kind, ignore_case) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
             let text = if ignore_case { "/aDMIN" } else { "/Admin" };
             let rule = |matching| Rule { matching, requirement: Requirement::default() };
-            // Enough others for the index to be asked, all of them for routes by name.
+            // Enough other rules that the index is used, all of them for routes by name.
             let others = (0..5).map(|number| Match { route: Some(number.to_string()), ..Match::default() });
             let mut all: Vec<Rule> = others.map(rule).collect();
             all.push(rule(Match { path: Some(kind(text.to_owned())), ignore_case, ..Match::default() }));

@@ -1,4 +1,4 @@
-//! Which rule a request falls under.
+//! Finds the rule for a request.
 
 use super::matching::{Ambiguity, Rule, normal_host};
 use super::rule_index::{Lookup, RuleIndex};
@@ -13,7 +13,7 @@ pub struct Rules {
     look_at_host: bool,
 }
 
-/// So many rules are faster looked at than looked up.
+/// Up to this number, trying all rules is faster than the index.
 const FEW: usize = 4;
 
 /// A rule that matches.
@@ -21,7 +21,7 @@ const FEW: usize = 4;
 pub struct FoundRule<'r> {
     /// Its place in the list, from 0.
     pub index: usize,
-    /// What it asks.
+    /// Its requirement.
     pub requirement: &'r Requirement,
 }
 
@@ -60,7 +60,7 @@ impl Rules {
             return first(self.all.iter().enumerate(), request, path.as_ref(), host.as_ref());
         }
         let readings = path.as_ref().map_or(Some([None, None]), PathForms::readings);
-        // Of a path or a host that is ambiguous no index knows which rule would have to judge it.
+        // The index cannot tell which rule would have to judge an ambiguous path or host.
         let (Some(readings), None | Some(Ok(_))) = (readings, &host) else {
             return first(self.all.iter().enumerate(), request, path.as_ref(), host.as_ref());
         };

@@ -37,12 +37,12 @@ fn is_scope_token(text: &str) -> bool {
 pub struct ScopeSet<'t> {
     /// In the order in which the token named them.
     ordered: Vec<Cow<'t, str>>,
-    /// Their places in it, by name.
+    /// Their places in that order, by name.
     sorted: Vec<usize>,
 }
 
 impl<'t> ScopeSet<'t> {
-    /// Adds a scope unless it is there. What is no scope-token grants nothing.
+    /// Adds a scope unless it is there. Text that is not a scope-token grants nothing.
     pub fn insert(&mut self, scope: Cow<'t, str>) {
         if is_scope_token(&scope)
             && let Err(place) = self.place(&scope)
@@ -69,7 +69,7 @@ impl<'t> ScopeSet<'t> {
     }
 }
 
-/// What scopes a requirement needs.
+/// The scopes that a requirement needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScopeRule {
     /// This scope.
@@ -87,7 +87,7 @@ impl Default for ScopeRule {
 }
 
 impl ScopeRule {
-    /// Whether what is granted satisfies the rule; `grants` tells of a scope whether it is.
+    /// Whether the granted scopes satisfy the rule; `grants` says whether a scope is granted.
     #[must_use]
     pub fn is_met_by(&self, grants: &dyn Fn(&Scope) -> bool) -> bool {
         match self {
@@ -97,8 +97,8 @@ impl ScopeRule {
         }
     }
 
-    /// The scopes to name in a challenge: every scope of an all-of; of an any-of the alternative of which the
-    /// token lacks the fewest, the first on a tie, and the first where there is no token.
+    /// The scopes to name in a challenge: every scope of an all-of; of an any-of the alternative of which the token
+    /// lacks the fewest, the first on a tie or without a token.
     #[must_use]
     pub fn wanted(&self, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
         let mut wanted: Vec<Scope> = Vec::new();
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn nested_alternatives_cost_no_more_than_their_parts() {
-        // Doubling the work at each level, this would never end.
+        // If the work doubled at each level, this would never end.
         let mut rule = scope("x");
         for _ in 0..500 {
             rule = ScopeRule::Any(vec![rule, scope("y")]);

@@ -1,4 +1,5 @@
-//! What surrounds the engine: how a gate fetches, remembers, answers and reports. No decision depends on it.
+//! Settings of the shell and the command: how a gate fetches, remembers, answers and reports. The engine does not read
+//! them.
 
 use super::RevocationSettings;
 
@@ -24,7 +25,7 @@ pub struct Settings {
 /// Where signatures are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CryptoPlace {
-    /// By the host what it can check, the rest in the VM.
+    /// By the host if it can, otherwise in the VM.
     #[default]
     Auto,
     /// As `Auto`, but a host that cannot check signatures is an error.
@@ -38,7 +39,7 @@ pub enum CryptoPlace {
 pub struct CacheLimits {
     /// Tokens; 0 turns the cache off.
     pub entries: usize,
-    /// Bytes of memory, about.
+    /// Bytes of memory, approximately.
     pub bytes: usize,
 }
 

@@ -1,12 +1,12 @@
-//! Path templates with the meaning of Envoy's `uri_template` matcher: `{name}` and `*` are one non-empty segment,
-//! `**` is any rest, also an empty one, and a template has at most one `**`, after the others.
+//! Path templates with the meaning of Envoy's `uri_template` matcher: `{name}` and `*` match one non-empty segment, and
+//! `**` matches any rest, which may be empty. A template has at most one `**`, after the others.
 
 /// A compiled template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// Segments before `**`, or all of them.
     segments: Vec<Segment>,
-    /// What `**` is followed by, when there is one: literal text.
+    /// The literal text after `**`, if there is one.
     rest: Option<Vec<u8>>,
     /// The literal text before the first operator.
     start: Vec<u8>,
@@ -23,7 +23,7 @@ enum Segment {
     },
 }
 
-/// A variable of a template: where a path of that form has its value.
+/// A variable of a template: where a path has its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathVariable {
     name: String,
@@ -41,7 +41,7 @@ impl Template {
     /// Compiles `text`.
     ///
     /// # Errors
-    /// When Envoy's matcher would not take it either, or for the form `{name=pattern}`, which is not supported.
+    /// When Envoy's matcher would refuse it too, or for the form `{name=pattern}`, which is not supported.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let body = text.strip_prefix('/').ok_or(TemplateError("must begin with `/`"))?;
         let mut segments = Vec::new();
@@ -95,7 +95,7 @@ impl Template {
         Ok(Self { start: literal_start(text), segments, rest: None })
     }
 
-    /// The text with which every path of this form begins, up to the first operator.
+    /// The prefix of every matching path, up to the first operator.
     #[must_use]
     pub fn literal_start(&self) -> &[u8] {
         &self.start
@@ -120,13 +120,13 @@ impl Template {
         })
     }
 
-    /// Whether `path`, without its query, is of this form, as Envoy's matcher sees it.
+    /// Whether `path`, without its query, matches as in Envoy.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
         self.matches_with(path, is_operand_character)
     }
 
-    /// Whether `path` is of this form if operators take every byte but a slash.
+    /// Whether `path` matches if operators match every byte but a slash.
     #[must_use]
     pub fn matches_any_byte(&self, path: &[u8]) -> bool {
         self.matches_with(path, |byte| byte != b'/')
@@ -166,8 +166,8 @@ impl PathVariable {
         &self.name
     }
 
-    /// Its value as it is written in `path`, a path of the form of the template. It has none after an encoded slash: to a
-    /// reader who decodes first, that moves it.
+    /// Its value as it is written in `path`, which matches the template. It has none after an encoded slash, which
+    /// moves it for a reader that decodes first.
     #[must_use]
     pub fn find<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let mut segments = path.strip_prefix(b"/")?.split(|&byte| byte == b'/');
@@ -206,7 +206,7 @@ fn literal_path(text: &str) -> Result<(), TemplateError> {
     }
 }
 
-/// What may stand in a literal: `pchar` of RFC 3986 without `*` and `=`, which Envoy keeps for operators.
+/// The characters of a literal: `pchar` of RFC 3986 without `*` and `=`, which Envoy reserves for operators.
 fn is_path_character(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~%!$&'()+,;:@".contains(&byte)
 }

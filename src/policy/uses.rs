@@ -1,9 +1,8 @@
-//! Which optional facts a policy asks for.
+//! The optional facts that a policy uses.
 
 use super::{Policy, RouteMetadata};
 
-/// The optional facts that a policy asks for, compiled once: what a policy does not use costs one branch, and no call of the
-/// host.
+/// The optional facts that a policy uses, compiled once. An unused one costs one branch and no host call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uses(u32);
 

@@ -6,8 +6,8 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::policy::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, identity_key, same_header};
 
-/// Headers that carry meaning for the connection, the message or its origin, or hold credentials: nobody may set
-/// them from a claim. Spelled with `-`.
+/// Headers that concern the connection, the message or its origin, or hold credentials. No claim may set them. Spelled
+/// with `-`.
 const RESERVED: [&str; 26] = [
     "host",
     "authorization",
@@ -76,7 +76,7 @@ fn removed(cursor: &Cursor<'_>, set: &[IdentityHeader]) -> Option<String> {
     Some(name)
 }
 
-/// Notes headers whose values would be published under one key.
+/// Notes headers whose values would be published under the same key.
 fn keys_of_their_own(object: &Object<'_>, headers: &[IdentityHeader]) {
     for (index, header) in headers.iter().enumerate() {
         let Some(other) = headers.iter().take(index).find(|other| other.key == header.key) else { continue };
@@ -109,7 +109,7 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
             _ => complete = false,
         }
     }
-    // The same order whatever form the configuration came in.
+    // Sorted, so that the order does not depend on the form of the configuration.
     headers.sort_by(|a, b| a.name.cmp(&b.name));
     complete.then_some(headers)
 }

@@ -17,7 +17,7 @@ const MAX_LEEWAY: u32 = 300;
 /// The longest lifetime or age that a rule can name: ten years.
 pub(super) const MAX_AGE: u32 = 315_360_000;
 
-/// What stands elsewhere in the configuration and bounds every issuer.
+/// What bounds every issuer from elsewhere in the configuration.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) limits: Limits,
@@ -151,7 +151,7 @@ pub(super) fn claim_path(cursor: &Cursor<'_>) -> Option<ClaimPath> {
     Some(path)
 }
 
-/// The path of a claim, in which `[]` stands for each item of a list.
+/// The path of a claim, in which `[]` means each item of a list.
 pub(super) fn claim_path_through_lists(cursor: &Cursor<'_>) -> Option<ClaimPath> {
     match cursor.value() {
         Tree::List(_) => ClaimPath::from_names(texts(cursor, "name")?),

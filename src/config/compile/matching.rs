@@ -76,7 +76,7 @@ fn path_match(object: &Object<'_>, paths: PathPolicy) -> Option<Option<PathMatch
     }))
 }
 
-/// A path of the form of a template.
+/// The template of a path.
 fn example(template: &str) -> String {
     let mut path = String::new();
     let mut in_name = false;
@@ -95,7 +95,7 @@ fn example(template: &str) -> String {
     path
 }
 
-/// A path that a request can have without being ambiguous.
+/// An unambiguous path.
 fn plain_path(cursor: &Cursor<'_>, text: &str, paths: PathPolicy) -> Option<()> {
     if !text.starts_with('/') {
         return cursor.wrong("does not begin with a slash", "write the path from its first slash on");

@@ -13,7 +13,7 @@ use crate::policy::{
 };
 use std::rc::Rc;
 
-/// The fields of a requirement that `public` and `deny` may stand beside. All others say something of a token.
+/// The fields that a requirement may have beside `public` and `deny`. All others concern a token.
 const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 
 /// What a requirement refers to.
@@ -26,7 +26,7 @@ pub(super) struct Context<'c> {
 /// The variables that a condition can name.
 #[derive(Clone, Copy)]
 pub(super) enum Variables<'c> {
-    /// Those of the template in the `match` of the same rule.
+    /// The variables of the template in the `match` of this rule.
     Of(&'c Template),
     /// There is no template.
     None,
@@ -34,12 +34,12 @@ pub(super) enum Variables<'c> {
     Unknown,
 }
 
-/// A requirement in an object, in which a rule may have more members.
+/// A requirement in an object. A rule has further members.
 pub(super) fn read(object: &Object<'_>, context: Context<'_>) -> Option<Requirement> {
     let public = optional(object, "public", false, Cursor::flag);
     let deny = optional(object, "deny", false, Cursor::flag);
     let jwt_allowed_in = optional(object, "jwt_allowed_in", Vec::new(), jwt_parameters);
-    // A flag that cannot be read has been noted; the other fields are read all the same.
+    // An unreadable flag has been noted; the other fields are read even so.
     let access = match (public.unwrap_or_default(), deny.unwrap_or_default()) {
         (true, true) => return object.cursor().wrong("has both `public` and `deny`", "keep one"),
         (true, false) => alone(object, "public").map(|()| Access::Public),
@@ -88,7 +88,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     Some(Requirement { access: Access::Token(Rc::new(ask)), jwt_allowed_in: jwt_allowed_in?, methods: methods? })
 }
 
-/// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested at will.
+/// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested to any depth.
 fn scope_rule(cursor: &Cursor<'_>) -> Option<ScopeRule> {
     match cursor.value() {
         Tree::List(_) => scope_list(cursor).map(ScopeRule::All),
@@ -252,7 +252,7 @@ fn methods(cursor: &Cursor<'_>, context: Context<'_>) -> Option<Vec<(String, Req
     entries.into_iter().collect()
 }
 
-/// A method as requests spell it: methods are case-sensitive, and those in use are in upper case.
+/// A method as requests spell it. Methods are case-sensitive, and those in use are upper case.
 pub(super) fn method_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
     let upper = name.to_ascii_uppercase();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {

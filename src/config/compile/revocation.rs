@@ -12,12 +12,12 @@ use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationSettings, Wh
 use crate::revocation::{Entry, Terms};
 use std::rc::Rc;
 
-/// The longest document that Envoy hands over, in bytes.
+/// The longest document that Envoy gives us, in bytes.
 const MAX_DOCUMENT_BYTES: usize = 32 << 20;
-/// The longest that is taken where the configuration does not say: a million entries in the binary form, and any text.
+/// The default of `max_bytes`: a million entries in the binary form, and any text.
 const DEFAULT_DOCUMENT_BYTES: usize = 16 << 20;
 
-/// What is revoked. Entries are held against the issuers, as far as those could be read.
+/// What is revoked. Entries are checked against the issuers, as far as those could be read.
 pub(super) fn read(
     cursor: &Cursor<'_>,
     issuers: Option<&[Issuer]>,
@@ -78,13 +78,13 @@ fn list(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Opti
     })
 }
 
-/// The keys of which one must have signed a list.
+/// The keys of which one must have signed the list.
 fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<Rc<KeySet>> {
     let set = key_set(cursor, limits, warnings)?;
     if set.keys().is_empty() {
         return cursor.wrong("has no keys: no list could be used", "add the key that signs it");
     }
-    // A list is judged over several ticks, in the VM, and the signatures of such keys are checked by the host alone.
+    // A list is checked in the VM, over several ticks, but only the host can check signatures of such keys.
     let of_the_host = set.keys().iter().filter(|key| key.key.fits(Algorithm::Es512)).count();
     if of_the_host == set.keys().len() {
         let why = "has no key but for ES512, which the VM does not have: no list could be used";
@@ -99,7 +99,7 @@ fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> O
 
 fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<Entry> {
     let object = cursor.object(&fields::REVOCATION_ENTRY)?;
-    // What is unknown or null has been told; as an entry it would be wrong once more.
+    // An unknown or null member has been noted; as an entry it would be noted again.
     let known = |name: &str| fields::REVOCATION_ENTRY.fields.contains(&name) && object.get(name).is_some();
     if !object.members().all(|(name, _)| known(name)) {
         return None;

@@ -1,5 +1,5 @@
-//! What cannot stand beside `forward.by: router`: the router removes the token and the headers that an upstream trusts on
-//! every request of its routes, those that are only reported too, so nothing would go on as it came.
+//! What `forward.by: router` excludes: the router removes the token and the headers that an upstream trusts on every
+//! request of its routes, also in report-only, so no request would go on as it came.
 
 use crate::config::cursor::Cursor;
 use crate::config::tree::Tree;

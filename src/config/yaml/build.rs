@@ -1,4 +1,4 @@
-//! From what stands in a text to the values that its reader makes of it, and what is odd about them.
+//! From raw YAML to the values that its reader makes of it, with their oddities.
 
 use super::super::embedded::Text;
 use super::super::tree::{Node, Position, Tree};
@@ -21,7 +21,7 @@ impl Builder {
         self.value(raw, at)
     }
 
-    /// A value, which is the member whose key stands at `member`, or stands there itself.
+    /// A value at `member`: the position of its key, or its own.
     fn value(&mut self, raw: Raw, member: Position) -> Result<Node, YamlError> {
         let Raw { tree, tag, at, start } = raw;
         let value = match tree {
@@ -62,14 +62,14 @@ impl Builder {
         tree
     }
 
-    /// Envoy passes over tags, and then over quotes too: `!!str 5` is the number.
+    /// Envoy ignores tags, and then quotes too: `!!str 5` is the number.
     fn tagged_in_envoy(&mut self, text: &str, tag: &str, at: Position) -> Tree {
         let tree = scalar::envoy_tagged(text);
         let holds = match tag {
             "!!str" | "!!timestamp" => matches!(tree, Tree::Text(_)),
             "!!int" => matches!(tree, Tree::Whole(_)),
             "!!bool" => matches!(tree, Tree::Bool(_)),
-            // Envoy leaves fractions and what is coded to the field that takes them.
+            // Envoy leaves fractions and encoded values to the field that takes them.
             "!!float" => true,
             "!!null" | "!!binary" => false,
             "!ignore" => {
@@ -127,9 +127,9 @@ impl Builder {
     fn members(&mut self, written: Vec<(Raw, Raw)>) -> Result<Vec<(String, Node)>, YamlError> {
         let mut members: Vec<(String, Node)> = Vec::with_capacity(written.len());
         let mut seen: HashSet<String> = HashSet::with_capacity(written.len());
-        // What they are called in either of protobuf's spellings.
+        // Their names, in either of protobuf's spellings.
         let mut spellings: HashSet<String> = HashSet::with_capacity(written.len());
-        // Which of them come from a merge, and may be replaced.
+        // Those that come from a merge, and may be replaced.
         let mut merged: HashSet<String> = HashSet::new();
         for (key, value) in written {
             let ignored = self.dialect == Dialect::Envoy && key.tag.as_deref() == Some("!ignore");
@@ -154,7 +154,7 @@ impl Builder {
                 let what = "`<<` merges nothing in Envoy: it is an unknown field".to_owned();
                 self.error("yaml-merge", at, what, "write the members here, or give the whole object by an alias");
             }
-            // A member is found by its key; what is wrong with it is shown there.
+            // A member has the position of its key; its problems are shown there.
             let node = Node { at: Some(at), ..self.value(value, at)? };
             if merged.remove(&name) {
                 put(&mut members, name.clone(), node);
@@ -174,7 +174,7 @@ impl Builder {
         Ok(members)
     }
 
-    /// The members that `<<` brings: of an object, or of several, the first of which goes before the others.
+    /// The members that `<<` brings: of an object, or of several, of which the first takes precedence.
     fn merge(&mut self, value: Raw, at: Position) -> Result<Vec<(String, Node)>, YamlError> {
         let sources = match value.tree {
             RawTree::List(items) => items,
@@ -193,7 +193,7 @@ impl Builder {
         Ok(members)
     }
 
-    /// The name that a key gives a member.
+    /// The member name of a key.
     fn key(&mut self, key: Raw) -> Result<String, YamlError> {
         let Raw { tree: RawTree::Scalar { text, plain }, tag, at, .. } = key else {
             return Err(wrong("a key that is not text", Some(key.at)));
@@ -222,7 +222,7 @@ impl Builder {
     }
 }
 
-/// Whether a key is written without quotes and without a tag, as only a key that merges is.
+/// Whether a key has neither quotes nor a tag. Only such a `<<` merges.
 fn is_plain(key: &Raw) -> bool {
     key.tag.is_none() && matches!(key.tree, RawTree::Scalar { plain: true, .. })
 }
@@ -239,7 +239,7 @@ fn snake_case(name: &str) -> String {
     out
 }
 
-/// Sets a member, in its place where it is there.
+/// Sets a member, and keeps its place if it is there.
 fn put(members: &mut Vec<(String, Node)>, name: String, node: Node) {
     match members.iter_mut().find(|(other, _)| *other == name) {
         Some((_, old)) => *old = node,

@@ -1,4 +1,4 @@
-//! What stands in a YAML text, before anything is made of it: scalars keep their text, their style and their tag.
+//! Raw YAML: scalars keep their text, style and tag.
 
 use super::super::tree::Position;
 use super::{YamlError, wrong};
@@ -16,9 +16,9 @@ pub(super) struct Raw {
     pub tree: RawTree,
     /// Its tag, in short: `!!str`, `!ignore`, `!`.
     pub tag: Option<String>,
-    /// Where it stands; that of an alias, where it is one.
+    /// Its position; for an alias, that of the alias.
     pub at: Position,
-    /// Where its text stands, which an alias repeats.
+    /// The position of its text, which an alias repeats.
     pub start: Position,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum RawTree {
     Object(Vec<(Raw, Raw)>),
 }
 
-/// The documents of a text; `None` is an empty one.
+/// The documents of a text; `None` for an empty one.
 pub(super) fn documents(text: &str) -> Result<Vec<Option<Raw>>, YamlError> {
     let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), values: 0 };
     let mut documents = Vec::new();

@@ -1,14 +1,14 @@
-//! What the readers of the field make of a scalar without a tag. Each row of the tests was seen in that reader.
+//! How Envoy, Kubernetes and JSON read a scalar without a tag. Each row of the tests was seen in that reader.
 
 use super::super::tree::Tree;
 use super::super::wire::number_tree;
 
-/// What Envoy makes of an unquoted scalar (yaml-cpp and Envoy's loader, 1.36 to 1.40).
+/// An unquoted scalar as Envoy reads it (yaml-cpp and Envoy's loader, 1.36 to 1.40).
 pub(super) fn envoy(text: &str) -> Tree {
     if is_null(text) { Tree::Null } else { envoy_tagged(text) }
 }
 
-/// What Envoy makes of a scalar that has a tag: the tag counts for nothing, quotes neither, and null is text.
+/// A scalar with a tag as Envoy reads it: it ignores the tag and quotes, and null is text.
 pub(super) fn envoy_tagged(text: &str) -> Tree {
     if let Some(flag) = boolean(text) {
         return Tree::Bool(flag);
@@ -20,8 +20,8 @@ pub(super) fn envoy_tagged(text: &str) -> Tree {
     }
 }
 
-/// What Kubernetes makes of an unquoted scalar (sigs.k8s.io/yaml, which is YAML 1.1 as go-yaml has it); `None` where it
-/// refuses, for infinity and what is no number, which JSON has no words for.
+/// An unquoted scalar as Kubernetes reads it (sigs.k8s.io/yaml, which is go-yaml's YAML 1.1); `None` for infinity and
+/// NaN, which it refuses, since JSON does not have them.
 pub(super) fn kubernetes(text: &str) -> Option<Tree> {
     if is_null(text) {
         return Some(Tree::Null);
@@ -44,7 +44,7 @@ pub(super) fn kubernetes(text: &str) -> Option<Tree> {
     Some(number.map_or_else(|| Tree::Text(text.to_owned()), number_tree))
 }
 
-/// What JSON makes of a bare word; `None` where it is none of its own.
+/// A bare word as JSON reads it; `None` if JSON does not have it.
 pub(super) fn json(text: &str) -> Option<Tree> {
     match serde_json::from_str::<serde_json::Value>(text).ok()? {
         serde_json::Value::Null => Some(Tree::Null),
@@ -91,7 +91,7 @@ fn envoy_whole(text: &str) -> Option<i64> {
     Some(if negative { number.saturating_neg() } else { number })
 }
 
-/// A whole number as Go writes it: `0x`, `0o`, `0b`, and octal after a mere `0`. Too long a one is not exact.
+/// A whole number as Go writes it: `0x`, `0o`, `0b`, and octal after a plain `0`. One that is too long is not exact.
 fn integer(text: &str) -> Option<f64> {
     let (sign, digits) = match text.strip_prefix(['-', '+']) {
         Some(digits) if text.starts_with('-') => (-1.0, digits),

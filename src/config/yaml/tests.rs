@@ -5,7 +5,7 @@ fn json(text: &str) -> String {
     read_yaml(text).expect("YAML").value.to_json().to_string()
 }
 
-/// The rules of what is odd in a text.
+/// The names of a text's flaws.
 fn odd(text: &str, is_json: bool) -> Vec<(&'static str, String)> {
     let documents = read_documents(text, is_json).expect("YAML");
     let flaws = documents.into_iter().flat_map(|document| document.flaws);
