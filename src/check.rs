@@ -11,8 +11,8 @@
 //! that has been verified may wait for a revocation list. Validity is judged before what the credential grants (RFC 6750
 //! section 3.1: an expired token without the scope is answered 401, not 403).
 //!
-//! Each check judges by a function that a proof is not needed for: [`failures`] calls the same ones to tell what else a
-//! refused token fails.
+//! Each check judges by a function that a proof is not needed for: [`failures()`] calls the same ones to tell what else
+//! a refused token fails.
 //!
 //! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 

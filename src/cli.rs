@@ -42,7 +42,7 @@ struct Arguments {
     command: Command,
 }
 
-/// What a command prints, and whether its answer is no: the exit status is then 1.
+/// What a command prints, and whether its answer is no, which gives exit status 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// What is printed, without the last line feed.
@@ -59,7 +59,7 @@ impl From<String> for Output {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Checks configurations before they run: every problem, with its place and what would be right.
+    /// Checks configurations before they run: every problem, with its place and its remedy.
     Check(check::CheckArguments),
     /// Runs policy cases offline: whether a configuration gives each request the expected answer.
     Test(policy_test::TestArguments),
@@ -113,7 +113,7 @@ enum JwksCommand {
     Inspect(inspect::InspectKeysArguments),
 }
 
-/// The shell whose completions are wanted.
+/// The shell for the completions.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   scopegate completions bash > scopegate.bash
@@ -159,7 +159,7 @@ pub fn main() -> ExitCode {
             Err(_) => ExitCode::from(CANNOT),
         },
         Err(error) => {
-            // Where even this cannot be written, the exit status still tells.
+            // If even this cannot be written, the exit status still tells.
             let _ = writeln!(std::io::stderr().lock(), "scopegate: {}", terminal::clean(&error.to_string()));
             ExitCode::from(CANNOT)
         }

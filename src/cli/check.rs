@@ -1,4 +1,4 @@
-//! `scopegate check`: a configuration judged before it runs, by the same reader as in the module.
+//! `scopegate check`: checks a configuration before it runs, with the module's own reader.
 
 mod answering;
 mod asked;
@@ -30,7 +30,7 @@ use clap::Args;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-/// What to check, and how to tell.
+/// What to check, and the form of the report.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Exit status: 0 nothing found, or warnings alone; 1 errors (with --strict, warnings too); 2 a file cannot be read.
@@ -42,12 +42,12 @@ Examples:
   cat scopegate.yaml | scopegate check -"
 )]
 pub struct CheckArguments {
-    /// Plugin configurations, Envoy YAML (a bootstrap, or listeners, routes and clusters in files of their own), Istio
+    /// Plugin configurations, Envoy YAML (a bootstrap, or listeners, routes and clusters in separate files), Istio
     /// `WasmPlugin` and `TrafficExtension`, `EnvoyExtensionPolicy`; YAML or JSON; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Files with the gate, for routes in a file of their own: its plugin configuration, or its listener. They are read for
-    /// what they say of the gate, and not judged themselves
+    /// Files with the gate, for routes in a separate file: its plugin configuration, or its listener. They describe the
+    /// gate, and are not checked themselves
     #[arg(long, value_name = "FILE")]
     pub gate: Vec<PathBuf>,
     /// Warnings fail too
@@ -108,7 +108,7 @@ pub fn check(sources: &[Source]) -> Result<Vec<Finding>, Box<dyn Error>> {
     judge(sources).map(|(findings, _)| findings)
 }
 
-/// The same, and what could not be checked because the files do not hold it.
+/// Everything that is wrong with these sources, and what could not be checked because the files do not contain it.
 fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Error>> {
     let gates = find(sources);
     if gates.is_empty() && !lone_routes::are_alone(sources) {
@@ -204,7 +204,7 @@ impl Findings {
         self.add(Severity::Warning, rule, file, view, what.into(), remedy);
     }
 
-    /// What is odd about how files are written, unless more is said of it at its place already.
+    /// Oddities in the form of files, unless a problem at the same place says more.
     fn flaws(&mut self, sources: &[Source]) {
         for source in sources {
             for flaw in &source.flaws {
@@ -225,7 +225,7 @@ impl Findings {
         }
     }
 
-    /// The problems of the reader, each at its own place where that is known.
+    /// The problems of the reader, each at its own place if that is known.
     fn problems(&mut self, rule: &'static str, file: &Path, view: &View<'_>, error: &ConfigError) {
         for problem in &error.0 {
             let path = match (view.path.is_empty(), problem.path.is_empty()) {

@@ -1,4 +1,4 @@
-//! Where `--output` leads: the one way in which the command writes files.
+//! The file of `--output`: the only way in which the command writes files.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,11 +11,11 @@ const MAX_LINKS: usize = 40;
 /// How many names are tried for the file beside the output.
 const MAX_NAMES: u32 = 100;
 
-/// Writes a document to `output`. A regular file gets all of it or stays as it was, and keeps its mode and its owner.
+/// Writes a document to `output`. A regular file gets all of it or stays as it was, and keeps its mode and owner.
 /// Symbolic links are followed. Devices and pipes are written to, never replaced.
 ///
 /// # Errors
-/// When it cannot be written; the text names the place.
+/// When it cannot be written; the error names the file.
 pub(in crate::cli) fn write(output: &Path, document: &[u8]) -> Result<(), String> {
     let failed = |error: io::Error| format!("cannot write {}: {error}", output.display());
     let there = match fs::metadata(output) {
@@ -37,8 +37,8 @@ pub(in crate::cli) fn write(output: &Path, document: &[u8]) -> Result<(), String
     }
 }
 
-/// The file behind symbolic links, which need not be there, and whether a link of `/proc`, such as `/dev/fd/3`, leads to it:
-/// that is a file which another process has open.
+/// The target of symbolic links, which may be missing, and whether a link of `/proc`, such as `/dev/fd/3`, leads to it,
+/// which means that another process has the file open.
 fn follow(output: &Path) -> io::Result<(PathBuf, bool)> {
     let mut place = output.to_owned();
     for _ in 0..MAX_LINKS {
@@ -62,7 +62,7 @@ fn folder_of(place: &Path) -> PathBuf {
     }
 }
 
-/// The standard output or error, when this is what it leads to: a file of its own would be written over by what is printed.
+/// Standard output or error, if the file is one of them: what is printed would overwrite a new file.
 fn own_stream(there: &Metadata) -> Option<File> {
     let (output, error) = (io::stdout(), io::stderr());
     [output.as_fd(), error.as_fd()].into_iter().find_map(|descriptor| {
@@ -72,7 +72,8 @@ fn own_stream(there: &Metadata) -> Option<File> {
     })
 }
 
-/// Puts a document beside its place first, and there only when it is whole: a server must never serve the half of one.
+/// Writes a document beside its place first, and moves it there when it is complete, since a server must never serve
+/// half of one.
 fn replace(place: &Path, there: Option<&Metadata>, document: &[u8]) -> Result<(), String> {
     let failed = |what: &str, error: io::Error| {
         let kept = if there.is_some() { "; the file is as it was" } else { "" };
@@ -83,19 +84,19 @@ fn replace(place: &Path, there: Option<&Metadata>, document: &[u8]) -> Result<()
     let written = fill(file, there, document).map_err(|(what, error)| failed(what, error));
     let written = written.and_then(|()| fs::rename(&beside, place).map_err(|error| failed("", error)));
     if written.is_err() {
-        // What could not be put into its place is of no use.
+        // A file that could not be moved is useless.
         let _ = fs::remove_file(&beside);
     }
     written
 }
 
-/// A new file beside `place`: never one that is there, or that a link leads to.
+/// A new file beside `place`, never an existing one or the target of a link.
 fn create_beside(place: &Path, is_there: bool) -> io::Result<(PathBuf, File)> {
     let name = place.file_name().ok_or(ErrorKind::InvalidInput)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     if is_there {
-        // Until it has the mode of what is there, it is for its owner alone.
+        // Until it gets the mode of the existing file, only its owner may read it.
         options.mode(0o600);
     }
     for number in 0..MAX_NAMES {
@@ -120,7 +121,7 @@ fn fill(mut file: File, there: Option<&Metadata>, document: &[u8]) -> Result<(),
         if user.is_some() || group.is_some() {
             fchown(&file, user, group).map_err(|error| ("its owner or group cannot be kept: ", error))?;
         }
-        // Behind the owner: a new owner takes bits of the mode away.
+        // After the owner, since a change of owner clears bits of the mode.
         file.set_permissions(there.permissions()).map_err(|error| ("its mode cannot be kept: ", error))?;
     }
     file.sync_all().map_err(|error| ("", error))

@@ -1,4 +1,4 @@
-//! `scopegate explain`: what becomes of one request, check by check, and why.
+//! `scopegate explain`: the decision on one request, check by check, and why.
 
 mod answer;
 mod before;
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 /// The largest token file that is read, in bytes.
 const MAX_TOKEN_FILE: u64 = 1 << 20;
 
-/// What is to be explained.
+/// The request to explain.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "The route is the one that Envoy's router chooses: virtual host by domain, then the first route \
@@ -41,8 +41,8 @@ Examples:
   scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders"
 )]
 pub struct ExplainArguments {
-    /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`; several
-    /// files where listeners, routes and the filter stand in files of their own
+    /// A plugin configuration (YAML or JSON), an Envoy YAML, an Istio `WasmPlugin` or an `EnvoyExtensionPolicy`;
+    /// several files if listeners, routes and the filter are in separate files
     #[arg(required = true, value_name = "CONFIG")]
     pub config: Vec<PathBuf>,
     /// Method and path of the request: 'GET /orders/1'
@@ -112,7 +112,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     Ok(Output { text, failed: !allowed })
 }
 
-/// What is told of a request beside the decision.
+/// What is told about a request beside the decision.
 struct Told<'r> {
     /// As it was sent.
     sent: &'r str,
@@ -120,7 +120,7 @@ struct Told<'r> {
     before: Option<String>,
 }
 
-/// The decision on a request in one line, whether it is allowed, and what has to be known of it.
+/// The decision on a request in one line, whether it is allowed, and notes for the reader.
 ///
 /// # Errors
 /// As [`run`].
@@ -168,7 +168,7 @@ impl Request {
     /// Reads `METHOD TARGET` and header lines.
     ///
     /// # Errors
-    /// When they are nothing of that kind; the text quotes neither.
+    /// When they cannot be read; the error quotes neither.
     pub(super) fn read(line: &str, lines: &[String], token: Option<&str>) -> Result<Self, Box<dyn Error>> {
         const WANTED: &str = "--request: write a method and a path, such as 'GET /orders/1'";
         let (method, target) = line.split_once(' ').ok_or(WANTED)?;
@@ -207,7 +207,7 @@ impl Request {
         RequestView { headers: &lines, route_name: None, virtual_host: None, ends_with_headers: true }.is_grpc()
     }
 
-    /// The same request for another target.
+    /// This request with another target.
     fn with_target(&self, target: &str) -> Self {
         let mut headers = self.headers.clone();
         let mut method = "";

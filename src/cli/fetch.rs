@@ -1,4 +1,4 @@
-//! `scopegate jwks fetch`: the key sets that a gate would fetch, fetched from here and judged.
+//! `scopegate jwks fetch`: fetches the key sets that a gate would fetch, and judges them.
 
 use super::Output;
 use super::destination;
@@ -49,7 +49,7 @@ pub struct FetchArguments {
 
 /// A key set to be fetched.
 struct WantedKeys {
-    /// The name of the issuer, when a configuration says it.
+    /// The name of the issuer, if a configuration gives it.
     issuer: Option<String>,
     place: Location,
     limits: Limits,
@@ -60,14 +60,14 @@ struct WantedKeys {
 enum Location {
     /// At this address.
     Address(String),
-    /// Where the metadata of this issuer says, which lies at the first of these addresses that has it.
+    /// The address in the metadata of this issuer, which is at the first of these addresses that has it.
     Discovery { issuer: String, metadata: Vec<String> },
 }
 
 /// Fetches key sets and shows which of their keys can be used.
 ///
 /// # Errors
-/// When one cannot be fetched, is no key set, or cannot be written. All are tried before.
+/// When one cannot be fetched, is no key set, or cannot be written. All are tried first.
 pub fn run(arguments: &FetchArguments) -> Result<Output, Box<dyn Error>> {
     let wanted = wanted(&arguments.from, arguments.issuer.as_deref())?;
     if let (Some(file), [_, _, ..]) = (&arguments.output, wanted.as_slice()) {
@@ -190,7 +190,7 @@ fn fetch_one(agent: &Agent, wanted: &WantedKeys, output: Option<&Path>) -> Resul
     judge(wanted, (&uri, found_in.as_deref()), &bytes, output).map_err(|error| format!("{error}{form}").into())
 }
 
-/// The address of an issuer's key set, and that of the metadata that says so.
+/// The address of an issuer's key set, and that of the metadata that names it.
 fn discover(
     agent: &Agent,
     issuer: &str,
@@ -211,7 +211,7 @@ fn discover(
     Err(failures.join("\n").into())
 }
 
-/// The document at an address, and what its headers say of its form, for messages.
+/// The document at an address, and the form that its headers state, for messages.
 fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<(Vec<u8>, String), Box<dyn Error>> {
     check_address(uri)?;
     let broken = |error: ureq::Error| match error {
@@ -244,12 +244,12 @@ fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<(Vec<u8>, String), 
     });
     let form = told.collect::<Vec<_>>().join(", ");
     let form = if form.is_empty() { form } else { format!(" ({form})") };
-    // One byte more is let in, so that what is too large is told from what just fits.
+    // One byte more is read, to tell a document that is too large from one that just fits.
     let most = u64::try_from(limits.jwks_bytes)?;
     Ok((response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(broken)?, form))
 }
 
-/// Refuses what is no plain address; the text does not quote what may be a password.
+/// Refuses an address that is not plain; the error does not quote what may be a password.
 fn check_address(uri: &str) -> Result<(), String> {
     let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
     let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());

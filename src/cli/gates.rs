@@ -1,4 +1,4 @@
-//! The gates in what an operator hands over: each Scopegate filter with its policy, its chain and its routes.
+//! Finds the gates in an operator's files: each Scopegate filter with its policy, its chain and its routes.
 
 pub(in crate::cli) mod kubernetes;
 mod nothing;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 const CONNECTION_MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 /// The type of Envoy's Wasm filter.
 pub const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
-/// The type of an extension in a resource of its own (ECDS).
+/// The type of an extension in a separate resource (ECDS).
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 /// The types of routes at the leaves of a matcher tree.
 const ROUTE: &str = "envoy.config.route.v3.Route";
@@ -32,13 +32,13 @@ pub struct Gate<'s> {
     pub file: &'s Path,
     /// Its plugin configuration, compiled, or everything that is wrong with it.
     pub policy: Result<Loaded, ConfigError>,
-    /// Where the plugin configuration stands.
+    /// The place of the plugin configuration.
     pub configuration: View<'s>,
-    /// The configuration as an object; as it stands where it cannot be read.
+    /// The configuration as an object, or as it is written if it cannot be read.
     pub values: View<'s>,
-    /// The `PluginConfig`, when the file is Envoy's.
+    /// The `PluginConfig`, if the file is Envoy's.
     pub plugin: Option<View<'s>>,
-    /// Its place in a filter chain, when the files hold that.
+    /// Its place in a filter chain, if the files contain it.
     pub envoy: Option<InEnvoy<'s>>,
 }
 
@@ -53,7 +53,7 @@ pub struct InEnvoy<'s> {
     pub filters: Vec<View<'s>>,
     /// The place of this filter among them.
     pub index: usize,
-    /// The route configurations that it serves, as far as the files hold them, and their files.
+    /// The route configurations that it serves and the files contain, with their files.
     pub route_configs: Vec<(&'s Path, View<'s>)>,
     /// Their virtual hosts.
     pub virtual_hosts: Vec<VirtualHost<'s>>,
@@ -62,7 +62,7 @@ pub struct InEnvoy<'s> {
 /// A virtual host.
 #[derive(Debug)]
 pub struct VirtualHost<'s> {
-    /// The file that it stands in.
+    /// Its file.
     pub file: &'s Path,
     /// The virtual host.
     pub view: View<'s>,
@@ -79,12 +79,12 @@ pub struct VirtualHost<'s> {
 pub struct Route<'s> {
     /// The route.
     pub view: View<'s>,
-    /// Its name; empty when it has none.
+    /// Its name; empty if it has none.
     pub name: String,
 }
 
 impl Gate<'_> {
-    /// Whether it is made of this `PluginConfig`.
+    /// Whether this is its `PluginConfig`.
     fn is_of(&self, source: &Source, plugin: &View<'_>) -> bool {
         self.file == source.file && self.plugin.as_ref().is_some_and(|own| std::ptr::eq(own.node, plugin.node))
     }
@@ -110,13 +110,13 @@ pub fn problems(file: &Path, values: &View<'_>, error: &ConfigError) -> String {
 }
 
 impl<'s> InEnvoy<'s> {
-    /// The gates in the filters that requests to upgrade have of their own.
+    /// The gates in the separate filter chains of upgrade requests.
     pub(in crate::cli) fn upgrade_gates(&self) -> Vec<View<'s>> {
         let upgrades = self.manager.list("upgrade_configs");
         upgrades.iter().flat_map(|upgrade| upgrade.list("filters")).filter(|filter| self.is_gate(filter)).collect()
     }
 
-    /// Whether a filter is a gate, or names the resource that this one names.
+    /// Whether a filter is a gate, or names the same resource as this one.
     pub(in crate::cli) fn is_gate(&self, filter: &View<'_>) -> bool {
         let own = self.filters.get(self.index).and_then(View::name);
         our_plugin(filter).is_some() || filter.get("config_discovery").is_some() && filter.name() == own
@@ -159,7 +159,7 @@ impl Route<'_> {
     }
 }
 
-/// Finds the gates in these sources. Routes, and the filter itself, may stand in other files than the listener.
+/// Finds the gates in these sources. Routes, and the filter itself, may be in other files than the listener.
 #[must_use]
 pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
     let mut gates = Vec::new();
@@ -181,7 +181,7 @@ pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
             }
         }
     }
-    // What no chain of these files has taken up stands for itself.
+    // A filter that no chain of these files uses is a gate by itself.
     for (source, extension) in extensions(sources) {
         let Some(plugin) = our_plugin(&extension) else { continue };
         if !gates.iter().any(|gate| gate.is_of(source, &plugin)) {
@@ -199,12 +199,12 @@ fn gate<'s>(source: &'s Source, configuration: View<'s>, plugin: Option<View<'s>
 }
 
 fn of_plugin<'s>(source: &'s Source, plugin: View<'s>) -> Gate<'s> {
-    // Without a configuration the filter refuses to start, and the `Any` that is not there has no value.
+    // Without a configuration the filter refuses to start, and the missing `Any` has no value.
     let configuration = plugin.get("configuration").unwrap_or_else(|| plugin.clone());
     gate(source, configuration, Some(plugin))
 }
 
-/// The extensions in resources of their own.
+/// The extensions in separate resources.
 fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
     let mut found = Vec::new();
     for source in sources {
@@ -217,13 +217,13 @@ fn extensions(sources: &[Source]) -> Vec<(&Source, View<'_>)> {
     found
 }
 
-/// The resource that a filter names (ECDS), and the source that it stands in.
+/// The resource that a filter names (ECDS), and its source.
 pub(in crate::cli) fn fetched<'s>(sources: &'s [Source], filter: &View<'_>) -> Option<(&'s Source, View<'s>)> {
     let name = filter.get("config_discovery").and_then(|_| filter.name())?;
     extensions(sources).into_iter().find(|(_, view)| view.name() == Some(name))
 }
 
-/// The resources of a document that Envoy fetches: those in its `resources`, and itself where it is one.
+/// The resources of a document that Envoy fetches: those in its `resources`, or the document itself.
 pub(in crate::cli) fn resources<'s>(root: &View<'s>) -> Vec<View<'s>> {
     let mut found = root.list("resources");
     if root.type_name().is_some() {
@@ -263,7 +263,7 @@ fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> V
     gates
 }
 
-/// The gates that a patch puts in: in the chain of a connection manager, or as a filter alone.
+/// The gates that a patch adds: in the chain of a connection manager, or as a single filter.
 fn patched<'s>(sources: &'s [Source], source: &'s Source, patch: &patches::Patch<'s>) -> Vec<Gate<'s>> {
     let Some(value) = &patch.value else { return Vec::new() };
     let mut gates = in_envoy(sources, source, value);
@@ -274,8 +274,8 @@ fn patched<'s>(sources: &'s [Source], source: &'s Source, patch: &patches::Patch
     gates
 }
 
-/// The `PluginConfig` of an HTTP filter, when it is ours, and the source that it stands in: that of the filter, or that
-/// of the resource that the filter names (ECDS).
+/// The `PluginConfig` of an HTTP filter, if it is ours, and its source: that of the filter, or that of the resource
+/// that the filter names (ECDS).
 fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
     let own = || our_plugin(filter).map(|plugin| (source, plugin));
     if filter.get("config_discovery").is_none() {
@@ -283,12 +283,12 @@ fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) 
     }
     match fetched(sources, filter) {
         Some((holder, extension)) => our_plugin(&extension).map(|plugin| (holder, plugin)),
-        // What holds until the resource comes is all that these files hold.
+        // These files contain only the default until the resource comes.
         None => own(),
     }
 }
 
-/// The route configurations of a connection manager: its own, or those that it names, wherever they stand.
+/// The route configurations of a connection manager: its own, or those that it names, in any file.
 pub(in crate::cli) fn route_configs<'s>(
     sources: &'s [Source],
     file: &'s Path,
@@ -314,7 +314,7 @@ pub(in crate::cli) fn route_configs<'s>(
 pub fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
     let text = |view: Option<View<'s>>| view.and_then(|view| view.text()).unwrap_or_default().to_owned();
     let mut routes = view.list("routes");
-    // A matcher tree has its routes at its leaves.
+    // The routes of a matcher tree are its leaves.
     if let Some(matcher) = view.get("matcher") {
         matcher.visit(&mut |view| match view.type_name() {
             Some(ROUTE) => routes.push(view.clone()),

@@ -1,4 +1,5 @@
-//! `scopegate token inspect` and `scopegate jwks inspect`: what is in a token or a key set, without trusting it.
+//! `scopegate token inspect` and `scopegate jwks inspect`: show the content of a token or a key set, without trusting
+//! it.
 
 use super::Output;
 use super::explain::setting::Wanted;
@@ -35,8 +36,8 @@ pub struct InspectTokenArguments {
     /// The token: its text, @FILE, or - for standard input
     #[arg(value_name = "TOKEN", default_value = "-")]
     pub token: String,
-    /// What would refuse it: a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`; more than
-    /// once where listeners, routes and the filter stand in files of their own
+    /// What would refuse it: a plugin configuration, an Envoy YAML, a `WasmPlugin` or an `EnvoyExtensionPolicy`; more
+    /// than once if listeners, routes and the filter are in separate files
     #[arg(long, value_name = "CONFIG")]
     pub config: Vec<PathBuf>,
     /// The request that presents it
@@ -122,7 +123,7 @@ fn object(segment: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&base64url::decode(segment.as_bytes())?).ok()
 }
 
-/// Lines for a terminal: what is unsafe there is shown as an escape.
+/// Lines for a terminal, with unsafe characters escaped.
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -159,7 +160,7 @@ fn times(claims: &Claims, now: UnixSeconds) -> Vec<String> {
     lines
 }
 
-/// What no configuration takes, or hardly one.
+/// What no configuration accepts, or almost none.
 fn warnings(
     segments: &[&str],
     header: Option<&Map<String, Value>>,
@@ -258,7 +259,7 @@ fn keys_told(document: &Map<String, Value>, set: &KeySet) -> Output {
     Output { text: lines.join("\n"), failed: count == 0 }
 }
 
-/// What a key can check. Some have to be listed in `algorithms`.
+/// The algorithms that a key can check. Some have to be listed in `algorithms`.
 fn algorithms(key: &Key) -> String {
     let default = AlgorithmSet::default_for_issuer();
     let fits = |algorithm: &Algorithm| key.algorithm.is_none_or(|only| only == *algorithm) && key.key.fits(*algorithm);

@@ -34,7 +34,7 @@ pub struct PublicArguments {
 /// Makes a private key.
 ///
 /// # Errors
-/// When the algorithm is unknown, or its keys are not made here.
+/// When the algorithm is unknown, or the command makes no keys for it.
 pub fn generate(arguments: &GenerateArguments) -> Result<String, Box<dyn Error>> {
     let algorithm = Algorithm::from_name(&arguments.algorithm)
         .ok_or_else(|| format!("--algorithm {}: not an algorithm", arguments.algorithm))?;

@@ -44,11 +44,11 @@ fn sections(command: &Command, above: &str, page: &mut Vec<u8>) -> Result<(), Bo
     Ok(())
 }
 
-/// Text that is shown as it is, line by line.
+/// Preformatted text, line by line.
 fn plain(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.replace('\\', "\\e").replace('-', "\\-");
-        // A line that begins so would be a request.
+        // A line that begins with a dot or a quote would be a request.
         if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")

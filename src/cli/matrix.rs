@@ -1,4 +1,4 @@
-//! `scopegate matrix`: what each route and rule needs, for those who review it.
+//! `scopegate matrix`: what each route and rule needs, for reviewers.
 
 mod html;
 mod needs;
@@ -36,8 +36,8 @@ Examples:
   scopegate matrix --format html envoy.yaml > matrix.html"
 )]
 pub struct MatrixArguments {
-    /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several files if listeners and routes are
-    /// in files of their own
+    /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several files if listeners and routes
+    /// are in separate files
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The format

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::path::PathBuf;
 
-/// What the token is to say.
+/// The content of the token.
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "The header has alg, kid and typ, the claims iss, aud, sub, scope, iat and exp, as far as they are given. --claim and
@@ -142,7 +142,7 @@ fn claims(arguments: &MintArguments, now: UnixSeconds) -> Result<Map<String, Val
         seconds(text).ok_or_else(|| format!("{option} {text}: write a whole number and s, m or h, such as 5m"))
     };
     let expires_at = now.0.saturating_add(span("--expires-in", &arguments.expires_in)?);
-    // A token that has expired was issued before that.
+    // An expired token was issued before it expired.
     claims.insert("iat".into(), now.0.min(expires_at).into());
     claims.insert("exp".into(), expires_at.into());
     if let Some(text) = &arguments.not_before {
@@ -152,7 +152,7 @@ fn claims(arguments: &MintArguments, now: UnixSeconds) -> Result<Map<String, Val
     Ok(claims)
 }
 
-/// Sets members that an option gives as `NAME=JSON`; null takes one out.
+/// Sets members that an option gives as `NAME=JSON`; null removes one.
 fn put(into: &mut Map<String, Value>, option: &str, given: &[String]) -> Result<(), Box<dyn Error>> {
     for text in given {
         let (name, value) = text.split_once('=').ok_or_else(|| format!("{option} {text}: write NAME=JSON"))?;

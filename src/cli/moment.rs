@@ -1,4 +1,4 @@
-//! Instants and spans of time, as people write and read them.
+//! Instants and spans of time, in the form for people.
 
 use crate::base::time::UnixSeconds;
 use std::error::Error;
@@ -31,7 +31,7 @@ pub(in crate::cli) fn read(text: &str) -> Option<UnixSeconds> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(|at| UnixSeconds(at.unix_timestamp()))
 }
 
-/// The instant as RFC 3339 writes it; claims can be anything, also what no calendar has.
+/// The instant in RFC 3339. A claim may be a number that no calendar has.
 pub(in crate::cli) fn written(at: UnixSeconds) -> String {
     let date = OffsetDateTime::from_unix_timestamp(at.0).ok().filter(|date| (0..=9999).contains(&date.year()));
     date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} s after 1970", at.0))

@@ -1,4 +1,4 @@
-//! The route that is named by hand.
+//! The route that the user names.
 
 use super::gates::{Route, VirtualHost};
 use super::source::View;
@@ -24,22 +24,22 @@ pub(in crate::cli) struct Named<'s> {
     pub metadata: Option<NamedMetadata<'s>>,
 }
 
-/// Metadata that asks something.
+/// Metadata with a requirement.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct NamedMetadata<'s> {
     pub source: MetadataSource,
-    /// Whose it is: `route orders` or `virtual host api`.
+    /// Its owner: `route orders` or `virtual host api`.
     pub of: String,
     pub view: View<'s>,
 }
 
 impl Names<'_> {
-    /// Whether there is none.
+    /// Whether no name is given.
     pub(in crate::cli) const fn is_empty(self) -> bool {
         self.route.is_none() && self.virtual_host.is_none()
     }
 
-    /// Finds them. `labels` are what a route and a virtual host are called where they are named, for messages.
+    /// Finds them. `labels` are the options or fields that name a route and a virtual host, for messages.
     ///
     /// # Errors
     /// When there is none of that name, or more than one.

@@ -1,6 +1,6 @@
-//! What Envoy's connection manager does to a path before any filter sees it, so that `explain` and `test` judge what the
-//! filter would judge. A test holds it against a real Envoy: 1.39.3 and 1.40.0 do all of it, and those before 1.39 leave
-//! `/..;x/` as it is.
+//! Normalises a path as Envoy's connection manager does before any filter sees it, so that `explain` and `test` judge
+//! what the filter would judge. A test compares it with a real Envoy: 1.39.3 and 1.40.0 do all of it, and versions
+//! before 1.39 leave `/..;x/` as it is.
 
 use super::source::View;
 use crate::base::text::escape_value;
@@ -17,7 +17,7 @@ pub struct PathSettings {
     escaped_slashes: EscapedSlashes,
 }
 
-/// What becomes of a path with `%2F` or `%5C`.
+/// The action for a path with `%2F` or `%5C`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum EscapedSlashes {
     #[default]
@@ -27,7 +27,7 @@ enum EscapedSlashes {
     Unescape,
 }
 
-/// What becomes of the target of a request.
+/// The result for the target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// The filter sees this target.
@@ -71,7 +71,8 @@ impl PathSettings {
         if names.is_empty() { "no normalisation of paths".to_owned() } else { names.join(", ") }
     }
 
-    /// What becomes of a target, a path with its query. One that does not begin with a slash is left alone.
+    /// Applies the settings to a target, a path with its query. A target that does not begin with a slash is left
+    /// alone.
     #[must_use]
     pub fn apply(self, target: &str) -> Arrival {
         if !target.starts_with('/') {
@@ -107,7 +108,7 @@ impl PathSettings {
     }
 }
 
-/// One slash for several. Of a path that is nothing else, Envoy leaves two.
+/// Merges slashes. Envoy leaves two of a path of slashes only.
 fn merge_slashes(path: &mut Vec<u8>) {
     if path.len() > 1 && path.iter().all(|byte| *byte == b'/') {
         path.truncate(2);
@@ -116,7 +117,7 @@ fn merge_slashes(path: &mut Vec<u8>) {
     }
 }
 
-/// Dot segments without what stands behind a `;` in them: `/..;x=1/` becomes `/../`.
+/// Removes everything after a `;` in dot segments: `/..;x=1/` becomes `/../`.
 fn without_dot_parameters(path: &[u8]) -> Vec<u8> {
     let segments = path.split(|byte| *byte == b'/').map(|segment| match segment {
         [b'.', b';', ..] => &b"."[..],
@@ -144,8 +145,8 @@ fn with(mut out: Vec<u8>, byte: u8) -> Vec<u8> {
     out
 }
 
-/// RFC 3986 as Envoy's URL library does it: escapes of unreserved characters decoded, others escaped that should be, `\`
-/// for `/`, dot segments gone with what stands behind a `;` in them. `None` when it refuses the path.
+/// RFC 3986 as Envoy's URL library does it: decodes escapes of unreserved characters, escapes others that should be,
+/// turns `\` into `/`, and removes dot segments, with everything after a `;` in them. `None` when it refuses the path.
 fn normalise(path: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -185,7 +186,7 @@ fn normalise(path: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What a dot means, behind which `after` stands: at the beginning of a segment it may be the segment, or its half.
+/// The meaning of a dot that `after` follows: at the beginning of a segment it may be the segment, or half of it.
 fn dots<'p>(out: &mut Vec<u8>, after: &'p [u8]) -> &'p [u8] {
     if out.last() == Some(&b'/') {
         if let Some(next) = segment_end(after) {
@@ -200,7 +201,7 @@ fn dots<'p>(out: &mut Vec<u8>, after: &'p [u8]) -> &'p [u8] {
     after
 }
 
-/// A stray `%` at `at`, and behind it a character that was escaped, must not become an escape together.
+/// A stray `%` at `at` and a decoded character after it must not form a new escape.
 fn keep_apart(out: &mut Vec<u8>, at: usize, next: &[u8]) {
     let behind: Vec<u8> = out.get(at.saturating_add(1)..).unwrap_or_default().to_vec();
     let mut digits = behind.clone();
@@ -214,7 +215,7 @@ fn keep_apart(out: &mut Vec<u8>, at: usize, next: &[u8]) {
     }
 }
 
-/// What stands behind a dot, escaped or not, at the beginning of `path`.
+/// The rest of `path` after a dot, escaped or not, at its beginning.
 fn after_dot(path: &[u8]) -> Option<&[u8]> {
     match path {
         [b'.', tail @ ..] | [b'%', b'2', b'E' | b'e', tail @ ..] => Some(tail),
@@ -222,7 +223,7 @@ fn after_dot(path: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What stands behind the end of a segment, when `path` begins with it.
+/// The rest of `path` after the end of a segment, if `path` begins with one.
 fn segment_end(path: &[u8]) -> Option<&[u8]> {
     match path {
         [] => Some(path),
@@ -231,7 +232,7 @@ fn segment_end(path: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Takes the last segment away. What ends with a slash ends with one again.
+/// Removes the last segment, and keeps the slash at the end.
 fn up(out: &mut Vec<u8>) {
     if out.len() > 1 {
         out.pop();
@@ -241,14 +242,14 @@ fn up(out: &mut Vec<u8>) {
     }
 }
 
-/// An escape, whose `%` has been read: its value, its digits, and what stands behind it.
+/// An escape, whose `%` has been read: its value, its digits, and the rest.
 fn escape(path: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (digits, after) = path.split_at_checked(2)?;
     let value = escape_value(digits.first().copied(), digits.get(1).copied())?;
     Some((value, digits, after))
 }
 
-/// Characters that a path must not hold as they are.
+/// Characters that a path must not contain unescaped.
 const fn is_escaped(byte: u8) -> bool {
     !byte.is_ascii_graphic() || matches!(byte, b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}')
 }

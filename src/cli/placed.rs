@@ -1,4 +1,4 @@
-//! Where a request is judged: on the route that is named, else on the one that Envoy's router chooses.
+//! Finds where a request is judged: on the route that the user names, otherwise on the one that Envoy's router chooses.
 
 use super::gates::InEnvoy;
 use super::named::{Named, NamedMetadata, Names, metadata, of_host};
@@ -14,15 +14,15 @@ pub(in crate::cli) struct Place<'s> {
     pub route: Option<String>,
     /// The name of the virtual host.
     pub virtual_host: Option<String>,
-    /// Whose metadata decides, and that metadata.
+    /// The metadata that decides, with its source.
     pub metadata: Option<NamedMetadata<'s>>,
-    /// The place in words, where it was chosen here.
+    /// The place in words, if it was chosen here.
     pub chosen: Option<String>,
-    /// Whether no route is there: Envoy answers 404 to what passes the gate.
+    /// Whether no route matches, so that Envoy answers 404 to a request that passes the gate.
     pub is_unserved: bool,
 }
 
-/// Why there is no place.
+/// Why no place was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Nowhere {
     /// The names are wrong.
@@ -31,7 +31,7 @@ pub(in crate::cli) enum Nowhere {
     Undecided(String),
 }
 
-/// What a route and a virtual host are called where they are named, for messages.
+/// The options or fields that name a route and a virtual host, for messages.
 pub(in crate::cli) type Labels = [&'static str; 2];
 
 /// Finds the place of a request with these header lines, whose path is as the router sees it. Without a host it is for one
@@ -50,7 +50,7 @@ pub(in crate::cli) fn place<'s>(
     let router = Router::new(&envoy.manager, &configs, &envoy.virtual_hosts);
     let candidates = match router.and_then(|router| router.candidates(lines)) {
         Ok(candidates) => candidates,
-        // Nothing of the route is looked at.
+        // The policy does not look at the route.
         Err(_) if !reads_metadata && !policy.rules.look_at_route() => return Ok(Place::default()),
         Err(Unresolved(why)) => return Err(undecided(&why, labels)),
     };

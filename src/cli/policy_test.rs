@@ -73,8 +73,7 @@ pub struct TestArguments {
 /// Decides all cases.
 ///
 /// # Errors
-/// When a file cannot be read, or the report cannot be written. A file that cannot be read does not keep the others
-/// from running.
+/// When a file cannot be read, or the report cannot be written. The other files run even if one cannot be read.
 pub fn run(arguments: &TestArguments) -> Result<Output, Box<dyn Error>> {
     let reports = run_files(&arguments.files);
     if let Some(file) = &arguments.junit {

@@ -3,10 +3,10 @@
 use crate::policy::{HostMatch, Match, MethodSet, PathMatch, Rule};
 use std::collections::HashMap;
 
-/// What a rule that covers another has in common with it: the names that it asks for, and the beginning of its path.
+/// The key under which a covering rule is found: the names that it asks for, and the beginning of its path.
 type Common<'r> = (Option<&'r str>, Option<&'r str>, Option<String>);
 
-/// Rules, and where to look for those that cover one of them: ten thousand are not compared with each other.
+/// Rules, with an index of those that may cover another, so that ten thousand are not compared with each other.
 #[derive(Debug)]
 pub(in crate::cli) struct Reach<'r> {
     rules: &'r [Rule],
@@ -30,7 +30,7 @@ impl<'r> Reach<'r> {
         Self { rules, by_common, by_path }
     }
 
-    /// The rule before the one at `index` that takes everything that it would match.
+    /// The earlier rule that matches everything that the rule at `index` matches.
     pub(in crate::cli) fn hidden_by(&self, index: usize) -> Option<usize> {
         let rule = self.rules.get(index)?;
         let is_it = |other: &usize| self.at(*other).is_some_and(|earlier| covers(earlier, &rule.matching));
@@ -40,7 +40,7 @@ impl<'r> Reach<'r> {
             .min()
     }
 
-    /// Whether a rule behind the one at `index` is for its path too, or for all of it.
+    /// Whether a later rule is for the path of the rule at `index` too, or for all of it.
     pub(in crate::cli) fn has_rest(&self, index: usize) -> bool {
         let Some(rule) = self.rules.get(index) else { return false };
         let behind = |list: &&'_ Vec<usize>, is_it: &dyn Fn(&Match) -> bool| {
@@ -75,8 +75,8 @@ impl<'r> Reach<'r> {
     }
 }
 
-/// What every path that a condition takes begins with, in lower case. That of a condition that covers another is the
-/// beginning of the other's.
+/// The common beginning of the paths that a condition matches, in lower case. If one condition covers another, its
+/// beginning is a prefix of the other's.
 fn beginning(path: &PathMatch) -> String {
     match path {
         PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::SeparatedPrefix(text) => {
@@ -86,12 +86,12 @@ fn beginning(path: &PathMatch) -> String {
     }
 }
 
-/// Whether whatever `narrow` matches is matched by `wide` too. Where that cannot be told, it is not.
+/// Whether `wide` matches everything that `narrow` matches. False if that cannot be told.
 fn covers(wide: &Match, narrow: &Match) -> bool {
     covers_but_for_methods(wide, narrow) && covers_methods(wide.methods.as_ref(), narrow.methods.as_ref())
 }
 
-/// The same for requests of any method.
+/// Whether `wide` covers `narrow`, leaving methods aside.
 fn covers_but_for_methods(wide: &Match, narrow: &Match) -> bool {
     let name = |wide: &Option<String>, narrow: &Option<String>| wide.is_none() || wide == narrow;
     name(&wide.route, &narrow.route)
@@ -128,7 +128,7 @@ fn covers_path(wide: &Match, narrow: &Match) -> bool {
     let fold = |text: &str| if wide.ignore_case { text.to_ascii_lowercase() } else { text.to_owned() };
     let has_case = |text: &str| text.bytes().any(|byte| byte.is_ascii_alphabetic());
     let below = |text: &str, prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
-    // What the narrow one takes in other letter cases too, the wide one takes only if it has no letters itself.
+    // If the narrow one ignores case, the wide one covers it only if it has no letters.
     if let PathMatch::Exact(text) | PathMatch::Prefix(text) | PathMatch::SeparatedPrefix(text) = outer
         && narrow.ignore_case
         && !wide.ignore_case
@@ -187,7 +187,7 @@ mod tests {
             let matching = Match { path, ignore_case, route, virtual_host, methods, ..Match::default() };
             Rule { matching, requirement: Requirement::default() }
         };
-        // In several orders: every so-manieth rule first.
+        // In several orders, each with a different stride.
         let mut found = [0; 2];
         for step in [1, 7, 29, 101] {
             let mixed: Vec<Rule> = (0..ALL).map(|index| rule(index * step % ALL)).collect();

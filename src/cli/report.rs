@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 pub enum Severity {
     /// It opens the gate, or the gate does not work.
     Error,
-    /// It should be looked at.
+    /// It should be reviewed.
     Warning,
 }
 
-/// One thing that was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// How bad it is.
@@ -66,7 +66,7 @@ pub fn text(findings: &[Finding], notes: &[String], coloured: bool) -> String {
         let word = finding.severity.word();
         let path = if finding.path.is_empty() { String::new() } else { format!("{}: ", finding.path) };
         let place = clean(&place(&finding.file, finding.at));
-        // One finding is one line, whatever a file holds.
+        // One finding is one line, whatever a file contains.
         let told = clean(&format!("{path}{}; {}", finding.what, finding.remedy)).replace('\n', " ");
         out.push_str(&format!("{place}: {start}{word}{end}[{}]: {told}\n", finding.rule));
     }

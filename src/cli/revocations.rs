@@ -1,4 +1,4 @@
-//! `scopegate revocations`: lists as gates fetch them.
+//! `scopegate revocations`: builds lists for gates to fetch.
 
 use super::Output;
 use super::destination;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 /// The longest answer that Envoy hands to a filter, in bytes (measured: 33.0 MB arrive, 34.0 MB do not).
 const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 
-/// Seconds from here on, in the year 5138, are milliseconds of a date from 1973 on.
+/// Numbers from here on, the year 5138 in seconds, are taken for milliseconds, of a date from 1973 on.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
 /// The entries, and the form of the list.
@@ -51,7 +51,7 @@ pub struct BuildArguments {
     /// Signs the list with the private JSON Web Key of this file
     #[arg(long, value_name = "KEY")]
     pub sign: Option<PathBuf>,
-    /// How long the signature is good: a whole number and s, m or h; without it for ever
+    /// How long the signature is valid: a whole number and s, m or h; by default forever
     #[arg(long, value_name = "DURATION", requires = "sign")]
     pub expires_in: Option<String>,
     /// The name of the list in the configurations of gates: a signature for another is refused
@@ -65,7 +65,7 @@ pub struct BuildArguments {
     pub at: Option<String>,
 }
 
-/// Makes a list of entries.
+/// Builds a list of entries.
 ///
 /// # Errors
 /// When a file cannot be read or written, a line is no entry, or the list would be longer than gates take.
@@ -104,7 +104,7 @@ pub fn build(arguments: &BuildArguments) -> Result<Output, Box<dyn Error>> {
     }
     let Some(output) = &arguments.output else {
         let text = String::from_utf8(document)?;
-        // The last line feed is that of every output.
+        // The last line feed is added to every output.
         return Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned().into());
     };
     destination::write(output, &document)?;
@@ -129,7 +129,7 @@ fn read(file: &Path, entries: &mut Vec<Entry>) -> Result<Vec<usize>, Box<dyn Err
             lines.push(index.saturating_add(1));
         }
     }
-    // A file without entries is a list without entries: whoever builds it means that.
+    // A file without entries gives a list without entries, on purpose.
     if tally.entries() > 0 {
         tally.finish().map_err(place)?;
     }
@@ -156,7 +156,7 @@ fn issuers(files: &[PathBuf]) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     Ok(Some(issuers))
 }
 
-/// What shows that an entry does not mean what was meant by it.
+/// Signs that an entry does not mean what its author meant.
 fn mistake(entry: &Entry, issuers: Option<&[String]>) -> Option<String> {
     let members = entry.to_members();
     for name in ["issued_before", "until"] {
@@ -204,7 +204,7 @@ fn binary(entries: &[Entry], now: UnixSeconds) -> Vec<u8> {
     builder.finish().bytes().pieces().concat()
 }
 
-/// The line that stands before a signed list.
+/// The first line of a signed list.
 fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -> Result<Vec<u8>, Box<dyn Error>> {
     let text = std::fs::read_to_string(key).map_err(|error| format!("cannot read {}: {error}", key.display()))?;
     let jwk: Map<String, Value> =
@@ -225,7 +225,7 @@ fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -
     Ok(line)
 }
 
-/// What the reader of a decision has to know where the configuration fetches revocation lists that are not `known` here.
+/// A note for the reader of a decision, if the configuration fetches revocation lists that are not `known` here.
 #[must_use]
 pub(super) fn not_known(settings: &Settings, known: &[&str]) -> Option<String> {
     let names = settings.revocation.lists.iter().map(|list| list.terms.name.as_str());

@@ -57,7 +57,7 @@ pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
         None => by_id().or_else(by_fingerprint).ok_or("the token has no fingerprint")?,
     };
     let entry = match claims.expires_at {
-        // Behind that no gate takes it any more.
+        // After that no gate accepts it.
         Some(expires_at) => entry.until(expires_at.plus(LONGEST_LEEWAY)),
         None => entry,
     };

@@ -1,5 +1,6 @@
-//! Which route Envoy's router chooses for a request: its own order, read from `source/common/router/config_impl.cc` of 1.40
-//! and held against a running Envoy by a test. What the files do not decide is not guessed.
+//! Finds the route that Envoy's router chooses for a request, in its own order, read from
+//! `source/common/router/config_impl.cc` of 1.40. A test compares it with a running Envoy. What the files do not decide
+//! is not guessed.
 
 mod candidates;
 mod condition;
@@ -21,10 +22,10 @@ use super::source::View;
 use holds::Holds;
 use manager::Manager;
 
-/// What the choice depends on where a request is read without a host.
+/// The reason for doubt when a request names no host.
 const UNNAMED_HOST: &str = "the host, which the request does not name";
 
-/// What the choice depends on where these files leave it open, in words.
+/// Why these files leave the choice open, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unresolved(pub String);
 
@@ -57,10 +58,10 @@ impl<'h, 's> Router<'h, 's> {
         }
     }
 
-    /// The routes that may serve a request, the surest last: all but the last are in doubt.
+    /// The routes that may serve a request. All but the last are in doubt.
     ///
     /// # Errors
-    /// When not even its virtual host can be told.
+    /// When not even its virtual host is known.
     pub fn candidates(&self, lines: &Lines<'_>) -> Result<Candidates<'h, 's>, Unresolved> {
         let lines = self.manager.pass(lines)?;
         let mut found = Candidates::default();
@@ -71,7 +72,7 @@ impl<'h, 's> Router<'h, 's> {
             }
             return Ok(found);
         }
-        // It is for one of them.
+        // The request is for one of the virtual hosts.
         for (index, host) in self.hosts.iter().enumerate() {
             self.within(host, &lines, &mut found)?;
             if index.saturating_add(1) < self.hosts.len() {

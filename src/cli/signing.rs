@@ -1,4 +1,4 @@
-//! Private keys and signatures, for demos and tests. The module has none of this.
+//! Private keys and signatures, for demos and tests. They are not in the module.
 
 mod p521;
 
@@ -27,7 +27,7 @@ const PURPOSE_MEMBERS: [&str; 4] = ["kid", "alg", "use", "key_ops"];
 pub struct SigningKey {
     /// Its `kid`.
     pub kid: Option<String>,
-    /// What it signs with.
+    /// Its algorithm.
     pub algorithm: Algorithm,
     material: Map<String, Value>,
     inner: Inner,
@@ -70,7 +70,7 @@ impl SigningKey {
     /// Makes a new key.
     ///
     /// # Errors
-    /// For HMAC, whose secrets are not made here.
+    /// For HMAC, since the command makes no secrets.
     pub fn generate(algorithm: Algorithm, kid: Option<String>) -> Result<Self, SigningError> {
         const FAILED: SigningError = SigningError("the key could not be made");
         let text = match algorithm.family() {

@@ -1,5 +1,5 @@
-//! What an operator hands to the command: a plugin configuration, Envoy's YAML or JSON, what Envoy says it has in
-//! force, resources of Istio and Envoy Gateway. Read into one model, with the position of everything.
+//! The files of an operator: a plugin configuration, Envoy's YAML or JSON, a configuration dump, resources of Istio and
+//! Envoy Gateway. Reads them into one model, with the position of everything.
 
 mod kind;
 mod unpack;
@@ -25,7 +25,7 @@ pub struct Source {
     pub file: PathBuf,
     /// Its YAML or JSON documents, and those in them.
     pub documents: Vec<Document>,
-    /// What is odd about how they are written.
+    /// Oddities in their form.
     pub flaws: Vec<Flaw>,
     /// The texts that hold JSON, read as configurations.
     embedded: Vec<(Text, Result<Node, ConfigError>)>,
@@ -125,7 +125,7 @@ impl Source {
                     inner.move_out(&places, &view.path);
                     read.push(inner);
                 }
-                // Something else than ours is in it.
+                // Its content is not ours.
                 Err(error) if text.text.contains(METADATA_NAMESPACE) => {
                     let at = error.at.and_then(|at| places.outer(at));
                     let flaw = Flaw {
@@ -149,7 +149,7 @@ impl Source {
         }
     }
 
-    /// Gives everything the place that it has in the file around it.
+    /// Replaces the positions by those in the surrounding file.
     fn move_out(&mut self, places: &config::TextPositions<'_>, path: &str) {
         for document in &mut self.documents {
             places.move_out(&mut document.node);
@@ -188,7 +188,7 @@ impl Source {
     }
 }
 
-/// Whether a text is read as JSON: by the name of its file, as Envoy tells, else where it is JSON.
+/// Whether a text is read as JSON: by the name of its file, as in Envoy; otherwise if it is JSON.
 fn is_json(file: &Path, text: &str) -> bool {
     let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -215,7 +215,7 @@ pub fn plugin_values<'n>(source: &'n Source, configuration: &View<'n>) -> Result
             return Err(ConfigError(vec![Problem { path: String::new(), at: configuration.position(), what, remedy }]));
         }
     }
-    // A text behind an alias has no place of its own: it is that of the same text.
+    // A text from an alias has the position of the text that it repeats.
     let embedded = &source.embedded;
     let found = embedded
         .iter()
@@ -228,7 +228,7 @@ pub fn plugin_values<'n>(source: &'n Source, configuration: &View<'n>) -> Result
     }
 }
 
-/// Why a text is no configuration.
+/// Why a text is not a configuration.
 fn refused(text: &str) -> ConfigError {
     config::load(text.as_bytes(), &any_secret).err().unwrap_or(ConfigError(Vec::new()))
 }
@@ -243,7 +243,7 @@ pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<
     Some(config::requirement(metadata.node, policy))
 }
 
-/// Secrets are not there when a configuration is checked: any text that is long enough stands for them.
+/// Stands in for secrets, which are missing when a configuration is checked.
 #[must_use]
 pub fn any_secret(_name: &str) -> Option<String> {
     Some("A".repeat(86))

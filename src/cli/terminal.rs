@@ -1,4 +1,4 @@
-//! Text from files on a terminal: nothing that steers it, and nothing that turns the direction of text around.
+//! Makes text from files safe for a terminal: nothing that steers it, and nothing that changes the direction of text.
 
 /// Whether a character could steer a terminal, hide text, or turn its direction.
 pub(in crate::cli) fn is_unsafe(character: char) -> bool {
@@ -6,7 +6,7 @@ pub(in crate::cli) fn is_unsafe(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Lines without what is unsafe.
+/// Lines with unsafe characters replaced.
 pub(in crate::cli) fn clean(text: &str) -> String {
     text.replace(|character| character != '\n' && is_unsafe(character), "\u{fffd}")
 }

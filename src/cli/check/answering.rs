@@ -1,5 +1,5 @@
-//! Routes that Envoy answers itself, with a redirect or a response of its own. The gate judges them as it judges all
-//! others: a browser that comes by HTTP gets 401 where it should be sent to HTTPS.
+//! Routes that Envoy answers itself, with a redirect or a direct response. The gate judges them like all others: a
+//! browser that comes by HTTP gets 401 instead of the redirect to HTTPS.
 
 use super::Findings;
 use super::asked::Asked;

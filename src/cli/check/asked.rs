@@ -1,4 +1,4 @@
-//! What a route asks, as far as its file tells: metadata, rules and `default`, for a request that the route would match.
+//! What a route asks according to its file: metadata, rules and `default`, for a request that the route would match.
 
 use crate::cli::gates::{Route, VirtualHost};
 use crate::policy::{Access, Policy, Requirement, RouteMetadata};
@@ -24,7 +24,7 @@ impl Asked {
         Some(Self(all))
     }
 
-    /// Whether a request without a token is refused for that.
+    /// Whether a request without a token is refused.
     pub(super) fn refuses_without_token(&self) -> bool {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if !ask.allow_missing && !ask.report_only))
     }

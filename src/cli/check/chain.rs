@@ -1,4 +1,4 @@
-//! What is around the gate: what opens it, what reads requests in another way, what shows too much.
+//! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
 use super::{Findings, filters};
 use crate::cli::gates::{Gate, InEnvoy, our_plugin, resources};
@@ -28,7 +28,7 @@ pub(super) fn check(
     }
 }
 
-/// Checks the plugin's own settings, which may stand in another file than the chain.
+/// Checks the plugin's own settings, which may be in another file than the chain.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(plugin) = &gate.plugin {
         check_settings(gate.file, plugin, findings);
@@ -78,7 +78,7 @@ fn check_settings(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
     check_capabilities(file, plugin, findings);
 }
 
-/// What the host never asks the gate about passes; whatever else is not allowed makes the gate refuse. An empty map
+/// Without some calls the host never asks the gate, and requests pass; without any other the gate refuses. An empty map
 /// restricts nothing.
 fn check_capabilities(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
     const OPENING: [(&str, &str); 2] = [
@@ -173,7 +173,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
         });
         let before = clusters.len();
         clusters.extend(fetched);
-        // The file with what Envoy fetches is here.
+        // The file with the fetched resources is here.
         has_fetched |= clusters.len() > before;
     }
     let named = |wanted: &str| clusters.iter().find(|view| view.name() == Some(wanted));
@@ -222,7 +222,7 @@ impl Fetched {
     }
 }
 
-/// What the gate fetches through which cluster, and the entry that says so.
+/// What the gate fetches through which cluster, and the entry that names the cluster.
 fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded) -> Vec<(View<'s>, String, Fetched)> {
     let values = &gate.values;
     let entry = |entries: &[View<'s>], index: usize| entries.get(index).cloned();
@@ -235,7 +235,7 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
     }
     let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();
     for (index, list) in settings.revocation.lists.iter().enumerate() {
-        // What a signature vouches for is no worse for having come in plain text, but others read who is revoked.
+        // A signed list is as good over plain text, but others can read what is revoked.
         let view = entry(&lists, index).unwrap_or_else(|| values.clone());
         found.push((view, list.endpoint.cluster.clone(), Fetched::RevocationList));
     }

@@ -1,6 +1,6 @@
 //! Where a credential leaves the request: access logs, traces, descriptors of rate limits, hashes that choose an
-//! upstream. The gate strips a token only from requests that it lets through and that needed one, so refused and public
-//! requests keep theirs.
+//! upstream. The gate strips a token only from allowed requests that needed one, so refused and public requests keep
+//! theirs.
 
 use super::Findings;
 use crate::cli::gates::InEnvoy;
@@ -12,10 +12,10 @@ use std::path::Path;
 const CREDENTIALS: [&str; 7] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "apikey"];
 
-/// What the names of other headers and cookies with a credential hold or end with.
+/// Parts and endings of other names of headers and cookies with a credential.
 const SIGNS: [&str; 5] = ["token", "secret", "jwt", "session", "password"];
 
-/// Operators of an access log that print a header, with what is before the name.
+/// Operators of an access log that print a header, up to the name.
 const PRINTING: [&str; 7] = [
     "%REQ(",
     "%REQUEST_HEADER(",
@@ -28,7 +28,7 @@ const PRINTING: [&str; 7] = [
 
 const LOG_REMEDY: &str = "leave it out: the fingerprint in wasm.scopegate names the token";
 
-/// Checks what is around a gate. Without a policy only what does not depend on it.
+/// Checks the surroundings of a gate. Without a policy only what does not depend on it.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut Findings) {
     for logs in envoy.manager.holders("access_log").iter().chain(&envoy.manager.holders("upstream_log")) {
         for name in ["access_log", "upstream_log"] {
@@ -130,7 +130,7 @@ fn check_hashes(file: &Path, hashes: &[View<'_>], policy: Option<&Policy>, findi
     }
 }
 
-/// The name in a view, when it is that of a header or a cookie with a credential.
+/// The name in a view, if it is that of a header or a cookie with a credential.
 fn credential(view: &View<'_>) -> Option<String> {
     view.text().filter(|name| is_credential(name)).map(str::to_owned)
 }

@@ -37,7 +37,7 @@ enum Holds {
     Map(&'static str),
 }
 
-/// What a member of a message leads to.
+/// The meaning of a member of a message.
 pub(super) enum Member<'t> {
     /// The message does not have this field.
     Unknown,
@@ -69,7 +69,7 @@ impl EnvoyFields {
         self.messages.get(name)
     }
 
-    /// What `member` of `message` is. Protobuf's JSON form may spell it in camel case.
+    /// The meaning of `member` of `message`. Protobuf's JSON form may spell it in camel case.
     pub(super) fn member(&self, message: &Message, member: &str) -> Member<'_> {
         let Some(field) = message.fields.iter().find(|field| is_same(member, field.name)) else {
             return Member::Unknown;

@@ -1,4 +1,4 @@
-//! The filters around the gate: what turns it off, goes around it, or undoes what it has judged.
+//! The filters around the gate: what turns it off, bypasses it, or undoes its decision.
 
 use super::Findings;
 use crate::cli::gates::{InEnvoy, fetched, our_plugin};
@@ -68,7 +68,7 @@ fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, sources: &[Source], findings: 
     }
 }
 
-/// Requests to upgrade may have a chain of their own.
+/// Upgrade requests may have a separate chain.
 fn check_upgrades(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     for upgrade in envoy.manager.list("upgrade_configs") {
         let filters = upgrade.list("filters");
@@ -84,7 +84,7 @@ fn check_upgrades(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     }
 }
 
-/// What stands before the gate.
+/// Checks the filters before the gate.
 fn check_others(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
     let type_of = |filter: &View<'_>| filter.get("typed_config").and_then(|view| view.type_name().map(str::to_owned));
     if !envoy.filters.iter().take(envoy.index).any(|filter| type_of(filter).as_deref() == Some(CORS)) {

@@ -1,5 +1,5 @@
-//! Route configurations in files of their own (RDS), without the connection manager that serves them: judged as routes,
-//! by the configuration of the gate where it is there, else as far as that is possible without it.
+//! Route configurations in separate files (RDS), without the connection manager that serves them. They are judged as
+//! routes, by the configuration of the gate if it is given, otherwise as far as possible.
 
 use super::{Findings, answering, disclosures, per_route, redirects, routes, unserved, written};
 use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_host};
@@ -9,14 +9,14 @@ use crate::policy::Policy;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Whether these sources hold routes, and no connection manager that could serve them.
+/// Whether these sources contain routes, and no connection manager that could serve them.
 pub(super) fn are_alone(sources: &[Source]) -> bool {
     let documents = sources.iter().flat_map(|source| &source.documents);
     let mut roots = documents.filter(|document| document.kind == DocumentKind::Envoy).map(Document::root);
     roots.clone().all(|root| managers(&root).is_empty()) && roots.any(|root| !root.holders("virtual_hosts").is_empty())
 }
 
-/// Judges the routes that no gate of these files serves; tells what could not be judged.
+/// Judges the routes that no gate of these files serves; returns what could not be judged.
 pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) -> Vec<String> {
     if !are_alone(sources) {
         return Vec::new();
@@ -75,7 +75,7 @@ fn in_envoy<'s>(file: &'s Path, config: &View<'s>) -> InEnvoy<'s> {
     }
 }
 
-/// A policy that has an issuer of every name that the requirements of these routes use.
+/// A policy with an issuer for every name in the requirements of these routes.
 fn stand_in(config: &View<'_>) -> Option<Policy> {
     let mut names = vec!["issuer".to_owned()];
     for holder in config.holders("issuers") {

@@ -13,7 +13,7 @@ use crate::policy::RouteMetadata;
 const RULE: &str = "requirement-not-read";
 const REMEDY: &str = "write it as metadata.filter_metadata.scopegate of the route or the virtual host";
 
-/// Checks all documents of Envoy's. A field that Envoy does not know has been told already, with all that is in it.
+/// Checks all documents of Envoy's. An unknown field has been reported already, with its content.
 pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) {
     for source in sources {
         let mut found = Vec::new();
@@ -28,13 +28,13 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
         }
     }
     gates.iter().for_each(|gate| check_ignored(gate, findings));
-    // A plugin configuration alone serves routes that these files do not tell.
+    // A plugin configuration alone serves routes that are not in these files.
     if !gates.is_empty() && gates.iter().all(|gate| gate.envoy.is_some()) {
         check_unserved(sources, gates, findings);
     }
 }
 
-/// What a value is in.
+/// The surroundings of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Around {
     /// A route or a virtual host.
@@ -43,7 +43,7 @@ enum Around {
     Metadata,
     /// Its `filter_metadata`.
     FilterMetadata,
-    /// `typed_per_filter_config`, of which `per_route` tells.
+    /// `typed_per_filter_config`, which `per_route` checks.
     PerRoute,
     /// Anything else.
     Anything,

@@ -1,4 +1,4 @@
-//! Patches of Istio and Envoy Gateway: what they put into routes for the gate, and what they do to the gate.
+//! Patches of Istio and Envoy Gateway: the requirements that they add to routes, and their effect on the gate.
 
 use super::routes::is_misspelt;
 use super::{Findings, unknown_fields};
@@ -15,7 +15,7 @@ pub(super) fn check(gates: &[Gate<'_>], sources: &[Source], findings: &mut Findi
     for source in sources {
         for patch in source.documents.iter().flat_map(patches) {
             check_gate(&source.file, &patch, findings);
-            // A field that Envoy does not know has been told already, with all that is in it.
+            // An unknown field has been reported already, with its content.
             let inside = format!("{}.", patch.view.path);
             let is_told = findings.0.iter().any(|known| {
                 known.rule == unknown_fields::RULE && known.file == source.file && known.path.starts_with(&inside)
@@ -27,7 +27,7 @@ pub(super) fn check(gates: &[Gate<'_>], sources: &[Source], findings: &mut Findi
     }
 }
 
-/// What takes the gate away, or turns it off.
+/// Patches that remove the gate, or turn it off.
 fn check_gate(file: &Path, patch: &Patch<'_>, findings: &mut Findings) {
     if patch.removes_gate() {
         findings.error(

@@ -1,5 +1,5 @@
-//! Settings for a route in `typed_per_filter_config`. Envoy's Wasm filter takes none: all that may be there for the gate
-//! is a `FilterConfig` that turns it off or on.
+//! Settings for a route in `typed_per_filter_config`. Envoy's Wasm filter takes none: only a `FilterConfig` that turns
+//! the gate off or on is valid.
 
 use super::Findings;
 use crate::cli::gates::{InEnvoy, WASM_FILTER};
@@ -40,7 +40,7 @@ pub(super) fn check_config(file: &Path, config: &View<'_>, filter: Option<&str>,
     }
 }
 
-/// Whether there is nothing in it, as in `FilterConfig {config: {}}`, which turns a filter on.
+/// Whether it is empty, as in `FilterConfig {config: {}}`, which turns a filter on.
 fn is_empty(view: &View<'_>) -> bool {
     view.members().is_empty()
 }

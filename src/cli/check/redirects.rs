@@ -1,5 +1,5 @@
-//! Streams that Envoy makes anew: after an internal redirect, or by `custom_response`. The filters run again, over the
-//! headers as they left them. A token that was stripped is gone by then.
+//! Streams that Envoy restarts: after an internal redirect, or by `custom_response`. The filters run again, on the
+//! headers as they left them, where a stripped token is missing.
 
 use super::Findings;
 use super::asked::Asked;
@@ -34,7 +34,7 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
     }
 }
 
-/// What makes a route follow redirects.
+/// The setting that makes a route follow redirects.
 fn redirects<'n>(route: &View<'n>) -> Option<View<'n>> {
     let action = || route.at(&["route", "internal_redirect_action"]);
     let policy = route.at(&["route", "internal_redirect_policy"]);

@@ -1,4 +1,4 @@
-//! The routes behind the gate: what turns it off there, what they ask, and matchers that look at what it edits.
+//! The routes of the gate: what turns it off there, what they ask, and matchers on what it edits.
 
 use super::Findings;
 use crate::cli::gates::{InEnvoy, VirtualHost};
@@ -7,7 +7,7 @@ use crate::config::METADATA_NAMESPACE;
 use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
 
-/// What a matcher tree looks at when it looks at a header.
+/// The input of a matcher tree for a header.
 const HEADER_INPUT: &str = "envoy.type.matcher.v3.HttpRequestHeaderMatchInput";
 
 /// Checks virtual hosts and routes.
@@ -95,7 +95,7 @@ fn check_metadata(
     }
 }
 
-/// Whether a namespace was meant to be ours.
+/// Whether a namespace is a misspelling of ours.
 pub(super) fn is_misspelt(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let shared = METADATA_NAMESPACE.chars().filter(|&character| plain.contains(character)).count();

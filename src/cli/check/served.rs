@@ -1,9 +1,9 @@
 //! Whether the route that serves a request is the route that it was judged by.
 //!
-//! Two things part them. *A stale view*: a filter before the gate clears the route cache, and nothing between it and the
-//! gate asks Envoy for the route, so that the gate reads the old one. *A second match*: the gate edits a header, Envoy
-//! matches again, and a header, dynamic metadata or filter state that another filter set since the first match now
-//! decides. A seal refuses both.
+//! They differ in two cases. *A stale view*: a filter before the gate clears the route cache, and no filter up to the
+//! gate asks Envoy for the route, so the gate reads the old one. *A second match*: the gate edits a header, Envoy
+//! matches again, and a header, dynamic metadata or filter state that another filter set since the first match decides.
+//! A seal refuses both.
 
 mod inputs;
 mod router;
@@ -27,7 +27,7 @@ const CHANGED: &str = "match on something else; or let the gate edit nothing (`f
 /// What every route is matched by.
 const ROUTING: [&str; 4] = [":path", ":authority", "host", ":method"];
 
-/// Checks the chain and its routes, and the chains that requests to upgrade have of their own.
+/// Checks the chain and its routes, and the separate chains of upgrade requests.
 pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, loaded: &Loaded, findings: &mut Findings) {
     let of_routes: Vec<(&Path, View<'_>)> =
         envoy.route_configs.iter().flat_map(|(file, config)| of_routes(file, config)).collect();
@@ -42,8 +42,8 @@ pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, loaded: &Loaded, findi
     }
 }
 
-/// What a route configuration, its virtual hosts, routes and clusters have for filters. Looked for once: there may be ten
-/// thousand routes.
+/// The filter settings of a route configuration, its virtual hosts, routes and clusters. Collected once, since there
+/// may be ten thousand routes.
 fn of_routes<'e>(file: &'e Path, config: &View<'e>) -> Vec<(&'e Path, View<'e>)> {
     let name = "typed_per_filter_config";
     config.holders(name).iter().filter_map(|holder| Some((file, holder.get(name)?))).collect()
@@ -72,21 +72,21 @@ fn check_chain<'e>(
     }
 }
 
-/// Whether the gate may edit request headers, whoever sent them.
+/// Whether the gate may edit request headers.
 fn edits(envoy: &InEnvoy<'_>, policy: &Policy) -> bool {
     let forward = &policy.forward;
     let mut removed =
         forward.headers.iter().map(|header| &*header.name).chain(forward.remove.iter().map(String::as_str));
     match forward.by {
         ForwardBy::Filter => forward.token == TokenForwarding::Strip || removed.next().is_some(),
-        // It removes identity headers that it sees: none, where none can come.
+        // It removes the identity headers that it sees, which are none if none can arrive.
         ForwardBy::Router => !removed.all(|name| inputs::removed_early(envoy, name)),
     }
 }
 
-/// What a filter behind the gate does to the route.
+/// Checks what a later filter does to the route.
 fn check_behind(envoy: &InEnvoy<'_>, behind: &[Filter<'_>], sealed: Option<usize>, findings: &mut Findings) {
-    // What comes before the seal may do as it likes; what comes behind it is told by the seal's own check.
+    // Filters before the seal may do anything; the check of the seal covers those after it.
     let unsealed = if sealed.is_some() { &[][..] } else { behind };
     for filter in unsealed.iter().filter(|filter| filter.undoes()) {
         let name = &filter.name;
@@ -138,7 +138,7 @@ fn check_view(envoy: &InEnvoy<'_>, before: &[Filter<'_>], sealed: bool, findings
     }
 }
 
-/// Matchers on what another filter sets and the gate's own edit brings to bear.
+/// Matchers on what another filter sets, and which the gate's edit makes Envoy evaluate again.
 fn check_matchers(
     envoy: &InEnvoy<'_>,
     loaded: &Loaded,
@@ -146,7 +146,7 @@ fn check_matchers(
     behind: &[Filter<'_>],
     findings: &mut Findings,
 ) {
-    // Behind the gate, up to the first that asks, which is where Envoy matches again. It may set something before it asks.
+    // After the gate, up to the first filter that asks, where Envoy matches again. It may set something before it asks.
     let until_asked = behind.iter().take_while(|filter| !filter.asks);
     let first_to_ask = behind.iter().find(|filter| filter.asks).filter(|filter| !filter.asks_first());
     let setters: Vec<&Filter<'_>> = before.iter().chain(until_asked).chain(first_to_ask).collect();
@@ -190,7 +190,7 @@ fn sets(filter: &Filter<'_>, input: &Input) -> bool {
     }
 }
 
-/// Whether a matcher on filter state may look at a value of the gate's.
+/// Whether a matcher on filter state may look at a value that the gate publishes.
 fn published(Loaded { policy, settings, .. }: &Loaded, key: Option<&str>) -> bool {
     let writes = policy.seal
         || policy.forward.by == ForwardBy::Router && !policy.forward.headers.is_empty()
@@ -198,7 +198,7 @@ fn published(Loaded { policy, settings, .. }: &Loaded, key: Option<&str>) -> boo
     writes && key.is_none_or(|key| key.starts_with("wasm.scopegate"))
 }
 
-/// Whether a view is a text that is this header's name, or holds it as a format does.
+/// Whether a text is this header's name, or contains it as a format does.
 fn names_header(text: &str, name: &str) -> bool {
     if text.eq_ignore_ascii_case(name) {
         return true;

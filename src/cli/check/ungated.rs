@@ -1,4 +1,4 @@
-//! Ways to a guarded cluster that do not lead through the gate: another listener, another filter chain, a TCP proxy.
+//! Ways to a guarded cluster around the gate: another listener, another filter chain, a TCP proxy.
 
 use super::Findings;
 use crate::cli::gates::{Gate, managers, route_configs};
@@ -9,7 +9,7 @@ const TCP_PROXY: &str = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 const RULE: &str = "way-without-gate";
 const REMEDY: &str = "put the gate there too, or route to clusters that need none";
 
-/// Checks all connection managers and TCP proxies; tells those whose routes are in other files.
+/// Checks all connection managers and TCP proxies; returns those whose routes are in other files.
 pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) -> Vec<String> {
     let guards: Vec<_> = gates.iter().filter_map(|gate| gate.envoy.as_ref()).collect();
     let addresses = addresses(sources);
@@ -94,7 +94,7 @@ fn clusters<'n>(holder: &View<'n>) -> Vec<&'n str> {
     named.chain(weighted).collect::<HashSet<_>>().into_iter().collect()
 }
 
-/// What names a cluster: its name, and the addresses of its endpoints.
+/// The identity of a cluster: its name, and the addresses of its endpoints.
 fn keys(name: &str, addresses: &HashMap<&str, Vec<String>>) -> Vec<String> {
     let own = addresses.get(name).into_iter().flatten().cloned();
     std::iter::once(format!("cluster {name}")).chain(own).collect()

@@ -1,5 +1,5 @@
-//! Fields that Envoy does not know. It refuses a file with one; in what it fetches (routes, listeners) it passes over
-//! them, unless it runs with `--reject-unknown-dynamic-fields`. A requirement below such a field is not there.
+//! Fields that Envoy does not know. It refuses a file with one. In fetched resources (routes, listeners) it ignores
+//! them, unless it runs with `--reject-unknown-dynamic-fields`. A requirement below such a field has no effect.
 
 use super::Findings;
 use super::envoy_fields::{EnvoyFields, Member, Message};
@@ -57,7 +57,7 @@ impl<'s> Search<'s, '_> {
         }
     }
 
-    /// What a patch puts in, by the message that it changes.
+    /// The value of a patch, by the message that it changes.
     fn patch(&mut self, patch: &Patch<'_>) {
         let Some(value) = &patch.value else { return };
         let target = match patch.target {

@@ -1,5 +1,6 @@
-//! Text that is compared exactly and looks like a pattern: `{tenantid}`, `*`, `${X}`, `<TENANT>`, a regular expression, or
-//! a claim with a dotted path. Such text matches nothing, and a rule that never matches leaves the decision to `default`.
+//! Text that is compared exactly but looks like a pattern: `{tenantid}`, `*`, `${X}`, `<TENANT>`, a regular expression,
+//! or a claim with a dotted path. Such text matches nothing, and a rule that never matches leaves the decision to
+//! `default`.
 
 use super::Findings;
 use crate::cli::gates::{Gate, InEnvoy};
@@ -8,22 +9,22 @@ use crate::cli::source::View;
 use crate::policy::Template;
 use std::path::Path;
 
-/// What a text stands for.
+/// The meaning of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
     /// `iss`.
     Issuer,
     /// An address.
     Uri,
-    /// A whole path, or the beginning of one.
+    /// A whole path, or a prefix.
     Path { whole: bool },
     /// A scope.
     Scope,
-    /// Other text that a token or a request must hold exactly.
+    /// Other text that a token or a request must contain exactly.
     Value,
     /// What a claim must be.
     Equals,
-    /// The name of a route, a virtual host or an issuer, which may hold a star.
+    /// The name of a route, a virtual host or an issuer, which may contain a star.
     Name,
 }
 
@@ -216,7 +217,7 @@ impl Pattern {
         }
     }
 
-    /// Neither a path that arrives nor an address or an issuer holds such characters.
+    /// Neither an incoming path nor an address or an issuer contains such characters.
     const fn is_never_right(self, slot: Slot) -> bool {
         matches!(self, Self::Variable | Self::Braces | Self::Angle)
             && matches!(slot, Slot::Path { .. } | Slot::Issuer | Slot::Uri)
@@ -259,8 +260,8 @@ fn template(path: &str) -> Option<String> {
     Template::parse(&template).is_ok().then_some(template)
 }
 
-/// Whether a text is likely a path such as `realm_access.roles`. Names with dots exist: those that are a URL or the name
-/// of a host are taken as they are.
+/// Whether a text is likely a path such as `realm_access.roles`. Some names contain dots: a URL or the name of a host
+/// counts as a plain name.
 fn is_dotted_path(text: &str) -> bool {
     const DOMAINS: [&str; 8] = ["com", "org", "net", "io", "dev", "gov", "edu", "cloud"];
     let parts: Vec<&str> = text.split('.').collect();

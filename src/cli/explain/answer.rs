@@ -1,4 +1,4 @@
-//! The decision of the engine, told: everything here is read off the decision, and nothing is judged again.
+//! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
 use super::setting::Setting;
 use super::{Request, Told, goes_on};
@@ -11,7 +11,7 @@ use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
 use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
-/// What became of a check.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Passing {
     Passed,
@@ -21,7 +21,7 @@ enum Passing {
     NotNeeded,
 }
 
-/// The requirement that decides, and where it stands.
+/// The requirement that decides, and its place.
 struct Decider {
     /// `rules[1]`, `default`, `metadata of route orders`.
     place: String,
@@ -68,7 +68,7 @@ pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s
     Explanation { method, deciders, checks: checks(&decision), setting, told, decision, further, reply, notes }
 }
 
-/// Which check gives a reason. A new reason must be put here, since this has no wildcard.
+/// The check that gives a reason. A new reason must be added here, since there is no wildcard.
 const fn check_of(reason: Reason) -> &'static str {
     match reason {
         Reason::TokenInQuery => "query",
@@ -90,7 +90,7 @@ const fn check_of(reason: Reason) -> &'static str {
     }
 }
 
-/// The check that a denial comes from.
+/// The check that made a denial.
 fn check_of_denial(denial: &Denial) -> &'static str {
     match denial {
         // Without `exp` there is no time to judge.
@@ -99,9 +99,9 @@ fn check_of_denial(denial: &Denial) -> &'static str {
     }
 }
 
-/// The checks in the order of the engine, with what became of each.
+/// The checks in the order of the engine, with their results.
 fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
-    // Where it ended: at a check, or behind the last one that was needed.
+    // Where the decision ended: at a check, or after the last one that was needed.
     let (end, at_end, behind) = match decision {
         Decision::Deny(refusal) => failure(&refusal.denial),
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
@@ -192,7 +192,7 @@ fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     }
 }
 
-/// What is put into filter state for others to read, by key.
+/// The values in filter state for others, by key.
 fn published(grant: &Grant) -> impl Iterator<Item = (&str, &str)> {
     let sealed = grant
         .judged()
@@ -254,13 +254,13 @@ impl Explanation<'_> {
         self.setting.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
-    /// The decision in words, with what came and what was wanted.
+    /// The decision in words, with the value received and the one wanted.
     pub(super) fn verdict_with_cause(&self) -> String {
         let cause = self.cause().map_or_else(String::new, |cause| format!(": {cause}"));
         format!("{}{cause}", self.verdict())
     }
 
-    /// What came, and what was wanted.
+    /// The value received, and the one wanted.
     fn cause(&self) -> Option<String> {
         self.record()?.cause()
     }
@@ -282,7 +282,7 @@ impl Explanation<'_> {
         )
     }
 
-    /// For people.
+    /// As text.
     pub(super) fn to_text(&self) -> String {
         let mut rows: Vec<(&str, String)> =
             vec![("request", format!("{} at {}", self.told.sent, moment::written(self.setting.now)))];
@@ -338,7 +338,7 @@ impl Explanation<'_> {
         lines.join("\n")
     }
 
-    /// For machines.
+    /// As JSON.
     pub(super) fn to_json(&self) -> String {
         let (decision, reason) = match &self.decision {
             Decision::Await(_) => ("await", None),

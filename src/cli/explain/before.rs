@@ -1,4 +1,4 @@
-//! What Envoy does to a request before the gate sees it: it normalises the path, or answers by itself.
+//! What Envoy does to a request before the gate sees it: it normalises the path, or answers itself.
 
 use super::Request;
 use super::setting::Setting;
@@ -8,13 +8,13 @@ use crate::cli::moment;
 use crate::cli::normalise::{Arrival, PathSettings};
 use serde_json::json;
 
-/// What comes of a request on its way to the gate.
+/// The fate of a request on its way to the gate.
 pub(super) enum Passage {
-    /// The gate sees this request; what was done to it, where a file says what is done to paths.
+    /// The gate sees this request, with what Envoy did to it, if a file has the path settings.
     ToTheGate(Request, Option<String>),
     /// Envoy answers.
     Answered(Answer),
-    /// The files do not decide on which route the gate judges it.
+    /// The files do not decide which route the gate judges it by.
     Undecided(Undecided),
 }
 
@@ -39,7 +39,7 @@ pub(super) fn pass(setting: &Setting, request: &Request) -> Passage {
 fn through_manager(setting: &Setting, request: &Request) -> Passage {
     let target = request.target();
     let Some(settings) = setting.paths else {
-        // Said only where it could make a difference.
+        // Noted only if it could make a difference.
         let changes = PathSettings::ALL.apply(target) != Arrival::Passed(target.to_owned());
         let told = changes.then(|| "no file of Envoy's says what is done to paths: judged as written".to_owned());
         return Passage::ToTheGate(request.clone(), told);
@@ -74,14 +74,14 @@ impl Answer {
         }
     }
 
-    /// For people.
+    /// As text.
     pub(super) fn to_text(&self) -> String {
         let now = moment::written(self.now);
         let (settings, verdict) = (self.settings.names(), self.verdict());
         format!("request   {} at {now}\nenvoy     {settings}\ndecision  {verdict}", self.request)
     }
 
-    /// For machines.
+    /// As JSON.
     pub(super) fn to_json(&self) -> String {
         let headers = self.location.as_ref().map_or_else(|| json!({}), |location| json!({ "location": location }));
         let told = json!({

@@ -1,4 +1,4 @@
-//! Revocation lists from files, read as a gate reads what it fetches.
+//! Revocation lists from files, read as a gate reads fetched ones.
 
 use crate::base::time::UnixSeconds;
 use crate::cli::revocations::not_known;
@@ -8,8 +8,8 @@ use crate::revocation::{Chunks, List, ListError, Loader, Revocations};
 use std::error::Error;
 use std::rc::Rc;
 
-/// What is revoked: by the entries of the configuration, and by the lists that are given as FILE, or as NAME=FILE where the
-/// configuration fetches several. Lists that are not given are noted.
+/// What is revoked: by the entries of the configuration, and by the lists given as FILE, or as NAME=FILE if the
+/// configuration fetches several. Missing lists are noted.
 pub(super) fn read(
     settings: &Settings,
     given: &[String],

@@ -1,4 +1,4 @@
-//! What a request is decided in: the policy of a file, the keys, the metadata of the named route.
+//! The setting of a decision: the policy of a file, the keys, the metadata of the route.
 
 use super::{Request, lists};
 use crate::base::time::UnixSeconds;
@@ -23,7 +23,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// What a route and a virtual host are named with.
+/// The options or fields that name a route and a virtual host.
 const LABELS: [&str; 2] = ["--route", "--virtual-host"];
 
 /// A policy with everything that a decision needs beside a request.
@@ -43,25 +43,25 @@ pub(in crate::cli) struct Setting {
     pub chosen: Option<String>,
     /// Whether no route serves the request.
     pub is_unserved: bool,
-    /// Why it is not decided which route serves the request.
+    /// Why the route that serves the request is undecided.
     pub undecided: Option<String>,
-    /// What Envoy does to paths before; `None` where no file of Envoy's says.
+    /// Envoy's path settings; `None` if no file has them.
     pub paths: Option<PathSettings>,
-    /// What whoever reads the answer must know.
+    /// Notes for the reader of the answer.
     pub notes: Vec<String>,
 }
 
 /// A requirement in metadata.
 #[derive(Debug)]
 pub(in crate::cli) struct Metadata {
-    /// Whose it is: `route orders` or `virtual host api`.
+    /// Its owner: `route orders` or `virtual host api`.
     pub of: String,
     pub source: MetadataSource,
     pub written: Node,
     pub requirement: Result<Requirement, ConfigError>,
 }
 
-/// What the user asks for beside the request.
+/// The user's options beside the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
@@ -70,7 +70,8 @@ pub(in crate::cli) struct Wanted<'a> {
     pub names: Names<'a>,
 }
 
-/// Why a patch of Istio or Envoy Gateway may decide: what it asks of routes is here, and the routes are not.
+/// Why a patch of Istio or Envoy Gateway may decide: it has requirements for routes, and the routes are not in these
+/// files.
 fn patched(gate: &Gate<'_>, policy: &Policy, sources: &[Source]) -> Option<String> {
     let asking = sources.iter().flat_map(|source| &source.documents).find(|document| gates::patches::asks(document));
     let root = asking.filter(|_| gate.envoy.is_none() && policy.route_metadata != RouteMetadata::Ignore)?.root();
@@ -146,7 +147,7 @@ impl Setting {
         })
     }
 
-    /// A request as Envoy would hand it over.
+    /// A request as the filter would see it.
     pub(super) fn view<'a>(&'a self, headers: &'a [(&'a [u8], &'a [u8])]) -> RequestView<'a> {
         let has_body = headers
             .iter()
@@ -163,7 +164,7 @@ impl Setting {
     pub(super) fn decide(&self, view: &RequestView<'_>) -> (Decision, FurtherReasons) {
         let facts = self.facts();
         let decision = match decide(&self.policy, view, &facts) {
-            // The keys that were given are the newest that there are.
+            // The given keys are the newest.
             Decision::Await(Pending { need: Need::Kid(..), .. }) => {
                 decide(&self.policy, view, &Facts { awaited: AwaitedNeeds::all(Awaited::Yes), ..facts })
             }
@@ -186,7 +187,7 @@ impl Setting {
     }
 }
 
-/// The gate that is asked: the one in whose routes the names are, else the only one. Without routes it is the first.
+/// The gate that decides: the one whose routes have the names, otherwise the only one. Without routes it is the first.
 fn choose<'g, 's>(
     gates: &'g [Gate<'s>],
     names: Names<'_>,
@@ -217,7 +218,7 @@ fn choose<'g, 's>(
     ))
 }
 
-/// The place of a request in the routes of a gate. What never comes to the gate has none, and needs none.
+/// The place of a request in the routes of a gate. A request that never reaches the gate needs none.
 fn locate<'s>(
     gate: &Gate<'s>,
     policy: &Policy,
@@ -240,7 +241,7 @@ fn locate<'s>(
     }
 }
 
-/// The keys that are there: configured ones, and those that the user gives for issuers whose keys are remote.
+/// The available keys: configured ones, and those that the user gives for issuers with remote keys.
 fn key_ring(
     policy: &Policy,
     limits: Limits,

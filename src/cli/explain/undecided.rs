@@ -17,18 +17,18 @@ impl Undecided {
         Self { request: request.shown.clone(), now, why: why.to_owned() }
     }
 
-    /// It in one line.
+    /// The answer in one line.
     pub(super) fn verdict(&self) -> String {
         format!("undecided: {}", self.why)
     }
 
-    /// For people.
+    /// As text.
     pub(super) fn to_text(&self) -> String {
         let now = moment::written(self.now);
         format!("request   {} at {now}\ndecision  {}", self.request, self.verdict())
     }
 
-    /// For machines.
+    /// As JSON.
     pub(super) fn to_json(&self) -> String {
         let now = moment::written(self.now);
         let told = json!({ "request": self.request, "at": now, "decision": "undecided", "why": self.why });

@@ -8,7 +8,7 @@ use super::ours::Plugin;
 pub(in crate::cli) struct Resource<'s> {
     /// The part of the resource that describes the plugin.
     pub plugin: View<'s>,
-    /// Its configuration, when it has one.
+    /// Its configuration, if it has one.
     pub configuration: Option<View<'s>>,
 }
 
@@ -47,7 +47,7 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
     }
 }
 
-/// Whether a plugin is ours. One that nothing names is taken for the one that was meant: it is a part of a resource.
+/// Whether a plugin is ours. An unnamed one counts as ours, since it is a part of a resource.
 fn is_ours(plugin: Plugin<'_>) -> bool {
     plugin.is_ours() || plugin.is_nameless()
 }

@@ -1,10 +1,10 @@
-//! Why there is no gate in what was given: by the name of what was given, with what to give instead.
+//! Why there is no gate in the given files, and what to give instead.
 
 use super::super::source::{Document, DocumentKind, Source, View};
 use super::patches::asks;
 use super::{ROOT_ID, extensions, managers};
 
-/// Kinds of resources that people hand over, and what has what is wanted of them.
+/// Kinds of resources that users give, and what to give instead.
 const INSTEAD: [(&[&str], &str); 6] = [
     (
         &[

@@ -1,4 +1,4 @@
-//! Which plugins are Scopegate, and not somebody else's: told by root id, by module, by name.
+//! Tells Scopegate from other plugins: by root id, by module, by name.
 
 use super::super::source::View;
 use super::{ROOT_ID, WASM_FILTER};
@@ -26,13 +26,13 @@ impl Plugin<'_> {
             || root_id.is_none() && file.is_none() && names.any(is_named)
     }
 
-    /// Whether nothing says what it is.
+    /// Whether it has no name at all.
     pub(super) fn is_nameless(&self) -> bool {
         [self.root_id, self.module].into_iter().chain(self.names).flatten().all(str::is_empty)
     }
 }
 
-/// Whether a name has ours in it.
+/// Whether a name contains ours.
 fn is_named(name: &str) -> bool {
     name.to_ascii_lowercase().contains(ROOT_ID)
 }
@@ -44,7 +44,7 @@ fn file_of(module: &str) -> &str {
     last.split(':').next().unwrap_or_default()
 }
 
-/// The `PluginConfig` of an HTTP filter, when it is ours; also behind an `ExtensionWithMatcher`.
+/// The `PluginConfig` of an HTTP filter, if it is ours; also inside an `ExtensionWithMatcher`.
 pub(in crate::cli) fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
     let mut found = None;
     filter.visit(&mut |view| {

@@ -1,4 +1,4 @@
-//! What an `EnvoyFilter` or an `EnvoyPatchPolicy` puts into the configuration that Istio or Envoy Gateway makes.
+//! The patches of an `EnvoyFilter` or an `EnvoyPatchPolicy` to the configuration of Istio or Envoy Gateway.
 
 use super::super::source::{Document, DocumentKind, View, is_same};
 use crate::config::{METADATA_NAMESPACE, nearest};
@@ -12,7 +12,7 @@ pub(in crate::cli) struct Patch<'s> {
     pub operation: &'s str,
     /// The names of the path to what is changed, in a JSON patch.
     pub path: Vec<&'s str>,
-    /// What is put there.
+    /// The new value.
     pub value: Option<View<'s>>,
     /// The whole patch.
     pub view: View<'s>,
@@ -23,9 +23,9 @@ pub(in crate::cli) struct Patch<'s> {
 pub(in crate::cli) enum Part<'s> {
     /// A `filter_metadata` of a route or a virtual host.
     FilterMetadata(View<'s>),
-    /// What stands in it under our namespace.
+    /// The value under our namespace.
     Requirement(View<'s>),
-    /// A requirement that nothing reads, or that cannot be read here: what is wrong, and what would be right.
+    /// A requirement that nothing reads, or that cannot be read here: the problem and the remedy.
     Unread(View<'s>, String, String),
 }
 
@@ -80,7 +80,7 @@ fn of_policy(view: View<'_>) -> Patch<'_> {
 }
 
 impl<'s> Patch<'s> {
-    /// Whether it takes the gate away.
+    /// Whether it removes the gate.
     pub(in crate::cli) fn removes_gate(&self) -> bool {
         let filter = ["match", "listener", "filterChain", "filter", "subFilter", "name"];
         self.target == "HTTP_FILTER"
@@ -96,7 +96,7 @@ impl<'s> Patch<'s> {
             && !self.target.starts_with("envoy.config.endpoint.")
     }
 
-    /// What in it is meant for the gate.
+    /// The parts of it that are meant for the gate.
     pub(in crate::cli) fn parts(&self) -> Vec<Part<'s>> {
         let Some(value) = &self.value else { return Vec::new() };
         let parts = self.parts_of(value);
@@ -134,7 +134,7 @@ impl<'s> Patch<'s> {
         }
     }
 
-    /// Where metadata may stand anywhere in the value.
+    /// If metadata may be anywhere in the value.
     fn parts_within(&self, value: &View<'s>) -> Vec<Part<'s>> {
         let mut parts = Vec::new();
         for holder in value.holders(METADATA_NAMESPACE) {
@@ -146,7 +146,7 @@ impl<'s> Patch<'s> {
                 [.., outer, inner] if is_same(inner, "filter_metadata") => {
                     parts.extend(holder.get(METADATA_NAMESPACE).map(|view| misspelt(view, outer)));
                 }
-                // The filter itself may be turned off there, which is another matter.
+                // The filter itself may be turned off there, which another check covers.
                 [.., inner] if is_same(inner, "typed_per_filter_config") => {}
                 [.., inner] if nearest(inner, ["filter_metadata"]).is_some() => {
                     let what = format!("stands under `{inner}`, where nothing reads it");
@@ -159,7 +159,7 @@ impl<'s> Patch<'s> {
                 }
             }
         }
-        // A namespace that was meant to be ours has no member of our name.
+        // A misspelt namespace has no member of our name.
         for holder in value.holders("filter_metadata") {
             let own = holder.get("filter_metadata").filter(|own| own.get(METADATA_NAMESPACE).is_none());
             parts.extend(own.map(Part::FilterMetadata));

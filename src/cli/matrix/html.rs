@@ -1,4 +1,4 @@
-//! A matrix as one HTML page that needs nothing else: no script, no font, no network.
+//! A matrix as one self-contained HTML page: no script, no font, no network.
 
 use super::row::{COLUMNS, Mark, Row};
 use super::section::Section;

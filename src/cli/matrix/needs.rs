@@ -5,7 +5,7 @@ use crate::base::time::Seconds;
 use crate::cli::source::View;
 use crate::policy::{ClaimCondition, Condition, Policy, RequestPart, Scope, ScopeRule, TokenRequirement};
 
-/// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` when none is needed.
+/// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` if none is needed.
 pub(super) fn scopes(rule: &ScopeRule) -> Option<String> {
     let text = expression(rule, false);
     (!text.is_empty()).then_some(text)
@@ -27,9 +27,10 @@ fn expression(rule: &ScopeRule, nested: bool) -> String {
     }
 }
 
-/// What a token must meet beside its scopes, a phrase each. `view` is the requirement as it was written.
+/// The conditions on a token beside its scopes, a phrase each. `view` is the requirement as it was written.
 pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy: &Policy) -> Vec<String> {
-    // Without `..`, so that a new field has to be put into words. The scopes and the last two have words of their own.
+    // Without `..`, so that a new field has to be put into words. The scopes and the last two are put into words
+    // elsewhere.
     let TokenRequirement {
         scopes: _,
         claims,

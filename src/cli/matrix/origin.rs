@@ -5,14 +5,14 @@ use super::row::{Mark, Row};
 use crate::cli::source::View;
 use crate::policy::{Access, MethodPart, MethodSet, Policy, Requirement};
 
-/// What rows of one place have in common.
+/// The common part of the rows of one place.
 pub(super) struct Origin<'v> {
     pub place: String,
     pub matching: String,
     pub methods: Option<&'v MethodSet>,
     /// The requirement, as it was written.
     pub view: Option<View<'v>>,
-    /// Whether it is only added to what rules and the default ask.
+    /// Whether it is only added to rules and the default.
     pub added: bool,
 }
 
@@ -50,7 +50,7 @@ impl Origin<'_> {
                 }
                 row.needs = scopes.unwrap_or_else(|| "a valid token".to_owned());
                 row.conditions = needs::conditions(ask, view, policy);
-                // Added to what others ask, neither has an effect.
+                // Added to another requirement, neither has an effect.
                 if ask.allow_missing && !self.added {
                     row.needs = format!("no token, or {}", row.needs);
                     row.mark(Mark::AllowMissing);

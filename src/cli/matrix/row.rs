@@ -1,4 +1,4 @@
-//! A row of a matrix, and what marks it for whoever reviews it.
+//! A row of a matrix, and its marks for reviewers.
 
 /// The heads of the columns.
 pub(super) const COLUMNS: [&str; 6] = ["where", "match", "methods", "needs", "conditions", "marks"];
@@ -6,17 +6,17 @@ pub(super) const COLUMNS: [&str; 6] = ["where", "match", "methods", "needs", "co
 /// What is needed in one place for some methods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Where that stands: a route, a virtual host, a rule, the default.
+    /// The place: a route, a virtual host, a rule, the default.
     pub place: String,
     pub matching: String,
     pub methods: String,
     pub needs: String,
-    /// What must hold beside, and what is to be known.
+    /// Further conditions, and notes.
     pub conditions: Vec<String>,
     pub marks: Vec<Mark>,
 }
 
-/// What a reviewer looks for.
+/// A mark for reviewers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     Public,

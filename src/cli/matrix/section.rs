@@ -1,4 +1,4 @@
-//! One configuration in a matrix: its rows, and what holds for all of them.
+//! One configuration in a matrix: its rows, and notes on all of them.
 
 use super::row::{Mark, Row};
 use crate::cli::gates::Gate;
@@ -8,15 +8,15 @@ use crate::policy::{Policy, RouteMetadata};
 /// One configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    /// Where it stands.
+    /// Its place.
     pub title: String,
-    /// What holds for all of it.
+    /// Notes on the whole configuration.
     pub notes: Vec<String>,
     pub rows: Vec<Row>,
 }
 
 impl Section {
-    /// Takes out what could steer a terminal, or hide text.
+    /// Replaces characters that could steer a terminal, or hide text.
     pub(super) fn clean(&mut self) {
         let clean = |text: &mut String| {
             if text.contains(is_unsafe) {
@@ -37,7 +37,7 @@ impl Section {
     }
 }
 
-/// What holds for the whole configuration.
+/// The notes on the whole configuration.
 pub(super) fn notes(gate: &Gate<'_>, policy: &Policy) -> Vec<String> {
     let mut notes = Vec::new();
     if policy.report_only {

@@ -4,7 +4,7 @@ use super::row::{COLUMNS, Row};
 use super::section::Section;
 use crate::cli::markup::text_reference;
 
-/// Columns of the width that they need, for a terminal.
+/// Columns as wide as needed, for a terminal.
 pub(super) fn table(sections: &[Section]) -> String {
     let mut parts = Vec::new();
     for section in sections {

@@ -1,4 +1,4 @@
-//! Files of cases, read with the place of everything that is wrong with them.
+//! Reads files of cases; reports every problem with its place.
 
 mod expect;
 mod request;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// The clock of cases that name none: 2026-01-01T00:00:00Z.
+/// The default clock of cases: 2026-01-01T00:00:00Z.
 const DEFAULT_NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 
 /// Cases under one policy: a document of a file.
@@ -55,11 +55,11 @@ pub(super) struct CaseRequest {
     pub body: bool,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
-    /// The requirement in the metadata of its route, where no file of Envoy's holds that.
+    /// The requirement in the metadata of its route, if no Envoy file has the route.
     pub metadata: Option<Node>,
 }
 
-/// What a request presents.
+/// The credential of a request.
 #[derive(Debug)]
 pub(super) enum Token {
     /// Nothing.
@@ -70,10 +70,10 @@ pub(super) enum Token {
     Signed(Claims),
 }
 
-/// What a token is to say beside what is filled in; null leaves a member out.
+/// The claims of a token beside the defaults; null leaves a member out.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    /// The name of a configured issuer, else the first.
+    /// The name of a configured issuer; by default the first.
     pub issuer: Option<String>,
     pub payload: Map<String, Value>,
     pub header: Map<String, Value>,
@@ -112,7 +112,7 @@ impl Reader<'_> {
         self.wrong(view, &format!("is {}; write {wanted}", view.node.value.kind()))
     }
 
-    /// An object whose members stand there once.
+    /// An object without repeated members.
     fn any_object<'n>(&mut self, view: &View<'n>, wanted: &str) -> Option<Vec<(&'n str, View<'n>)>> {
         if !matches!(view.node.value, Tree::Object(_)) {
             return self.wrong_kind(view, wanted);
@@ -126,7 +126,7 @@ impl Reader<'_> {
         Some(members)
     }
 
-    /// An object that has none but these fields.
+    /// An object with these fields only.
     fn object(&mut self, view: &View<'_>, fields: &[&str], wanted: &str) -> Option<()> {
         for (name, member) in self.any_object(view, wanted)? {
             if !fields.contains(&name) {

@@ -1,26 +1,26 @@
-//! What came of a case, and what was expected of it.
+//! The result of a case, and the expected one.
 
 use crate::challenge;
 use crate::decision::{Basis, Decision, Denial, Grant};
 use crate::policy::{Forward, ForwardBy, Scope, TokenForwarding};
 use std::collections::BTreeSet;
 
-/// What stands for the token of a case in its path, its headers, and the headers that are expected upstream.
+/// The placeholder for the token of a case in its path, its headers, and the headers expected upstream.
 pub(super) const PLACEHOLDER: &str = "{token}";
 
-/// What a case expects: of each thing that it names.
+/// What a case expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Expectation {
     pub status: Option<u16>,
-    /// The name of a reason, or that there is none.
+    /// The name of a reason, or none.
     pub reason: Expected,
-    /// The scopes that the challenge names, or that it names none.
+    /// The scopes that the challenge names, or none.
     pub scope: Expected,
     /// Headers as they reach the upstream, or their absence.
     pub headers: Vec<(String, Option<String>)>,
 }
 
-/// What is expected of one thing.
+/// An expected value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Expected {
     #[default]
@@ -29,7 +29,7 @@ pub(super) enum Expected {
     Text(String),
 }
 
-/// What came.
+/// The observed result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Observed {
     status: u16,
@@ -37,14 +37,14 @@ pub(super) struct Observed {
     scope: Option<String>,
     /// The headers that reach the upstream; `None` when nothing does.
     upstream: Option<Vec<(String, String)>>,
-    /// Why Envoy answers in place of the gate, where it does.
+    /// Why Envoy answers instead of the gate, if it does.
     by_envoy: Option<&'static str>,
-    /// What must never be shown.
+    /// The token, which must never be shown.
     token: Option<String>,
 }
 
 impl Expected {
-    /// What is expected where something else came.
+    /// The expected value, if the observed one differs.
     fn unless(&self, came: Option<&str>, same: fn(&str, &str) -> bool) -> Option<&str> {
         match (self, came) {
             (Self::Anything, _) | (Self::Nothing, None) => None,
@@ -56,7 +56,7 @@ impl Expected {
 }
 
 impl Observed {
-    /// What `decision` means for a request with these headers.
+    /// The result of `decision` for a request with these headers.
     pub(super) fn of(
         decision: &Decision,
         headers: &[(String, String)],
@@ -79,12 +79,12 @@ impl Observed {
                 }
             }
             Decision::Deny(refusal) => Self::refused(&refusal.denial, realm, token),
-            // All keys are there or have been asked for: what is still awaited does not come.
+            // All keys are there or have been awaited, so what is still awaited will not come.
             Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, realm, token),
         }
     }
 
-    /// Envoy answers by itself.
+    /// Envoy answers itself.
     pub(super) const fn by_envoy(status: u16, why: &'static str, token: Option<String>) -> Self {
         Self { status, reason: None, scope: None, upstream: None, by_envoy: Some(why), token }
     }
@@ -100,7 +100,7 @@ impl Observed {
         }
     }
 
-    /// What is not as expected, a line each. Empty when the case passes.
+    /// The differences, a line each. Empty if the case passes.
     pub(super) fn compare(&self, expected: &Expectation) -> Vec<String> {
         let mut failures = Vec::new();
         let mut differs = |what: &str, expected: &str, came: &str| {
@@ -133,7 +133,7 @@ impl Observed {
             if came != *wanted {
                 let shown = |value: &Option<String>| match value {
                     None => none.to_owned(),
-                    // A credential may stand here that is not the token of the case.
+                    // This may contain a credential other than the token of the case.
                     Some(_) if matches!(name.as_str(), "authorization" | "cookie") => {
                         "a value that is not shown".into()
                     }
@@ -145,7 +145,7 @@ impl Observed {
         failures
     }
 
-    /// What is expected, with the token where it is named.
+    /// The expected value, with the token in place of the placeholder.
     fn placed(&self, text: &str) -> String {
         self.token.as_ref().map_or_else(|| text.to_owned(), |token| text.replace(PLACEHOLDER, token))
     }
@@ -168,14 +168,13 @@ fn scope(denial: &Denial) -> Option<String> {
     }
 }
 
-/// Scopes are a set: their order means nothing.
+/// Scopes are a set: their order does not matter.
 fn same_scopes(left: &str, right: &str) -> bool {
     let set = |scopes| str::split_whitespace(scopes).collect::<BTreeSet<_>>();
     set(left) == set(right)
 }
 
-/// The headers as they reach the upstream; with `forward.by: router` by routes that do their part, as `scopegate check`
-/// demands.
+/// The headers as they reach the upstream. With `forward.by: router` this assumes routes that pass `scopegate check`.
 fn upstream(grant: &Grant, headers: &[(String, String)], forward: &Forward) -> Vec<(String, String)> {
     let router_strips = forward.by == ForwardBy::Router && forward.token == TokenForwarding::Strip;
     let gone = |name: &str| {

@@ -1,4 +1,4 @@
-//! What the cases came to, for a person and for a build server.
+//! The report of the cases, as text and for a build server.
 
 use crate::cli::markup::reference;
 use crate::cli::terminal::clean;
@@ -8,7 +8,7 @@ use crate::cli::terminal::clean;
 pub(super) struct FileReport {
     /// The file.
     pub file: String,
-    /// What whoever reads this has to know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
     /// Its cases, or why they could not be decided.
     pub cases: Result<Vec<CaseReport>, String>,
@@ -21,7 +21,7 @@ pub(super) struct CaseReport {
     pub name: String,
     /// Its place, as `file:line:column`.
     pub place: String,
-    /// What is not as expected.
+    /// The differences.
     pub failures: Vec<String>,
 }
 

@@ -1,6 +1,6 @@
-//! Spans of time, as cases write them.
+//! Spans of time in cases.
 
-/// A span from the clock of the cases on, such as `+5m` or `-1h`, in seconds.
+/// A span relative to the clock of the cases, such as `+5m` or `-1h`, in seconds.
 pub(super) fn span(text: &str) -> Option<i64> {
     let (sign, rest) = match text.split_at_checked(1)? {
         ("+", rest) => (1, rest),

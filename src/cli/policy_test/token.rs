@@ -1,4 +1,4 @@
-//! Tokens of cases: what is not said is filled in, so that a case says only what it is about.
+//! Tokens of cases. Defaults fill in what a case does not say.
 
 use super::cases::{Claims, Suite};
 use super::span::span;
@@ -11,7 +11,7 @@ use crate::jose::KeySet;
 use crate::policy::{Issuer, Limits};
 use serde_json::{Map, Value, json};
 
-/// How long a token is good for, unless it says or its issuer wants it otherwise, in seconds.
+/// The default lifetime of a token, in seconds.
 const LIFETIME: i64 = 300;
 /// The `kid` of the keys that are made for a run.
 const KID: &str = "scopegate-test";
@@ -66,7 +66,7 @@ fn claims(issuer: &Issuer, given: &Map<String, Value>, now: UnixSeconds) -> Map<
     }
     let mut claims = Map::new();
     claims.insert("iss".into(), issuer.issuer.as_str().into());
-    // Of the claims in which an audience is looked for, a plain one can be filled in.
+    // Only a plain claim name can be filled in for the audience.
     let audience_claim = issuer.audience_claims.iter().map(ToString::to_string).find(|name| !name.contains('/'));
     if let (Some(name), Some(audience)) = (audience_claim, issuer.audiences.first()) {
         claims.insert(name, audience.as_str().into());
@@ -79,7 +79,7 @@ fn claims(issuer: &Issuer, given: &Map<String, Value>, now: UnixSeconds) -> Map<
     claims
 }
 
-/// A time as a number, when it is an instant, a span, or a number that YAML took for text.
+/// A time as a number, if it is an instant, a span, or a number that YAML took for text.
 fn date(value: &Value, now: UnixSeconds) -> Value {
     let Value::String(text) = value else { return value.clone() };
     let seconds = span(text)

@@ -23,7 +23,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// Who answers what never comes to the gate.
+/// What answers a request that never reaches the gate.
 const BEFORE: &str = "Envoy answers before the gate: see its settings about paths";
 /// The host of requests that name none.
 const HOST: &str = "localhost";
@@ -50,18 +50,18 @@ impl Configuration {
     }
 }
 
-/// All that cases are decided in.
+/// Everything that cases are decided with.
 pub(super) struct World<'s> {
     suite: &'s Suite<'s>,
     policy: Policy,
     settings: Settings,
-    /// The place of the gate in Envoy, where the files hold it.
+    /// The place of the gate in Envoy, if the files have it.
     envoy: Option<InEnvoy<'s>>,
     /// A key for each issuer, or why there is none.
     signing: Vec<Result<SigningKey, String>>,
     /// The keys of tokens that are made for the run.
     made: KeyRing,
-    /// The same, but configured keys where there are some: for tokens that come as text.
+    /// Configured keys if there are any, otherwise the made ones: for tokens given as text.
     configured: KeyRing,
 }
 
@@ -70,11 +70,11 @@ struct RouteContext {
     route: Option<String>,
     virtual_host: Option<String>,
     metadata: Option<(MetadataSource, Result<Requirement, ConfigError>)>,
-    /// Whether Envoy has no route for what passes.
+    /// Whether Envoy has no route for a request that passes.
     is_unserved: bool,
 }
 
-/// Why a case has no outcome to be compared.
+/// Why a case has no result.
 pub(super) enum Unjudged {
     /// Something is wrong with the case: its file cannot be read.
     Wrong(String),
@@ -88,7 +88,7 @@ impl From<String> for Unjudged {
     }
 }
 
-/// What a route and a virtual host are named with.
+/// The options or fields that name a route and a virtual host.
 const LABELS: [&str; 2] = ["request.route", "request.virtual_host"];
 
 impl<'s> World<'s> {
@@ -123,7 +123,7 @@ impl<'s> World<'s> {
         Ok(Self { suite, policy, settings, envoy, signing, made, configured })
     }
 
-    /// What whoever reads the report has to know.
+    /// A note for the reader of the report.
     pub(super) fn note(&self) -> Option<String> {
         revocations::not_known(&self.settings, &[])
     }
@@ -131,7 +131,7 @@ impl<'s> World<'s> {
     /// Decides a case.
     ///
     /// # Errors
-    /// When it names what is not there, or is undecided.
+    /// When it names something that does not exist, or is undecided.
     pub(super) fn decide(&self, case: &Case) -> Result<Observed, Unjudged> {
         let here = |what: String| format!("{}: {what}", case.place);
         let (token, keys) = self.token(case)?;
@@ -162,12 +162,12 @@ impl<'s> World<'s> {
             virtual_host: found.virtual_host.as_deref(),
             ends_with_headers: !case.request.body,
         };
-        // No key comes later than those that are there.
+        // No further key will come.
         let revocations = self.settings.revocation.without_lists(self.suite.now);
         let offline = Facts::offline(&self.suite.now, keys, &PureVerifier, &revocations);
         let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
-        // Remembering a token changes nothing: neither when it comes first nor when it comes again.
+        // The cache changes nothing: neither at the first use of a token nor at the second.
         let cache = TokenCache::new(self.settings.cache);
         let remembering = || decide(&self.policy, &request, &Facts { memory: &cache, ..facts });
         debug_assert!(
@@ -231,7 +231,7 @@ impl<'s> World<'s> {
     }
 }
 
-/// All header lines, pseudo-headers first. The token stands where the case puts it, else in `authorization`.
+/// All header lines, pseudo-headers first. The token goes where the case puts it, otherwise into `authorization`.
 fn headers(request: &CaseRequest, token: Option<&str>) -> Result<Vec<(String, String)>, String> {
     let host = request.headers.iter().find(|(name, _)| name == "host").map_or(HOST, |(_, value)| value);
     let mut lines = vec![(":method".to_owned(), request.method.clone()), (":authority".to_owned(), host.to_owned())];

@@ -10,11 +10,11 @@ pub struct Candidate<'h, 's> {
     pub host: Option<&'h VirtualHost<'s>>,
     /// The route.
     pub route: Option<&'h Route<'s>>,
-    /// Why it may be another: what its matcher depends on.
+    /// Why it may be another route: what its matcher depends on.
     pub doubt: Option<String>,
 }
 
-/// All routes that may serve a request, in Envoy's order. The last is not in doubt: if no other serves, it does.
+/// All routes that may serve a request, in Envoy's order. The last is not in doubt: it serves if no other does.
 #[derive(Clone, Debug, Default)]
 pub struct Candidates<'h, 's>(Vec<Candidate<'h, 's>>);
 

@@ -1,4 +1,4 @@
-//! A route's matcher: everything in it has to hold.
+//! A route's matcher: all its conditions must hold.
 
 use super::holds::Holds;
 use super::lines::{Lines, joined};
@@ -22,7 +22,7 @@ const OTHERS: [&str; 10] = [
     "filter_state_matcher",
 ];
 
-/// The header that tells gRPC.
+/// The header that identifies gRPC.
 const CONTENT_TYPE: &str = "content-type";
 
 /// Whether a route's matcher takes a request.
@@ -40,7 +40,7 @@ pub(super) fn holds(route: &Route<'_>, lines: &Lines<'_>, without_parameters: bo
             holds = holds.and(Holds::Unknown(format!("{name}, which is not known here")));
         }
     }
-    // What a request without a path has is a CONNECT, which other matchers do not take.
+    // A request without a path is a CONNECT, which other matchers do not match.
     let target = lines.target().unwrap_or_default();
     for matcher in matching.list("headers") {
         holds = holds.and(headers::holds(&matcher, lines));
@@ -66,7 +66,7 @@ pub(super) fn holds(route: &Route<'_>, lines: &Lines<'_>, without_parameters: bo
     holds
 }
 
-/// A fraction without a key is what it says, and all or nothing of the requests is decided.
+/// A fraction without a key is fixed; only 0 % and 100 % are decided.
 fn runtime(fraction: &View<'_>) -> Holds {
     let unknown = || Holds::Unknown("runtime_fraction".to_owned());
     if member(fraction, "runtime_key").and_then(|view| view.text()).is_some_and(|key| !key.is_empty()) {
@@ -89,7 +89,7 @@ fn runtime(fraction: &View<'_>) -> Holds {
 
 /// Whether a request is one of gRPC.
 fn grpc(lines: &Lines<'_>) -> Holds {
-    // One without a path is a CONNECT.
+    // A request without a path is a CONNECT.
     if lines.target().is_none() {
         return Holds::No;
     }

@@ -1,4 +1,4 @@
-//! Envoy's `CookieMatcher`, as 1.40 has it.
+//! Envoy's `CookieMatcher`, as in 1.40.
 
 use super::holds::Holds;
 use super::lines::Lines;

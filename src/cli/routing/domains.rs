@@ -21,7 +21,7 @@ pub(super) fn look_at_host(config: &View<'_>, hosts: &[VirtualHost<'_>]) -> bool
     vhost_header(config).is_none() && (config.get("vhds").is_some() || domains.any(|domain| domain != "*"))
 }
 
-/// The header that takes the place of the host.
+/// The header that replaces the host.
 fn vhost_header<'s>(config: &View<'s>) -> Option<&'s str> {
     config.get("vhost_header").and_then(|view| view.text()).filter(|name| !name.is_empty())
 }
@@ -29,7 +29,7 @@ fn vhost_header<'s>(config: &View<'s>) -> Option<&'s str> {
 /// The virtual host that serves a request, when one does.
 ///
 /// # Errors
-/// When it cannot be told.
+/// When the files do not say.
 pub(super) fn choose<'h, 's>(
     config: &View<'_>,
     hosts: &'h [VirtualHost<'s>],
@@ -43,7 +43,7 @@ pub(super) fn choose<'h, 's>(
         return Ok(domains().next().map(|(host, _)| host));
     }
     let named = match vhost_header(config) {
-        // Its first line.
+        // The first line of the header.
         Some(name) => {
             let chosen_by = |Unresolved(why)| Unresolved(format!("the virtual host is chosen by {why}"));
             lines.values(name).map_err(chosen_by)?.first().copied()

@@ -29,7 +29,7 @@ pub(super) fn holds(matcher: &View<'_>, lines: &Lines<'_>) -> Holds {
         let present = member(matcher, "present_match").is_none_or(|view| view.is_true());
         return Holds::from((!values.is_empty() || is_empty) == present).inverted_if(invert);
     };
-    // A header that is not there matches nothing, inverted or not.
+    // A missing header matches nothing, inverted or not.
     if values.is_empty() && !is_empty {
         return Holds::No;
     }

@@ -12,7 +12,7 @@ pub(super) enum Holds {
 }
 
 impl Holds {
-    /// Both hold. What does not hold decides, whatever the other is.
+    /// Both hold. A condition that does not hold decides.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
@@ -21,7 +21,7 @@ impl Holds {
         }
     }
 
-    /// Either holds. What holds decides, whatever the other is.
+    /// Either holds. A condition that holds decides.
     pub(super) fn or(self, other: Self) -> Self {
         self.inverted_if(true).and(other.inverted_if(true)).inverted_if(true)
     }

@@ -10,14 +10,14 @@ pub struct Lines<'r> {
     names_host: bool,
     /// The authority, where the connection manager has changed it.
     authority: Option<String>,
-    /// Names whose lines are not known here, and why: all names where there is no list.
+    /// Names whose lines are unknown, and why; an empty name stands in for all.
     hidden: Vec<(String, &'static str)>,
 }
 
 /// The header whose lines are joined by semicolons.
 const COOKIE: &str = "cookie";
 
-/// Headers that the connection manager sets, removes or changes before the first match, by name or by its beginning.
+/// Headers that the connection manager sets, removes or changes before the first match, by name or by prefix.
 const CHANGED: &[&str] = &[
     ":protocol",
     ":scheme",
@@ -43,7 +43,7 @@ impl<'r> Lines<'r> {
         Self { sent: lines, names_host: true, authority: None, hidden: Vec::new() }
     }
 
-    /// The same lines, of which the authority stands for one that is not known.
+    /// These lines without a known host: the authority is only a stand-in.
     #[must_use]
     pub fn without_host(self) -> Self {
         Self { names_host: false, ..self }
@@ -79,7 +79,7 @@ impl<'r> Lines<'r> {
         self.authority.as_deref().or_else(|| self.first(":authority"))
     }
 
-    /// The values of all lines of a header, or why they are not known.
+    /// The values of all lines of a header, or why they are unknown.
     pub(super) fn values(&self, name: &str) -> Result<Vec<&str>, Unresolved> {
         let name = name.to_ascii_lowercase();
         if name == ":authority" || name == "host" {

@@ -11,7 +11,7 @@ pub(super) struct Manager {
     strips_any_port: bool,
     strips_own_port: bool,
     strips_dot: bool,
-    /// Headers that it changes; an empty name stands for all of them.
+    /// Headers that it changes; an empty name means all.
     changed: Vec<(String, &'static str)>,
 }
 
@@ -49,7 +49,7 @@ impl Manager {
     /// The lines as the router sees them.
     ///
     /// # Errors
-    /// When it cannot be told what becomes of the host.
+    /// When the resulting host is unknown.
     pub(super) fn pass<'r>(&self, lines: &Lines<'r>) -> Result<Lines<'r>, Unresolved> {
         if lines.target().is_some_and(|target| !target.starts_with('/') && target != "*") {
             return Err(Unresolved("the target is no path: Envoy makes host and path of it".to_owned()));

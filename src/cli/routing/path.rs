@@ -8,7 +8,7 @@ use crate::policy::Template;
 
 /// The type of Envoy's template matcher.
 const TEMPLATE: &str = "envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig";
-/// The ways to say a path.
+/// The kinds of path conditions.
 pub(super) const SPECIFIERS: [&str; 6] =
     ["prefix", "path", "path_separated_prefix", "safe_regex", "connect_matcher", "path_match_policy"];
 
@@ -35,8 +35,8 @@ pub(super) fn holds(matching: &View<'_>, lines: &Lines<'_>, without_parameters: 
     first
 }
 
-/// What is matched of a path: without parameters, 1.36 has nothing from the first `;` on, and 1.40 each segment without what
-/// follows its `;`.
+/// The part of a path that is matched. Without parameters, 1.36 drops everything from the first `;` on, and 1.40 drops
+/// the part after `;` of each segment.
 fn readings(path: &str, without_parameters: bool) -> Vec<String> {
     if !without_parameters || !path.contains(';') {
         return vec![path.to_owned()];

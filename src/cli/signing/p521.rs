@@ -15,7 +15,7 @@ impl P521SigningKey {
             getrandom::fill(&mut bytes).ok()?;
             // A number of 521 bits: of the first byte only one bit is left.
             *bytes.first_mut()? &= 1;
-            // Too large a number, of which there are hardly any, is drawn again.
+            // A number that is too large, which is rare, is drawn again.
             let Ok(key) = SigningKey::from_slice(&bytes) else { continue };
             let point = key.verifying_key().to_sec1_point(false);
             let (x, y) = (point.x()?, point.y()?);

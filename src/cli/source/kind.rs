@@ -1,9 +1,9 @@
-//! What a document is.
+//! The kind of a document.
 
 use super::View;
 use crate::config;
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DocumentKind {
     /// A plugin configuration.
@@ -24,7 +24,7 @@ pub enum DocumentKind {
     Unknown,
 }
 
-/// The members that a part of Envoy's configuration is known by.
+/// The members that identify a part of Envoy's configuration.
 const ENVOY_PARTS: [&str; 9] = [
     "static_resources",
     "dynamic_resources",
@@ -38,7 +38,7 @@ const ENVOY_PARTS: [&str; 9] = [
 ];
 
 impl DocumentKind {
-    /// What a document is, told by its members.
+    /// The kind of a document, by its members.
     #[must_use]
     pub fn of(root: &View<'_>) -> Self {
         match root.get("kind").and_then(|view| view.text()) {

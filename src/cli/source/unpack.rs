@@ -1,4 +1,4 @@
-//! Documents that hold others: lists, what Envoy says it has in force (`/config_dump`), and files in a `ConfigMap`.
+//! Documents that contain others: lists, Envoy's `/config_dump`, and files in a `ConfigMap`.
 
 use super::View;
 use crate::config::{Node, Position, Text, Tree};
@@ -7,13 +7,13 @@ use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_URL_SAFE_NO_PAD as URL
 
 /// The types of the parts of a dump.
 const DUMP: &str = "envoy.admin.v3.";
-/// What a part of a dump calls the resources in it.
+/// The names of the resources in a part of a dump.
 const RESOURCES: [&str; 6] =
     ["listener", "cluster", "route_config", "scoped_route_configs", "ecds_filter", "bootstrap"];
-/// States of a listener, or a cluster, that serve nothing.
+/// States of a listener or a cluster that serves nothing.
 const GONE: [&str; 2] = ["draining_state", "error_state"];
 
-/// The documents in a document, each with its path; itself where it holds none.
+/// The documents in a document, each with its path; the document itself if it contains none.
 pub(super) fn documents(node: Node) -> Vec<(String, Node)> {
     let mut found = Vec::new();
     unpack(String::new(), node, &mut found);
@@ -32,7 +32,7 @@ fn unpack(path: String, node: Node, found: &mut Vec<(String, Node)>) {
     let parts = root.list("configs");
     let is_part = |part: &View<'_>| part.type_name().is_some_and(|name| name.starts_with(DUMP));
     if parts.iter().any(is_part) {
-        // What was written is there again among what is in force.
+        // The bootstrap repeats what is in the other parts.
         let is_whole = parts.iter().any(|part| part.type_name() == Some("envoy.admin.v3.ListenersConfigDump"));
         for part in parts {
             if !(is_whole && part.get("bootstrap").is_some()) {
@@ -75,8 +75,8 @@ fn dumped(part: &View<'_>, found: &mut Vec<(String, Node)>) {
     }
 }
 
-/// The texts in a resource of Kubernetes that are files: those of a `ConfigMap`, or of a Secret that is not coded yet, and the
-/// bootstrap of an `EnvoyProxy`; each with its name.
+/// The texts in a resource of Kubernetes that are files: those of a `ConfigMap`, or of a Secret that is not encoded,
+/// and the bootstrap of an `EnvoyProxy`; each with its name.
 pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
     let named = |member: &str| root.get(member).map(|view| view.members()).unwrap_or_default();
     match root.get("kind").and_then(|view| view.text()) {
@@ -90,8 +90,8 @@ pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
     }
 }
 
-/// A `TypedStruct` stands for the message that it describes: it becomes that message. Where `configuration` is one, the
-/// plugin gets the `TypedStruct` itself.
+/// Replaces a `TypedStruct` by the message that it describes. Where `configuration` is one, the plugin gets the
+/// `TypedStruct` itself.
 pub(super) fn typed_structs(node: &mut Node) {
     match &mut node.value {
         Tree::List(items) => items.iter_mut().for_each(typed_structs),
@@ -109,7 +109,7 @@ pub(super) fn typed_structs(node: &mut Node) {
     }
 }
 
-/// The configuration in a `BytesValue` is what the bytes are, which JSON writes in base64: it becomes a Struct.
+/// Replaces the configuration in a `BytesValue`, which JSON writes in base64, by a Struct.
 fn decode(node: &mut Node) {
     let Tree::Object(members) = &mut node.value else { return };
     if text(members, &["@type"]).as_deref().and_then(|own| own.rsplit('/').next()) != Some("google.protobuf.BytesValue")
@@ -129,7 +129,7 @@ fn decode(node: &mut Node) {
     }
 }
 
-/// Gives a value, and all in it, one place.
+/// Sets the position of a value, and of all in it.
 fn place_at(node: &mut Node, at: Option<Position>) {
     node.at = at;
     match &mut node.value {

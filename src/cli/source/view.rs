@@ -30,13 +30,13 @@ impl<'n> View<'n> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// The value behind several names.
+    /// The value at a path of names.
     #[must_use]
     pub fn at(&self, names: &[&str]) -> Option<Self> {
         names.iter().try_fold(self.clone(), |view, name| view.get(name))
     }
 
-    /// The items of a list; none when it is not one.
+    /// The items of a list; none if it is not one.
     #[must_use]
     pub fn items(&self) -> Vec<Self> {
         let Tree::List(items) = &self.node.value else { return Vec::new() };
@@ -71,7 +71,7 @@ impl<'n> View<'n> {
         self.get("name")?.text()
     }
 
-    /// Whether it is true; Envoy takes some texts for it.
+    /// Whether it is true; Envoy accepts some texts as true.
     #[must_use]
     pub fn is_true(&self) -> bool {
         match &self.node.value {
@@ -91,7 +91,7 @@ impl<'n> View<'n> {
         }
     }
 
-    /// Where it stands.
+    /// Its place.
     #[must_use]
     pub const fn position(&self) -> Option<Position> {
         self.node.at
@@ -104,8 +104,8 @@ impl<'n> View<'n> {
         url.rsplit('/').next()
     }
 
-    /// Everything in it that has a member of this name, itself first. Paths are made for nothing else, which counts where
-    /// there are ten thousand routes.
+    /// Everything in it that has a member of this name, itself first. Only these get paths, for speed with ten thousand
+    /// routes.
     #[must_use]
     pub fn holders(&self, name: &str) -> Vec<Self> {
         let mut found = Vec::new();

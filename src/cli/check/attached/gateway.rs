@@ -1,6 +1,5 @@
-//! Envoy Gateway: the routes that a policy with the gate leaves out, as far as the files hold them. The policy of a
-//! rule goes before that of its route, that before one of the listener, that before one of the gateway; nothing is
-//! merged.
+//! Envoy Gateway: the routes that a policy with the gate leaves out, if the files contain them. The policy of a rule
+//! takes precedence over that of its route, then the listener, then the gateway; nothing is merged.
 
 use super::resources::{AttachedPolicy, Reference, Resources, Route, Target};
 use crate::cli::check::Findings;
@@ -8,9 +7,9 @@ use crate::cli::source::DocumentKind;
 
 const RULE: &str = "route-without-gate";
 
-/// Why a route has no gate on one of the ways to it.
+/// Why a route has no gate on one of its ways.
 enum Gap<'r, 's> {
-    /// A policy of its own without the gate.
+    /// A more specific policy without the gate.
     Replaced(&'r AttachedPolicy<'s>),
     /// A rule, by name.
     Rule(String),
@@ -18,7 +17,8 @@ enum Gap<'r, 's> {
     Parent(&'r Target<'s>),
 }
 
-/// Checks routes against policies, and gives what only could be: what a policy leaves to others that are not here.
+/// Checks routes against policies, and returns what could not be checked: what a policy leaves to others that are not
+/// here.
 pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<String> {
     let policies: Vec<&AttachedPolicy<'_>> =
         resources.policies.iter().filter(|policy| policy.kind == DocumentKind::EnvoyExtensionPolicy).collect();
@@ -30,8 +30,8 @@ pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<S
     let guarded: Vec<&Reference> =
         gaps.iter().filter(|(_, gaps)| gaps.is_empty()).flat_map(|(route, _)| &route.backends).collect();
     for (route, gaps) in &gaps {
-        // All ways without a gate: a site of its own, perhaps. Some of them, or the same service: a way around the
-        // gate.
+        // If all ways have no gate, the route may be a separate site. If only some have none, or it leads to the same
+        // service, it is a way around the gate.
         let is_apart = gaps.iter().all(|gap| matches!(gap, Gap::Parent(_))) && gaps.len() == route.parents.len().max(1);
         let shared = route.backends.iter().find(|backend| guarded.contains(backend));
         for gap in gaps {
@@ -83,7 +83,7 @@ fn gaps<'r, 's>(
         let meets = |target: &Target<'_>| target.name == route.name && target.section == section;
         policies.iter().find(|policy| policy.targets.iter().any(meets)).copied()
     };
-    // Rules with a policy of their own, and the others.
+    // Rules with their own policy, and the others.
     let of_rule: Vec<Option<&AttachedPolicy<'_>>> = route
         .rules
         .iter()
@@ -129,12 +129,12 @@ fn is_guarded(parent: &Target<'_>, policies: &[&AttachedPolicy<'_>], resources: 
     }
     match resources.gateways.iter().find(|gateway| gateway.name == parent.name) {
         Some(gateway) if !gateway.listeners.is_empty() => gateway.listeners.iter().all(|(name, _)| at(name)),
-        // Listeners that are not here may have policies of their own that are.
+        // Listeners that are missing here may have policies that are not.
         _ => whole,
     }
 }
 
-/// What a policy with the gate leaves out, where the files do not show whether it is there.
+/// What a policy with the gate leaves out, if the files do not show whether it exists.
 fn left(policy: &AttachedPolicy<'_>, resources: &Resources<'_>) -> Vec<String> {
     let routes = &resources.routes;
     let seen = |target: &Target<'_>| routes.iter().any(|route| route.name == target.name);

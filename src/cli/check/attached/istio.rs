@@ -7,7 +7,7 @@ use crate::config::Tree;
 
 const STRATEGIES: [&str; 3] = ["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"];
 
-/// Checks what the resources select, and gives what only could be.
+/// Checks what the resources select, and returns what could not be checked.
 pub(super) fn check(resources: &Resources<'_>, findings: &mut Findings) -> Vec<String> {
     let mut notes = Vec::new();
     let is_istio =
@@ -67,7 +67,7 @@ fn is_gateway(policy: &AttachedPolicy<'_>, resources: &Resources<'_>) -> bool {
     targets || labels.iter().any(|(_, value)| value.text().is_some_and(|text| text.contains("gateway")))
 }
 
-/// The ports that it selects; none where it selects all.
+/// The ports that it selects; none if it selects all.
 fn ports(policy: &AttachedPolicy<'_>) -> Vec<i64> {
     let entries = policy.spec.list("match");
     if entries.iter().any(|entry| entry.list("ports").is_empty()) {

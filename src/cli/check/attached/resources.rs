@@ -1,5 +1,4 @@
-//! The resources around a gate in Kubernetes, as far as the files hold them: gateways, routes, policies and what they
-//! target.
+//! The resources around a gate in Kubernetes that the files contain: gateways, routes, policies and their targets.
 
 use crate::cli::gates::kubernetes::plugins;
 use crate::cli::source::{Document, DocumentKind, Source, View};
@@ -44,7 +43,7 @@ pub(super) struct Gateway<'s> {
     pub class: &'s str,
 }
 
-/// A resource that puts plugins before what it targets.
+/// A resource that puts plugins before its targets.
 #[derive(Debug)]
 pub(super) struct AttachedPolicy<'s> {
     pub file: &'s Path,

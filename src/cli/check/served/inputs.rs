@@ -1,17 +1,17 @@
-//! What route matching looks at beside path and host: headers, dynamic metadata, filter state.
+//! The inputs of route matching beside path and host: headers, dynamic metadata, filter state.
 
 use super::names_header;
 use crate::cli::gates::InEnvoy;
 use crate::cli::source::View;
 use std::path::Path;
 
-/// Something that a matcher looks at.
+/// An input of a matcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     Header(String),
     Query,
     Metadata,
-    /// A key, where the matcher says which.
+    /// A key, if the matcher names one.
     FilterState(Option<String>),
 }
 
@@ -27,7 +27,7 @@ impl Input {
     }
 }
 
-/// What the routes of a gate look at, and where they say so.
+/// The inputs of the routes of a gate, and their places.
 pub(super) fn all<'e>(envoy: &InEnvoy<'e>) -> Vec<(&'e Path, Input, View<'e>)> {
     let mut found = Vec::new();
     for host in &envoy.virtual_hosts {
@@ -47,7 +47,7 @@ pub(super) fn all<'e>(envoy: &InEnvoy<'e>) -> Vec<(&'e Path, Input, View<'e>)> {
     found
 }
 
-/// Of the `match` of a route.
+/// The inputs of the `match` of a route.
 fn of_match<'e>(matching: &View<'e>) -> Vec<(Input, View<'e>)> {
     let mut found = Vec::new();
     let header = |name: &str| Input::Header(name.to_owned());
@@ -68,7 +68,7 @@ fn of_match<'e>(matching: &View<'e>) -> Vec<(Input, View<'e>)> {
     found
 }
 
-/// Of matcher trees, which may stand in a virtual host or in the place of virtual hosts.
+/// The inputs of matcher trees, which may be in a virtual host or replace virtual hosts.
 fn of_matcher_trees<'e>(config: &View<'e>) -> Vec<(Input, View<'e>)> {
     let mut found = Vec::new();
     for view in config.holders("typed_config").iter().filter_map(|holder| holder.get("typed_config")) {
@@ -93,7 +93,7 @@ fn of_matcher_trees<'e>(config: &View<'e>) -> Vec<(Input, View<'e>)> {
     found
 }
 
-/// Of the keys by which scoped routes are chosen.
+/// The inputs of the keys of scoped routes.
 fn of_scopes<'e>(scopes: &View<'e>) -> Vec<(Input, View<'e>)> {
     let mut found = Vec::new();
     scopes.visit(&mut |view| {

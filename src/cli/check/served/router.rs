@@ -9,7 +9,7 @@ use std::path::Path;
 
 const AUTHORIZATION: &str = "authorization";
 
-/// Checks the routes, and names the filters that see what the router has yet to edit.
+/// Checks the routes, and names the filters that see headers before the router edits them.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, behind: &[Filter<'_>], findings: &mut Findings) {
     let strips = policy.forward.token == TokenForwarding::Strip;
     let mut headers: Vec<&str> = policy.forward.headers.iter().map(|header| &*header.name).collect();
@@ -41,13 +41,13 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, behind: &[Filter<'_>],
     }
 }
 
-/// Whether a virtual host stands in this route configuration.
+/// Whether a virtual host is in this route configuration.
 fn holds(config: &View<'_>, host: &View<'_>) -> bool {
     config.list("virtual_hosts").iter().any(|view| std::ptr::eq(view.node, host.node))
 }
 
-/// Whether the route says itself that it is open: then its `authorization` may go on. Metadata that restricts, or that
-/// is not read, opens nothing.
+/// Whether the route itself is public, so that its `authorization` may go on. Metadata that restricts, or is ignored,
+/// opens nothing.
 fn is_public(route: &Route<'_>, policy: &Policy) -> bool {
     if policy.route_metadata != RouteMetadata::Replace {
         return false;
@@ -58,7 +58,7 @@ fn is_public(route: &Route<'_>, policy: &Policy) -> bool {
     }
 }
 
-/// What edits the requests of a route, in the order in which the router does it.
+/// The settings that edit the requests of a route, in the order of the router.
 struct Levels<'e> {
     file: &'e Path,
     route: &'e View<'e>,
@@ -66,14 +66,14 @@ struct Levels<'e> {
     weighted: Vec<View<'e>>,
 }
 
-/// What is in a header that may have come from the client.
+/// The origin of a header's value, which may be the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum HeaderOrigin {
-    /// What the client sent.
+    /// The client sent it.
     Client,
     /// Nothing.
     Nothing,
-    /// What the gate has published.
+    /// The gate published it.
     Ours,
     /// Something else.
     Other,
@@ -94,7 +94,7 @@ impl<'e> Levels<'e> {
     }
 
     fn check(&self, policy: &Policy, strips: bool, findings: &mut Findings) {
-        // Envoy edits nothing on a route that leads nowhere.
+        // Envoy edits nothing on a route without a cluster.
         let Some(action) = self.route.get("route") else { return };
         if strips {
             self.check_removed(&action, findings);
@@ -197,7 +197,7 @@ impl<'e> Levels<'e> {
         }
     }
 
-    /// What a header holds once every level has been at it. `published` says whether the gate has published its value.
+    /// The origin of a header's value after every level. `published` says whether the gate has published its value.
     fn run(&self, name: &str, published: Option<bool>) -> HeaderOrigin {
         let mut origin = HeaderOrigin::Client;
         for (_, view) in &self.order {

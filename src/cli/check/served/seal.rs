@@ -1,5 +1,5 @@
-//! The seal: an rbac filter behind the gate that lets a request through only where the names that the gate has judged by
-//! are those of the route that Envoy would take now.
+//! The seal: an rbac filter after the gate that lets a request through only if the names that the gate judged by are
+//! those of the route that Envoy would choose now.
 
 use super::table::Filter;
 use crate::cli::check::Findings;
@@ -12,10 +12,10 @@ use std::path::Path;
 const RBAC: &str = "rbac.v3.RBAC";
 const COPY: &str = "copy the filter of envoy/seal.yaml";
 
-/// What must be equal: a value that the gate publishes, and a name of Envoy's.
+/// A pair that must be equal: a value that the gate publishes, and a name of Envoy's.
 const PAIRS: [(&str, &str); 2] = [(JUDGED_VIRTUAL_HOST, "virtual_host_name"), (JUDGED_ROUTE, "route_name")];
 
-/// Checks the seal, and returns its place behind the gate where it holds.
+/// Checks the seal, and returns its place after the gate if it holds.
 pub(super) fn check(
     gate: &Gate<'_>,
     envoy: &InEnvoy<'_>,
@@ -62,7 +62,7 @@ pub(super) fn check(
     Some(place)
 }
 
-/// Every route has a name, and no two of a virtual host have one.
+/// Every route has a name, and no two routes of a virtual host have the same.
 fn check_names(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     let mut seen: HashMap<(&str, &str), String> = HashMap::new();
     for host in &envoy.virtual_hosts {
@@ -80,7 +80,8 @@ fn check_names(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether the filter refuses all but what was judged by the route that serves; else what is wrong, and where.
+/// Whether the filter refuses everything except requests judged by the route that serves them; otherwise the problem,
+/// and its place.
 fn compares<'e>(filter: &View<'e>) -> Result<(), (View<'e>, &'static str)> {
     let wrong = |view: View<'e>, what| Err((view, what));
     if let Some(view) = filter.get("disabled").filter(View::is_true) {

@@ -1,25 +1,26 @@
 //! Envoy's HTTP filters: which of them ask for the route, which clear the route cache, and what they set.
 //!
-//! Read from the sources of Envoy 1.40, with the differences of 1.36 to 1.39 from its changelogs; `tests/e2e/filters.rs` runs
-//! those that ask or clear. A filter that is not here counts as clearing, as setting anything, and as not asking.
+//! Read from the sources of Envoy 1.40, with the differences of 1.36 to 1.39 from its changelogs;
+//! `tests/e2e/filters.rs` runs those that ask or clear. A filter that is missing here counts as clearing, as setting
+//! anything, and as not asking.
 
 use super::any_text;
 use super::names_header;
 use crate::cli::source::View;
 use std::path::Path;
 
-/// What a filter changes of a request without clearing the route cache for it.
+/// What a filter changes in a request without clearing the route cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Changes {
     Nothing,
     /// What its configuration names.
     Named,
-    /// The same, where its configuration also has `true` under this name.
+    /// What its configuration names, if it also has `true` under this name.
     NamedWith(&'static str),
     Anything,
 }
 
-/// What a filter sets and clears the route cache for, where it clears it: a filter that asks afterwards has Envoy match by it.
+/// What a filter sets if it clears the route cache: a filter that asks afterwards makes Envoy match by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Clearing {
     Nothing,
@@ -27,14 +28,14 @@ enum Clearing {
     Everything,
 }
 
-/// When something holds for a filter.
+/// A condition on a filter's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
     Never,
     Always,
-    /// Where its configuration has `true` under this name, wherever.
+    /// If its configuration has `true` under this name, at any depth.
     Set(&'static str),
-    /// Where its configuration does not have that.
+    /// If its configuration does not have that.
     Unset(&'static str),
     /// Unless its configuration has `false` under this name.
     NotOff(&'static str),
@@ -42,7 +43,7 @@ enum When {
     NotRetained,
 }
 
-/// Who looks at request headers.
+/// The request headers that a filter looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reads {
     /// Those that its configuration names.
@@ -83,7 +84,7 @@ const fn quiet(kind: &'static str, asks: When) -> Known {
     }
 }
 
-/// Code that others wrote, or that others answer: clears, and does what it likes.
+/// Other people's code or services: clears, and may do anything.
 const fn code(kind: &'static str, clears: When) -> Known {
     Known {
         kind,
@@ -101,21 +102,21 @@ const CLEAR: &str = "clear_route_cache";
 
 #[rustfmt::skip]
 const TABLE: &[Known] = &[
-    // They ask, and leave what a matcher looks at alone.
+    // They ask, and do not change inputs of a matcher.
     quiet("cors.v3.Cors", Always),
     quiet("csrf.v3.CsrfPolicy", Always),
     quiet("fault.v3.HTTPFault", Always),
     Known { metadata: true, ..quiet("rbac.v3.RBAC", Always) },
     Known { headers: Named, ..quiet("local_ratelimit.v3.LocalRateLimit", Always) },
-    // They ask, set something without clearing, or clear where they are told to.
+    // They ask, set something without clearing, or clear if configured.
     Known { clears: Set(CLEAR), headers: Named, metadata: true, reads: Reads::Authorization,
             ..quiet("jwt_authn.v3.JwtAuthentication", Unset("bypass_cors_preflight")) },
     Known { clears: Set(CLEAR), asks: Always, ..code("ext_authz.v3.ExtAuthz", Never) },
     Known { headers: Named, ..quiet("header_mutation.v3.HeaderMutation", Always) },
-    // It removes the header only where it is told to.
+    // It removes the header only if configured.
     Known { headers: Changes::NamedWith("remove"), metadata: true, ..quiet("header_to_metadata.v3.Config", Always) },
     Known { clears: Set(CLEAR), filter_state: true, ..quiet("set_filter_state.v3.Config", Always) },
-    // They do not ask, or not always: buffer where there is a body, set_metadata since 1.37.
+    // They do not ask, or not always: buffer asks if there is a body, set_metadata since 1.37.
     Known { headers: Named, ..quiet("buffer.v3.Buffer", Never) },
     Known { metadata: true, ..quiet("set_metadata.v3.Config", Never) },
     Known { clears: Always, metadata: true, ..quiet("json_to_metadata.v3.JsonToMetadata", Never) },
@@ -139,7 +140,7 @@ const TABLE: &[Known] = &[
     quiet("router.v3.Router", Always),
 ];
 
-/// Filters that nobody but the writer of their code can judge, which only warn behind the gate.
+/// Filters with custom code, which only warn after the gate.
 const OF_OTHERS: [(&str, &str); 4] = [
     ("wasm.v3.Wasm", "another Wasm filter"),
     ("golang.v3alpha.Config", "a Go filter"),
@@ -151,12 +152,12 @@ const OF_OTHERS: [(&str, &str); 4] = [
 const ASK_FIRST: [&str; 5] =
     ["cors.v3.Cors", "csrf.v3.CsrfPolicy", "fault.v3.HTTPFault", "rbac.v3.RBAC", "local_ratelimit.v3.LocalRateLimit"];
 
-/// A filter of a chain, judged.
+/// A filter of a chain, with its effects.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of the table, with its conditions decided")]
 pub(super) struct Filter<'e> {
     pub view: View<'e>,
-    /// As messages name it.
+    /// Its name in messages.
     pub name: String,
     /// Whether it is in the table.
     pub known: bool,
@@ -215,7 +216,7 @@ impl<'e> Filter<'e> {
             Always => true,
             Set(name) => self.has(name, &|view| view.is_true()),
             Unset(name) => !self.has(name, &|view| view.is_true()),
-            // Where a route has its own, it may do what the filter does not.
+            // A route's own configuration may do what the filter's does not.
             NotOff(name) => self.configurations.len() != 1 || !self.has(name, &|view| !view.is_true()),
             NotRetained => {
                 self.configurations.len() != 1 || !self.has("route_cache_action", &|view| view.text() == Some("RETAIN"))
@@ -223,8 +224,8 @@ impl<'e> Filter<'e> {
         }
     }
 
-    /// Whether a filter that clears does so for all that it sets: each provider of `jwt_authn` says so itself, and a processor
-    /// may leave it out.
+    /// Whether a filter that clears does so for everything that it sets: each provider of `jwt_authn` has its own
+    /// setting, and a processor may omit it.
     fn clears_surely(&self) -> bool {
         let own = self.configurations.first();
         match self.kind.as_str() {
@@ -256,13 +257,13 @@ impl<'e> Filter<'e> {
         self.asks && ASK_FIRST.contains(&self.kind.as_str())
     }
 
-    /// Whether it clears, or edits headers for everything behind it: then it has no place behind the gate.
+    /// Whether it clears, or edits headers for later filters, which it must not do after the gate.
     pub(super) fn undoes(&self) -> bool {
         self.clears || self.kind == "header_mutation.v3.HeaderMutation"
     }
 
-    /// Whether it may change a header without clearing the route cache. What a path, a host or a method is read from it
-    /// changes only where it says so.
+    /// Whether it may change a header without clearing the route cache. It changes path, host or method only if its
+    /// configuration says so.
     pub(super) fn changes(&self, header: &str) -> bool {
         let routing = header.starts_with(':') || header.eq_ignore_ascii_case("host");
         match self.headers {
@@ -300,8 +301,8 @@ impl<'e> Filter<'e> {
     }
 }
 
-/// The type of a filter's configuration, and the configuration; also where a `TypedStruct` holds it, and where only its
-/// type is known.
+/// The type of a filter's configuration, and the configuration; also from a `TypedStruct`, and if only its type is
+/// known.
 fn typed<'e>(view: &View<'e>) -> (String, Option<View<'e>>) {
     let Some(config) = view.get("typed_config") else {
         let types = view.at(&["config_discovery", "type_urls"]).map(|view| view.items()).unwrap_or_default();
@@ -309,7 +310,7 @@ fn typed<'e>(view: &View<'e>) -> (String, Option<View<'e>>) {
             [one] => one.text().and_then(|url| url.rsplit('/').next()).unwrap_or_default(),
             _ => "",
         };
-        // What is fetched may be configured in any way.
+        // A fetched configuration may be anything.
         let known = TABLE.iter().any(|known| {
             only.strip_prefix(PREFIX) == Some(known.kind) && known.clears == Never && known.headers == Nothing
         });
@@ -323,7 +324,7 @@ fn typed<'e>(view: &View<'e>) -> (String, Option<View<'e>>) {
     (name.to_owned(), Some(config))
 }
 
-/// What messages call a filter.
+/// The name of a filter in messages.
 fn short(kind: &str, view: &View<'_>) -> String {
     if let Some((_, name)) = OF_OTHERS.iter().find(|(other, _)| *other == kind) {
         return (*name).to_owned();
