@@ -99,7 +99,7 @@ impl<'d> Answer<'d> {
         Reply { status: self.status, headers, body, grpc_status, details }
     }
 
-    /// The same answer, without what it borrows.
+    /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
         let Self { reason, status, challenge, text, retry_after } = self;

@@ -37,7 +37,7 @@ impl Decision {
 
 /// What decided a request: found once, by the engine. Records, metrics and the command read it and derive nothing again.
 ///
-/// The name of the token is not in it, since it costs a digest: [`TokenTrace`] has it, for whoever wants to see it.
+/// The name of the token is not in it, since it costs a digest: [`TokenTrace`] computes it on demand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Where the requirement is; `None` where none was found.
@@ -295,7 +295,7 @@ denials! {
     AmbiguousPath => "ambiguous_path",
     /// A rule would have to judge a host that is none.
     AmbiguousHost => "ambiguous_host",
-    /// The requirement lets nobody pass.
+    /// The requirement lets no request pass.
     Denied => "denied",
     /// No credential that this filter reads; `scope` is what the route needs.
     NoCredential { scope: Vec<Scope> } => "no_credential",
@@ -313,7 +313,7 @@ denials! {
     AlgorithmNotAllowed => "algorithm_not_allowed",
     /// The token's `typ` is not accepted, or it is an ID token.
     WrongType => "wrong_type",
-    /// The token is meant for somebody else.
+    /// The token is meant for another audience.
     WrongAudience => "wrong_audience",
     /// The token's time is over.
     Expired { expired_at: UnixSeconds, now: UnixSeconds } => "expired",

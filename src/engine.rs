@@ -22,7 +22,7 @@ use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
 use std::rc::Rc;
 
-/// Decides what becomes of a request.
+/// Decides on a request.
 #[must_use]
 pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Decision {
     let mut trace = Trace::default();
@@ -38,14 +38,14 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
     }
 }
 
-/// Decides a request that waits no longer and has not come by what it needs, without judging it once more.
+/// Decides a request whose wait ended in vain, without judging it again.
 #[must_use]
 pub fn end_wait(policy: &Policy, request: &RequestView<'_>, pending: Pending, denial: Denial) -> Decision {
     let Pending { trace, token, report_only, .. } = pending;
     refuse(policy, request, Refusal { denial, trace, token }, report_only)
 }
 
-/// A refusal, or what becomes of it where it is only reported.
+/// A refusal, or in report-only the grant that reports it.
 fn refuse(policy: &Policy, request: &RequestView<'_>, refusal: Refusal, report_only: bool) -> Decision {
     if !report_only {
         return Decision::Deny(refusal);
@@ -178,7 +178,7 @@ fn verify<'a>(
 }
 
 /// A CORS preflight as the Fetch standard makes it: nothing but headers, one origin, one method, and no credential.
-/// Envoy joins repeated lines with a comma, which can stand neither in an origin nor in a method.
+/// Envoy joins repeated lines with a comma, which neither an origin nor a method can contain.
 fn is_preflight(request: &RequestView<'_>) -> bool {
     let one = |name| request.sole_value(name).is_some_and(|value| !value.is_empty() && !value.contains(&b','));
     request.method() == b"OPTIONS"
@@ -192,7 +192,7 @@ fn unverified(token: &Formed<'_>) -> TokenTrace {
     TokenTrace { fingerprint: token.fingerprint(), verified: None, mismatch: None }
 }
 
-/// Why a request does not simply go on.
+/// Why a request is refused or has to wait.
 struct Stop {
     cause: Cause,
     token: Option<TokenTrace>,

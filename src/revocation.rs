@@ -1,7 +1,7 @@
 //! What has been revoked: entries, lists of them, and looking a token up.
 //!
 //! A list comes as JSON Lines or in a binary form, and either may be signed. A list of 1 000 000 entries is used where
-//! it lies, and whatever is long is done in steps, so that no caller is held up. No HTTP, no host, no time of its own.
+//! it lies, and whatever is long is done in steps, so that no caller is held up. No HTTP, no host, no clock.
 
 mod binary;
 mod build;

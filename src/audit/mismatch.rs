@@ -8,7 +8,7 @@ use crate::policy::{
 };
 use std::borrow::Cow;
 
-/// So many values are listed, then how many more there are.
+/// The number of values that are listed; the rest is only counted.
 const LISTED: usize = 4;
 
 /// What the record says of a mismatch.

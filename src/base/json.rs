@@ -54,8 +54,8 @@ impl JsonType {
     }
 }
 
-/// Says that a member has another type than it must have, in words that are there before anybody reads them: a refusal
-/// that is not logged formats nothing.
+/// Says that a member has another type than it must have, in words that are made in advance: a refusal that is not
+/// logged formats nothing.
 macro_rules! wrong_type {
     ($kind:expr, $label:expr, $wanted:literal) => {
         match $kind {

@@ -1,4 +1,4 @@
-//! A JSON object taken apart without being copied: the text, and where its members stand in it.
+//! A JSON object taken apart without being copied: the text, and the positions of its members.
 //!
 //! Accepts exactly the objects that [`super::json::parse_object`] does, but for nesting, which stops at 128 levels
 //! below a member. What is looked at is read; the rest stays text. A tree of values would be several times as large,
@@ -180,8 +180,8 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The members of an object as they stand in `text`; values are checked, and names that are there twice are found by
-/// the caller.
+/// The members of an object as they are in `text`; values are checked, and names that are there twice are found by the
+/// caller.
 fn read(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let members = reader.deserialize_map(MembersVisitor).ok()?;

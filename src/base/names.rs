@@ -1,4 +1,4 @@
-//! What records call subjects and tokens: digests, computed only when somebody wants to see them.
+//! What records call subjects and tokens: digests, computed only on demand.
 
 use std::cell::OnceCell;
 use std::fmt;

@@ -3,8 +3,8 @@
 /// The most bytes of one outside value that are shown in a log line or an audit record (DESIGN: 128 bytes).
 pub const SHOWN_BYTES: usize = 128;
 
-/// `text` as it may stand in a log line: at most [`SHOWN_BYTES`] bytes of it, percent-encoded outside printable
-/// ASCII (and `%`, `"` and `\` encoded too), so that it can neither forge a line nor break the quotes around it.
+/// `text` made safe for a log line: at most [`SHOWN_BYTES`] bytes of it, percent-encoded outside printable ASCII (and
+/// `%`, `"` and `\` encoded too), so that it can neither forge a line nor break the quotes around it.
 #[must_use]
 pub fn shown(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len().min(SHOWN_BYTES));

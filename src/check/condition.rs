@@ -10,7 +10,7 @@ use crate::request::RequestView;
 pub struct Permit<'a, 'v>(Scoped<'a, 'v>);
 
 impl<'a, 'v> Permit<'a, 'v> {
-    /// Holds the conditions against the claims and the request; all must hold.
+    /// Checks the conditions on the claims and the request; all must hold.
     ///
     /// # Errors
     /// [`Denial::ClaimMismatch`] with the first claim that fails.

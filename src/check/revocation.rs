@@ -1,4 +1,4 @@
-//! The credential has not been revoked: a signature is good for as long as its key is, whatever has become of the token.
+//! The credential has not been revoked: a signature stays good as long as its key, even if the token has been revoked.
 
 use super::principal::Claimant;
 use super::{Principal, Result, Unproven};
@@ -6,13 +6,14 @@ use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts};
 use crate::revocation::{Clearance, Revocations};
 
-/// Proof: no entry of a revocation list means the credential, and no list is missing that a request may not pass without.
+/// Proof: no entry of a revocation list revokes the credential, and no list is missing that a request may not pass
+/// without.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a, 'v>(&'v Principal<'a>);
 
 impl<'a, 'v> Live<'a, 'v> {
-    /// Looks the credential up. This is done for every request. A list that is known not to mean a remembered token is not
-    /// asked again.
+    /// Looks the credential up. This is done for every request. A list that is known not to revoke a remembered token
+    /// is not asked again.
     ///
     /// # Errors
     /// [`Denial::Revoked`], whatever else is missing; then [`Need::Revocations`] while a list is, or

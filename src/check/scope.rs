@@ -11,15 +11,15 @@ use std::cell::{Cell, OnceCell};
 #[derive(Debug)]
 pub struct Scoped<'a, 'v> {
     live: Live<'a, 'v>,
-    /// What the token grants, once somebody has asked for all of it.
+    /// The scopes of the token, once they have been collected.
     granted: OnceCell<ScopeSet<'a>>,
 }
 
-/// So many scopes are looked for in the token's text; for more of them its scopes are sorted first.
+/// Up to this number, scopes are looked for in the token's text; for more the token's scopes are sorted first.
 const LOOKS: usize = 4;
 
 impl<'a, 'v> Scoped<'a, 'v> {
-    /// Holds the token's scopes against the requirements.
+    /// Compares the token's scopes with the requirements.
     ///
     /// # Errors
     /// [`Denial::InsufficientScope`] with every scope that is needed.

@@ -86,8 +86,8 @@ pub(super) enum Inner {
 impl VerificationKey {
     /// Checks public key material and makes a key of it.
     ///
-    /// The members are handed to jwt-simple as a minimal JSON Web Key of their own, so that other
-    /// members of a real key set (a long `x5c`, `alg: null`) do not matter to it.
+    /// The members are handed to jwt-simple as a separate, minimal JSON Web Key, so that other members of a real key
+    /// set (a long `x5c`, `alg: null`) do not matter to it.
     ///
     /// # Errors
     /// When the material is not a usable key of its family.
@@ -152,7 +152,7 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// A JSON Web Key of these members, written by the JSON library: the values are somebody else's text.
+/// A JSON Web Key of these members, written by the JSON library: the values come from outside.
 fn minimal_jwk(members: &[(&str, &str)]) -> String {
     let object: Map<String, Value> =
         members.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();

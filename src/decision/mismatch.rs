@@ -1,5 +1,4 @@
-//! What came and what was wanted: kept of a refused token for whoever looks for the cause, and put into words only for
-//! them.
+//! What came and what was wanted: kept of a refused token to explain the cause, and put into words only for them.
 
 use crate::base::json::JsonType;
 use crate::base::members::Raw;

@@ -25,7 +25,7 @@ pub struct VerifiedToken {
     pub claims: Claims,
     /// The algorithm of its signature.
     pub algorithm: Algorithm,
-    /// Its fingerprint, once somebody has asked for it.
+    /// Its fingerprint, once it has been asked for.
     pub fingerprint: FingerprintCell,
     /// Its `sub`, read.
     pub subject: Option<Rc<Subject>>,

@@ -119,7 +119,7 @@ impl Loader {
                 if !reader.step(&self.bytes, LINES_STEP_BYTES)? {
                     return Ok(None);
                 }
-                // What was read makes a list of its own; the text is not needed any more.
+                // The list holds its own data; the text is not needed any more.
                 drop(std::mem::take(&mut self.bytes));
                 let nothing = LineReader::new(0, UnixSeconds(0));
                 let reader = std::mem::replace(&mut **reader, nothing);

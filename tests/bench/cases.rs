@@ -209,7 +209,7 @@ impl Cases {
         Case { what, target: Some(target), is_paced: false, status, credentials, caches, ..self.base() }
     }
 
-    /// So many rules in the policy and one Envoy route, against as many rules and policies of the native filters.
+    /// `count` rules in the policy and one Envoy route, against as many rules and policies of the native filters.
     fn rules(&self, count: usize, what: &'static str, target: f64) -> Case {
         let base = self.base();
         let (mut rules, mut native_rules, mut policies) = (Vec::new(), Vec::new(), Map::new());
@@ -225,7 +225,7 @@ impl Cases {
         Case { what, target: Some(target), scopegate, native_rules, native_policies, ..last(base, count) }
     }
 
-    /// So many Envoy routes, each with what it needs.
+    /// 10 000 Envoy routes, each with its requirement.
     fn routes(&self, what: &'static str, token: &str) -> Case {
         const COUNT: usize = 10_000;
         let base = self.base();

@@ -24,7 +24,7 @@ impl Contender {
     }
 }
 
-/// What stands behind the filters.
+/// What follows the filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
     /// Envoy answers by itself: nothing else is measured.
@@ -132,7 +132,7 @@ pub fn native_rule(path: &str) -> Value {
     json!({ "match": { "path_separated_prefix": path }, "requires": { "provider_name": "issuer" } })
 }
 
-/// The same for everything.
+/// A `jwt_authn` rule: a valid token for all paths.
 pub fn native_rule_for_all() -> Value {
     json!({ "match": { "prefix": "/" }, "requires": { "provider_name": "issuer" } })
 }

@@ -136,7 +136,7 @@ fn main() -> ExitCode {
     if ratio <= LIMIT { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A list of so many tokens that are not asked about.
+/// A list of `count` tokens that no request has.
 fn revoked(count: usize) -> Revocations {
     let mut builder = Builder::new(UnixSeconds(0));
     (0..count).for_each(|number| builder.add(&Entry::token(ISSUER.to_owned(), format!("another-{number}"))));

@@ -1,5 +1,6 @@
-//! What it costs that the route which serves is the route that was judged: a hit whose headers the filter edits, one whose
-//! headers the router edits, and one behind the seal; with an upstream, so that the router's edits are in the figures.
+//! What it costs that the route which serves is the route that was judged: a hit whose headers the filter edits, one
+//! whose headers the router edits, and one after the seal; with an upstream, so that the router's edits are in the
+//! figures.
 
 use super::cases::{Case, Cases};
 use super::contenders::{Behind, Contender, contender};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 /// The name of this part.
 pub const NAME: &str = "edits";
-/// Who edits, and whether the seal stands behind it.
+/// What edits, and whether the seal follows.
 const KINDS: [(&str, bool); 3] = [("filter", false), ("router", false), ("filter", true)];
 const CASES: [&str; 2] = ["hit-rules", "hit-default"];
 

@@ -65,7 +65,7 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
     };
     let (alone, flooded) = (run(OTHERS), run(CLASSES.len()));
     for (class, outcome) in CLASSES.into_iter().zip(&flooded).take(OTHERS) {
-        // 0 stands for no answer in time, which shows in the figures.
+        // 0 means no answer in time, which shows in the figures.
         let refused = outcome.statuses.keys().any(|status| ![0, 200].contains(status));
         assert!(!refused, "{class}: {:?}", outcome.statuses);
     }

@@ -87,7 +87,7 @@ pub struct Stream<'a> {
     pub rate: f64,
 }
 
-/// Sends streams of requests side by side, each at its rate, from a process of its own.
+/// Sends streams of requests side by side, each at its rate, from a separate process.
 pub fn paced(cores: &Cores, streams: &[Stream<'_>], seconds: u64) -> Vec<pace::Outcome> {
     let mut words = cores.for_load();
     words.push(std::env::current_exe().unwrap().to_string_lossy().into_owned());

@@ -70,7 +70,7 @@ fn gate_name(list: &str) -> String {
     format!("{NAME}.{list}")
 }
 
-/// A list in the binary form, of tokens that nobody has.
+/// A list in the binary form, of tokens that no request has.
 fn list(kinds: &[&str]) -> Vec<u8> {
     let mut builder = Builder::new(UnixSeconds(0));
     for number in 0..ENTRIES {

@@ -154,7 +154,7 @@ fn start(cores: &Cores, listeners: &[Value]) -> Envoy {
     start_with(cores, listeners, &[])
 }
 
-/// The same with these clusters.
+/// The bootstrap with these clusters.
 fn start_with(cores: &Cores, listeners: &[Value], clusters: &[Value]) -> Envoy {
     let bootstrap = json!({
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },

@@ -13,7 +13,7 @@ use std::time::Duration;
 const PACE: f64 = 0.7;
 /// The part of the requests that has to be as the case says of the caches.
 const PRACTICALLY_ALL: f64 = 0.97;
-/// How long Scopegate's counters of its cache may be behind: they are written every second.
+/// How long Scopegate's counters of its cache may lag: they are written every second.
 const UNTIL_COUNTED: Duration = Duration::from_millis(1_200);
 /// A worker that is less busy than this was not what limited a run.
 pub const BUSY: f64 = 0.9;
@@ -69,7 +69,7 @@ impl Result {
         median(self.ratios())
     }
 
-    /// The same of the processor time, which other processes on the machine disturb less.
+    /// The median of the ratios of processor time, which other processes on the machine disturb less.
     pub fn worker_ratio(&self) -> f64 {
         median(
             self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| native.worker_us / ours.worker_us),
@@ -103,7 +103,8 @@ impl Result {
 pub fn case(envoy: &Envoy, cores: &Cores, case: &Case) -> Result {
     let requests = load::write_requests(case.name, &case.requests());
     let settings = &case.settings;
-    // Once without counting: caches fill, code is loaded. Whoever is second in the last is first in the next round.
+    // Once without counting: caches fill, code is loaded. The contender that is second in one round is first in the
+    // next.
     let found = Contender::BOTH.map(|who| warm_up(envoy, cores, case, who, &requests));
     let figures = |found| Figures { runs: Vec::new(), paced: Vec::new(), found };
     let mut both = found.map(figures);

@@ -23,7 +23,7 @@ pub struct Outcome {
     pub p50_us: f64,
     pub p99_us: f64,
     pub worst_us: f64,
-    /// Answers by their status. 0 stands for requests without an answer.
+    /// Answers by their status. 0 means no answer.
     pub statuses: BTreeMap<u16, u64>,
 }
 

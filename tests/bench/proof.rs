@@ -52,7 +52,7 @@ fn same(envoy: &Envoy, case: &Case, what: &str, credential: Option<&str>, status
     }
 }
 
-/// The headers that reached the upstream, in an order of their own.
+/// The headers that reached the upstream, sorted.
 fn forwarded(response: &Response) -> Vec<String> {
     let echoed = response.echoed();
     let lines = echoed.0["headers"].as_array().unwrap();

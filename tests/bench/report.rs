@@ -9,7 +9,7 @@ pub const P99_LIMIT: f64 = 1.1;
 
 /// Whether a result keeps to its target, where it has one.
 pub fn keeps_target(result: &Result) -> Option<bool> {
-    // As it is printed: two digits behind the point.
+    // As it is printed: two digits after the point.
     result.case.target.map(|target| round(result.ratio(), 2) >= target)
 }
 
@@ -134,7 +134,7 @@ fn found(figures: &Figures) -> Option<f64> {
     figures.found.map(|found| round(found, 4))
 }
 
-/// With so many digits behind the point.
+/// With `digits` digits after the point.
 pub fn round(value: f64, digits: i32) -> f64 {
     let factor = 10_f64.powi(digits);
     (value * factor).round() / factor

@@ -37,7 +37,7 @@ impl fmt::Display for UsageError {
 impl std::error::Error for UsageError {}
 
 impl Settings {
-    /// Reads the arguments. Empty values stand for none, so that a Makefile can always pass all.
+    /// Reads the arguments. Empty values count as missing, so that a Makefile can always pass all.
     ///
     /// # Errors
     /// For an argument that is not known, and a name that is none.

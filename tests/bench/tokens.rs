@@ -64,7 +64,7 @@ fn token_of(issuer: &Issuer, number: usize) -> Token<'_> {
     token.claim("sub", format!("5ba552d6-{number:012}")).claim("exp", now + LIFETIME)
 }
 
-/// The same with one bit of its signature changed.
+/// The token with one bit of its signature changed.
 pub fn with_changed_signature(token: &str) -> String {
     let (input, signature) = token.rsplit_once('.').unwrap();
     let mut signature = base64url::decode(signature.as_bytes()).unwrap();

@@ -95,7 +95,7 @@ fn every_example_runs() {
 fn shell(folder: &Path, line: &str) -> (i32, String) {
     let binary = Path::new(env!("CARGO_BIN_EXE_scopegate")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
-    // Not everybody has `man`; what it is given is held by another test.
+    // `man` may be missing; another test holds what it is given.
     let line = line.replace("| man -l -", "| grep -q TH");
     let output = Command::new("sh")
         .args(["-c", &line])

@@ -1,4 +1,4 @@
-//! Routes in a file of their own, with and without the gate that serves them.
+//! Routes in a separate file, with and without the gate that serves them.
 
 use crate::check::with_routes_elsewhere;
 use crate::world::{folder, run};

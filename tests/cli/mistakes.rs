@@ -26,7 +26,7 @@ const ROUTE_CONFIG: &str = "          route_config:\n";
 const MANAGER: &str = "          stream_idle_timeout: 60s\n";
 const UPSTREAM: &str = "                match: {prefix: /}\n                route: {cluster: upstream}\n";
 
-/// The shipped filter behind a matcher with this action.
+/// The shipped filter below a matcher with this action.
 fn behind_a_matcher(action: &str) -> String {
     let (before, rest) = shipped().split_once(FILTER).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let (own, after) = rest.split_once(ROUTER).unwrap();

@@ -166,7 +166,7 @@ fn an_interrupted_write_loses_nothing() {
     let ended = shell(&folder, "ulimit -f 64; scopegate revocations build revoked.jsonl --output list");
     assert_ne!(ended.status, 0, "{ended:?}");
     assert_eq!(read_to_string(folder.join("list")).unwrap(), "old");
-    // A file beside that was left does not stand in the way of the next.
+    // A file that was left beside it does not block the next.
     assert_eq!(build(&folder, "list").status, 0);
     assert_eq!(read_to_string(folder.join("list")).unwrap().lines().count(), 20_001);
 }

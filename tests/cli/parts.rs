@@ -90,7 +90,7 @@ fn a_matcher_that_skips_a_gate_that_is_fetched_is_found_where_it_stands() {
 fn check_sees_through_all_of_them() {
     let checked = Parts::new().run(&["check"], &FILES, &[]);
     assert_eq!((checked.status, checked.stdout.trim()), (0, "no problems found"), "{checked:?}");
-    // Each mistake is told in the file that it stands in.
+    // Each mistake is reported in its own file.
     let mut parts = Parts::new();
     parts.plugin()["failure_policy"] = "FAIL_OPEN".into();
     parts.plugin()["configuration"]["value"]["rules"][3]["match"]["route"] = "nowhere".into();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder of its own, removed at the end.
+/// A folder, removed at the end.
 pub struct Folder(PathBuf);
 
 impl Folder {

@@ -102,7 +102,7 @@ fn a_filter_that_clears_the_route_cache_needs_one_behind_it_that_asks_for_the_ro
     );
     cases.push(("route-stale", "lua", off, asking.clone()));
     cases.push(("route-stale", "lua", asking.replace("rbac.v3.RBAC", "compressor.v3.Compressor"), asking));
-    // The filters of requests to upgrade are a chain of their own.
+    // The filters of upgrade requests are a separate chain.
     let upgrade = |filters: &str| {
         let gate = "{name: scopegate, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {name: scopegate, failure_policy: FAIL_RELOAD}}}";
         let timeout = "          stream_idle_timeout: 60s\n";
@@ -180,7 +180,7 @@ fn what_a_filter_sets_after_the_first_match_is_nothing_that_a_route_may_be_match
             matching(&before_cors(&shipped(), &authz), header),
             matching(&before_cors(&shipped(), &mutation("x-a")), header),
         ),
-        // Behind the gate until one asks for the route.
+        // After the gate until one asks for the route.
         (
             rule,
             "dynamic metadata, which set_metadata",
@@ -199,7 +199,7 @@ fn what_a_filter_sets_after_the_first_match_is_nothing_that_a_route_may_be_match
             setting(&filter("s", "set_filter_state.v3.Config", ""), &state("a")),
             matching(&shipped(), &state("a")),
         ),
-        // Behind the gate, too, though it asks: it sets before it asks.
+        // After the gate, too, though it asks: it sets before it asks.
         (
             rule,
             "the filter state a, which set_filter_state",
@@ -296,7 +296,7 @@ fn a_seal_is_complete_or_an_error() {
         assert_eq!((checked.status, checked.stdout.trim()), (0, "no problems found"), "{text}");
     };
     clean(&sealed());
-    // What is wrong without it is not with it: in front of the gate, behind it, and with a second match.
+    // What is wrong without it is right with it: before the gate, after it, and with a second match.
     let lua = filter("l", "lua.v3.Lua", "");
     let to_metadata = filter("h", "header_to_metadata.v3.Config", "");
     let matcher =

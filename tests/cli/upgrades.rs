@@ -1,4 +1,4 @@
-//! `scopegate check`: the gate in the filters that requests to upgrade have of their own.
+//! `scopegate check`: the gate in the separate filters of upgrade requests.
 
 use crate::check::check;
 use crate::served::edit;

@@ -44,7 +44,7 @@ impl Divergences {
         Self(known.collect())
     }
 
-    /// A line for each suite and each place that nobody runs: what is said of it says nothing.
+    /// A line for each suite or place in the list that does not exist.
     pub fn strangers(&self, suites: &[&str]) -> Vec<String> {
         let of = |known: &Known| {
             let suites = known.suites.iter().filter(|name| !suites.contains(&name.as_str())).cloned();

@@ -1,5 +1,5 @@
 //! The published vectors: Wycheproof and the examples of the RFCs, natively and in a real Envoy, where signatures are
-//! checked by the host and in the VM. What we see otherwise than they do stands in `divergences.yaml`, each with its reason.
+//! checked by the host and in the VM. Verdicts that differ are in `divergences.yaml`, each with its reason.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

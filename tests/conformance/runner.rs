@@ -44,7 +44,7 @@ fn run_group(group: &Value, verifier: &dyn Verifier) -> String {
     list(group, "cases").iter().map(|case| judge(keys.as_ref(), algorithm, case, verifier)).collect()
 }
 
-/// `v`alid, i`n`valid, the `k`ey or the `t`oken cannot be used, `b`usy: nobody looked.
+/// `v`alid, i`n`valid, the `k`ey or the `t`oken cannot be used, `b`usy: not checked.
 fn judge(keys: Option<&Keys>, algorithm: Algorithm, case: &Value, verifier: &dyn Verifier) -> char {
     let text = |at: usize| case[at].as_str().expect("text");
     let (token, message) = match case.as_str() {

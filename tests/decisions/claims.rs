@@ -1,4 +1,4 @@
-//! Dates that YAML cannot write: fractions, and numbers beyond 32 bits. The tables stand in `cases/time.yaml` and
+//! Dates that YAML cannot write: fractions, and numbers beyond 32 bits. The tables are in `cases/time.yaml` and
 //! `cases/claims.yaml`.
 
 use crate::world::{NOW, config, get, token, with_issuer};

@@ -1,4 +1,4 @@
-//! JWS and JWT format: RFC 7515, RFC 7519. What is no JWT at all stands beside the parser.
+//! JWS and JWT format: RFC 7515, RFC 7519. Text that is no JWT at all is tested beside the parser.
 
 use crate::support::issuer::{AUDIENCE, ISSUER, sign_texts};
 use crate::world::{DEMO, NOW, config, get, token};

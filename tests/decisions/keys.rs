@@ -47,7 +47,7 @@ fn a_real_key_set_is_read_as_it_comes() {
 
 #[test]
 fn a_key_that_must_not_be_used_is_not_used() {
-    // Each of these stands beside a good key of another kid, and its own token finds no key.
+    // Each of these comes with a good key of another kid, and its own token finds no key.
     for (case, changes) in [
         ("for encryption", json!({ "use": "enc" })),
         ("for signing only", json!({ "key_ops": ["sign"] })),

@@ -1,5 +1,5 @@
-//! Decision tables: one engine, a fixed clock, a case a line, the reason asserted. Most stand in `cases`, in the form that
-//! `scopegate test` gives its users; those in Rust hold what that form cannot express.
+//! Decision tables: one engine, a fixed clock, a case a line, the reason asserted. Most are in `cases`, in the form
+//! that `scopegate test` gives its users; those in Rust hold what that form cannot express.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

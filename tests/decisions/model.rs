@@ -50,7 +50,7 @@ enum Step {
     Keys(usize),
     Revoke(Vec<Value>),
     ListMissing,
-    /// The same lists, too old or not.
+    /// These lists, too old or not.
     ListStale(bool),
     Clock(i64),
 }

@@ -1,4 +1,4 @@
-//! Presenting the token: what no text can hold. The table stands in `cases/presenting.yaml`.
+//! Presenting the token: bytes that no text can contain. The table is in `cases/presenting.yaml`.
 
 use crate::world::{config, get};
 use scopegate::decision::Reason;

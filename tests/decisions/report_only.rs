@@ -1,4 +1,4 @@
-//! Report-only without keys and lists. The tables stand in `cases/report_only.yaml`.
+//! Report-only without keys and lists. The tables are in `cases/report_only.yaml`.
 
 use crate::world::{Ask, NOW, awaited, config, get, policy, reported, token, with_issuer};
 use scopegate::config::{Node, requirement};

@@ -110,7 +110,7 @@ fn no_other_spelling_of_a_revoked_token_passes() {
     let (input, _) = signed.rsplit_once('.').unwrap();
     let by_fingerprint = json!([{ "fingerprint": fingerprint(input.as_bytes()) }]);
     let by_id = json!([{ "iss": ISSUER, "jti": "id-1" }]);
-    // Of (r, s) whoever has the token can make (r, -s), which is as good.
+    // From (r, s) a holder of the token can make (r, -s), which is as good.
     let signature = base64url::decode(signed.rsplit_once('.').unwrap().1.as_bytes()).unwrap();
     let (r, s) = p256::ecdsa::Signature::from_slice(&signature).unwrap().split_scalars();
     let turned = p256::ecdsa::Signature::from_scalars(r, -s).unwrap();
@@ -164,7 +164,7 @@ fn only_a_verified_token_is_looked_up() {
     ] {
         assert_eq!(ask(token, by_id.clone()), Some(wanted));
     }
-    // And before what it grants: that it lacks a scope is nobody's business.
+    // And before what it grants: its missing scope is not told.
     let config = config(json!({ "revocation": { "entries": by_id }, "default": { "scopes": ["x"] } }));
     assert_eq!(get("/").bearer(named().sign()).refused(&config), Some(Reason::Revoked));
     assert_eq!(get("/").bearer(token().sign()).refused(&config), Some(Reason::InsufficientScope));

@@ -50,7 +50,7 @@ fn binary(count: usize) -> Vec<u8> {
     builder.finish().bytes().slices(0..usize::MAX).collect::<Vec<_>>().concat()
 }
 
-/// What is signed: the list behind a line with a JWT. `claims` and `header` are changed so.
+/// A signed list: the list after a line with a JWT, with these changes of `claims` and `header`.
 fn signed(list: &[u8], header: Value, claims: Value) -> Vec<u8> {
     let mut head = json!({ "alg": "ES256", "kid": "lists", "typ": "scopegate-revocations+jwt" });
     let mut body = json!({ "iat": NOW, "sha256": base64url::encode(&sha256(list)) });

@@ -35,7 +35,7 @@ pub fn config(members: Value) -> Value {
     with_issuer(json!({}), members)
 }
 
-/// The same with these members in the issuer's entry.
+/// A configuration with these members in the issuer's entry too.
 pub fn with_issuer(issuer: Value, members: Value) -> Value {
     let mut entry =
         json!({ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": DEMO.jwks() } });
@@ -133,12 +133,12 @@ impl Ask {
         self.header("authorization", value)
     }
 
-    /// The same on a route whose metadata asks this.
+    /// This request on a route whose metadata asks this.
     pub fn under(self, requirement: Requirement) -> Self {
         Self { metadata: Some(Rc::new(requirement)), ..self }
     }
 
-    /// The same on a route with these names: that of its virtual host, and its own.
+    /// This request on a route with these names: that of its virtual host, and its own.
     pub fn on_route(self, names: [Option<&str>; 2]) -> Self {
         Self { names: names.map(|name| name.map(str::to_owned)), ..self }
     }

@@ -50,7 +50,7 @@ fn documents() -> Vec<String> {
     found
 }
 
-/// What stands below the heading of that name, up to the next heading of the same or a higher level.
+/// The text below the heading of that name, up to the next heading of the same or a higher level.
 fn section(text: &str, heading: &str) -> String {
     let level = |line: &str| {
         line.split_once(' ').filter(|(start, _)| start.bytes().all(|byte| byte == b'#')).map(|(start, _)| start.len())

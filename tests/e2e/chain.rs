@@ -40,7 +40,7 @@ pub fn own(gate: &Gate) -> Value {
     filter("wasm.v3.Wasm", json!({ "config": gate.plugin() }))
 }
 
-/// The gate's listener with these filters before and behind it.
+/// The gate's listener with these filters before and after it.
 pub fn around(before: &[Value], gate: &Gate, behind: &[Value]) -> Value {
     let filters = [before, &[own(gate)], behind].concat();
     listener(gate.name, &filters, &gate.routes, &gate.virtual_host, &gate.connection_manager)

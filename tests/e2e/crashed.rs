@@ -1,4 +1,4 @@
-//! A request that waits in a VM that crashes is answered by nobody in it: the connection manager's timeouts end it.
+//! A request that waits in a crashing VM gets no answer from it: the connection manager's timeouts end it.
 
 use crate::support::client::get;
 use crate::support::envoy::{Envoy, root};

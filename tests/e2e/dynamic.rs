@@ -55,7 +55,7 @@ impl World {
         self.change_plugin(&Gate::new(configuration.clone()).plugin());
     }
 
-    /// The same with the whole `PluginConfig`.
+    /// Changes the whole `PluginConfig`, and waits until Envoy has taken or refused it.
     pub fn change_plugin(&self, plugin: &Value) {
         let done = || {
             self.envoy.total("extension_config_discovery.http_filter.scopegate.config_reload")

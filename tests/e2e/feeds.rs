@@ -86,7 +86,7 @@ impl World {
         get_with(self.envoy.address(), "/", &issuer.token(now()).sign()).status
     }
 
-    /// The statuses of so many requests at once, each over a connection of its own, so that every worker gets some.
+    /// The statuses of `count` requests at once, each over a new connection, so that every worker gets some.
     fn statuses(&self, issuer: &Issuer, count: usize) -> Vec<u16> {
         let bearer = format!("Bearer {}", issuer.token(now()).sign());
         let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));

@@ -1,5 +1,5 @@
-//! Envoy's filters as the table of `scopegate check` has them: which ask for the route, and which clear the route cache. Each
-//! stands alone before the gate; what `check` says of the chain is held against what Envoy does.
+//! Envoy's filters as the table of `scopegate check` has them: which ask for the route, and which clear the route
+//! cache. Each stands alone before the gate; what `check` says of the chain is compared with what Envoy does.
 
 use crate::chain::{around, errors, filter, lua};
 use crate::support::client::{head, send};

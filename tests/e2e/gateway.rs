@@ -141,7 +141,7 @@ fn a_gateway_and_one_of_its_routes_do_what_their_policies_say() {
     for (name, _) in sent {
         assert!(echoed.headers(name).is_empty(), "{name}: {echoed:?}");
     }
-    // On a route of the rules the filter would refuse the path too, with a body of its own.
+    // On a route of the rules the filter would refuse the path too, with its own body.
     let answer = ask("GET", "/other%2fb", api, "", now());
     assert_eq!((answer.status, answer.body.as_str()), (400, ""), "Envoy refuses escaped slashes by itself");
 }

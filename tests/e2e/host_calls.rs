@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Each line has the thread in front: the main thread has a VM of its own, whose ticks come in between.
+/// Each line begins with the thread: the main thread has its own VM, whose ticks come in between.
 const TRACE: [&str; 4] = ["--component-log-level", "wasm:trace", "--log-format", "%t %v"];
 
 #[test]
@@ -100,7 +100,7 @@ fn every_context_that_is_created_is_deleted() {
     };
     let of = |call| contexts(&format!("[host->vm] proxy_on_{call}("));
     eventually("all are deleted", || of("context_create").len() == of("delete").len());
-    // Each gate has a VM of its own, so a number stands for one context of each.
+    // Each gate has its own VM, so a number means one context of each.
     let [created, deleted] = ["context_create", "delete"].map(|call| {
         let mut numbers: Vec<String> = of(call).iter().map(|all| all.split(',').next().unwrap().to_owned()).collect();
         numbers.sort();

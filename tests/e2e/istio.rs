@@ -62,7 +62,7 @@ impl World {
         Self::before(&[], resource, routes, connection_manager)
     }
 
-    /// With these filters behind ours.
+    /// With these filters after ours.
     fn before(behind: &[Value], resource: &Value, routes: &Value, connection_manager: &Value) -> Self {
         let (name, plugin) = handed_over(resource);
         let files = Folder::new();
@@ -169,7 +169,7 @@ fn a_sidecar_does_what_its_resources_say() {
     }
 }
 
-/// What Istio makes of a `RequestAuthentication` of the same issuer, with a token required: it stands behind us.
+/// What Istio makes of a `RequestAuthentication` of the same issuer, with a token required, after our filter.
 fn request_authentication(keys: &str) -> Value {
     json!({
         "name": "envoy.filters.http.jwt_authn",

@@ -99,7 +99,7 @@ fn requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before() {
         })
         .unwrap();
         let clusters = [cluster("upstream", upstream.address), cluster("issuer", keys.server.address)];
-        // A process of its own: histograms cannot be told apart.
+        // A separate process: histograms cannot be told apart.
         let envoy = Envoy::start(&resources(&[gate], &clusters));
         let bearer = format!("Bearer {}", issuer.token(now()).sign());
         let body = "x".repeat(100_000);
@@ -230,7 +230,7 @@ fn a_client_that_leaves_while_it_waits_leaves_no_trace() {
     eventually("the one place is free", || {
         let request = in_background(envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
         std::thread::sleep(Duration::from_millis(200));
-        // Whoever finds no place is answered at once.
+        // A request that finds no place is answered at once.
         let has_place = !request.is_finished();
         waiting = has_place.then_some(request);
         has_place

@@ -1,4 +1,4 @@
-//! The longest revocation lists, in every form: what they take of memory, and whether they hold anybody up.
+//! The longest revocation lists, in every form: their memory, and whether they hold requests up.
 
 use crate::revocation::{Published, World, list, start};
 use crate::support::client::{KeptClient, head};
@@ -18,7 +18,7 @@ const ROUNDS: usize = 4;
 /// How many rounds there are at most until one has been quiet.
 const MOST_ROUNDS: usize = 16;
 
-/// A list in the binary form, of so many tokens that nobody has, and this one.
+/// A list in the binary form, of `count` unknown tokens and this one.
 pub fn binary(count: usize, id: &str) -> Vec<u8> {
     let mut builder = Builder::new(UnixSeconds(0));
     (0..count).for_each(|number| builder.add(&Entry::token(ISSUER.into(), format!("another-{number}"))));
@@ -26,7 +26,7 @@ pub fn binary(count: usize, id: &str) -> Vec<u8> {
     builder.finish().bytes().pieces().concat()
 }
 
-/// The same, signed.
+/// The list, signed.
 fn signed(signer: &Issuer, list: Vec<u8>) -> Vec<u8> {
     let mut token = signer.token(now()).header("typ", SIGNED_TYPE);
     token.claims.clear();
@@ -67,7 +67,7 @@ fn longest_wait(world: &World, published: &Published, document: Vec<u8>, id: &st
     }
 }
 
-/// Nobody is held up by a list of a form, nor does it take more memory than it may. Returns the figures.
+/// A list of a form holds no request up, and stays within its memory. Returns the figures.
 fn is_bearable(form: &str, members: Value, make: impl Fn(usize, &str) -> Vec<u8>, most: Option<usize>) -> String {
     let published = Published::default();
     published.put(make(0, "first"));

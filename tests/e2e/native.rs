@@ -39,7 +39,7 @@ const SMALL_RSA: &str = "MIICXAIBAAKBgQDDVMZmGOExWcjuN9-UKEVSxGsfRW9FcgzA8FNKhpE
     IxaALSA3TCX-WUIFromQHQkNynAE-7Yri6oJSbbYo";
 const SMALL_RSA_MODULUS: &str = "w1TGZhjhMVnI7jfflChFUsRrH0VvRXIMwPBTSoaRAo11z9u_PXr7XbbwvxBoH-YBvFtzxoApdTU10-7APkZ--f8SyeuRmfX8SzLLf8E212xIy8\
     HVIWHPV4DZGORVj5nO340rQ6qJKCxg71CuSucTKEthGrQkC4qxgUPGx622yHM";
-/// A secret that somebody put into a key set.
+/// A secret that was put into a key set.
 const SHARED: &[u8] = b"a secret in a key set is no secret";
 
 #[test]
@@ -238,7 +238,7 @@ fn request(target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     head("GET", target, headers)
 }
 
-/// A request that says behind its body who it comes from.
+/// A request with an identity in its trailers.
 fn with_trailer(target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     let chunked = [headers, &[("transfer-encoding", "chunked")]].concat();
     [&head("POST", target, &chunked)[..], b"1\r\nx\r\n0\r\nx-auth-subject: admin\r\n\r\n"].concat()

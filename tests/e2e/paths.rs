@@ -141,7 +141,7 @@ const PATHS: &[&str] = &[
     "/x/y/z/w", "/a/c.json", "/a/x/c.json", "/a/xc.json", "/a/b=c", "/a/b=c/c", "/a/b*c", "/a/*", "/a/**",
 ];
 
-/// Where the requirements stand.
+/// Where the requirements are.
 #[derive(Clone, Copy, PartialEq)]
 enum Source {
     Rules,
@@ -158,7 +158,7 @@ fn may_reach(route: &str, credential: &str) -> bool {
         "orders" => credential == "a token for orders",
         // Everything else, CONNECT included, falls to the default: any valid token.
         "rest" | "connect" => credential != "nothing",
-        // `admin` is denied to everybody.
+        // `admin` is denied to all.
         _ => false,
     }
 }
@@ -293,7 +293,7 @@ fn matcher(kind: &str, route: &str) -> (Value, Value) {
     }
 }
 
-/// Request lines, with what stands before the header lines: hostile ones, and some that are honest.
+/// Request lines, up to the header lines: hostile ones, and some that are honest.
 fn spellings() -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for (route, first_encoded, first_twice) in [("orders", "%6frders", "%256frders"), ("admin", "%61dmin", "%2561dmin")]
@@ -361,7 +361,7 @@ const TARGETS: &[&str] = &[
     "/public/..%20/route/1", "/public/.%09./route/1",
 ];
 
-/// Targets with bytes beyond ASCII; the route's name stands at the `@`.
+/// Targets with bytes beyond ASCII; the route's name replaces the `@`.
 #[rustfmt::skip]
 const NOT_ASCII: &[&[u8]] = &[
     b"/public/\xff/../@/1", b"/@\xc3\xa9/1", b"/\xe2\x88\x95@/1", b"/public/\xef\xbc\x8e\xef\xbc\x8e/@/1", b"/public/\xc0\xae\xc0\xae/@/1",
@@ -382,8 +382,8 @@ const LINES: &[&str] = &[
     "GET /route/1 HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket", "GET /route/1 HTTP/1.1\r\nconnection: upgrade\r\nupgrade: h2c",
 ];
 
-/// Whether a path begins with `prefix` in every reading that an upstream may have of it: decoded up to three times,
-/// `\` for `/`, without what stands behind `;`, dot segments resolved, in any letter case.
+/// Whether a path begins with `prefix` in every reading that an upstream may have of it: decoded up to three times, `\`
+/// for `/`, without what follows `;`, dot segments resolved, in any letter case.
 fn every_reading_begins_with(target: &str, prefix: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
     let mut readings = vec![path.as_bytes().to_vec()];

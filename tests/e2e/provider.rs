@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const RESOURCES: [(&str, &str); 3] =
     [("RS256", "https://rs.example.com"), ("ES256", "https://es.example.com"), ("EdDSA", "https://ed.example.com")];
 
-/// The provider in a process of its own, which ends when its standard input is closed.
+/// The provider in a separate process, which ends when its standard input is closed.
 struct Provider {
     process: Child,
     issuer: String,
@@ -144,7 +144,7 @@ fn the_provider_rotates_its_keys_under_load_and_not_one_valid_request_is_refused
     for _ in 0..20 {
         assert_eq!(statuses(), [200; 3], "remembered on both workers");
     }
-    // Published and used at the same moment: nobody has waited for a refresh.
+    // Published and used at the same moment, before any refresh.
     provider.post("/test/publish");
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(statuses(), [200; 3], "tokens of the keys before stay good while these are published");

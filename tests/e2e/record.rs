@@ -37,7 +37,7 @@ fn gate(name: &'static str, issuer: &Issuer, audit: &Value, operator: &str) -> G
     Gate { name, connection_manager: printing(operator), ..Gate::new(configuration(issuer, members)) }
 }
 
-/// The records in the access log by path, once those of so many requests are there. Envoy writes it every ten seconds.
+/// The records in the access log by path, once those of `count` requests are there. Envoy writes it every ten seconds.
 fn records(envoy: &Envoy, count: usize) -> BTreeMap<String, Value> {
     let lines = || -> Vec<Value> {
         let log = envoy.log();
@@ -88,7 +88,7 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
         assert!(object.is_object() && twin.is_object(), "{name}: {object} {twin}");
         let mut text: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
         if *name == "expired" {
-            // Each names the time of its own request.
+            // Each names the time of its request.
             text["wanted"] = object["wanted"].clone();
         }
         assert_eq!(object, &text, "{name}");

@@ -58,7 +58,7 @@ impl World {
         get_with(self.envoy.address(), "/", token).status
     }
 
-    /// The statuses of so many requests at once, each over a connection of its own, so that every worker gets some.
+    /// The statuses of `count` requests at once, each over a new connection, so that every worker gets some.
     fn statuses(&self, token: &str, count: usize) -> Vec<u16> {
         let bearer = format!("Bearer {token}");
         let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
@@ -211,7 +211,7 @@ fn a_request_that_waits_is_decided_by_the_list_that_comes() {
     .unwrap();
     let world = start(slow.address, list(json!({ "timeout": "30s" })), 2);
     let (good, stolen) = (world.token("good"), world.token("stolen"));
-    // Over connections of their own, before the answer of the first fetch.
+    // Over separate connections, before the answer of the first fetch.
     let both = [&good, &stolen].map(|token| {
         in_background(world.envoy.address(), head("GET", "/", &[("authorization", &format!("Bearer {token}"))]))
     });
@@ -330,8 +330,8 @@ fn the_lines_of_the_guide_revoke_a_token_with_nginx_as_the_server() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("revoking-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("envoy")).unwrap();
     std::fs::create_dir_all(folder.join("bin")).unwrap();
-    // A port that is free, and where the example has its own. nginx drops its rights to those of nobody, who must be able
-    // to read the list.
+    // A port that is free, and where the example has its own. nginx drops its rights to those of the user `nobody`, who
+    // must be able to read the list.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let here = |text: &str| text.replace("10003", &port.to_string());
     let conf = std::fs::read_to_string(root().join("envoy/revocations.conf")).unwrap();

@@ -1,4 +1,4 @@
-//! The seal: the gate publishes the names that it judges by, and the shipped rbac filter behind it refuses what another
+//! The seal: the gate publishes the names that it judges by, and the shipped rbac filter after it refuses what another
 //! route would serve.
 
 use crate::chain::{around, cors, filter, lua, seal};
@@ -19,7 +19,7 @@ fn route(name: &str, matching: Value, metadata: Value) -> Value {
     })
 }
 
-/// The name of a gate, what its configuration adds, its routes, and the filters before and behind it.
+/// The name of a gate, what its configuration adds, its routes, and the filters before and after it.
 type Sealed = (&'static str, Value, Value, Vec<Value>, Vec<Value>);
 
 struct World {
@@ -29,7 +29,7 @@ struct World {
 }
 
 impl World {
-    /// Gates of these configurations, with what stands before and behind each.
+    /// Gates of these configurations, with the filters before and after each.
     fn start(gates: &[Sealed]) -> Self {
         let issuer = Issuer::new(Algorithm::Es256, "a");
         let upstream = Server::echo(0).unwrap();
@@ -123,7 +123,7 @@ fn what_another_route_would_serve_is_refused_by_the_seal_and_served_without_it()
         ("stale-sealed", seals.clone(), routes(), vec![cors(), to_admin()], vec![seal()]),
         ("second", json!({}), by_metadata.clone(), vec![cors(), to_metadata()], vec![]),
         ("second-sealed", seals.clone(), by_metadata, vec![cors(), to_metadata()], vec![seal()]),
-        // Behind the gate, too, as long as the seal comes last.
+        // After the gate, too, as long as the seal comes last.
         ("behind", json!({}), routes(), vec![cors()], vec![to_admin()]),
         ("behind-sealed", seals, routes(), vec![cors()], vec![to_admin(), seal()]),
     ]);
@@ -169,7 +169,7 @@ fn the_seal_refuses_where_a_name_or_the_route_is_missing_and_where_its_condition
         serde_json::from_str(&text.replace("{\"name\":\"xds\"}", "{\"name\":\"nothing\"}")).unwrap()
     };
     assert_ne!(broken(), seal());
-    // Somebody else's value under the gate's name, which is no text.
+    // Another writer's value under the gate's name, which is no text.
     let foreign = filter(
         "set_filter_state.v3.Config",
         json!({ "on_request_headers": [

@@ -131,7 +131,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Routes that each need a scope of their own, and tell the upstream which they are.
+    /// Routes that each need their own scope, and tell the upstream which they are.
     fn routes(&mut self) -> Value {
         let matchers: Vec<Value> =
             (0..ROUTES - 1).map(|number| self.matcher(number)).chain([json!({ "prefix": "/" })]).collect();
@@ -210,7 +210,7 @@ struct Counts {
 
 #[test]
 fn in_a_chain_that_check_passes_the_route_that_serves_is_the_route_that_judged() {
-    // It found a filter that sets filter state before it asks for the route, behind the gate.
+    // It found a filter after the gate that sets filter state before it asks for the route.
     let seed = Random::seed(1_795_908_791);
     let chains = usize::try_from(from_environment("SCOPEGATE_REQUESTS", 20_000)).unwrap() / A_CHAIN + 1;
     let issuer = Issuer::new(Algorithm::Es256, "a");

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// The text of a shipped file with ports of its own.
+/// The text of a shipped file with free ports.
 pub fn with_ports(text: &str, upstream: &Server, issuer: &Server) -> String {
     text.replace("port_value: 10000}", "port_value: 0}")
         .replace("port_value: 9901}", "port_value: 0}")

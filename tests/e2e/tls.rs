@@ -1,4 +1,4 @@
-//! `envoy/issuer-tls.yaml`: keys come from whoever has the issuer's name and a certificate of a trusted CA, and from nobody else.
+//! `envoy/issuer-tls.yaml`: keys come only from a server with the issuer's name and a certificate of a trusted CA.
 
 use crate::support::client::get_with;
 use crate::support::envoy::{Envoy, root};
@@ -47,7 +47,7 @@ fn provider(host: &str, issuer: &Issuer) -> (SocketAddr, String) {
     (address, made.cert.pem())
 }
 
-/// The shipped file with ports of its own, this provider, and this CA.
+/// The shipped file with free ports, this provider, and this CA.
 fn start(upstream: &Server, provider: SocketAddr, ca: &str) -> Envoy {
     let folder = root().join("target/e2e");
     std::fs::create_dir_all(&folder).unwrap();

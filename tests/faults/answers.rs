@@ -88,7 +88,7 @@ const SAMPLES: usize = 200_000;
 const THRESHOLD: f64 = 10.0;
 
 /// Welch's t of the times that `run` takes for a tag that is wrong in its first byte, and for one that is wrong in its
-/// last. The classes come in turn by chance, and the slowest hundredth, in which something else happened, is left out.
+/// last. The classes come in random turn, and the slowest hundredth, in which something else happened, is left out.
 fn welch(tag: [u8; 32], mut run: impl FnMut(&[u8])) -> f64 {
     let mut random = Random::new(Random::seed(1));
     let wrong_at = |place: usize| {

@@ -42,7 +42,7 @@ impl Drop for Stops<'_> {
     }
 }
 
-/// Sends from so many threads while `meanwhile` runs, and then asserts that nothing hostile passed.
+/// Sends from several threads while `meanwhile` runs, and then asserts that nothing hostile passed.
 pub fn during(stage: &Stage, issuer: &Issuer, clients: u64, meanwhile: impl FnOnce()) -> Seen {
     let (seen, stop) = (Mutex::new(Seen::default()), AtomicBool::new(false));
     std::thread::scope(|scope| {

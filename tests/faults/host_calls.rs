@@ -13,7 +13,7 @@ use scopegate::crypto::Algorithm;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
-/// What stands around the gate: an issuer and a list that are fetched, and an upstream that answers what reached it.
+/// The surroundings of the gate: an issuer and a list that are fetched, and an upstream that answers what reached it.
 struct World {
     issuer: Issuer,
     hostile: Vec<Hostile>,
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// What becomes of a request to a public route by somebody who says who it is.
+    /// The fate of a request to a public route with an identity header.
     fn public(envoy: &Envoy) -> String {
         let Some(answer) = try_send(envoy.address(), &head("GET", "/public/1", &[("x-auth-subject", "admin")])) else {
             return "no answer".to_owned();
@@ -144,7 +144,7 @@ fn a_host_that_never_asks_the_filter_is_what_it_cannot_protect_against() {
     let without = |name: &str| world.without(name).unwrap_or_else(|log| panic!("{log}"));
     let envoy = without("proxy_on_request_headers");
     assert_eq!(send(envoy.address(), &world.hostile[0].bytes).status, 200);
-    // The other one that `scopegate check` names: nobody takes identity headers out of trailers.
+    // The other case that `scopegate check` names: identity headers stay in trailers.
     let forged = |envoy: &Envoy| {
         assert_eq!(world.good(envoy), "200");
         let token = format!("Bearer {}", world.issuer.token(now()).sign());

@@ -103,7 +103,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
     let stolen = || issuer.token(now()).claim("jti", STOLEN).claim("exp", now() + 3000).sign();
     let of_withdrawn = || withdrawn.token(now()).claim("exp", now() + 3000).sign();
     let taken_back = [stolen(), of_withdrawn()];
-    // Each over connections of its own, so both workers remember them as good.
+    // Each over separate connections, so both workers remember them as good.
     let all_answer = |statuses: &dyn Fn(u16) -> bool| {
         (0..12).all(|turn| statuses(get_with(address, "/orders/1", &taken_back[turn % 2]).status))
     };

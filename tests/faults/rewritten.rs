@@ -51,14 +51,14 @@ impl Mark {
     }
 }
 
-/// So many further headers that a request has ten times `code` and some in all, whatever Envoy adds.
+/// Further headers, so that a request has ten times `code` and a few in all, with those that Envoy adds.
 pub fn further_headers(code: i32) -> Vec<(String, String)> {
     (0..code * 10 - 3).map(|number| (format!("x-{number}"), "1".to_owned())).collect()
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A module in a file of its own, which goes with this.
+/// A module in a separate file, which is removed with this.
 pub struct Rewritten(PathBuf);
 
 impl Rewritten {
@@ -127,7 +127,7 @@ impl Rewritten {
         Self::write("trapping-at", module)
     }
 
-    /// Its memory cannot grow by more than so many pages of 64 KiB.
+    /// Its memory cannot grow by more than this number of pages of 64 KiB.
     pub fn confined(pages: u64) -> Self {
         let mut module = shipped();
         let memory = module.memories.iter_mut().next().unwrap();
@@ -135,7 +135,8 @@ impl Rewritten {
         Self::write("confined", module)
     }
 
-    /// Its clock goes wrong by so many seconds for each code above or below 6, from the request with that code on.
+    /// Its clock goes wrong by this number of seconds for each code above or below 6, from the request with that code
+    /// on.
     pub fn with_wrong_clock(seconds: i64) -> Self {
         let mut module = shipped();
         let code = module.globals.add_local(ValType::I32, true, false, ConstExpr::Value(walrus::ir::Value::I32(6)));

@@ -27,7 +27,7 @@ const SAMPLE: u64 = 5;
 const ROTATION: u64 = 30;
 const REVOCATION: u64 = 7;
 const CONFIGURATION: u64 = 20;
-/// Seconds after which everybody has the keys and the lists that were published.
+/// Seconds after which every worker has the published keys and lists.
 const SETTLED: u64 = 6;
 
 /// What is sent at the moment.
@@ -58,7 +58,7 @@ impl Keys {
             }
             Some((due, next)) if second >= due && !Arc::ptr_eq(&self.current, &next) => {
                 self.before = Some(std::mem::replace(&mut self.current, Arc::clone(&next)));
-                // Whoever has a token of the key before goes on with it for a while.
+                // Holders of tokens of the key before go on for a while.
                 self.next = Some((second + SETTLED, next));
                 false
             }

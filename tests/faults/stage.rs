@@ -33,12 +33,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// With so many workers; `plugin` is merged into the `PluginConfig`.
+    /// With `workers` workers; `plugin` is merged into the `PluginConfig`.
     pub fn start(keys: &[&Issuer], workers: u32, plugin: Value) -> Self {
         Self::start_with(keys, workers, plugin, "500ms")
     }
 
-    /// The same, with this timeout of a fetch.
+    /// A stage with this timeout of a fetch.
     pub fn start_with(keys: &[&Issuer], workers: u32, plugin: Value, timeout: &'static str) -> Self {
         let reached = Arc::new(Reached::default());
         let counts = Arc::clone(&reached);
@@ -69,7 +69,7 @@ impl Stage {
         Self { envoy, issuer, lists, reached, plugin, timeout, files, _upstream: upstream }
     }
 
-    /// Hands the filter another configuration, which asks for the same. Whoever wants to know waits for Envoy.
+    /// Gives the filter another configuration with the same meaning. The caller has to wait for Envoy.
     pub fn configure(&self, number: u64) {
         put(&self.files, &self.plugin, &demanding(number, self.timeout));
     }
@@ -83,7 +83,7 @@ impl Stage {
         eventually("Envoy refuses what the filter refuses", || self.configured().1 > before);
     }
 
-    /// How often the server behind this cluster was asked, or could not be.
+    /// How often the server of this cluster was asked, or could not be.
     pub fn asked(&self, server: &Unreliable, cluster: &str) -> u64 {
         server.count() as u64 + self.envoy.total(&format!("cluster.{cluster}.upstream_cx_connect_fail"))
     }

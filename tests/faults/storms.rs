@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections that come and go, at most: each leaves a port behind that is not used again for a minute.
+/// Connections that come and go, at most: each leaves a port that is not used again for a minute.
 const STORM: u64 = 8000;
 
 fn start() -> (Stage, Issuer) {
@@ -76,7 +76,7 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
             std::thread::sleep(Duration::from_millis(80));
         }
         for stream in bodies {
-            // Judged by its head: nobody waits for the body of a request that is refused.
+            // Judged by its head: a refused request does not wait for its body.
             assert_eq!(read_response(&mut BufReader::new(stream), false).map(|answer| answer.status), Some(401));
         }
         let ended = slow.into_iter().filter_map(|stream| {

@@ -151,7 +151,7 @@ fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_tha
     let stage = Stage::start(&[&issuer], 1, module.plugin());
     until_good(&stage, &issuer, "at first");
     let address = stage.envoy.listener("gate");
-    // Good for 300 seconds around a moment that is so many steps away.
+    // Good for 300 seconds around a moment `step` steps away.
     let began = now();
     let tokens: Vec<(i64, String)> =
         (-3..=3).map(|step| (step, issuer.token(began + step * STEP - 100).sign())).collect();
@@ -207,7 +207,7 @@ fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_pas
     assert_eq!(traps(&stage), before + 1);
     for waiting in waiting {
         let status = waiting.join().unwrap();
-        // Nobody judged them: no 401.
+        // They were not judged: no 401.
         assert!([0, 408, 503, 504].contains(&status), "{status}");
     }
     assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0);

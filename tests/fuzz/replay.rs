@@ -1,5 +1,5 @@
 //! The fuzz targets, as a part of `make test`: each holds on its seeds, and on seeds that were cut, joined and changed.
-//! So they are compiled with everything else, and what they ask for is asked before anybody fuzzes.
+//! So they are compiled with everything else, and their assertions run before any fuzzing.
 #![allow(
     unused_attributes,
     unused_imports,

@@ -162,7 +162,7 @@ impl Seeds {
     }
 }
 
-/// The same list in its binary form.
+/// The list in its binary form.
 fn binary(lines: &str) -> Vec<u8> {
     use scopegate::base::time::UnixSeconds;
     use scopegate::revocation::{Builder, Line};
@@ -175,7 +175,7 @@ fn binary(lines: &str) -> Vec<u8> {
     builder.finish().bytes().pieces().concat()
 }
 
-/// The same list under a signature, which is what the verifier of the targets takes for one.
+/// The list under a signature that the verifier of the targets accepts.
 fn signed(list: &[u8]) -> Vec<u8> {
     let header = json!({ "alg": "ES256", "kid": "a", "typ": "scopegate-revocations+jwt" });
     let digest = base64url::encode(&scopegate::crypto::sha256(list));

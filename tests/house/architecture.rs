@@ -115,7 +115,7 @@ fn first_word(text: &str) -> &str {
     text.split_once(|character| !is_word(character)).map_or(text, |(word, _)| word)
 }
 
-/// What follows each place in `code` where `path` begins, as a path of its own.
+/// What follows each place in `code` where `path` begins, as a path.
 fn after<'c>(code: &'c str, path: &'c str) -> impl Iterator<Item = &'c str> {
     code.match_indices(path).filter_map(move |(at, _)| {
         let (before, rest) = code.split_at_checked(at)?;
@@ -142,7 +142,7 @@ fn heads(path: &str) -> Vec<&str> {
     heads
 }
 
-/// The rooms that a source names, by `crate::`, or by so many `super::` that they lead out of its own room.
+/// The rooms that a source names, by `crate::`, or by enough `super::` to leave its own room.
 fn rooms_named(source: &Source) -> BTreeSet<String> {
     let code = code(&source.text);
     let mut named: BTreeSet<String> = after(&code, "crate::").flat_map(heads).map(str::to_owned).collect();

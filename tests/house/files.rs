@@ -2,7 +2,7 @@
 
 use super::{Source, assert_none, sources};
 
-/// The longest file, in lines, that somebody still reads from top to bottom.
+/// The longest file, in lines, that a person still reads from top to bottom.
 const MOST_LINES: usize = 450;
 
 fn lines_with(sources: &[Source], words: &[&str]) -> Vec<String> {

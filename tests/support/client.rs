@@ -54,7 +54,7 @@ pub fn send(address: SocketAddr, request: &[u8]) -> Response {
     try_send(address, request).unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(request)))
 }
 
-/// The same; `None` when there is no connection or no answer.
+/// Sends a request; `None` without a connection or an answer.
 pub fn try_send(address: SocketAddr, request: &[u8]) -> Option<Response> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
@@ -156,8 +156,8 @@ impl KeptClient {
         response
     }
 
-    /// Sends all of them before it reads the first answer. Several go on a connection of their own: on one that has been
-    /// used, Envoy may close it behind an answer of its own, and take a second for that.
+    /// Sends all of them before it reads the first answer. Several go over a new connection: Envoy may close a used one
+    /// after its own answer, and take a second for that.
     pub fn send_all<const N: usize>(&mut self, requests: [&[u8]; N]) -> [Response; N] {
         let kept = self.connection.take().filter(|_| N == 1);
         let reused = kept.is_some();

@@ -108,7 +108,7 @@ impl Envoy {
         Self::try_start(static_resources, 1).unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
     }
 
-    /// The same with so many workers; the log when it does not come up.
+    /// Starts Envoy with `workers` workers; the log if it does not come up.
     pub fn try_start(static_resources: &Value, workers: u32) -> Result<Self, String> {
         let bootstrap = json!({
             "node": { "id": "test", "cluster": "test" },
@@ -118,13 +118,13 @@ impl Envoy {
         Self::start_text(&bootstrap.to_string(), workers)
     }
 
-    /// The same with a whole bootstrap as text.
+    /// Starts Envoy with a whole bootstrap as text.
     pub fn start_text(bootstrap: &str, workers: u32) -> Result<Self, String> {
         Self::launch(bootstrap, workers, &[], &[])
     }
 
-    /// The same, started through `wrapper`, a command that runs the command behind it; with further `options`, which may
-    /// say how a log line looks.
+    /// Starts Envoy through `wrapper`, a command that runs the command after it; with further `options`, which may say
+    /// how a log line looks.
     pub fn launch(bootstrap: &str, workers: u32, wrapper: &[&str], options: &[&str]) -> Result<Self, String> {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let directory = root().join(format!("target/e2e/{}-{number}", std::process::id()));

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// Starts Envoy and stops it when its standard input ends, so that it stops however whoever started it ends.
+/// Starts Envoy and stops it when its standard input ends, so that it stops however its starter ends.
 const GUARD: &str = r#"
 "$@" </dev/null &
 child=$!

@@ -24,7 +24,7 @@ impl Folder {
         self.put_text(name, &json!({ "resources": resources }).to_string());
     }
 
-    /// The same with the text of the file.
+    /// Moves a file with this text to `name`, over what is there.
     pub fn put_text(&self, name: &str, text: &str) {
         let unfinished = self.0.join(format!("{name}.unfinished"));
         fs::write(&unfinished, text).unwrap();

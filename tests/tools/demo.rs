@@ -134,7 +134,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The lines to try. Each command stands on a line of its own, with what it promises before it.
+/// The lines to try. Each command has its own line, with the expected result before it.
 fn guide(issuer: &Issuer, port: u16, log: &str) -> String {
     let now = now();
     let reader = issuer.token(now, "orders:read", AUDIENCE);

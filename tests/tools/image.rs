@@ -40,7 +40,7 @@ const USAGE: &str = "usage: image FOLDER (TAG MODULE SBOM)…";
 
 /// Writes the layout and gives a line for each image: its tag and the digest of its manifest.
 fn layout(folder: &Path, images: &[String]) -> Result<String, Box<dyn Error>> {
-    // An old layout's blobs would stay behind.
+    // An old layout's blobs would remain.
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -117,7 +117,7 @@ fn put(blobs: &Path, media_type: &str, bytes: &[u8]) -> io::Result<Value> {
     Ok(json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() }))
 }
 
-/// A tar with one file of nobody's, from the beginning of time.
+/// A tar with one file, without an owner and with time 0.
 fn tar(name: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut header = tar::Header::new_ustar();
     header.set_size(u64::try_from(bytes.len()).map_err(io::Error::other)?);

@@ -1,6 +1,6 @@
 //! Writes what the module is made of, as `CycloneDX` 1.6: `cargo metadata … | sbom MODULE CARGO_LOCK TOOLCHAIN > FILE`.
 //!
-//! The same sources and the same module always give the same text: there is no time and no random number in it.
+//! Equal sources and modules give equal text: there is no time and no random number in it.
 
 #![allow(clippy::indexing_slicing, reason = "a member of a JSON value that is not there is null")]
 

@@ -130,7 +130,7 @@ fn first_part(text: &str) -> Option<&str> {
     rest.get(..length.parse().ok()?)
 }
 
-/// The crate in `core`, and in `_$LT$core..fmt..Error$u20$as…`, where `$…$` stands for a sign.
+/// The crate in `core`, and in `_$LT$core..fmt..Error$u20$as…`, where `$…$` is a sign.
 fn crate_of_path(part: &str) -> String {
     let mut plain = part.trim_start_matches('_').to_owned();
     while let Some((before, after)) = plain.split_once('$') {

@@ -42,7 +42,7 @@ fn trim(input: &str, output: &str, artifact: Artifact) -> Result<(), Box<dyn Err
     for section in module.customs.iter().map(|(id, _)| id).collect::<Vec<_>>() {
         module.customs.delete(section);
     }
-    // Whoever reads the module meanwhile reads the old one or the new one.
+    // A concurrent reader sees the old module or the new one.
     let unfinished = format!("{output}.unfinished");
     fs::write(&unfinished, module.emit_wasm())?;
     fs::rename(&unfinished, output)?;

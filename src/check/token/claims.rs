@@ -10,7 +10,7 @@ use crate::policy::Issuer;
 pub struct Complete<'a>(Timely<'a>);
 
 impl<'a> Complete<'a> {
-    /// Looks for the issuer's `required_claims`. A claim that is `null` or an empty text is not there: it names nobody.
+    /// Looks for the issuer's `required_claims`. A claim that is `null` or an empty text counts as missing.
     ///
     /// # Errors
     /// [`Denial::MissingClaim`] with the first that is missing.

@@ -1,4 +1,4 @@
-//! The token is a JWT of a bearable size (RFC 7515 section 5.2, RFC 7519 section 7.2).
+//! The token is a JWT within the size limit (RFC 7515 section 5.2, RFC 7519 section 7.2).
 
 use super::Result;
 use crate::base::base64url;
@@ -116,7 +116,7 @@ impl<'t> Formed<'t> {
     }
 }
 
-/// What stands before the last dot (RFC 7515 section 5.1). Of a token that has been taken apart.
+/// The part before the last dot (RFC 7515 section 5.1) of a parsed token.
 fn signing_input(token: BearerToken<'_>) -> &[u8] {
     let bytes = token.as_bytes();
     bytes.iter().rposition(|&byte| byte == b'.').and_then(|dot| bytes.get(..dot)).unwrap_or(bytes)

@@ -19,8 +19,8 @@ pub struct Recognised<'a> {
 }
 
 impl<'a> Recognised<'a> {
-    /// Finds the issuer by exact comparison of `iss` (RFC 7519 section 4.1.1, RFC 9068 section 4) and holds `alg`
-    /// against its list ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+    /// Finds the issuer by exact comparison of `iss` (RFC 7519 section 4.1.1, RFC 9068 section 4) and looks for `alg`
+    /// in its list ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
     ///
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].

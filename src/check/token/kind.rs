@@ -15,7 +15,7 @@ const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
 pub struct Typed<'a>(Recognised<'a>);
 
 impl<'a> Typed<'a> {
-    /// Holds `typ` against the issuer's list and those of the requirements.
+    /// Compares `typ` with the issuer's list and those of the requirements.
     ///
     /// # Errors
     /// [`Denial::WrongType`].

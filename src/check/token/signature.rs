@@ -27,9 +27,9 @@ impl<'a> Verified<'a> {
     ///
     /// # Errors
     /// [`Denial::UnknownKey`] without a candidate, [`Denial::BadSignature`] when none fits, [`Denial::TooBusy`] when
-    /// nobody had the time to look; [`Need::Keys`] when the keys are not there, [`Need::Kid`] when they can be fetched
-    /// again and none has the token's `kid`, unless they have been awaited; [`Denial::KeysUnavailable`] when they have
-    /// been, in vain.
+    /// there was no time to check it; [`Need::Keys`] when the keys are not there, [`Need::Kid`] when they can be
+    /// fetched again and none has the token's `kid`, unless they have been awaited; [`Denial::KeysUnavailable`] when
+    /// they have been, in vain.
     pub fn check(proof: Complete<'a>, facts: &Facts<'_>) -> Result<Self, Unproven> {
         let Recognised { token, id, issuer, algorithm } = *proof.recognised();
         let compact = match token.signature() {

@@ -18,11 +18,11 @@ use std::collections::BTreeMap;
 pub(super) enum Fate {
     /// It goes on, as long as nothing else is wrong with it.
     Passes,
-    /// It is refused, whatever else is changed, unless nobody asks for a token.
+    /// It is refused, whatever else is changed, unless no token is needed.
     Refused,
     /// It is refused on open routes too.
     RefusedEverywhere,
-    /// Nobody asks for a token, so what is wrong with it does not matter.
+    /// No token is needed, so its flaws do not matter.
     Unasked,
     /// Both would do, for this reason.
     Either(&'static str),
@@ -200,7 +200,7 @@ impl Draft {
     }
 }
 
-/// Stands where a text is put.
+/// The placeholder of a text.
 const PLACE: &str = "a text";
 
 fn set(object: &mut Map<String, Value>, name: &str, value: Value) {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(super) fn listeners(keyring: &Keyring) -> [Value; 2] {
     [gate(keyring), native_for_two(keyring)].map(|mut listener| {
         let manager = manager(&mut listener);
-        // What answers says in a header why; nobody reads the access log.
+        // The answer says why in a header; the access log is not read.
         let details = json!({
             "local_reply_config": { "mappers": [{
                 "filter": { "status_code_filter": { "comparison": {

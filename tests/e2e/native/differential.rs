@@ -29,7 +29,7 @@ enum Outcome {
     Refused(String),
 }
 
-/// Sends a request, and before it what is to stand before it.
+/// Sends a request, after the one that comes before it.
 fn outcome(client: &mut KeptClient, made: &Made) -> Outcome {
     let bytes = made.request.bytes();
     let Some(before) = &made.request.before else { return read(&client.send(&bytes)) };
@@ -80,7 +80,7 @@ fn disagreement(here: &Outcome, there: &Outcome) -> Option<How> {
 }
 
 /// Whether the list has this disagreement for one of these changes. Several together may be refused for another reason
-/// than each: where everybody can sign, a character may be another, and the token no JSON.
+/// than each: where all can sign, a character may be another, and the token no JSON.
 fn covers(entry: &Disagreement, changes: &[Change], how: How) -> bool {
     let is_same = match (entry.how, how) {
         (How::Refuses(_), How::Refuses(_)) if changes.len() > 1 => true,

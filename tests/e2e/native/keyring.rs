@@ -1,4 +1,4 @@
-//! The keys of the issuers, and those of whoever would be taken for one of them.
+//! The keys of the issuers, and those of impostors.
 
 use super::World;
 use crate::support::issuer::{ISSUER, Issuer, Token};
@@ -46,7 +46,7 @@ pub(super) struct Keyring {
     pub(super) foreign: Vec<Issuer>,
     /// A certificate of the first of these, in base64.
     pub(super) certificate: String,
-    /// Offers the foreign keys to whoever asks for them.
+    /// Serves the foreign keys.
     offers: Server,
     asked: Arc<AtomicUsize>,
 }
@@ -126,7 +126,7 @@ impl Keyring {
         format!("http://{}/keys", self.offers.address)
     }
 
-    /// How often somebody looked there.
+    /// How often it was asked.
     pub(super) fn times_asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -163,7 +163,7 @@ fn certificate(issuer: &Issuer) -> Vec<u8> {
     parameters.self_signed(&key).unwrap().der().to_vec()
 }
 
-/// What of a public key somebody might take for a secret of HMAC.
+/// The forms of a public key that might be taken for a secret of HMAC.
 pub(super) fn forms(issuer: &Issuer) -> Vec<Vec<u8>> {
     let jwk = issuer.key.to_public_jwk();
     let text = |name: &str| jwk[name].as_str().unwrap();
@@ -234,7 +234,7 @@ pub(super) fn tag(name: &str, secret: &[u8], message: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(algorithm, secret), message).as_ref().to_vec()
 }
 
-/// The same private key for another algorithm.
+/// The private key for another algorithm.
 pub(super) fn under(issuer: &Issuer, algorithm: Algorithm) -> SigningKey {
     let mut jwk = issuer.key.to_jwk();
     jwk.insert("alg".to_owned(), algorithm.name().into());

@@ -4,7 +4,7 @@ use super::changes::{Kind, Send, Written, either, passes, refused, refused_every
 use crate::support::client::head;
 use scopegate::base::base64url;
 
-/// A request that stands before another on one connection.
+/// A request before another on one connection.
 pub(super) struct Before {
     pub(super) bytes: Vec<u8>,
     pub(super) passes: bool,
@@ -13,7 +13,7 @@ pub(super) struct Before {
 /// A request while it is made.
 pub(super) struct Request {
     method: &'static str,
-    /// What stands before the path.
+    /// The part before the path.
     origin: &'static str,
     path: String,
     query: Vec<String>,
@@ -100,7 +100,7 @@ impl Request {
         self.rest = form;
     }
 
-    /// Sends a chunk, and behind it these trailer lines.
+    /// Sends a chunk, and after it these trailer lines.
     pub(super) fn trailer(&mut self, line: &str) {
         self.method("POST");
         self.header("transfer-encoding", "chunked");
@@ -188,7 +188,7 @@ pub(super) const PRESENTATIONS: &[Kind<Send>] = &[
         request.form(random.of(&["POST", "PUT", "GET"]), format!("access_token={}", request.token));
     }),
     passes("the token is in the header and in the body", |request, _| {
-        // RFC 6750 section 3.1 has it refused by whoever reads bodies: neither of them does.
+        // RFC 6750 section 3.1 asks servers that read bodies to refuse it: neither of them reads bodies.
         request.form("POST", format!("access_token={}", request.token));
     }),
     refused_everywhere("the token is in the query", |request, random| {

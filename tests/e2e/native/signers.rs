@@ -207,7 +207,7 @@ pub(super) const SIGNERS: &[Kind<Spell>] = &[
     }),
     refused("it is signed for a key that nobody should have", |token, keyring, random| {
         match random.below(4) {
-            // Everybody knows the first power of a number.
+            // The first power of a number is the number itself.
             0 => named(token, "RS256", Some("exponent-1"), encoded),
             1 => named(token, "RS256", Some("even-exponent-1"), encoded),
             2 => named(token, "RS256", Some("even"), encoded),

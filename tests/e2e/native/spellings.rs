@@ -78,7 +78,7 @@ pub(super) const SPELLINGS: &[Kind<Spell>] = &[
     }),
     refused("a character is missing or twice", |token, _, random| {
         let mut token = token.to_owned();
-        // Neither a dot nor one of the last, which are other matters: bits that stand behind the signature.
+        // Neither a dot nor one of the last, which are other matters: bits after the signature.
         let places: Vec<usize> =
             token[..token.len() - 5].match_indices(|at| at != '.').map(|(place, _)| place).collect();
         let place = random.of(&places);

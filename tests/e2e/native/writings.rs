@@ -3,7 +3,7 @@
 use super::changes::{Kind, Write, passes, refused};
 use crate::support::random::Random;
 
-/// Puts a member into an object, in front or behind.
+/// Puts a member into an object, first or last.
 fn add(text: &mut Vec<u8>, member: &str, random: &mut Random) {
     if text.is_empty() {
         return;

@@ -18,7 +18,7 @@ use std::rc::Rc;
 /// The time at which everything is decided.
 pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
-/// The signature that [`StandIn`] takes for that of any message: no fuzzer finds a real one, and what lies behind it is
+/// The signature that [`StandIn`] takes for that of any message: no fuzzer finds a real one, and what comes after it is
 /// to be reached.
 pub const SIGNATURE: &[u8] = b"good";
 

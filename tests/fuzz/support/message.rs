@@ -3,12 +3,12 @@
 use prost::Message as _;
 use serde_json::Value;
 
-/// The same as a `google.protobuf.Struct`; `None` where it has a number that a double does not hold exactly.
+/// The object as a `google.protobuf.Struct`; `None` if it has a number that a double does not hold exactly.
 pub fn to_struct(value: &Value) -> Option<Vec<u8>> {
     Some(object(value.as_object()?)?.encode_to_vec())
 }
 
-/// The same as the `filter_metadata` of the namespace `scopegate` in `envoy.config.core.v3.Metadata`.
+/// The object as the `filter_metadata` of the namespace `scopegate` in `envoy.config.core.v3.Metadata`.
 pub fn to_metadata(value: &Value) -> Option<Vec<u8>> {
     // Two nested messages: the map's entry with its name, and the Struct.
     let part = |tag: u8, bytes: &[u8]| {

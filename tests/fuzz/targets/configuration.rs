@@ -1,4 +1,4 @@
-//! A configuration means the same as JSON and as a Struct, and none lets a token pass that nobody has verified.
+//! A configuration means the same as JSON and as a Struct, and none lets a token pass that has not been verified.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Whatever a request holds: nothing passes by a token that nobody has verified, remembering changes no answer, the same is
-//! decided twice, no answer holds the credential, and a revocation turns no refusal into a pass.
+//! Whatever a request holds: nothing passes by a token that has not been verified, remembering changes no answer, the
+//! same is decided twice, no answer holds the credential, and a revocation turns no refusal into a pass.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -84,7 +84,7 @@ fuzz_target!(|data: &[u8]| {
         });
         let shown = format!("{decision:?}");
         for (name, value) in &request.headers {
-            // What is shorter than a token may stand in our own words.
+            // Text shorter than a token may be part of our own words.
             if name == b"authorization" && value.len() > 60 {
                 let value = String::from_utf8_lossy(value);
                 let credential = value.trim().rsplit(' ').next().unwrap_or_default();

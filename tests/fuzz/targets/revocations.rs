@@ -1,5 +1,5 @@
 //! A list that is read is written in its binary form, and read again as the same; a line that is read is the line that
-//! is written. Where a signature is asked for, nothing is used that nobody has verified, and only what was signed.
+//! is written. If a signature is required, only what was signed and verified is used.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
