@@ -332,7 +332,11 @@ fn detail(denial: &Denial) -> Option<String> {
         Denial::LifetimeTooLong { limit } | Denial::TooOld { limit } => Some(format!("limit {} s", limit.0)),
         Denial::MissingClaim(claim) | Denial::ClaimMismatch(claim) => Some(claim.clone()),
         Denial::Revoked(by) => Some(format!("by {by}")),
-        Denial::MalformedHeader(why) | Denial::MalformedToken(why) => Some((*why).to_owned()),
+        Denial::MalformedHeader(why)
+        | Denial::MalformedToken(why)
+        | Denial::BoundToAnother(why)
+        | Denial::ProofMissing(why)
+        | Denial::CertificateMismatch(why) => Some((*why).to_owned()),
         Denial::InsufficientScope { scope } => {
             let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
             Some(format!("needs {}", names.join(" ")))
@@ -354,6 +358,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::BadSignature
         | Denial::KeysUnavailable
         | Denial::RevocationUnavailable
+        | Denial::NotBound
         | Denial::TooBusy => None,
     }
 }

@@ -153,6 +153,10 @@ fn answer(denial: &Denial) -> Answer<'_> {
         }
         Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
         Denial::TooOld { .. } => invalid_token("The access token is too old"),
+        Denial::NotBound => invalid_token("The access token is not bound to its sender as this resource asks"),
+        Denial::BoundToAnother(_) | Denial::ProofMissing(_) | Denial::CertificateMismatch(_) => {
+            invalid_token("The access token is bound, and the request does not prove that its sender holds the key")
+        }
         // A thief does not learn that the token is known to be stolen.
         Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
             invalid_token("The access token could not be verified")

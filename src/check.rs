@@ -3,7 +3,7 @@
 //! ```text
 //! BearerToken -> form -> Formed -> issuer -> Recognised -> kind -> Typed -> audience -> Addressed
 //!     -> time -> Timely -> claims -> Complete -> signature -> Verified (Principal)
-//!     -> revocation -> Live -> scope -> Scoped -> condition -> Permit
+//!     -> revocation -> Live -> sender -> Proven -> scope -> Scoped -> condition -> Permit
 //! ```
 //!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
@@ -22,6 +22,7 @@ mod mismatch;
 mod principal;
 mod revocation;
 mod scope;
+mod sender;
 mod time;
 mod token;
 
@@ -31,6 +32,7 @@ pub use mismatch::mismatch;
 pub use principal::Principal;
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
+pub use sender::Proven;
 pub use token::{
     Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, fingerprint,
     id_token_claim, named_issuer,

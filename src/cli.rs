@@ -1,5 +1,6 @@
 //! The native command: the same engine and the same reader as in the module.
 
+mod certificate;
 pub mod check;
 mod destination;
 pub mod explain;

@@ -339,6 +339,14 @@ denials! {
     Revoked(&'static str) => "revoked",
     /// A revocation list is not there, or too old.
     RevocationUnavailable => "revocation_unavailable",
+    /// The token is not bound to its sender, or not in the way that is asked for.
+    NotBound => "not_bound",
+    /// The token is bound to something that the sender cannot prove to hold here; the text says why.
+    BoundToAnother(&'static str) => "bound_to_another",
+    /// The token is bound to a key, and the request does not prove that its sender holds it; the text says why.
+    ProofMissing(&'static str) => "proof_missing",
+    /// The token is bound to a certificate, and the connection has no or another one; the text says which.
+    CertificateMismatch(&'static str) => "certificate_mismatch",
     /// The token lacks a scope; `scope` is what the route needs.
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.

@@ -11,8 +11,8 @@ pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
-    self, Addressed, Complete, Formed, Live, Permit, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven,
-    Verified,
+    self, Addressed, Complete, Formed, Live, Permit, Proven, Recognised, Scoped, Timely, TokenRequirements, Typed,
+    Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
@@ -152,6 +152,7 @@ fn permit_bearer(
     let principal = verified.principal();
     let permit = Live::check(&principal, facts)
         .map_err(Stop::from)
+        .and_then(|proof| Ok(Proven::check(proof, asks, facts)?))
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
         .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks, request))?;

@@ -5,7 +5,7 @@ mod memory;
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
 
 use crate::base::time::UnixSeconds;
-use crate::crypto::Verifier;
+use crate::crypto::{SHA256_BYTES, Verifier};
 use crate::decision::NeedKind;
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, Requirement};
@@ -58,12 +58,39 @@ impl<'a> Facts<'a> {
 pub trait Surroundings {
     /// The time.
     fn now(&self) -> UnixSeconds;
+
+    /// The SHA-256 digest of the certificate that the client showed in the TLS handshake of this connection; `None`
+    /// without one.
+    fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]>;
 }
 
-/// Surroundings with a fixed time.
+/// Surroundings with a fixed time, and no client certificate.
 impl Surroundings for UnixSeconds {
     fn now(&self) -> UnixSeconds {
         *self
+    }
+
+    fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]> {
+        None
+    }
+}
+
+/// Surroundings that are known before anyone asks.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownSurroundings {
+    /// The time.
+    pub now: UnixSeconds,
+    /// The digest of the client's certificate.
+    pub peer_certificate: Option<[u8; SHA256_BYTES]>,
+}
+
+impl Surroundings for KnownSurroundings {
+    fn now(&self) -> UnixSeconds {
+        self.now
+    }
+
+    fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]> {
+        self.peer_certificate
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod claims;
 mod compact;
+mod confirmation;
 mod header;
 mod instead;
 mod jwk;
 
 pub use claims::{ClaimPath, Claims, EACH_ITEM};
 pub use compact::{Compact, Malformed};
+pub use confirmation::{Bindings, Confirmation};
 pub use header::JoseHeader;
 pub use instead::Instead;
 pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};

@@ -16,6 +16,7 @@ mod revocation;
 mod rule_index;
 mod rules;
 mod scope;
+mod sender_constraint;
 mod settings;
 mod template;
 mod uses;
@@ -35,6 +36,7 @@ pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequi
 pub use revocation::{RemoteList, RevocationSettings, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
+pub use sender_constraint::SenderConstraint;
 pub use settings::{
     AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, Settings, SharedKeys, SubjectForm,
 };

@@ -4,7 +4,8 @@ use crate::base::json::{JsonType, Value};
 use crate::base::text::shown;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::policy::{
-    AuditSettings, ClaimCondition, Condition, Issuer, Policy, SubjectForm, TokenRequirement, TokenTypes,
+    AuditSettings, ClaimCondition, Condition, Issuer, Policy, SenderConstraint, SubjectForm, TokenRequirement,
+    TokenTypes,
 };
 use std::borrow::Cow;
 
@@ -89,6 +90,15 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
             let condition = asks().flat_map(|ask| &ask.claims).nth(failed.index)?;
             Some(of_condition(condition, failed, &mismatch.received))
         }
+        Denial::NotBound => Some(
+            if asked_of_sender(issuer?, asks()).includes(SenderConstraint::MTLS) {
+                "one with x5t#S256, which binds the token to the certificate of its client"
+            } else {
+                "one that binds the token to its sender"
+            }
+            .to_owned(),
+        ),
+        Denial::CertificateMismatch(_) => Some("the x5t#S256 of the certificate of the connection".to_owned()),
         Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(JsonType::Object) => Some(
             "text or a list; ask for a member of an object with claims: [{claim: …, has_member: …}]"
                 .replace('…', "..."),
@@ -98,6 +108,11 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
         }
         _ => None,
     }
+}
+
+/// What is asked of the sender.
+fn asked_of_sender<'a>(issuer: &Issuer, asks: impl Iterator<Item = &'a TokenRequirement>) -> SenderConstraint {
+    asks.fold(issuer.sender_constraint, |all, ask| all.and(ask.sender_constraint))
 }
 
 /// What the issuer admits, and what the requirements admit of that.

@@ -163,6 +163,15 @@ impl<'a> Raw<'a> {
         self.0 == "null"
     }
 
+    /// The members of an object, names and values; `None` for anything else.
+    #[must_use]
+    pub fn members(self) -> Option<Vec<(Cow<'a, str>, Self)>> {
+        if !self.0.starts_with('{') {
+            return None;
+        }
+        Some(read(self.0)?.into_iter().map(|(name, value)| (name, Raw(value.get()))).collect())
+    }
+
     /// The member `name` of an object.
     #[must_use]
     pub fn member(self, name: &str) -> Option<Self> {

@@ -56,6 +56,17 @@ pub fn percent_decode(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The bytes that pairs of hexadecimal digits name; `None` for anything else.
+#[must_use]
+pub fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    text.chunks(2)
+        .map(|pair| match pair {
+            [high, low] => escape_value(Some(*high), Some(*low)),
+            _ => None,
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +83,15 @@ mod tests {
         let text = shown(&[b'a'; 500]);
         assert_eq!(text.len(), SHOWN_BYTES + 3);
         assert!(text.ends_with("a..."));
+    }
+
+    #[test]
+    fn hexadecimal_digits_come_in_pairs() {
+        assert_eq!(from_hex(b"00ffA9"), Some(vec![0, 0xff, 0xa9]));
+        assert_eq!(from_hex(b""), Some(vec![]));
+        for text in ["0", "0g", "+1", "00 ", "0x00", "é"] {
+            assert_eq!(from_hex(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -47,6 +47,9 @@ pub fn mismatch(
             let received = Received::of(claims.all(&failed.claim).into_iter().next());
             (failed.claim.to_string().into(), received)
         }
+        Denial::NotBound | Denial::BoundToAnother(_) | Denial::ProofMissing(_) | Denial::CertificateMismatch(_) => {
+            ("cnf".into(), Received::hidden(claims.value("cnf")))
+        }
         Denial::InsufficientScope { .. } => scopes(claims, of_issuer?),
         _ => return None,
     };

@@ -5,7 +5,7 @@ use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::UnixSeconds;
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
-use crate::policy::Authority;
+use crate::policy::{Authority, SenderConstraint};
 use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -34,6 +34,8 @@ pub struct Principal<'a> {
     pub(super) claimant: Claimant<'a>,
     /// Whom it speaks for.
     pub(super) subject: Option<Rc<Subject>>,
+    /// What its authority asks of the sender.
+    pub(super) sender_constraint: SenderConstraint,
     /// Where it has been looked up in revocation lists before.
     pub(super) clearance: Option<&'a Clearance>,
 }
@@ -56,6 +58,11 @@ impl<'a> Principal<'a> {
     #[must_use]
     pub const fn claims(&self) -> &'a Claims {
         self.claimant.claims
+    }
+
+    /// What its authority asks of the sender.
+    pub(super) const fn sender_constraint(&self) -> SenderConstraint {
+        self.sender_constraint
     }
 
     /// How records name it.

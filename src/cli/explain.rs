@@ -54,6 +54,9 @@ pub struct ExplainArguments {
     /// The bearer token: its text, @FILE, or - for standard input; never printed
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// The certificate that the client shows: a file in PEM or DER, or the hexadecimal digits of its SHA-256
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -96,6 +99,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
         at: arguments.at.as_deref(),
+        client_certificate: arguments.client_certificate.as_deref(),
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
     let setting = Setting::read(&arguments.config, &wanted, &request)?;

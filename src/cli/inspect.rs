@@ -11,7 +11,7 @@ use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
 use crate::check::fingerprint;
 use crate::crypto::{Algorithm, AlgorithmSet};
-use crate::jose::{Claims, Compact, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
+use crate::jose::{Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
 use crate::policy::Limits;
 use clap::Args;
 use serde_json::{Map, Value};
@@ -58,6 +58,9 @@ pub struct InspectTokenArguments {
     /// A revocation list as the gate would fetch it; NAME=FILE if there are several
     #[arg(long, value_name = "FILE", requires = "config")]
     pub revocations: Vec<String>,
+    /// The certificate that the client shows: a file in PEM or DER, or the hexadecimal digits of its SHA-256
+    #[arg(long, value_name = "FILE", requires = "config")]
+    pub client_certificate: Option<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -96,6 +99,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     if let Ok(compact) = &compact {
         lines.push(format!("fingerprint {}", fingerprint(compact.signing_input)));
         lines.extend(times(&compact.claims, now));
+        lines.extend(compact.claims.confirmation.as_deref().map(binding));
     }
     let mut failed = false;
     if let Err(Malformed(why)) = &compact {
@@ -107,8 +111,13 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     );
     if let Some(first) = arguments.config.first() {
         let names = Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() };
-        let wanted =
-            Wanted { keys: &arguments.keys, revocations: &arguments.revocations, at: arguments.at.as_deref(), names };
+        let wanted = Wanted {
+            keys: &arguments.keys,
+            revocations: &arguments.revocations,
+            at: arguments.at.as_deref(),
+            client_certificate: arguments.client_certificate.as_deref(),
+            names,
+        };
         let request = Request::read(&arguments.request, &arguments.header, Some(&token))?;
         let (verdict, allowed, notes) = verdict(&arguments.config, &wanted, &request)?;
         failed |= !allowed;
@@ -158,6 +167,19 @@ fn times(claims: &Claims, now: UnixSeconds) -> Vec<String> {
         lines.push(format!("lifetime {}", span(to.0.abs_diff(from.0))));
     }
     lines
+}
+
+/// What the token is bound to, in words.
+fn binding(confirmation: &Confirmation) -> String {
+    match confirmation {
+        Confirmation::Bound(Bindings { key, certificate }) => {
+            let key = key.map(|digest| format!("the key {}", base64url::encode(&digest)));
+            let certificate = certificate.map(|digest| format!("the certificate {}", base64url::encode(&digest)));
+            format!("bound to {}", [key, certificate].into_iter().flatten().collect::<Vec<_>>().join(" and "))
+        }
+        Confirmation::UnknownMethod => "warning: bound in a way that no configuration can check".to_owned(),
+        Confirmation::Malformed(why) => format!("warning: {why}"),
+    }
 }
 
 /// What no configuration accepts, or almost none.

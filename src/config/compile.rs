@@ -16,7 +16,7 @@ use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
     PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, Requirement, RevocationSettings, RouteMetadata, Rule,
-    Rules, Settings, SharedKeys, SubjectForm, Uses,
+    Rules, SenderConstraint, Settings, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -103,7 +103,7 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
 
 /// A requirement outside of a rule: the default, or route metadata.
 fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
-    let context = Context { issuers: names, variables: Variables::None };
+    let context = Context { issuers: names, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING };
     requirement::read(&cursor.object(&fields::REQUIREMENT)?, context)
 }
 
@@ -139,7 +139,10 @@ fn read_rules(cursor: &Cursor<'_>, names: &IssuerNames, paths: PathPolicy) -> Op
                 Some(_) => Variables::None,
                 None => Variables::Unknown,
             };
-            let requirement = requirement::read(&object, Context { issuers: names, variables });
+            let requirement = requirement::read(
+                &object,
+                Context { issuers: names, variables, sender_constraint: SenderConstraint::NOTHING },
+            );
             Some(Rule { matching: matching?, requirement: requirement? })
         })
         .collect();

@@ -31,7 +31,7 @@ shapes! {
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
-        "leeway", "max_lifetime", "required_claims", "scope_claims",
+        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint",
     ];
     JWKS "jwks" [
         "inline", "uri", "cluster", "discovery", "refresh", "timeout", "max_stale", "unknown_kid_interval",
@@ -39,11 +39,11 @@ shapes! {
     DISCOVERY "discovery" ["cluster", "jwks_cluster"];
     SECRET "a secret" ["kid", "env"];
     REQUIREMENT "a requirement" [
-        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods",
+        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "sender_constraint", "methods",
         "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
     ];
     RULE "a rule" [
-        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "methods",
+        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "sender_constraint", "methods",
         "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
     ];
     MATCH "match" [

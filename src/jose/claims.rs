@@ -1,6 +1,6 @@
 //! The claims set ([RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
-use super::Malformed;
+use super::{Confirmation, Malformed};
 use crate::base::json::{JsonType, wrong_type};
 use crate::base::members::{Members, Raw};
 use crate::base::time::UnixSeconds;
@@ -19,6 +19,8 @@ pub struct Claims {
     pub not_before: Option<UnixSeconds>,
     /// `iat` (section 4.1.6).
     pub issued_at: Option<UnixSeconds>,
+    /// `cnf` (RFC 7800 section 3.1): few tokens have it.
+    pub confirmation: Option<Box<Confirmation>>,
 }
 
 impl Claims {
@@ -40,7 +42,8 @@ impl Claims {
         let expires_at = date(&all, "exp").map_err(|kind| Malformed(wrong_type!(kind, "`exp`", "a number")))?;
         let not_before = date(&all, "nbf").map_err(|kind| Malformed(wrong_type!(kind, "`nbf`", "a number")))?;
         let issued_at = date(&all, "iat").map_err(|kind| Malformed(wrong_type!(kind, "`iat`", "a number")))?;
-        Ok(Self { all, expires_at, not_before, issued_at })
+        let confirmation = all.get("cnf").map(|cnf| Box::new(Confirmation::read(cnf)));
+        Ok(Self { all, expires_at, not_before, issued_at, confirmation })
     }
 
     /// `iss` (RFC 7519 section 4.1.1).
@@ -97,7 +100,7 @@ impl Claims {
     /// How many bytes of memory they take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.all.bytes()
+        size_of::<Self>() + self.all.bytes() + self.confirmation.as_deref().map_or(0, size_of_val)
     }
 }
 

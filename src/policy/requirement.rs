@@ -1,6 +1,6 @@
 //! What a request must meet.
 
-use super::{IssuerId, MethodPart, RequestPart, ScopeRule, TokenTypes};
+use super::{IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
@@ -54,6 +54,8 @@ pub struct TokenRequirement {
     pub max_lifetime: Option<Seconds>,
     /// The longest `now - iat`.
     pub max_token_age: Option<Seconds>,
+    /// What is asked of the sender of the token.
+    pub sender_constraint: SenderConstraint,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.

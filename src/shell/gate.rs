@@ -5,6 +5,7 @@ mod fetch;
 mod meters;
 mod outcome;
 mod request;
+mod surroundings;
 mod waiting;
 
 pub use request::{Progress, RequestState, StreamRequest};

@@ -35,6 +35,7 @@ mod policy_test;
 mod revocations;
 mod routing;
 mod samples;
+mod senders;
 mod served;
 mod served_by_router;
 mod upgrades;

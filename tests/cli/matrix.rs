@@ -25,6 +25,7 @@ rules:
   audiences: [a, b]
   token_types: [at+jwt]
   max_token_age: 10m
+  sender_constraint: mtls
 ";
 
 /// The rows of a table that begin with `place`, their cells joined by one space.
@@ -84,7 +85,13 @@ fn each_rule_shows_what_it_needs_for_which_methods() {
         "claim t = {id} in the path",
         "claim t = * in the host *.a.com",
     ];
-    let others = ["issuer idp", "audience a or b", "token type at+jwt", "issued at most 10m ago"];
+    let others = [
+        "issuer idp",
+        "audience a or b",
+        "token type at+jwt",
+        "issued at most 10m ago",
+        "bound to the client's certificate",
+    ];
     assert_eq!(below, [&claims[..], &others].concat(), "\n{said}");
 }
 

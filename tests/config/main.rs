@@ -22,6 +22,7 @@ macro_rules! snapshot {
 
 mod request_parts;
 mod revocation;
+mod senders;
 
 use prost::Message as _;
 use scopegate::config::{Loaded, Node, compile, load, metadata_requirement, read_yaml};
@@ -298,9 +299,7 @@ fn everything() -> String {
 - issuer: https://d/
   audiences: [b]
   jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}
-- issuer: https://i/
-  audiences: [b]
-  jwks: {{inline: {{keys: [{KEY}]}}}}
+- {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
 default: {{scopes: []}}
 rules:
 - match: {{path: /healthz}}
@@ -313,6 +312,7 @@ rules:
   token_types: [at+jwt]
   max_lifetime: 10m
   max_token_age: 5m
+  sender_constraint: mtls
   allow_missing: true
   report_only: true
   jwt_allowed_in: [request]

@@ -22,6 +22,7 @@ mod algorithms;
 mod audit;
 mod cases;
 mod causes;
+mod certificates;
 mod claims;
 mod format;
 mod forward;

@@ -7,7 +7,8 @@ use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, FurtherReasons, Grant, Need, NeedKind, Reason};
 use scopegate::engine::{decide, further};
 use scopegate::facts::{
-    Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource, NoMemory, TokenMemory,
+    Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource, NoMemory,
+    TokenMemory,
 };
 use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
@@ -87,6 +88,8 @@ pub struct Ask {
     pub awaited_lists: Awaited,
     /// What is revoked, where it is not what the configuration says.
     pub revocations: Option<Revocations>,
+    /// The digest of the certificate that the client shows.
+    pub peer_certificate: Option<[u8; 32]>,
     /// What the route's metadata asks.
     pub metadata: Option<Rc<Requirement>>,
     /// The names of its virtual host and its route.
@@ -102,6 +105,7 @@ pub fn get(target: &str) -> Ask {
         awaited: Awaited::No,
         awaited_lists: Awaited::No,
         revocations: None,
+        peer_certificate: None,
         metadata: None,
         names: [None, None],
     }
@@ -131,6 +135,11 @@ impl Ask {
     pub fn bearer(self, token: impl AsRef<str>) -> Self {
         let value = format!("Bearer {}", token.as_ref());
         self.header("authorization", value)
+    }
+
+    /// This request on a connection whose client has shown a certificate of this digest.
+    pub fn certificate(self, digest: [u8; 32]) -> Self {
+        Self { peer_certificate: Some(digest), ..self }
     }
 
     /// This request on a route whose metadata asks this.
@@ -203,8 +212,8 @@ impl Ask {
         let [virtual_host, route_name] = [0, 1].map(|index: usize| self.names[index].as_deref());
         let view = RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: true };
         let none = Revocations::none();
-        let now = UnixSeconds(self.now);
-        let offline = Facts::offline(&now, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
+        let surroundings = KnownSurroundings { now: UnixSeconds(self.now), peer_certificate: self.peer_certificate };
+        let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Asks(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
         let facts = Facts {

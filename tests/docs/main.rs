@@ -148,6 +148,10 @@ fn denial(reason: Reason) -> Denial {
         Reason::TooBusy => Denial::TooBusy,
         Reason::Revoked => Denial::Revoked("jti"),
         Reason::RevocationUnavailable => Denial::RevocationUnavailable,
+        Reason::NotBound => Denial::NotBound,
+        Reason::BoundToAnother => Denial::BoundToAnother("x"),
+        Reason::ProofMissing => Denial::ProofMissing("x"),
+        Reason::CertificateMismatch => Denial::CertificateMismatch("x"),
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
     }

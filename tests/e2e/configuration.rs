@@ -78,6 +78,7 @@ fn every_word_works_unquoted() {
         "bypass_cors_preflight: false",
         "default: {token_types: [at+jwt, JWT, missing], max_lifetime: 30s, max_token_age: 10m}",
         "default: {methods: {GET: {public: true}, HEAD: {deny: true}}}",
+        "default: {sender_constraint: if_bound, methods: {GET: {sender_constraint: required}, PUT: {sender_constraint: mtls}}}",
         "limits: {token_bytes: 4096}",
     ];
     let algorithms =
@@ -86,7 +87,7 @@ fn every_word_works_unquoted() {
         .iter()
         .map(|word| {
             format!(
-                "{{issuers: [{{issuer: https://a/, audiences: [b], algorithms: {algorithms}, leeway: 1m, max_lifetime: 24h, jwks: {{inline: {{keys: [{key}]}}}}}}], {word}}}"
+                "{{issuers: [{{issuer: https://a/, audiences: [b], algorithms: {algorithms}, leeway: 1m, max_lifetime: 24h, sender_constraint: ignore, jwks: {{inline: {{keys: [{key}]}}}}}}], {word}}}"
             )
         })
         .collect();

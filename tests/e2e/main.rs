@@ -17,6 +17,7 @@
 mod support;
 
 mod artifacts;
+mod certificates;
 mod chain;
 mod configuration;
 mod crashed;

@@ -44,7 +44,7 @@ fn whole() -> Value {
                 "jwks": { "uri": "https://a.example.com/jwks?a=b", "cluster": "a", "refresh": "10m", "timeout": "250ms",
                     "max_stale": "24h", "unknown_kid_interval": "30s" },
                 "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt", "missing"], "id_tokens": false,
-                "leeway": "10s", "max_lifetime": "1h", "required_claims": ["sub"], "scope_claims": ["scope"],
+                "leeway": "10s", "max_lifetime": "1h", "required_claims": ["sub"], "scope_claims": ["scope"], "sender_constraint": "required",
             },
             {
                 "issuer": "https://b.example.com/", "audiences": ["x"],
@@ -65,6 +65,7 @@ fn whole() -> Value {
                     { "claim": "e", "contains_any": ["x"] }, { "claim": "f", "has_member": "m" },
                     { "claim": "g", "has_any_member": ["m"] }, { "claim": "h", "equals_host": "*.example.com" }],
                 "issuers": ["a"], "audiences": ["x"], "token_types": ["JWT"], "max_lifetime": "5m", "max_token_age": "5m",
+                "sender_constraint": "mtls",
                 "methods": { "GET": { "scopes": ["r"] }, "PUT": { "deny": true } },
                 "allow_missing": false, "report_only": false, "public": false, "deny": false,
             },

@@ -101,6 +101,7 @@ impl<'a> Verified<'a> {
         Principal {
             claimant: Claimant { key_id: self.key_id(), ..claimant(token, id, issuer) },
             subject: self.subject.clone(),
+            sender_constraint: issuer.sender_constraint,
             clearance: match token.signature() {
                 Signature::Remembered(known) => Some(&known.clearance),
                 Signature::ToVerify(_) => None,

@@ -85,6 +85,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::MissingClaim => "claims",
         Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
         Reason::Revoked | Reason::RevocationUnavailable => "revocation",
+        Reason::NotBound | Reason::BoundToAnother | Reason::ProofMissing | Reason::CertificateMismatch => "sender",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
     }

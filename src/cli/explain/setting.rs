@@ -2,6 +2,7 @@
 
 use super::{Request, lists};
 use crate::base::time::UnixSeconds;
+use crate::cli::certificate;
 use crate::cli::gates::{self, Gate};
 use crate::cli::moment;
 use crate::cli::named::{NamedMetadata, Names};
@@ -13,14 +14,14 @@ use crate::config::{self, ConfigError, Loaded, Node};
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, FurtherReasons, Need, NeedKind, Pending};
 use crate::engine::{decide, further};
-use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
+use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, Settings};
 use crate::request::RequestView;
 use crate::revocation::Revocations;
 use std::cell::RefCell;
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The options or fields that name a route and a virtual host.
@@ -35,6 +36,8 @@ pub(in crate::cli) struct Setting {
     pub written: Node,
     pub keys: KeyRing,
     pub now: UnixSeconds,
+    /// The same time, and the certificate that the client shows.
+    pub surroundings: KnownSurroundings,
     pub revocations: Revocations,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
@@ -67,6 +70,7 @@ pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
     pub revocations: &'a [String],
     pub at: Option<&'a str>,
+    pub client_certificate: Option<&'a str>,
     pub names: Names<'a>,
 }
 
@@ -129,11 +133,14 @@ impl Setting {
         let now = moment::instant(wanted.at)?;
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
+        let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
+        let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;
         Ok(Self {
             written: gate.values.node.clone(),
             settings,
             keys,
             now,
+            surroundings: KnownSurroundings { now, peer_certificate },
             revocations,
             route: place.route,
             virtual_host: place.virtual_host,
@@ -183,7 +190,8 @@ impl Setting {
             Some(Metadata { source, requirement: Err(_), .. }) => MetadataRequirement::Unreadable(*source),
         };
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
-        Facts { metadata, awaited, ..Facts::offline(&self.now, &self.keys, &PureVerifier, &self.revocations) }
+        let offline = Facts::offline(&self.surroundings, &self.keys, &PureVerifier, &self.revocations);
+        Facts { metadata, awaited, ..offline }
     }
 }
 

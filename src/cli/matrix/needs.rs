@@ -3,7 +3,9 @@
 use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
-use crate::policy::{ClaimCondition, Condition, Policy, RequestPart, Scope, ScopeRule, TokenRequirement};
+use crate::policy::{
+    ClaimCondition, Condition, Policy, RequestPart, Scope, ScopeRule, SenderConstraint, TokenRequirement,
+};
 
 /// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` if none is needed.
 pub(super) fn scopes(rule: &ScopeRule) -> Option<String> {
@@ -39,6 +41,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         token_types,
         max_lifetime,
         max_token_age,
+        sender_constraint,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -60,7 +63,19 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     if let &Some(limit) = max_token_age {
         out.push(format!("issued at most {} ago", duration(limit)));
     }
+    out.extend(sender(*sender_constraint).map(str::to_owned));
     out
+}
+
+/// What the sender must prove, where that is more than what a bound token asks by itself.
+const fn sender(constraint: SenderConstraint) -> Option<&'static str> {
+    if constraint.includes(SenderConstraint::MTLS) {
+        Some("bound to the client's certificate")
+    } else if constraint.includes(SenderConstraint::REQUIRED) {
+        Some("bound to its sender")
+    } else {
+        None
+    }
 }
 
 fn claim(condition: &ClaimCondition) -> String {

@@ -9,6 +9,7 @@ use crate::cli::gates::place;
 use crate::cli::moment::read as instant;
 use crate::cli::source::{Source, View};
 use crate::config::{Node, Tree};
+use crate::crypto::SHA256_BYTES;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,8 @@ pub(super) struct CaseRequest {
     pub virtual_host: Option<String>,
     /// The requirement in the metadata of its route, if no Envoy file has the route.
     pub metadata: Option<Node>,
+    /// The digest of the certificate that the client shows.
+    pub client_certificate: Option<[u8; SHA256_BYTES]>,
 }
 
 /// The credential of a request.

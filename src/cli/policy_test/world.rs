@@ -15,7 +15,7 @@ use crate::config::{self, ConfigError, Loaded};
 use crate::crypto::PureVerifier;
 use crate::decision::Decision;
 use crate::engine::decide;
-use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, MetadataSource};
+use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement, Settings};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
@@ -164,7 +164,8 @@ impl<'s> World<'s> {
         };
         // No further key will come.
         let revocations = self.settings.revocation.without_lists(self.suite.now);
-        let offline = Facts::offline(&self.suite.now, keys, &PureVerifier, &revocations);
+        let surroundings = KnownSurroundings { now: self.suite.now, peer_certificate: case.request.client_certificate };
+        let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
         let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         // The cache changes nothing: neither at the first use of a token nor at the second.

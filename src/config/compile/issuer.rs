@@ -9,13 +9,20 @@ use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::crypto::{Algorithm, AlgorithmSet, KeyFamily, VerificationKey};
 use crate::jose::{ClaimPath, Key, KeySet};
-use crate::policy::{CryptoPlace, Issuer, KeySource, Limits, RemoteKeys, TokenTypes};
+use crate::policy::{CryptoPlace, Issuer, KeySource, Limits, RemoteKeys, SenderConstraint, TokenTypes};
 use std::rc::Rc;
 
 /// The most leeway: five minutes ("no more than a few minutes", RFC 7519 section 4.1.4).
 const MAX_LEEWAY: u32 = 300;
 /// The longest lifetime or age that a rule can name: ten years.
 pub(super) const MAX_AGE: u32 = 315_360_000;
+
+/// The words of `sender_constraint` in a requirement. An issuer has one more.
+pub(super) const SENDER_CONSTRAINTS: [(&str, SenderConstraint); 3] = [
+    ("if_bound", SenderConstraint::IF_BOUND),
+    ("required", SenderConstraint::REQUIRED),
+    ("mtls", SenderConstraint::MTLS),
+];
 
 /// What bounds every issuer from elsewhere in the configuration.
 #[derive(Clone, Copy)]
@@ -98,6 +105,17 @@ fn read(
     let id_tokens = optional(&object, "id_tokens", false, Cursor::flag);
     let leeway = optional(&object, "leeway", Seconds(10), |c| c.seconds(0..=MAX_LEEWAY));
     let max_lifetime = optional(&object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let sender_constraint = optional(&object, "sender_constraint", SenderConstraint::IF_BOUND, |c| {
+        let constraint = c.word(&[&[("ignore", SenderConstraint::NOTHING)], &SENDER_CONSTRAINTS[..]].concat());
+        if constraint == Some(SenderConstraint::NOTHING) {
+            warnings.push(format!(
+                "{}: ignore: whoever has a bound token can use it: write it only where a gate before this one has proven \
+                 the sender",
+                c.path()
+            ));
+        }
+        constraint
+    });
     let secrets = optional(&object, "secrets", Vec::new(), |c| secrets(c, algorithms.unwrap_or_default(), environment));
     let has_secrets = object.has("secrets");
     if let Some(algorithms) = algorithms {
@@ -136,6 +154,7 @@ fn read(
         max_lifetime: max_lifetime?,
         required_claims: required_claims?,
         scope_claims: scope_claims?,
+        sender_constraint: sender_constraint?,
     })
 }
 

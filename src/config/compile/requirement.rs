@@ -1,6 +1,6 @@
 //! Requirements.
 
-use super::issuer::{MAX_AGE, claim_path_through_lists, token_types};
+use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, claim_path_through_lists, token_types};
 use super::matching::host_name;
 use super::{IssuerNames, jwt_parameters, optional, texts};
 use crate::base::json::Value;
@@ -8,8 +8,8 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{
-    Access, ClaimCondition, Condition, HostPattern, IssuerId, RequestPart, Requirement, Scope, ScopeRule, Template,
-    TokenRequirement,
+    Access, ClaimCondition, Condition, HostPattern, IssuerId, RequestPart, Requirement, Scope, ScopeRule,
+    SenderConstraint, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 pub(super) struct Context<'c> {
     pub(super) issuers: &'c IssuerNames,
     pub(super) variables: Variables<'c>,
+    /// What the requirement around this one asks of senders: that of a method does not ask less.
+    pub(super) sender_constraint: SenderConstraint,
 }
 
 /// The variables that a condition can name.
@@ -73,7 +75,10 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
-    let methods = optional(object, "methods", Vec::new(), |c| methods(c, context));
+    let sender_constraint = optional(object, "sender_constraint", SenderConstraint::NOTHING, sender_constraint);
+    let sender_constraint = sender_constraint.map(|constraint| constraint.and(context.sender_constraint));
+    let of_methods = Context { sender_constraint: sender_constraint.unwrap_or_default(), ..context };
+    let methods = optional(object, "methods", Vec::new(), |c| methods(c, of_methods));
     let ask = TokenRequirement {
         scopes: scopes?,
         claims: claims?,
@@ -82,6 +87,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         token_types: token_types?,
         max_lifetime: max_lifetime?,
         max_token_age: max_token_age?,
+        sender_constraint: sender_constraint?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };
@@ -142,6 +148,14 @@ fn scope(cursor: &Cursor<'_>) -> Option<Scope> {
             "a scope is visible ASCII without spaces, \" and \\; several scopes are several items",
         ),
     }
+}
+
+fn sender_constraint(cursor: &Cursor<'_>) -> Option<SenderConstraint> {
+    if matches!(cursor.value(), Tree::Text(text) if text == "ignore") {
+        return cursor
+            .wrong("can be ignored for an issuer only", "write it in the entry of the issuer, or leave it out");
+    }
+    cursor.word(&SENDER_CONSTRAINTS)
 }
 
 fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {

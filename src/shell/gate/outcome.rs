@@ -4,18 +4,17 @@ use super::super::budget::Budgeted;
 use super::super::host::{Host, Map, Result};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
+use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
 use super::{Gate, Progress, RequestState, StreamRequest, Tally};
 use crate::audit::{AuditRecord, Outcome};
-use crate::base::time::UnixSeconds;
 use crate::challenge;
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, Denial, FurtherReasons, Grant, Pending, Reason, Refusal, Trace};
 use crate::engine::{decide, end_wait, further};
-use crate::facts::{Facts, Surroundings};
+use crate::facts::Facts;
 use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, RecordForm};
 use crate::request::RequestView;
-use std::cell::OnceCell;
 use std::rc::Rc;
 
 impl<H: Host> Gate<H> {
@@ -52,7 +51,7 @@ impl<H: Host> Gate<H> {
     fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
         let documents = self.documents.borrow();
         let facts = Facts {
-            surroundings: &HostSurroundings { host: &self.host, now: OnceCell::new() },
+            surroundings: &HostSurroundings::new(&self.host),
             keys: documents.ring(),
             verifier: &HostVerifier {
                 host: &self.host,
@@ -229,17 +228,4 @@ impl<H: Host> Gate<H> {
 /// The decision on a request that cannot be read.
 fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
-}
-
-/// What the host knows, asked for on demand and once, since a host call is a good part of the cost of refusing a
-/// request without a token.
-struct HostSurroundings<'h, H> {
-    host: &'h H,
-    now: OnceCell<UnixSeconds>,
-}
-
-impl<H: Host> Surroundings for HostSurroundings<'_, H> {
-    fn now(&self) -> UnixSeconds {
-        *self.now.get_or_init(|| self.host.now())
-    }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
-use crate::policy::{Endpoint, KeyOrigin, RemoteKeys, TokenTypes};
+use crate::policy::{Endpoint, KeyOrigin, RemoteKeys, SenderConstraint, TokenTypes};
 use crate::shell::feed::shared_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
@@ -27,6 +27,7 @@ pub(super) fn issuer(origin: KeyOrigin) -> Issuer {
         algorithms: AlgorithmSet::default_for_issuer(),
         token_types: TokenTypes::new(["at+jwt"]),
         id_tokens: false,
+        sender_constraint: SenderConstraint::IF_BOUND,
         leeway: Seconds(10),
         max_lifetime: None,
         required_claims: vec![],

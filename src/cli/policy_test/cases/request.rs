@@ -1,8 +1,14 @@
 //! The request of a case.
 
 use super::{CaseRequest, Reader};
+use crate::cli::certificate;
 use crate::cli::source::View;
 use crate::config::Tree;
+use std::path::Path;
+
+/// The fields of a request.
+const FIELDS: [&str; 8] =
+    ["method", "path", "headers", "body", "route", "virtual_host", "metadata", "client_certificate"];
 
 impl Reader<'_> {
     pub(super) fn request(&mut self, view: &View<'_>) -> Option<CaseRequest> {
@@ -19,7 +25,7 @@ impl Reader<'_> {
                 _ => self.wrong(view, &format!("is not a request; write {WANTED}")),
             };
         }
-        self.object(view, &["method", "path", "headers", "body", "route", "virtual_host", "metadata"], WANTED)?;
+        self.object(view, &FIELDS, WANTED)?;
         let method = view.get("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
         let path = self.optional_text(view, "path");
         if view.get("path").is_none() && method != "CONNECT" {
@@ -39,7 +45,17 @@ impl Reader<'_> {
         let route = self.optional_text(view, "route");
         let virtual_host = self.optional_text(view, "virtual_host");
         let metadata = view.get("metadata").map(|metadata| metadata.node.clone());
-        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata })
+        let client_certificate = match view.get("client_certificate") {
+            None => None,
+            Some(given) => {
+                let text = self.text(&given)?;
+                match certificate::digest(&text, self.file.parent().unwrap_or(Path::new(""))) {
+                    Ok(digest) => Some(digest),
+                    Err(error) => return self.wrong(&given, &error),
+                }
+            }
+        };
+        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata, client_certificate })
     }
 
     /// Header lines: a list of values is several lines.

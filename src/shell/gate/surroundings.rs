@@ -1,0 +1,36 @@
+//! What the host knows of a request beside its headers, asked for when it is wanted, and once: a call of the host is a good
+//! part of what it costs to refuse a request that has no token.
+
+use super::super::host::Host;
+use crate::base::text::from_hex;
+use crate::base::time::UnixSeconds;
+use crate::crypto::SHA256_BYTES;
+use crate::facts::Surroundings;
+use std::cell::OnceCell;
+
+/// The surroundings of the request of the effective context.
+pub(super) struct HostSurroundings<'h, H> {
+    host: &'h H,
+    now: OnceCell<UnixSeconds>,
+    peer_certificate: OnceCell<Option<[u8; SHA256_BYTES]>>,
+}
+
+impl<'h, H: Host> HostSurroundings<'h, H> {
+    pub(super) const fn new(host: &'h H) -> Self {
+        Self { host, now: OnceCell::new(), peer_certificate: OnceCell::new() }
+    }
+}
+
+impl<H: Host> Surroundings for HostSurroundings<'_, H> {
+    fn now(&self) -> UnixSeconds {
+        *self.now.get_or_init(|| self.host.now())
+    }
+
+    /// What the host does not tell counts as no certificate, with which no bound token passes.
+    fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]> {
+        *self.peer_certificate.get_or_init(|| {
+            let digest = self.host.property(&["connection", "sha256_peer_certificate_digest"]).ok().flatten()?;
+            from_hex(&digest)?.try_into().ok()
+        })
+    }
+}
