@@ -359,6 +359,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::KeysUnavailable
         | Denial::RevocationUnavailable
         | Denial::NotBound
-        | Denial::TooBusy => None,
+        | Denial::TooBusy
+        | Denial::Replayed => None,
     }
 }

@@ -5,5 +5,6 @@ pub mod json;
 pub mod members;
 pub mod names;
 pub mod protobuf;
+pub mod shared_data;
 pub mod text;
 pub mod time;

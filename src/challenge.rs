@@ -161,6 +161,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
         Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
             invalid_token("The access token could not be verified")
         }
+        Denial::Replayed => invalid_token("The access token has been used"),
         Denial::InsufficientScope { scope } => refused(
             403,
             Challenge::Error { code: "insufficient_scope", scope: scope.into() },
@@ -251,6 +252,7 @@ mod tests {
             (Denial::NoCredential { scope: vec![] }, 401),
             (Denial::Expired { expired_at: UnixSeconds(1), now: UnixSeconds(2) }, 401),
             (Denial::BadSignature, 401),
+            (Denial::Replayed, 401),
             (Denial::InsufficientScope { scope: scope("a") }, 403),
             (Denial::ClaimMismatch("tenant".into()), 403),
             (Denial::Denied, 403),

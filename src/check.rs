@@ -4,6 +4,7 @@
 //! BearerToken -> form -> Formed -> issuer -> Recognised -> kind -> Typed -> audience -> Addressed
 //!     -> time -> Timely -> claims -> Complete -> signature -> Verified (Principal)
 //!     -> revocation -> Live -> sender -> Proven -> scope -> Scoped -> condition -> Permit
+//!     -> replay -> FirstUse
 //! ```
 //!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
@@ -20,6 +21,7 @@ mod condition;
 mod failures;
 mod mismatch;
 mod principal;
+mod replay;
 mod revocation;
 mod scope;
 mod sender;
@@ -30,6 +32,7 @@ pub use condition::Permit;
 pub use failures::failures;
 pub use mismatch::mismatch;
 pub use principal::Principal;
+pub use replay::{Effect, FirstUse};
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use sender::Proven;

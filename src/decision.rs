@@ -333,7 +333,7 @@ denials! {
     BadSignature => "bad_signature",
     /// The issuer's keys are not there.
     KeysUnavailable => "keys_unavailable",
-    /// Too many requests wait for keys, or the time set aside for signatures is used up.
+    /// Too many requests wait for keys, the time set aside for signatures is used up, or the replay store has no room.
     TooBusy => "too_busy",
     /// The token has been revoked; the text says by what the entry names it.
     Revoked(&'static str) => "revoked",
@@ -351,6 +351,8 @@ denials! {
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.
     ClaimMismatch(String) => "claim_mismatch",
+    /// The token is good once, and has been used.
+    Replayed => "replayed",
 }
 
 #[cfg(test)]

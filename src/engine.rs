@@ -11,8 +11,8 @@ pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
-    self, Addressed, Complete, Formed, Live, Permit, Proven, Recognised, Scoped, Timely, TokenRequirements, Typed,
-    Unproven, Verified,
+    self, Addressed, Complete, Effect, FirstUse, Formed, Live, Permit, Proven, Recognised, Scoped, Timely,
+    TokenRequirements, Typed, Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
@@ -79,12 +79,13 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, basis, None)),
         Admitted::Holders(asks) => asks,
     };
-    permit(policy, request, facts, trace, &asks, applicable.allows_missing()).map_err(|stop| {
+    let effect = effect(policy, &applicable);
+    permit(policy, request, facts, trace, &asks, applicable.allows_missing(), effect).map_err(|stop| {
         if !applicable.reports_only() {
             return stop;
         }
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match applicable.beyond_base().map(|added| permit(policy, request, facts, trace, &[added], false)) {
+        match applicable.beyond_base().map(|added| permit(policy, request, facts, trace, &[added], false, effect)) {
             Some(Err(refused)) => refused,
             Some(Ok(_)) | None => stop.reported(),
         }
@@ -121,6 +122,12 @@ fn presented<'r>(
     }
 }
 
+/// What the use of a token counts for, where it is good once: where only a requirement says so that reports, for the report.
+fn effect(policy: &Policy, applicable: &Applicable<'_>) -> Effect {
+    let is_added = || applicable.beyond_base().is_some_and(|added| added.single_use);
+    if policy.report_only || applicable.reports_only() && !is_added() { Effect::Reported } else { Effect::Enforced }
+}
+
 /// Judges the credential of a request that needs one.
 fn permit(
     policy: &Policy,
@@ -129,12 +136,13 @@ fn permit(
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
     allows_missing: bool,
+    effect: Effect,
 ) -> Result<Grant, Stop> {
     let Some(token) = presented(request, asks, allows_missing)? else {
         return Ok(grant::untouched(policy, request, Basis::Missing, None));
     };
     trace.credential = Some(CredentialKind::Bearer);
-    permit_bearer(policy, request, facts, trace, asks, token)
+    permit_bearer(policy, request, facts, trace, asks, token, effect)
 }
 
 /// The checks of a bearer token, in the order of [`crate::check`].
@@ -145,18 +153,20 @@ fn permit_bearer(
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
     token: BearerToken<'_>,
+    effect: Effect,
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks, request))?;
     let principal = verified.principal();
-    let permit = Live::check(&principal, facts)
+    let first_use = Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Proven::check(proof, asks, facts)?))
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
+        .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effect)?))
         .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks, request))?;
-    Ok(grant::for_token(policy, request, &permit, principal.trace()))
+    Ok(grant::for_token(policy, request, first_use.permit(), principal.trace()))
 }
 
 fn verify<'a>(

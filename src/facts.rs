@@ -1,8 +1,10 @@
 //! What the core is told beside the request: the time, the keys, who checks signatures, what the route asks.
 
 mod memory;
+mod replay;
 
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
+pub use replay::{Claim, Claimed, NothingUsed, Pool, ReplayStore};
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, Verifier};
@@ -25,6 +27,8 @@ pub struct Facts<'a> {
     pub memory: &'a dyn TokenMemory,
     /// What has been revoked.
     pub revocations: &'a Revocations,
+    /// What has been used that is good once.
+    pub replay: &'a dyn ReplayStore,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
     /// What has been awaited for this request: it is not awaited again.
@@ -32,8 +36,8 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of a decision away from a gate: nothing is remembered, no metadata asks anything, and nothing has been
-    /// awaited.
+    /// The facts of a decision away from a gate: nothing is remembered, nothing has been used, no metadata asks anything, and
+    /// nothing has been awaited.
     #[must_use]
     pub fn offline(
         surroundings: &'a dyn Surroundings,
@@ -47,6 +51,7 @@ impl<'a> Facts<'a> {
             verifier,
             memory: &NoMemory,
             revocations,
+            replay: &NothingUsed,
             metadata: MetadataRequirement::None,
             awaited: AwaitedNeeds::default(),
         }

@@ -16,10 +16,11 @@
 //! challenge -> base, decision, policy
 //! audit -> base, check, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
+//! replay_store -> base, crypto, facts
 //! config -> base, credential, crypto, jose, policy, revocation
 //! engine -> base, check, credential, decision, facts, policy, request
-//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, request, revocation,
-//!     token_cache
+//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, replay_store, request,
+//!     revocation, token_cache
 //! cli -> audit, base, challenge, check, config, crypto, decision, engine, facts, jose, policy, request, revocation,
 //!     token_cache
 //! ```
@@ -37,6 +38,7 @@
 //! | [`check`] | one file for each check: takes a proof, gives the next |
 //! | [`decision`], [`facts`] | what the engine answers, and what it is told beside the request |
 //! | [`token_cache`] | the verified-token cache, behind a trait of `facts` |
+//! | [`replay_store`] | what has been used that is good once, behind a trait of `facts` |
 //! | [`engine`] | [`engine::decide`]: the ordered list of checks |
 //! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
 //! | [`audit`] | a decision as record, log line and counter |
@@ -58,6 +60,7 @@ pub mod engine;
 pub mod facts;
 pub mod jose;
 pub mod policy;
+pub mod replay_store;
 pub mod request;
 pub mod revocation;
 pub mod token_cache;

@@ -38,7 +38,8 @@ pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use sender_constraint::SenderConstraint;
 pub use settings::{
-    AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, Settings, SharedKeys, SubjectForm,
+    AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, ReplayLimits, Settings, SharedKeys,
+    SubjectForm,
 };
 pub use template::{PathVariable, Template, TemplateError};
 pub use uses::Uses;

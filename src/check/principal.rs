@@ -34,6 +34,8 @@ pub struct Principal<'a> {
     pub(super) claimant: Claimant<'a>,
     /// Whom it speaks for.
     pub(super) subject: Option<Rc<Subject>>,
+    /// From when on it is refused because its time is over.
+    pub(super) expires_at: UnixSeconds,
     /// What its authority asks of the sender.
     pub(super) sender_constraint: SenderConstraint,
     /// Where it has been looked up in revocation lists before.
@@ -58,6 +60,11 @@ impl<'a> Principal<'a> {
     #[must_use]
     pub const fn claims(&self) -> &'a Claims {
         self.claimant.claims
+    }
+
+    /// From when on it is refused because its time is over.
+    pub(super) const fn expires_at(&self) -> UnixSeconds {
+        self.expires_at
     }
 
     /// What its authority asks of the sender.

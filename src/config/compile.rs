@@ -15,8 +15,8 @@ use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
-    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, Requirement, RevocationSettings, RouteMetadata, Rule,
-    Rules, SenderConstraint, Settings, SharedKeys, SubjectForm, Uses,
+    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayLimits, Requirement, RevocationSettings,
+    RouteMetadata, Rule, Rules, SenderConstraint, Settings, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -58,6 +58,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let revocation = optional(&object, "revocation", RevocationSettings::default(), |cursor| {
         revocation::read(cursor, issuers.as_deref(), limits.unwrap_or_default(), &mut warnings)
     });
+    let replay = optional(&object, "replay", ReplayLimits::default(), read_replay);
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
@@ -80,11 +81,16 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         token_bytes: token_bytes?,
     };
     policy.uses = Uses::of(&policy);
+    // What route metadata asks is not known before requests come, so `replay` alone asks for the store, too.
+    if object.has("replay") {
+        policy.uses = policy.uses.with(Uses::SINGLE_USE);
+    }
     let settings = Settings {
         realm: realm?,
         crypto: crypto?,
         cache: cache?,
         revocation: revocation?,
+        replay: replay?,
         shared_keys: shared_keys?,
         limits: limits?,
         audit: audit?,
@@ -98,7 +104,14 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
     if policy.forward.by == ForwardBy::Router {
         router::check_requirement(cursor);
     }
-    requirement(cursor, &names)
+    let requirement = requirement(cursor, &names)?;
+    if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
+        return cursor.wrong(
+            "asks single_use, and there is no store: it has to be there before the first request comes",
+            "write replay: {} at the top of the configuration",
+        );
+    }
+    Some(requirement)
 }
 
 /// A requirement outside of a rule: the default, or route metadata.
@@ -238,6 +251,12 @@ fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
     let entries = optional(&object, "entries", defaults.entries, |c| c.whole(0..=1_000_000));
     let bytes = optional(&object, "bytes", defaults.bytes, |c| c.whole(65_536..=268_435_456));
     Some(CacheLimits { entries: entries?, bytes: bytes? })
+}
+
+fn read_replay(cursor: &Cursor<'_>) -> Option<ReplayLimits> {
+    let object = cursor.object(&fields::REPLAY)?;
+    let entries = optional(&object, "entries", ReplayLimits::default().entries, |c| c.whole(1_000..=4_000_000));
+    Some(ReplayLimits { entries: entries? })
 }
 
 fn read_audit(cursor: &Cursor<'_>) -> Option<AuditSettings> {

@@ -27,7 +27,8 @@ macro_rules! shapes {
 shapes! {
     POLICY "the configuration" [
         "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "challenge",
-        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "shared_keys", "limits", "audit",
+        "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
+        "limits", "audit",
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
@@ -39,12 +40,12 @@ shapes! {
     DISCOVERY "discovery" ["cluster", "jwks_cluster"];
     SECRET "a secret" ["kid", "env"];
     REQUIREMENT "a requirement" [
-        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "sender_constraint", "methods",
-        "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
+        "sender_constraint", "methods", "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
     ];
     RULE "a rule" [
-        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "sender_constraint", "methods",
-        "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
+        "sender_constraint", "methods", "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
     ];
     MATCH "match" [
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
@@ -62,6 +63,7 @@ shapes! {
     REVOCATION_ENTRY "a revocation entry" [
         "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "until", "reason",
     ];
+    REPLAY "replay" ["entries"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
     ];

@@ -48,9 +48,15 @@ impl KeyedDigest {
     /// A digest under a new key; `None` when the host has no random numbers.
     #[must_use]
     pub fn random() -> Option<Self> {
+        Self::random_key().map(Self::with_key)
+    }
+
+    /// A new key; `None` when the host has no random numbers.
+    #[must_use]
+    pub fn random_key() -> Option<[u8; 16]> {
         let mut key = [0; 16];
         getrandom::fill(&mut key).ok()?;
-        Some(Self::with_key(key))
+        Some(key)
     }
 
     /// A digest under this key.
@@ -64,6 +70,18 @@ impl KeyedDigest {
     pub fn of(&self, bytes: &[u8]) -> u128 {
         let mut hasher = self.0;
         hasher.write(bytes);
+        hasher.finish128().as_u128()
+    }
+
+    /// The digest of several texts, each with its length: other texts that make the same whole have another digest.
+    #[must_use]
+    pub fn of_parts(&self, parts: &[&[u8]]) -> u128 {
+        let mut hasher = self.0;
+        for part in parts {
+            let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            hasher.write(&length.to_le_bytes());
+            hasher.write(part);
+        }
         hasher.finish128().as_u128()
     }
 }
@@ -96,6 +114,17 @@ mod tests {
         let random = || KeyedDigest::random().expect("random numbers");
         assert_ne!(random().of(b"a"), random().of(b"a"));
         assert_eq!(format!("{digest:?}"), "KeyedDigest");
+    }
+
+    #[test]
+    fn parts_are_not_read_together() {
+        let digest = KeyedDigest::with_key([7; 16]);
+        let of = |parts: &[&str]| digest.of_parts(&parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>());
+        assert_eq!(of(&["iss", "jti"]), of(&["iss", "jti"]));
+        for other in [&["issj", "ti"][..], &["issjti"], &["iss", "jti", ""], &["", "iss", "jti"], &["jti", "iss"], &[]]
+        {
+            assert_ne!(of(&["iss", "jti"]), of(other), "{other:?}");
+        }
     }
 
     /// The first half of the first vector of the reference implementation (`vectors_sip128`: no input, key 00 to 0f).

@@ -54,6 +54,8 @@ pub struct TokenRequirement {
     pub max_lifetime: Option<Seconds>,
     /// The longest `now - iat`.
     pub max_token_age: Option<Seconds>,
+    /// Whether a token passes once.
+    pub single_use: bool,
     /// What is asked of the sender of the token.
     pub sender_constraint: SenderConstraint,
     /// Whether a request without a credential passes, without identity headers.
@@ -67,6 +69,13 @@ impl Requirement {
     #[must_use]
     pub fn public() -> Self {
         Self { access: Access::Public, ..Self::default() }
+    }
+
+    /// Whether a token passes once, for some method or for all.
+    #[must_use]
+    pub fn asks_single_use(&self) -> bool {
+        let own = matches!(&self.access, Access::Token(ask) if ask.single_use);
+        own || self.methods.iter().any(|(_, requirement)| requirement.asks_single_use())
     }
 
     /// The requirement for `method`, and which part of this one it is: that of the method's own name; for HEAD

@@ -14,6 +14,8 @@ pub struct Settings {
     pub cache: CacheLimits,
     /// Which tokens are revoked, and which lists say so.
     pub revocation: RevocationSettings,
+    /// How much is remembered of what is good once.
+    pub replay: ReplayLimits,
     /// Whether the workers of a process share what they fetch.
     pub shared_keys: SharedKeys,
     /// Limits on what is fetched, kept and logged.
@@ -46,6 +48,19 @@ pub struct CacheLimits {
 impl Default for CacheLimits {
     fn default() -> Self {
         Self { entries: 10_000, bytes: 8_388_608 }
+    }
+}
+
+/// How much may be remembered of what is good once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayLimits {
+    /// How many live entries of each kind there is room for.
+    pub entries: usize,
+}
+
+impl Default for ReplayLimits {
+    fn default() -> Self {
+        Self { entries: 100_000 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The optional facts that a policy uses.
 
-use super::{Policy, RouteMetadata};
+use super::{Policy, Requirement, RouteMetadata};
 
 /// The optional facts that a policy uses, compiled once. An unused one costs one branch and no host call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,16 +13,27 @@ impl Uses {
     pub const METADATA: Self = Self(1 << 1);
     /// Identity headers: names that only the filter may set.
     pub const IDENTITY_HEADERS: Self = Self(1 << 2);
+    /// A store of the tokens that have been used.
+    pub const SINGLE_USE: Self = Self(1 << 3);
 
     /// What this policy uses.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
+        let rules = policy.rules.as_slice().iter().map(|rule| &rule.requirement);
+        let single_use = rules.chain([&policy.default]).any(Requirement::asks_single_use);
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::IDENTITY_HEADERS, policy.forward.has_identity_headers()),
+            (Self::SINGLE_USE, single_use),
         ];
-        parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| Self(all.0 | part.0))
+        parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))
+    }
+
+    /// This, and `part`.
+    #[must_use]
+    pub const fn with(self, part: Self) -> Self {
+        Self(self.0 | part.0)
     }
 
     /// Whether all of `part` is used.
@@ -38,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_parts_are_told_apart() {
-        let parts = [Uses::ROUTE_NAMES, Uses::METADATA, Uses::IDENTITY_HEADERS];
+        let parts = [Uses::ROUTE_NAMES, Uses::METADATA, Uses::IDENTITY_HEADERS, Uses::SINGLE_USE];
         for (index, part) in parts.into_iter().enumerate() {
             for (other, another) in parts.into_iter().enumerate() {
                 assert_eq!(part.has(another), index == other);

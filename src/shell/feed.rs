@@ -8,9 +8,9 @@
 //! Knows no host: the time, random numbers and answers come in as arguments.
 
 pub mod answer;
+pub mod local_data;
 mod names;
 mod record;
-pub mod shared_data;
 mod timing;
 
 #[cfg(test)]
@@ -20,8 +20,8 @@ mod lost_lease;
 #[cfg(test)]
 mod simulation;
 
+pub use crate::base::shared_data::SharedData;
 pub use answer::{Answer, Failure, FailureKind, Fetched};
-pub use shared_data::SharedData;
 pub use timing::Timing;
 
 use names::RecordNames;

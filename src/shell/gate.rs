@@ -4,6 +4,7 @@ mod documents;
 mod fetch;
 mod meters;
 mod outcome;
+mod replay;
 mod request;
 mod surroundings;
 mod waiting;
@@ -13,7 +14,7 @@ pub use request::{Progress, RequestState, StreamRequest};
 use super::budget::{CryptoBudget, LogBudget};
 use super::callouts::Callouts;
 use super::documents::Documents;
-use super::feed::shared_data::LocalData;
+use super::feed::local_data::LocalData;
 use super::feed::{Outside, SharedData};
 use super::host::{Buffer, Counter, Gauge, Host};
 use super::host_verifier;
@@ -29,6 +30,7 @@ use crate::policy::{
 };
 use crate::token_cache::{CacheCounts, TokenCache};
 use meters::Meters;
+use replay::Replay;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Weak;
@@ -68,6 +70,7 @@ pub struct Gate<H> {
     logs: LogBudget,
     crypto: CryptoBudget,
     cache: TokenCache,
+    replay: Replay,
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
@@ -157,6 +160,7 @@ impl<H: Host> Gate<H> {
                 return None;
             }
         }
+        let replay = Replay::open(&host, &policy, settings.replay)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which means no worker in shared data.
@@ -187,6 +191,7 @@ impl<H: Host> Gate<H> {
             logs: LogBudget::new(settings.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),
             cache: TokenCache::new(settings.cache),
+            replay,
             replies: ReplyCache::default(),
             host_checks,
             host_failures: Cell::new(0),
@@ -240,6 +245,7 @@ impl<H: Host> Gate<H> {
         for (counter, count) in counts {
             counter.into_iter().for_each(|counter| self.host.count(counter, count));
         }
+        self.replay.count(&self.host);
         self.speed.memory_bytes.into_iter().for_each(|gauge| self.host.set_gauge(gauge, self.host.memory_bytes()));
     }
 
@@ -287,15 +293,19 @@ fn published(policy: &Policy) -> impl Iterator<Item = &str> {
 /// Whether the workers share what they fetch. Without a `vm_id` the plugin would share it with every other plugin that
 /// has none, such as all of Istio's.
 fn shares_keys(host: &impl Host, setting: SharedKeys) -> bool {
-    let has_vm_id = || host.property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty());
     match setting {
         SharedKeys::Never => false,
-        SharedKeys::Auto => has_vm_id(),
+        SharedKeys::Auto => has_vm_id(host),
         SharedKeys::Always => {
-            if !has_vm_id() {
+            if !has_vm_id(host) {
                 log::warn!("scopegate: shared_keys: without a vm_id every plugin that has none can replace the keys");
             }
             true
         }
     }
+}
+
+/// Whether the plugin has a `vm_id`.
+fn has_vm_id(host: &impl Host) -> bool {
+    host.property(&["plugin_vm_id"]).ok().flatten().is_some_and(|id| !id.is_empty())
 }

@@ -5,6 +5,8 @@
 
 /// Counter: headers left out because a claim cannot be a header value.
 pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
+/// Counter: claims that the replay store could not answer, by cause.
+pub const REPLAY_REFUSED: &str = "scopegate.replay.refused.<cause>";
 /// Counter: tokens found in the cache.
 pub const CACHE_HITS: &str = "scopegate.cache.hits";
 /// Counter: tokens not found there.

@@ -1,7 +1,7 @@
 //! A host that a test scripts: the test sets the clock, looks at the streams, and says which calls are refused.
 
 use super::feed::SharedData;
-use super::feed::shared_data::LocalData;
+use super::feed::local_data::LocalData;
 use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
 use super::pairs;
 use super::reply_cache::Prepared;
@@ -318,5 +318,9 @@ impl SharedData for ScriptedData {
 
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
         self.0.write(name, value, seen)
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        self.0.lacks(name)
     }
 }

@@ -325,6 +325,16 @@ impl SharedData for HostSharedData {
         let status = unsafe { raw::proxy_set_shared_data(name.as_ptr(), name.len(), value.as_ptr(), value.len(), cas) };
         status == OK
     }
+
+    fn lacks(&self, name: &str) -> bool {
+        let (mut data, mut length, mut cas) = (std::ptr::null_mut(), 0, 0);
+        // SAFETY: each pointer and its length are those of one slice, or to live variables.
+        let status = unsafe {
+            raw::proxy_get_shared_data(name.as_ptr(), name.len(), &raw mut data, &raw mut length, &raw mut cas)
+        };
+        drop(owned(data, length));
+        status == NOT_FOUND
+    }
 }
 
 fn define(kind: u32, name: &str) -> Result<u32> {

@@ -25,6 +25,7 @@ rules:
   audiences: [a, b]
   token_types: [at+jwt]
   max_token_age: 10m
+  single_use: true
   sender_constraint: mtls
 ";
 
@@ -90,6 +91,7 @@ fn each_rule_shows_what_it_needs_for_which_methods() {
         "audience a or b",
         "token type at+jwt",
         "issued at most 10m ago",
+        "once",
         "bound to the client's certificate",
     ];
     assert_eq!(below, [&claims[..], &others].concat(), "\n{said}");

@@ -209,7 +209,7 @@ fn what_is_wrong_with_rules_is_said() {
         (
             "everything wrong at once",
             with(
-                "default: {scopes: 1, claims: 1, issuers: 1, audiences: 1, token_types: 1, max_lifetime: 1, max_token_age: 1, methods: 1, allow_missing: 1, report_only: 1, jwt_allowed_in: 1}"
+                "default: {scopes: 1, claims: 1, issuers: 1, audiences: 1, token_types: 1, max_lifetime: 1, max_token_age: 1, single_use: 1, methods: 1, allow_missing: 1, report_only: 1, jwt_allowed_in: 1}"
             )
         ),
     ]));
@@ -300,7 +300,7 @@ fn everything() -> String {
   audiences: [b]
   jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
-default: {{scopes: []}}
+default: {{scopes: [], single_use: true}}
 rules:
 - match: {{path: /healthz}}
   public: true
@@ -322,6 +322,7 @@ rules:
 - match: {{prefix: /p}}
 route_metadata: restrict
 shared_keys: never
+replay: {{entries: 1000}}
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
 seal: true
 forward: {{by: filter, token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}

@@ -8,7 +8,7 @@ use scopegate::decision::{Basis, Decision, FurtherReasons, Grant, Need, NeedKind
 use scopegate::engine::{decide, further};
 use scopegate::facts::{
     Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource, NoMemory,
-    TokenMemory,
+    ReplayStore, TokenMemory,
 };
 use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
@@ -194,6 +194,12 @@ impl Ask {
         (decision, reasons)
     }
 
+    /// Decides this request with what has been used.
+    pub fn decide_after(&self, policy: &Policy, replay: &dyn ReplayStore) -> Decision {
+        let keys = configured_keys(policy);
+        self.judge(&keys, &NoMemory, |view, facts| decide(policy, view, &Facts { replay, ..*facts }))
+    }
+
     /// Has this request judged.
     fn judge<R>(
         &self,
@@ -216,12 +222,8 @@ impl Ask {
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Asks(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
-        let facts = Facts {
-            memory,
-            metadata: self.metadata.as_deref().map_or(MetadataRequirement::None, asks),
-            awaited,
-            ..offline
-        };
+        let metadata = self.metadata.as_deref().map_or(MetadataRequirement::None, asks);
+        let facts = Facts { memory, metadata, awaited, ..offline };
         judged(&view, &facts)
     }
 

@@ -154,6 +154,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::CertificateMismatch => Denial::CertificateMismatch("x"),
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
+        Reason::Replayed => Denial::Replayed,
     }
 }
 

@@ -80,6 +80,8 @@ fn every_word_works_unquoted() {
         "default: {methods: {GET: {public: true}, HEAD: {deny: true}}}",
         "default: {sender_constraint: if_bound, methods: {GET: {sender_constraint: required}, PUT: {sender_constraint: mtls}}}",
         "limits: {token_bytes: 4096}",
+        "default: {single_use: true}",
+        "replay: {entries: 1000}",
     ];
     let algorithms =
         "[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES256K, EdDSA, ML-DSA-44, ML-DSA-65, ML-DSA-87]";

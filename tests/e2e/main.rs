@@ -49,6 +49,7 @@ mod served;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;
+mod single_use;
 mod tenants;
 mod tls;
 mod versions;

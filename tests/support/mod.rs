@@ -19,6 +19,7 @@ pub mod outage;
 pub mod pool;
 pub mod random;
 pub mod server;
+pub mod shared;
 pub mod tools;
 pub mod wait;
 pub mod xds;

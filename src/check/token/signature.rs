@@ -4,6 +4,7 @@ use super::super::principal::{Claimant, CredentialName, Principal};
 use super::form::Signature;
 use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::names::Subject;
+use crate::base::time::UnixSeconds;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
@@ -101,6 +102,8 @@ impl<'a> Verified<'a> {
         Principal {
             claimant: Claimant { key_id: self.key_id(), ..claimant(token, id, issuer) },
             subject: self.subject.clone(),
+            // Without `exp` a token is refused long before.
+            expires_at: token.claims().expires_at.map_or(UnixSeconds(i64::MAX), |at| at.plus(issuer.leeway)),
             sender_constraint: issuer.sender_constraint,
             clearance: match token.signature() {
                 Signature::Remembered(known) => Some(&known.clearance),

@@ -88,6 +88,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::NotBound | Reason::BoundToAnother | Reason::ProofMissing | Reason::CertificateMismatch => "sender",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
+        Reason::Replayed => "single use",
     }
 }
 

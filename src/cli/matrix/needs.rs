@@ -41,6 +41,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         token_types,
         max_lifetime,
         max_token_age,
+        single_use,
         sender_constraint,
         allow_missing: _,
         report_only: _,
@@ -62,6 +63,9 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     }
     if let &Some(limit) = max_token_age {
         out.push(format!("issued at most {} ago", duration(limit)));
+    }
+    if *single_use {
+        out.push("once".to_owned());
     }
     out.extend(sender(*sender_constraint).map(str::to_owned));
     out

@@ -73,6 +73,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let token_types = optional(object, "token_types", None, |c| token_types(c).map(Some));
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let single_use = optional(object, "single_use", false, Cursor::flag);
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
     let sender_constraint = optional(object, "sender_constraint", SenderConstraint::NOTHING, sender_constraint);
@@ -87,6 +88,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         token_types: token_types?,
         max_lifetime: max_lifetime?,
         max_token_age: max_token_age?,
+        single_use: single_use?,
         sender_constraint: sender_constraint?,
         allow_missing: allow_missing?,
         report_only: report_only?,

@@ -1,6 +1,6 @@
 //! Two and three workers on the same shared data: every interleaving that we could think of.
 
-use super::shared_data::LocalData;
+use super::local_data::LocalData;
 use super::*;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -48,6 +48,11 @@ impl SharedData for Meddled<'_> {
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
         self.access();
         self.shared.write(name, value, seen)
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        self.access();
+        self.shared.lacks(name)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A worker whose fetch took longer than its lease, and the one that fetches in its place.
 
 use super::interleavings::{START, at, document, feed};
-use super::shared_data::LocalData;
+use super::local_data::LocalData;
 use super::*;
 
 #[test]

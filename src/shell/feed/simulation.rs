@@ -1,6 +1,6 @@
 //! Six workers, the same shared data and one source, at random: clocks tick, workers die, the source fails and changes.
 
-use super::shared_data::LocalData;
+use super::local_data::LocalData;
 use super::*;
 
 const TIMING: Timing = Timing { refresh: 60_000, timeout: 2000, max_stale: 120_000, out_of_turn: 30_000 };

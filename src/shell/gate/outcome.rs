@@ -60,6 +60,7 @@ impl<H: Host> Gate<H> {
                 fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
             },
             memory: &self.cache,
+            replay: self.replay.store(),
             revocations: documents.revocations(),
             metadata: request.metadata.as_fact(request.metadata_source),
             awaited: request.awaited.get(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::policy::{Endpoint, KeyOrigin, RemoteKeys, SenderConstraint, TokenTypes};
-use crate::shell::feed::shared_data::LocalData;
+use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
 pub(super) const ISSUER: IssuerId = IssuerId(0);

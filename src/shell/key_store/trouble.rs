@@ -3,7 +3,7 @@
 use super::scenarios::{ISSUER, KEY, START, World, by_discovery, by_uri, document, key_set, told};
 use super::*;
 use crate::shell::documents::DocumentId;
-use crate::shell::feed::shared_data::LocalData;
+use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
 /// Another key of the same `kid`.

@@ -5,7 +5,7 @@ use crate::base::time::Seconds;
 use crate::policy::{Endpoint, RemoteList, WhenStale};
 use crate::revocation::{Builder, Entry, EntryKind, Revocable, Terms};
 use crate::shell::documents::DocumentId;
-use crate::shell::feed::shared_data::LocalData;
+use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{Change, FailureKind, Fetched};
 use std::borrow::Cow;
 

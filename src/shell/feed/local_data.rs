@@ -1,17 +1,7 @@
-//! What the workers of a process share: small values under names, replaced only by a worker that has seen the last one.
+//! What would be shared data, where the workers of a process share nothing.
 
+use crate::base::shared_data::SharedData;
 use std::cell::RefCell;
-
-/// Values under names. The host's shared data belongs to all plugins with the same `vm_id`, so what is read from it is
-/// checked as if it came from the wire.
-pub trait SharedData {
-    /// The value of `name`, and the mark of this value (Envoy's `cas`).
-    fn read(&self, name: &str) -> Option<(Vec<u8>, u32)>;
-
-    /// Writes `value`; with a mark, only if the value is still the one that had this mark. Returns whether it was
-    /// written. Without a value the mark does not count.
-    fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool;
-}
 
 /// The data of one worker alone, for a process whose workers share nothing. It holds a few values for each document.
 #[derive(Debug, Default)]
@@ -40,5 +30,9 @@ impl SharedData for LocalData {
             None => entries.push(Entry { name: name.to_owned(), value: value.to_vec(), mark: 1 }),
         }
         true
+    }
+
+    fn lacks(&self, name: &str) -> bool {
+        !self.0.borrow().iter().any(|entry| entry.name == name)
     }
 }

@@ -1,0 +1,72 @@
+//! The credential has not been used, where it is good once. The last check: nothing that is refused is used up.
+
+use super::{Permit, Principal, Result, TokenRequirements};
+use crate::decision::Denial;
+use crate::facts::{Claim, Claimed, Facts, Pool};
+use crate::revocation::{EntryKind, Revocable as _};
+
+/// Proof: where the credential is good once, this is the time.
+#[derive(Debug)]
+pub struct FirstUse<'a, 'v>(Permit<'a, 'v>);
+
+/// What a use counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A credential that has been used is refused.
+    Enforced,
+    /// It is only reported. What is used so is told from what is used where it counts.
+    Reported,
+}
+
+impl<'a, 'v> FirstUse<'a, 'v> {
+    /// Uses the credential up, if a requirement says that it is good once.
+    ///
+    /// # Errors
+    /// [`Denial::Replayed`] where it has been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
+    pub fn check(
+        proof: Permit<'a, 'v>,
+        asks: &TokenRequirements<'_>,
+        facts: &Facts<'_>,
+        effect: Effect,
+    ) -> Result<Self> {
+        if !asks.iter().any(|ask| ask.single_use) {
+            return Ok(Self(proof));
+        }
+        match claim(proof.scoped().principal(), facts, effect) {
+            Claimed::First => Ok(Self(proof)),
+            Claimed::Again | Claimed::TooOld => Err(Denial::Replayed),
+            Claimed::Unknown => Err(Denial::TooBusy),
+        }
+    }
+
+    /// What the credential permits.
+    #[must_use]
+    pub const fn permit(&self) -> &Permit<'a, 'v> {
+        &self.0
+    }
+}
+
+/// Claims a credential by its authority and its `jti`, else by its fingerprint: signing it again makes no other one of it.
+fn claim(principal: &Principal<'_>, facts: &Facts<'_>, effect: Effect) -> Claimed {
+    let claimant = principal.claimant();
+    let text = |kind| claimant.name(kind).unwrap_or_default();
+    let named_by = claimant.name(EntryKind::TokenId).map_or(EntryKind::Fingerprint, |_| EntryKind::TokenId);
+    let effect: &[u8] = match effect {
+        Effect::Enforced => b"enforced",
+        Effect::Reported => b"reported",
+    };
+    let authority = claimant.iss().as_bytes();
+    let (name, subject, client) = (text(named_by), text(EntryKind::Subject), text(EntryKind::Client));
+    // Where nobody has a subject, clients are told apart.
+    let holder = if subject.is_empty() { client } else { subject };
+    facts.replay.claim(
+        &Claim {
+            pool: Pool::Tokens,
+            id: &[effect, named_by.member().as_bytes(), authority, name.as_bytes()],
+            principal: &[authority, holder.as_bytes()],
+            until: principal.expires_at(),
+            made_at: None,
+        },
+        facts.surroundings.now(),
+    )
+}

@@ -1,0 +1,65 @@
+//! What is good once: whoever claims it first may use it, and nobody after that.
+
+use crate::base::time::UnixSeconds;
+
+/// What a request wants to use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim<'c> {
+    /// In which pool it is remembered.
+    pub pool: Pool,
+    /// What it is, in parts: the same parts are the same thing.
+    pub id: &'c [&'c [u8]],
+    /// Whose it is, in parts. One principal holds at most a sixteenth of a pool, so that it cannot take the room of others.
+    pub principal: &'c [&'c [u8]],
+    /// From when on it is refused anyway, and need not be remembered.
+    pub until: UnixSeconds,
+    /// From when on it could be used, where that must not be before the store was there: what was used before is not known.
+    pub made_at: Option<UnixSeconds>,
+}
+
+/// A pool of what has been used. Each has room of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// Tokens.
+    Tokens,
+}
+
+impl Pool {
+    /// What it is called in the names of shared data. A pool keeps its name, or a new version of the filter forgets what has
+    /// been used.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+        }
+    }
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is used for the first time, and from now on it has been used.
+    First,
+    /// It has been used.
+    Again,
+    /// It could be used before the store was there.
+    TooOld,
+    /// The store cannot say, or has no room. Nothing has been used up.
+    Unknown,
+}
+
+/// Remembers what has been used, over all workers.
+pub trait ReplayStore {
+    /// Uses something up. Of claims of the same thing at the same moment exactly one is the first.
+    fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed;
+}
+
+/// Takes everything for unused: for decisions away from a gate, each of which stands for itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NothingUsed;
+
+impl ReplayStore for NothingUsed {
+    fn claim(&self, _claim: &Claim<'_>, _now: UnixSeconds) -> Claimed {
+        Claimed::First
+    }
+}

@@ -1,0 +1,217 @@
+//! What has been used, remembered over all workers of a process until it would be refused anyway.
+//!
+//! It lies in shared data, which has no atomic create and no delete. So there is a fixed number of buckets, made by the main
+//! thread in `on_configure`, before a worker serves; from then on a bucket is only ever written over by who has read it
+//! last. Of two claims of the same thing, which always want the same bucket, only one can be the first.
+//!
+//! Entries are digests under a key that is made once for the process, so no client can choose where its own lie. Room is
+//! made by entries whose time is over, and by nothing else: a store without room refuses, and never forgets.
+
+mod bucket;
+mod pool;
+
+use crate::base::shared_data::SharedData;
+use crate::base::time::UnixSeconds;
+use crate::facts::{Claim, Claimed, Pool, ReplayStore};
+use bucket::Bucket;
+use pool::{OpenPool, Place};
+use std::cell::Cell;
+use std::fmt;
+
+/// How often a bucket is read again because another worker wrote it in between. Each of those was let in by the same
+/// rule, so this is many.
+const ATTEMPTS: usize = 32;
+
+/// The store, as one worker sees it.
+pub struct SharedStore {
+    shared: Box<dyn SharedData>,
+    pools: Vec<OpenPool>,
+    /// How many entries one bucket holds.
+    room: usize,
+    /// How many entries of one principal are counted in one place.
+    share: usize,
+    troubles: [Cell<u32>; Trouble::ALL.len()],
+}
+
+/// Why the store cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeedError {
+    /// The host has no random numbers.
+    NoRandomNumbers,
+    /// The host does not take a value.
+    NotWritten,
+    /// What lies in the place of the store is none.
+    Unreadable,
+}
+
+impl fmt::Display for SeedError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoRandomNumbers => "the host has no random numbers",
+            Self::NotWritten => "the host does not write shared data",
+            Self::Unreadable => "another plugin with this vm_id has written over it",
+        })
+    }
+}
+
+/// Why the store could not answer a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It has no room.
+    Full,
+    /// The principal holds its share.
+    Share,
+    /// Other workers wrote the same bucket again and again.
+    Contended,
+    /// The clock was later before: what the claim is about may have been dropped since then.
+    Clock,
+    /// A bucket is not there, or is none.
+    Unreadable,
+}
+
+impl Trouble {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::Full, Self::Share, Self::Contended, Self::Clock, Self::Unreadable];
+
+    /// The name in counters.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Share => "share",
+            Self::Contended => "contended",
+            Self::Clock => "clock",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl SharedStore {
+    /// Opens these pools, each with room for about `entries`. Made on the main thread first, where they are not there yet.
+    ///
+    /// # Errors
+    /// Where a pool is not there and cannot be made, or cannot be read.
+    pub fn open(
+        shared: Box<dyn SharedData>,
+        pools: &[Pool],
+        entries: usize,
+        now: UnixSeconds,
+    ) -> Result<Self, SeedError> {
+        let pools: Result<Vec<_>, _> = pools.iter().map(|&pool| OpenPool::open(pool, &*shared, now)).collect();
+        Ok(Self {
+            pools: pools?,
+            shared,
+            room: pool::room(entries),
+            share: pool::share(entries),
+            troubles: Default::default(),
+        })
+    }
+
+    /// How often it could not answer since this was asked last, and why.
+    pub fn take_troubles(&self) -> impl Iterator<Item = (Trouble, u32)> {
+        Trouble::ALL.into_iter().zip(&self.troubles).map(|(trouble, count)| (trouble, count.take()))
+    }
+
+    fn count(&self, trouble: Trouble) -> Claimed {
+        let count = Trouble::ALL.iter().zip(&self.troubles).find(|(kind, _)| **kind == trouble);
+        count.iter().for_each(|(_, count)| count.set(count.get().saturating_add(1)));
+        Claimed::Unknown
+    }
+
+    fn read(&self, place: &Place) -> Result<(Bucket, u32), Trouble> {
+        let (bytes, mark) = self.shared.read(&place.name).ok_or(Trouble::Unreadable)?;
+        Ok((Bucket::from_bytes(&bytes).ok_or(Trouble::Unreadable)?, mark))
+    }
+
+    /// Puts an entry into its bucket. Returns whether it is the first one of its tag.
+    fn enter(&self, main: &Place, whose: &Place, until: u32, now: u32) -> Result<bool, Trouble> {
+        let mut is_counted = false;
+        let entered = (0..ATTEMPTS).find_map(|_| {
+            let (mut bucket, mark) = match self.read(main) {
+                Ok(read) => read,
+                Err(trouble) => return Some(Err(trouble)),
+            };
+            bucket.drop_expired(now);
+            if bucket.count(main.tag) > 0 {
+                return Some(Ok(false));
+            }
+            if until <= now || bucket.may_have_dropped(until) {
+                return Some(Err(Trouble::Clock));
+            }
+            if bucket.len() >= self.room {
+                return Some(Err(Trouble::Full));
+            }
+            // What is counted first and then not entered is taken back below; the other way round a worker that dies in
+            // between would let a principal hold more than its share.
+            if !is_counted {
+                if let Err(trouble) = self.count_for(whose, until, now) {
+                    return Some(Err(trouble));
+                }
+                is_counted = true;
+            }
+            bucket.add(main.tag, until);
+            self.shared.write(&main.name, &bucket.to_bytes(), Some(mark)).then_some(Ok(true))
+        });
+        let entered = entered.unwrap_or(Err(Trouble::Contended));
+        if is_counted && entered != Ok(true) {
+            self.take_back(whose, until);
+        }
+        entered
+    }
+
+    /// Counts an entry for its principal, unless that one holds its share.
+    fn count_for(&self, whose: &Place, until: u32, now: u32) -> Result<(), Trouble> {
+        for _ in 0..ATTEMPTS {
+            let (mut bucket, mark) = self.read(whose)?;
+            bucket.drop_expired(now);
+            if bucket.count(whose.tag) >= self.share {
+                return Err(Trouble::Share);
+            }
+            bucket.add(whose.tag, until);
+            if self.shared.write(&whose.name, &bucket.to_bytes(), Some(mark)) {
+                return Ok(());
+            }
+        }
+        Err(Trouble::Contended)
+    }
+
+    /// Takes back what was counted for a principal. What cannot be taken back counts until its time is over.
+    fn take_back(&self, whose: &Place, until: u32) {
+        for _ in 0..ATTEMPTS {
+            let Ok((mut bucket, mark)) = self.read(whose) else { return };
+            bucket.remove(whose.tag, until);
+            if self.shared.write(&whose.name, &bucket.to_bytes(), Some(mark)) {
+                return;
+            }
+        }
+    }
+}
+
+impl ReplayStore for SharedStore {
+    fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
+        let Some(pool) = self.pools.iter().find(|open| open.pool == claim.pool) else {
+            return self.count(Trouble::Unreadable);
+        };
+        // The second of its birth counts as before it.
+        if claim.made_at.is_some_and(|made_at| made_at <= pool.born) {
+            return Claimed::TooOld;
+        }
+        let (main, whose) = pool.places(claim.id, claim.principal);
+        match self.enter(&main, &whose, instant(claim.until), instant(now)) {
+            Ok(true) => Claimed::First,
+            Ok(false) => Claimed::Again,
+            Err(trouble) => self.count(trouble),
+        }
+    }
+}
+
+impl fmt::Debug for SharedStore {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SharedStore").field("pools", &self.pools).finish_non_exhaustive()
+    }
+}
+
+/// A time as entries have it. What lies beyond the range is remembered to its end.
+fn instant(at: UnixSeconds) -> u32 {
+    u32::try_from(at.0.max(0)).unwrap_or(u32::MAX)
+}

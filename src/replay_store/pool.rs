@@ -1,0 +1,108 @@
+//! One pool: where its buckets lie in shared data, what its digests are made with, and since when it is there.
+
+use super::SeedError;
+use super::bucket::Bucket;
+use crate::base::shared_data::SharedData;
+use crate::base::time::UnixSeconds;
+use crate::crypto::KeyedDigest;
+use crate::facts::Pool;
+
+/// In how many buckets a pool's entries lie. Like the names, it never changes: otherwise a new version or a new
+/// configuration would look for what has been used in another place.
+const BUCKETS: u16 = 16_384;
+/// In how many buckets it is counted what each principal holds.
+const PRINCIPAL_BUCKETS: u16 = 4_096;
+/// Over how many of those one principal is spread.
+const SHARDS: u8 = 16;
+
+/// The first bytes of the record of a pool's birth.
+const BIRTH_FORM: [u8; 4] = *b"sgB1";
+
+/// A pool that is there.
+#[derive(Debug)]
+pub struct OpenPool {
+    pub pool: Pool,
+    /// Names nobody outside can choose.
+    digest: KeyedDigest,
+    /// The second in which it came to be.
+    pub born: UnixSeconds,
+}
+
+/// Where an entry lies.
+#[derive(Debug)]
+pub struct Place {
+    /// The name of its bucket.
+    pub name: String,
+    /// Its tag in there.
+    pub tag: u64,
+}
+
+impl OpenPool {
+    /// Opens a pool. Where it is not there yet it is made: only then, and bucket by bucket only where there is none, since
+    /// what is there has been used.
+    pub fn open(pool: Pool, shared: &dyn SharedData, now: UnixSeconds) -> Result<Self, SeedError> {
+        let name = format!("scopegate/replay/{}/birth", pool.name());
+        if shared.lacks(&name) {
+            let key = KeyedDigest::random_key().ok_or(SeedError::NoRandomNumbers)?;
+            let empty = Bucket::default().to_bytes();
+            let main = (0..BUCKETS).map(|number| bucket_name(pool, number));
+            for name in main.chain((0..PRINCIPAL_BUCKETS).map(|number| principal_name(pool, number))) {
+                if shared.lacks(&name) && !shared.write(&name, &empty, None) {
+                    return Err(SeedError::NotWritten);
+                }
+            }
+            let birth = [&BIRTH_FORM[..], &key[..], &now.0.to_le_bytes()[..]].concat();
+            if !shared.write(&name, &birth, None) {
+                return Err(SeedError::NotWritten);
+            }
+        }
+        let (bytes, _) = shared.read(&name).ok_or(SeedError::Unreadable)?;
+        let (key, born) = read_birth(&bytes).ok_or(SeedError::Unreadable)?;
+        Ok(Self { pool, digest: KeyedDigest::with_key(key), born })
+    }
+
+    /// Where an entry with this identity lies, and where it is counted for its principal.
+    pub fn places(&self, id: &[&[u8]], principal: &[&[u8]]) -> (Place, Place) {
+        let (number, shard, tag) = split(self.digest.of_parts(id));
+        let (first, _, whose) = split(self.digest.of_parts(principal));
+        let main = Place { name: bucket_name(self.pool, number % BUCKETS), tag };
+        // The shards of one principal are apart from each other, whatever the first one is.
+        let step = PRINCIPAL_BUCKETS / u16::from(SHARDS);
+        let shard = first.wrapping_add(step.wrapping_mul(u16::from(shard % SHARDS)));
+        (main, Place { name: principal_name(self.pool, shard % PRINCIPAL_BUCKETS), tag: whose })
+    }
+}
+
+/// How many entries one bucket holds where the whole pool is to hold `entries` of them: they lie by chance, so that some
+/// buckets get more than others. With five standard deviations and a few more, none is full before the pool is.
+pub fn room(entries: usize) -> usize {
+    let mean = entries.div_ceil(usize::from(BUCKETS));
+    mean.saturating_add(mean.isqrt().saturating_mul(5)).saturating_add(8)
+}
+
+/// How many entries of one principal one of its shards counts where the whole pool is to hold `entries`: all of them a
+/// sixteenth of it.
+pub fn share(entries: usize) -> usize {
+    const SHARE: usize = 16;
+    (entries / SHARE / usize::from(SHARDS)).max(1)
+}
+
+fn bucket_name(pool: Pool, number: u16) -> String {
+    format!("scopegate/replay/{}/{number}", pool.name())
+}
+
+fn principal_name(pool: Pool, number: u16) -> String {
+    format!("scopegate/replay/{}/principal/{number}", pool.name())
+}
+
+/// A digest as two numbers for places and a tag.
+fn split(digest: u128) -> (u16, u8, u64) {
+    let [a, b, shard, _, _, _, _, _, tag @ ..] = digest.to_le_bytes();
+    (u16::from_le_bytes([a, b]), shard, u64::from_le_bytes(tag))
+}
+
+fn read_birth(bytes: &[u8]) -> Option<([u8; 16], UnixSeconds)> {
+    let (key, born) = bytes.strip_prefix(&BIRTH_FORM)?.split_first_chunk::<16>()?;
+    let born: &[u8; 8] = born.try_into().ok()?;
+    Some((*key, UnixSeconds(i64::from_le_bytes(*born))))
+}
