@@ -143,8 +143,8 @@ impl AwaitedNeeds {
 pub enum MetadataRequirement<'a> {
     /// Nothing.
     None,
-    /// This.
-    Asks(MetadataSource, &'a Requirement),
+    /// This requirement.
+    Given(MetadataSource, &'a Requirement),
     /// Something, but it cannot be read. It never means anything weaker than a refusal.
     Unreadable(MetadataSource),
 }

@@ -3,7 +3,7 @@
 mod answer;
 mod before;
 mod lists;
-pub(super) mod setting;
+pub(super) mod situation;
 mod undecided;
 
 use super::Output;
@@ -14,7 +14,7 @@ use crate::decision::Decision;
 use crate::request::RequestView;
 use before::Passage;
 use clap::Args;
-use setting::{Setting, Wanted};
+use situation::{Situation, Wanted};
 use std::error::Error;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -102,10 +102,10 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         client_certificate: arguments.client_certificate.as_deref(),
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
-    let setting = Setting::read(&arguments.config, &wanted, &request)?;
-    let (text, allowed) = match before::pass(&setting, &request) {
+    let situation = Situation::read(&arguments.config, &wanted, &request)?;
+    let (text, allowed) = match before::pass(&situation, &request) {
         Passage::ToTheGate(seen, before) => {
-            let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
+            let explanation = answer::explain(&situation, &seen, Told { sent: &request.shown, before });
             let text = if arguments.json { explanation.to_json() } else { explanation.to_text() };
             (text, explanation.is_allowed())
         }
@@ -133,16 +133,16 @@ pub(super) fn verdict(
     wanted: &Wanted<'_>,
     request: &Request,
 ) -> Result<(String, bool, Vec<String>), Box<dyn Error>> {
-    let setting = Setting::read(files, wanted, request)?;
-    let (verdict, allowed) = match before::pass(&setting, request) {
+    let situation = Situation::read(files, wanted, request)?;
+    let (verdict, allowed) = match before::pass(&situation, request) {
         Passage::ToTheGate(seen, before) => {
-            let explanation = answer::explain(&setting, &seen, Told { sent: &request.shown, before });
+            let explanation = answer::explain(&situation, &seen, Told { sent: &request.shown, before });
             (explanation.verdict_with_cause(), explanation.is_allowed())
         }
         Passage::Answered(answer) => (answer.verdict(), false),
         Passage::Undecided(told) => (told.verdict(), false),
     };
-    Ok((verdict, allowed, setting.notes))
+    Ok((verdict, allowed, situation.notes))
 }
 
 /// A token: its text, `@FILE`, or `-`. White space around it, and `Bearer` before it, are not part of it.

@@ -2,7 +2,7 @@
 //! it.
 
 use super::Output;
-use super::explain::setting::Wanted;
+use super::explain::situation::Wanted;
 use super::explain::{Request, read_token, verdict};
 use super::moment::{self, span};
 use super::named::Names;

@@ -11,7 +11,7 @@ use super::Output;
 use super::destination;
 use super::source::Source;
 use clap::Args;
-use report::{CaseReport, FileReport};
+use report::{CaseReport, FileReport, Unread};
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn run_files(files: &[PathBuf]) -> Vec<FileReport> {
         let broken = |file: &PathBuf| FileReport {
             file: file.display().to_string(),
             notes: Vec::new(),
-            cases: Err("the cases ended too early".to_owned()),
+            cases: Err(Unread("the cases ended too early".to_owned())),
         };
         threads
             .into_iter()
@@ -110,7 +110,7 @@ fn run_files(files: &[PathBuf]) -> Vec<FileReport> {
 
 fn run_file(file: &Path) -> FileReport {
     let mut notes = Vec::new();
-    let cases = decide_file(file, &mut notes).map_err(|error| error.to_string());
+    let cases = decide_file(file, &mut notes).map_err(|error| Unread(error.to_string()));
     FileReport { file: file.display().to_string(), notes, cases }
 }
 

@@ -55,10 +55,10 @@ pub(super) fn find<'p>(
             let place = RequirementPlace { source: source.into(), part: MethodPart::Enclosing };
             return Err(NotFound { denial: Denial::PolicyUnreadable, place: Some(place), added: None });
         }
-        (RouteMetadata::Replace, MetadataRequirement::Asks(source, requirement)) => {
+        (RouteMetadata::Replace, MetadataRequirement::Given(source, requirement)) => {
             return Ok(Applicable { base: Located::new(source.into(), requirement, method), added: None });
         }
-        (RouteMetadata::Restrict, MetadataRequirement::Asks(source, requirement)) => {
+        (RouteMetadata::Restrict, MetadataRequirement::Given(source, requirement)) => {
             Some(Located::new(source.into(), requirement, method))
         }
     };

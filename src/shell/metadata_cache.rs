@@ -17,7 +17,7 @@ pub enum Parsed {
     /// No requirement.
     Nothing,
     /// A requirement.
-    Asks(Rc<Requirement>),
+    Given(Rc<Requirement>),
     /// A requirement that cannot be read.
     Unreadable,
 }
@@ -43,7 +43,7 @@ impl MetadataCache {
         }
         let parsed = match metadata_requirement(&bytes, policy) {
             Ok(None) => Parsed::Nothing,
-            Ok(Some(requirement)) => Parsed::Asks(Rc::new(requirement)),
+            Ok(Some(requirement)) => Parsed::Given(Rc::new(requirement)),
             Err(error) => {
                 report(&error);
                 Parsed::Unreadable
@@ -64,7 +64,7 @@ impl Parsed {
     pub fn as_fact(&self, source: MetadataSource) -> MetadataRequirement<'_> {
         match self {
             Self::Nothing => MetadataRequirement::None,
-            Self::Asks(requirement) => MetadataRequirement::Asks(source, requirement),
+            Self::Given(requirement) => MetadataRequirement::Given(source, requirement),
             Self::Unreadable => MetadataRequirement::Unreadable(source),
         }
     }

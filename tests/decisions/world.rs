@@ -220,7 +220,7 @@ impl Ask {
         let none = Revocations::none();
         let surroundings = KnownSurroundings { now: UnixSeconds(self.now), peer_certificate: self.peer_certificate };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
-        let asks = |requirement| MetadataRequirement::Asks(MetadataSource::Route, requirement);
+        let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
         let metadata = self.metadata.as_deref().map_or(MetadataRequirement::None, asks);
         let facts = Facts { memory, metadata, awaited, ..offline };

@@ -1,6 +1,6 @@
 //! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
-use super::setting::Setting;
+use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, listed};
 use crate::base::text::shown;
@@ -31,7 +31,7 @@ struct Decider {
 
 /// A decision with its reasons.
 pub(super) struct Explanation<'s> {
-    setting: &'s Setting,
+    situation: &'s Situation,
     told: Told<'s>,
     method: String,
     decision: Decision,
@@ -43,29 +43,29 @@ pub(super) struct Explanation<'s> {
 }
 
 /// Decides and explains.
-pub(super) fn explain<'s>(setting: &'s Setting, request: &Request, told: Told<'s>) -> Explanation<'s> {
+pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Told<'s>) -> Explanation<'s> {
     let lines = request.lines();
-    let view = setting.view(&lines);
-    let (decision, further) = setting.decide(&view);
-    let mut notes = setting.notes.clone();
-    let looks_at_host = setting.policy.rules.as_slice().iter().any(|rule| rule.matching.host.is_some());
+    let view = situation.view(&lines);
+    let (decision, further) = situation.decide(&view);
+    let mut notes = situation.notes.clone();
+    let looks_at_host = situation.policy.rules.as_slice().iter().any(|rule| rule.matching.host.is_some());
     if looks_at_host && view.authority() == Some(b"localhost") {
         notes.push("rules look at the host, and the request names none: add --header 'host: NAME'".to_owned());
     }
-    let names_route = setting.route.is_some() || setting.virtual_host.is_some();
-    if setting.policy.rules.look_at_route() && !names_route {
+    let names_route = situation.route.is_some() || situation.virtual_host.is_some();
+    if situation.policy.rules.look_at_route() && !names_route {
         notes.push("rules look at the route: name the one that Envoy would choose with --route".to_owned());
     }
-    if setting.is_unserved && goes_on(&decision) {
+    if situation.is_unserved && goes_on(&decision) {
         notes.push("no route matches: Envoy answers 404 to what passes the gate".to_owned());
     }
     let reply = match &decision {
-        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &setting.settings.realm, view.is_grpc())),
+        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &situation.settings.realm, view.is_grpc())),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
-    let deciders = deciders(setting, &decision, &method);
-    Explanation { method, deciders, checks: checks(&decision), setting, told, decision, further, reply, notes }
+    let deciders = deciders(situation, &decision, &method);
+    Explanation { method, deciders, checks: checks(&decision), situation, told, decision, further, reply, notes }
 }
 
 /// The check that gives a reason. A new reason must be added here, since there is no wildcard.
@@ -136,10 +136,10 @@ fn names(reasons: &[Reason]) -> Vec<&'static str> {
 }
 
 /// The requirements that decide, as the trace of the decision names them.
-fn deciders(setting: &Setting, decision: &Decision, method: &str) -> Vec<Decider> {
+fn deciders(situation: &Situation, decision: &Decision, method: &str) -> Vec<Decider> {
     let trace = decision.trace();
     let mut found: Vec<Decider> =
-        [trace.added, trace.requirement].into_iter().flatten().map(|place| decider(setting, place, method)).collect();
+        [trace.added, trace.requirement].into_iter().flatten().map(|place| decider(situation, place, method)).collect();
     if trace.requirement.is_none() {
         let why = match decision {
             Decision::Deny(refusal) => &refusal.denial,
@@ -157,21 +157,21 @@ fn deciders(setting: &Setting, decision: &Decision, method: &str) -> Vec<Decider
 }
 
 /// A requirement as it is written at its place.
-fn decider(setting: &Setting, place: RequirementPlace, method: &str) -> Decider {
+fn decider(situation: &Situation, place: RequirementPlace, method: &str) -> Decider {
     let (name, written, matching) = match place.source {
         RequirementSource::RouteMetadata | RequirementSource::VirtualHostMetadata => {
-            let metadata = setting.metadata.as_ref();
+            let metadata = situation.metadata.as_ref();
             let name = metadata.map(|metadata| format!("metadata of {}", metadata.of));
             (name, metadata.map(|metadata| &metadata.written), None)
         }
         RequirementSource::Rule(index) => {
-            let written = member(&setting.written, "rules").and_then(|rules| match &rules.value {
+            let written = member(&situation.written, "rules").and_then(|rules| match &rules.value {
                 Tree::List(items) => items.get(index),
                 _ => None,
             });
             (None, written, written.and_then(|rule| member(rule, "match")))
         }
-        RequirementSource::Default => (None, member(&setting.written, "default"), None),
+        RequirementSource::Default => (None, member(&situation.written, "default"), None),
     };
     let part = place.part.member(method);
     let own = part.and_then(|name| member(member(written?, "methods")?, name));
@@ -253,7 +253,7 @@ impl Explanation<'_> {
     /// The issuer whose keys are awaited.
     fn awaited(&self) -> Option<&str> {
         let Decision::Await(pending) = &self.decision else { return None };
-        self.setting.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
+        self.situation.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
     /// The decision in words, with the value received and the one wanted.
@@ -268,13 +268,13 @@ impl Explanation<'_> {
     }
 
     fn record(&self) -> Option<AuditRecord<'_>> {
-        let record = AuditRecord::of(&self.decision, &self.setting.policy, self.setting.settings.audit)?;
+        let record = AuditRecord::of(&self.decision, &self.situation.policy, self.situation.settings.audit)?;
         Some(record.with_further(self.further.clone()))
     }
 
     fn audit(&self) -> Option<String> {
         let record = self.record()?;
-        let route = self.setting.route.as_deref().map(str::as_bytes);
+        let route = self.situation.route.as_deref().map(str::as_bytes);
         Some(
             match self.decision {
                 Decision::Deny(_) => record.with_request(self.decision.trace(), self.method.as_bytes(), route, None),
@@ -287,9 +287,9 @@ impl Explanation<'_> {
     /// As text.
     pub(super) fn to_text(&self) -> String {
         let mut rows: Vec<(&str, String)> =
-            vec![("request", format!("{} at {}", self.told.sent, moment::written(self.setting.now)))];
+            vec![("request", format!("{} at {}", self.told.sent, moment::written(self.situation.now)))];
         rows.extend(self.told.before.iter().map(|told| ("envoy", told.clone())));
-        rows.extend(self.setting.chosen.iter().map(|chosen| ("route", chosen.clone())));
+        rows.extend(self.situation.chosen.iter().map(|chosen| ("route", chosen.clone())));
         for decider in &self.deciders {
             let matching = decider.matching.as_ref().map_or_else(String::new, |value| format!(", match {value}"));
             rows.push(("decides", format!("{}{matching}", decider.place)));
@@ -376,9 +376,9 @@ impl Explanation<'_> {
         let told = json!({
             "request": self.told.sent,
             "envoy": self.told.before,
-            "route": self.setting.route,
-            "virtual_host": self.setting.virtual_host,
-            "at": moment::written(self.setting.now),
+            "route": self.situation.route,
+            "virtual_host": self.situation.virtual_host,
+            "at": moment::written(self.situation.now),
             "decision": decision,
             "reason": reason.map(Reason::name),
             "further_reasons": names(&self.further.certain),

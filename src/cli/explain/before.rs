@@ -1,7 +1,7 @@
 //! What Envoy does to a request before the gate sees it: it normalises the path, or answers itself.
 
 use super::Request;
-use super::setting::Setting;
+use super::situation::Situation;
 use super::undecided::Undecided;
 use crate::base::time::UnixSeconds;
 use crate::cli::moment;
@@ -29,16 +29,16 @@ pub(super) struct Answer {
 }
 
 /// Lets a request pass the connection manager and its router.
-pub(super) fn pass(setting: &Setting, request: &Request) -> Passage {
-    match (through_manager(setting, request), &setting.undecided) {
-        (Passage::ToTheGate(..), Some(why)) => Passage::Undecided(Undecided::new(request, setting.now, why)),
+pub(super) fn pass(situation: &Situation, request: &Request) -> Passage {
+    match (through_manager(situation, request), &situation.undecided) {
+        (Passage::ToTheGate(..), Some(why)) => Passage::Undecided(Undecided::new(request, situation.now, why)),
         (passage, _) => passage,
     }
 }
 
-fn through_manager(setting: &Setting, request: &Request) -> Passage {
+fn through_manager(situation: &Situation, request: &Request) -> Passage {
     let target = request.target();
-    let Some(settings) = setting.paths else {
+    let Some(settings) = situation.paths else {
         // Noted only if it could make a difference.
         let changes = PathSettings::ALL.apply(target) != Arrival::Passed(target.to_owned());
         let told = changes.then(|| "no file of Envoy's says what is done to paths: judged as written".to_owned());
@@ -46,7 +46,7 @@ fn through_manager(setting: &Setting, request: &Request) -> Passage {
     };
     let answer = |status, location: Option<&str>| {
         let location = location.map(|target| super::shown_target("", target).trim_start().to_owned());
-        let (request, now) = (request.shown.clone(), setting.now);
+        let (request, now) = (request.shown.clone(), situation.now);
         Passage::Answered(Answer { request, now, settings, status, location })
     };
     match settings.apply(target) {

@@ -11,8 +11,12 @@ pub(super) struct FileReport {
     /// Notes for the reader.
     pub notes: Vec<String>,
     /// Its cases, or why they could not be decided.
-    pub cases: Result<Vec<CaseReport>, String>,
+    pub cases: Result<Vec<CaseReport>, Unread>,
 }
+
+/// Why a file could not be read, or its cases not be decided: the problems, a line each.
+#[derive(Clone, Debug)]
+pub(super) struct Unread(pub String);
 
 /// A case.
 #[derive(Clone, Debug)]
@@ -43,7 +47,7 @@ pub(super) fn text(reports: &[FileReport]) -> String {
         out.push_str(&report.file);
         out.push('\n');
         report.notes.iter().for_each(|note| out.push_str(&format!("  note   {note}\n")));
-        if let Err(problems) = &report.cases {
+        if let Err(Unread(problems)) = &report.cases {
             problems.lines().for_each(|line| out.push_str(&format!("  error  {line}\n")));
         }
         for case in report.cases() {
@@ -76,7 +80,7 @@ pub(super) fn junit(reports: &[FileReport]) -> String {
         suites.push_str(&format!(
             "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failed}\" errors=\"{errors}\">\n"
         ));
-        if let Err(problems) = &report.cases {
+        if let Err(Unread(problems)) = &report.cases {
             suites.push_str(&format!(
                 "    <testcase name=\"the file can be read\" classname=\"{file}\">\n      \
                  <error message=\"{0}\">{0}</error>\n    </testcase>\n",

@@ -16,17 +16,21 @@ const LIFETIME: i64 = 300;
 /// The `kid` of the keys that are made for a run.
 const KID: &str = "scopegate-test";
 
+/// Why no key can be made for an issuer.
+pub(super) struct NoKey(pub String);
+
 /// A key made for the run that an issuer may sign with: ES256 where it may.
 ///
 /// # Errors
 /// When it signs with shared secrets alone.
-pub(super) fn key_for(issuer: &Issuer) -> Result<SigningKey, String> {
+pub(super) fn key_for(issuer: &Issuer) -> Result<SigningKey, NoKey> {
     let mut allowed = issuer.algorithms.iter().filter(|algorithm| algorithm.family() != KeyFamily::Secret);
     let algorithm = if issuer.algorithms.contains(Algorithm::Es256) { Some(Algorithm::Es256) } else { allowed.next() };
     let Some(algorithm) = algorithm else {
-        return Err(format!("{} signs with shared secrets alone: give the token as text", issuer.name));
+        let why = format!("{} signs with shared secrets alone: give the token as text", issuer.name);
+        return Err(NoKey(why));
     };
-    SigningKey::generate(algorithm, Some(KID.to_owned())).map_err(|error| error.to_string())
+    SigningKey::generate(algorithm, Some(KID.to_owned())).map_err(|error| NoKey(error.to_string()))
 }
 
 /// The key set with the public part of `key`.

@@ -2,7 +2,7 @@
 
 use super::cases::{Case, CaseRequest, PolicyFrom, Suite, Token};
 use super::outcome::{Observed, PLACEHOLDER};
-use super::token;
+use super::token::{self, NoKey};
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
 use crate::cli::named::Names;
 use crate::cli::normalise::{Arrival, PathSettings};
@@ -58,7 +58,7 @@ pub(super) struct World<'s> {
     /// The place of the gate in Envoy, if the files have it.
     envoy: Option<InEnvoy<'s>>,
     /// A key for each issuer, or why there is none.
-    signing: Vec<Result<SigningKey, String>>,
+    signing: Vec<Result<SigningKey, NoKey>>,
     /// The keys of tokens that are made for the run.
     made: KeyRing,
     /// Configured keys if there are any, otherwise the made ones: for tokens given as text.
@@ -151,7 +151,7 @@ impl<'s> World<'s> {
         })?;
         let metadata = match &found.metadata {
             None => MetadataRequirement::None,
-            Some((source, Ok(requirement))) => MetadataRequirement::Asks(*source, requirement),
+            Some((source, Ok(requirement))) => MetadataRequirement::Given(*source, requirement),
             Some((source, Err(_))) => MetadataRequirement::Unreadable(*source),
         };
         let lines: Vec<(&[u8], &[u8])> =
@@ -197,7 +197,7 @@ impl<'s> World<'s> {
             let known = if names.is_empty() { "the policy has no issuer".into() } else { names.join(", ") };
             return Err(here(format!("there is no such issuer; the issuers are: {known}")));
         };
-        let key = key.as_ref().map_err(|what| here(what.clone()))?;
+        let key = key.as_ref().map_err(|NoKey(why)| here(why.clone()))?;
         Ok((Some(token::mint(key, issuer, claims, self.suite).map_err(here)?), &self.made))
     }
 

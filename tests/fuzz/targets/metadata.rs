@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(read.is_ok(), config::metadata_requirement(bytes, replace).is_ok());
         let metadata = match &read {
             Ok(None) => return,
-            Ok(Some(requirement)) => MetadataRequirement::Asks(MetadataSource::Route, requirement),
+            Ok(Some(requirement)) => MetadataRequirement::Given(MetadataSource::Route, requirement),
             Err(_) => MetadataRequirement::Unreadable(MetadataSource::Route),
         };
         for target in ["/public", "/deny", "/optional", "/orders/1", "/admin", "/else"] {

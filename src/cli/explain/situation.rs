@@ -1,4 +1,4 @@
-//! The setting of a decision: the policy of a file, the keys, the metadata of the route.
+//! The situation of a decision: the policy of a file, the keys, the metadata of the route.
 
 use super::{Request, lists};
 use crate::base::time::UnixSeconds;
@@ -29,7 +29,7 @@ const LABELS: [&str; 2] = ["--route", "--virtual-host"];
 
 /// A policy with everything that a decision needs beside a request.
 #[derive(Debug)]
-pub(in crate::cli) struct Setting {
+pub(in crate::cli) struct Situation {
     pub policy: Policy,
     pub settings: Settings,
     /// The configuration as it is written.
@@ -86,7 +86,7 @@ fn patched(gate: &Gate<'_>, policy: &Policy, sources: &[Source]) -> Option<Strin
     ))
 }
 
-impl Setting {
+impl Situation {
     /// Reads the files, for a request.
     pub(super) fn read(files: &[PathBuf], wanted: &Wanted<'_>, request: &Request) -> Result<Self, Box<dyn Error>> {
         let sources = Source::read_all(files)?;
@@ -185,7 +185,7 @@ impl Setting {
         let metadata = match &self.metadata {
             None => MetadataRequirement::None,
             Some(Metadata { source, requirement: Ok(requirement), .. }) => {
-                MetadataRequirement::Asks(*source, requirement)
+                MetadataRequirement::Given(*source, requirement)
             }
             Some(Metadata { source, requirement: Err(_), .. }) => MetadataRequirement::Unreadable(*source),
         };
