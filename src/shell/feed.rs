@@ -191,7 +191,7 @@ impl Feed {
         self.held.map(|_| now.saturating_sub(self.confirmed_at))
     }
 
-    /// Asks for a fetch out of turn that begins after this call. Returns whether one can be expected.
+    /// Given for a fetch out of turn that begins after this call. Returns whether one can be expected.
     pub fn want(&mut self, outside: &Outside<'_>) -> bool {
         let lease = self.names.lease(outside.shared).map_or(Lease::default(), |(lease, _)| lease);
         let can_be_paid = self.timing.pay(lease.paid_until, outside.now, 0).is_some();

@@ -7,7 +7,7 @@ use std::cell::Cell;
 /// The foreign function (Envoy 1.31 and later).
 const FUNCTION: &str = "verify_signature";
 
-/// Asks the host; what the host cannot check goes to `fallback`.
+/// Given the host; what the host cannot check goes to `fallback`.
 pub struct HostVerifier<'h, H, V> {
     /// The host.
     pub host: &'h H,
@@ -35,7 +35,7 @@ impl<H: Host, V: Verifier> Verifier for HostVerifier<'_, H, V> {
     }
 }
 
-/// Asks the host about a signature. One that cannot belong to this key is invalid without a host call.
+/// Given the host about a signature. One that cannot belong to this key is invalid without a host call.
 fn ask(host: &impl Host, form: HostForm, key: &VerificationKey, message: &[u8], signature: &[u8]) -> HostVerdict {
     let Some(arguments) = form.arguments(key, message, signature) else { return HostVerdict::Invalid };
     host.call_foreign_function(FUNCTION, &arguments)

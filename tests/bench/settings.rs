@@ -89,7 +89,7 @@ fn replace<T: std::str::FromStr>(into: &mut T, text: &str) -> Result<(), UsageEr
     Ok(())
 }
 
-/// Asks the configuration's own reader.
+/// Given the configuration's own reader.
 fn known_fields() -> Rc<[&'static str]> {
     let fields = ["cache", "crypto"].into_iter().filter(|field| {
         let example = if *field == "cache" { json!({ "entries": 100 }) } else { json!("auto") };

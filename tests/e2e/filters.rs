@@ -48,7 +48,7 @@ impl World {
         Gate { name: name.leak(), plugin, ..Gate::new(configuration) }.routes(routes())
     }
 
-    /// Asks each gate, with these filters before it, and says what `check` finds in it.
+    /// Given each gate, with these filters before it, and says what `check` finds in it.
     fn probe(&self, chains: &[(&str, Vec<Value>)], with_body: bool) -> Vec<(Met, bool)> {
         let listener = |(name, before): &(&str, Vec<Value>)| around(before, &self.gate((*name).to_owned()), &[]);
         let listeners: Vec<Value> = chains.iter().map(listener).collect();

@@ -377,7 +377,7 @@ fn waiting_for_the_first_keys_has_a_deadline_only_while_a_fetch_is_near() {
 }
 
 #[test]
-fn what_somebody_else_put_on_the_board_is_judged_like_what_came_from_the_wire() {
+fn what_another_writer_put_into_shared_data_is_judged_like_what_came_from_the_wire() {
     let mut world = World::new(&by_uri());
     world.tick(0, 0);
     world.answer(0, key_set(KEY));

@@ -65,7 +65,7 @@ fn an_answer_that_never_comes_is_a_failure_and_the_keys_are_asked_for_again() {
 }
 
 #[test]
-fn keys_that_somebody_else_put_on_the_board_are_replaced_by_one_fetch_of_the_same_as_before() {
+fn keys_that_another_writer_put_into_shared_data_are_replaced_by_one_fetch_of_the_same_as_before() {
     let mut world = World::new(&by_uri());
     let one_key = Limits { jwks_keys: 1, ..Limits::default() };
     world.stores =

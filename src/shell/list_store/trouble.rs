@@ -160,7 +160,7 @@ fn a_signed_list_is_fetched_anew_before_it_is_over_however_long_the_period() {
 }
 
 #[test]
-fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
+fn what_lies_in_shared_data_is_checked_as_what_comes_from_the_server() {
     let policy = signing();
     let mut careless = policy.clone();
     careless.lists[0].terms.signed_by = None;
@@ -178,7 +178,7 @@ fn what_lies_on_the_board_is_checked_as_what_comes_from_the_server() {
 }
 
 #[test]
-fn a_list_that_was_forged_on_the_board_is_replaced_by_one_fetch_of_the_same_as_before() {
+fn a_list_that_was_forged_in_shared_data_is_replaced_by_one_fetch_of_the_same_as_before() {
     let policy = signing();
     let mut careless = policy.clone();
     careless.lists[0].terms.signed_by = None;

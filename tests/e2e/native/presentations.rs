@@ -85,7 +85,7 @@ impl Request {
         self.query.push(parameters.into());
     }
 
-    /// Asks for a tunnel to this authority.
+    /// Given for a tunnel to this authority.
     pub(super) fn tunnel(&mut self, authority: &'static str) {
         self.method("CONNECT");
         self.origin("");
