@@ -8,14 +8,16 @@ use super::json::{self, JsonType, Value};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
 /// A JSON object: its text, and an index of its members by name.
 #[derive(Clone)]
 pub struct Members {
     /// The text of the object, followed by the names that it spells with escapes.
     text: Box<str>,
-    /// Sorted by name.
+    /// Sorted by the length of the name, then by its bytes: most of those that are looked at have another length.
     index: Box<[Member]>,
 }
 
@@ -57,9 +59,9 @@ impl Members {
             index.push(Member { name, value });
         }
         text.push_str(&escaped);
-        index.sort_unstable_by(|a, b| a.name.of(&text).cmp(b.name.of(&text)));
+        index.sort_unstable_by(|a, b| a.name.order(&text, b.name.bytes_of(&text)));
         let twice = index.windows(2).any(|pair| match pair {
-            [a, b] => a.name.of(&text) == b.name.of(&text),
+            [a, b] => a.name.order(&text, b.name.bytes_of(&text)) == Ordering::Equal,
             _ => false,
         });
         if twice {
@@ -71,7 +73,7 @@ impl Members {
     /// The value of the member `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Raw<'_>> {
-        let at = self.index.binary_search_by(|member| member.name.of(&self.text).cmp(name)).ok()?;
+        let at = self.index.binary_search_by(|member| member.name.order(&self.text, name.as_bytes())).ok()?;
         self.index.get(at).map(|member| Raw(member.value.of(&self.text)))
     }
 
@@ -96,8 +98,21 @@ impl Span {
 
     /// The part of `text` at this place.
     fn of(self, text: &str) -> &str {
-        let place = |at: u32| usize::try_from(at).ok();
-        place(self.start).zip(place(self.end)).and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
+        self.range().and_then(|range| text.get(range)).unwrap_or_default()
+    }
+
+    fn bytes_of(self, text: &str) -> &[u8] {
+        self.range().and_then(|range| text.as_bytes().get(range)).unwrap_or_default()
+    }
+
+    /// The order of the name at this place, and another.
+    fn order(self, text: &str, other: &[u8]) -> Ordering {
+        let own = self.bytes_of(text);
+        own.len().cmp(&other.len()).then_with(|| own.cmp(other))
+    }
+
+    fn range(self) -> Option<Range<usize>> {
+        Some(usize::try_from(self.start).ok()?..usize::try_from(self.end).ok()?)
     }
 }
 

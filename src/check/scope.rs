@@ -58,15 +58,15 @@ pub(super) fn judge<'a>(
     if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
         Ok(())
     } else {
-        Err(Denial::InsufficientScope { scope: wanted(asks, Some(all())) })
+        Err(Denial::InsufficientScope { scope: wanted(asks, Some(&|scope| all().contains(scope))) })
     }
 }
 
-/// The scopes to name in a challenge.
+/// The scopes to name in a challenge. `grants` tells of a scope whether the token has it.
 #[must_use]
-pub fn wanted(asks: &TokenRequirements<'_>, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
+pub fn wanted(asks: &TokenRequirements<'_>, grants: Option<&dyn Fn(&Scope) -> bool>) -> Vec<Scope> {
     let mut all: Vec<Scope> = Vec::new();
-    for scope in asks.iter().flat_map(|ask| ask.scopes.wanted(granted)) {
+    for scope in asks.iter().flat_map(|ask| ask.scopes.wanted(grants)) {
         if !all.contains(&scope) {
             all.push(scope);
         }

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::rc::Rc;
 
 /// One scope-token: visible ASCII without `"` and `\`. Compared exactly, letter case included.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Scope(String);
+pub struct Scope(Rc<str>);
 
 impl Scope {
     /// A scope, or `None` when `text` is not a scope-token.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        is_scope_token(text).then(|| Self(text.to_owned()))
+        is_scope_token(text).then(|| Self(text.into()))
     }
 
     /// The scope-token.
@@ -98,11 +99,12 @@ impl ScopeRule {
     }
 
     /// The scopes to name in a challenge: every scope of an all-of; of an any-of the alternative of which the token
-    /// lacks the fewest, the first on a tie or without a token.
+    /// lacks the fewest, the first on a tie or without a token. `grants` tells of a scope whether the token has it, and is
+    /// asked only where there are alternatives.
     #[must_use]
-    pub fn wanted(&self, granted: Option<&ScopeSet<'_>>) -> Vec<Scope> {
+    pub fn wanted(&self, grants: Option<&dyn Fn(&Scope) -> bool>) -> Vec<Scope> {
         let mut wanted: Vec<Scope> = Vec::new();
-        for scope in self.nearest(granted) {
+        for scope in self.nearest(grants) {
             if !wanted.contains(scope) {
                 wanted.push(scope.clone());
             }
@@ -111,14 +113,14 @@ impl ScopeRule {
     }
 
     /// The scopes of the nearest alternatives. Each part of the rule is looked at once.
-    fn nearest(&self, granted: Option<&ScopeSet<'_>>) -> Vec<&Scope> {
+    fn nearest(&self, grants: Option<&dyn Fn(&Scope) -> bool>) -> Vec<&Scope> {
         match self {
             Self::One(scope) => vec![scope],
-            Self::All(rules) => rules.iter().flat_map(|rule| rule.nearest(granted)).collect(),
+            Self::All(rules) => rules.iter().flat_map(|rule| rule.nearest(grants)).collect(),
             Self::Any(rules) => {
-                let alternatives = rules.iter().map(|rule| rule.nearest(granted));
-                let lacking = |scopes: &Vec<&Scope>| match granted {
-                    Some(granted) => scopes.iter().filter(|scope| !granted.contains(scope)).count(),
+                let alternatives = rules.iter().map(|rule| rule.nearest(grants));
+                let lacking = |scopes: &Vec<&Scope>| match grants {
+                    Some(grants) => scopes.iter().filter(|scope| !grants(scope)).count(),
                     None => 0,
                 };
                 alternatives.min_by_key(lacking).unwrap_or_default()
@@ -146,7 +148,9 @@ mod tests {
     }
 
     fn names(rule: &ScopeRule, granted: Option<&ScopeSet<'_>>) -> String {
-        rule.wanted(granted).iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+        let grants = granted.map(|granted| |scope: &Scope| granted.contains(scope));
+        let grants = grants.as_ref().map(|grants| -> &dyn Fn(&Scope) -> bool { grants });
+        rule.wanted(grants).iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

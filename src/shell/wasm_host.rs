@@ -189,7 +189,10 @@ impl Host for WasmHost {
     }
 
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>> {
-        let path = path.join("\0");
+        let mut room = [0; PATH_BYTES];
+        let joined = join(path, &mut room);
+        let long = if joined.is_none() { path.join("\0") } else { String::new() };
+        let path = joined.unwrap_or(long.as_bytes());
         let (mut data, mut length) = (std::ptr::null_mut(), 0);
         // SAFETY: each pointer and its length are those of one slice, or to live variables.
         let status = unsafe { raw::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut length) };
@@ -307,6 +310,21 @@ impl Host for WasmHost {
         // SAFETY: takes no pointers.
         let _ = unsafe { raw::proxy_record_metric(histogram.0, value) };
     }
+}
+
+/// Room for the path of a property, in bytes: almost all take less.
+const PATH_BYTES: usize = 64;
+
+/// The path of a property, with a NUL between its parts, in `room`, where it fits: every request reads some, and memory
+/// for each would cost as much as what is read.
+fn join<'r>(path: &[&str], room: &'r mut [u8; PATH_BYTES]) -> Option<&'r [u8]> {
+    let mut end = 0;
+    for (index, part) in path.iter().enumerate() {
+        let start = if index == 0 { 0 } else { end + 1 };
+        end = start + part.len();
+        room.get_mut(start..end)?.copy_from_slice(part.as_bytes());
+    }
+    room.get(..end)
 }
 
 impl SharedData for HostSharedData {
