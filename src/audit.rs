@@ -7,10 +7,10 @@ pub use mismatch::Cause;
 
 use crate::base::names::Subject;
 use crate::base::protobuf::put_field;
-use crate::base::text::shown;
+use crate::base::text::{escaped, is_plain, shown};
 use crate::check::fingerprint;
-use crate::decision::{Basis, Decision, Denial, FurtherReasons, Reason, TokenTrace, Trace};
-use crate::policy::{AuditSettings, Policy, SubjectForm};
+use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Reason, TokenTrace};
+use crate::policy::{AuditSettings, MethodPart, Policy, RequirementPlace, SubjectForm};
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -26,26 +26,28 @@ pub enum Outcome {
 }
 
 /// The record of one decision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AuditRecord<'d> {
     /// What became of the request.
     pub outcome: Outcome,
     further: FurtherReasons,
-    /// What the log line adds for people who look for the cause. Nothing of the request.
-    detail: Option<String>,
+    /// Why the request was refused, or would have been.
+    denial: Option<&'d Denial>,
     issuer: Option<&'d str>,
     subject: Option<Cow<'d, str>>,
     fingerprint: Option<(&'static str, &'d str)>,
     unverified_issuer: Option<&'d str>,
-    cause: Option<Cause>,
+    cause: Option<Cause<'d>>,
     is_verified: bool,
+    requirement: Option<Cow<'static, str>>,
+    added_requirement: Option<Cow<'static, str>>,
+    credential: Option<CredentialKind>,
     request: Option<RequestNames>,
 }
 
 /// What finds a request again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RequestNames {
-    requirement: Option<String>,
     route: Option<String>,
     id: Option<String>,
 }
@@ -92,9 +94,10 @@ impl Outcome {
 }
 
 impl<'d> AuditRecord<'d> {
-    /// The record of `decision`; `None` while it is awaited.
+    /// The record of `decision`; `None` while it is awaited. `method` is that of the request; it is read only where
+    /// [`Trace::names_method`](crate::decision::Trace::names_method) says so.
     #[must_use]
-    pub fn of(decision: &'d Decision, policy: &'d Policy, settings: AuditSettings) -> Option<Self> {
+    pub fn of(decision: &'d Decision, policy: &'d Policy, settings: AuditSettings, method: &[u8]) -> Option<Self> {
         let outcome = Outcome::of(decision)?;
         let (denial, token) = match decision {
             Decision::Await(_) => return None,
@@ -105,31 +108,37 @@ impl<'d> AuditRecord<'d> {
             },
         };
         let verified = token.and_then(|token| token.verified.as_ref());
+        let trace = decision.trace();
+        let path = |place: RequirementPlace| match place.part {
+            MethodPart::Own => place.path(&shown(method)),
+            MethodPart::Enclosing | MethodPart::Get => place.path(""),
+        };
         Some(Self {
             outcome,
             further: FurtherReasons::default(),
-            detail: denial.and_then(detail),
+            denial,
             issuer: verified.and_then(|identity| policy.authority_name(identity.authority)),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, settings.subject)),
             fingerprint: token.map(named),
             unverified_issuer: match (denial, verified) {
-                (Some(_), None) => decision.trace().authority.and_then(|authority| policy.authority_name(authority)),
+                (Some(_), None) => trace.authority.and_then(|authority| policy.authority_name(authority)),
                 _ => None,
             },
             cause: denial.and_then(|denial| Some(Cause::of(denial, token?.mismatch.as_deref()?, policy, settings))),
             is_verified: verified.is_some(),
+            requirement: trace.requirement.map(path),
+            added_requirement: trace.added.map(path),
+            credential: trace.credential,
             request: None,
         })
     }
 
-    /// The record with what finds the request again: the requirement that decided, the route, and `x-request-id`.
+    /// The record with what finds the request again: the route and `x-request-id`.
     #[must_use]
-    pub fn with_request(self, trace: Trace, method: &[u8], route: Option<&[u8]>, id: Option<&[u8]>) -> Self {
-        let requirement = trace.requirement.map(|place| place.path(&shown(method)));
-        let request = RequestNames { requirement, route: route.map(shown), id: id.map(shown) };
-        Self { request: Some(request), ..self }
+    pub fn with_request(self, route: Option<&[u8]>, id: Option<&[u8]>) -> Self {
+        Self { request: Some(RequestNames { route: route.map(shown), id: id.map(shown) }), ..self }
     }
 
     /// The record with the reasons beyond the first.
@@ -205,9 +214,9 @@ impl<'d> AuditRecord<'d> {
                 line.push_str(value);
             }
         }
-        if let Some(detail) = &self.detail {
+        if let Some(detail) = self.denial.and_then(detail) {
             line.push_str(" (");
-            line.push_str(detail);
+            line.push_str(&detail);
             line.push(')');
         }
         line
@@ -237,10 +246,12 @@ impl<'d> AuditRecord<'d> {
             self.subject.as_deref().map(|subject| ("subject", subject)),
             self.fingerprint,
             self.unverified_issuer.map(|issuer| ("unverified_issuer", issuer)),
-            self.cause.as_ref().map(|cause| ("member", cause.member.as_str())),
+            self.cause.as_ref().map(|cause| ("member", &*cause.member)),
             self.cause.as_ref().and_then(|cause| Some((self.received_name(), cause.received.as_deref()?))),
             self.cause.as_ref().and_then(|cause| Some(("wanted", cause.wanted.as_deref()?))),
-            request.and_then(|request| Some(("requirement", request.requirement.as_deref()?))),
+            self.requirement.as_deref().map(|path| ("requirement", path)),
+            self.added_requirement.as_deref().map(|path| ("added_requirement", path)),
+            self.credential.map(|kind| ("credential", kind.name())),
             request.and_then(|request| Some(("route", request.route.as_deref()?))),
             request.and_then(|request| Some(("request_id", request.id.as_deref()?))),
         ];
@@ -251,8 +262,17 @@ impl<'d> AuditRecord<'d> {
 }
 
 /// Members that a log line has in quotes.
-const QUOTED: [&str; 8] =
-    ["subject", "member", "received", "unverified_received", "wanted", "requirement", "route", "request_id"];
+const QUOTED: [&str; 9] = [
+    "subject",
+    "member",
+    "received",
+    "unverified_received",
+    "wanted",
+    "requirement",
+    "added_requirement",
+    "route",
+    "request_id",
+];
 
 /// Room for a record as JSON, in bytes: most take less.
 const JSON_BYTES: usize = 256;
@@ -299,8 +319,7 @@ fn struct_list(reasons: &[Reason]) -> Vec<u8> {
 
 /// Appends a JSON string.
 fn push_json(text: &mut String, value: &str) {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\' || byte == b' ';
-    if value.bytes().all(is_plain) {
+    if is_plain(value.as_bytes()) {
         text.push('"');
         text.push_str(value);
         text.push('"');
@@ -316,13 +335,14 @@ fn named(token: &TokenTrace) -> (&'static str, &str) {
 
 fn subject_form(subject: &Subject, form: SubjectForm) -> Option<Cow<'_, str>> {
     match form {
-        SubjectForm::Plain => Some(shown(subject.as_str().as_bytes()).into()),
+        SubjectForm::Plain => Some(escaped(subject.as_str().as_bytes())),
         SubjectForm::Hash => Some(subject.digest(fingerprint).into()),
         SubjectForm::Omit => None,
     }
 }
 
-/// What helps to find the cause: numbers, and names from the configuration.
+/// What the log line adds for people who look for the cause: numbers, and names from the configuration. Nothing of the
+/// request.
 fn detail(denial: &Denial) -> Option<String> {
     match denial {
         Denial::Expired { expired_at, now } => Some(format!("{} s ago", now.0.saturating_sub(expired_at.0))),

@@ -8,7 +8,7 @@ pub use mismatch::{FailedCondition, Mismatch, Received};
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{Authority, IssuerId, RequirementPlace, Scope};
+use crate::policy::{Authority, IssuerId, MethodPart, RequirementPlace, Scope};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -49,6 +49,14 @@ pub struct Trace {
     pub authority: Option<Authority>,
     /// The kind of credential that was judged.
     pub credential: Option<CredentialKind>,
+}
+
+impl Trace {
+    /// Whether the name of a requirement has the request's method in it.
+    #[must_use]
+    pub fn names_method(&self) -> bool {
+        [self.requirement, self.added].into_iter().flatten().any(|place| place.part == MethodPart::Own)
+    }
 }
 
 /// A kind of credential.

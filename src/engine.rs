@@ -157,7 +157,7 @@ fn permit_bearer(
 ) -> Result<Grant, Stop> {
     let token = Formed::check(token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
-        .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, asks, request))?;
+        .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, request, facts, asks))?;
     let principal = verified.principal();
     let first_use = Live::check(&principal, facts)
         .map_err(Stop::from)
@@ -165,7 +165,7 @@ fn permit_bearer(
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
         .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effect)?))
-        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, asks, request))?;
+        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, request, facts, asks))?;
     Ok(grant::for_token(policy, request, first_use.permit(), principal.trace()))
 }
 
@@ -220,14 +220,18 @@ impl Stop {
         Self { token: Some(token), ..self }
     }
 
-    /// Keeps what the token has where something else was wanted.
+    /// Keeps what the token has where something else was wanted, if that can be shown.
     fn at(
         mut self,
         token: &Formed<'_>,
         policy: &Policy,
-        asks: &TokenRequirements<'_>,
         request: &RequestView<'_>,
+        facts: &Facts<'_>,
+        asks: &TokenRequirements<'_>,
     ) -> Self {
+        if !facts.shows_mismatch {
+            return self;
+        }
         if let (Cause::Deny(denial), Some(trace)) = (&self.cause, &mut self.token) {
             trace.mismatch = check::mismatch(denial, token, policy, asks, request);
         }

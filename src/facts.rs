@@ -33,11 +33,14 @@ pub struct Facts<'a> {
     pub metadata: MetadataRequirement<'a>,
     /// What has been awaited for this request: it is not awaited again.
     pub awaited: AwaitedNeeds,
+    /// Whether a record or a log line can show what a refused token has where something else was wanted. If not, the
+    /// decision does not keep it.
+    pub shows_mismatch: bool,
 }
 
 impl<'a> Facts<'a> {
-    /// The facts of a decision away from a gate: nothing is remembered, nothing has been used, no metadata asks anything, and
-    /// nothing has been awaited.
+    /// The facts of a decision away from a gate: nothing is remembered, nothing has been used, no metadata asks anything,
+    /// nothing has been awaited, and every refusal is explained.
     #[must_use]
     pub fn offline(
         surroundings: &'a dyn Surroundings,
@@ -54,6 +57,7 @@ impl<'a> Facts<'a> {
             replay: &NothingUsed,
             metadata: MetadataRequirement::None,
             awaited: AwaitedNeeds::default(),
+            shows_mismatch: true,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What was wanted in the place of what came, in words.
 
 use crate::base::json::{JsonType, Value};
-use crate::base::text::shown;
+use crate::base::text::escaped;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::policy::{
     AuditSettings, ClaimCondition, Condition, Issuer, Policy, SenderConstraint, SubjectForm, TokenRequirement,
@@ -14,26 +14,29 @@ const LISTED: usize = 4;
 
 /// What the record says of a mismatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct Cause<'m> {
     /// The claim, or the header parameter.
-    pub member: String,
+    pub member: Cow<'m, str>,
     /// Its value; `None` where there is none, or it is not shown.
-    pub received: Option<String>,
+    pub received: Option<Cow<'m, str>>,
     /// Its type, in words.
     pub kind: Option<&'static str>,
     /// What was wanted.
     pub wanted: Option<String>,
 }
 
-impl Cause {
+impl<'m> Cause<'m> {
     /// The cause of a refusal.
     #[must_use]
-    pub fn of(denial: &Denial, mismatch: &Mismatch, policy: &Policy, settings: AuditSettings) -> Self {
+    pub fn of(denial: &Denial, mismatch: &'m Mismatch, policy: &Policy, settings: AuditSettings) -> Self {
         Self {
-            member: shown(mismatch.member.as_bytes()),
+            member: escaped(mismatch.member.as_bytes()),
             received: mismatch.received.shown().filter(|_| !hides_subject(mismatch, settings)),
             kind: mismatch.received.kind().map(JsonType::words),
-            wanted: wanted(denial, mismatch, policy).map(|text| shown(text.as_bytes())),
+            wanted: wanted(denial, mismatch, policy).map(|text| match escaped(text.as_bytes()) {
+                Cow::Borrowed(_) => text,
+                Cow::Owned(escaped) => escaped,
+            }),
         }
     }
 
@@ -81,7 +84,7 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
             types.map(|types| listed(types.names().map(Cow::Borrowed)))
         })),
         Denial::UnknownKey => Some(format!("the kid of a key of {} that fits alg", issuer?.name)),
-        Denial::Expired { now, .. } => Some(format!("a time after {}", now.minus(issuer?.leeway).0)),
+        Denial::Expired { now, .. } => Some(["a time after ", &now.minus(issuer?.leeway).0.to_string()].concat()),
         Denial::NotYetValid { now, .. } | Denial::IssuedInFuture { now, .. } => {
             Some(format!("a time up to {}", now.plus(issuer?.leeway).0))
         }
@@ -121,9 +124,13 @@ fn both<'a>(
     asks: impl Iterator<Item = &'a TokenRequirement>,
     words: impl Fn(&'a Issuer, Option<&'a TokenRequirement>) -> Option<String>,
 ) -> String {
-    let parts: Vec<String> =
-        words(issuer, None).into_iter().chain(asks.filter_map(|ask| words(issuer, Some(ask)))).collect();
-    parts.join(", and ")
+    let mut parts = words(issuer, None).into_iter().chain(asks.filter_map(|ask| words(issuer, Some(ask))));
+    let mut all = parts.next().unwrap_or_default();
+    for part in parts {
+        all.push_str(", and ");
+        all.push_str(&part);
+    }
+    all
 }
 
 fn audiences(issuer: &Issuer, ask: Option<&TokenRequirement>) -> Option<String> {
@@ -170,14 +177,16 @@ fn in_words(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn listed<'t>(names: impl Iterator<Item = Cow<'t, str>>) -> String {
-    let names: Vec<Cow<'_, str>> = names.collect();
-    let more = names.len().saturating_sub(LISTED);
-    let shown = names.iter().take(LISTED).map(AsRef::as_ref).collect::<Vec<&str>>().join(" or ");
-    match more {
-        0 if names.is_empty() => "none is admitted".to_owned(),
+fn listed<'t>(mut names: impl Iterator<Item = Cow<'t, str>>) -> String {
+    let Some(first) = names.next() else { return "none is admitted".to_owned() };
+    let mut shown = first.into_owned();
+    for name in names.by_ref().take(LISTED - 1) {
+        shown.push_str(" or ");
+        shown.push_str(&name);
+    }
+    match names.count() {
         0 => shown,
-        _ => format!("{shown} or one of {more} more"),
+        more => format!("{shown} or one of {more} more"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Text from outside, made safe to print.
 
+use std::borrow::Cow;
+
 /// The most bytes of one outside value that are shown in a log line or an audit record (DESIGN: 128 bytes).
 pub const SHOWN_BYTES: usize = 128;
 
@@ -7,9 +9,21 @@ pub const SHOWN_BYTES: usize = 128;
 /// `%`, `"` and `\` encoded too), so that it can neither forge a line nor break the quotes around it.
 #[must_use]
 pub fn shown(text: &[u8]) -> String {
+    escaped(text).into_owned()
+}
+
+/// What [`shown`] gives, without a copy of text that needs no escape, as almost all.
+#[must_use]
+pub fn escaped(text: &[u8]) -> Cow<'_, str> {
+    if text.len() <= SHOWN_BYTES
+        && is_plain(text)
+        && let Ok(plain) = std::str::from_utf8(text)
+    {
+        return plain.into();
+    }
     let mut out = String::with_capacity(text.len().min(SHOWN_BYTES));
     for &byte in text.iter().take(SHOWN_BYTES) {
-        if (b' '..=b'~').contains(&byte) && !matches!(byte, b'%' | b'"' | b'\\') {
+        if is_plain(&[byte]) {
             out.push(char::from(byte));
         } else {
             out.push('%');
@@ -20,8 +34,27 @@ pub fn shown(text: &[u8]) -> String {
     if text.len() > SHOWN_BYTES {
         out.push_str("...");
     }
-    out
+    out.into()
 }
+
+/// Whether `text` can be printed, in quotes and in JSON too, as it is: printable ASCII without `%`, `"` and `\`.
+#[must_use]
+pub fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|&byte| PLAIN.get(usize::from(byte)) == Some(&true))
+}
+
+/// Which bytes are plain: a record looks up each of its bytes.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut place = 0x20;
+    while place < 0x7f {
+        #[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+        let entry = &mut plain[place];
+        *entry = !matches!(place, 0x22 | 0x25 | 0x5c);
+        place += 1;
+    }
+    plain
+};
 
 /// The upper-case hexadecimal digit of the low four bits.
 #[must_use]

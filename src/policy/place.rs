@@ -1,6 +1,7 @@
 //! Where in the configuration a requirement is.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
+use std::fmt;
 
 /// The place of a requirement, as records, metrics and `explain` name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,16 +42,21 @@ impl RequirementSource {
     pub const fn is_metadata(self) -> bool {
         matches!(self, Self::RouteMetadata | Self::VirtualHostMetadata)
     }
+
+    /// Its path in the configuration. Every record has one, so it is not made by a formatter.
+    fn path(self) -> Cow<'static, str> {
+        match self {
+            Self::RouteMetadata => "route metadata".into(),
+            Self::VirtualHostMetadata => "virtual host metadata".into(),
+            Self::Rule(index) => ["rules[", &index.to_string(), "]"].concat().into(),
+            Self::Default => "default".into(),
+        }
+    }
 }
 
 impl fmt::Display for RequirementSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RouteMetadata => formatter.write_str("route metadata"),
-            Self::VirtualHostMetadata => formatter.write_str("virtual host metadata"),
-            Self::Rule(index) => write!(formatter, "rules[{index}]"),
-            Self::Default => formatter.write_str("default"),
-        }
+        formatter.write_str(&self.path())
     }
 }
 
@@ -69,13 +75,12 @@ impl MethodPart {
 impl RequirementPlace {
     /// The place in words, such as `rules[3].methods.GET`, for a request of this method.
     #[must_use]
-    pub fn path(self, method: &str) -> String {
-        let mut path = self.source.to_string();
-        if let Some(name) = self.part.member(method) {
-            // Writing to a string does not fail.
-            let _ = write!(path, ".methods.{name}");
+    pub fn path(self, method: &str) -> Cow<'static, str> {
+        let source = self.source.path();
+        match self.part.member(method) {
+            Some(name) => [&source, ".methods.", name].concat().into(),
+            None => source,
         }
-        path
     }
 }
 

@@ -22,9 +22,14 @@ impl LogBudget {
         Self { per_second, second: Cell::new(0), used: Cell::new(0), suppressed: RefCell::new(BTreeMap::new()) }
     }
 
+    /// Whether the next denial may be logged.
+    pub const fn has_room(&self) -> bool {
+        self.used.get() < self.per_second
+    }
+
     /// Whether a denial for `reason` may be logged. If not, it is counted.
     pub fn admit(&self, reason: Reason) -> bool {
-        if self.used.get() < self.per_second {
+        if self.has_room() {
             self.used.set(self.used.get() + 1);
             return true;
         }

@@ -7,6 +7,7 @@ mod outcome;
 mod replay;
 mod request;
 mod surroundings;
+mod tallies;
 mod waiting;
 
 pub use request::{Progress, RequestState, StreamRequest};
@@ -22,7 +23,6 @@ use super::metadata_cache::MetadataCache;
 use super::metrics;
 use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
-use crate::audit::Outcome;
 use crate::config::{self, Loaded};
 use crate::policy::{
     AuditSettings, CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD,
@@ -32,8 +32,8 @@ use crate::token_cache::{CacheCounts, TokenCache};
 use meters::Meters;
 use replay::Replay;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Weak;
+use tallies::Tallies;
 
 /// The tick period when a request wants a fetch, in milliseconds.
 const TICK_AT_ONCE_MS: u32 = 5;
@@ -51,9 +51,7 @@ pub struct Gate<H> {
     root_context: u32,
     policy: Policy,
     settings: Settings,
-    allowed: Tally,
-    /// Counts every outcome but `Allowed`.
-    outcomes: BTreeMap<Outcome, Tally>,
+    tallies: Tallies,
     left_out: Option<Counter>,
     documents: RefCell<Documents>,
     /// What the callouts under way were made for.
@@ -77,23 +75,6 @@ pub struct Gate<H> {
     /// Signatures that the host could not check, though it should, since this was last counted.
     host_failures: Cell<u32>,
     speed: SpeedMeters,
-}
-
-/// A counter that is updated at ticks, since a host call is a good part of the cost of a request.
-#[derive(Default)]
-struct Tally {
-    counter: Option<Counter>,
-    uncounted: Cell<u32>,
-}
-
-impl Tally {
-    fn add(&self) {
-        self.uncounted.set(self.uncounted.get().saturating_add(1));
-    }
-
-    fn count(&self, host: &impl Host) {
-        self.counter.into_iter().for_each(|counter| host.count(counter, self.uncounted.take()));
-    }
 }
 
 /// Metrics of the caches and of signatures.
@@ -169,16 +150,9 @@ impl<H: Host> Gate<H> {
         // The main thread configures its plugin first, before there are workers.
         documents.seed(&*shared);
         let define = |name: &str| host.define_counter(name).ok();
-        // One by one, since `collect` would bring 5 KB of sorting into the module.
-        let mut outcomes = BTreeMap::new();
-        for outcome in Outcome::all() {
-            let tally = Tally { counter: define(&outcome.counter()), uncounted: Cell::new(0) };
-            outcomes.insert(outcome, tally);
-        }
         let gate = Self {
             root_context,
-            allowed: outcomes.remove(&Outcome::Allowed).unwrap_or_default(),
-            outcomes,
+            tallies: Tallies::define(&host, &policy),
             left_out: define(metrics::HEADERS_LEFT_OUT),
             documents: RefCell::new(documents),
             callouts: RefCell::default(),
@@ -234,7 +208,7 @@ impl<H: Host> Gate<H> {
 
     /// Counts at ticks and not for each request, since a host call costs as much as a look into the cache.
     fn count_what_was_done(&self) {
-        self.outcomes.values().chain([&self.allowed]).for_each(|tally| tally.count(&self.host));
+        self.tallies.count(&self.host);
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
         let counts = [
             (self.speed.hits, hits),

@@ -1,8 +1,17 @@
-//! The names of all metrics, in one table. The counters of decisions are made from the reasons
+//! The names of all metrics, in one table. The counters of decisions by reason are made from the reasons
 //! ([`crate::audit::Outcome::counter`]).
 //!
 //! [`named`] fills in the part in angle brackets.
 
+/// Counters by issuer: requests that were allowed with its token.
+///
+/// These three read the trace of the decision. There are none by requirement: rules come and go with each configuration,
+/// and Envoy keeps every metric that was ever defined. Records name the requirement.
+pub const ISSUER_ALLOWED: &str = "scopegate.issuer.allowed.<issuer>";
+/// Counters by issuer: requests that were refused with a token that names it, verified or not.
+pub const ISSUER_DENIED: &str = "scopegate.issuer.denied.<issuer>";
+/// Counters by issuer: requests that report-only would have refused so.
+pub const ISSUER_WOULD_DENY: &str = "scopegate.issuer.would_deny.<issuer>";
 /// Counter: headers left out because a claim cannot be a header value.
 pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
 /// Counter: claims that the replay store could not answer, by cause.

@@ -24,7 +24,7 @@ pub fn read_struct(bytes: &[u8]) -> Value {
 fn record(ask: &Ask, config: &Value) -> (Value, String) {
     let Loaded { policy, settings, .. } = compiled(config);
     let decision = ask.decide(&policy);
-    let record = AuditRecord::of(&decision, &policy, settings.audit).unwrap();
+    let record = AuditRecord::of(&decision, &policy, settings.audit, b"GET").unwrap();
     let json = serde_json::from_str(&record.to_json()).unwrap();
     assert_eq!(read_struct(&record.to_struct()), json, "both forms say the same");
     (json, record.to_line())

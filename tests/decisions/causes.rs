@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 fn cause(ask: &Ask, config: &Value) -> Option<String> {
     let policy = policy(config);
     let decision = ask.decide(&policy);
-    AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().cause()
+    AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().cause()
 }
 
 fn of(token: Token<'_>, config: &Value) -> String {
@@ -119,7 +119,7 @@ fn a_subject_that_records_do_not_show_is_not_shown_as_the_cause_either() {
         let config = config(json!({ "default": { "claims": conditions }, "audit": { "subject": form } }));
         let Loaded { policy, settings, .. } = compiled(&config);
         let decision = get("/").bearer(token().claim("sub", "alice").sign()).decide(&policy);
-        let record = AuditRecord::of(&decision, &policy, settings.audit).unwrap();
+        let record = AuditRecord::of(&decision, &policy, settings.audit, b"GET").unwrap();
         assert_eq!(record.to_json().contains("alice"), form == "plain", "{}", record.to_json());
         assert_eq!(record.to_line().contains("alice"), form == "plain", "{}", record.to_line());
         record.cause().unwrap()
@@ -155,8 +155,8 @@ fn what_came_cannot_forge_a_line_and_is_capped() {
         token().header("alg", hostile.as_str()).sign(),
     ] {
         let decision = get("/").bearer(signed).decide(&policy);
-        let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
-        let line = record.with_request(decision.trace(), b"GET", Some(b"a\" b\n"), Some(b"id\r")).to_line();
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
+        let line = record.with_request(Some(b"a\" b\n"), Some(b"id\r")).to_line();
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
         assert!(line.contains("unverified_received=\"x%22 decision=allow%0D%0Ay"), "{line}");
         assert!(line.contains(" route=\"a%22 b%0A\" request_id=\"id%0D\""), "{line}");
@@ -191,11 +191,12 @@ fn a_token_in_a_query_is_named_by_its_fingerprint_and_a_secret_is_not() {
     let policy = policy(&config(json!({})));
     let record = |target: &str| -> Value {
         let decision = get(target).decide(&policy);
-        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().to_json()).unwrap()
+        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().to_json())
+            .unwrap()
     };
     let signed = token().sign();
     let in_header = get("/").bearer(&signed).decide(&policy);
-    let fingerprint = AuditRecord::of(&in_header, &policy, AuditSettings::default()).unwrap().to_json();
+    let fingerprint = AuditRecord::of(&in_header, &policy, AuditSettings::default(), b"GET").unwrap().to_json();
     let fingerprint: Value = serde_json::from_str(&fingerprint).unwrap();
     for target in [format!("/?access_token={signed}"), format!("/?x={signed}"), format!("/?jwt=Bearer+{signed}")] {
         let record = record(&target);
@@ -203,7 +204,7 @@ fn a_token_in_a_query_is_named_by_its_fingerprint_and_a_secret_is_not() {
         assert_eq!(record["unverified_fingerprint"], fingerprint["fingerprint"], "as the token in the header is named");
     }
     let secret = record("/?access_token=s3cret");
-    assert_eq!(secret, json!({ "decision": "deny", "reason": "token_in_query" }));
+    assert_eq!(secret, json!({ "decision": "deny", "reason": "token_in_query", "requirement": "default" }));
 }
 
 #[test]
@@ -211,7 +212,21 @@ fn the_issuer_that_an_unverified_token_names_is_marked_as_unverified() {
     let policy = policy(&config(json!({})));
     let decision = get("/").bearer(token().claim("exp", NOW - 900).sign()).decide(&policy);
     let record: Value =
-        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().to_json())
+        serde_json::from_str(&AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().to_json())
             .unwrap();
     assert_eq!((record.get("issuer"), &record["unverified_issuer"]), (None, &json!("demo")));
+}
+
+#[test]
+fn what_came_is_not_kept_where_nothing_shows_it() {
+    let policy = policy(&config(json!({ "default": { "scopes": ["orders:write"] } })));
+    for ask in [get("/").bearer(token().sign()), get("/").bearer(token().claim("exp", NOW - 900).sign()), get("/")] {
+        let mismatch = |shows_mismatch| match (Ask { shows_mismatch, ..ask.clone() }).decide(&policy) {
+            Decision::Deny(refusal) => (refusal.denial.reason(), refusal.token.map(|token| token.mismatch.is_some())),
+            other => panic!("{other:?}"),
+        };
+        let ((shown, kept), (hidden, not_kept)) = (mismatch(true), mismatch(false));
+        assert_eq!(shown, hidden);
+        assert_eq!((kept, not_kept), (kept.map(|_| true), kept.map(|_| false)), "{ask:?}");
+    }
 }

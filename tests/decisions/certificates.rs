@@ -249,11 +249,12 @@ fn the_record_says_what_is_wrong_with_the_binding() {
         (bound(), "cnf is there; wanted: the x5t#S256 of the certificate of the connection"),
     ] {
         let decision = ask.decide(&policy);
-        let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
         assert_eq!(record.cause().as_deref(), Some(wanted));
         assert!(!record.to_line().contains(&digest(OURS)), "{}", record.to_line());
     }
-    let line = |ask: Ask| AuditRecord::of(&ask.decide(&policy), &policy, AuditSettings::default()).unwrap().to_line();
+    let line =
+        |ask: Ask| AuditRecord::of(&ask.decide(&policy), &policy, AuditSettings::default(), b"GET").unwrap().to_line();
     assert!(line(bound()).ends_with("(the client showed no certificate)"));
     assert!(line(bound().certificate(ANOTHER)).ends_with("(the client showed another certificate)"));
 }

@@ -91,7 +91,7 @@ fn an_issuer_that_is_not_known_asks_nothing_and_one_that_is_not_good_here_does()
     let ask = get("/").bearer(token().claim("exp", NOW - 900).sign());
     let (decision, further) = ask.decide_further(&policy, &configured_keys(&policy));
     assert_eq!((first(&decision), further.unverified), (Some(Reason::UnknownIssuer), vec![Reason::Expired]));
-    let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().to_json();
+    let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().to_json();
     assert!(record.contains("\"unverified_issuer\":\"demo\""), "{record}");
 }
 
@@ -140,7 +140,8 @@ fn a_record_lists_the_further_reasons_in_every_form() {
         (get("/?access_token=x"), "further_reasons", &json!(["no_credential"])),
     ] {
         let (decision, reasons) = ask.decide_further(&policy, &configured_keys(&policy));
-        let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().with_further(reasons);
+        let record =
+            AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().with_further(reasons);
         let json: Value = serde_json::from_str(&record.to_json()).unwrap();
         assert_eq!(json[name], *further, "{json}");
         assert_eq!(read_struct(&record.to_struct()), json, "both forms say the same");

@@ -247,7 +247,7 @@ proptest! {
         }
         let decision = ask.decide(&policy);
         let mut shown = format!("{decision:?}");
-        if let Some(record) = AuditRecord::of(&decision, &policy, AuditSettings::default()) {
+        if let Some(record) = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET") {
             shown += &record.to_json();
             shown += &String::from_utf8_lossy(&record.to_struct());
             let members: Value = serde_json::from_str(&record.to_json()).unwrap();

@@ -174,7 +174,7 @@ fn only_a_verified_token_is_looked_up() {
 fn the_record_of_a_refusal_tells_the_kind_of_entry_and_the_token() {
     let config = revoked(json!([{ "iss": ISSUER, "sid": "session-1" }]));
     let (policy, decision) = (policy(&config), get("/").bearer(named().sign()).decide_under(&config));
-    let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
+    let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
     let line = record.to_line();
     assert!(line.starts_with("decision=deny reason=revoked issuer=demo subject=\"alice\" fingerprint="), "{line}");
     assert!(line.ends_with("(by sid)"), "{line}");

@@ -168,7 +168,7 @@ fn the_record_has_the_tenant_of_the_token_and_of_the_request() {
     let cause = |rule: Value, token: Token<'_>, target: &str| {
         let policy = only(rule);
         let decision = get(target).bearer(token.sign()).decide(&policy);
-        AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().cause().unwrap()
+        AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap().cause().unwrap()
     };
     for (tenant, target, wanted) in [
         (json!("acme"), "/tenants/other/x", "tenant is \"acme\"; wanted: equals_path tenant, which is other"),

@@ -15,7 +15,7 @@ fn trace(ask: &Ask, members: Value) -> Trace {
 /// The places that decided, in words.
 fn places(ask: &Ask, method: &str, members: Value) -> [Option<String>; 2] {
     let trace = trace(ask, members);
-    [trace.requirement, trace.added].map(|place| place.map(|place| place.path(method)))
+    [trace.requirement, trace.added].map(|place| place.map(|place| place.path(method).into_owned()))
 }
 
 fn rules() -> Value {
@@ -70,6 +70,32 @@ fn a_decision_names_what_was_presented_as_far_as_it_was_read() {
     assert_eq!(seen(&get("/").bearer(token().claim("exp", NOW - 900).sign())), (bearer, demo));
     assert_eq!(seen(&get("/").bearer(token().header("alg", "none").sign())), (bearer, demo));
     assert_eq!(seen(&get("/").bearer(token().sign())), (bearer, demo));
+}
+
+#[test]
+fn a_record_says_what_decided_and_what_kind_of_credential_was_judged() {
+    let said = |ask: &Ask, members: Value| {
+        let policy = policy(&config(members));
+        let decision = ask.decide(&policy);
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), ask.method.as_bytes()).unwrap();
+        let json: Value = serde_json::from_str(&record.to_json()).unwrap();
+        ["requirement", "added_requirement", "credential"].map(|name| json.get(name).cloned().unwrap_or_default())
+    };
+    let bearer = || token().sign();
+    for (ask, wanted) in [
+        (get("/a"), [json!("rules[0]"), json!(null), json!(null)]),
+        (get("/b"), [json!("rules[1].methods.GET"), json!(null), json!(null)]),
+        (get("/b").method("HEAD").bearer(bearer()), [json!("rules[1].methods.GET"), json!(null), json!("bearer")]),
+        (get("/b").method("PUT").bearer(bearer()), [json!("rules[1]"), json!(null), json!("bearer")]),
+        (get("/c").method("POST"), [json!("default.methods.POST"), json!(null), json!(null)]),
+        (get("/b//1"), [json!(null), json!(null), json!(null)]),
+    ] {
+        assert_eq!(said(&ask, rules()), wanted, "{ask:?}");
+    }
+    let mut restrict = rules();
+    extend(&mut restrict, json!({ "route_metadata": "restrict" }));
+    let ask = get("/b").bearer(bearer()).under(Requirement::default());
+    assert_eq!(said(&ask, restrict), [json!("rules[1].methods.GET"), json!("route metadata"), json!("bearer")]);
 }
 
 /// What in a record the published schema does not admit. Reads the words of JSON Schema that the schema uses, and fails on
@@ -149,7 +175,8 @@ fn every_record_fits_the_published_schema() {
             extend(&mut members, json!({ "report_only": report_only }));
             let policy = policy(&config(members));
             let (decision, further) = ask.decide_further(&policy, &configured_keys(&policy));
-            let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap().with_further(further);
+            let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), ask.method.as_bytes());
+            let record = record.unwrap().with_further(further);
             let record = serde_json::from_str(&record.to_json()).unwrap();
             assert_eq!(misfits("record", &record, &schema), Vec::<String>::new(), "{ask:?}");
         }

@@ -94,6 +94,8 @@ pub struct Ask {
     pub metadata: Option<Rc<Requirement>>,
     /// The names of its virtual host and its route.
     pub names: [Option<String>; 2],
+    /// Whether anything shows what a refused token has.
+    pub shows_mismatch: bool,
 }
 
 pub fn get(target: &str) -> Ask {
@@ -108,6 +110,7 @@ pub fn get(target: &str) -> Ask {
         peer_certificate: None,
         metadata: None,
         names: [None, None],
+        shows_mismatch: true,
     }
 }
 
@@ -223,7 +226,7 @@ impl Ask {
         let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
         let metadata = self.metadata.as_deref().map_or(MetadataRequirement::None, asks);
-        let facts = Facts { memory, metadata, awaited, ..offline };
+        let facts = Facts { memory, metadata, awaited, shows_mismatch: self.shows_mismatch, ..offline };
         judged(&view, &facts)
     }
 

@@ -176,7 +176,7 @@ fn decider(situation: &Situation, place: RequirementPlace, method: &str) -> Deci
     let part = place.part.member(method);
     let own = part.and_then(|name| member(member(written?, "methods")?, name));
     let name = match (name, part) {
-        (None, _) => place.path(method),
+        (None, _) => place.path(method).into_owned(),
         (Some(name), None) => name,
         (Some(name), Some(part)) => format!("{name}.methods.{part}"),
     };
@@ -268,7 +268,12 @@ impl Explanation<'_> {
     }
 
     fn record(&self) -> Option<AuditRecord<'_>> {
-        let record = AuditRecord::of(&self.decision, &self.situation.policy, self.situation.settings.audit)?;
+        let record = AuditRecord::of(
+            &self.decision,
+            &self.situation.policy,
+            self.situation.settings.audit,
+            self.method.as_bytes(),
+        )?;
         Some(record.with_further(self.further.clone()))
     }
 
@@ -277,7 +282,7 @@ impl Explanation<'_> {
         let route = self.situation.route.as_deref().map(str::as_bytes);
         Some(
             match self.decision {
-                Decision::Deny(_) => record.with_request(self.decision.trace(), self.method.as_bytes(), route, None),
+                Decision::Deny(_) => record.with_request(route, None),
                 Decision::Allow(_) | Decision::Await(_) => record,
             }
             .to_line(),

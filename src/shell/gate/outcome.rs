@@ -6,7 +6,7 @@ use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
 use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
-use super::{Gate, Progress, RequestState, StreamRequest, Tally};
+use super::{Gate, Progress, RequestState, StreamRequest};
 use crate::audit::{AuditRecord, Outcome};
 use crate::challenge;
 use crate::crypto::PureVerifier;
@@ -64,6 +64,7 @@ impl<H: Host> Gate<H> {
             revocations: documents.revocations(),
             metadata: request.metadata.as_fact(request.metadata_source),
             awaited: request.awaited.get(),
+            shows_mismatch: self.records(true) || self.logs.has_room(),
         };
         judged(&facts)
     }
@@ -87,24 +88,18 @@ impl<H: Host> Gate<H> {
 
     /// Carries out a decision. If the host refuses the edits, the request is refused, in report-only too: the upstream
     /// would trust headers that the client sent.
-    pub(super) fn carry_out(&self, request: &StreamRequest, decision: Decision) -> RequestState {
-        let decision = match decision {
-            Decision::Await(pending) => {
-                let denial = pending.need.unmet();
-                self.end_wait(request, pending, denial)
-            }
-            decision => decision,
-        };
-        let decision = match decision {
-            Decision::Allow(grant) => match self.publish(&grant).and_then(|()| self.edit(&grant)) {
-                Ok(()) => Decision::Allow(grant),
-                Err(failure) => {
-                    log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
-                    Decision::Deny(Refusal { denial: Denial::HostFailure, trace: grant.trace, token: grant.token })
-                }
-            },
-            decision => decision,
-        };
+    pub(super) fn carry_out(&self, request: &StreamRequest, mut decision: Decision) -> RequestState {
+        if let Decision::Await(pending) = decision {
+            let denial = pending.need.unmet();
+            decision = self.end_wait(request, pending, denial);
+        }
+        if let Decision::Allow(grant) = &mut decision
+            && let Err(failure) = self.publish(grant).and_then(|()| self.edit(grant))
+        {
+            log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
+            let (trace, token) = (grant.trace, grant.token.take());
+            decision = Decision::Deny(Refusal { denial: Denial::HostFailure, trace, token });
+        }
         let state = match &decision {
             Decision::Allow(grant) => {
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
@@ -145,14 +140,13 @@ impl<H: Host> Gate<H> {
     }
 
     fn answer(&self, request: &StreamRequest, denial: &Denial) {
-        let bytes = request.headers.borrow();
-        let headers = pairs::parse(&bytes).unwrap_or_default();
-        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
-        if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
-            // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
-            let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
-        }
-        let reply = self.replies.reply(denial, &self.settings.realm, view.is_grpc());
+        let reply = read_again(request, |view| {
+            if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
+                // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
+                let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
+            }
+            self.replies.reply(denial, &self.settings.realm, view.is_grpc())
+        });
         if let Err(failure) = self.host.send_local_response(&reply) {
             log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
         }
@@ -162,25 +156,22 @@ impl<H: Host> Gate<H> {
     /// made.
     fn report(&self, request: &StreamRequest, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
-        let tally = match outcome {
-            Outcome::Allowed => Some(&self.allowed),
-            Outcome::Denied(_) | Outcome::WouldDeny(_) => self.outcomes.get(&outcome),
-        };
-        tally.into_iter().for_each(Tally::add);
+        self.tallies.add(outcome, decision.trace());
         let refused: Option<Reason> = match outcome {
             Outcome::Allowed => None,
             Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
         };
-        let wanted = match self.settings.audit.filter_state {
-            FilterStateScope::All => true,
-            FilterStateScope::Denials => refused.is_some(),
-            FilterStateScope::None => false,
-        };
+        let wanted = self.records(refused.is_some());
         let logged = refused.is_some_and(|reason| self.logs.admit(reason));
         if !wanted && !logged {
             return;
         }
-        let Some(record) = AuditRecord::of(decision, &self.policy, self.settings.audit) else { return };
+        let method = if decision.trace().names_method() {
+            read_again(request, |view| view.method().to_vec())
+        } else {
+            Vec::new()
+        };
+        let Some(record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
         let record = match outcome {
             Outcome::WouldDeny(_) => record.with_further(self.further(request, decision)),
             Outcome::Allowed | Outcome::Denied(_) => record,
@@ -189,7 +180,7 @@ impl<H: Host> Gate<H> {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
         if logged {
-            log::info!("scopegate: {}", self.with_request(record, request, decision).to_line());
+            log::info!("scopegate: {}", self.with_request(record, request).to_line());
         }
     }
 
@@ -198,6 +189,15 @@ impl<H: Host> Gate<H> {
         let judged =
             |view: &RequestView<'_>| self.with_facts(request, |facts| further(&self.policy, view, facts, decision));
         Self::view(request, judged).unwrap_or_default()
+    }
+
+    /// Whether filter state gets a record of a request that is refused, or would be, or of one that is not.
+    fn records(&self, is_refused: bool) -> bool {
+        match self.settings.audit.filter_state {
+            FilterStateScope::All => true,
+            FilterStateScope::Denials => is_refused,
+            FilterStateScope::None => false,
+        }
     }
 
     /// A record in its form for filter state.
@@ -209,24 +209,23 @@ impl<H: Host> Gate<H> {
     }
 
     /// A record with what finds the request again. The host is asked for the route here, since few refusals are logged.
-    fn with_request<'d>(
-        &self,
-        record: AuditRecord<'d>,
-        request: &StreamRequest,
-        decision: &Decision,
-    ) -> AuditRecord<'d> {
-        let bytes = request.headers.borrow();
-        let headers = pairs::parse(&bytes).unwrap_or_default();
-        let view = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+    fn with_request<'d>(&self, record: AuditRecord<'d>, request: &StreamRequest) -> AuditRecord<'d> {
         let route = match &request.route_name {
             Some(name) => Some(name.clone().into_bytes()),
             None => self.host.property(&["xds", "route_name"]).ok().flatten().filter(|name| !name.is_empty()),
         };
-        record.with_request(decision.trace(), view.method(), route.as_deref(), view.sole_value("x-request-id"))
+        read_again(request, |view| record.with_request(route.as_deref(), view.sole_value("x-request-id")))
     }
 }
 
 /// The decision on a request that cannot be read.
 fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
+}
+
+/// Reads the headers of a request again; none if they cannot be read.
+fn read_again<T>(request: &StreamRequest, read: impl FnOnce(&RequestView<'_>) -> T) -> T {
+    let bytes = request.headers.borrow();
+    let headers = pairs::parse(&bytes).unwrap_or_default();
+    read(&RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true })
 }
