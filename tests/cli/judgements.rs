@@ -312,11 +312,12 @@ fn a_credential_that_leaves_the_request_is_named() {
 fn a_route_that_follows_redirects_inside_envoy_is_an_error_where_the_token_is_stripped() {
     let rule = "judged-twice";
     let redirect = "route: {cluster: upstream, internal_redirect_policy: {max_internal_redirects: 2}}";
-    let keep = route(redirect).replacen(
-        "                    forward:\n",
-        "                    forward:\n                      token: keep\n",
-        1,
-    );
+    let kept = |text: &str| {
+        let forward = "                    forward:\n";
+        let with = format!("                    replay: {{}}\n{forward}                      token: keep\n");
+        text.replacen(forward, &with, 1)
+    };
+    let keep = kept(&route(redirect));
     let public =
         route(&format!("{redirect}\n                metadata: {{filter_metadata: {{scopegate: {{public: true}}}}}}"));
     let respond = |policy: &str| {
@@ -327,8 +328,13 @@ fn a_route_that_follows_redirects_inside_envoy_is_an_error_where_the_token_is_st
             ),
         )
     };
+    let asking = |requirement: &str| {
+        let metadata = format!("metadata: {{filter_metadata: {{scopegate: {{{requirement}}}}}}}");
+        kept(&route(&format!("{redirect}\n                {metadata}")))
+    };
     finds(&[
         (rule, route(redirect), keep),
+        (rule, asking("scopes: [a], single_use: true"), asking("scopes: [a], single_use: false")),
         (rule, route(redirect), public),
         (rule, respond("redirect_policy.v3.RedirectPolicy"), respond("local_response_policy.v3.LocalResponsePolicy")),
     ]);

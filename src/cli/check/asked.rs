@@ -33,6 +33,11 @@ impl Asked {
     pub(super) fn reads_token(&self) -> bool {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(_)))
     }
+
+    /// Whether a token is good once.
+    pub(super) fn uses_token_up(&self) -> bool {
+        self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if ask.single_use))
+    }
 }
 
 /// What `rules` and `default` ask.
