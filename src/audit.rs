@@ -351,6 +351,7 @@ fn detail(denial: &Denial) -> Option<String> {
         }
         Denial::LifetimeTooLong { limit } | Denial::TooOld { limit } => Some(format!("limit {} s", limit.0)),
         Denial::MissingClaim(claim) | Denial::ClaimMismatch(claim) => Some(claim.clone()),
+        Denial::StepUpNeeded(needed) => Some(needed.claim.to_owned()),
         Denial::Revoked(by) => Some(format!("by {by}")),
         Denial::MalformedHeader(why)
         | Denial::MalformedToken(why)

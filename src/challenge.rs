@@ -1,11 +1,12 @@
 //! What a refused client is told: the only place with status codes.
 //!
 //! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) for the challenge,
+//! [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3) for that of a step-up,
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
-use crate::decision::{Denial, Reason};
+use crate::decision::{Denial, Reason, StepUp};
 use crate::policy::Scope;
 use serde_json::json;
 use std::borrow::Cow;
@@ -63,6 +64,8 @@ enum Challenge<'d> {
     Bare { scope: Cow<'d, [Scope]> },
     /// With an error code.
     Error { code: &'static str, scope: Cow<'d, [Scope]> },
+    /// With how the user has to authenticate.
+    StepUp(Cow<'d, StepUp>),
 }
 
 impl<'d> Answer<'d> {
@@ -108,6 +111,7 @@ impl<'d> Answer<'d> {
             Challenge::None => Challenge::None,
             Challenge::Bare { scope } => Challenge::Bare { scope: owned(scope) },
             Challenge::Error { code, scope } => Challenge::Error { code, scope: owned(scope) },
+            Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
         Answer { reason, status, challenge, text, retry_after }
     }
@@ -115,16 +119,28 @@ impl<'d> Answer<'d> {
 
 impl Challenge<'_> {
     fn render(&self, realm: &str, text: &str) -> Option<String> {
-        let (code, scope) = match self {
+        let (code, more) = match self {
             Self::None => return None,
-            Self::Bare { scope } => (None, scope),
-            Self::Error { code, scope } => (Some(code), scope),
+            Self::Bare { scope } => (None, of_scope(scope)),
+            Self::Error { code, scope } => (Some(*code), of_scope(scope)),
+            Self::StepUp(needed) => (Some("insufficient_user_authentication"), of_step_up(needed)),
         };
         let error = code.map_or_else(String::new, |code| format!(", error=\"{code}\", error_description=\"{text}\""));
-        let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
-        let scope = if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) };
-        Some(format!("Bearer realm=\"{realm}\"{error}{scope}"))
+        Some(format!("Bearer realm=\"{realm}\"{error}{more}"))
     }
+}
+
+fn of_scope(scope: &[Scope]) -> String {
+    let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) }
+}
+
+/// Without a value of `acr` that would do there is none to name.
+fn of_step_up(needed: &StepUp) -> String {
+    let values = needed.acr_values.as_ref().filter(|values| !values.is_empty());
+    let values = values.map_or_else(String::new, |values| format!(", acr_values=\"{}\"", values.join(" ")));
+    let age = needed.max_age.map_or_else(String::new, |age| format!(", max_age=\"{}\"", age.0));
+    values + &age
 }
 
 /// The text gives the class of a failure, never which of the key and signature checks failed.
@@ -162,6 +178,11 @@ fn answer(denial: &Denial) -> Answer<'_> {
             invalid_token("The access token could not be verified")
         }
         Denial::Replayed => invalid_token("The access token has been used"),
+        Denial::StepUpNeeded(needed) => refused(
+            401,
+            Challenge::StepUp(Cow::Borrowed(needed)),
+            "The user has to authenticate anew, as this resource asks",
+        ),
         Denial::InsufficientScope { scope } => refused(
             403,
             Challenge::Error { code: "insufficient_scope", scope: scope.into() },
@@ -189,7 +210,7 @@ fn answer(denial: &Denial) -> Answer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::UnixSeconds;
+    use crate::base::time::{Seconds, UnixSeconds};
 
     fn scope(text: &str) -> Vec<Scope> {
         text.split(' ').filter_map(Scope::new).collect()
@@ -220,6 +241,25 @@ mod tests {
         let text = challenge(&Denial::InsufficientScope { scope: scope("a b") }).expect("a challenge");
         assert!(text.starts_with("Bearer realm=\"api\", error=\"insufficient_scope\""), "{text}");
         assert!(text.ends_with(", scope=\"a b\""), "{text}");
+    }
+
+    #[test]
+    fn a_step_up_names_how_the_user_has_to_authenticate() {
+        let needed = |acr_values: Option<&[&str]>, max_age: Option<u32>| {
+            let acr_values = acr_values.map(|values| values.iter().map(|&value| value.to_owned()).collect());
+            let needed = StepUp { claim: "acr", acr_values, max_age: max_age.map(Seconds) };
+            challenge(&Denial::StepUpNeeded(Box::new(needed))).expect("a challenge")
+        };
+        let start = "Bearer realm=\"api\", error=\"insufficient_user_authentication\", error_description=\"The user has to \
+                     authenticate anew, as this resource asks\"";
+        for (acr_values, max_age, end) in [
+            (Some(&["phr", "phrh"][..]), None, ", acr_values=\"phr phrh\""),
+            (None, Some(300), ", max_age=\"300\""),
+            (Some(&["phr"][..]), Some(60), ", acr_values=\"phr\", max_age=\"60\""),
+            (Some(&[][..]), None, ""),
+        ] {
+            assert_eq!(needed(acr_values, max_age), format!("{start}{end}"));
+        }
     }
 
     #[test]

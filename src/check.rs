@@ -3,8 +3,8 @@
 //! ```text
 //! BearerToken -> form -> Formed -> issuer -> Recognised -> kind -> Typed -> audience -> Addressed
 //!     -> time -> Timely -> claims -> Complete -> signature -> Verified (Principal)
-//!     -> revocation -> Live -> sender -> Proven -> scope -> Scoped -> condition -> Permit
-//!     -> replay -> FirstUse
+//!     -> revocation -> Live -> sender -> Proven -> authentication -> Authenticated -> scope -> Scoped
+//!     -> condition -> Permit -> replay -> FirstUse
 //! ```
 //!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
@@ -17,6 +17,7 @@
 //!
 //! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 
+mod authentication;
 mod condition;
 mod failures;
 mod mismatch;
@@ -28,6 +29,7 @@ mod sender;
 mod time;
 mod token;
 
+pub use authentication::Authenticated;
 pub use condition::Permit;
 pub use failures::failures;
 pub use mismatch::mismatch;

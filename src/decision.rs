@@ -2,9 +2,11 @@
 
 mod further;
 mod mismatch;
+mod step_up;
 
 pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
+pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
@@ -355,6 +357,8 @@ denials! {
     ProofMissing(&'static str) => "proof_missing",
     /// The token is bound to a certificate, and the connection has no or another one; the text says which.
     CertificateMismatch(&'static str) => "certificate_mismatch",
+    /// The user has not authenticated as the requirement asks, or too long ago (RFC 9470).
+    StepUpNeeded(Box<StepUp>) => "step_up_needed",
     /// The token lacks a scope; `scope` is what the route needs.
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.

@@ -11,8 +11,8 @@ pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
-    self, Addressed, Complete, Effect, FirstUse, Formed, Live, Permit, Proven, Recognised, Scoped, Timely,
-    TokenRequirements, Typed, Unproven, Verified,
+    self, Addressed, Authenticated, Complete, Effect, FirstUse, Formed, Live, Permit, Proven, Recognised, Scoped,
+    Timely, TokenRequirements, Typed, Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
@@ -162,6 +162,7 @@ fn permit_bearer(
     let first_use = Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Proven::check(proof, asks, facts)?))
+        .and_then(|proof| Ok(Authenticated::check(proof, asks, facts.surroundings)?))
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
         .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effect)?))

@@ -102,6 +102,10 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
             .to_owned(),
         ),
         Denial::CertificateMismatch(_) => Some("the x5t#S256 of the certificate of the connection".to_owned()),
+        Denial::StepUpNeeded(needed) => Some(match (&needed.acr_values, needed.max_age) {
+            (_, Some(age)) if needed.claim == "auth_time" => format!("a time in the last {} s", age.0),
+            (acr_values, _) => listed(acr_values.iter().flatten().map(|value| value.as_str().into())),
+        }),
         Denial::InsufficientScope { .. } if mismatch.received.kind() == Some(JsonType::Object) => Some(
             "text or a list; ask for a member of an object with claims: [{claim: …, has_member: …}]"
                 .replace('…', "..."),

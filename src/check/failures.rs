@@ -3,7 +3,7 @@
 //! The judgements are those of the checks. A judgement proves nothing: only a check makes a proof.
 
 use super::token::{audience, claims, issuer, kind, signature, time};
-use super::{Formed, TokenRequirements, condition, revocation, scope, sender};
+use super::{Formed, TokenRequirements, authentication, condition, revocation, scope, sender};
 use crate::decision::Denial;
 use crate::facts::Facts;
 use crate::policy::Policy;
@@ -29,6 +29,7 @@ pub fn failures(
     failed.extend(claims::judge(token.claims(), issuer).err());
     failed.extend(revocation::judge(&claimant, None, facts.revocations).err());
     failed.extend(sender::judge(token.claims(), issuer.sender_constraint, asks, facts).err());
+    failed.extend(authentication::judge(&claimant, asks, facts.surroundings).err());
     failed.extend(scope::judge(&claimant, &OnceCell::new(), asks).err());
     failed.extend(condition::judge(token.claims(), asks, request).err());
     failed

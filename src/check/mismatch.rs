@@ -50,6 +50,7 @@ pub fn mismatch(
         Denial::NotBound | Denial::BoundToAnother(_) | Denial::ProofMissing(_) | Denial::CertificateMismatch(_) => {
             ("cnf".into(), Received::hidden(claims.value("cnf")))
         }
+        Denial::StepUpNeeded(needed) => claim(needed.claim),
         Denial::InsufficientScope { .. } => scopes(claims, of_issuer?),
         _ => return None,
     };

@@ -2,7 +2,7 @@
 
 use super::Formed;
 use crate::base::names::{Fingerprint, Subject};
-use crate::base::time::UnixSeconds;
+use crate::base::time::{Seconds, UnixSeconds};
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
 use crate::policy::{Authority, SenderConstraint};
@@ -25,6 +25,8 @@ pub(super) struct Claimant<'a> {
     pub(super) claims: &'a Claims,
     /// Which of the claims grant scopes.
     pub(super) scope_claims: &'a [ClaimPath],
+    /// The difference between clocks that is tolerated.
+    pub(super) leeway: Seconds,
 }
 
 /// A holder of a credential that has been verified. Only the last check of a kind of credential makes one.

@@ -1,7 +1,7 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
 use super::principal::Claimant;
-use super::{Principal, Proven, Result, TokenRequirements};
+use super::{Authenticated, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use std::cell::{Cell, OnceCell};
 /// Proof: the token grants the scopes.
 #[derive(Debug)]
 pub struct Scoped<'a, 'v> {
-    proven: Proven<'a, 'v>,
+    authenticated: Authenticated<'a, 'v>,
     /// The scopes of the token, once they have been collected.
     granted: OnceCell<ScopeSet<'a>>,
 }
@@ -23,8 +23,8 @@ impl<'a, 'v> Scoped<'a, 'v> {
     ///
     /// # Errors
     /// [`Denial::InsufficientScope`] with every scope that is needed.
-    pub fn check(proven: Proven<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
-        let proof = Self { proven, granted: OnceCell::new() };
+    pub fn check(authenticated: Authenticated<'a, 'v>, asks: &TokenRequirements<'_>) -> Result<Self> {
+        let proof = Self { authenticated, granted: OnceCell::new() };
         judge(proof.principal().claimant(), &proof.granted, asks)?;
         Ok(proof)
     }
@@ -32,7 +32,7 @@ impl<'a, 'v> Scoped<'a, 'v> {
     /// Who is judged.
     #[must_use]
     pub const fn principal(&self) -> &'v Principal<'a> {
-        self.proven.principal()
+        self.authenticated.principal()
     }
 
     /// What it grants.

@@ -99,6 +99,6 @@ fn age(times: Times, limits: AgeLimits, asks: &TokenRequirements<'_>, now: UnixS
 }
 
 /// Whether no more than `limit` lies between `start`, which must be known, and `end`.
-fn within(start: Option<UnixSeconds>, end: UnixSeconds, limit: Seconds) -> bool {
+pub(super) fn within(start: Option<UnixSeconds>, end: UnixSeconds, limit: Seconds) -> bool {
     start.is_some_and(|start| end <= start.plus(limit))
 }

@@ -41,11 +41,13 @@ shapes! {
     SECRET "a secret" ["kid", "env"];
     REQUIREMENT "a requirement" [
         "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
-        "sender_constraint", "methods", "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+        "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "jwt_allowed_in",
     ];
     RULE "a rule" [
         "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
-        "sender_constraint", "methods", "allow_missing", "report_only", "public", "deny", "jwt_allowed_in",
+        "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "jwt_allowed_in",
     ];
     MATCH "match" [
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",

@@ -64,6 +64,12 @@ impl Claims {
         self.all.get(name)?.as_text()
     }
 
+    /// The date in the top-level claim `name`, when it is a number (RFC 7519 section 2, "NumericDate").
+    #[must_use]
+    pub fn date(&self, name: &str) -> Option<UnixSeconds> {
+        date(&self.all, name).ok().flatten()
+    }
+
     /// The top-level claim `name`, whatever its type.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<Raw<'_>> {

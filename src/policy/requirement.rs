@@ -58,6 +58,10 @@ pub struct TokenRequirement {
     pub single_use: bool,
     /// What is asked of the sender of the token.
     pub sender_constraint: SenderConstraint,
+    /// How the user must have authenticated: the token's `acr` must be one of these; `None`: in any way.
+    pub acr_values: Option<Vec<String>>,
+    /// The longest `now - auth_time`.
+    pub max_auth_age: Option<Seconds>,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.

@@ -64,8 +64,9 @@ impl From<Reply> for Prepared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::time::UnixSeconds;
+    use crate::base::time::{Seconds, UnixSeconds};
     use crate::challenge;
+    use crate::decision::StepUp;
     use crate::policy::Scope;
 
     #[test]
@@ -73,11 +74,18 @@ mod tests {
         let cache = ReplyCache::default();
         let scope = |text: &str| text.split(' ').filter_map(Scope::new).collect::<Vec<_>>();
         let at = |seconds| Denial::Expired { expired_at: UnixSeconds(seconds), now: UnixSeconds(9) };
+        let step_up = |values: &[&str], age| {
+            let acr_values = Some(values.iter().map(|&value| value.to_owned()).collect());
+            Denial::StepUpNeeded(Box::new(StepUp { claim: "acr", acr_values, max_age: Some(Seconds(age)) }))
+        };
         for _ in 0..3 {
             for denial in [
                 Denial::NoCredential { scope: scope("a b") },
                 Denial::NoCredential { scope: scope("a") },
                 Denial::InsufficientScope { scope: scope("a") },
+                step_up(&["a"], 1),
+                step_up(&["b"], 1),
+                step_up(&["a"], 2),
                 Denial::NoCredential { scope: vec![] },
                 at(1),
                 at(2),
@@ -91,7 +99,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(cache.0.borrow().len(), 14, "two for each, but for those that differ in what no client is told");
+        assert_eq!(cache.0.borrow().len(), 20, "two for each, but for those that differ in what no client is told");
     }
 
     #[test]

@@ -27,6 +27,8 @@ rules:
   max_token_age: 10m
   single_use: true
   sender_constraint: mtls
+  acr_values: [phr, mfa]
+  max_auth_age: 5m
 ";
 
 /// The rows of a table that begin with `place`, their cells joined by one space.
@@ -93,6 +95,8 @@ fn each_rule_shows_what_it_needs_for_which_methods() {
         "issued at most 10m ago",
         "once",
         "bound to the client's certificate",
+        "acr phr or mfa",
+        "user authenticated at most 5m ago",
     ];
     assert_eq!(below, [&claims[..], &others].concat(), "\n{said}");
 }

@@ -319,7 +319,7 @@ rules:
   methods: {{POST: {{deny: true}}}}
 - match: {{template: '/a/{{id}}/**'}}
   claims: [{{claim: t, equals_path: id}}]
-- match: {{prefix: /p}}
+- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m}}
 route_metadata: restrict
 shared_keys: never
 replay: {{entries: 1000}}

@@ -162,6 +162,7 @@ enum Fault {
     Claim(&'static str, Value),
     Issuer,
     Revoked,
+    StepUp,
     Scope,
     Condition,
     Query,
@@ -194,6 +195,7 @@ fn faults() -> impl Strategy<Value = Faults> {
         vec![("missing_claim", Fault::Claim("sub", Value::Null))],
         vec![("bad_signature", Fault::Signature)],
         vec![("revoked", Fault::Revoked)],
+        vec![("step_up_needed", Fault::StepUp), ("step_up_needed", Fault::Claim("auth_time", json!(NOW - 9000)))],
         vec![("insufficient_scope", Fault::Scope)],
         vec![("claim_mismatch", Fault::Condition)],
     ];
@@ -213,6 +215,8 @@ impl Faults {
         let has = |wanted: &str| self.0.iter().any(|(name, _)| *name == wanted);
         let mut token = if has("bad_signature") { OTHER.token(NOW) } else { token() };
         token = token.claim("jti", if has("revoked") { "revoked" } else { "good" });
+        let is_weak = self.0.iter().any(|(_, fault)| matches!(fault, Fault::StepUp));
+        token = token.claim("acr", if is_weak { "pwd" } else { "phr" }).claim("auth_time", NOW - 60);
         token = token.scope(if has("insufficient_scope") { "a" } else { "a b" });
         token = token.claim("role", if has("claim_mismatch") { "user" } else { "admin" });
         for (_, fault) in &self.0 {
@@ -232,6 +236,8 @@ impl Faults {
                 "claims": [{ "claim": "role", "equals": "admin" }],
                 "max_lifetime": "1h",
                 "max_token_age": "5m",
+                "acr_values": ["phr"],
+                "max_auth_age": "1h",
             },
         }));
         let mut other = whole["issuers"][0].clone();
@@ -264,7 +270,7 @@ proptest! {
             // A signature is not checked for the list, so it alone may come up in between.
             let told = if first == Reason::BadSignature { of_token.clone() } else { [&[first], &of_token[..]].concat() };
             prop_assert!(expected.is_none_or(|expected| expected == told), "{faults:?}: {told:?}");
-            let is_verified = matches!(first, Reason::Revoked | Reason::InsufficientScope | Reason::ClaimMismatch);
+            let is_verified = matches!(first, Reason::Revoked | Reason::StepUpNeeded | Reason::InsufficientScope | Reason::ClaimMismatch);
             let wrong_place = if is_verified { further.unverified } else { further.certain };
             prop_assert!(wrong_place.is_empty(), "{faults:?}: {wrong_place:?}");
             expected = Some(of_token);

@@ -37,5 +37,6 @@ mod report_only;
 mod revocation;
 mod revocation_lists;
 mod single_use;
+mod step_up;
 mod tenants;
 mod trace;

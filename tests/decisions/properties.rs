@@ -94,6 +94,8 @@ fn narrower() -> impl Strategy<Value = Value> {
         json!({ "claims": [{ "claim": "role", "equals": "admin" }, { "claim": "sub", "equals": "alice" }] }),
         json!({ "max_lifetime": "1m" }),
         json!({ "max_token_age": "1m" }),
+        json!({ "acr_values": ["phr"] }),
+        json!({ "max_auth_age": "5m" }),
         json!({ "audiences": ["https://nobody.example.com"] }),
         json!({ "token_types": ["at+jwt"] }),
         json!({ "issuers": ["other"] }),

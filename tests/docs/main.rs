@@ -13,7 +13,7 @@ mod security;
 use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge;
 use scopegate::config::fields;
-use scopegate::decision::{Denial, Reason};
+use scopegate::decision::{Denial, Reason, StepUp};
 use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope};
 use std::collections::BTreeMap;
 use std::fs;
@@ -152,6 +152,11 @@ fn denial(reason: Reason) -> Denial {
         Reason::BoundToAnother => Denial::BoundToAnother("x"),
         Reason::ProofMissing => Denial::ProofMissing("x"),
         Reason::CertificateMismatch => Denial::CertificateMismatch("x"),
+        Reason::StepUpNeeded => Denial::StepUpNeeded(Box::new(StepUp {
+            claim: "acr",
+            acr_values: Some(vec!["x".into()]),
+            max_age: Some(limit),
+        })),
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
         Reason::Replayed => Denial::Replayed,

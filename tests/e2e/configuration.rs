@@ -77,6 +77,7 @@ fn every_word_works_unquoted() {
         "report_only: true",
         "bypass_cors_preflight: false",
         "default: {token_types: [at+jwt, JWT, missing], max_lifetime: 30s, max_token_age: 10m}",
+        "default: {acr_values: [phr, urn:mace:incommon:iap:silver, gold], max_auth_age: 5m}",
         "default: {methods: {GET: {public: true}, HEAD: {deny: true}}}",
         "default: {sender_constraint: if_bound, methods: {GET: {sender_constraint: required}, PUT: {sender_constraint: mtls}}}",
         "limits: {token_bytes: 4096}",

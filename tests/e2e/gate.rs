@@ -42,7 +42,7 @@ fn a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token() {
 #[test]
 fn refusals_follow_the_standards() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
-    let rules = json!([{ "match": { "path": "/closed" }, "deny": true }, { "match": { "path": "/claims" }, "claims": [{ "claim": "tenant", "equals": "acme" }] }]);
+    let rules = json!([{ "match": { "path": "/closed" }, "deny": true }, { "match": { "path": "/claims" }, "claims": [{ "claim": "tenant", "equals": "acme" }] }, { "match": { "path": "/step-up" }, "acr_values": ["phrh", "phr"], "max_auth_age": "5m" }]);
     let gate = Gate::new(configuration(
         &issuer,
         json!({
@@ -78,6 +78,15 @@ fn refusals_follow_the_standards() {
             403,
             Some(format!("{bearer}, error=\"insufficient_scope\"")),
             ask("/", Some(token().sign()), &[]),
+        ),
+        (
+            "step_up_needed",
+            401,
+            Some(format!(
+                "{bearer}, error=\"insufficient_user_authentication\", error_description=\"The user has to authenticate \
+                 anew, as this resource asks\", acr_values=\"phrh phr\", max_age=\"300\""
+            )),
+            ask("/step-up", Some(token().claim("acr", "pwd").claim("auth_time", now()).sign()), &[]),
         ),
         ("claim_mismatch", 403, Some(bearer.to_owned()), ask("/claims", Some(token().sign()), &[])),
         ("denied", 403, None, ask("/closed", Some(token().sign()), &[])),
@@ -115,6 +124,8 @@ fn refusals_follow_the_standards() {
         assert_eq!(envoy.counter_of_at_least(&format!("scopegate.denied.{reason}"), 1), 1, "{reason}");
     }
     assert_eq!(envoy.counter("scopegate.allowed"), 0);
+    let stepped_up = token().claim("acr", "phr").claim("auth_time", now() - 60).sign();
+    assert_eq!(ask("/step-up", Some(stepped_up), &[]).status, 200);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn whole() -> Value {
                     { "claim": "g", "has_any_member": ["m"] }, { "claim": "h", "equals_host": "*.example.com" }],
                 "issuers": ["a"], "audiences": ["x"], "token_types": ["JWT"], "max_lifetime": "5m", "max_token_age": "5m",
                 "single_use": true,
-                "sender_constraint": "mtls",
+                "sender_constraint": "mtls", "acr_values": ["phr"], "max_auth_age": "5m",
                 "methods": { "GET": { "scopes": ["r"] }, "PUT": { "deny": true } },
                 "allow_missing": false, "report_only": false, "public": false, "deny": false,
             },

@@ -128,5 +128,6 @@ pub(in crate::check) fn claimant<'a>(token: &'a Formed<'a>, id: IssuerId, issuer
         key_id: token.header().kid.as_deref(),
         claims: token.claims(),
         scope_claims: &issuer.scope_claims,
+        leeway: issuer.leeway,
     }
 }

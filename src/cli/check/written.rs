@@ -115,7 +115,7 @@ impl Reader<'_, '_> {
 
     fn requirement(&mut self, requirement: &View<'_>) {
         self.all(requirement.get("scopes"), Slot::Scope);
-        for name in ["audiences", "token_types", "jwt_allowed_in"] {
+        for name in ["audiences", "token_types", "acr_values", "jwt_allowed_in"] {
             self.all(requirement.get(name), Slot::Value);
         }
         self.all(requirement.get("issuers"), Slot::Name);

@@ -86,6 +86,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
         Reason::Revoked | Reason::RevocationUnavailable => "revocation",
         Reason::NotBound | Reason::BoundToAnother | Reason::ProofMissing | Reason::CertificateMismatch => "sender",
+        Reason::StepUpNeeded => "step-up",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
         Reason::Replayed => "single use",

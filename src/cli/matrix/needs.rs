@@ -43,6 +43,8 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         max_token_age,
         single_use,
         sender_constraint,
+        acr_values,
+        max_auth_age,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -68,6 +70,12 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         out.push("once".to_owned());
     }
     out.extend(sender(*sender_constraint).map(str::to_owned));
+    if let Some(values) = acr_values {
+        out.push(format!("acr {}", one_of(values.iter().map(String::as_str))));
+    }
+    if let &Some(limit) = max_auth_age {
+        out.push(format!("user authenticated at most {} ago", duration(limit)));
+    }
     out
 }
 

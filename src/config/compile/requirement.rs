@@ -74,6 +74,8 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let single_use = optional(object, "single_use", false, Cursor::flag);
+    let acr_values = optional(object, "acr_values", None, |c| c.list_of("value of acr", acr_value).map(Some));
+    let max_auth_age = optional(object, "max_auth_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
     let sender_constraint = optional(object, "sender_constraint", SenderConstraint::NOTHING, sender_constraint);
@@ -90,6 +92,8 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         max_token_age: max_token_age?,
         single_use: single_use?,
         sender_constraint: sender_constraint?,
+        acr_values: acr_values?,
+        max_auth_age: max_auth_age?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };
@@ -158,6 +162,18 @@ fn sender_constraint(cursor: &Cursor<'_>) -> Option<SenderConstraint> {
             .wrong("can be ignored for an issuer only", "write it in the entry of the issuer, or leave it out");
     }
     cursor.word(&SENDER_CONSTRAINTS)
+}
+
+/// A value of `acr`: a challenge lists several with spaces between them (RFC 9470 section 3).
+fn acr_value(cursor: &Cursor<'_>) -> Option<String> {
+    let text = cursor.text()?;
+    if Scope::new(text).is_some() {
+        return Some(text.to_owned());
+    }
+    cursor.wrong(
+        "is not a value of acr",
+        "it is visible ASCII without spaces, \" and \\; several values are several items",
+    )
 }
 
 fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
