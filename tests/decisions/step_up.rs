@@ -183,7 +183,7 @@ fn a_record_names_the_claim_what_came_and_what_was_wanted() {
         (json!("phr"), Value::Null, "auth_time is missing; wanted: a time in the last 300 s".to_owned()),
     ] {
         let decision = ask(acr, at).decide(&policy);
-        let record = AuditRecord::of(&decision, &policy, AuditSettings::default()).unwrap();
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
         assert_eq!(record.cause(), Some(wanted));
         assert!(record.to_line().contains("reason=step_up_needed issuer=demo subject=\"alice\" "));
     }
