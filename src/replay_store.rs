@@ -1,11 +1,11 @@
-//! What has been used, remembered over all workers of a process until it would be refused anyway.
+//! Remembers what has been used, over all workers of a process, until it would be refused anyway.
 //!
-//! It lies in shared data, which has no atomic create and no delete. So there is a fixed number of buckets, made by the main
-//! thread in `on_configure`, before a worker serves; from then on a bucket is only ever written over by who has read it
-//! last. Of two claims of the same thing, which always want the same bucket, only one can be the first.
+//! The store is in shared data, which has no atomic create and no delete. So the number of buckets is fixed, and the
+//! main thread makes them in `on_configure`, before a worker serves. From then on a bucket is only replaced by a worker
+//! that has read its last value. Two claims of the same thing always use the same bucket, so only one can be the first.
 //!
-//! Entries are digests under a key that is made once for the process, so no client can choose where its own lie. Room is
-//! made by entries whose time is over, and by nothing else: a store without room refuses, and never forgets.
+//! Entries are digests under a key that is made once for the process, so no client can choose their places. Only
+//! expired entries make room: a full store refuses, and never forgets.
 
 mod bucket;
 mod pool;
@@ -18,8 +18,8 @@ use pool::{OpenPool, Place};
 use std::cell::Cell;
 use std::fmt;
 
-/// How often a bucket is read again because another worker wrote it in between. Each of those was let in by the same
-/// rule, so this is many.
+/// How often a bucket is read again because another worker wrote it in between. Each such write was a successful claim,
+/// so this is many.
 const ATTEMPTS: usize = 32;
 
 /// The store, as one worker sees it.
@@ -38,9 +38,9 @@ pub struct SharedStore {
 pub enum SeedError {
     /// The host has no random numbers.
     NoRandomNumbers,
-    /// The host does not take a value.
+    /// The host refuses a value.
     NotWritten,
-    /// What lies in the place of the store is none.
+    /// The bytes in the place of the store are no store.
     Unreadable,
 }
 
@@ -63,9 +63,9 @@ pub enum Trouble {
     Share,
     /// Other workers wrote the same bucket again and again.
     Contended,
-    /// The clock was later before: what the claim is about may have been dropped since then.
+    /// The clock was set back: an entry for this claim may have been dropped before.
     Clock,
-    /// A bucket is not there, or is none.
+    /// A bucket is missing or unreadable.
     Unreadable,
 }
 
@@ -87,10 +87,10 @@ impl Trouble {
 }
 
 impl SharedStore {
-    /// Opens these pools, each with room for about `entries`. Made on the main thread first, where they are not there yet.
+    /// Opens these pools, each with room for about `entries`. The main thread makes the missing ones.
     ///
     /// # Errors
-    /// Where a pool is not there and cannot be made, or cannot be read.
+    /// When a pool is missing and cannot be made, or cannot be read.
     pub fn open(
         shared: Box<dyn SharedData>,
         pools: &[Pool],
@@ -107,7 +107,7 @@ impl SharedStore {
         })
     }
 
-    /// How often it could not answer since this was asked last, and why.
+    /// The number of claims without an answer since the last call, by cause.
     pub fn take_troubles(&self) -> impl Iterator<Item = (Trouble, u32)> {
         Trouble::ALL.into_iter().zip(&self.troubles).map(|(trouble, count)| (trouble, count.take()))
     }
@@ -141,8 +141,8 @@ impl SharedStore {
             if bucket.len() >= self.room {
                 return Some(Err(Trouble::Full));
             }
-            // What is counted first and then not entered is taken back below; the other way round a worker that dies in
-            // between would let a principal hold more than its share.
+            // Counted before it is entered, and taken back below if it is not entered. In the other order a worker that
+            // dies in between would let a principal hold more than its share.
             if !is_counted {
                 if let Err(trouble) = self.count_for(whose, until, now) {
                     return Some(Err(trouble));
@@ -175,7 +175,7 @@ impl SharedStore {
         Err(Trouble::Contended)
     }
 
-    /// Takes back what was counted for a principal. What cannot be taken back counts until its time is over.
+    /// Takes back an entry that was counted for a principal. If that fails, it counts until it expires.
     fn take_back(&self, whose: &Place, until: u32) {
         for _ in 0..ATTEMPTS {
             let Ok((mut bucket, mark)) = self.read(whose) else { return };
@@ -211,7 +211,7 @@ impl fmt::Debug for SharedStore {
     }
 }
 
-/// A time as entries have it. What lies beyond the range is remembered to its end.
+/// A time in the form of entries. One beyond the range is remembered to the end of the range.
 fn instant(at: UnixSeconds) -> u32 {
     u32::try_from(at.0.max(0)).unwrap_or(u32::MAX)
 }

@@ -1,14 +1,15 @@
-//! The bytes of one bucket in shared data. What does not read back whole is none, and refuses what it would have to judge.
+//! The bytes of one bucket in shared data. Unreadable bytes are no bucket, and every claim on them is refused.
 
-/// The first bytes of a bucket. Another form gets another number, and reads this one too: a new version forgets nothing.
+/// The first bytes of a bucket. Another form gets another number, and its version reads this one too, so that an update
+/// forgets nothing.
 const FORM: [u8; 4] = *b"sgR1";
 /// The bytes of one entry: its tag and its time.
 const ENTRY_BYTES: usize = 12;
 
-/// Entries, each until a time in seconds since the epoch.
+/// Entries, each kept until a time in seconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// The latest time at which an entry was dropped because its own had come.
+    /// The latest time at which an expired entry was dropped.
     dropped_at: u32,
     entries: Vec<Entry>,
 }
@@ -20,7 +21,7 @@ struct Entry {
 }
 
 impl Bucket {
-    /// Reads a bucket; `None` for bytes that are none.
+    /// Reads a bucket; `None` for bytes that are no bucket.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (dropped_at, rest) = bytes.strip_prefix(&FORM)?.split_first_chunk::<4>()?;
         let (chunks, []) = rest.as_chunks::<ENTRY_BYTES>() else { return None };
@@ -44,7 +45,7 @@ impl Bucket {
         out
     }
 
-    /// Drops the entries whose time has come.
+    /// Drops expired entries.
     pub fn drop_expired(&mut self, now: u32) {
         let before = self.entries.len();
         self.entries.retain(|entry| entry.until > now);
@@ -53,7 +54,7 @@ impl Bucket {
         }
     }
 
-    /// Whether an entry with this time may have been dropped: the clock was later before than it is now.
+    /// Whether an entry with this time may have been dropped, because the clock was later before.
     pub const fn may_have_dropped(&self, until: u32) -> bool {
         until <= self.dropped_at
     }

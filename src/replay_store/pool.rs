@@ -1,4 +1,4 @@
-//! One pool: where its buckets lie in shared data, what its digests are made with, and since when it is there.
+//! One pool: the names of its buckets in shared data, the key of its digests, and its birth.
 
 use super::SeedError;
 use super::bucket::Bucket;
@@ -7,39 +7,39 @@ use crate::base::time::UnixSeconds;
 use crate::crypto::KeyedDigest;
 use crate::facts::Pool;
 
-/// In how many buckets a pool's entries lie. Like the names, it never changes: otherwise a new version or a new
-/// configuration would look for what has been used in another place.
+/// The number of buckets of a pool. Like the names, it never changes: otherwise a new version or configuration would
+/// look for used things in another place.
 const BUCKETS: u16 = 16_384;
-/// In how many buckets it is counted what each principal holds.
+/// The number of buckets that count what each principal holds.
 const PRINCIPAL_BUCKETS: u16 = 4_096;
-/// Over how many of those one principal is spread.
+/// The number of those that one principal is spread over.
 const SHARDS: u8 = 16;
 
 /// The first bytes of the record of a pool's birth.
 const BIRTH_FORM: [u8; 4] = *b"sgB1";
 
-/// A pool that is there.
+/// An open pool.
 #[derive(Debug)]
 pub struct OpenPool {
     pub pool: Pool,
-    /// Names nobody outside can choose.
+    /// Makes names that no client can choose.
     digest: KeyedDigest,
-    /// The second in which it came to be.
+    /// The second of its birth.
     pub born: UnixSeconds,
 }
 
-/// Where an entry lies.
+/// The place of an entry.
 #[derive(Debug)]
 pub struct Place {
     /// The name of its bucket.
     pub name: String,
-    /// Its tag in there.
+    /// Its tag in that bucket.
     pub tag: u64,
 }
 
 impl OpenPool {
-    /// Opens a pool. Where it is not there yet it is made: only then, and bucket by bucket only where there is none, since
-    /// what is there has been used.
+    /// Opens a pool. A missing pool is made, and only its missing buckets, since an existing one says what has been
+    /// used.
     pub fn open(pool: Pool, shared: &dyn SharedData, now: UnixSeconds) -> Result<Self, SeedError> {
         let name = format!("scopegate/replay/{}/birth", pool.name());
         if shared.lacks(&name) {
@@ -61,27 +61,27 @@ impl OpenPool {
         Ok(Self { pool, digest: KeyedDigest::with_key(key), born })
     }
 
-    /// Where an entry with this identity lies, and where it is counted for its principal.
+    /// The place of an entry with this identity, and the place where it is counted for its principal.
     pub fn places(&self, id: &[&[u8]], principal: &[&[u8]]) -> (Place, Place) {
         let (number, shard, tag) = split(self.digest.of_parts(id));
         let (first, _, whose) = split(self.digest.of_parts(principal));
         let main = Place { name: bucket_name(self.pool, number % BUCKETS), tag };
-        // The shards of one principal are apart from each other, whatever the first one is.
+        // The shards of one principal differ, whichever is the first.
         let step = PRINCIPAL_BUCKETS / u16::from(SHARDS);
         let shard = first.wrapping_add(step.wrapping_mul(u16::from(shard % SHARDS)));
         (main, Place { name: principal_name(self.pool, shard % PRINCIPAL_BUCKETS), tag: whose })
     }
 }
 
-/// How many entries one bucket holds where the whole pool is to hold `entries` of them: they lie by chance, so that some
-/// buckets get more than others. With five standard deviations and a few more, none is full before the pool is.
+/// The room of one bucket for a pool of `entries` entries. They spread at random, so some buckets get more than others.
+/// With five standard deviations and a few more, none is full before the pool is.
 pub fn room(entries: usize) -> usize {
     let mean = entries.div_ceil(usize::from(BUCKETS));
     mean.saturating_add(mean.isqrt().saturating_mul(5)).saturating_add(8)
 }
 
-/// How many entries of one principal one of its shards counts where the whole pool is to hold `entries`: all of them a
-/// sixteenth of it.
+/// The number of entries of one principal that a shard admits, for a pool of `entries`: all its shards admit a
+/// sixteenth of the pool.
 pub fn share(entries: usize) -> usize {
     const SHARE: usize = 16;
     (entries / SHARE / usize::from(SHARDS)).max(1)

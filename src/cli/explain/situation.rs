@@ -36,7 +36,7 @@ pub(in crate::cli) struct Situation {
     pub written: Node,
     pub keys: KeyRing,
     pub now: UnixSeconds,
-    /// The same time, and the certificate that the client shows.
+    /// That time, and the client's certificate.
     pub surroundings: KnownSurroundings,
     pub revocations: Revocations,
     pub route: Option<String>,
