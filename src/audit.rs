@@ -151,7 +151,7 @@ impl<'d> AuditRecord<'d> {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut text = String::with_capacity(JSON_BYTES);
-        for (name, value) in self.members() {
+        self.each_member(&mut |name, value| {
             text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
             text.push_str(name);
             text.push_str("\":");
@@ -165,7 +165,7 @@ impl<'d> AuditRecord<'d> {
                     text.push(']');
                 }
             }
-        }
+        });
         text.push('}');
         text
     }
@@ -174,7 +174,7 @@ impl<'d> AuditRecord<'d> {
     #[must_use]
     pub fn to_struct(&self) -> Vec<u8> {
         let (mut message, mut entry, mut text) = (Vec::with_capacity(STRUCT_BYTES), Vec::new(), Vec::new());
-        for (name, value) in self.members() {
+        self.each_member(&mut |name, value| {
             text.clear();
             match value {
                 Shown::Text(value) => put_field(&mut text, VALUE_STRING, value.as_bytes()),
@@ -184,7 +184,7 @@ impl<'d> AuditRecord<'d> {
             put_field(&mut entry, ENTRY_KEY, name.as_bytes());
             put_field(&mut entry, ENTRY_VALUE, &text);
             put_field(&mut message, STRUCT_FIELDS, &entry);
-        }
+        });
         message
     }
 
@@ -192,28 +192,23 @@ impl<'d> AuditRecord<'d> {
     #[must_use]
     pub fn to_line(&self) -> String {
         let mut line = String::new();
-        for (name, value) in self.members() {
+        self.each_member(&mut |name, value| {
             if !line.is_empty() {
                 line.push(' ');
             }
             line.push_str(name);
             line.push('=');
-            let value = match value {
-                Shown::Text(value) => value,
-                Shown::Reasons(reasons) => {
-                    line.push_str(&listed(reasons));
-                    continue;
-                }
-            };
-            if QUOTED.contains(&name) {
+            match value {
+                Shown::Reasons(reasons) => line.push_str(&listed(reasons)),
                 // Text of the token, or of several words: in quotes, which it cannot hold, it cannot look like further fields.
-                line.push('"');
-                line.push_str(value);
-                line.push('"');
-            } else {
-                line.push_str(value);
+                Shown::Text(value) if QUOTED.contains(&name) => {
+                    line.push('"');
+                    line.push_str(value);
+                    line.push('"');
+                }
+                Shown::Text(value) => line.push_str(value),
             }
-        }
+        });
         if let Some(detail) = self.denial.and_then(detail) {
             line.push_str(" (");
             line.push_str(&detail);
@@ -232,32 +227,32 @@ impl<'d> AuditRecord<'d> {
         if self.is_verified { "received" } else { "unverified_received" }
     }
 
-    fn members<'r>(&'r self) -> impl Iterator<Item = (&'static str, Shown<'r>)> {
+    /// Shows each member that has a value, in order. It is called for every request that gets a record.
+    fn each_member(&self, show: &mut dyn FnMut(&'static str, Shown<'_>)) {
         let (decision, reason) = self.outcome.words();
-        let request = self.request.as_ref();
-        let reasons = |name, reasons: &'r [Reason]| (!reasons.is_empty()).then_some((name, Shown::Reasons(reasons)));
-        let first = [Some(("decision", decision)), reason.map(|reason| ("reason", reason))];
-        let further = [
-            reasons("further_reasons", &self.further.certain),
-            reasons("unverified_further_reasons", &self.further.unverified),
-        ];
-        let others = [
-            self.issuer.map(|issuer| ("issuer", issuer)),
-            self.subject.as_deref().map(|subject| ("subject", subject)),
-            self.fingerprint,
-            self.unverified_issuer.map(|issuer| ("unverified_issuer", issuer)),
-            self.cause.as_ref().map(|cause| ("member", &*cause.member)),
-            self.cause.as_ref().and_then(|cause| Some((self.received_name(), cause.received.as_deref()?))),
-            self.cause.as_ref().and_then(|cause| Some(("wanted", cause.wanted.as_deref()?))),
-            self.requirement.as_deref().map(|path| ("requirement", path)),
-            self.added_requirement.as_deref().map(|path| ("added_requirement", path)),
-            self.credential.map(|kind| ("credential", kind.name())),
-            request.and_then(|request| Some(("route", request.route.as_deref()?))),
-            request.and_then(|request| Some(("request_id", request.id.as_deref()?))),
-        ];
-        let text = |(name, value)| (name, Shown::Text(value));
-        let first = first.into_iter().flatten().map(text).chain(further.into_iter().flatten());
-        first.chain(others.into_iter().flatten().map(text))
+        let (cause, request) = (self.cause.as_ref(), self.request.as_ref());
+        let (fingerprint, fingerprint_text) = self.fingerprint.unzip();
+        let mut text = |name, value: Option<&str>| value.into_iter().for_each(|value| show(name, Shown::Text(value)));
+        text("decision", Some(decision));
+        text("reason", reason);
+        let further =
+            [("further_reasons", &self.further.certain), ("unverified_further_reasons", &self.further.unverified)];
+        for (name, reasons) in further.into_iter().filter(|(_, reasons)| !reasons.is_empty()) {
+            show(name, Shown::Reasons(reasons));
+        }
+        let mut text = |name, value: Option<&str>| value.into_iter().for_each(|value| show(name, Shown::Text(value)));
+        text("issuer", self.issuer);
+        text("subject", self.subject.as_deref());
+        text(fingerprint.unwrap_or_default(), fingerprint_text);
+        text("unverified_issuer", self.unverified_issuer);
+        text("member", cause.map(|cause| &*cause.member));
+        text(self.received_name(), cause.and_then(|cause| cause.received.as_deref()));
+        text("wanted", cause.and_then(|cause| cause.wanted.as_deref()));
+        text("requirement", self.requirement.as_deref());
+        text("added_requirement", self.added_requirement.as_deref());
+        text("credential", self.credential.map(CredentialKind::name));
+        text("route", request.and_then(|request| request.route.as_deref()));
+        text("request_id", request.and_then(|request| request.id.as_deref()));
     }
 }
 

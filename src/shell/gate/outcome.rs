@@ -171,11 +171,10 @@ impl<H: Host> Gate<H> {
         } else {
             Vec::new()
         };
-        let Some(record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
-        let record = match outcome {
-            Outcome::WouldDeny(_) => record.with_further(self.further(request, decision)),
-            Outcome::Allowed | Outcome::Denied(_) => record,
-        };
+        let Some(mut record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
+        if let Outcome::WouldDeny(_) = outcome {
+            record = record.with_further(self.further(request, decision));
+        }
         if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
