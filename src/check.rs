@@ -26,6 +26,7 @@ mod replay;
 mod revocation;
 mod scope;
 mod sender;
+mod status;
 mod time;
 mod token;
 

@@ -100,6 +100,8 @@ pub enum Need {
     Kid(IssuerId, String),
     /// The revocation lists that a request may not pass without.
     Revocations,
+    /// The status list of an issuer at this address.
+    StatusList(IssuerId, String),
 }
 
 /// A kind of need. One request awaits each kind at most once.
@@ -109,11 +111,13 @@ pub enum NeedKind {
     Keys,
     /// Revocation lists.
     Revocations,
+    /// A status list, whichever.
+    StatusList,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 2;
+    pub const COUNT: usize = 3;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -121,6 +125,7 @@ impl NeedKind {
         match self {
             Self::Keys => 0,
             Self::Revocations => 1,
+            Self::StatusList => 2,
         }
     }
 }
@@ -132,6 +137,7 @@ impl Need {
         match self {
             Self::Keys(_) | Self::Kid(..) => NeedKind::Keys,
             Self::Revocations => NeedKind::Revocations,
+            Self::StatusList(..) => NeedKind::StatusList,
         }
     }
 
@@ -140,7 +146,7 @@ impl Need {
     pub const fn issuer(&self) -> Option<IssuerId> {
         match self {
             Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
-            Self::Revocations => None,
+            Self::Revocations | Self::StatusList(..) => None,
         }
     }
 
@@ -150,7 +156,7 @@ impl Need {
         match self {
             Self::Keys(_) => Denial::KeysUnavailable,
             Self::Kid(..) => Denial::UnknownKey,
-            Self::Revocations => Denial::RevocationUnavailable,
+            Self::Revocations | Self::StatusList(..) => Denial::RevocationUnavailable,
         }
     }
 }
@@ -345,9 +351,9 @@ denials! {
     KeysUnavailable => "keys_unavailable",
     /// Too many requests wait for keys, the time set aside for signatures is used up, or the replay store has no room.
     TooBusy => "too_busy",
-    /// The token has been revoked; the text says by what the entry names it.
+    /// The token has been revoked; the text says by what the entry names it, or what its status list says.
     Revoked(&'static str) => "revoked",
-    /// A revocation list is not there, or too old.
+    /// A revocation list or a status list is not there, or too old.
     RevocationUnavailable => "revocation_unavailable",
     /// The token is not bound to its sender, or not in the way that is asked for.
     NotBound => "not_bound",

@@ -2,9 +2,11 @@
 
 mod memory;
 mod replay;
+mod statuses;
 
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
 pub use replay::{Claim, Claimed, NothingUsed, Pool, ReplayStore};
+pub use statuses::{StatusLists, StatusPlace};
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, Verifier};
@@ -29,6 +31,8 @@ pub struct Facts<'a> {
     pub revocations: &'a Revocations,
     /// What has been used that is good once.
     pub replay: &'a dyn ReplayStore,
+    /// The status lists that are there; `None` away from a gate, where what they say is not judged.
+    pub statuses: Option<&'a StatusLists>,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
     /// What has been awaited for this request: it is not awaited again.
@@ -55,6 +59,7 @@ impl<'a> Facts<'a> {
             memory: &NoMemory,
             revocations,
             replay: &NothingUsed,
+            statuses: None,
             metadata: MetadataRequirement::None,
             awaited: AwaitedNeeds::default(),
             shows_mismatch: true,
@@ -185,6 +190,12 @@ impl KeyRing {
     #[must_use]
     pub fn get(&self, issuer: IssuerId) -> Option<&KeySet> {
         self.places.get(issuer.0)?.keys.as_deref()
+    }
+
+    /// As [`KeyRing::get`], to be kept.
+    #[must_use]
+    pub fn shared(&self, issuer: IssuerId) -> Option<Rc<KeySet>> {
+        self.places.get(issuer.0)?.keys.clone()
     }
 
     /// Which set of keys `issuer` has now; `None` when it has none.

@@ -18,6 +18,7 @@ mod rules;
 mod scope;
 mod sender_constraint;
 mod settings;
+mod status_list;
 mod template;
 mod uses;
 
@@ -41,6 +42,7 @@ pub use settings::{
     AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, ReplayLimits, Settings, SharedKeys,
     SubjectForm,
 };
+pub use status_list::{ListCluster, StatusListPolicy};
 pub use template::{PathVariable, Template, TemplateError};
 pub use uses::Uses;
 

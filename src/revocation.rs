@@ -14,6 +14,7 @@ mod list;
 mod loader;
 mod revocations;
 mod signed;
+mod status;
 
 pub use build::Builder;
 pub use chunks::{CHUNK_BYTES, Chunks};
@@ -25,3 +26,4 @@ pub use list::List;
 pub use loader::{Loader, Terms};
 pub use revocations::{Clearance, Revocable, Revocations};
 pub use signed::{DIGEST_CLAIM, SIGNED_TYPE, Signature};
+pub use status::{STATUS_LIST_TYPE, StatusClaim, StatusList, StatusLoader, StatusTerms};

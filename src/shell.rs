@@ -14,11 +14,13 @@ mod gate;
 mod host;
 mod host_verifier;
 mod key_store;
+mod list_feed;
 mod list_store;
 mod metadata_cache;
 mod metrics;
 mod pairs;
 mod reply_cache;
+mod status_store;
 mod streams;
 mod waiting_room;
 

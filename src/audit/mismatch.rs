@@ -88,6 +88,7 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
         Denial::NotYetValid { now, .. } | Denial::IssuedInFuture { now, .. } => {
             Some(format!("a time up to {}", now.plus(issuer?.leeway).0))
         }
+        Denial::RevocationUnavailable => Some(format!("a status list of {} that is there", issuer?.name)),
         Denial::ClaimMismatch(_) => {
             let failed = mismatch.condition.as_ref()?;
             let condition = asks().flat_map(|ask| &ask.claims).nth(failed.index)?;

@@ -12,4 +12,9 @@ pub trait SharedData {
 
     /// Whether there is certainly no value of `name`: one that cannot be read is there all the same.
     fn lacks(&self, name: &str) -> bool;
+
+    /// Takes the value of `name` away. The host's shared data keeps the name, with nothing in it.
+    fn remove(&self, name: &str) {
+        self.write(name, b"", None);
+    }
 }

@@ -36,6 +36,7 @@ pub fn mismatch(
         Denial::Expired { .. } => claim("exp"),
         Denial::NotYetValid { .. } => claim("nbf"),
         Denial::IssuedInFuture { .. } | Denial::LifetimeTooLong { .. } | Denial::TooOld { .. } => claim("iat"),
+        Denial::RevocationUnavailable if of_issuer?.status_list.is_some() && claims.has("status") => claim("status"),
         Denial::ClaimMismatch(_) => {
             let mut conditions = asks.iter().flat_map(|ask| &ask.claims).enumerate();
             let (index, failed) = conditions.find(|(_, condition)| !condition.is_met_by(claims, request))?;

@@ -1,6 +1,7 @@
 //! What a credential says of its holder, and what it proves. The checks after authentication know no kind of credential.
 
 use super::Formed;
+use super::status::StatusSource;
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::decision::{TokenTrace, VerifiedIdentity};
@@ -40,6 +41,8 @@ pub struct Principal<'a> {
     pub(super) expires_at: UnixSeconds,
     /// What its authority asks of the sender.
     pub(super) sender_constraint: SenderConstraint,
+    /// Whose word its status is, where somebody keeps one.
+    pub(super) status: Option<StatusSource<'a>>,
     /// Where it has been looked up in revocation lists before.
     pub(super) clearance: Option<&'a Clearance>,
 }
@@ -89,6 +92,11 @@ impl<'a> Principal<'a> {
     /// Where it has been looked up in revocation lists before.
     pub(super) const fn clearance(&self) -> Option<&'a Clearance> {
         self.clearance
+    }
+
+    /// Whose word its status is.
+    pub(super) const fn status(&self) -> Option<StatusSource<'a>> {
+        self.status
     }
 }
 

@@ -6,20 +6,23 @@ use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts};
 use crate::revocation::{Clearance, Revocations};
 
-/// Proof: no entry of a revocation list revokes the credential, and no list is missing that a request may not pass
-/// without.
+/// Proof: no entry of a revocation list revokes the credential, its status is `VALID` where somebody keeps one, and no list is
+/// missing that a request may not pass without.
 #[derive(Clone, Copy, Debug)]
 pub struct Live<'a, 'v>(&'v Principal<'a>);
 
 impl<'a, 'v> Live<'a, 'v> {
-    /// Looks the credential up. This is done for every request. A list that is known not to revoke a remembered token
-    /// is not asked again.
+    /// Looks the credential up, in revocation lists and in the status list that it names. This is done for every request. A
+    /// revocation list that is known not to revoke a remembered token is not asked again.
     ///
     /// # Errors
-    /// [`Denial::Revoked`], whatever else is missing; then [`Need::Revocations`] while a list is, or
-    /// [`Denial::RevocationUnavailable`] when it has been awaited.
+    /// [`Denial::Revoked`], whatever else is missing; then what the check of its status says; then [`Need::Revocations`]
+    /// while a list is missing, or [`Denial::RevocationUnavailable`] when it has been awaited.
     pub fn check(principal: &'v Principal<'a>, facts: &Facts<'_>) -> std::result::Result<Self, Unproven> {
         judge(principal.claimant(), principal.clearance(), facts.revocations).map_err(Unproven::Deny)?;
+        if let Some(source) = principal.status() {
+            source.check(principal.claims(), facts)?;
+        }
         match facts.awaited.of(NeedKind::Revocations) {
             _ if facts.revocations.are_complete() => Ok(Self(principal)),
             Awaited::No => Err(Unproven::Await(Need::Revocations)),

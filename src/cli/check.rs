@@ -16,6 +16,7 @@ mod redirects;
 mod routes;
 mod rules;
 mod served;
+mod statuses;
 mod ungated;
 mod unknown_fields;
 mod unserved;
@@ -161,6 +162,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         findings.warn("key-left-out", gate.file, values, warning.clone(), "remove the key, or give it a use");
     }
     rules::check(gate, values, &loaded.policy, findings);
+    statuses::check(gate, values, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         routes::check(envoy, &loaded.policy, findings);

@@ -13,6 +13,7 @@ use crate::check::fingerprint;
 use crate::crypto::{Algorithm, AlgorithmSet};
 use crate::jose::{Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
 use crate::policy::Limits;
+use crate::revocation::StatusClaim;
 use clap::Args;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -100,6 +101,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         lines.push(format!("fingerprint {}", fingerprint(compact.signing_input)));
         lines.extend(times(&compact.claims, now));
         lines.extend(compact.claims.confirmation.as_deref().map(binding));
+        lines.extend(status(&compact.claims));
     }
     let mut failed = false;
     if let Err(Malformed(why)) = &compact {
@@ -167,6 +169,17 @@ fn times(claims: &Claims, now: UnixSeconds) -> Vec<String> {
         lines.push(format!("lifetime {}", span(to.0.abs_diff(from.0))));
     }
     lines
+}
+
+/// Where the status of the token is.
+fn status(claims: &Claims) -> Option<String> {
+    match StatusClaim::read(claims) {
+        Ok(None) => None,
+        Ok(Some(StatusClaim { uri, index })) => Some(printable(&format!(
+            "status: entry {index} of the status list {uri}; what that says is not known here, and a gate without `status_list` does not ask"
+        ))),
+        Err(why) => Some(format!("warning: a gate with `status_list` refuses it: {why}")),
+    }
 }
 
 /// What the token is bound to, in words.

@@ -121,7 +121,11 @@ fn decide_file(file: &Path, notes: &mut Vec<String>) -> Result<Vec<CaseReport>, 
     for suite in &cases::read(&source)? {
         let configuration = world::Configuration::read(file, suite)?;
         let world = world::World::new(&configuration, suite)?;
-        notes.extend(world.note().filter(|note| !notes.contains(note)));
+        for note in world.notes() {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
         for case in &suite.cases {
             match world.decide(case) {
                 Ok(outcome) => reports.push(CaseReport {

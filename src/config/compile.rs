@@ -8,6 +8,7 @@ mod remote;
 mod requirement;
 mod revocation;
 mod router;
+mod status_list;
 
 use self::requirement::{Context, Variables};
 use super::cursor::{Cursor, Object};

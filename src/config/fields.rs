@@ -32,13 +32,17 @@ shapes! {
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
-        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint",
+        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list",
     ];
     JWKS "jwks" [
         "inline", "uri", "cluster", "discovery", "refresh", "timeout", "max_stale", "unknown_kid_interval",
     ];
     DISCOVERY "discovery" ["cluster", "jwks_cluster"];
     SECRET "a secret" ["kid", "env"];
+    STATUS_LIST "status_list" [
+        "clusters", "refresh", "timeout", "max_bytes", "max_stale", "when_stale", "max_lists",
+    ];
+    STATUS_CLUSTER "a cluster of status lists" ["uri_prefix", "cluster"];
     REQUIREMENT "a requirement" [
         "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
         "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",

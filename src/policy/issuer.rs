@@ -1,6 +1,6 @@
 //! The issuers whose tokens are accepted, and what their tokens must always meet.
 
-use super::{Endpoint, SenderConstraint};
+use super::{Endpoint, SenderConstraint, StatusListPolicy};
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::jose::{ClaimPath, KeySet};
@@ -40,6 +40,8 @@ pub struct Issuer {
     pub scope_claims: Vec<ClaimPath>,
     /// What is asked of the senders of its tokens. No requirement asks less.
     pub sender_constraint: SenderConstraint,
+    /// How the `status` claim is honoured; `None` where it is not.
+    pub status_list: Option<StatusListPolicy>,
 }
 
 /// Where an issuer's keys come from.

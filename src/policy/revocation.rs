@@ -14,9 +14,9 @@ pub struct RevocationSettings {
     pub lists: Vec<RemoteList>,
 }
 
-/// A list that is fetched.
+/// A list that is fetched. `T` is what it must be to be used.
 #[derive(Clone, Debug)]
-pub struct RemoteList {
+pub struct RemoteList<T = Terms> {
     /// Where it is.
     pub endpoint: Endpoint,
     /// How long a list is used before it is fetched again.
@@ -28,7 +28,7 @@ pub struct RemoteList {
     /// What happens to requests when it is older than that.
     pub when_stale: WhenStale,
     /// What the list must meet to be used.
-    pub terms: Terms,
+    pub terms: T,
 }
 
 /// What happens to requests while a list is missing or too old.

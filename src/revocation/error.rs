@@ -32,6 +32,8 @@ pub enum ListError {
     Signature(&'static str),
     /// It was signed before the list that is in use.
     Older,
+    /// It is not a Status List Token, or not the one that was asked for, and why.
+    Status(&'static str),
 }
 
 impl fmt::Display for ListError {
@@ -54,6 +56,7 @@ impl fmt::Display for ListError {
             Self::SignedForNobody => formatter.write_str("it is signed, and no `signed_by` says by whom"),
             Self::Signature(why) => write!(formatter, "its signature is not accepted: {why}"),
             Self::Older => formatter.write_str("it was signed before the list that is in use"),
+            Self::Status(why) => write!(formatter, "it is not the status list: {why}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::ListError;
 use super::chunks::Chunks;
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::crypto::{Algorithm, SHA256_BYTES, Verification, Verifier};
+use crate::crypto::{Algorithm, KeyFamily, SHA256_BYTES, Verification, Verifier};
 use crate::jose::{Compact, KeySet};
 
 /// The `typ` of its JWT.
@@ -16,7 +16,7 @@ pub const DIGEST_CLAIM: &str = "sha256";
 /// The longest line with a JWT, in bytes.
 const MAX_HEAD_BYTES: usize = 16_384;
 /// The difference between clocks that is tolerated.
-const LEEWAY: Seconds = Seconds(60);
+pub(super) const LEEWAY: Seconds = Seconds(60);
 
 /// What a signature says about its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Signature {
     pub issued_at: UnixSeconds,
     /// From when on it is too old, whatever the server says.
     pub expires_at: Option<UnixSeconds>,
+    /// How long it is used before it is fetched again, whatever the server says.
+    pub ttl: Option<Seconds>,
 }
 
 /// The head of a signed list that has been checked; the list itself has not.
@@ -67,7 +69,8 @@ pub(super) fn check(
     }
     let token = head.trim_ascii_end();
     let compact = Compact::parse(token).map_err(|malformed| wrong(malformed.0))?;
-    verify(&compact, keys, verifier)?;
+    let wrong_type = "its `typ` is not scopegate-revocations+jwt";
+    verify(&compact, SIGNED_TYPE, wrong_type, keys, &|_| true, verifier)?;
     let claims = &compact.claims;
     if claims.text("sub").is_some_and(|subject| subject != name) {
         return Err(wrong("its `sub` is the name of another list"));
@@ -76,7 +79,7 @@ pub(super) fn check(
     if now.plus(LEEWAY) < issued_at || claims.not_before.is_some_and(|not_before| now.plus(LEEWAY) < not_before) {
         return Err(wrong("it is of the future"));
     }
-    let signature = Signature { issued_at, expires_at: claims.expires_at };
+    let signature = Signature { issued_at, expires_at: claims.expires_at, ttl: None };
     if signature.is_over(now) {
         return Err(wrong("it has expired"));
     }
@@ -88,13 +91,24 @@ pub(super) fn check(
     Ok(Head { signature, digest, end })
 }
 
-fn verify(compact: &Compact<'_>, keys: &KeySet, verifier: &dyn Verifier) -> Result<(), ListError> {
+/// Checks type and signature of a JWT that is no token: one of `keys` has signed it, with an algorithm that may. An HMAC
+/// proves nothing to whoever shares its secret.
+pub(super) fn verify(
+    compact: &Compact<'_>,
+    wanted: &str,
+    wrong_type: &'static str,
+    keys: &KeySet,
+    may_sign: &dyn Fn(Algorithm) -> bool,
+    verifier: &dyn Verifier,
+) -> Result<(), ListError> {
     let typ = compact.header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) != SIGNED_TYPE {
-        return Err(ListError::Signature("its `typ` is not scopegate-revocations+jwt"));
+    if typ.strip_prefix("application/").unwrap_or(&typ) != wanted {
+        return Err(ListError::Signature(wrong_type));
     }
-    let algorithm =
-        Algorithm::from_name(&compact.header.alg).ok_or(ListError::Signature("its `alg` is not supported"))?;
+    let is_asymmetric = |algorithm: &Algorithm| algorithm.family() != KeyFamily::Secret;
+    let algorithm = Algorithm::from_name(&compact.header.alg)
+        .filter(|algorithm| is_asymmetric(algorithm) && may_sign(*algorithm))
+        .ok_or(ListError::Signature("its `alg` is not supported"))?;
     let mut why = "no key has its `kid` and `alg`";
     for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
         match verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {

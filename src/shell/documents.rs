@@ -1,4 +1,4 @@
-//! The documents that are fetched and kept fresh: the key sets of issuers and the revocation lists.
+//! The documents that are fetched and kept fresh: the key sets of issuers, the revocation lists and the status lists.
 //!
 //! One state machine for all of them: it returns the fetches to make, takes their answers, and returns what has
 //! happened. It knows no host, no log and no metric. Another kind of document needs its own store and a variant of
@@ -6,10 +6,12 @@
 
 use super::feed::{Answer, Change, Failure, Fetched, Outside, SharedData};
 use super::key_store::{self, KeyStore};
-use super::list_store::{self, ListId, ListSize, ListStore};
+use super::list_feed::ListSize;
+use super::list_store::{self, ListId, ListStore};
+use super::status_store::{self, StatusEvent, StatusId, StatusStore};
 use crate::base::time::UnixSeconds;
 use crate::decision::Need;
-use crate::facts::{Awaited, KeyRing};
+use crate::facts::{Awaited, KeyRing, StatusLists};
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, IssuerId, Policy, Settings};
 use crate::revocation::{Chunks, Revocations};
@@ -22,6 +24,8 @@ pub enum DocumentId {
     Keys(IssuerId),
     /// A revocation list.
     List(ListId),
+    /// A status list.
+    Status(StatusId),
 }
 
 /// A request to be made.
@@ -71,6 +75,8 @@ pub enum Happened {
     Keys(IssuerId, Event<Rc<KeySet>>),
     /// To a revocation list.
     List(ListId, Event<ListSize>),
+    /// To the status list at this address.
+    Status(String, StatusEvent),
 }
 
 /// All documents of one worker.
@@ -78,6 +84,7 @@ pub enum Happened {
 pub struct Documents {
     keys: KeyStore,
     lists: ListStore,
+    statuses: StatusStore,
 }
 
 impl Documents {
@@ -87,6 +94,7 @@ impl Documents {
         Self {
             keys: KeyStore::new(&policy.issuers, settings.limits, shares, me),
             lists: ListStore::new(&settings.revocation, now, shares, me),
+            statuses: StatusStore::new(&policy.issuers, shares, me),
         }
     }
 
@@ -100,6 +108,7 @@ impl Documents {
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         self.keys.give_up(shared);
         self.lists.give_up(shared);
+        self.statuses.give_up(shared);
     }
 
     /// The keys that are there.
@@ -112,37 +121,50 @@ impl Documents {
         self.lists.revocations()
     }
 
-    /// Whether every document that a request may need is there.
+    /// The status lists that are there.
+    pub const fn statuses(&self) -> &StatusLists {
+        self.statuses.lists()
+    }
+
+    /// Whether every document that any request may need is there.
     pub fn are_complete(&self) -> bool {
         self.keys.is_complete() && self.lists.revocations().are_complete()
     }
 
     /// Whether a document is being read, so that the next step has to come soon.
     pub fn are_busy(&self) -> bool {
-        self.lists.is_busy()
+        self.lists.is_busy() || self.statuses.is_busy()
     }
 
     /// The stores, for the metrics.
-    pub const fn stores(&self) -> (&KeyStore, &ListStore) {
-        (&self.keys, &self.lists)
+    pub const fn stores(&self) -> (&KeyStore, &ListStore, &StatusStore) {
+        (&self.keys, &self.lists, &self.statuses)
     }
 
     /// Picks up what other workers fetched, does one step of reading, drops what is too old, and gives up lost answers.
     pub fn look(&mut self, outside: &Outside<'_>) -> Vec<Happened> {
         let mut happened = of_keys(self.keys.look(outside));
         happened.extend(of_lists(self.lists.look(outside)));
+        happened.extend(of_statuses(self.statuses.look(outside, self.keys.ring())));
         happened
     }
 
     /// Picks up what other workers fetched of what a request needs.
     pub fn look_for(&mut self, need: &Need, outside: &Outside<'_>) -> Vec<Happened> {
-        need.issuer().map_or_else(Vec::new, |issuer| of_keys(self.keys.look_for(issuer, outside)))
+        match need {
+            Need::Keys(issuer) | Need::Kid(issuer, _) => of_keys(self.keys.look_for(*issuer, outside)),
+            Need::Revocations => Vec::new(),
+            Need::StatusList(issuer, uri) => {
+                of_statuses(self.statuses.look_for(*issuer, uri, outside, self.keys.ring()))
+            }
+        }
     }
 
     /// The fetches to be made now.
     pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Fetch> {
         let mut fetches = self.keys.begin(outside);
         fetches.extend(self.lists.begin(outside));
+        fetches.extend(self.statuses.begin(outside));
         fetches
     }
 
@@ -151,6 +173,7 @@ impl Documents {
         match document {
             DocumentId::Keys(issuer) => self.keys.sent(outside, issuer, token),
             DocumentId::List(list) => self.lists.sent(outside, list, token),
+            DocumentId::Status(list) => self.statuses.sent(outside, list, token),
         }
     }
 
@@ -159,6 +182,7 @@ impl Documents {
         match document {
             DocumentId::Keys(issuer) => self.keys.awaits(issuer, token),
             DocumentId::List(list) => self.lists.awaits(list, token),
+            DocumentId::Status(list) => self.statuses.awaits(list, token),
         }
     }
 
@@ -180,6 +204,9 @@ impl Documents {
                 (next, of_keys(events))
             }
             DocumentId::List(list) => (None, of_lists(self.lists.answered(outside, list, answer, body))),
+            DocumentId::Status(list) => {
+                (None, of_statuses(self.statuses.answered(outside, list, answer, body, self.keys.ring())))
+            }
         }
     }
 
@@ -188,6 +215,7 @@ impl Documents {
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
             Need::Revocations => self.lists.wait_deadline(outside),
+            Need::StatusList(issuer, uri) => self.statuses.wait_deadline(*issuer, uri, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.wait_deadline(need, outside),
         }
     }
@@ -196,6 +224,7 @@ impl Documents {
     pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         match need {
             Need::Revocations => self.lists.ended(since, deadline, outside),
+            Need::StatusList(issuer, uri) => self.statuses.ended(*issuer, uri, since, deadline, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.ended(need, since, deadline, outside),
         }
     }
@@ -212,4 +241,8 @@ fn of_keys(events: key_store::Events) -> Vec<Happened> {
 
 fn of_lists(events: list_store::Events) -> Vec<Happened> {
     events.into_iter().map(|(list, event)| Happened::List(list, event)).collect()
+}
+
+fn of_statuses(events: status_store::Events) -> Vec<Happened> {
+    events.into_iter().map(|(uri, event)| Happened::Status(uri, event)).collect()
 }

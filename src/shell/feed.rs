@@ -369,6 +369,14 @@ impl Feed {
         }
     }
 
+    /// Takes the records of a document that is needed no longer out of this worker's own data. Those that workers share stay:
+    /// how the document stands is not known to be nobody's.
+    pub fn forget(&self, shared: &dyn SharedData) {
+        if !self.shares {
+            self.names.all().into_iter().for_each(|name| shared.remove(name));
+        }
+    }
+
     fn succeed(&mut self, outside: &Outside<'_>, content: DocumentState, max_age_ms: Option<u64>) -> Change {
         let (before, _) = self.names.state(outside.shared);
         // A worker that lost the lease leaves the news to its holder.

@@ -11,6 +11,8 @@ mod proxy;
 mod records;
 #[cfg(test)]
 mod reporting;
+#[cfg(test)]
+mod status;
 
 use super::gate::{Gate, Progress, RequestState};
 use super::host::{Host, Map};

@@ -1,26 +1,17 @@
-//! The revocation lists that are fetched: each through a [`Feed`], and read in steps, piece by piece as it came.
-//!
-//! Shared data holds the pieces of a document. The content of its feed is a [`Manifest`] that names the pieces, so no
-//! worker ever holds a long list in one piece. Knows no host: it is given the time and the answers.
-//!
-//! [`Feed`]: super::feed::Feed
-//! [`Manifest`]: manifest::Manifest
+//! The revocation lists that are fetched: each through a [`ListFeed`]. Knows no host: it is given the time and the answers.
 
-mod list_feed;
-mod manifest;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod trouble;
-mod upload;
 
-use super::documents::{Event, Fetch};
+use super::documents::{DocumentId, Event, Fetch};
 use super::feed::{Answer, Outside, SharedData};
+use super::list_feed::{ListFeed, ListSize, Standing, next_turn};
 use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
-use crate::policy::RevocationSettings;
-use crate::revocation::{Chunks, List, Revocations};
-use list_feed::ListFeed;
+use crate::policy::{RemoteList, RevocationSettings};
+use crate::revocation::{Chunks, List, Revocations, Terms};
 use std::rc::Rc;
 
 /// The place of a list in the settings.
@@ -31,40 +22,20 @@ pub struct ListId(pub usize);
 #[derive(Debug)]
 pub struct ListStore {
     configured: Option<Rc<List>>,
-    remotes: Vec<ListFeed>,
+    remotes: Vec<ListFeed<Terms>>,
     revocations: Revocations,
     /// The place of the list that did a step of reading last.
     turn: usize,
 }
 
-/// How long a list is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListSize {
-    /// How many entries it has.
-    pub entries: usize,
-    /// How many bytes.
-    pub bytes: usize,
-}
-
 /// What happened, by list.
 pub type Events = Vec<(ListId, Event<ListSize>)>;
-
-/// The state of a list, for the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// How many entries are in use.
-    pub entries: usize,
-    /// How long ago its server confirmed it, in milliseconds.
-    pub age_ms: u64,
-    /// Whether it is missing or too old.
-    pub stale: bool,
-}
 
 impl ListStore {
     /// The lists of a policy; configured entries are there at once. `shares` says whether the shared data belongs to
     /// all workers; `me` is a number that no other worker has.
     pub fn new(policy: &RevocationSettings, now: UnixSeconds, shares: bool, me: u64) -> Self {
-        let remotes = policy.lists.iter().map(|list| ListFeed::new(list.clone(), shares, me)).collect();
+        let remotes = policy.lists.iter().map(|list| feed(list, shares, me)).collect();
         let configured = policy.configured(now);
         let mut store = Self { configured, remotes, revocations: Revocations::none(), turn: 0 };
         store.review(0);
@@ -100,7 +71,8 @@ impl ListStore {
     /// Picks up what other workers fetched, does one step of reading, and drops what is too old.
     pub fn look(&mut self, outside: &Outside<'_>) -> Events {
         let mut events = Vec::new();
-        self.turn = self.next_turn();
+        let is_busy = |index| self.remotes.get(index).is_some_and(ListFeed::is_busy);
+        self.turn = next_turn(self.turn, self.remotes.len(), is_busy);
         for (index, remote) in self.remotes.iter_mut().enumerate() {
             let has_turn = index == self.turn;
             events.extend(remote.look(outside, has_turn).into_iter().map(|event| (ListId(index), event)));
@@ -109,18 +81,10 @@ impl ListStore {
         events
     }
 
-    /// Which list does the next step of reading. Lists take turns, so that many lists hold requests up no longer than
-    /// one.
-    fn next_turn(&self) -> usize {
-        let is_busy = |index: &usize| self.remotes.get(*index).is_some_and(ListFeed::is_busy);
-        let after = self.turn.saturating_add(1)..self.remotes.len();
-        after.chain(0..=self.turn).find(is_busy).unwrap_or(self.turn)
-    }
-
     /// The requests to be made now.
     pub fn begin(&mut self, outside: &Outside<'_>) -> Vec<Fetch> {
         let remotes = self.remotes.iter_mut().enumerate();
-        remotes.filter_map(|(index, remote)| remote.begin(ListId(index), outside)).collect()
+        remotes.filter_map(|(index, remote)| remote.begin(DocumentId::List(ListId(index)), outside)).collect()
     }
 
     /// Notes that a request is under way, whose answer comes under `token`.
@@ -162,7 +126,7 @@ impl ListStore {
     }
 
     /// The lists that a request may not pass without and that are missing or too old.
-    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed> {
+    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed<Terms>> {
         self.remotes.iter().filter(move |remote| remote.is_missing(now))
     }
 
@@ -172,4 +136,8 @@ impl ListStore {
         let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());
         self.revocations = self.revocations.followed_by(lists.collect(), complete);
     }
+}
+
+fn feed(list: &RemoteList, shares: bool, me: u64) -> ListFeed<Terms> {
+    ListFeed::new(list.clone(), &["revocations", &list.terms.name], shares, me)
 }

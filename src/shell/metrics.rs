@@ -46,6 +46,12 @@ pub const REVOCATION_ENTRIES: &str = "scopegate.revocation.entries.<list>";
 pub const REVOCATION_AGE_SECONDS: &str = "scopegate.revocation.age_seconds.<list>";
 /// Gauges by list: 1 while it is missing or too old.
 pub const REVOCATION_STALE: &str = "scopegate.revocation.stale.<list>";
+/// Counters by outcome: fetches of status lists.
+pub const STATUS_LIST_FETCHES: &str = "scopegate.status_list.fetches.<outcome>";
+/// Gauge: how many status lists the workers hold, each for itself.
+pub const STATUS_LIST_HELD: &str = "scopegate.status_list.held";
+/// Gauge: how many of them are missing or too old.
+pub const STATUS_LIST_STALE: &str = "scopegate.status_list.stale";
 
 /// The metric of an outcome, an issuer or a list. In its name, where dots separate parts, everything but letters and digits
 /// becomes `_`.

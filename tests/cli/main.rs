@@ -38,6 +38,7 @@ mod samples;
 mod senders;
 mod served;
 mod served_by_router;
+mod statuses;
 mod upgrades;
 mod world;
 mod written;

@@ -23,6 +23,7 @@ macro_rules! snapshot {
 mod request_parts;
 mod revocation;
 mod senders;
+mod status_list;
 
 use prost::Message as _;
 use scopegate::config::{Loaded, Node, compile, load, metadata_requirement, read_yaml};
@@ -296,9 +297,8 @@ fn everything() -> String {
   max_lifetime: 1h
   required_claims: [sub, [realm_access, roles]]
   scope_claims: [scope, [realm_access, roles]]
-- issuer: https://d/
-  audiences: [b]
-  jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}
+  status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
+- {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
 default: {{scopes: [], single_use: true}}
 rules:

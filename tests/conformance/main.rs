@@ -101,3 +101,48 @@ fn judge(suites: &[Suite], places: &[Verdicts]) {
     println!("{table}");
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
 }
+
+/// The test vectors of draft-ietf-oauth-status-list, each as the list of a token that is signed here.
+#[test]
+fn status_lists_of_the_draft() {
+    use scopegate::base::time::UnixSeconds;
+    use scopegate::crypto::{Algorithm, AlgorithmSet};
+    use scopegate::jose::KeySet;
+    use scopegate::revocation::{Chunks, StatusLoader, StatusTerms};
+    use serde_json::json;
+    let issuer = support::issuer::Issuer::new(Algorithm::EdDsa, "a");
+    let uri = "https://a.example/1";
+    let terms = StatusTerms {
+        issuer: "https://a.example".into(),
+        uri: uri.into(),
+        max_bytes: 1 << 20,
+        algorithms: AlgorithmSet::default_for_issuer(),
+        keys: KeySet::parse(issuer.jwks().to_string().as_bytes(), 10_000, 10).ok().map(Into::into),
+    };
+    let documents = support::yaml::documents(&support::envoy::root().join("tests/conformance/status_lists.yaml"));
+    for vector in documents[0].as_array().unwrap() {
+        let list = json!({ "bits": vector["bits"], "lst": vector["lst"] });
+        let claims = json!({ "sub": uri, "iat": 1, "status_list": list }).to_string();
+        let header = json!({ "alg": "EdDSA", "kid": "a", "typ": "statuslist+jwt" }).to_string();
+        let document = Chunks::from(support::issuer::sign_texts(&issuer.key, &header, &claims).as_bytes());
+        let mut loader = StatusLoader::begin(&document, &terms, None, &PureVerifier, UnixSeconds(1)).unwrap();
+        let list = (0..100).find_map(|_| loader.step().unwrap()).unwrap();
+        let name = &vector["where"];
+        assert_eq!(list.entries(), usize::try_from(vector["entries"].as_u64().unwrap()).unwrap(), "{name}");
+        assert_eq!(list.get(vector["entries"].as_u64().unwrap()), None, "{name}");
+        let told: Vec<(u64, u8)> =
+            (0..).map_while(|index| Some((index, list.get(index)?))).filter(|(_, value)| *value != 0).collect();
+        let says = vector["says"].as_object().unwrap();
+        for (index, value) in says {
+            assert_eq!(list.get(index.parse().unwrap()).map(u64::from), value.as_u64(), "{name} at {index}");
+        }
+        if name == "8 bits" {
+            let mut values: Vec<u8> = told.iter().map(|(_, value)| *value).collect();
+            values.sort_unstable();
+            assert_eq!(values, (1..=255).collect::<Vec<u8>>());
+        } else {
+            assert_eq!(told.len(), says.len(), "{name}: {told:?}");
+        }
+    }
+    assert_eq!(documents[0].as_array().unwrap().len(), 6);
+}

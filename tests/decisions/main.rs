@@ -37,6 +37,7 @@ mod report_only;
 mod revocation;
 mod revocation_lists;
 mod single_use;
+mod status;
 mod step_up;
 mod tenants;
 mod trace;

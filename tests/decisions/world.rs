@@ -8,7 +8,7 @@ use scopegate::decision::{Basis, Decision, FurtherReasons, Grant, Need, NeedKind
 use scopegate::engine::{decide, further};
 use scopegate::facts::{
     Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource, NoMemory,
-    ReplayStore, TokenMemory,
+    ReplayStore, StatusLists, TokenMemory,
 };
 use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
 use scopegate::request::RequestView;
@@ -90,6 +90,9 @@ pub struct Ask {
     pub revocations: Option<Revocations>,
     /// The digest of the certificate that the client shows.
     pub peer_certificate: Option<[u8; 32]>,
+    /// The status lists that are there.
+    pub statuses: Option<Rc<StatusLists>>,
+    pub awaited_status: Awaited,
     /// What the route's metadata asks.
     pub metadata: Option<Rc<Requirement>>,
     /// The names of its virtual host and its route.
@@ -108,6 +111,8 @@ pub fn get(target: &str) -> Ask {
         awaited_lists: Awaited::No,
         revocations: None,
         peer_certificate: None,
+        statuses: None,
+        awaited_status: Awaited::No,
         metadata: None,
         names: [None, None],
         shows_mismatch: true,
@@ -224,9 +229,18 @@ impl Ask {
         let surroundings = KnownSurroundings { now: UnixSeconds(self.now), peer_certificate: self.peer_certificate };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);
-        let awaited = AwaitedNeeds::all(self.awaited).with(NeedKind::Revocations, self.awaited_lists);
+        let awaited = AwaitedNeeds::all(self.awaited)
+            .with(NeedKind::Revocations, self.awaited_lists)
+            .with(NeedKind::StatusList, self.awaited_status);
         let metadata = self.metadata.as_deref().map_or(MetadataRequirement::None, asks);
-        let facts = Facts { memory, metadata, awaited, shows_mismatch: self.shows_mismatch, ..offline };
+        let facts = Facts {
+            memory,
+            statuses: self.statuses.as_deref(),
+            metadata,
+            awaited,
+            shows_mismatch: self.shows_mismatch,
+            ..offline
+        };
         judged(&view, &facts)
     }
 

@@ -50,6 +50,7 @@ mod shipped;
 mod shipped_dynamic;
 mod signatures;
 mod single_use;
+mod status;
 mod tenants;
 mod tls;
 mod versions;

@@ -159,6 +159,15 @@ impl Seeds {
             self.add("revocations", list);
             self.add("revocations", &signed(list));
         }
+        // Of 16 tokens of one bit, of 12 of two, of 100 000 of four, and of none.
+        for (bits, lst) in [
+            (1, "eNrbuRgAAhcBXQ"),
+            (2, "eNo76fITAAPfAgc"),
+            (4, "eNrtwQENAAAAwqD3T20PBxQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABPBsNQAAE"),
+            (8, "eNoDAAAAAAE"),
+        ] {
+            self.add("status_list", &status_list(bits, lst));
+        }
     }
 }
 
@@ -173,6 +182,19 @@ fn binary(lines: &str) -> Vec<u8> {
         }
     }
     builder.finish().bytes().pieces().concat()
+}
+
+/// A Status List Token, under a signature that the verifier of the targets accepts.
+fn status_list(bits: u8, lst: &str) -> Vec<u8> {
+    let header = json!({ "alg": "ES256", "kid": "a", "typ": "statuslist+jwt" });
+    let claims = json!({
+        "iss": "https://issuer.example.com/", "sub": "https://issuer.example.com/lists/1", "iat": 1_800_000_000,
+        "ttl": 60, "status_list": { "bits": bits, "lst": lst },
+    });
+    [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"]
+        .map(base64url::encode)
+        .join(".")
+        .into_bytes()
 }
 
 /// The list under a signature that the verifier of the targets accepts.

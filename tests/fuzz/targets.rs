@@ -20,5 +20,6 @@ targets!(
     path,
     query,
     revocations,
+    status_list,
     struct_configuration
 );

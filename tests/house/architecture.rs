@@ -84,6 +84,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("hmac_sha256", &["crypto"]),
     ("getrandom", &["cli", "crypto"]),
     ("siphasher", &["crypto"]),
+    ("miniz_oxide", &["revocation"]),
     ("p521", &["cli", "crypto"]),
     ("k256", &["cli", "crypto"]),
     ("p256", &["cli", "crypto"]),

@@ -45,6 +45,10 @@ fn whole() -> Value {
                     "max_stale": "24h", "unknown_kid_interval": "30s" },
                 "algorithms": ["RS256", "EdDSA"], "token_types": ["at+jwt", "missing"], "id_tokens": false,
                 "leeway": "10s", "max_lifetime": "1h", "required_claims": ["sub"], "scope_claims": ["scope"], "sender_constraint": "required",
+                "status_list": {
+                    "clusters": [{ "uri_prefix": "https://a.example.com/lists/", "cluster": "a" }], "refresh": "5m",
+                    "timeout": "2s", "max_bytes": 1024, "max_stale": "1h", "when_stale": "deny", "max_lists": 4,
+                },
             },
             {
                 "issuer": "https://b.example.com/", "audiences": ["x"],

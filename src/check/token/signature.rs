@@ -1,6 +1,7 @@
 //! The token was signed by its issuer: the only check that costs.
 
 use super::super::principal::{Claimant, CredentialName, Principal};
+use super::super::status::StatusSource;
 use super::form::Signature;
 use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::names::Subject;
@@ -105,6 +106,7 @@ impl<'a> Verified<'a> {
             // Without `exp` a token is refused long before.
             expires_at: token.claims().expires_at.map_or(UnixSeconds(i64::MAX), |at| at.plus(issuer.leeway)),
             sender_constraint: issuer.sender_constraint,
+            status: issuer.status_list.as_ref().map(|policy| StatusSource { issuer: id, policy }),
             clearance: match token.signature() {
                 Signature::Remembered(known) => Some(&known.clearance),
                 Signature::ToVerify(_) => None,

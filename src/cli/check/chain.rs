@@ -204,6 +204,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
 enum Fetched {
     Keys,
     RevocationList,
+    StatusList,
 }
 
 impl Fetched {
@@ -211,6 +212,7 @@ impl Fetched {
         match self {
             Self::Keys => "keys",
             Self::RevocationList => "a revocation list",
+            Self::StatusList => "status lists",
         }
     }
 
@@ -218,6 +220,7 @@ impl Fetched {
         match self {
             Self::Keys => "keys-in-plain-text",
             Self::RevocationList => "revocations-in-plain-text",
+            Self::StatusList => "status-lists-in-plain-text",
         }
     }
 }
@@ -229,8 +232,12 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
     let mut found = Vec::new();
     let issuers = values.list("issuers");
     for (index, issuer) in policy.issuers.iter().enumerate() {
+        let member =
+            |name: &str| entry(&issuers, index).and_then(|entry| entry.get(name)).unwrap_or_else(|| values.clone());
+        let places = issuer.status_list.iter().flat_map(|status| &status.clusters);
+        found.extend(places.map(|place| (member("status_list"), place.cluster.clone(), Fetched::StatusList)));
         let KeySource::Remote(remote) = &issuer.keys else { continue };
-        let view = entry(&issuers, index).and_then(|entry| entry.get("jwks")).unwrap_or_else(|| values.clone());
+        let view = member("jwks");
         found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));
     }
     let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();

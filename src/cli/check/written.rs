@@ -108,6 +108,9 @@ impl Reader<'_, '_> {
         self.all(issuer.get("audiences"), Slot::Value);
         self.all(issuer.get("token_types"), Slot::Value);
         self.one(issuer.at(&["jwks", "uri"]), Slot::Uri);
+        for place in issuer.at(&["status_list", "clusters"]).map(|view| view.items()).unwrap_or_default() {
+            self.one(place.get("uri_prefix"), Slot::Uri);
+        }
         for name in ["audience_claims", "required_claims", "scope_claims"] {
             issuer.list(name).iter().for_each(|claim| self.claim(claim));
         }

@@ -98,6 +98,8 @@ fn check_of_denial(denial: &Denial) -> &'static str {
     match denial {
         // Without `exp` there is no time to judge.
         Denial::MissingClaim(claim) if claim == "exp" => "time",
+        // The claim that names a status list is read where the status is looked up.
+        Denial::MalformedToken(why) if why.starts_with("`status") => "revocation",
         other => check_of(other.reason()),
     }
 }

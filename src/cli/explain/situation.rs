@@ -8,6 +8,7 @@ use crate::cli::moment;
 use crate::cli::named::{NamedMetadata, Names};
 use crate::cli::normalise::{Arrival, PathSettings};
 use crate::cli::placed::{self, Nowhere, Place};
+use crate::cli::revocations::statuses_not_known;
 use crate::cli::routing::Lines;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Loaded, Node};
@@ -132,6 +133,7 @@ impl Situation {
         }
         let now = moment::instant(wanted.at)?;
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
+        notes.extend(statuses_not_known(&policy));
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;

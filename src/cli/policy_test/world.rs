@@ -123,9 +123,10 @@ impl<'s> World<'s> {
         Ok(Self { suite, policy, settings, envoy, signing, made, configured })
     }
 
-    /// A note for the reader of the report.
-    pub(super) fn note(&self) -> Option<String> {
-        revocations::not_known(&self.settings, &[])
+    /// Notes for the reader of the report.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let of_lists = revocations::not_known(&self.settings, &[]);
+        of_lists.into_iter().chain(revocations::statuses_not_known(&self.policy))
     }
 
     /// Decides a case.

@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, optional, remote, texts};
+use super::{IssuerNames, optional, remote, status_list, texts};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -139,6 +139,9 @@ fn read(
     } else {
         cursor.wrong("`jwks` is missing", "say where the keys are: inline, uri and cluster, or discovery")
     };
+    let status_list = optional(&object, "status_list", None, |c| {
+        status_list::read(c, issuer.as_deref(), algorithms.unwrap_or_default()).map(Some)
+    });
     let issuer = issuer?;
     let name = name?.unwrap_or_else(|| issuer.clone());
     Some(Issuer {
@@ -155,6 +158,7 @@ fn read(
         required_claims: required_claims?,
         scope_claims: scope_claims?,
         sender_constraint: sender_constraint?,
+        status_list: status_list?,
     })
 }
 

@@ -35,4 +35,8 @@ impl SharedData for LocalData {
     fn lacks(&self, name: &str) -> bool {
         !self.0.borrow().iter().any(|entry| entry.name == name)
     }
+
+    fn remove(&self, name: &str) {
+        self.0.borrow_mut().retain(|entry| entry.name != name);
+    }
 }

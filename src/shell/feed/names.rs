@@ -23,6 +23,12 @@ impl RecordNames {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> [&str; 5] {
+        let [even, odd] = &self.bodies;
+        [&self.lease, &self.state, &self.too_old, even, odd]
+    }
+
     /// Puts a free lease there if there is none.
     pub(super) fn seed(&self, shared: &dyn SharedData) {
         if shared.read(&self.lease).is_none() {

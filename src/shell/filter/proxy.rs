@@ -14,6 +14,8 @@ pub(super) const ROOT: u32 = 1;
 pub(super) const START: u64 = 1_700_006_400_000;
 /// The longest wait for keys, in milliseconds.
 pub(super) const TIMEOUT: u64 = 2000;
+/// The address of the status list.
+const STATUS_LIST: &str = "https://status.example.com/lists/1";
 /// Header that only the filter may set.
 pub(super) const IDENTITY: &str = "x-auth-subject";
 
@@ -22,6 +24,8 @@ pub(super) const IDENTITY: &str = "x-auth-subject";
 pub(super) enum Client {
     /// A good token.
     Good,
+    /// A good token whose issuer keeps its status, at the first place of a list.
+    WithStatus,
     /// A good token whose `kid` no key set has: it waits for newer keys.
     UnknownKid,
     /// A token with the signature of another token.
@@ -49,7 +53,7 @@ pub(super) const CLIENTS: [Client; 7] = [
 impl Client {
     /// Whether the request may ever go upstream.
     pub(super) const fn may_pass(self) -> bool {
-        matches!(self, Self::Good | Self::Public)
+        matches!(self, Self::Good | Self::WithStatus | Self::Public)
     }
 
     /// Whether it sends `authorization`.
@@ -62,9 +66,12 @@ impl Client {
         let expires = if self == Self::Expired { now - 100 } else { now + 3600 };
         let kid = if self == Self::UnknownKid { "unknown" } else { "a" };
         let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": kid });
-        let claims = json!({
+        let mut claims = json!({
             "iss": "https://idp.example.com/", "aud": "api", "sub": "alice", "iat": now - 10, "exp": expires,
         });
+        if self == Self::WithStatus {
+            claims["status"] = json!({ "status_list": { "idx": 0, "uri": STATUS_LIST } });
+        }
         let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
         let signed = if self == Self::Forged { "another" } else { &input };
         match self {
@@ -273,6 +280,30 @@ impl Proxy {
         self.check();
     }
 
+    /// The status list comes, in which every token has this status. Returns how often it was asked for.
+    pub(super) fn answer_with_status(&self, status: u8) -> usize {
+        let callouts = self.script().callouts.borrow().clone();
+        let asked: Vec<u32> = callouts.into_iter().filter(|(_, cluster)| cluster == "status").map(|it| it.0).collect();
+        // One stored block of eight bytes, with its checksum (RFC 1950, RFC 1951).
+        let sum = u32::from(status) * 8 + 1;
+        let second = (1..=8).map(|count| u32::from(status) * count + 1).sum::<u32>();
+        let bytes = [&[0x78, 1, 1, 8, 0, 0xf7, 0xff], &[status; 8][..], &(second << 16 | sum).to_be_bytes()].concat();
+        let now = self.script().now_ms.get() / 1000;
+        let header = json!({ "alg": "EdDSA", "typ": "statuslist+jwt", "kid": "a" });
+        let list = json!({ "bits": 8, "lst": base64url::encode(&bytes) });
+        let claims = json!({ "sub": STATUS_LIST, "iat": now, "status_list": list });
+        let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
+        let body = format!("{input}.{}", base64url::encode(&test_key::sign(input.as_bytes())));
+        for token in &asked {
+            self.script().callouts.borrow_mut().remove(token);
+            *self.script().answer.borrow_mut() = (pairs::serialise(&[(":status", "200")]), body.clone().into());
+            self.host.enter(ROOT);
+            self.filter.on_http_call_response(ROOT, *token, 1, body.len());
+            self.check();
+        }
+        asked.len()
+    }
+
     /// The answer to every callout that is under way.
     pub(super) fn answer_all(&self, status: u16) {
         let tokens: Vec<u32> = self.script().callouts.borrow().keys().copied().collect();
@@ -313,7 +344,8 @@ impl Proxy {
                 upstream.iter().filter(|(name, _)| name == IDENTITY).map(|(_, it)| it.as_str()).collect();
             let has_token = upstream.iter().any(|(name, _)| name == "authorization");
             if self.reports == Reports::Nothing {
-                let wanted: &[&str] = if *client == Client::Good { &["alice"] } else { &[] };
+                let is_alice = matches!(client, Client::Good | Client::WithStatus);
+                let wanted: &[&str] = if is_alice { &["alice"] } else { &[] };
                 assert_eq!(values, wanted, "the identity is the token's: {client:?}");
                 assert!(!has_token, "the token is stripped: {client:?}");
             } else {

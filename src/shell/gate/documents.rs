@@ -1,9 +1,10 @@
 //! Keeps documents fresh: fetches what is due, and tells the log and the metrics what has come.
 
 use super::super::callouts::Purpose;
-use super::super::documents::{DocumentId, Event, Fetch, Happened};
+use super::super::documents::{Event, Fetch, Happened};
 use super::super::feed::Change;
 use super::super::host::Host;
+use super::super::status_store::StatusEvent;
 use super::{Gate, fetch};
 use crate::base::text::shown;
 use crate::jose::KeySet;
@@ -80,6 +81,7 @@ impl<H: Host> Gate<H> {
     pub fn give_up(&self) {
         self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
+        self.meters.status_lists(&self.host, (0, 0));
         if let Ok(mut documents) = self.documents.try_borrow_mut() {
             documents.give_up(&*self.shared);
         }
@@ -91,7 +93,7 @@ impl<H: Host> Gate<H> {
             match happened {
                 Happened::Keys(issuer, event) => {
                     let name = self.policy.issuers.get(issuer.0).map_or("", |issuer| issuer.name.as_str());
-                    self.meters.count(&self.host, DocumentId::Keys(issuer), &event);
+                    self.meters.key_fetches.count(&self.host, &event);
                     if let Some(keys) = tell(&format!("the keys of {name}"), "are too old to be used", event) {
                         tell_of_keys(name, &keys);
                     }
@@ -100,7 +102,23 @@ impl<H: Host> Gate<H> {
                     let lists = &self.settings.revocation.lists;
                     let name = lists.get(list.0).map_or("", |list| list.terms.name.as_str());
                     let called = format!("the revocation list {name}");
-                    self.meters.count(&self.host, DocumentId::List(list), &event);
+                    self.meters.list_fetches.count(&self.host, &event);
+                    if let Some(size) = tell(&called, "is older than it may be", event) {
+                        log::info!("scopegate: {called} has {} entries in {} bytes", size.entries, size.bytes);
+                    }
+                }
+                Happened::Status(uri, event) => {
+                    let called = format!("the status list {}", shown(uri.as_bytes()));
+                    let event = match event {
+                        StatusEvent::Document(event) => event,
+                        StatusEvent::NoRoom => {
+                            log::warn!(
+                                "scopegate: {called} is not fetched: the issuer's tokens name more than max_lists lists"
+                            );
+                            continue;
+                        }
+                    };
+                    self.meters.status_fetches.count(&self.host, &event);
                     if let Some(size) = tell(&called, "is older than it may be", event) {
                         log::info!("scopegate: {called} has {} entries in {} bytes", size.entries, size.bytes);
                     }

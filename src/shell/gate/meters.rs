@@ -1,6 +1,6 @@
 //! The metrics of documents and of waiting. A metric that the host does not define records nothing.
 
-use super::super::documents::{DocumentId, Documents, Event};
+use super::super::documents::{Documents, Event};
 use super::super::feed::FailureKind;
 use super::super::host::{Counter, Gauge, Histogram, Host};
 use super::super::list_store::ListId;
@@ -10,11 +10,14 @@ use std::cell::Cell;
 
 /// The meters.
 pub(super) struct Meters {
-    key_fetches: Fetches,
-    list_fetches: Fetches,
+    pub(super) key_fetches: Fetches,
+    pub(super) list_fetches: Fetches,
+    pub(super) status_fetches: Fetches,
     /// How many keys an issuer has, and how old they are.
     keys: Vec<(IssuerId, Option<Gauge>, Option<Gauge>)>,
     lists: Vec<ListGauges>,
+    /// How many status lists there are, and how many of them are stale: the gauges, and what they count of ours.
+    status_lists: [(Option<Gauge>, Cell<usize>); 2],
     waiting: Option<Gauge>,
     /// The requests of this worker that the gauge counts.
     waiting_counted: Cell<usize>,
@@ -22,7 +25,7 @@ pub(super) struct Meters {
 }
 
 /// Counters of fetches of one kind of document, by outcome.
-struct Fetches {
+pub(super) struct Fetches {
     updated: Option<Counter>,
     unchanged: Option<Counter>,
     not_modified: Option<Counter>,
@@ -51,7 +54,8 @@ impl Fetches {
         Self { updated: None, unchanged: None, not_modified: None, failed: Vec::new() }
     }
 
-    fn count<T>(&self, host: &impl Host, event: &Event<T>) {
+    /// Counts what came of a fetch.
+    pub(super) fn count<T>(&self, host: &impl Host, event: &Event<T>) {
         let counter = match event {
             Event::Updated(_) => self.updated,
             Event::Unchanged | Event::LeftOut(_) => self.unchanged,
@@ -73,6 +77,8 @@ impl Meters {
         let issuers = policy.issuers.iter().enumerate();
         let remote = issuers.filter(|(_, issuer)| matches!(issuer.keys, KeySource::Remote(_)));
         let lists = &settings.revocation.lists;
+        let has_statuses = policy.issuers.iter().any(|issuer| issuer.status_list.is_some());
+        let status_gauge = |name: &str| (if has_statuses { gauge(name) } else { None }, Cell::new(0));
         Self {
             key_fetches: Fetches::define(host, metrics::KEYS_FETCHES),
             list_fetches: if lists.is_empty() {
@@ -94,17 +100,15 @@ impl Meters {
                     stale: named(metrics::REVOCATION_STALE, &list.terms.name),
                 })
                 .collect(),
+            status_fetches: if has_statuses {
+                Fetches::define(host, metrics::STATUS_LIST_FETCHES)
+            } else {
+                Fetches::none()
+            },
+            status_lists: [status_gauge(metrics::STATUS_LIST_HELD), status_gauge(metrics::STATUS_LIST_STALE)],
             waiting: gauge(metrics::WAITING),
             waiting_counted: Cell::new(0),
             wait: host.define_histogram(metrics::WAIT_MS).ok(),
-        }
-    }
-
-    /// Counts the outcome of a fetch.
-    pub(super) fn count<T>(&self, host: &impl Host, document: DocumentId, event: &Event<T>) {
-        match document {
-            DocumentId::Keys(_) => self.key_fetches.count(host, event),
-            DocumentId::List(_) => self.list_fetches.count(host, event),
         }
     }
 
@@ -112,7 +116,8 @@ impl Meters {
     pub(super) fn show(&self, host: &impl Host, documents: &Documents, now: u64) {
         let set = |gauge: Option<Gauge>, value| gauge.into_iter().for_each(|gauge| host.set_gauge(gauge, value));
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let (keys, lists) = documents.stores();
+        let (keys, lists, statuses) = documents.stores();
+        self.status_lists(host, statuses.count());
         for (issuer, count, age_ms) in keys.in_use(now) {
             if let Some((_, in_use, age)) = self.keys.iter().find(|(id, ..)| *id == issuer) {
                 set(*in_use, number(count));
@@ -128,13 +133,16 @@ impl Meters {
         }
     }
 
+    /// How many status lists this worker holds now, and how many of them are stale.
+    pub(super) fn status_lists(&self, host: &impl Host, (held, stale): (usize, usize)) {
+        for ((gauge, counted), count) in self.status_lists.iter().zip([held, stale]) {
+            change(host, *gauge, counted, count);
+        }
+    }
+
     /// How many requests of this worker wait now.
     pub(super) fn waiting(&self, host: &impl Host, count: usize) {
-        let before = self.waiting_counted.replace(count);
-        let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        if let Some(gauge) = self.waiting {
-            host.change_gauge(gauge, signed(count).saturating_sub(signed(before)));
-        }
+        change(host, self.waiting, &self.waiting_counted, count);
     }
 
     /// How long a request has waited, in milliseconds.
@@ -142,5 +150,14 @@ impl Meters {
         if let Some(histogram) = self.wait {
             host.record(histogram, milliseconds);
         }
+    }
+}
+
+/// Brings a gauge up to date that all workers add to. What this worker has counted so far is in `counted`.
+fn change(host: &impl Host, gauge: Option<Gauge>, counted: &Cell<usize>, count: usize) {
+    let before = counted.replace(count);
+    let signed = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    if let Some(gauge) = gauge.filter(|_| before != count) {
+        host.change_gauge(gauge, signed(count).saturating_sub(signed(before)));
     }
 }

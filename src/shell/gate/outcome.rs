@@ -62,6 +62,7 @@ impl<H: Host> Gate<H> {
             memory: &self.cache,
             replay: self.replay.store(),
             revocations: documents.revocations(),
+            statuses: Some(documents.statuses()),
             metadata: request.metadata.as_fact(request.metadata_source),
             awaited: request.awaited.get(),
             shows_mismatch: self.records(true) || self.logs.has_room(),

@@ -32,6 +32,7 @@ pub(super) fn issuer(origin: KeyOrigin) -> Issuer {
         max_lifetime: None,
         required_claims: vec![],
         scope_claims: vec![],
+        status_list: None,
     }
 }
 

@@ -125,7 +125,7 @@ impl Process {
 pub(super) fn list_of(fetch: &Fetch) -> ListId {
     match fetch.document {
         DocumentId::List(list) => list,
-        DocumentId::Keys(_) => panic!("a request for keys"),
+        other => panic!("a request for {other:?}"),
     }
 }
 

@@ -82,8 +82,8 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
     let one = policy(WhenStale::Deny).lists.remove(0);
     let lists = ["x", "y", "z"].map(|name| {
         let endpoint = Endpoint::parse(&format!("https://lists.example.com/{name}"), "lists").expect("an address");
-        let terms = crate::revocation::Terms { name: name.into(), ..one.terms.clone() };
-        crate::policy::RemoteList { endpoint, terms, ..one.clone() }
+        let terms = Terms { name: name.into(), ..one.terms.clone() };
+        RemoteList { endpoint, terms, ..one.clone() }
     });
     let policy = RevocationSettings { entries: Vec::new(), lists: lists.to_vec() };
     let mut process = Process::of(1, &policy);

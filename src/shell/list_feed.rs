@@ -1,47 +1,82 @@
-//! One list that is fetched: its requests, and the steps in which a document is read.
+//! One list that is fetched: its requests, and the steps in which a document is read, in the pieces in which it came.
+//!
+//! In shared data lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so no
+//! worker ever holds a long list in one piece. What a list is, its [`ListKind`] says.
 
-use super::manifest::Manifest;
-use super::upload::Upload;
-use super::{ListId, ListSize, Standing};
+mod kind;
+mod manifest;
+mod upload;
+
+pub use kind::ListKind;
+
+use super::documents::{DocumentId, Event, Fetch};
+use super::feed::{
+    Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, SharedData, Timing, Validator, Version,
+};
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::crypto::{PureVerifier, sha256};
+use crate::crypto::sha256;
 use crate::policy::{RemoteList, WhenStale};
-use crate::revocation::{CHUNK_BYTES, Chunks, List, ListError, Loader};
-use crate::shell::documents::{DocumentId, Event, Fetch};
-use crate::shell::feed::{Answer, Change, Failure, FailureKind, Feed, Fetched, Outside, Timing, Validator, Version};
+use crate::revocation::{CHUNK_BYTES, Chunks, ListError, Signature};
+use manifest::Manifest;
 use std::rc::Rc;
+use upload::Upload;
 
-/// The value of `Accept`. A static file server sends a list under any media type.
-const ACCEPT: &str = "application/jsonl, application/octet-stream, */*;q=0.5";
+/// How long a list is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListSize {
+    /// How many entries it has.
+    pub entries: usize,
+    /// How many bytes.
+    pub bytes: usize,
+}
+
+/// How a list stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How many entries are in use.
+    pub entries: usize,
+    /// How long ago its server confirmed it, in milliseconds.
+    pub age_ms: u64,
+    /// Whether it is missing or too old.
+    pub stale: bool,
+}
 
 /// A list that is fetched.
 #[derive(Debug)]
-pub(super) struct ListFeed {
-    pub(super) policy: RemoteList,
+pub struct ListFeed<K: ListKind> {
+    pub(super) policy: RemoteList<K>,
     pub(super) feed: Feed,
-    pub(super) list: Option<Rc<List>>,
+    pub(super) list: Option<Rc<K::List>>,
     place: String,
     shares: bool,
-    work: Option<Work>,
+    work: Option<Work<K::Loader>>,
 }
 
 /// What is being read.
 #[derive(Debug)]
-enum Work {
+enum Work<L> {
     /// A document that this worker fetched, on its way to shared data.
     Uploading(Upload),
     /// A document in shared data that this worker fetched, and what to publish of it.
-    Fetched { loader: Loader, content: Fetched },
+    Fetched { loader: L, content: Fetched },
     /// The pieces of a document that another worker fetched.
     Gathering { version: Version, manifest: Manifest, pieces: Chunks },
     /// A document whose pieces have been gathered.
-    Gathered { version: Version, loader: Loader },
+    Gathered { version: Version, loader: L },
 }
 
-impl ListFeed {
-    pub(super) fn new(policy: RemoteList, shares: bool, me: u64) -> Self {
-        let place = place(&policy);
+/// Which of `count` lists does the next step of reading after the one at `turn`. They take turns, so that many lists delay
+/// a request no longer than one.
+pub(super) fn next_turn(turn: usize, count: usize, is_busy: impl Fn(usize) -> bool) -> usize {
+    let after = turn.saturating_add(1)..count;
+    after.chain(0..=turn).find(|index| is_busy(*index)).unwrap_or(turn)
+}
+
+impl<K: ListKind> ListFeed<K> {
+    /// The list of this policy. `names` are what no other list has: they say where it lies in shared data.
+    pub(super) fn new(policy: RemoteList<K>, names: &[&str], shares: bool, me: u64) -> Self {
+        let place = place(names, &policy);
         let feed = Feed::new(&place, timing(&policy), shares, me);
         Self { policy, feed, list: None, place, shares, work: None }
     }
@@ -51,10 +86,10 @@ impl ListFeed {
     }
 
     pub(super) fn standing(&self, now: u64) -> Standing {
-        let signature = self.list.as_ref().and_then(|list| list.signature());
+        let signature = self.signature();
         let over = signature.is_some_and(|signature| signature.is_over(seconds(now)));
         Standing {
-            entries: self.list.as_ref().map_or(0, |list| list.entries()),
+            entries: self.list.as_ref().map_or(0, |list| K::size(list).entries),
             age_ms: self.feed.age(now).unwrap_or(0),
             stale: over || self.list.is_none() || !self.feed.holds_one(),
         }
@@ -71,19 +106,19 @@ impl ListFeed {
     }
 
     /// The request to be made now.
-    pub(super) fn begin(&mut self, list: ListId, outside: &Outside<'_>) -> Option<Fetch> {
+    pub(super) fn begin(&mut self, document: DocumentId, outside: &Outside<'_>) -> Option<Fetch> {
         if self.work.is_some() {
             return None;
         }
         let start = self.feed.begin(outside)?;
         // A list that expires has to be fetched in full, even if the server would answer 304.
-        let signed = self.policy.terms.signed_by.is_some();
+        let signed = self.policy.terms.may_expire();
         let endpoint = self.policy.endpoint.clone();
         let validator = start.validator.filter(|validator| validator.source == endpoint.uri);
         let fresh = !signed || !self.standing(outside.now).stale;
         let etag = validator.filter(|_| fresh).map(|validator| validator.etag);
-        let (timeout_ms, max_bytes) = (self.policy.timeout_ms, self.policy.terms.max_bytes);
-        Some(Fetch { document: DocumentId::List(list), endpoint, accept: ACCEPT, etag, timeout_ms, max_bytes })
+        let (timeout_ms, max_bytes) = (self.policy.timeout_ms, self.policy.terms.max_bytes());
+        Some(Fetch { document, endpoint, accept: K::ACCEPT, etag, timeout_ms, max_bytes })
     }
 
     /// Takes the answer to the request under way.
@@ -126,14 +161,17 @@ impl ListFeed {
         events
     }
 
-    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loader, ListError> {
-        let in_use = self.list.as_ref().and_then(|list| list.signature());
-        Loader::begin(document, &self.policy.terms, in_use, &PureVerifier, seconds(outside.now))
+    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<K::Loader, ListError> {
+        self.policy.terms.begin(document, self.list.as_deref(), seconds(outside.now))
+    }
+
+    fn signature(&self) -> Option<Signature> {
+        self.list.as_ref().and_then(|list| K::signature(list))
     }
 
     /// Does a step of a document that this worker fetched.
-    fn judge(&mut self, outside: &Outside<'_>, mut loader: Loader, content: Fetched) -> Vec<Event<ListSize>> {
-        match loader.step() {
+    fn judge(&mut self, outside: &Outside<'_>, mut loader: K::Loader, content: Fetched) -> Vec<Event<ListSize>> {
+        match K::step(&mut loader) {
             Ok(None) => {
                 self.feed.renew(outside);
                 self.work = Some(Work::Fetched { loader, content });
@@ -141,10 +179,11 @@ impl ListFeed {
             }
             Err(error) => vec![self.fail(outside, unusable(&error))],
             Ok(Some(list)) => {
-                let same = self.list.as_ref().is_some_and(|held| {
-                    held.signature() == list.signature() && held.bytes().pieces() == list.bytes().pieces()
-                });
-                let event = Event::Updated(ListSize { entries: list.entries(), bytes: list.bytes().len() });
+                let same = self
+                    .list
+                    .as_ref()
+                    .is_some_and(|held| K::signature(held) == K::signature(&list) && K::are_same(held, &list));
+                let event = Event::Updated(K::size(&list));
                 if !same {
                     self.list = Some(Rc::new(list));
                 }
@@ -160,13 +199,14 @@ impl ListFeed {
         }
     }
 
-    /// How long the list in use is good: as long as its server says, and no longer than its signature says.
+    /// How long the list in use is good: as long as its `ttl` says, else its server, and no longer than its signature says.
     fn max_age(&self, outside: &Outside<'_>, max_age_ms: Option<u64>) -> Option<u64> {
-        let signature = self.list.as_ref().and_then(|list| list.signature());
-        let expires_at = signature.and_then(|signature| signature.expires_at);
+        let signature = self.signature();
         let milliseconds = |at: UnixSeconds| u64::try_from(at.0).unwrap_or(0).saturating_mul(1000);
+        let expires_at = signature.and_then(|signature| signature.expires_at);
         let left = expires_at.map(|at| milliseconds(at).saturating_sub(outside.now));
-        left.into_iter().chain(max_age_ms).min()
+        let ttl = signature.and_then(|signature| signature.ttl).map(|ttl| u64::from(ttl.0).saturating_mul(1000));
+        left.into_iter().chain(ttl.or(max_age_ms)).min()
     }
 
     /// Puts more of a document in shared data, and begins to read it when all is there.
@@ -208,8 +248,8 @@ impl ListFeed {
     ) -> Vec<Event<ListSize>> {
         let total = usize::try_from(manifest.length).unwrap_or(usize::MAX);
         let rest = total.saturating_sub(pieces.len()).min(CHUNK_BYTES);
-        if total > self.policy.terms.max_bytes {
-            return vec![self.refuse(version, unusable(&ListError::TooLarge(self.policy.terms.max_bytes)).why)];
+        if total > self.policy.terms.max_bytes() {
+            return vec![self.refuse(version, unusable(&ListError::TooLarge(self.policy.terms.max_bytes())).why)];
         }
         let name = manifest.name(&self.place, pieces.pieces().len());
         let piece = outside.shared.read(&name).and_then(|(piece, _)| manifest.unmarked(piece));
@@ -231,8 +271,8 @@ impl ListFeed {
     }
 
     /// Does a step of a document that another worker fetched.
-    fn pick_up(&mut self, version: Version, mut loader: Loader) -> Vec<Event<ListSize>> {
-        match loader.step() {
+    fn pick_up(&mut self, version: Version, mut loader: K::Loader) -> Vec<Event<ListSize>> {
+        match K::step(&mut loader) {
             Ok(None) => {
                 self.work = Some(Work::Gathered { version, loader });
                 Vec::new()
@@ -244,6 +284,19 @@ impl ListFeed {
             }
             Err(error) => vec![self.refuse(version, error.to_string())],
         }
+    }
+
+    /// Takes a list that this worker needs no longer out of shared data. If another worker still needs it, that one fetches
+    /// it again.
+    pub(super) fn forget(&mut self, shared: &dyn SharedData) {
+        self.feed.give_up(shared);
+        let most = self.policy.terms.max_bytes().div_ceil(CHUNK_BYTES);
+        for turn in [0, 1] {
+            let manifest = Manifest { mark: 0, turn, length: 0 };
+            let names = (0..most).map(|piece| manifest.name(&self.place, piece));
+            names.take_while(|name| shared.read(name).is_some()).for_each(|name| shared.remove(&name));
+        }
+        self.feed.forget(shared);
     }
 
     /// The name of the first piece of the document at this turn.
@@ -284,7 +337,7 @@ fn seconds(now: u64) -> UnixSeconds {
     UnixSeconds(i64::try_from(now / 1000).unwrap_or(i64::MAX))
 }
 
-fn timing(policy: &RemoteList) -> Timing {
+fn timing<K>(policy: &RemoteList<K>) -> Timing {
     let milliseconds = |seconds: Seconds| u64::from(seconds.0).saturating_mul(1000);
     let refresh = milliseconds(policy.refresh);
     Timing {
@@ -296,8 +349,8 @@ fn timing(policy: &RemoteList) -> Timing {
 }
 
 /// The name of the document in shared data, which no other list, address or cluster has.
-fn place(policy: &RemoteList) -> String {
-    let whole = ["revocations", &policy.terms.name, &policy.endpoint.uri, &policy.endpoint.cluster].join("\n");
+fn place<K>(names: &[&str], policy: &RemoteList<K>) -> String {
+    let whole = [names, &[&policy.endpoint.uri, &policy.endpoint.cluster]].concat().join("\n");
     let name = base64url::encode(&sha256(whole.as_bytes()));
     format!("scopegate/1/{}", name.get(..22).unwrap_or(&name))
 }
