@@ -352,6 +352,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::MalformedToken(why)
         | Denial::BoundToAnother(why)
         | Denial::ProofMissing(why)
+        | Denial::InvalidProof(why)
         | Denial::CertificateMismatch(why) => Some((*why).to_owned()),
         Denial::InsufficientScope { scope } => {
             let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
@@ -375,6 +376,8 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::KeysUnavailable
         | Denial::RevocationUnavailable
         | Denial::NotBound
+        | Denial::UseNonce(_)
+        | Denial::ProofReplayed
         | Denial::TooBusy
         | Denial::Replayed => None,
     }

@@ -1,13 +1,14 @@
 //! What a refused client is told: the only place with status codes.
 //!
-//! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) for the challenge,
+//! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) and
+//! [RFC 9449 section 7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1) for the challenges,
 //! [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3) for that of a step-up,
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
-use crate::decision::{Denial, Reason, StepUp};
-use crate::policy::Scope;
+use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
+use crate::policy::{Dpop, Policy, Scope};
 use serde_json::json;
 use std::borrow::Cow;
 
@@ -33,10 +34,34 @@ const RETRY_AFTER_REVOCATIONS: u32 = 5;
 /// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
-/// Renders a refusal. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
+/// Renders a refusal of a request that was judged so far.
 #[must_use]
-pub fn render(denial: &Denial, realm: &str, grpc: bool) -> Reply {
-    Answer::of(denial).render(realm, grpc)
+pub fn render(denial: &Denial, trace: Trace, terms: &Terms, grpc: bool) -> Reply {
+    Answer::of(denial, trace).render(terms, grpc)
+}
+
+/// What challenges say that is the same for all refusals of a policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Printable ASCII without `"` and `\`, which the configuration makes sure of.
+    pub realm: String,
+    /// The names of the algorithms that proofs may be signed with, spaces between them.
+    pub algs: String,
+}
+
+impl Terms {
+    /// Those of a policy that reads no proofs.
+    #[must_use]
+    pub fn of_realm(realm: &str) -> Self {
+        Self { realm: realm.to_owned(), algs: String::new() }
+    }
+
+    /// Those of a policy, with this `realm`.
+    #[must_use]
+    pub fn of(policy: &Policy, realm: &str) -> Self {
+        let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
+        Self { realm: realm.to_owned(), algs }
+    }
 }
 
 /// Whether the query has to leave the request before it is refused: the operator's own access log would print it.
@@ -52,6 +77,12 @@ pub struct Answer<'d> {
     reason: Reason,
     status: u16,
     challenge: Challenge<'d>,
+    /// The schemes that are good here.
+    schemes: Schemes,
+    /// Whether an error is one of the scheme `DPoP`.
+    is_dpop: bool,
+    /// The nonce that the next proof must have.
+    nonce: Option<Cow<'d, str>>,
     text: &'static str,
     retry_after: Option<u32>,
 }
@@ -69,18 +100,35 @@ enum Challenge<'d> {
 }
 
 impl<'d> Answer<'d> {
-    /// The answer to a refusal.
+    /// The answer to a refusal of a request that was judged so far.
     #[must_use]
-    pub fn of(denial: &'d Denial) -> Self {
-        answer(denial)
+    pub fn of(denial: &'d Denial, trace: Trace) -> Self {
+        let schemes = trace.schemes;
+        // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
+        let is_dpop = match trace.credential {
+            Some(CredentialKind::Dpop) => schemes.dpop,
+            Some(CredentialKind::Bearer) | None => !schemes.bearer,
+        };
+        let nonce = match denial {
+            Denial::UseNonce(nonce) => Some(Cow::Borrowed(nonce.as_str())),
+            _ => None,
+        };
+        Answer { schemes, is_dpop, nonce, ..answer(denial, is_dpop) }
     }
 
-    /// Renders it. `realm` is printable ASCII without `"` and `\`, which the configuration makes sure of.
+    /// Whether the same answer will be given again.
     #[must_use]
-    pub fn render(&self, realm: &str, grpc: bool) -> Reply {
+    pub const fn recurs(&self) -> bool {
+        self.nonce.is_none()
+    }
+
+    /// Renders it.
+    #[must_use]
+    pub fn render(&self, terms: &Terms, grpc: bool) -> Reply {
         let mut headers = vec![("cache-control", "no-store".to_owned())];
-        if let Some(challenge) = self.challenge.render(realm, self.text) {
-            headers.push(("www-authenticate", challenge));
+        headers.extend(self.challenges(terms).into_iter().map(|challenge| ("www-authenticate", challenge)));
+        if let Some(nonce) = &self.nonce {
+            headers.push(("dpop-nonce", nonce.clone().into_owned()));
         }
         if let Some(seconds) = self.retry_after {
             headers.push(("retry-after", seconds.to_string()));
@@ -105,7 +153,7 @@ impl<'d> Answer<'d> {
     /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
-        let Self { reason, status, challenge, text, retry_after } = self;
+        let Self { reason, status, challenge, schemes, is_dpop, nonce, text, retry_after } = self;
         let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
         let challenge = match challenge {
             Challenge::None => Challenge::None,
@@ -113,20 +161,37 @@ impl<'d> Answer<'d> {
             Challenge::Error { code, scope } => Challenge::Error { code, scope: owned(scope) },
             Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
-        Answer { reason, status, challenge, text, retry_after }
+        let nonce = nonce.map(|nonce| Cow::Owned(nonce.into_owned()));
+        Answer { reason, status, challenge, schemes, is_dpop, nonce, text, retry_after }
+    }
+
+    /// A challenge for each scheme that is good here.
+    fn challenges(&self, terms: &Terms) -> Vec<String> {
+        let admitted = [(false, self.schemes.bearer), (true, self.schemes.dpop)].into_iter();
+        admitted
+            .filter(|(_, is_admitted)| *is_admitted)
+            .filter_map(|(is_dpop, _)| self.challenge.render(is_dpop, is_dpop == self.is_dpop, terms, self.text))
+            .collect()
     }
 }
 
 impl Challenge<'_> {
-    fn render(&self, realm: &str, text: &str) -> Option<String> {
+    /// The challenge of one scheme; an error is told in that scheme alone which it is one of.
+    fn render(&self, is_dpop: bool, has_error: bool, terms: &Terms, text: &str) -> Option<String> {
         let (code, more) = match self {
             Self::None => return None,
             Self::Bare { scope } => (None, of_scope(scope)),
+            Self::Error { .. } | Self::StepUp(_) if !has_error => (None, String::new()),
             Self::Error { code, scope } => (Some(*code), of_scope(scope)),
             Self::StepUp(needed) => (Some("insufficient_user_authentication"), of_step_up(needed)),
         };
         let error = code.map_or_else(String::new, |code| format!(", error=\"{code}\", error_description=\"{text}\""));
-        Some(format!("Bearer realm=\"{realm}\"{error}{more}"))
+        let Terms { realm, algs } = terms;
+        Some(if is_dpop {
+            format!("DPoP realm=\"{realm}\"{error}{more}, algs=\"{algs}\"")
+        } else {
+            format!("Bearer realm=\"{realm}\"{error}{more}")
+        })
     }
 }
 
@@ -144,14 +209,26 @@ fn of_step_up(needed: &StepUp) -> String {
 }
 
 /// The text gives the class of a failure, never which of the key and signature checks failed.
-fn answer(denial: &Denial) -> Answer<'_> {
+fn answer(denial: &Denial, is_dpop: bool) -> Answer<'_> {
     const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
     let reason = denial.reason();
-    let refused = |status, challenge, text| Answer { reason, status, challenge, text, retry_after: None };
+    let unadorned = Answer {
+        reason,
+        status: 401,
+        challenge: Challenge::None,
+        schemes: Schemes::default(),
+        is_dpop,
+        nonce: None,
+        text: "",
+        retry_after: None,
+    };
+    let refused = |status, challenge, text| Answer { status, challenge, text, ..unadorned.clone() };
     let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: NO_SCOPE }, text);
     let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: NO_SCOPE }, text);
-    let unavailable =
-        |seconds, text| Answer { reason, status: 503, challenge: Challenge::None, text, retry_after: Some(seconds) };
+    // RFC 9449 section 7.1 has a code of its own for proofs, which `Bearer` does not know.
+    let proof_error = if is_dpop { "invalid_dpop_proof" } else { "invalid_token" };
+    let invalid_proof = |text| refused(401, Challenge::Error { code: proof_error, scope: NO_SCOPE }, text);
+    let unavailable = |seconds, text| Answer { status: 503, text, retry_after: Some(seconds), ..unadorned.clone() };
     match denial {
         Denial::NoCredential { scope } => refused(
             401,
@@ -170,9 +247,17 @@ fn answer(denial: &Denial) -> Answer<'_> {
         Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
         Denial::TooOld { .. } => invalid_token("The access token is too old"),
         Denial::NotBound => invalid_token("The access token is not bound to its sender as this resource asks"),
-        Denial::BoundToAnother(_) | Denial::ProofMissing(_) | Denial::CertificateMismatch(_) => {
-            invalid_token("The access token is bound, and the request does not prove that its sender holds the key")
+        Denial::BoundToAnother(_) | Denial::CertificateMismatch(_) => {
+            invalid_token("The access token is bound to another sender")
         }
+        Denial::ProofMissing(_) => invalid_proof("The access token is bound to a key, and needs a DPoP proof"),
+        Denial::InvalidProof(_) => invalid_proof("The DPoP proof is not one of this request"),
+        Denial::ProofReplayed => invalid_proof("The DPoP proof has been used before"),
+        Denial::UseNonce(_) => refused(
+            401,
+            Challenge::Error { code: "use_dpop_nonce", scope: NO_SCOPE },
+            "The DPoP proof needs the nonce of this answer",
+        ),
         // A thief does not learn that the token is known to be stolen.
         Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
             invalid_token("The access token could not be verified")
@@ -208,103 +293,4 @@ fn answer(denial: &Denial) -> Answer<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::time::{Seconds, UnixSeconds};
-
-    fn scope(text: &str) -> Vec<Scope> {
-        text.split(' ').filter_map(Scope::new).collect()
-    }
-
-    fn challenge(denial: &Denial) -> Option<String> {
-        let reply = render(denial, "api", false);
-        reply.headers.into_iter().find(|(name, _)| *name == "www-authenticate").map(|(_, value)| value)
-    }
-
-    #[test]
-    fn a_request_without_a_credential_learns_the_scope_and_no_error() {
-        let denial = Denial::NoCredential { scope: scope("a b") };
-        assert_eq!(challenge(&denial).as_deref(), Some("Bearer realm=\"api\", scope=\"a b\""));
-        assert_eq!(challenge(&Denial::NoCredential { scope: vec![] }).as_deref(), Some("Bearer realm=\"api\""));
-    }
-
-    #[test]
-    fn key_and_signature_failures_and_revocation_cannot_be_told_apart() {
-        let answer = |denial| Reply { details: String::new(), ..render(&denial, "api", false) };
-        for denial in [Denial::BadSignature, Denial::AlgorithmNotAllowed, Denial::Revoked("jti")] {
-            assert_eq!(answer(denial), answer(Denial::UnknownKey));
-        }
-    }
-
-    #[test]
-    fn a_missing_scope_is_named() {
-        let text = challenge(&Denial::InsufficientScope { scope: scope("a b") }).expect("a challenge");
-        assert!(text.starts_with("Bearer realm=\"api\", error=\"insufficient_scope\""), "{text}");
-        assert!(text.ends_with(", scope=\"a b\""), "{text}");
-    }
-
-    #[test]
-    fn a_step_up_names_how_the_user_has_to_authenticate() {
-        let needed = |acr_values: Option<&[&str]>, max_age: Option<u32>| {
-            let acr_values = acr_values.map(|values| values.iter().map(|&value| value.to_owned()).collect());
-            let needed = StepUp { claim: "acr", acr_values, max_age: max_age.map(Seconds) };
-            challenge(&Denial::StepUpNeeded(Box::new(needed))).expect("a challenge")
-        };
-        let start = "Bearer realm=\"api\", error=\"insufficient_user_authentication\", error_description=\"The user has to \
-                     authenticate anew, as this resource asks\"";
-        for (acr_values, max_age, end) in [
-            (Some(&["phr", "phrh"][..]), None, ", acr_values=\"phr phrh\""),
-            (None, Some(300), ", max_age=\"300\""),
-            (Some(&["phr"][..]), Some(60), ", acr_values=\"phr\", max_age=\"60\""),
-            (Some(&[][..]), None, ""),
-        ] {
-            assert_eq!(needed(acr_values, max_age), format!("{start}{end}"));
-        }
-    }
-
-    #[test]
-    fn grpc_gets_one_line_and_its_own_status() {
-        for (denial, status) in [
-            (Denial::TokenInQuery, 3),
-            (Denial::WrongAudience, 16),
-            (Denial::Denied, 7),
-            (Denial::PolicyUnreadable, 13),
-            (Denial::HostFailure, 13),
-            (Denial::TooBusy, 14),
-        ] {
-            let reply = render(&denial, "api", true);
-            assert_eq!(reply.grpc_status, status);
-            assert!(!reply.body.contains(['{', '\n']), "{}", reply.body);
-        }
-    }
-
-    #[test]
-    fn what_is_not_there_may_be_asked_for_again() {
-        let reply = render(&Denial::KeysUnavailable, "api", false);
-        assert_eq!(reply.status, 503);
-        assert!(reply.headers.contains(&("retry-after", "5".to_owned())));
-        assert_eq!(challenge(&Denial::KeysUnavailable), None);
-    }
-
-    #[test]
-    fn statuses_are_those_of_the_standards() {
-        for (denial, status) in [
-            (Denial::NoCredential { scope: vec![] }, 401),
-            (Denial::Expired { expired_at: UnixSeconds(1), now: UnixSeconds(2) }, 401),
-            (Denial::BadSignature, 401),
-            (Denial::Replayed, 401),
-            (Denial::InsufficientScope { scope: scope("a") }, 403),
-            (Denial::ClaimMismatch("tenant".into()), 403),
-            (Denial::Denied, 403),
-            (Denial::TokenInQuery, 400),
-            (Denial::MultipleCredentials, 400),
-            (Denial::AmbiguousHost, 400),
-            (Denial::AmbiguousPath, 400),
-            (Denial::PolicyUnreadable, 500),
-            (Denial::HostFailure, 500),
-            (Denial::TooBusy, 503),
-        ] {
-            assert_eq!(render(&denial, "api", false).status, status, "{denial:?}");
-        }
-    }
-}
+mod tests;

@@ -2,20 +2,22 @@
 //! but the names to look for.
 
 mod bearer;
+mod proof;
 mod query;
 
 pub use bearer::{BearerToken, extract};
+pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
 
-use crate::decision::Denial;
+use crate::decision::{CredentialKind, Denial};
 
 /// What a request presents.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Presented<'a> {
     /// Nothing that this filter reads.
     Nothing,
-    /// A bearer token.
-    Bearer(BearerToken<'a>),
+    /// A token, by its scheme.
+    Token(CredentialKind, BearerToken<'a>),
 }
 
 /// Shorthand of this room.

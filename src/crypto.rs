@@ -7,6 +7,7 @@ mod algorithm;
 mod digest;
 mod host_form;
 mod key;
+mod mac;
 mod spki;
 #[cfg(test)]
 pub mod test_key;
@@ -16,4 +17,5 @@ pub use algorithm::{Algorithm, AlgorithmSet};
 pub use digest::{KeyedDigest, SHA256_BYTES, Sha256, sha256};
 pub use host_form::{HostForm, HostVerdict, Probe};
 pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
+pub use mac::{hmac, same_tag};
 pub use verify::{PureVerifier, Verification, Verifier};

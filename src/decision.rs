@@ -51,6 +51,24 @@ pub struct Trace {
     pub authority: Option<Authority>,
     /// The kind of credential that was judged.
     pub credential: Option<CredentialKind>,
+    /// The authentication schemes that are good here.
+    pub schemes: Schemes,
+}
+
+/// The authentication schemes that a requirement admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schemes {
+    /// `Bearer` (RFC 6750): of tokens that are bound to no key.
+    pub bearer: bool,
+    /// `DPoP` (RFC 9449): of tokens that are bound to a key.
+    pub dpop: bool,
+}
+
+/// The scheme that needs nothing but a token.
+impl Default for Schemes {
+    fn default() -> Self {
+        Self { bearer: true, dpop: false }
+    }
 }
 
 impl Trace {
@@ -64,8 +82,10 @@ impl Trace {
 /// A kind of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialKind {
-    /// A bearer token (RFC 6750).
+    /// A token of the scheme `Bearer` (RFC 6750).
     Bearer,
+    /// A token of the scheme `DPoP` (RFC 9449).
+    Dpop,
 }
 
 impl CredentialKind {
@@ -74,6 +94,7 @@ impl CredentialKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bearer => "bearer",
+            Self::Dpop => "dpop",
         }
     }
 }
@@ -361,6 +382,10 @@ denials! {
     BoundToAnother(&'static str) => "bound_to_another",
     /// The token is bound to a key, and the request does not prove that its sender holds it; the text says why.
     ProofMissing(&'static str) => "proof_missing",
+    /// The proof is none, or not of this request, or not of this token; the text says why.
+    InvalidProof(&'static str) => "invalid_proof",
+    /// The proof has no nonce, or one that is good no longer; the text is one that is.
+    UseNonce(String) => "use_nonce",
     /// The token is bound to a certificate, and the connection has no or another one; the text says which.
     CertificateMismatch(&'static str) => "certificate_mismatch",
     /// The user has not authenticated as the requirement asks, or too long ago (RFC 9470).
@@ -369,6 +394,8 @@ denials! {
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.
     ClaimMismatch(String) => "claim_mismatch",
+    /// The proof has been used before.
+    ProofReplayed => "proof_replayed",
     /// The token is good once, and has been used.
     Replayed => "replayed",
 }

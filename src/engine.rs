@@ -11,13 +11,15 @@ pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
-    self, Addressed, Authenticated, Complete, Effect, FirstUse, Formed, Live, Permit, Proven, Recognised, Scoped,
-    Timely, TokenRequirements, Typed, Unproven, Verified,
+    self, Addressed, Authenticated, Complete, Effect, FirstUse, Formed, Live, Permit, Possession, Proven, Recognised,
+    Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
-use crate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, TokenTrace, Trace};
+use crate::decision::{
+    Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Schemes, TokenTrace, Trace,
+};
 use crate::facts::Facts;
-use crate::policy::{Authority, Policy, TokenRequirement};
+use crate::policy::{Authority, IssuerId, Policy, SenderConstraint, TokenRequirement};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
 use std::rc::Rc;
@@ -79,6 +81,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, basis, None)),
         Admitted::Holders(asks) => asks,
     };
+    trace.schemes = schemes(policy, &asks);
     let effect = effect(policy, &applicable);
     permit(policy, request, facts, trace, &asks, applicable.allows_missing(), effect).map_err(|stop| {
         if !applicable.reports_only() {
@@ -109,14 +112,14 @@ fn admit<'p>(policy: &Policy, request: &RequestView<'_>, applicable: &Applicable
     }
 }
 
-/// The token of a request; `None` where there is none and none is needed.
+/// The token of a request with its scheme; `None` where there is none and none is needed.
 fn presented<'r>(
     request: &RequestView<'r>,
     asks: &TokenRequirements<'_>,
     allows_missing: bool,
-) -> Result<Option<BearerToken<'r>>, Denial> {
+) -> Result<Option<(CredentialKind, BearerToken<'r>)>, Denial> {
     match credential::extract(request)? {
-        Presented::Bearer(token) => Ok(Some(token)),
+        Presented::Token(scheme, token) => Ok(Some((scheme, token))),
         Presented::Nothing if allows_missing => Ok(None),
         Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }),
     }
@@ -126,6 +129,29 @@ fn presented<'r>(
 fn effect(policy: &Policy, applicable: &Applicable<'_>) -> Effect {
     let is_added = || applicable.beyond_base().is_some_and(|added| added.single_use);
     if policy.report_only || applicable.reports_only() && !is_added() { Effect::Reported } else { Effect::Enforced }
+}
+
+/// The authentication schemes with which a token can be good here.
+fn schemes(policy: &Policy, asks: &TokenRequirements<'_>) -> Schemes {
+    if policy.dpop.is_none() {
+        return Schemes::default();
+    }
+    let of_asks = asks.iter().fold(SenderConstraint::NOTHING, |all, ask| all.and(ask.sender_constraint));
+    let is_good =
+        |id: usize| asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&IssuerId(id))));
+    let mut issuers = policy.issuers.iter().enumerate().filter(|(id, _)| is_good(*id));
+    let bearer = issuers.any(|(_, issuer)| !issuer.sender_constraint.and(of_asks).includes(SenderConstraint::DPOP));
+    Schemes { bearer, dpop: true }
+}
+
+/// A token as it was sent, with all that a proof of its key is judged by.
+fn possession<'r>(
+    policy: &'r Policy,
+    request: &'r RequestView<'r>,
+    scheme: CredentialKind,
+    token: BearerToken<'r>,
+) -> Possession<'r> {
+    Possession { scheme, token, request, dpop: policy.dpop.as_ref(), max_bytes: policy.token_bytes }
 }
 
 /// Judges the credential of a request that needs one.
@@ -138,30 +164,30 @@ fn permit(
     allows_missing: bool,
     effect: Effect,
 ) -> Result<Grant, Stop> {
-    let Some(token) = presented(request, asks, allows_missing)? else {
+    let Some((scheme, token)) = presented(request, asks, allows_missing)? else {
         return Ok(grant::untouched(policy, request, Basis::Missing, None));
     };
-    trace.credential = Some(CredentialKind::Bearer);
-    permit_bearer(policy, request, facts, trace, asks, token, effect)
+    trace.credential = Some(scheme);
+    permit_token(policy, request, facts, trace, asks, possession(policy, request, scheme, token), effect)
 }
 
-/// The checks of a bearer token, in the order of [`crate::check`].
-fn permit_bearer(
+/// The checks of a token, in the order of [`crate::check`].
+fn permit_token(
     policy: &Policy,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
-    token: BearerToken<'_>,
+    possession: Possession<'_>,
     effect: Effect,
 ) -> Result<Grant, Stop> {
-    let token = Formed::check(token, policy.token_bytes, facts)?;
+    let token = Formed::check(possession.token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, request, facts, asks))?;
     let principal = verified.principal();
     let first_use = Live::check(&principal, facts)
         .map_err(Stop::from)
-        .and_then(|proof| Ok(Proven::check(proof, asks, facts)?))
+        .and_then(|proof| Ok(Proven::check(proof, asks, &possession, facts)?))
         .and_then(|proof| Ok(Authenticated::check(proof, asks, facts.surroundings)?))
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))

@@ -7,6 +7,7 @@ mod confirmation;
 mod header;
 mod instead;
 mod jwk;
+mod proof;
 
 pub use claims::{ClaimPath, Claims, EACH_ITEM};
 pub use compact::{Compact, Malformed};
@@ -14,3 +15,4 @@ pub use confirmation::{Bindings, Confirmation};
 pub use header::JoseHeader;
 pub use instead::Instead;
 pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};
+pub use proof::{Proof, access_token_hash, thumbprint};

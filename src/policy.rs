@@ -2,6 +2,7 @@
 
 mod authority;
 mod discovery;
+mod dpop;
 mod endpoint;
 mod forward;
 mod issuer;
@@ -19,11 +20,13 @@ mod scope;
 mod sender_constraint;
 mod settings;
 mod status_list;
+mod target_uri;
 mod template;
 mod uses;
 
 pub use authority::Authority;
 pub use discovery::jwks_endpoint;
+pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;
 pub use forward::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
@@ -43,6 +46,7 @@ pub use settings::{
     SubjectForm,
 };
 pub use status_list::{ListCluster, StatusListPolicy};
+pub use target_uri::TargetUri;
 pub use template::{PathVariable, Template, TemplateError};
 pub use uses::Uses;
 
@@ -69,6 +73,8 @@ pub struct Policy {
     /// Whether the names of the route and virtual host that a request was judged by are published, so that a later
     /// filter can compare them with those that serve it.
     pub seal: bool,
+    /// How proofs of possession are judged; without it no token that is bound to a key is accepted.
+    pub dpop: Option<Dpop>,
     /// Whether CORS preflight requests pass without a token.
     pub bypass_cors_preflight: bool,
     /// Which ambiguous forms of a path are admitted.

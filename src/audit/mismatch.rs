@@ -94,14 +94,19 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
             let condition = asks().flat_map(|ask| &ask.claims).nth(failed.index)?;
             Some(of_condition(condition, failed, &mismatch.received))
         }
-        Denial::NotBound => Some(
-            if asked_of_sender(issuer?, asks()).includes(SenderConstraint::MTLS) {
-                "one with x5t#S256, which binds the token to the certificate of its client"
-            } else {
-                "one that binds the token to its sender"
-            }
-            .to_owned(),
-        ),
+        Denial::NotBound => {
+            let asked = asked_of_sender(issuer?, asks());
+            Some(
+                if asked.includes(SenderConstraint::MTLS) {
+                    "one with x5t#S256, which binds the token to the certificate of its client"
+                } else if asked.includes(SenderConstraint::REQUIRED) && !asked.includes(SenderConstraint::DPOP) {
+                    "one that binds the token to its sender"
+                } else {
+                    "one with jkt, which binds the token to a key"
+                }
+                .to_owned(),
+            )
+        }
         Denial::CertificateMismatch(_) => Some("the x5t#S256 of the certificate of the connection".to_owned()),
         Denial::StepUpNeeded(needed) => Some(match (&needed.acr_values, needed.max_age) {
             (_, Some(age)) if needed.claim == "auth_time" => format!("a time in the last {} s", age.0),

@@ -8,7 +8,7 @@ use crate::decision::{Denial, StepUp};
 use crate::facts::Surroundings;
 
 /// Proof: `acr` and `auth_time` are what the requirements ask for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Authenticated<'a, 'v>(Proven<'a, 'v>);
 
 impl<'a, 'v> Authenticated<'a, 'v> {
@@ -23,6 +23,11 @@ impl<'a, 'v> Authenticated<'a, 'v> {
     ) -> Result<Self> {
         judge(proven.principal().claimant(), asks, surroundings)?;
         Ok(Self(proven))
+    }
+
+    /// What the sender has proven.
+    pub(super) const fn proven(&self) -> &Proven<'a, 'v> {
+        &self.0
     }
 
     /// Who is judged.

@@ -3,11 +3,10 @@
 //! The judgements are those of the checks. A judgement proves nothing: only a check makes a proof.
 
 use super::token::{audience, claims, issuer, kind, signature, time};
-use super::{Formed, TokenRequirements, authentication, condition, revocation, scope, sender};
+use super::{Formed, Possession, TokenRequirements, authentication, condition, revocation, scope, sender};
 use crate::decision::Denial;
 use crate::facts::Facts;
 use crate::policy::Policy;
-use crate::request::RequestView;
 use std::cell::OnceCell;
 
 /// What the token fails, in the order of the checks. What its claims say is taken at its word, no list is waited for, and
@@ -17,7 +16,7 @@ pub fn failures(
     token: &Formed<'_>,
     policy: &Policy,
     asks: &TokenRequirements<'_>,
-    request: &RequestView<'_>,
+    possession: &Possession<'_>,
     facts: &Facts<'_>,
 ) -> Vec<Denial> {
     let mut failed: Vec<Denial> = issuer::failures(token, &policy.issuers, asks).collect();
@@ -28,9 +27,12 @@ pub fn failures(
     failed.extend(time::failures(token.claims(), issuer, asks, facts.surroundings.now()));
     failed.extend(claims::judge(token.claims(), issuer).err());
     failed.extend(revocation::judge(&claimant, None, facts.revocations).err());
-    failed.extend(sender::judge(token.claims(), issuer.sender_constraint, asks, facts).err());
+    failed.extend(
+        sender::judge_binding(token.claims(), sender::asked(issuer.sender_constraint, asks), possession.scheme, facts)
+            .err(),
+    );
     failed.extend(authentication::judge(&claimant, asks, facts.surroundings).err());
     failed.extend(scope::judge(&claimant, &OnceCell::new(), asks).err());
-    failed.extend(condition::judge(token.claims(), asks, request).err());
+    failed.extend(condition::judge(token.claims(), asks, possession.request).err());
     failed
 }

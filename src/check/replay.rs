@@ -1,4 +1,4 @@
-//! The credential has not been used, where it is good once. The last check: nothing that is refused is used up.
+//! The credential has not been used, where it is good once, and neither has the proof of its key. The last check: nothing that is refused is used up.
 
 use super::{Permit, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
@@ -19,16 +19,20 @@ pub enum Effect {
 }
 
 impl<'a, 'v> FirstUse<'a, 'v> {
-    /// Uses the credential up, if a requirement says that it is good once.
+    /// Uses up the proof of possession, if there had to be one, and the credential, if a requirement says that it is good
+    /// once.
     ///
     /// # Errors
-    /// [`Denial::Replayed`] where it has been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
+    /// [`Denial::ProofReplayed`] and [`Denial::InvalidProof`] of a proof; [`Denial::Replayed`] where it has been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
     pub fn check(
         proof: Permit<'a, 'v>,
         asks: &TokenRequirements<'_>,
         facts: &Facts<'_>,
         effect: Effect,
     ) -> Result<Self> {
+        if let Some(unused) = proof.scoped().proven().unused() {
+            unused.claim(facts)?;
+        }
         if !asks.iter().any(|ask| ask.single_use) {
             return Ok(Self(proof));
         }

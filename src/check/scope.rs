@@ -1,7 +1,7 @@
 //! The token grants the scopes that the route needs (RFC 6750 section 3.1, RFC 9068 section 2.2.3).
 
 use super::principal::Claimant;
-use super::{Authenticated, Principal, Result, TokenRequirements};
+use super::{Authenticated, Principal, Proven, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::policy::{Scope, ScopeSet};
 use std::borrow::Cow;
@@ -33,6 +33,11 @@ impl<'a, 'v> Scoped<'a, 'v> {
     #[must_use]
     pub const fn principal(&self) -> &'v Principal<'a> {
         self.authenticated.principal()
+    }
+
+    /// What the sender has proven.
+    pub(super) const fn proven(&self) -> &Proven<'a, 'v> {
+        self.authenticated.proven()
     }
 
     /// What it grants.

@@ -1,70 +1,94 @@
 //! The sender of the request holds what the token is bound to, so that a token is of no use to whoever stole it
-//! ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705), [RFC 7800](https://www.rfc-editor.org/rfc/rfc7800)).
+//! ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705), [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449),
+//! [RFC 7800](https://www.rfc-editor.org/rfc/rfc7800)).
 
+use super::possession::{Possession, UnusedProof};
 use super::{Live, Principal, Result, TokenRequirements};
 use crate::crypto::SHA256_BYTES;
-use crate::decision::Denial;
+use crate::decision::{CredentialKind, Denial};
 use crate::facts::Facts;
 use crate::jose::{Bindings, Claims, Confirmation};
 use crate::policy::SenderConstraint;
 
 /// Proof: the sender holds what the token is bound to, or it is bound to nothing and need not be.
-#[derive(Clone, Copy, Debug)]
-pub struct Proven<'a, 'v>(Live<'a, 'v>);
+#[derive(Debug)]
+pub struct Proven<'a, 'v> {
+    live: Live<'a, 'v>,
+    /// The proof of possession, which is good once.
+    unused: Option<UnusedProof>,
+}
 
 impl<'a, 'v> Proven<'a, 'v> {
     /// Holds the binding of the token against the request. This is done for every request: what is remembered of a token
     /// says nothing of who sends it.
     ///
     /// # Errors
-    /// [`Denial::NotBound`] when the token is not bound as the issuer or the requirements ask;
-    /// [`Denial::MalformedToken`], [`Denial::BoundToAnother`], [`Denial::ProofMissing`] and
-    /// [`Denial::CertificateMismatch`] when it is bound and that is not proven.
-    pub fn check(live: Live<'a, 'v>, asks: &TokenRequirements<'_>, facts: &Facts<'_>) -> Result<Self> {
+    /// [`Denial::NotBound`] when the token is not bound as the issuer, the requirements or the scheme ask;
+    /// [`Denial::MalformedToken`], [`Denial::BoundToAnother`], [`Denial::CertificateMismatch`], [`Denial::ProofMissing`]
+    /// and those of [`Possession`] when it is bound and that is not proven.
+    pub fn check(
+        live: Live<'a, 'v>,
+        asks: &TokenRequirements<'_>,
+        possession: &Possession<'_>,
+        facts: &Facts<'_>,
+    ) -> Result<Self> {
         let principal = live.principal();
-        judge(principal.claims(), principal.sender_constraint(), asks, facts)?;
-        Ok(Self(live))
+        let asked = asked(principal.sender_constraint(), asks);
+        let unused = match judge_binding(principal.claims(), asked, possession.scheme, facts)? {
+            None => None,
+            Some(key) => Some(possession.check(&key, facts)?),
+        };
+        Ok(Self { live, unused })
     }
 
     /// Who is judged.
     #[must_use]
     pub const fn principal(&self) -> &'v Principal<'a> {
-        self.0.principal()
+        self.live.principal()
+    }
+
+    /// The proof of possession, where there had to be one.
+    pub(super) const fn unused(&self) -> Option<&UnusedProof> {
+        self.unused.as_ref()
     }
 }
 
-/// Judges how a token is bound. `of_issuer` is what the issuer asks.
-pub(super) fn judge(
+/// What is asked of the sender. `of_issuer` is what the issuer asks.
+pub(super) fn asked(of_issuer: SenderConstraint, asks: &TokenRequirements<'_>) -> SenderConstraint {
+    asks.iter().fold(of_issuer, |all, ask| all.and(ask.sender_constraint))
+}
+
+/// Judges how a token is bound, and the certificate where it is bound to one. Gives the thumbprint of the key that is to be
+/// proven, where it is bound to one.
+pub(super) fn judge_binding(
     claims: &Claims,
-    of_issuer: SenderConstraint,
-    asks: &TokenRequirements<'_>,
+    asked: SenderConstraint,
+    scheme: CredentialKind,
     facts: &Facts<'_>,
-) -> Result<()> {
-    let asked = asks.iter().fold(of_issuer, |all, ask| all.and(ask.sender_constraint));
+) -> Result<Option<[u8; SHA256_BYTES]>> {
     if asked == SenderConstraint::NOTHING {
-        return Ok(());
+        return Ok(None);
     }
     let Bindings { key, certificate } = match claims.confirmation.as_deref() {
-        None if asked.includes(SenderConstraint::REQUIRED) => return Err(Denial::NotBound),
-        None => return Ok(()),
+        None => Bindings::default(),
         Some(Confirmation::Malformed(why)) => return Err(Denial::MalformedToken(why)),
         Some(Confirmation::UnknownMethod) => {
             return Err(Denial::BoundToAnother("`cnf` has a member other than `jkt` and `x5t#S256`"));
         }
-        Some(Confirmation::Bound(bindings)) => bindings,
+        Some(Confirmation::Bound(bindings)) => *bindings,
     };
-    if asked.includes(SenderConstraint::MTLS) && certificate.is_none() {
+    let is_bound = key.is_some() || certificate.is_some();
+    let needs_key = asked.includes(SenderConstraint::DPOP) || scheme == CredentialKind::Dpop;
+    if asked.includes(SenderConstraint::REQUIRED) && !is_bound
+        || asked.includes(SenderConstraint::MTLS) && certificate.is_none()
+        || needs_key && key.is_none()
+    {
         return Err(Denial::NotBound);
     }
     if let Some(bound) = certificate {
-        check_certificate(bound, facts.surroundings.peer_certificate())?;
+        check_certificate(&bound, facts.surroundings.peer_certificate())?;
     }
-    match key {
-        None => Ok(()),
-        Some(_) => {
-            Err(Denial::ProofMissing("`cnf.jkt` binds the token to a key, and this version reads no DPoP proofs"))
-        }
-    }
+    Ok(key)
 }
 
 /// Whether the certificate of the connection is the one that the token is bound to (RFC 8705 section 3). Neither digest is

@@ -54,6 +54,9 @@ pub struct ExplainArguments {
     /// The bearer token: its text, @FILE, or - for standard input; never printed
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// A DPoP proof: its text or @FILE; the token is then sent with the scheme DPoP
+    #[arg(long, value_name = "PROOF")]
+    pub dpop: Option<String>,
     /// The certificate that the client shows: a file in PEM or DER, or the hexadecimal digits of its SHA-256
     #[arg(long, value_name = "FILE")]
     pub client_certificate: Option<String>,
@@ -94,7 +97,8 @@ pub(super) struct Request {
 /// When a file cannot be read, or an argument is not what it should be. No error quotes a token.
 pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
-    let request = Request::read(&arguments.request, &arguments.header, token.as_deref())?;
+    let proof = arguments.dpop.as_deref().map(read_token).transpose()?;
+    let request = Request::read(&arguments.request, &arguments.header, token.as_deref(), proof.as_deref())?;
     let wanted = Wanted {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
@@ -162,7 +166,9 @@ pub(super) fn read_token(given: &str) -> Result<String, Box<dyn Error>> {
     }
     let text = text.trim();
     let token = match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        Some((scheme, token)) if ["bearer", "dpop"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
+            token.trim()
+        }
         _ => text,
     };
     if token.is_empty() { Err("the token is empty".into()) } else { Ok(token.to_owned()) }
@@ -173,7 +179,12 @@ impl Request {
     ///
     /// # Errors
     /// When they cannot be read; the error quotes neither.
-    pub(super) fn read(line: &str, lines: &[String], token: Option<&str>) -> Result<Self, Box<dyn Error>> {
+    pub(super) fn read(
+        line: &str,
+        lines: &[String],
+        token: Option<&str>,
+        proof: Option<&str>,
+    ) -> Result<Self, Box<dyn Error>> {
         const WANTED: &str = "--request: write a method and a path, such as 'GET /orders/1'";
         let (method, target) = line.split_once(' ').ok_or(WANTED)?;
         if method.is_empty() || target.contains(' ') || !(target.starts_with('/') || target == "*") {
@@ -196,7 +207,9 @@ impl Request {
             (":path".to_owned(), target.to_owned()),
         ];
         headers.extend(rest);
-        headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        let scheme = if proof.is_some() { "DPoP" } else { "Bearer" };
+        headers.extend(token.map(|token| ("authorization".to_owned(), format!("{scheme} {token}"))));
+        headers.extend(proof.map(|proof| ("dpop".to_owned(), proof.to_owned())));
         let shown = shown_target(method, target);
         Ok(Self { headers, names_host, shown })
     }

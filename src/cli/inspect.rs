@@ -120,7 +120,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
             client_certificate: arguments.client_certificate.as_deref(),
             names,
         };
-        let request = Request::read(&arguments.request, &arguments.header, Some(&token))?;
+        let request = Request::read(&arguments.request, &arguments.header, Some(&token), None)?;
         let (verdict, allowed, notes) = verdict(&arguments.config, &wanted, &request)?;
         failed |= !allowed;
         lines.push(format!("{}: {verdict}", first.display()));

@@ -1,6 +1,7 @@
 //! From a tree to a [`Policy`] and its [`Settings`]. Each function reads all its fields before it gives up, so that
 //! every problem is noted.
 
+mod dpop;
 mod forward;
 mod issuer;
 mod matching;
@@ -17,7 +18,7 @@ use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
     PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayLimits, Requirement, RevocationSettings,
-    RouteMetadata, Rule, Rules, SenderConstraint, Settings, SharedKeys, SubjectForm, Uses,
+    RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -32,16 +33,18 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         cursor.word(&[("auto", CryptoPlace::Auto), ("host", CryptoPlace::Host), ("wasm", CryptoPlace::Wasm)])
     });
     let (token_bytes, limits) = limits.unzip();
-    let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default() };
+    let has_dpop = object.has("dpop");
+    let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default(), has_dpop };
     let issuers = object
         .need("issuers", "list whose tokens are accepted, and where their keys are")
         .and_then(|list| issuer::list(&list, bounds, environment, &mut warnings));
     // Requirements name issuers. If the issuers cannot be read, checking the names would only add noise.
     let names = issuer::names(&object);
+    let context = Context::new(&names, has_dpop);
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
-    let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, &names));
+    let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, context));
     let rules =
-        optional(&object, "rules", Rules::default(), |cursor| read_rules(cursor, &names, paths.unwrap_or_default()));
+        optional(&object, "rules", Rules::default(), |cursor| read_rules(cursor, context, paths.unwrap_or_default()));
     let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), |cursor| {
         cursor.word(&[
             ("replace", RouteMetadata::Replace),
@@ -52,6 +55,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query);
     let forward = optional(&object, "forward", Forward::default(), forward::read);
     let seal = optional(&object, "seal", false, Cursor::flag);
+    let dpop = optional(&object, "dpop", None, |cursor| dpop::read(cursor, bounds.crypto, environment).map(Some));
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
@@ -76,6 +80,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         query: query?,
         forward: forward?,
         seal: seal?,
+        dpop: dpop?,
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
         report_only: report_only?,
@@ -105,7 +110,7 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
     if policy.forward.by == ForwardBy::Router {
         router::check_requirement(cursor);
     }
-    let requirement = requirement(cursor, &names)?;
+    let requirement = requirement(cursor, Context::new(&names, policy.dpop.is_some()))?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",
@@ -116,8 +121,7 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
 }
 
 /// A requirement outside of a rule: the default, or route metadata.
-fn requirement(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<Requirement> {
-    let context = Context { issuers: names, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING };
+fn requirement(cursor: &Cursor<'_>, context: Context<'_>) -> Option<Requirement> {
     requirement::read(&cursor.object(&fields::REQUIREMENT)?, context)
 }
 
@@ -139,7 +143,7 @@ fn texts(cursor: &Cursor<'_>, what: &str) -> Option<Vec<String>> {
     cursor.list_of(what, |item| item.text().map(str::to_owned))
 }
 
-fn read_rules(cursor: &Cursor<'_>, names: &IssuerNames, paths: PathPolicy) -> Option<Rules> {
+fn read_rules(cursor: &Cursor<'_>, context: Context<'_>, paths: PathPolicy) -> Option<Rules> {
     let rules: Vec<Option<Rule>> = cursor
         .list()?
         .iter()
@@ -153,10 +157,7 @@ fn read_rules(cursor: &Cursor<'_>, names: &IssuerNames, paths: PathPolicy) -> Op
                 Some(_) => Variables::None,
                 None => Variables::Unknown,
             };
-            let requirement = requirement::read(
-                &object,
-                Context { issuers: names, variables, sender_constraint: SenderConstraint::NOTHING },
-            );
+            let requirement = requirement::read(&object, Context { variables, ..context });
             Some(Rule { matching: matching?, requirement: requirement? })
         })
         .collect();

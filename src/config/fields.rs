@@ -26,7 +26,7 @@ macro_rules! shapes {
 
 shapes! {
     POLICY "the configuration" [
-        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "challenge",
+        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
         "limits", "audit",
     ];
@@ -60,6 +60,9 @@ shapes! {
     CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member", "equals_path", "equals_host"];
     QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
     FORWARD "forward" ["token", "headers", "remove", "by"];
+    DPOP "dpop" ["origins", "algorithms", "max_age", "max_ahead", "nonce"];
+    DPOP_NONCE "nonce" ["secret", "lifetime"];
+    NONCE_SECRET "the secret of nonces" ["env"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
     REVOCATION "revocation" ["entries", "lists"];

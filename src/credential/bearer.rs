@@ -1,11 +1,12 @@
-//! `Authorization: Bearer b64token` ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1),
-//! [RFC 9110 section 11.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2)).
+//! `Authorization: Bearer b64token` ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)),
+//! `Authorization: DPoP token68` ([RFC 9449 section 7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1)), which has the
+//! characters of the other ([RFC 9110 section 11.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2)).
 
 use super::{Presented, Result};
-use crate::decision::Denial;
+use crate::decision::{CredentialKind, Denial};
 use crate::request::RequestView;
 
-/// The token after the scheme `Bearer`.
+/// The token after the scheme.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a [u8]);
 
@@ -60,9 +61,13 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     if rest.contains(&b',') && has_second_credential(rest) {
         return Err(Denial::MultipleCredentials);
     }
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let kind = if scheme.eq_ignore_ascii_case(b"bearer") {
+        CredentialKind::Bearer
+    } else if scheme.eq_ignore_ascii_case(b"dpop") {
+        CredentialKind::Dpop
+    } else {
         return Ok(Presented::Nothing);
-    }
+    };
     let token_start = rest.iter().position(|&byte| byte != b' ').unwrap_or(rest.len());
     let (gap, token) = rest.split_at(token_start);
     if gap.is_empty() {
@@ -71,7 +76,7 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     if token.is_empty() {
         return Err(Denial::MalformedHeader("not one token after the scheme"));
     }
-    Ok(Presented::Bearer(BearerToken(token)))
+    Ok(Presented::Token(kind, BearerToken(token)))
 }
 
 /// Whether a comma begins another `scheme credentials`.
@@ -137,7 +142,7 @@ mod tests {
         let request = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
         match extract(&request) {
             Ok(Presented::Nothing) => Ok(None),
-            Ok(Presented::Bearer(token)) => match token.check_grammar() {
+            Ok(Presented::Token(_, token)) => match token.check_grammar() {
                 Ok(()) => Ok(Some(token.as_bytes().to_vec())),
                 Err(denial) => Err(denial.reason()),
             },
@@ -149,6 +154,24 @@ mod tests {
     fn the_scheme_is_read_in_any_case_and_with_any_number_of_spaces() {
         for line in ["Bearer a.b-c_~+/==", "bearer a.b-c_~+/==", "BEARER   a.b-c_~+/==", " Bearer a.b-c_~+/==\t"] {
             assert_eq!(read(&[line.as_bytes()]), Ok(Some(b"a.b-c_~+/==".to_vec())), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_told_with_the_token() {
+        for (line, wanted) in [
+            ("Bearer a.b.c", CredentialKind::Bearer),
+            ("DPoP a.b.c", CredentialKind::Dpop),
+            ("dpop a.b.c", CredentialKind::Dpop),
+            ("DPOP  a.b.c", CredentialKind::Dpop),
+        ] {
+            let headers: [(&[u8], &[u8]); 1] = [(b"authorization", line.as_bytes())];
+            let request =
+                RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
+            assert_eq!(extract(&request), Ok(Presented::Token(wanted, BearerToken(b"a.b.c"))), "{line}");
+        }
+        for line in ["DPoP", "DPoP ", "DPoP a b", "DPoP a;q=1", "DPoP\ta"] {
+            assert_eq!(read(&[line.as_bytes()]), Err(Reason::MalformedHeader), "{line:?}");
         }
     }
 

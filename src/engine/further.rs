@@ -1,7 +1,7 @@
 //! What else a request fails, beyond the first reason.
 
 use super::applicable::{self, NotFound};
-use super::{Admitted, admit, presented};
+use super::{Admitted, admit, possession, presented};
 use crate::check::{self, Formed};
 use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
 use crate::facts::{Facts, NoMemory};
@@ -41,7 +41,9 @@ pub fn further(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, de
 fn failures_of_token(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Vec<Denial>, Denial> {
     let applicable = applicable::find(policy, request, facts.metadata).map_err(|NotFound { denial, .. }| denial)?;
     let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Vec::new()) };
-    let Some(token) = presented(request, &asks, applicable.allows_missing())? else { return Ok(Vec::new()) };
+    let presented = presented(request, &asks, applicable.allows_missing())?;
+    let Some((scheme, token)) = presented else { return Ok(Vec::new()) };
+    let possession = possession(policy, request, scheme, token);
     let token = Formed::check(token, policy.token_bytes, facts)?;
-    Ok(check::failures(&token, policy, &asks, request, facts))
+    Ok(check::failures(&token, policy, &asks, &possession, facts))
 }

@@ -22,6 +22,8 @@ pub struct Claim<'c> {
 pub enum Pool {
     /// Tokens.
     Tokens,
+    /// Proofs of possession.
+    Proofs,
 }
 
 impl Pool {
@@ -31,6 +33,7 @@ impl Pool {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
+            Self::Proofs => "proofs",
         }
     }
 }

@@ -28,6 +28,25 @@ impl<'t> Compact<'t> {
     /// # Errors
     /// When it is anything else: a JWE, a JSON serialization, a token with a dot before or after it.
     pub fn parse(token: &'t [u8]) -> Result<Self, Malformed> {
+        let segments = Segments::of(token)?;
+        let header = JoseHeader::from_members(&segments.header()?)?;
+        let claims = Claims::from_members(segments.payload()?)?;
+        let signature = segments.signature()?;
+        Ok(Self { header, claims, signing_input: segments.signing_input, signature })
+    }
+}
+
+/// The segments of a compact serialization, none of them empty.
+pub(super) struct Segments<'t> {
+    header: &'t [u8],
+    payload: &'t [u8],
+    signature: &'t [u8],
+    /// What stands before the last dot (RFC 7515 section 5.2).
+    pub(super) signing_input: &'t [u8],
+}
+
+impl<'t> Segments<'t> {
+    pub(super) fn of(token: &'t [u8]) -> Result<Self, Malformed> {
         let mut segments = token.split(|&byte| byte == b'.');
         let (Some(header), Some(payload), Some(signature), None) =
             (segments.next(), segments.next(), segments.next(), segments.next())
@@ -37,19 +56,23 @@ impl<'t> Compact<'t> {
         if header.is_empty() || payload.is_empty() || signature.is_empty() {
             return Err(Malformed("an empty segment"));
         }
-        let decoded = base64url::decode(header).ok_or(Malformed("the header is not base64url"))?;
-        let object =
-            Members::parse(decoded).ok_or(Malformed("the header is not a JSON object without duplicate members"))?;
-        let header = JoseHeader::from_members(&object)?;
-        let decoded = base64url::decode(payload).ok_or(Malformed("the payload is not base64url"))?;
-        let object =
-            Members::parse(decoded).ok_or(Malformed("the payload is not a JSON object without duplicate members"))?;
-        let claims = Claims::from_members(object)?;
-        // All but the last segment and its dot (RFC 7515 section 5.2).
         let before = token.strip_suffix(signature).and_then(|input| input.strip_suffix(b"."));
         let signing_input = before.ok_or(Malformed("not three segments"))?;
-        let signature = base64url::decode(signature).ok_or(Malformed("the signature is not base64url"))?;
-        Ok(Self { header, claims, signing_input, signature })
+        Ok(Self { header, payload, signature, signing_input })
+    }
+
+    pub(super) fn header(&self) -> Result<Members, Malformed> {
+        let decoded = base64url::decode(self.header).ok_or(Malformed("the header is not base64url"))?;
+        Members::parse(decoded).ok_or(Malformed("the header is not a JSON object without duplicate members"))
+    }
+
+    pub(super) fn payload(&self) -> Result<Members, Malformed> {
+        let decoded = base64url::decode(self.payload).ok_or(Malformed("the payload is not base64url"))?;
+        Members::parse(decoded).ok_or(Malformed("the payload is not a JSON object without duplicate members"))
+    }
+
+    pub(super) fn signature(&self) -> Result<Vec<u8>, Malformed> {
+        base64url::decode(self.signature).ok_or(Malformed("the signature is not base64url"))
     }
 }
 

@@ -198,7 +198,8 @@ macro_rules! member {
     };
 }
 
-fn read_key(member: &Value) -> Result<Key, &'static str> {
+/// Reads one public key that is for signatures.
+pub(super) fn read_key(member: &Value) -> Result<Key, &'static str> {
     let jwk = member.as_object().ok_or("not an object")?;
     if json::has_duplicates(member) {
         return Err("a member is there twice");

@@ -13,6 +13,8 @@ impl SenderConstraint {
     pub const REQUIRED: Self = Self(Self::IF_BOUND.0 | 1 << 1);
     /// The same, and it must be bound to a certificate ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)).
     pub const MTLS: Self = Self(Self::REQUIRED.0 | 1 << 2);
+    /// The same, and it must be bound to a key ([RFC 9449](https://www.rfc-editor.org/rfc/rfc9449)).
+    pub const DPOP: Self = Self(Self::REQUIRED.0 | 1 << 3);
 
     /// What both ask.
     #[must_use]
@@ -41,5 +43,9 @@ mod tests {
                 assert_eq!(one.includes(other), rank >= other_rank);
             }
         }
+        let both = SenderConstraint::MTLS.and(SenderConstraint::DPOP);
+        assert!(both.includes(SenderConstraint::MTLS) && both.includes(SenderConstraint::DPOP));
+        assert!(!SenderConstraint::MTLS.includes(SenderConstraint::DPOP));
+        assert!(!SenderConstraint::DPOP.includes(SenderConstraint::MTLS));
     }
 }

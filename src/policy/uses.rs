@@ -16,6 +16,9 @@ impl Uses {
     /// A store of the tokens that have been used.
     pub const SINGLE_USE: Self = Self(1 << 3);
 
+    /// A store of the proofs that have been used.
+    pub const PROOFS: Self = Self(1 << 4);
+
     /// What this policy uses.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
@@ -26,6 +29,7 @@ impl Uses {
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::IDENTITY_HEADERS, policy.forward.has_identity_headers()),
             (Self::SINGLE_USE, single_use),
+            (Self::PROOFS, policy.dpop.is_some()),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))
     }

@@ -19,8 +19,8 @@ use super::host::{Host, Map};
 use super::pairs;
 use super::reply_cache::Prepared;
 use super::streams::Streams;
-use crate::challenge;
-use crate::decision::Denial;
+use crate::challenge::{self, Terms};
+use crate::decision::{Denial, Trace};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -175,7 +175,7 @@ impl<H: Host + Clone> Filter<H> {
 
     /// Refuses a request, since there is no configuration.
     fn refuse_unconfigured(&self) -> Progress {
-        let reply = Prepared::from(challenge::render(&Denial::HostFailure, "", false));
+        let reply = Prepared::from(challenge::render(&Denial::HostFailure, Trace::default(), &Terms::default(), false));
         match self.host.send_local_response(&reply) {
             Ok(()) => Progress::Decided(RequestState::Answered),
             Err(_) => {

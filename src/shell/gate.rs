@@ -23,6 +23,7 @@ use super::metadata_cache::MetadataCache;
 use super::metrics;
 use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
+use crate::challenge::Terms;
 use crate::config::{self, Loaded};
 use crate::policy::{
     AuditSettings, CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD,
@@ -166,7 +167,7 @@ impl<H: Host> Gate<H> {
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),
             cache: TokenCache::new(settings.cache),
             replay,
-            replies: ReplyCache::default(),
+            replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
             host_failures: Cell::new(0),
             speed: SpeedMeters {

@@ -3,8 +3,8 @@
 //! A reply depends on the answer to the client and on whether the client speaks gRPC, so there are few.
 
 use super::pairs;
-use crate::challenge::{Answer, Reply};
-use crate::decision::Denial;
+use crate::challenge::{Answer, Reply, Terms};
+use crate::decision::Refusal;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -28,8 +28,11 @@ pub struct Prepared {
 }
 
 /// The replies of one policy.
-#[derive(Debug, Default)]
-pub struct ReplyCache(RefCell<Vec<(Key, Rc<Prepared>)>>);
+#[derive(Debug)]
+pub struct ReplyCache {
+    terms: Terms,
+    replies: RefCell<Vec<(Key, Rc<Prepared>)>>,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
@@ -38,15 +41,21 @@ struct Key {
 }
 
 impl ReplyCache {
+    /// The replies of a policy with these terms.
+    pub fn new(terms: Terms) -> Self {
+        Self { terms, replies: RefCell::default() }
+    }
+
     /// The reply to a refusal.
-    pub fn reply(&self, denial: &Denial, realm: &str, grpc: bool) -> Rc<Prepared> {
-        let answer = Answer::of(denial);
-        if let Some((_, known)) = self.0.borrow().iter().find(|(key, _)| key.grpc == grpc && key.answer == answer) {
+    pub fn reply(&self, refusal: &Refusal, grpc: bool) -> Rc<Prepared> {
+        let answer = Answer::of(&refusal.denial, refusal.trace);
+        if let Some((_, known)) = self.replies.borrow().iter().find(|(key, _)| key.grpc == grpc && key.answer == answer)
+        {
             return Rc::clone(known);
         }
-        let prepared = Rc::new(Prepared::from(answer.render(realm, grpc)));
-        let mut replies = self.0.borrow_mut();
-        if replies.len() < MAX_REPLIES {
+        let prepared = Rc::new(Prepared::from(answer.render(&self.terms, grpc)));
+        let mut replies = self.replies.borrow_mut();
+        if replies.len() < MAX_REPLIES && answer.recurs() {
             replies.push((Key { answer: answer.into_owned(), grpc }, Rc::clone(&prepared)));
         }
         prepared
@@ -66,12 +75,17 @@ mod tests {
     use super::*;
     use crate::base::time::{Seconds, UnixSeconds};
     use crate::challenge;
-    use crate::decision::StepUp;
+    use crate::decision::{Denial, StepUp, Trace};
     use crate::policy::Scope;
+
+    fn refused(denial: Denial) -> Refusal {
+        Refusal { denial, trace: Trace::default(), token: None }
+    }
 
     #[test]
     fn a_kept_reply_is_the_one_that_would_be_rendered() {
-        let cache = ReplyCache::default();
+        let terms = Terms::of_realm("api");
+        let cache = ReplyCache::new(terms.clone());
         let scope = |text: &str| text.split(' ').filter_map(Scope::new).collect::<Vec<_>>();
         let at = |seconds| Denial::Expired { expired_at: UnixSeconds(seconds), now: UnixSeconds(9) };
         let step_up = |values: &[&str], age| {
@@ -92,24 +106,32 @@ mod tests {
                 Denial::MissingClaim("sub".into()),
                 Denial::MissingClaim("tenant".into()),
                 Denial::KeysUnavailable,
+                Denial::UseNonce("a".into()),
+                Denial::UseNonce("b".into()),
             ] {
                 for grpc in [false, true] {
-                    let wanted = Prepared::from(challenge::render(&denial, "api", grpc));
-                    assert_eq!(*cache.reply(&denial, "api", grpc), wanted, "{denial:?} {grpc}");
+                    let wanted = Prepared::from(challenge::render(&denial, Trace::default(), &terms, grpc));
+                    assert_eq!(*cache.reply(&refused(denial.clone()), grpc), wanted, "{denial:?} {grpc}");
                 }
             }
         }
-        assert_eq!(cache.0.borrow().len(), 20, "two for each, but for those that differ in what no client is told");
+        assert_eq!(
+            cache.replies.borrow().len(),
+            20,
+            "two for each, but for those that differ in what no client is told, and for nonces"
+        );
     }
 
     #[test]
     fn the_room_for_replies_is_bounded() {
-        let cache = ReplyCache::default();
+        let terms = Terms::of_realm("api");
+        let cache = ReplyCache::new(terms.clone());
         for number in 0..2 * MAX_REPLIES {
             let scope = vec![Scope::new(&number.to_string()).expect("a scope")];
             let denial = Denial::NoCredential { scope };
-            assert_eq!(*cache.reply(&denial, "api", false), Prepared::from(challenge::render(&denial, "api", false)));
+            let wanted = Prepared::from(challenge::render(&denial, Trace::default(), &terms, false));
+            assert_eq!(*cache.reply(&refused(denial), false), wanted);
         }
-        assert_eq!(cache.0.borrow().len(), MAX_REPLIES);
+        assert_eq!(cache.replies.borrow().len(), MAX_REPLIES);
     }
 }

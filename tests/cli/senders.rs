@@ -110,3 +110,33 @@ fn check_warns_of_an_issuer_whose_senders_prove_nothing() {
     assert_eq!(folder.say(&["check", "ignore.json", "--strict"]).0, 1);
     assert!(!folder.say(&["check", "a.json"]).1.contains("sender_constraint"));
 }
+
+#[test]
+fn explain_knows_proofs() {
+    use crate::support::prover::Prover;
+    let (folder, issuer, client) = (Folder::new(), Issuer::new(Algorithm::Es256, "a"), Prover::new(Algorithm::Es256));
+    let config = json!({
+        "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
+        "dpop": { "origins": ["https://api.example.com"], "algorithms": ["ES256"] },
+    });
+    folder.write("a.json", &config.to_string());
+    let token = issuer.token(NOW).claim("cnf", client.cnf()).sign();
+    folder.write("token.txt", &format!("DPoP {token}"));
+    folder.write("proof.txt", &client.proof("GET", "https://api.example.com/orders", &token, NOW).sign());
+    let explain = |target: &str, more: &[&str]| {
+        let request = format!("GET {target}");
+        let asked = ["explain", "a.json", "--request", &request, "--at", AT, "--token", "@token.txt"];
+        folder.say(&[&asked[..], more].concat())
+    };
+    let (status, said) = explain("/orders", &["--dpop", "@proof.txt"]);
+    assert!(status == 0 && said.contains("sender      passed") && said.contains("once        passed"), "{said}");
+    let (status, said) = explain("/other", &["--dpop", "@proof.txt"]);
+    assert!(status == 1 && said.contains("sender      failed: invalid_proof"), "{said}");
+    assert!(said.contains("www-authenticate: DPoP realm=\"api\", error=\"invalid_dpop_proof\""), "{said}");
+    assert!(said.contains("(its htu is another address)"), "{said}");
+    let (status, said) = explain("/orders", &[]);
+    assert!(status == 1 && said.contains("sender      failed: proof_missing"), "{said}");
+    for secret in [&token, &folder.read("proof.txt")] {
+        assert!(!said.contains(secret.as_str()), "{said}");
+    }
+}

@@ -48,6 +48,7 @@ fn issuer(members: &str) -> String {
 
 fn environment(name: &str) -> Option<String> {
     match name {
+        "NONCES" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
         "SHORT" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
         "PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         _ => None,
@@ -302,8 +303,7 @@ fn everything() -> String {
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
 default: {{scopes: [], single_use: true}}
 rules:
-- match: {{path: /healthz}}
-  public: true
+- {{match: {{path: /healthz}}, public: true}}
 - match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
   scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
   claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}, {{claim: t, equals_host: '*.a'}}]
@@ -312,19 +312,19 @@ rules:
   token_types: [at+jwt]
   max_lifetime: 10m
   max_token_age: 5m
-  sender_constraint: mtls
+  sender_constraint: dpop
   allow_missing: true
   report_only: true
   jwt_allowed_in: [request]
   methods: {{POST: {{deny: true}}}}
-- match: {{template: '/a/{{id}}/**'}}
-  claims: [{{claim: t, equals_path: id}}]
+- {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
 - {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m}}
 route_metadata: restrict
 shared_keys: never
 replay: {{entries: 1000}}
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
 seal: true
+dpop: {{origins: ['https://a', 'https://b:8443/svc'], algorithms: [ES256, EdDSA], max_age: 30s, max_ahead: 5s, nonce: {{secret: {{env: NONCES}}, lifetime: 1m}}}}
 forward: {{by: filter, token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
 challenge: {{realm: my api}}
 bypass_cors_preflight: true

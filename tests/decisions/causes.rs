@@ -3,7 +3,7 @@
 use crate::support::issuer::{AUDIENCE, ISSUER, Token};
 use crate::world::{Ask, NOW, compiled, config, get, policy, token, with_issuer};
 use scopegate::audit::AuditRecord;
-use scopegate::challenge;
+use scopegate::challenge::{self, Terms};
 use scopegate::config::Loaded;
 use scopegate::decision::Decision;
 use scopegate::policy::AuditSettings;
@@ -170,7 +170,7 @@ fn no_client_is_told_what_came_or_what_was_wanted() {
     let members = json!({ "default": { "claims": [{ "claim": "tenant", "equals": "acme" }] } });
     let policy = policy(&config(members));
     let reply = |token: Token<'_>| match get("/").bearer(token.sign()).decide(&policy) {
-        Decision::Deny(refusal) => challenge::render(&refusal.denial, "api", false),
+        Decision::Deny(refusal) => challenge::render(&refusal.denial, refusal.trace, &Terms::of(&policy, "api"), false),
         other => panic!("{other:?}"),
     };
     for (one, other) in [

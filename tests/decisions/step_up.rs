@@ -4,7 +4,7 @@ use crate::world::{Ask, NOW, config, get, policy, token, with_issuer};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use scopegate::audit::AuditRecord;
-use scopegate::challenge;
+use scopegate::challenge::{self, Terms};
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Decision, Reason};
 use scopegate::policy::AuditSettings;
@@ -21,7 +21,7 @@ fn refused(ask: &Ask, default: Value) -> Option<Reason> {
 /// The challenge to a refusal.
 fn challenge(ask: &Ask, config: &Value) -> (u16, String) {
     let Decision::Deny(refusal) = ask.decide(&policy(config)) else { panic!("passes: {ask:?}") };
-    let reply = challenge::render(&refusal.denial, "api", false);
+    let reply = challenge::render(&refusal.denial, refusal.trace, &Terms::of_realm("api"), false);
     let header = reply.headers.into_iter().find(|(name, _)| *name == "www-authenticate").unwrap();
     (reply.status, header.1)
 }

@@ -209,7 +209,7 @@ impl Ask {
     }
 
     /// Has this request judged.
-    fn judge<R>(
+    pub fn judge<R>(
         &self,
         keys: &KeyRing,
         memory: &dyn TokenMemory,

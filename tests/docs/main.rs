@@ -11,9 +11,9 @@ mod schemas;
 mod security;
 
 use scopegate::base::time::{Seconds, UnixSeconds};
-use scopegate::challenge;
+use scopegate::challenge::{self, Terms};
 use scopegate::config::fields;
-use scopegate::decision::{Denial, Reason, StepUp};
+use scopegate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
 use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope};
 use std::collections::BTreeMap;
 use std::fs;
@@ -151,6 +151,9 @@ fn denial(reason: Reason) -> Denial {
         Reason::NotBound => Denial::NotBound,
         Reason::BoundToAnother => Denial::BoundToAnother("x"),
         Reason::ProofMissing => Denial::ProofMissing("x"),
+        Reason::InvalidProof => Denial::InvalidProof("x"),
+        Reason::UseNonce => Denial::UseNonce("x".into()),
+        Reason::ProofReplayed => Denial::ProofReplayed,
         Reason::CertificateMismatch => Denial::CertificateMismatch("x"),
         Reason::StepUpNeeded => Denial::StepUpNeeded(Box::new(StepUp {
             claim: "acr",
@@ -176,7 +179,13 @@ fn every_answer_is_the_one_in_the_table() {
     for &reason in Reason::ALL {
         let name = reason.name();
         let row = told.remove(name).unwrap_or_else(|| panic!("{name} has no row"));
-        let reply = challenge::render(&denial(reason), "r", false);
+        // What is told of a proof is told to a client that uses the scheme of proofs.
+        let of_proof = matches!(reason, Reason::InvalidProof | Reason::UseNonce | Reason::ProofReplayed);
+        let (scheme, credential, dpop) =
+            if of_proof { ("DPoP ", CredentialKind::Dpop, true) } else { ("Bearer ", CredentialKind::Bearer, false) };
+        let trace =
+            Trace { schemes: Schemes { bearer: !dpop, dpop }, credential: Some(credential), ..Trace::default() };
+        let reply = challenge::render(&denial(reason), trace, &Terms::of_realm("r"), false);
         assert_eq!(row[2], reply.status.to_string(), "{name}: status");
         assert_eq!(row[4], reply.grpc_status.to_string(), "{name}: gRPC status");
         let header =
@@ -186,7 +195,7 @@ fn every_answer_is_the_one_in_the_table() {
         assert_eq!(row[3] == "no challenge", challenge.is_none(), "{name}: {challenge:?}");
         let Some(challenge) = challenge else { continue };
         let parameter = |wanted: &str| {
-            let parameters = challenge.strip_prefix("Bearer ").expect("Bearer").split(", ");
+            let parameters = challenge.strip_prefix(scheme).expect(scheme).split(", ");
             parameters.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| *name == wanted)
         };
         let error = parameter("error").map(|(_, value)| value.to_owned());

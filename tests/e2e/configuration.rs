@@ -80,6 +80,7 @@ fn every_word_works_unquoted() {
         "default: {acr_values: [phr, urn:mace:incommon:iap:silver, gold], max_auth_age: 5m}",
         "default: {methods: {GET: {public: true}, HEAD: {deny: true}}}",
         "default: {sender_constraint: if_bound, methods: {GET: {sender_constraint: required}, PUT: {sender_constraint: mtls}}}",
+        "dpop: {origins: [https://a], algorithms: [ES256, EdDSA], max_age: 60s}, default: {sender_constraint: dpop}",
         "limits: {token_bytes: 4096}",
         "default: {single_use: true}",
         "replay: {entries: 1000}",

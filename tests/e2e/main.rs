@@ -37,6 +37,7 @@ mod native;
 mod normalise;
 mod outages;
 mod paths;
+mod proofs;
 mod provider;
 mod record;
 mod redirects;

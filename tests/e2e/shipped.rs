@@ -72,7 +72,10 @@ fn the_shipped_file_does_what_it_says() {
     let answer = crate::support::client::request(envoy.address(), "OPTIONS", "/orders/1", &preflight);
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("https://app.example.com")));
     let refused = get(envoy.address(), "/orders/1", &[("origin", "https://app.example.com")]);
-    assert_eq!((refused.status, refused.header("access-control-expose-headers")), (401, Some("WWW-Authenticate")));
+    assert_eq!(
+        (refused.status, refused.header("access-control-expose-headers")),
+        (401, Some("WWW-Authenticate, DPoP-Nonce"))
+    );
     // The filter would refuse it too, with a body.
     let slash = get(envoy.address(), "/a%2fb", &[]);
     assert_eq!((slash.status, slash.body.as_str()), (400, ""), "Envoy refuses escaped slashes by itself");

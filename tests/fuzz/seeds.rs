@@ -105,7 +105,7 @@ impl Seeds {
 
     /// Adds a request under each policy of the target.
     fn add_request(&mut self, lines: &str) {
-        for choice in 0..4 {
+        for choice in 0..5 {
             self.add("decide", &[&[choice], lines.as_bytes()].concat());
         }
     }
@@ -128,6 +128,7 @@ impl Seeds {
             }
             self.add_request(&format!("GET\n/?a={token}"));
         }
+        self.add_proofs();
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
@@ -168,6 +169,35 @@ impl Seeds {
         ] {
             self.add("status_list", &status_list(bits, lst));
         }
+    }
+}
+
+impl Seeds {
+    /// Adds requests with a token that is bound to a key, and a proof of it.
+    fn add_proofs(&mut self) {
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+        let jkt = scopegate::jose::thumbprint(&jwk).map(|digest| base64url::encode(&digest));
+        let token = self.add_token(&json!({}), &json!({ "cnf": { "jkt": jkt } }));
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
+        for (htm, path, nonce) in [("GET", "/", None), ("POST", "/orders/1", Some("x"))] {
+            let mut claims = json!({ "jti": "a", "htm": htm, "htu": format!("https://a.example.com{path}"),
+                "iat": 1_800_000_000, "ath": scopegate::jose::access_token_hash(token.as_bytes()) });
+            if let Some(nonce) = nonce {
+                claims["nonce"] = json!(nonce);
+            }
+            let proof = [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"]
+                .map(base64url::encode)
+                .join(".");
+            self.add("proof", proof.as_bytes());
+            self.add_request(&format!("{htm}\n{path}\nauthorization|DPoP {token}\ndpop|{proof}"));
+        }
+        for uri in ["https://a.example.com:443/%61/../b?x#y", "http://[::1]:8080", "HTTPS://A/%2e%2E/%c3%a9"] {
+            self.add("proof", uri.as_bytes());
+        }
+        let certificate = base64url::encode(&[7; 32]);
+        let token = self.add_token(&json!({}), &json!({ "cnf": { "x5t#S256": certificate } }));
+        self.add_request(&format!("GET\n/\nauthorization|Bearer {token}"));
     }
 }
 

@@ -18,6 +18,7 @@ targets!(
     key_set,
     metadata,
     path,
+    proof,
     query,
     revocations,
     status_list,

@@ -17,6 +17,7 @@ pub mod issuer;
 pub mod node;
 pub mod outage;
 pub mod pool;
+pub mod prover;
 pub mod random;
 pub mod server;
 pub mod shared;

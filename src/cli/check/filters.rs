@@ -93,7 +93,7 @@ fn check_others(envoy: &InEnvoy<'_>, own: &View<'_>, findings: &mut Findings) {
             envoy.file,
             own,
             "has no cors filter before it: preflight requests carry no token and are refused",
-            "put envoy.filters.http.cors directly before it, with expose_headers: WWW-Authenticate",
+            "put envoy.filters.http.cors directly before it, with expose_headers: WWW-Authenticate, DPoP-Nonce",
         );
     }
 }

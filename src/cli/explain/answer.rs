@@ -4,7 +4,7 @@ use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, listed};
 use crate::base::text::shown;
-use crate::challenge::{self, Reply};
+use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
 use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
@@ -60,7 +60,10 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
         notes.push("no route matches: Envoy answers 404 to what passes the gate".to_owned());
     }
     let reply = match &decision {
-        Decision::Deny(refusal) => Some(challenge::render(&refusal.denial, &situation.settings.realm, view.is_grpc())),
+        Decision::Deny(refusal) => {
+            let terms = Terms::of(&situation.policy, &situation.settings.realm);
+            Some(challenge::render(&refusal.denial, refusal.trace, &terms, view.is_grpc()))
+        }
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
@@ -85,11 +88,16 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::MissingClaim => "claims",
         Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
         Reason::Revoked | Reason::RevocationUnavailable => "revocation",
-        Reason::NotBound | Reason::BoundToAnother | Reason::ProofMissing | Reason::CertificateMismatch => "sender",
+        Reason::NotBound
+        | Reason::BoundToAnother
+        | Reason::ProofMissing
+        | Reason::InvalidProof
+        | Reason::UseNonce
+        | Reason::CertificateMismatch => "sender",
         Reason::StepUpNeeded => "step-up",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
-        Reason::Replayed => "single use",
+        Reason::ProofReplayed | Reason::Replayed => "once",
     }
 }
 

@@ -80,9 +80,13 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
 }
 
 /// What the sender must prove, where that is more than what a bound token asks by itself.
-const fn sender(constraint: SenderConstraint) -> Option<&'static str> {
-    if constraint.includes(SenderConstraint::MTLS) {
+fn sender(constraint: SenderConstraint) -> Option<&'static str> {
+    if constraint.includes(SenderConstraint::MTLS.and(SenderConstraint::DPOP)) {
+        Some("bound to the client's certificate and to a key (DPoP)")
+    } else if constraint.includes(SenderConstraint::MTLS) {
         Some("bound to the client's certificate")
+    } else if constraint.includes(SenderConstraint::DPOP) {
+        Some("bound to a key (DPoP)")
     } else if constraint.includes(SenderConstraint::REQUIRED) {
         Some("bound to its sender")
     } else {

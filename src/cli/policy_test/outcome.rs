@@ -1,7 +1,7 @@
 //! The result of a case, and the expected one.
 
-use crate::challenge;
-use crate::decision::{Basis, Decision, Denial, Grant};
+use crate::challenge::{self, Terms};
+use crate::decision::{Basis, Decision, Denial, Grant, Trace};
 use crate::policy::{Forward, ForwardBy, Scope, TokenForwarding};
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ impl Observed {
     pub(super) fn of(
         decision: &Decision,
         headers: &[(String, String)],
-        (forward, realm): (&Forward, &str),
+        forward: &Forward,
         token: Option<String>,
     ) -> Self {
         match decision {
@@ -78,9 +78,9 @@ impl Observed {
                     token,
                 }
             }
-            Decision::Deny(refusal) => Self::refused(&refusal.denial, realm, token),
+            Decision::Deny(refusal) => Self::refused(&refusal.denial, token),
             // All keys are there or have been awaited, so what is still awaited will not come.
-            Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, realm, token),
+            Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, token),
         }
     }
 
@@ -89,9 +89,9 @@ impl Observed {
         Self { status, reason: None, scope: None, upstream: None, by_envoy: Some(why), token }
     }
 
-    fn refused(denial: &Denial, realm: &str, token: Option<String>) -> Self {
+    fn refused(denial: &Denial, token: Option<String>) -> Self {
         Self {
-            status: challenge::render(denial, realm, false).status,
+            status: challenge::render(denial, Trace::default(), &Terms::default(), false).status,
             reason: Some(denial.reason().name()),
             scope: scope(denial),
             upstream: None,

@@ -18,9 +18,10 @@ const MAX_LEEWAY: u32 = 300;
 pub(super) const MAX_AGE: u32 = 315_360_000;
 
 /// The words of `sender_constraint` in a requirement. An issuer has one more.
-pub(super) const SENDER_CONSTRAINTS: [(&str, SenderConstraint); 3] = [
+pub(super) const SENDER_CONSTRAINTS: [(&str, SenderConstraint); 4] = [
     ("if_bound", SenderConstraint::IF_BOUND),
     ("required", SenderConstraint::REQUIRED),
+    ("dpop", SenderConstraint::DPOP),
     ("mtls", SenderConstraint::MTLS),
 ];
 
@@ -29,6 +30,8 @@ pub(super) const SENDER_CONSTRAINTS: [(&str, SenderConstraint); 3] = [
 pub(super) struct Bounds {
     pub(super) limits: Limits,
     pub(super) crypto: CryptoPlace,
+    /// Whether proofs of possession can be checked.
+    pub(super) has_dpop: bool,
 }
 
 /// All issuers.
@@ -114,7 +117,7 @@ fn read(
                 c.path()
             ));
         }
-        constraint
+        checkable(c, constraint?, bounds.has_dpop)
     });
     let secrets = optional(&object, "secrets", Vec::new(), |c| secrets(c, algorithms.unwrap_or_default(), environment));
     let has_secrets = object.has("secrets");
@@ -162,6 +165,17 @@ fn read(
     })
 }
 
+/// A constraint that can be met: no token is bound to a key where no proof can be checked.
+pub(super) fn checkable(cursor: &Cursor<'_>, constraint: SenderConstraint, has_dpop: bool) -> Option<SenderConstraint> {
+    if constraint.includes(SenderConstraint::DPOP) && !has_dpop {
+        return cursor.wrong(
+            "asks for proofs, and the configuration has no `dpop`",
+            "add dpop: {origins: [...]} at the top, with the address at which clients reach the gate",
+        );
+    }
+    Some(constraint)
+}
+
 /// A claim: a name, which may hold dots, or a list of names that leads into nested objects.
 pub(super) fn claim_path(cursor: &Cursor<'_>) -> Option<ClaimPath> {
     let path = claim_path_through_lists(cursor)?;
@@ -198,7 +212,7 @@ fn default_algorithms(crypto: CryptoPlace) -> AlgorithmSet {
     }
 }
 
-fn algorithm(cursor: &Cursor<'_>, crypto: CryptoPlace) -> Option<Algorithm> {
+pub(super) fn algorithm(cursor: &Cursor<'_>, crypto: CryptoPlace) -> Option<Algorithm> {
     let name = cursor.text()?;
     if let Some(algorithm) = Algorithm::from_name(name) {
         if crypto == CryptoPlace::Wasm && !algorithm.runs_in_vm() {
@@ -326,7 +340,7 @@ fn secrets(cursor: &Cursor<'_>, algorithms: AlgorithmSet, environment: Environme
     Some(lists.into_iter().flatten().collect())
 }
 
-fn secret_bytes(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
+pub(super) fn secret_bytes(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
     let name = cursor.text()?;
     let Some(text) = environment(name) else {
         return cursor.wrong(

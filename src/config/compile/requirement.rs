@@ -1,6 +1,6 @@
 //! Requirements.
 
-use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, claim_path_through_lists, token_types};
+use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
 use super::{IssuerNames, jwt_parameters, optional, texts};
 use crate::base::json::Value;
@@ -23,6 +23,15 @@ pub(super) struct Context<'c> {
     pub(super) variables: Variables<'c>,
     /// What the requirement around this one asks of senders: that of a method does not ask less.
     pub(super) sender_constraint: SenderConstraint,
+    /// Whether proofs of possession can be checked.
+    pub(super) has_dpop: bool,
+}
+
+impl<'c> Context<'c> {
+    /// That of a requirement which stands in no other, and in no rule.
+    pub(super) const fn new(issuers: &'c IssuerNames, has_dpop: bool) -> Self {
+        Self { issuers, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING, has_dpop }
+    }
 }
 
 /// The variables that a condition can name.
@@ -78,7 +87,8 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let max_auth_age = optional(object, "max_auth_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
-    let sender_constraint = optional(object, "sender_constraint", SenderConstraint::NOTHING, sender_constraint);
+    let sender_constraint =
+        optional(object, "sender_constraint", SenderConstraint::NOTHING, |c| sender_constraint(c, context.has_dpop));
     let sender_constraint = sender_constraint.map(|constraint| constraint.and(context.sender_constraint));
     let of_methods = Context { sender_constraint: sender_constraint.unwrap_or_default(), ..context };
     let methods = optional(object, "methods", Vec::new(), |c| methods(c, of_methods));
@@ -156,12 +166,12 @@ fn scope(cursor: &Cursor<'_>) -> Option<Scope> {
     }
 }
 
-fn sender_constraint(cursor: &Cursor<'_>) -> Option<SenderConstraint> {
+fn sender_constraint(cursor: &Cursor<'_>, has_dpop: bool) -> Option<SenderConstraint> {
     if matches!(cursor.value(), Tree::Text(text) if text == "ignore") {
         return cursor
             .wrong("can be ignored for an issuer only", "write it in the entry of the issuer, or leave it out");
     }
-    cursor.word(&SENDER_CONSTRAINTS)
+    cursor.word(&SENDER_CONSTRAINTS).and_then(|constraint| checkable(cursor, constraint, has_dpop))
 }
 
 /// A value of `acr`: a challenge lists several with spaces between them (RFC 9470 section 3).

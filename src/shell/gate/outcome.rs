@@ -107,7 +107,7 @@ impl<H: Host> Gate<H> {
                 RequestState::Passed
             }
             Decision::Deny(refusal) => {
-                self.answer(request, &refusal.denial);
+                self.answer(request, refusal);
                 RequestState::Answered
             }
             Decision::Await(_) => RequestState::Undecided,
@@ -140,13 +140,13 @@ impl<H: Host> Gate<H> {
         Ok(())
     }
 
-    fn answer(&self, request: &StreamRequest, denial: &Denial) {
+    fn answer(&self, request: &StreamRequest, refusal: &Refusal) {
         let reply = read_again(request, |view| {
-            if let (true, Some(path)) = (challenge::hides_query(denial), view.path()) {
+            if let (true, Some(path)) = (challenge::hides_query(&refusal.denial), view.path()) {
                 // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
                 let _ = self.host.set_header(Map::RequestHeaders, ":path", path);
             }
-            self.replies.reply(denial, &self.settings.realm, view.is_grpc())
+            self.replies.reply(refusal, view.is_grpc())
         });
         if let Err(failure) = self.host.send_local_response(&reply) {
             log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);

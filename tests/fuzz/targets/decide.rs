@@ -17,6 +17,7 @@ thread_local! {
         json!({}),
         json!({ "default": { "scopes": ["a", "b"] }, "bypass_cors_preflight": true }),
         json!({ "report_only": true }),
+        json!({ "dpop": { "origins": ["https://a.example.com"] }, "default": { "sender_constraint": "required" } }),
         json!({ "paths": { "allow": ["semicolon", "encoded_slash"] }, "forward": { "token": "keep" } }),
     ]
     .map(|more| {
