@@ -10,6 +10,7 @@ use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::thread;
+use std::time::Duration;
 
 const ORIGIN: &str = "https://api.example.com";
 
@@ -38,6 +39,8 @@ impl World {
             .collect();
         let resources = resources(&gates, &[cluster("upstream", upstream.address)]);
         let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
+        // A proof of the second in which the store began could have been used before it.
+        thread::sleep(Duration::from_secs(2));
         Self { issuer, client, envoy, _upstream: upstream }
     }
 
