@@ -60,15 +60,3 @@ fn keys_and_tokens_are_made_for_demos_and_keys_are_published_without_their_priva
     let refused = run(&["jwks", "generate", "--algorithm", "none"], &folder);
     assert_eq!((refused.status, refused.stderr.contains("--algorithm none")), (2, true), "{refused:?}");
 }
-
-#[test]
-fn the_policy_cases_in_the_guide_hold_for_the_shipped_file() {
-    let guide = include_str!("../../envoy/GUIDE.md");
-    let (_, rest) = guide.split_once("```yaml cases\n").unwrap();
-    let (cases, _) = rest.split_once("```").unwrap();
-    let folder = folder();
-    std::fs::write(folder.join("envoy.yaml"), crate::world::shipped()).unwrap();
-    std::fs::write(folder.join("policy.test.yaml"), cases).unwrap();
-    let tested = run(&["test", "policy.test.yaml"], &folder);
-    assert_eq!((tested.status, tested.stdout.contains("1 passed")), (0, true), "{tested:?}");
-}

@@ -8,14 +8,14 @@ use scopegate::base::base64url;
 use scopegate::config::{self, Node, Tree};
 use scopegate::policy::Policy;
 
-struct Example {
-    kind: String,
-    place: String,
-    text: String,
+pub struct Example {
+    pub kind: String,
+    pub place: String,
+    pub text: String,
 }
 
 /// The fenced YAML blocks of a document.
-fn examples(path: &str) -> Vec<Example> {
+pub fn examples(path: &str) -> Vec<Example> {
     let mut examples = Vec::new();
     let text = document(path);
     let mut lines = text.lines().enumerate();

@@ -2,6 +2,7 @@
 //! every example compiles, and every link leads somewhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cases;
 mod console;
 mod examples;
 mod links;

@@ -63,7 +63,7 @@ pub(super) fn mint(key: &SigningKey, issuer: &Issuer, given: &Claims, suite: &Su
 
 fn claims(issuer: &Issuer, given: &Map<String, Value>, now: UnixSeconds) -> Map<String, Value> {
     let mut given = given.clone();
-    for name in ["iat", "nbf", "exp"] {
+    for name in ["iat", "nbf", "exp", "auth_time"] {
         if let Some(value) = given.get_mut(name) {
             *value = date(value, now);
         }
