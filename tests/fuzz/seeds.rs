@@ -183,8 +183,8 @@ impl Seeds {
         for (htm, path, nonce) in [("GET", "/", None), ("POST", "/orders/1", Some("x"))] {
             let mut claims = json!({ "jti": "a", "htm": htm, "htu": format!("https://a.example.com{path}"),
                 "iat": 1_800_000_000, "ath": scopegate::jose::access_token_hash(token.as_bytes()) });
-            if let Some(nonce) = nonce {
-                claims["nonce"] = json!(nonce);
+            if let (Some(nonce), Some(members)) = (nonce, claims.as_object_mut()) {
+                members.insert("nonce".to_owned(), json!(nonce));
             }
             let proof = [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"]
                 .map(base64url::encode)
