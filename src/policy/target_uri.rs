@@ -45,12 +45,12 @@ impl TargetUri {
         UriAuthority::parse(self.authority.is_https, authority).is_some_and(|other| other == self.authority)
     }
 
-    /// The address of a path below this one, whose own path ends before a `/`.
+    /// The address of a path below this one, whose own path ends before a `/`. No dot segment leads out of this one.
     #[must_use]
     pub fn join(&self, path: &[u8]) -> Option<Self> {
         let prefix = self.path.strip_suffix(b"/").unwrap_or(&self.path);
-        let path = path.starts_with(b"/").then(|| [prefix, path].concat())?;
-        Some(Self { authority: self.authority.clone(), path: normalise_path(&path)? })
+        let path = path.starts_with(b"/").then(|| normalise_path(path))??;
+        Some(Self { authority: self.authority.clone(), path: [prefix, &path].concat() })
     }
 }
 
@@ -262,12 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_may_have_a_path_of_its_own_which_nothing_leads_out_of_but_the_path_behind_it() {
+    fn an_origin_may_have_a_path_of_its_own_which_no_path_leads_out_of() {
         let at = |origin: &str, path: &str| uri(origin).and_then(|origin| origin.join(path.as_bytes()));
         assert_eq!(at("https://a", "/b"), uri("https://a/b"));
         assert_eq!(at("https://a/", "/b"), uri("https://a/b"));
         assert_eq!(at("https://a/svc", "/b"), uri("https://a/svc/b"));
         assert_eq!(at("https://a/svc/", "/"), uri("https://a/svc/"));
+        for path in ["/../b", "/..//../b", "/%2e%2e/b", "/x/../../b", "/./b"] {
+            assert_eq!(at("https://a/svc", path), uri("https://a/svc/b"), "{path}");
+        }
         assert_eq!(at("https://a", "*"), None);
         assert_eq!(at("https://a", ""), None);
     }
