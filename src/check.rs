@@ -37,7 +37,7 @@ pub use failures::failures;
 pub use mismatch::mismatch;
 pub use possession::Possession;
 pub use principal::Principal;
-pub use replay::{Effect, FirstUse};
+pub use replay::{Effect, Effects, FirstUse};
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use sender::Proven;

@@ -6,13 +6,14 @@
 mod applicable;
 mod further;
 mod grant;
+mod once;
 
 pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::check::{
-    self, Addressed, Authenticated, Complete, Effect, FirstUse, Formed, Live, Permit, Possession, Proven, Recognised,
-    Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
+    self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Live, Permit, Possession, Proven,
+    Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
 };
 use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{
@@ -22,6 +23,7 @@ use crate::facts::Facts;
 use crate::policy::{Authority, IssuerId, Policy, SenderConstraint, TokenRequirement};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
+use once::ClaimedOnce;
 use std::rc::Rc;
 
 /// Decides on a request.
@@ -82,15 +84,18 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Admitted::Holders(asks) => asks,
     };
     trace.schemes = schemes(policy, &asks);
-    let effect = effect(policy, &applicable);
-    permit(policy, request, facts, trace, &asks, applicable.allows_missing(), effect).map_err(|stop| {
-        if !applicable.reports_only() {
-            return stop;
-        }
+    let effects = effects(policy, &applicable);
+    let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {
+        let granted = permit(policy, request, facts, trace, &asks, applicable.allows_missing(), effects);
+        return granted.map_err(|stop| if applicable.reports_only() { stop.reported() } else { stop });
+    };
+    let once = ClaimedOnce::new(facts.replay);
+    let facts = Facts { replay: &once, ..*facts };
+    permit(policy, request, &facts, trace, &asks, false, effects).map_err(|stop| {
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match applicable.beyond_base().map(|added| permit(policy, request, facts, trace, &[added], false, effect)) {
-            Some(Err(refused)) => refused,
-            Some(Ok(_)) | None => stop.reported(),
+        match permit(policy, request, &facts, trace, &[added], false, effects) {
+            Err(refused) => refused,
+            Ok(_) => stop.reported(),
         }
     })
 }
@@ -125,10 +130,15 @@ fn presented<'r>(
     }
 }
 
-/// What the use of a token counts for, where it is good once: where only a requirement says so that reports, for the report.
-fn effect(policy: &Policy, applicable: &Applicable<'_>) -> Effect {
-    let is_added = || applicable.beyond_base().is_some_and(|added| added.single_use);
-    if policy.report_only || applicable.reports_only() && !is_added() { Effect::Reported } else { Effect::Enforced }
+/// What the uses of this request count for: where only a requirement asks for them that reports, for the report. What
+/// metadata adds always asks for the proof of a bound token.
+fn effects(policy: &Policy, applicable: &Applicable<'_>) -> Effects {
+    let effect = |is_added: bool| {
+        let reports = policy.report_only || applicable.reports_only() && !is_added;
+        if reports { Effect::Reported } else { Effect::Enforced }
+    };
+    let added = applicable.beyond_base();
+    Effects { token: effect(added.is_some_and(|added| added.single_use)), proof: effect(added.is_some()) }
 }
 
 /// The authentication schemes with which a token can be good here.
@@ -162,13 +172,13 @@ fn permit(
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
     allows_missing: bool,
-    effect: Effect,
+    effects: Effects,
 ) -> Result<Grant, Stop> {
     let Some((scheme, token)) = presented(request, asks, allows_missing)? else {
         return Ok(grant::untouched(policy, request, Basis::Missing, None));
     };
     trace.credential = Some(scheme);
-    permit_token(policy, request, facts, trace, asks, possession(policy, request, scheme, token), effect)
+    permit_token(policy, request, facts, trace, asks, possession(policy, request, scheme, token), effects)
 }
 
 /// The checks of a token, in the order of [`crate::check`].
@@ -179,7 +189,7 @@ fn permit_token(
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
     possession: Possession<'_>,
-    effect: Effect,
+    effects: Effects,
 ) -> Result<Grant, Stop> {
     let token = Formed::check(possession.token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, trace, asks, &token)
@@ -191,7 +201,7 @@ fn permit_token(
         .and_then(|proof| Ok(Authenticated::check(proof, asks, facts.surroundings)?))
         .and_then(|proof| Ok(Scoped::check(proof, asks)?))
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
-        .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effect)?))
+        .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effects)?))
         .map_err(|stop| stop.about(principal.trace()).at(&token, policy, request, facts, asks))?;
     Ok(grant::for_token(policy, request, first_use.permit(), principal.trace()))
 }

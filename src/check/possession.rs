@@ -1,7 +1,7 @@
 //! A proof of possession: the checks of [RFC 9449 section 4.3](https://www.rfc-editor.org/rfc/rfc9449#section-4.3), but
 //! whether it has been used before, which comes last of all.
 
-use super::Result;
+use super::{Effect, Result};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::{self, BearerToken};
 use crate::crypto::{Algorithm, SHA256_BYTES, Verification};
@@ -124,10 +124,10 @@ impl UnusedProof {
     /// # Errors
     /// [`Denial::ProofReplayed`] when it has been used; [`Denial::InvalidProof`] when it was made before anyone remembered
     /// which have been; [`Denial::TooBusy`] when there is no room to remember it.
-    pub(super) fn claim(&self, facts: &Facts<'_>) -> Result<()> {
+    pub(super) fn claim(&self, facts: &Facts<'_>, effect: Effect) -> Result<()> {
         let claim = Claim {
             pool: Pool::Proofs,
-            id: &[&self.thumbprint, self.id.as_bytes()],
+            id: &[effect.name(), &self.thumbprint, self.id.as_bytes()],
             principal: &[&self.thumbprint],
             until: self.until,
             made_at: Some(self.issued_at),

@@ -1,4 +1,5 @@
-//! The credential has not been used, where it is good once, and neither has the proof of its key. The last check: nothing that is refused is used up.
+//! The credential has not been used, where it is good once, and neither has the proof of its key. The last check: nothing
+//! that is refused is used up.
 
 use super::{Permit, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
@@ -18,25 +19,45 @@ pub enum Effect {
     Reported,
 }
 
+impl Effect {
+    /// Its part of the identity of what is used.
+    pub(super) const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Enforced => b"enforced",
+            Self::Reported => b"reported",
+        }
+    }
+}
+
+/// What the uses of one request count for.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects {
+    /// That of its credential.
+    pub token: Effect,
+    /// That of the proof of its key.
+    pub proof: Effect,
+}
+
 impl<'a, 'v> FirstUse<'a, 'v> {
     /// Uses up the proof of possession, if there had to be one, and the credential, if a requirement says that it is good
     /// once.
     ///
     /// # Errors
-    /// [`Denial::ProofReplayed`] and [`Denial::InvalidProof`] of a proof; [`Denial::Replayed`] where it has been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
+    /// [`Denial::ProofReplayed`] and [`Denial::InvalidProof`] of a proof; [`Denial::Replayed`] where the credential has
+    /// been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
     pub fn check(
         proof: Permit<'a, 'v>,
         asks: &TokenRequirements<'_>,
         facts: &Facts<'_>,
-        effect: Effect,
+        effects: Effects,
     ) -> Result<Self> {
         if let Some(unused) = proof.scoped().proven().unused() {
-            unused.claim(facts)?;
+            unused.claim(facts, effects.proof)?;
         }
         if !asks.iter().any(|ask| ask.single_use) {
             return Ok(Self(proof));
         }
-        match claim(proof.scoped().principal(), facts, effect) {
+        match claim(proof.scoped().principal(), facts, effects.token) {
             Claimed::First => Ok(Self(proof)),
             Claimed::Again | Claimed::TooOld => Err(Denial::Replayed),
             Claimed::Unknown => Err(Denial::TooBusy),
@@ -55,10 +76,6 @@ fn claim(principal: &Principal<'_>, facts: &Facts<'_>, effect: Effect) -> Claime
     let claimant = principal.claimant();
     let text = |kind| claimant.name(kind).unwrap_or_default();
     let named_by = claimant.name(EntryKind::TokenId).map_or(EntryKind::Fingerprint, |_| EntryKind::TokenId);
-    let effect: &[u8] = match effect {
-        Effect::Enforced => b"enforced",
-        Effect::Reported => b"reported",
-    };
     let authority = claimant.iss().as_bytes();
     let (name, subject, client) = (text(named_by), text(EntryKind::Subject), text(EntryKind::Client));
     // Where nobody has a subject, clients are told apart.
@@ -66,7 +83,7 @@ fn claim(principal: &Principal<'_>, facts: &Facts<'_>, effect: Effect) -> Claime
     facts.replay.claim(
         &Claim {
             pool: Pool::Tokens,
-            id: &[effect, named_by.member().as_bytes(), authority, name.as_bytes()],
+            id: &[effect.name(), named_by.member().as_bytes(), authority, name.as_bytes()],
             principal: &[authority, holder.as_bytes()],
             until: principal.expires_at(),
             made_at: None,

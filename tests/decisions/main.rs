@@ -36,6 +36,7 @@ mod properties;
 mod replay_store;
 mod replayed_proofs;
 mod report_only;
+mod reported_use;
 mod reuse;
 mod revocation;
 mod revocation_lists;

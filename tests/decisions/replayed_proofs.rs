@@ -159,7 +159,8 @@ fn a_claim_names_the_key_and_lasts_as_long_as_the_proof_is_good() {
     let (policy, store) = (reading(json!({})), Store::default());
     assert_eq!(judged(&sent(&BOUND, &good().claim("jti", "a").claim("iat", NOW + 7).sign()), &policy, &store), None);
     let jkt = base64url::decode(CLIENT.jkt().as_bytes()).unwrap();
-    let wanted = (vec![jkt.clone(), b"a".to_vec()], vec![jkt], UnixSeconds(NOW + 7 + 61), Some(UnixSeconds(NOW + 7)));
+    let id = vec![b"enforced".to_vec(), jkt.clone(), b"a".to_vec()];
+    let wanted = (id, vec![jkt], UnixSeconds(NOW + 7 + 61), Some(UnixSeconds(NOW + 7)));
     assert_eq!(*store.claims.borrow(), [wanted]);
 }
 

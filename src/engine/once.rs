@@ -1,0 +1,34 @@
+//! What one request claims, it claims once, however often it is judged.
+
+use crate::base::time::UnixSeconds;
+use crate::facts::{Claim, Claimed, Pool, ReplayStore};
+use std::cell::Cell;
+
+/// The store during one decision that judges twice. What the first judgement claimed is not used for the second one.
+pub(super) struct ClaimedOnce<'s> {
+    store: &'s dyn ReplayStore,
+    token: Cell<bool>,
+    proof: Cell<bool>,
+}
+
+impl<'s> ClaimedOnce<'s> {
+    pub(super) const fn new(store: &'s dyn ReplayStore) -> Self {
+        Self { store, token: Cell::new(false), proof: Cell::new(false) }
+    }
+}
+
+impl ReplayStore for ClaimedOnce<'_> {
+    /// A request has one token and one proof, so its pool tells what is claimed.
+    fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
+        let is_claimed = match claim.pool {
+            Pool::Tokens => &self.token,
+            Pool::Proofs => &self.proof,
+        };
+        if is_claimed.get() {
+            return Claimed::First;
+        }
+        let claimed = self.store.claim(claim, now);
+        is_claimed.set(claimed == Claimed::First);
+        claimed
+    }
+}
