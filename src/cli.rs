@@ -15,6 +15,7 @@ pub mod mint;
 mod moment;
 mod named;
 pub mod normalise;
+mod not_known;
 mod placed;
 pub mod policy_test;
 mod reach;

@@ -11,7 +11,6 @@ use crate::base::base64url;
 use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
-use crate::policy::{Policy, Settings};
 use crate::revocation::{Builder, DIGEST_CLAIM, Entry, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally};
 use clap::Args;
 use serde_json::{Map, Value};
@@ -223,28 +222,4 @@ fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -
     let mut line = mint(&key, SIGNED_TYPE, &claims)?.into_bytes();
     line.push(b'\n');
     Ok(line)
-}
-
-/// A note for the reader of a decision, if the configuration fetches revocation lists that are not `known` here.
-#[must_use]
-pub(super) fn not_known(settings: &Settings, known: &[&str]) -> Option<String> {
-    let names = settings.revocation.lists.iter().map(|list| list.terms.name.as_str());
-    let names: Vec<&str> = names.filter(|name| !known.contains(name)).collect();
-    let (lists, them) = match names.as_slice() {
-        [] => return None,
-        [name] => (format!("the revocation list {name}"), "it is fetched by the gate"),
-        names => (format!("the revocation lists {}", names.join(", ")), "they are fetched by the gate"),
-    };
-    Some(format!("{lists} cannot be looked at here: {them}, which may refuse a token as revoked"))
-}
-
-/// What the reader of a decision has to know where the gate fetches status lists.
-#[must_use]
-pub(super) fn statuses_not_known(policy: &Policy) -> Option<String> {
-    let names = policy.issuers.iter().filter(|issuer| issuer.status_list.is_some()).map(|issuer| issuer.name.as_str());
-    let names: Vec<&str> = names.collect();
-    (!names.is_empty()).then(|| {
-        let names = names.join(", ");
-        format!("the status lists of {names} cannot be looked at here: they are fetched by the gate, which may refuse a token as revoked")
-    })
 }

@@ -40,5 +40,6 @@ mod served;
 mod served_by_router;
 mod statuses;
 mod upgrades;
+mod used;
 mod world;
 mod written;

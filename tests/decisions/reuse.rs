@@ -54,7 +54,7 @@ fn a_payment_that_is_sent_again_is_refused_and_other_requests_are_not() {
     assert_eq!(refused(&payment, &gate), None);
     assert_eq!(refused(&payment, &gate), Some(Reason::Replayed));
     for _ in 0..2 {
-        assert_eq!(refused(&get("/payments").bearer(&sent), &gate), None);
+        assert_eq!(refused(&get("/orders").bearer(&sent), &gate), None);
     }
 }
 

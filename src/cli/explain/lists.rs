@@ -1,7 +1,7 @@
 //! Revocation lists from files, read as a gate reads fetched ones.
 
 use crate::base::time::UnixSeconds;
-use crate::cli::revocations::not_known;
+use crate::cli::not_known;
 use crate::crypto::PureVerifier;
 use crate::policy::{RemoteList, Settings};
 use crate::revocation::{Chunks, List, ListError, Loader, Revocations};
@@ -30,7 +30,7 @@ pub(super) fn read(
         lists.push(Rc::new(read.map_err(|error| format!("--revocations: {file}: a gate refuses this list: {error}"))?));
         known.push(name);
     }
-    notes.extend(not_known(settings, &known));
+    notes.extend(not_known::lists(settings, &known));
     Ok(Revocations::new(lists, true))
 }
 

@@ -7,8 +7,8 @@ use crate::cli::gates::{self, Gate};
 use crate::cli::moment;
 use crate::cli::named::{NamedMetadata, Names};
 use crate::cli::normalise::{Arrival, PathSettings};
+use crate::cli::not_known;
 use crate::cli::placed::{self, Nowhere, Place};
-use crate::cli::revocations::statuses_not_known;
 use crate::cli::routing::Lines;
 use crate::cli::source::Source;
 use crate::config::{self, ConfigError, Loaded, Node};
@@ -108,7 +108,9 @@ impl Situation {
         };
         let Loaded { policy, settings, .. } = loaded.map_err(|error| gate.refused(&error))?;
         for name in absent.into_inner() {
-            notes.push(format!("the environment variable {name} is not set: no token of its secret can be verified"));
+            notes.push(format!(
+                "the environment variable {name} is not set: nothing that was made with its secret can be verified"
+            ));
         }
         if gate.envoy.as_ref().is_some_and(|envoy| envoy.virtual_hosts.is_empty())
             && policy.route_metadata != RouteMetadata::Ignore
@@ -133,7 +135,8 @@ impl Situation {
         }
         let now = moment::instant(wanted.at)?;
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
-        notes.extend(statuses_not_known(&policy));
+        notes.extend(not_known::statuses(&policy));
+        notes.extend(not_known::used(&policy).map(str::to_owned));
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;

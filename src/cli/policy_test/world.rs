@@ -6,8 +6,8 @@ use super::token::{self, NoKey};
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
 use crate::cli::named::Names;
 use crate::cli::normalise::{Arrival, PathSettings};
+use crate::cli::not_known;
 use crate::cli::placed::{self, Nowhere};
-use crate::cli::revocations;
 use crate::cli::routing::Lines;
 use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
@@ -125,8 +125,9 @@ impl<'s> World<'s> {
 
     /// Notes for the reader of the report.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let of_lists = revocations::not_known(&self.settings, &[]);
-        of_lists.into_iter().chain(revocations::statuses_not_known(&self.policy))
+        let of_lists = not_known::lists(&self.settings, &[]);
+        let of_statuses = not_known::statuses(&self.policy);
+        of_lists.into_iter().chain(of_statuses).chain(not_known::used(&self.policy).map(str::to_owned))
     }
 
     /// Decides a case.

@@ -1,0 +1,42 @@
+//! What the gate knows and the command does not: notes for the reader of a decision.
+
+use crate::policy::{Policy, Settings, Uses};
+
+/// A note for the reader of a decision, if the configuration fetches revocation lists that are not `known` here.
+#[must_use]
+pub(super) fn lists(settings: &Settings, known: &[&str]) -> Option<String> {
+    let names = settings.revocation.lists.iter().map(|list| list.terms.name.as_str());
+    let names: Vec<&str> = names.filter(|name| !known.contains(name)).collect();
+    let (lists, them) = match names.as_slice() {
+        [] => return None,
+        [name] => (format!("the revocation list {name}"), "it is fetched by the gate"),
+        names => (format!("the revocation lists {}", names.join(", ")), "they are fetched by the gate"),
+    };
+    Some(format!("{lists} cannot be looked at here: {them}, which may refuse a token as revoked"))
+}
+
+/// What the reader of a decision has to know where the gate fetches status lists.
+#[must_use]
+pub(super) fn statuses(policy: &Policy) -> Option<String> {
+    let names = policy.issuers.iter().filter(|issuer| issuer.status_list.is_some()).map(|issuer| issuer.name.as_str());
+    let names: Vec<&str> = names.collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("the status lists of {names} cannot be looked at here: they are fetched by the gate, which may refuse a token as revoked")
+    })
+}
+
+/// What the reader of a decision has to know where tokens or proofs are good once.
+#[must_use]
+pub(super) fn used(policy: &Policy) -> Option<&'static str> {
+    const TOKENS: &str =
+        "what has been used is not known here: every token counts as new, and the gate may refuse one as replayed";
+    const PROOFS: &str = "what has been used is not known here: every proof counts as new, and the gate may refuse one as proof_replayed";
+    const BOTH: &str = "what has been used is not known here: every token and every proof counts as new, and the gate may refuse one as replayed or proof_replayed";
+    match (policy.uses.has(Uses::SINGLE_USE), policy.uses.has(Uses::PROOFS)) {
+        (false, false) => None,
+        (true, false) => Some(TOKENS),
+        (false, true) => Some(PROOFS),
+        (true, true) => Some(BOTH),
+    }
+}
