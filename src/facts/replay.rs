@@ -13,7 +13,7 @@ pub struct Claim<'c> {
     pub principal: &'c [&'c [u8]],
     /// From when on it is refused anyway, and need not be remembered.
     pub until: UnixSeconds,
-    /// From when on it could be used, where that must not be before the store was there: what was used before is not known.
+    /// When it says that it was made, where that must not be before the store was there: what was used before is not known.
     pub made_at: Option<UnixSeconds>,
 }
 

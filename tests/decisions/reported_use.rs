@@ -84,7 +84,8 @@ fn a_proof_that_is_only_reported_is_not_used_up_where_it_counts() {
 #[test]
 fn a_request_that_is_judged_for_what_metadata_adds_uses_its_proof_once() {
     let base = json!({ "single_use": true, "report_only": true });
-    let gate = Gate::sharing(&Shared::default(), json!({ "route_metadata": "restrict", "default": base }));
+    let shared = Shared::default();
+    let gate = Gate::sharing(&shared, json!({ "route_metadata": "restrict", "default": base }));
     let token = bound("1");
     let adds_little = || gate.under(proven(&token), json!({ "scopes": [] }));
     assert_eq!(gate.judge(&adds_little()), Outcome::Passed);
@@ -92,6 +93,8 @@ fn a_request_that_is_judged_for_what_metadata_adds_uses_its_proof_once() {
     let ask = adds_little();
     assert_eq!(gate.judge(&ask), Outcome::Reported(Reason::Replayed));
     assert_eq!(gate.judge(&ask), Outcome::Refused(Reason::ProofReplayed), "what metadata adds is enforced");
+    let enforcing = Gate::sharing(&shared, json!({}));
+    assert_eq!(enforcing.judge(&ask), Outcome::Refused(Reason::ProofReplayed), "so the proof counts as used elsewhere");
 }
 
 #[test]
