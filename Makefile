@@ -74,7 +74,7 @@ needs-install needs-run needs-test: needs-%:
 
 # Nothing to do where the pinned compiler and its parts answer, however they were installed.
 toolchain:
-	@if rustc --version 2>/dev/null | grep -q '^rustc $(TOOLCHAIN) ' && cargo fmt --version >/dev/null 2>&1 \
+	@unset MAKEFLAGS MFLAGS; if rustc --version 2>/dev/null | grep -q '^rustc $(TOOLCHAIN) ' && cargo fmt --version >/dev/null 2>&1 \
 	  && cargo clippy --version >/dev/null 2>&1 \
 	  && [ -d "$$(rustc --print target-libdir --target $(WASM_TARGET))" ]; then exit 0; fi; \
 	if ! command -v rustup >/dev/null; then \
@@ -158,11 +158,11 @@ wasm: toolchain ## build the filter: target/scopegate.wasm, and target/scopegate
 
 # For wasm32 and for this machine, side by side: the last step of each uses one core. Cargo counts its own jobs, without make's.
 tools: toolchain
-	@MAKEFLAGS= cargo build --locked --package scopegate-tools
+	@unset MAKEFLAGS MFLAGS; cargo build --locked --package scopegate-tools
 
 linked: toolchain
-	@separator=$$(printf '\037'); \
-	MAKEFLAGS= CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	@unset MAKEFLAGS MFLAGS; separator=$$(printf '\037'); \
+	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
 	)--remap-path-prefix=$$(rustc --print sysroot)/lib/rustlib/src/rust=/rustc/$(\
 	)$$(rustc -vV | sed -n 's/^commit-hash: //p')$${separator}$(\
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
