@@ -78,7 +78,7 @@ fn claim(principal: &Principal<'_>, facts: &Facts<'_>, effect: Effect) -> Claime
     let named_by = claimant.name(EntryKind::TokenId).map_or(EntryKind::Fingerprint, |_| EntryKind::TokenId);
     let authority = claimant.iss().as_bytes();
     let (name, subject, client) = (text(named_by), text(EntryKind::Subject), text(EntryKind::Client));
-    // Where nobody has a subject, clients are told apart.
+    // A token without a subject counts for its client.
     let holder = if subject.is_empty() { client } else { subject };
     facts.replay.claim(
         &Claim {

@@ -1,4 +1,4 @@
-//! The sender of the request holds what the token is bound to, so that a token is of no use to whoever stole it
+//! The sender of the request holds what the token is bound to, so that a stolen token is of no use
 //! ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705), [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449),
 //! [RFC 7800](https://www.rfc-editor.org/rfc/rfc7800)).
 

@@ -1,4 +1,4 @@
-//! What is good once: whoever claims it first may use it, and nobody after that.
+//! What is good once: the first claim may use it, and no later one.
 
 use crate::base::time::UnixSeconds;
 

@@ -52,7 +52,7 @@ pub struct NoncePolicy {
 
 /// The bytes of a time.
 const TIME_BYTES: usize = 8;
-/// The bytes of a tag: nobody guesses 128 bits.
+/// The bytes of a tag: 128 bits cannot be guessed.
 const TAG_BYTES: usize = 16;
 /// What the secret is used for here. Another use of it makes other tags.
 const PURPOSE: &[u8] = b"scopegate/1 dpop nonce ";

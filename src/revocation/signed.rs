@@ -92,7 +92,7 @@ pub(super) fn check(
 }
 
 /// Checks type and signature of a JWT that is no token: one of `keys` has signed it, with an algorithm that may. An HMAC
-/// proves nothing to whoever shares its secret.
+/// proves nothing to those who share its secret.
 pub(super) fn verify(
     compact: &Compact<'_>,
     wanted: &str,

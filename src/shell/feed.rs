@@ -370,7 +370,7 @@ impl Feed {
     }
 
     /// Takes the records of a document that is needed no longer out of this worker's own data. Those that workers share stay:
-    /// how the document stands is not known to be nobody's.
+    /// another worker may still read them.
     pub fn forget(&self, shared: &dyn SharedData) {
         if !self.shares {
             self.names.all().into_iter().for_each(|name| shared.remove(name));

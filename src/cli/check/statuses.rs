@@ -1,4 +1,4 @@
-//! Tokens whose status nobody looks at: the configuration shows that they have the `status` claim, and no `status_list`
+//! Tokens whose status is not looked at: the configuration shows that they have the `status` claim, and no `status_list`
 //! honours it.
 
 use super::Findings;

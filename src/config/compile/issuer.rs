@@ -112,7 +112,7 @@ fn read(
         let constraint = c.word(&[&[("ignore", SenderConstraint::NOTHING)], &SENDER_CONSTRAINTS[..]].concat());
         if constraint == Some(SenderConstraint::NOTHING) {
             warnings.push(format!(
-                "{}: ignore: whoever has a bound token can use it: write it only where a gate before this one has proven \
+                "{}: ignore: anyone who has a bound token can use it: write it only where a gate before this one has proven \
                  the sender",
                 c.path()
             ));
