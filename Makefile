@@ -114,7 +114,7 @@ $(ENVOY_HOME)/ready:
 	}
 	@touch $@
 
-# Node for what tests run on it: an OpenID provider, and schemas of resources. No Node of the machine is used.
+# Node for what tests run on it: an OpenID provider, clients of it, and schemas of resources. No Node of the machine is used.
 node: $(PACKAGES)/ready ## install Node and the packages that tests run on it, in .tools
 
 $(NODE_HOME)/ready:

@@ -20,10 +20,10 @@ use std::time::Duration;
 const NAME: &str = "api.example.com";
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
-type Certificate = CertifiedKey<KeyPair>;
+pub type Certificate = CertifiedKey<KeyPair>;
 
 /// A certificate by itself. Each has a subject of its own, by which Envoy looks for who vouches for it.
-fn certificate(name: &str) -> Certificate {
+pub fn certificate(name: &str) -> Certificate {
     let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
     parameters.distinguished_name = DistinguishedName::new();
     parameters.distinguished_name.push(DnType::CommonName, name);
@@ -34,6 +34,27 @@ fn certificate(name: &str) -> Certificate {
 /// The confirmation of a token that is bound to this certificate.
 fn bound_to(certificate: &Certificate) -> Value {
     json!({ "x5t#S256": base64url::encode(&sha256(certificate.cert.der())) })
+}
+
+/// The listener over TLS, with this certificate and more in the context.
+pub fn over_tls(mut listener: Value, server: &Certificate, more: &Value) -> Value {
+    let mut context = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": { "tls_certificates": [{
+            "certificate_chain": { "inline_string": server.cert.pem() },
+            "private_key": { "inline_string": server.signing_key.serialize_pem() },
+        }] },
+    });
+    merge(&mut context, more);
+    listener["filter_chains"][0]["transport_socket"] =
+        json!({ "name": "envoy.transport_sockets.tls", "typed_config": context });
+    listener
+}
+
+/// A TLS context that asks for certificates, and takes these.
+pub fn asking_for(certificates: &[Certificate]) -> Value {
+    let trusted: String = certificates.iter().map(|one| one.cert.pem()).collect();
+    json!({ "common_tls_context": { "validation_context": { "trusted_ca": { "inline_string": trusted } } } })
 }
 
 /// Certificates, issuer, upstream, and an Envoy with a listener for each way to ask for certificates, and one without TLS.
@@ -50,29 +71,16 @@ impl World {
         let issuer = Issuer::new(Algorithm::Es256, "a");
         let (server, clients) = (certificate(NAME), ["one.example.com", "two.example.com"].map(certificate));
         let upstream = Server::echo(0).unwrap();
-        let trusted: String = clients.iter().map(|client| client.cert.pem()).collect();
         let listener = |name, context: Option<Value>| {
             let gate = Gate { name, ..Gate::new(configuration(&issuer, members.clone())) };
-            let mut listener = gate.listener();
-            if let Some(more) = context {
-                let mut context = json!({
-                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                    "common_tls_context": { "tls_certificates": [{
-                        "certificate_chain": { "inline_string": server.cert.pem() },
-                        "private_key": { "inline_string": server.signing_key.serialize_pem() },
-                    }] },
-                });
-                merge(&mut context, &more);
-                listener["filter_chains"][0]["transport_socket"] =
-                    json!({ "name": "envoy.transport_sockets.tls", "typed_config": context });
+            match context {
+                Some(more) => over_tls(gate.listener(), &server, &more),
+                None => gate.listener(),
             }
-            listener
         };
-        let trusting =
-            json!({ "common_tls_context": { "validation_context": { "trusted_ca": { "inline_string": trusted } } } });
         let resources = json!({
             "listeners": [
-                listener("asks", Some(trusting)),
+                listener("asks", Some(asking_for(&clients))),
                 listener("asks nobody", Some(json!({}))),
                 listener("plain", None),
             ],

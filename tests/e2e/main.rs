@@ -19,6 +19,7 @@ mod support;
 mod artifacts;
 mod certificates;
 mod chain;
+mod clients;
 mod configuration;
 mod crashed;
 mod dynamic;

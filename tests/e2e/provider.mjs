@@ -1,11 +1,14 @@
 // An OpenID provider for tests: npm `oidc-provider`, with access tokens (RFC 9068) by client credentials, signed with the
-// algorithm that the resource asks for. `PACKAGES` names the folder with node_modules. Prints its address.
+// algorithm that the resource asks for, and bound to a key (DPoP, with nonces) or to a certificate where the client asks for
+// that. `PACKAGES` names the folder with node_modules; `TLS` has certificate and key in PEM, as JSON, for an address with
+// https. Prints its address.
 //
 //   POST /test/publish  new keys are published and used, the old ones stay published
 //   POST /test/retire   only the newest keys stay published
 
-import { generateKeyPairSync } from "node:crypto";
+import { X509Certificate, generateKeyPairSync, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -33,27 +36,41 @@ const makeKeys = () => {
   });
 };
 
-const server = createServer();
+const tls = process.env.TLS && JSON.parse(process.env.TLS);
+// Any certificate will do: a client does not authenticate with it, its tokens are bound to it.
+const server = tls ? createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: false }) : createServer();
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const issuer = `${tls ? "https" : "http"}://127.0.0.1:${server.address().port}`;
+const nonceSecret = randomBytes(32);
+const client = {
+  client_secret: "demo-secret",
+  grant_types: ["client_credentials"],
+  redirect_uris: [],
+  response_types: [],
+};
 
 // There is no call that rotates keys: a provider with other keys takes the place of the one before.
 const provide = (keys) =>
   new Provider(issuer, {
     jwks: { keys },
     clients: [
-      {
-        client_id: "demo",
-        client_secret: "demo-secret",
-        grant_types: ["client_credentials"],
-        redirect_uris: [],
-        response_types: [],
-      },
+      { ...client, client_id: "demo" },
+      { ...client, client_id: "certified", tls_client_certificate_bound_access_tokens: true },
     ],
+    enabledJWA: { dPoPSigningAlgValues: ["ES256", "Ed25519", "EdDSA", "RS256", "PS256"] },
     scopes: scope.split(" "),
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true, nonceSecret, requireNonce: () => true },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: ({ socket }) => {
+          const { raw } = socket.getPeerCertificate?.() ?? {};
+          return raw && new X509Certificate(raw).toString();
+        },
+      },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,

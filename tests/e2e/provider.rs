@@ -16,22 +16,31 @@ const RESOURCES: [(&str, &str); 3] =
     [("RS256", "https://rs.example.com"), ("ES256", "https://es.example.com"), ("EdDSA", "https://ed.example.com")];
 
 /// The provider in a separate process, which ends when its standard input is closed.
-struct Provider {
+pub struct Provider {
     process: Child,
-    issuer: String,
-    address: SocketAddr,
+    pub issuer: String,
+    pub address: SocketAddr,
 }
 
 impl Provider {
     fn start() -> Self {
+        Self::start_with(|command| command)
+    }
+
+    /// Over TLS, with this certificate and its key in PEM.
+    pub fn start_secure(certificate: &str, key: &str) -> Self {
+        Self::start_with(|command| command.env("TLS", json!({ "cert": certificate, "key": key }).to_string()))
+    }
+
+    fn start_with(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut command = Command::new(node::binary());
-        command.arg(root().join("tests/e2e/provider.mjs")).env("PACKAGES", node::packages());
+        prepare(command.arg(root().join("tests/e2e/provider.mjs")).env("PACKAGES", node::packages()));
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let issuer = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("http://"));
+        let issuer = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("http"));
         std::thread::spawn(move || lines.for_each(drop));
         let issuer = issuer.unwrap_or_else(|| panic!("the provider did not start"));
-        let address = issuer.trim_start_matches("http://").parse().unwrap();
+        let address = issuer.split_once("://").unwrap().1.parse().unwrap();
         Self { process, issuer, address }
     }
 
