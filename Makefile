@@ -315,9 +315,9 @@ bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and 
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
 	@$(if $(CASES)$(QUICK),,cargo bench --locked --bench decide && cargo bench --locked --bench replay)
 
-differential: setup wasm ## send generated requests through the filter and through Envoy's own; CASES, SEED
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
-	cargo test --locked --test e2e differential -- --nocapture
+differential: setup node wasm ## send generated requests through the filter, and through Envoy's own and another judge of proofs; CASES, SEED
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
+	cargo test --locked --test e2e -- --nocapture differential opinion
 
 served: setup wasm ## send generated requests through generated chains of filters, and compare who judged with who served; REQUESTS, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(or $(SEED),$$(date +%s)) \

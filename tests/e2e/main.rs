@@ -36,6 +36,7 @@ mod keys;
 mod long_lists;
 mod native;
 mod normalise;
+mod opinion;
 mod outages;
 mod paths;
 mod proofs;
