@@ -18,6 +18,7 @@
 //! `token` has the checks that know what a JWT is. The others judge times and a [`Principal`], whatever it was proven by.
 
 mod authentication;
+mod client_certificate;
 mod condition;
 mod failures;
 mod mismatch;
@@ -32,6 +33,7 @@ mod time;
 mod token;
 
 pub use authentication::Authenticated;
+pub use client_certificate::is_forwarded;
 pub use condition::Permit;
 pub use failures::failures;
 pub use mismatch::mismatch;

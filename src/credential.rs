@@ -2,10 +2,12 @@
 //! but the names to look for.
 
 mod bearer;
+mod forwarded_certificate;
 mod proof;
 mod query;
 
 pub use bearer::{BearerToken, extract};
+pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
 

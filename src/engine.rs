@@ -19,7 +19,7 @@ use crate::credential::{self, BearerToken, Presented};
 use crate::decision::{
     Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Schemes, TokenTrace, Trace,
 };
-use crate::facts::Facts;
+use crate::facts::{Facts, Surroundings};
 use crate::policy::{Authority, IssuerId, Policy, SenderConstraint, TokenRequirement};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
@@ -36,7 +36,9 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
             let report_only = policy.report_only || report_only;
             match cause {
                 Cause::Await(need) => Decision::Await(Pending { need, trace, token, report_only }),
-                Cause::Deny(denial) => refuse(policy, request, Refusal { denial, trace, token }, report_only),
+                Cause::Deny(denial) => {
+                    refuse(policy, request, facts.surroundings, Refusal { denial, trace, token }, report_only)
+                }
             }
         }
     }
@@ -44,18 +46,30 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
 
 /// Decides a request whose wait ended in vain, without judging it again.
 #[must_use]
-pub fn end_wait(policy: &Policy, request: &RequestView<'_>, pending: Pending, denial: Denial) -> Decision {
+pub fn end_wait(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    surroundings: &dyn Surroundings,
+    pending: Pending,
+    denial: Denial,
+) -> Decision {
     let Pending { trace, token, report_only, .. } = pending;
-    refuse(policy, request, Refusal { denial, trace, token }, report_only)
+    refuse(policy, request, surroundings, Refusal { denial, trace, token }, report_only)
 }
 
 /// A refusal, or in report-only the grant that reports it.
-fn refuse(policy: &Policy, request: &RequestView<'_>, refusal: Refusal, report_only: bool) -> Decision {
+fn refuse(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    surroundings: &dyn Surroundings,
+    refusal: Refusal,
+    report_only: bool,
+) -> Decision {
     if !report_only {
         return Decision::Deny(refusal);
     }
     let Refusal { denial, trace, token } = refusal;
-    let grant = grant::untouched(policy, request, Basis::ReportOnly(denial), token);
+    let grant = grant::untouched(policy, request, surroundings, Basis::ReportOnly(denial), token);
     Decision::Allow(Grant { trace, ..grant })
 }
 
@@ -80,7 +94,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     }
     let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
     let asks = match admit(policy, request, &applicable)? {
-        Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, basis, None)),
+        Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, facts.surroundings, basis, None)),
         Admitted::Holders(asks) => asks,
     };
     trace.schemes = schemes(policy, &asks);
@@ -161,7 +175,14 @@ fn possession<'r>(
     scheme: CredentialKind,
     token: BearerToken<'r>,
 ) -> Possession<'r> {
-    Possession { scheme, token, request, dpop: policy.dpop.as_ref(), max_bytes: policy.token_bytes }
+    Possession {
+        scheme,
+        token,
+        request,
+        dpop: policy.dpop.as_ref(),
+        forwarded_certificate: policy.forwarded_certificate.as_ref(),
+        max_bytes: policy.token_bytes,
+    }
 }
 
 /// Judges the credential of a request that needs one.
@@ -175,7 +196,7 @@ fn permit(
     effects: Effects,
 ) -> Result<Grant, Stop> {
     let Some((scheme, token)) = presented(request, asks, allows_missing)? else {
-        return Ok(grant::untouched(policy, request, Basis::Missing, None));
+        return Ok(grant::untouched(policy, request, facts.surroundings, Basis::Missing, None));
     };
     trace.credential = Some(scheme);
     permit_token(policy, request, facts, trace, asks, possession(policy, request, scheme, token), effects)
@@ -203,7 +224,7 @@ fn permit_token(
         .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
         .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effects)?))
         .map_err(|stop| stop.about(principal.trace()).at(&token, policy, request, facts, asks))?;
-    Ok(grant::for_token(policy, request, first_use.permit(), principal.trace()))
+    Ok(grant::for_token(policy, request, facts.surroundings, first_use.permit(), principal.trace()))
 }
 
 fn verify<'a>(

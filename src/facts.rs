@@ -76,6 +76,9 @@ pub trait Surroundings {
     /// The SHA-256 digest of the certificate that the client showed in the TLS handshake of this connection; `None`
     /// without one.
     fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]>;
+
+    /// Whether `uri` is the first URI among the subject alternative names of that certificate.
+    fn is_peer_uri(&self, uri: &str) -> bool;
 }
 
 /// Surroundings with a fixed time, and no client certificate.
@@ -87,15 +90,21 @@ impl Surroundings for UnixSeconds {
     fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]> {
         None
     }
+
+    fn is_peer_uri(&self, _: &str) -> bool {
+        false
+    }
 }
 
 /// Surroundings that are known before anyone asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct KnownSurroundings {
     /// The time.
     pub now: UnixSeconds,
     /// The digest of the client's certificate.
     pub peer_certificate: Option<[u8; SHA256_BYTES]>,
+    /// The first URI among the subject alternative names of that certificate.
+    pub peer_uri: Option<Rc<str>>,
 }
 
 impl Surroundings for KnownSurroundings {
@@ -105,6 +114,10 @@ impl Surroundings for KnownSurroundings {
 
     fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]> {
         self.peer_certificate
+    }
+
+    fn is_peer_uri(&self, uri: &str) -> bool {
+        self.peer_uri.as_deref() == Some(uri)
     }
 }
 

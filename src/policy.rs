@@ -5,6 +5,7 @@ mod discovery;
 mod dpop;
 mod endpoint;
 mod forward;
+mod forwarded_certificate;
 mod issuer;
 mod matching;
 mod path;
@@ -29,6 +30,7 @@ pub use discovery::jwks_endpoint;
 pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;
 pub use forward::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, same_header};
+pub use forwarded_certificate::{CertificateHeader, ForwardedCertificate, TrustedPeer};
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
@@ -75,6 +77,9 @@ pub struct Policy {
     pub seal: bool,
     /// How proofs of possession are judged; without it no token that is bound to a key is accepted.
     pub dpop: Option<Dpop>,
+    /// Where the certificate of a client is found whose TLS connection ends at another proxy; without it, that of the
+    /// connection counts alone.
+    pub forwarded_certificate: Option<ForwardedCertificate>,
     /// Whether CORS preflight requests pass without a token.
     pub bypass_cors_preflight: bool,
     /// Which ambiguous forms of a path are admitted.

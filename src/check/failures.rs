@@ -28,8 +28,7 @@ pub fn failures(
     failed.extend(claims::judge(token.claims(), issuer).err());
     failed.extend(revocation::judge(&claimant, None, facts.revocations).err());
     failed.extend(
-        sender::judge_binding(token.claims(), sender::asked(issuer.sender_constraint, asks), possession.scheme, facts)
-            .err(),
+        sender::judge_binding(token.claims(), sender::asked(issuer.sender_constraint, asks), possession, facts).err(),
     );
     failed.extend(authentication::judge(&claimant, asks, facts.surroundings).err());
     failed.extend(scope::judge(&claimant, &OnceCell::new(), asks).err());

@@ -8,7 +8,7 @@ use crate::crypto::{Algorithm, SHA256_BYTES, Verification};
 use crate::decision::{CredentialKind, Denial};
 use crate::facts::{Claim, Claimed, Facts, Pool};
 use crate::jose::{Malformed, Proof, access_token_hash};
-use crate::policy::Dpop;
+use crate::policy::{Dpop, ForwardedCertificate};
 use crate::request::RequestView;
 
 /// What a request has to prove that its sender holds the key of its token.
@@ -22,6 +22,8 @@ pub struct Possession<'r> {
     pub request: &'r RequestView<'r>,
     /// How proofs are judged.
     pub dpop: Option<&'r Dpop>,
+    /// Where the certificate of a client is found that another proxy has seen.
+    pub forwarded_certificate: Option<&'r ForwardedCertificate>,
     /// The longest proof, in bytes.
     pub max_bytes: usize,
 }

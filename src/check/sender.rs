@@ -2,6 +2,7 @@
 //! ([RFC 8705](https://www.rfc-editor.org/rfc/rfc8705), [RFC 9449](https://www.rfc-editor.org/rfc/rfc9449),
 //! [RFC 7800](https://www.rfc-editor.org/rfc/rfc7800)).
 
+use super::client_certificate::client_certificate;
 use super::possession::{Possession, UnusedProof};
 use super::{Live, Principal, Result, TokenRequirements};
 use crate::crypto::SHA256_BYTES;
@@ -34,7 +35,7 @@ impl<'a, 'v> Proven<'a, 'v> {
     ) -> Result<Self> {
         let principal = live.principal();
         let asked = asked(principal.sender_constraint(), asks);
-        let unused = match judge_binding(principal.claims(), asked, possession.scheme, facts)? {
+        let unused = match judge_binding(principal.claims(), asked, possession, facts)? {
             None => None,
             Some(key) => Some(possession.check(&key, facts)?),
         };
@@ -63,7 +64,7 @@ pub(super) fn asked(of_issuer: SenderConstraint, asks: &TokenRequirements<'_>) -
 pub(super) fn judge_binding(
     claims: &Claims,
     asked: SenderConstraint,
-    scheme: CredentialKind,
+    possession: &Possession<'_>,
     facts: &Facts<'_>,
 ) -> Result<Option<[u8; SHA256_BYTES]>> {
     if asked == SenderConstraint::NOTHING {
@@ -78,7 +79,7 @@ pub(super) fn judge_binding(
         Some(Confirmation::Bound(bindings)) => *bindings,
     };
     let is_bound = key.is_some() || certificate.is_some();
-    let needs_key = asked.includes(SenderConstraint::DPOP) || scheme == CredentialKind::Dpop;
+    let needs_key = asked.includes(SenderConstraint::DPOP) || possession.scheme == CredentialKind::Dpop;
     if asked.includes(SenderConstraint::REQUIRED) && !is_bound
         || asked.includes(SenderConstraint::MTLS) && certificate.is_none()
         || needs_key && key.is_none()
@@ -86,12 +87,13 @@ pub(super) fn judge_binding(
         return Err(Denial::NotBound);
     }
     if let Some(bound) = certificate {
-        check_certificate(&bound, facts.surroundings.peer_certificate())?;
+        let Possession { forwarded_certificate, request, .. } = possession;
+        check_certificate(&bound, client_certificate(*forwarded_certificate, request, facts.surroundings)?)?;
     }
     Ok(key)
 }
 
-/// Whether the certificate of the connection is the one that the token is bound to (RFC 8705 section 3). Neither digest is
+/// Whether the client's certificate is the one that the token is bound to (RFC 8705 section 3). Neither digest is
 /// a secret.
 fn check_certificate(bound: &[u8; SHA256_BYTES], shown: Option<[u8; SHA256_BYTES]>) -> Result<()> {
     match shown {

@@ -7,6 +7,7 @@ mod chain;
 mod disclosures;
 mod envoy_fields;
 mod filters;
+mod forwarded;
 mod kubernetes;
 mod lone_routes;
 mod misplaced;
@@ -165,6 +166,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     statuses::check(gate, values, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
+        forwarded::check(envoy, &loaded.policy, sources, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         answering::check(envoy, &loaded.policy, findings);

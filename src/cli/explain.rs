@@ -60,6 +60,9 @@ pub struct ExplainArguments {
     /// The certificate that the client shows: a file in PEM or DER, or the hexadecimal digits of its SHA-256
     #[arg(long, value_name = "FILE")]
     pub client_certificate: Option<String>,
+    /// The first URI among the subject alternative names of that certificate
+    #[arg(long, value_name = "URI")]
+    pub client_uri: Option<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -104,6 +107,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         revocations: &arguments.revocations,
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),
+        client_uri: arguments.client_uri.as_deref(),
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
     let situation = Situation::read(&arguments.config, &wanted, &request)?;

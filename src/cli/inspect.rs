@@ -118,6 +118,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
             revocations: &arguments.revocations,
             at: arguments.at.as_deref(),
             client_certificate: arguments.client_certificate.as_deref(),
+            client_uri: None,
             names,
         };
         let request = Request::read(&arguments.request, &arguments.header, Some(&token), None)?;

@@ -5,6 +5,7 @@ mod dpop;
 mod forward;
 mod issuer;
 mod matching;
+mod mtls;
 mod remote;
 mod requirement;
 mod revocation;
@@ -56,6 +57,8 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let forward = optional(&object, "forward", Forward::default(), forward::read);
     let seal = optional(&object, "seal", false, Cursor::flag);
     let dpop = optional(&object, "dpop", None, |cursor| dpop::read(cursor, bounds.crypto, environment).map(Some));
+    let forwarded_certificate =
+        optional(&object, "mtls", None, |cursor| mtls::read(cursor, forward.as_ref()).map(Some));
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
@@ -81,6 +84,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         forward: forward?,
         seal: seal?,
         dpop: dpop?,
+        forwarded_certificate: forwarded_certificate?,
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
         report_only: report_only?,

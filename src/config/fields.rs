@@ -26,7 +26,7 @@ macro_rules! shapes {
 
 shapes! {
     POLICY "the configuration" [
-        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "challenge",
+        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls", "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
         "limits", "audit",
     ];
@@ -63,6 +63,8 @@ shapes! {
     DPOP "dpop" ["origins", "algorithms", "max_age", "max_ahead", "nonce"];
     DPOP_NONCE "nonce" ["secret", "lifetime"];
     NONCE_SECRET "the secret of nonces" ["env"];
+    MTLS "mtls" ["forwarded"];
+    FORWARDED_CERTIFICATE "forwarded" ["header", "from"];
     CHALLENGE "challenge" ["realm"];
     PATHS "paths" ["allow"];
     REVOCATION "revocation" ["entries", "lists"];

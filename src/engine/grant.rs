@@ -2,20 +2,28 @@
 
 use crate::base::json::Value;
 use crate::base::members::Raw;
-use crate::check::Permit;
+use crate::check::{self, Permit};
 use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
+use crate::facts::Surroundings;
 use crate::policy::{ForwardBy, HeaderSource, Policy, TokenForwarding};
 use crate::request::RequestView;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
-/// A request that goes on as it came, except that identity headers are removed.
-pub(super) fn untouched(policy: &Policy, request: &RequestView<'_>, basis: Basis, token: Option<TokenTrace>) -> Grant {
+/// A request that goes on as it came, except that headers are removed that its client may not set.
+pub(super) fn untouched(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    surroundings: &dyn Surroundings,
+    basis: Basis,
+    token: Option<TokenTrace>,
+) -> Grant {
     Grant {
         basis,
         trace: Trace::default(),
         token,
-        remove: identity_headers(policy, request),
+        remove: forged_headers(policy, request, surroundings),
         set: Vec::new(),
         published: published(Vec::new(), policy, request),
         left_out: 0,
@@ -36,10 +44,11 @@ fn published(identity: Vec<(Rc<str>, String)>, policy: &Policy, request: &Reques
 pub(super) fn for_token(
     policy: &Policy,
     request: &RequestView<'_>,
+    surroundings: &dyn Surroundings,
     permit: &Permit<'_, '_>,
     token: TokenTrace,
 ) -> Grant {
-    let mut remove = identity_headers(policy, request);
+    let mut remove = forged_headers(policy, request, surroundings);
     let by_router = policy.forward.by == ForwardBy::Router;
     if policy.forward.token == TokenForwarding::Strip && !policy.report_only && !by_router {
         remove.push("authorization".into());
@@ -63,11 +72,24 @@ pub(super) fn for_token(
     Grant { basis: Basis::Token, trace: Trace::default(), token: Some(token), remove, set, published, left_out }
 }
 
-/// The names of identity headers that the request carries, in every spelling, once each.
-fn identity_headers(policy: &Policy, request: &RequestView<'_>) -> Vec<Cow<'static, str>> {
+/// The names of the headers of the request that its client may not set, in every spelling, once each: identity headers,
+/// and those with a client's certificate, unless a trusted proxy has sent them. Only for these is the host asked who that
+/// is.
+fn forged_headers(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    surroundings: &dyn Surroundings,
+) -> Vec<Cow<'static, str>> {
+    let is_forwarded = OnceCell::new();
+    let is_forged_certificate = |name: &[u8]| {
+        policy.forwarded_certificate.as_ref().is_some_and(|forwarded| {
+            let is_trusted = || *is_forwarded.get_or_init(|| check::is_forwarded(forwarded, surroundings));
+            forwarded.is_header(name) && !(forwarded.is_spelled(name) && is_trusted())
+        })
+    };
     let mut names: Vec<Cow<'static, str>> = Vec::new();
     for (name, _) in request.headers {
-        if policy.forward.is_identity_header(name) {
+        if policy.forward.is_identity_header(name) || is_forged_certificate(name) {
             let name = String::from_utf8_lossy(name);
             if !names.contains(&name) {
                 names.push(name.into_owned().into());

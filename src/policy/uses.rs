@@ -11,8 +11,8 @@ impl Uses {
     pub const ROUTE_NAMES: Self = Self(1);
     /// The metadata of the route and of its virtual host.
     pub const METADATA: Self = Self(1 << 1);
-    /// Identity headers: names that only the filter may set.
-    pub const IDENTITY_HEADERS: Self = Self(1 << 2);
+    /// Headers that are removed from trailers: those of an identity, and those with a client's certificate.
+    pub const BARRED_TRAILERS: Self = Self(1 << 2);
     /// A store of the tokens that have been used.
     pub const SINGLE_USE: Self = Self(1 << 3);
 
@@ -27,7 +27,7 @@ impl Uses {
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
-            (Self::IDENTITY_HEADERS, policy.forward.has_identity_headers()),
+            (Self::BARRED_TRAILERS, policy.forward.has_identity_headers() || policy.forwarded_certificate.is_some()),
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
         ];
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn the_parts_are_told_apart() {
-        let parts = [Uses::ROUTE_NAMES, Uses::METADATA, Uses::IDENTITY_HEADERS, Uses::SINGLE_USE];
+        let parts = [Uses::ROUTE_NAMES, Uses::METADATA, Uses::BARRED_TRAILERS, Uses::SINGLE_USE];
         for (index, part) in parts.into_iter().enumerate() {
             for (other, another) in parts.into_iter().enumerate() {
                 assert_eq!(part.has(another), index == other);

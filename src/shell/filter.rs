@@ -134,10 +134,10 @@ impl<H: Host + Clone> Filter<H> {
         action(self.state(context))
     }
 
-    /// The trailers are here. Identity headers are removed from them too; if that fails, the request does not go on.
+    /// The trailers are here. What no client may set is removed from them too; if that fails, the request does not go on.
     pub fn on_request_trailers(&self, context: u32) -> Action {
         let gate = self.streams.look(context, |stream| stream.gate.clone()).flatten();
-        let is_clean = gate.is_none_or(|gate| !gate.has_identity_headers() || self.strip_trailers(&gate));
+        let is_clean = gate.is_none_or(|gate| !gate.bars_trailers() || self.strip_trailers(&gate));
         if is_clean { action(self.state(context)) } else { Action::Pause }
     }
 
@@ -164,11 +164,11 @@ impl<H: Host + Clone> Filter<H> {
         self.streams.look(context, |stream| stream.progress.state()).unwrap_or(RequestState::Undecided)
     }
 
-    /// Removes identity headers from the trailers. Returns whether that could be done.
+    /// Removes from the trailers what no client may set. Returns whether that could be done.
     fn strip_trailers(&self, gate: &Gate<H>) -> bool {
         let Ok(map) = self.host.header_map(Map::RequestTrailers) else { return false };
         let Some(lines) = pairs::parse(&map) else { return false };
-        lines.iter().filter(|(name, _)| gate.is_identity_header(name)).all(|(name, _)| {
+        lines.iter().filter(|(name, _)| gate.is_barred_trailer(name)).all(|(name, _)| {
             std::str::from_utf8(name).is_ok_and(|name| self.host.remove_header(Map::RequestTrailers, name).is_ok())
         })
     }

@@ -186,14 +186,15 @@ impl<H: Host> Gate<H> {
         Some(gate)
     }
 
-    /// Whether `name` is a header that only we may set.
-    pub fn is_identity_header(&self, name: &[u8]) -> bool {
-        self.policy.forward.is_identity_header(name)
+    /// Whether a header may not be among trailers: an identity header, or one with a client's certificate.
+    pub fn is_barred_trailer(&self, name: &[u8]) -> bool {
+        let has_certificate = |name| self.policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name));
+        self.policy.forward.is_identity_header(name) || has_certificate(name)
     }
 
-    /// Whether there are headers that only we may set.
-    pub const fn has_identity_headers(&self) -> bool {
-        self.policy.uses.has(Uses::IDENTITY_HEADERS)
+    /// Whether there are such headers.
+    pub const fn bars_trailers(&self) -> bool {
+        self.policy.uses.has(Uses::BARRED_TRAILERS)
     }
 
     /// Called every tick: picks up what others fetched, fetches what is due, ends the waits that are over, and reports

@@ -20,6 +20,7 @@ mod check;
 mod explain;
 mod fetch;
 mod forms;
+mod forwarded;
 mod general;
 mod help;
 mod inspect;

@@ -1,6 +1,7 @@
 //! What senders have to prove.
 
 use super::{issuer, problems, read, with};
+use scopegate::policy::TrustedPeer;
 
 #[test]
 fn what_is_wrong_with_a_constraint_on_senders_is_said() {
@@ -47,4 +48,56 @@ fn an_issuer_whose_senders_prove_nothing_is_warned_of() {
     assert_eq!(warnings("required"), [""; 0]);
     let [warning] = &warnings("ignore")[..] else { panic!("one warning") };
     assert!(warning.starts_with("issuers[0].sender_constraint: ignore: "), "{warning}");
+}
+
+#[test]
+fn what_is_wrong_with_forwarded_certificates_is_said() {
+    let forwarded = |members: &str| with(&format!("mtls: {{forwarded: {{{members}}}}}"));
+    let digest = "01".repeat(32);
+    snapshot!(problems(&[
+        ("nothing about certificates", with("mtls: {}")),
+        ("nothing about who forwards them, and in which header", forwarded("")),
+        ("a header that is not known", forwarded("header: x-ssl-client-cert, from: ['spiffe://a/b']")),
+        ("a header in the spelling of its RFC", forwarded("header: Client-Cert, from: ['spiffe://a/b']")),
+        ("proxies that nobody names", forwarded("header: client-cert, from: []")),
+        (
+            "what does not name a certificate",
+            forwarded(
+                "header: client-cert, from: [10.0.0.1, '10.0.0.1:443', 'fe80::1', front, '*', '', 'spiffe://', '://a', '1a://b', 'spiffe://a b', 'spiffe://ä', abcd, 1]"
+            )
+        ),
+        (
+            "one certificate twice",
+            forwarded(&format!(
+                "header: client-cert, from: ['spiffe://a/b', '{digest}', 'spiffe://a/b', '{}']",
+                "01:".repeat(32).trim_end_matches(':')
+            ))
+        ),
+        (
+            "a header that a claim sets",
+            with(
+                "forward: {headers: {client_cert: sub}}\nmtls: {forwarded: {header: client-cert, from: ['spiffe://a/b']}}"
+            )
+        ),
+    ]));
+}
+
+#[test]
+fn a_peer_is_named_by_its_digest_in_any_spelling_or_by_its_uri() {
+    let digest = "0A".repeat(32);
+    let colons = "0a:".repeat(32);
+    for name in
+        [digest.as_str(), colons.trim_end_matches(':'), "spiffe://example.com/front", "urn:x:front", "https://a/b"]
+    {
+        let loaded =
+            read(&with(&format!("mtls: {{forwarded: {{header: x-forwarded-client-cert, from: ['{name}']}}}}")))
+                .unwrap();
+        let from = &loaded.policy.forwarded_certificate.unwrap().from;
+        let wanted = if name.contains("//") || name.starts_with("urn") {
+            TrustedPeer::Uri(name.to_owned())
+        } else {
+            TrustedPeer::Digest([10; 32])
+        };
+        assert_eq!(from, &[wanted]);
+    }
 }

@@ -203,7 +203,7 @@ fn public_routes_and_preflights_prove_nothing() {
 }
 
 /// Counts how often the host is asked for a certificate.
-struct Counting(Cell<u32>);
+pub struct Counting(pub Cell<u32>);
 
 impl Surroundings for Counting {
     fn now(&self) -> UnixSeconds {
@@ -213,6 +213,11 @@ impl Surroundings for Counting {
     fn peer_certificate(&self) -> Option<[u8; 32]> {
         self.0.set(self.0.get() + 1);
         Some(OURS)
+    }
+
+    fn is_peer_uri(&self, _: &str) -> bool {
+        self.0.set(self.0.get() + 1);
+        false
     }
 }
 

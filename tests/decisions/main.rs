@@ -26,6 +26,7 @@ mod certificates;
 mod claims;
 mod format;
 mod forward;
+mod forwarded;
 mod further;
 mod host;
 mod keys;

@@ -1,6 +1,7 @@
 //! Report-only without keys and lists. The tables are in `cases/report_only.yaml`.
 
 use crate::world::{Ask, NOW, awaited, config, get, policy, reported, token, with_issuer};
+use scopegate::base::time::UnixSeconds;
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Decision, Denial, Need, Reason};
 use scopegate::engine::end_wait;
@@ -82,7 +83,7 @@ fn a_wait_that_ends_early_refuses_or_reports_for_its_reason_with_the_token_named
         let policy = policy(&remote(members));
         let Decision::Await(pending) = ask.decide_with(&policy, &KeyRing::default()) else { panic!("it waits") };
         let (trace, named) = (pending.trace, pending.token.clone());
-        let decision = end_wait(&policy, &view, pending, Denial::TooBusy);
+        let decision = end_wait(&policy, &view, &UnixSeconds(NOW), pending, Denial::TooBusy);
         assert_eq!(decision.trace(), trace);
         (decision, named)
     };

@@ -90,6 +90,8 @@ pub struct Ask {
     pub revocations: Option<Revocations>,
     /// The digest of the certificate that the client shows.
     pub peer_certificate: Option<[u8; 32]>,
+    /// Its first URI.
+    pub peer_uri: Option<Rc<str>>,
     /// The status lists that are there.
     pub statuses: Option<Rc<StatusLists>>,
     pub awaited_status: Awaited,
@@ -111,6 +113,7 @@ pub fn get(target: &str) -> Ask {
         awaited_lists: Awaited::No,
         revocations: None,
         peer_certificate: None,
+        peer_uri: None,
         statuses: None,
         awaited_status: Awaited::No,
         metadata: None,
@@ -226,7 +229,11 @@ impl Ask {
         let [virtual_host, route_name] = [0, 1].map(|index: usize| self.names[index].as_deref());
         let view = RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: true };
         let none = Revocations::none();
-        let surroundings = KnownSurroundings { now: UnixSeconds(self.now), peer_certificate: self.peer_certificate };
+        let surroundings = KnownSurroundings {
+            now: UnixSeconds(self.now),
+            peer_certificate: self.peer_certificate,
+            peer_uri: self.peer_uri.clone(),
+        };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);
         let awaited = AwaitedNeeds::all(self.awaited)

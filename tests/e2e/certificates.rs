@@ -5,7 +5,7 @@ use crate::support::client::{Response, head, read_response};
 use crate::support::envoy::{Envoy, Gate, cluster, merge};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::Server;
-use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair};
+use rcgen::{CertificateParams, CertifiedKey, DistinguishedName, DnType, KeyPair, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion, version};
 use scopegate::base::base64url;
@@ -17,14 +17,20 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-const NAME: &str = "api.example.com";
+pub const NAME: &str = "api.example.com";
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
 pub type Certificate = CertifiedKey<KeyPair>;
 
 /// A certificate by itself. Each has a subject of its own, by which Envoy looks for who vouches for it.
 pub fn certificate(name: &str) -> Certificate {
+    certificate_with(name, None)
+}
+
+/// A certificate whose first alternative name of a URI is this.
+pub fn certificate_with(name: &str, uri: Option<&str>) -> Certificate {
     let mut parameters = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    parameters.subject_alt_names.extend(uri.map(|uri| SanType::URI(uri.try_into().unwrap())));
     parameters.distinguished_name = DistinguishedName::new();
     parameters.distinguished_name.push(DnType::CommonName, name);
     let signing_key = KeyPair::generate().unwrap();
@@ -32,7 +38,7 @@ pub fn certificate(name: &str) -> Certificate {
 }
 
 /// The confirmation of a token that is bound to this certificate.
-fn bound_to(certificate: &Certificate) -> Value {
+pub fn bound_to(certificate: &Certificate) -> Value {
     json!({ "x5t#S256": base64url::encode(&sha256(certificate.cert.der())) })
 }
 
@@ -95,20 +101,7 @@ impl World {
     }
 
     fn client(&self, version: &'static SupportedProtocolVersion, own: Option<&Certificate>) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.server.cert.der().clone()).unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots);
-        Arc::new(match own {
-            None => builder.with_no_client_auth(),
-            Some(own) => {
-                let chain: Vec<CertificateDer<'static>> = vec![own.cert.der().clone()];
-                let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
-                builder.with_client_auth_cert(chain, key).unwrap()
-            }
-        })
+        client(&self.server, version, own)
     }
 
     /// The answer on a new connection.
@@ -118,7 +111,29 @@ impl World {
     }
 }
 
-fn ask_on_one_connection(
+/// A client that knows this server, and shows this certificate.
+pub fn client(
+    server: &Certificate,
+    version: &'static SupportedProtocolVersion,
+    own: Option<&Certificate>,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(server.cert.der().clone()).unwrap();
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots);
+    Arc::new(match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let chain: Vec<CertificateDer<'static>> = vec![own.cert.der().clone()];
+            let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(own.signing_key.serialize_der()));
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    })
+}
+
+pub fn ask_on_one_connection(
     address: SocketAddr,
     client: &Arc<ClientConfig>,
     requests: &[&[(&str, &str)]],
@@ -135,7 +150,7 @@ fn ask_on_one_connection(
     answers
 }
 
-fn bearer(token: &str) -> String {
+pub fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 

@@ -27,6 +27,7 @@ mod feeds;
 mod fields;
 mod filters;
 mod forms;
+mod forwarded;
 mod gate;
 mod gateway;
 mod host_calls;

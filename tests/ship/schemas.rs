@@ -88,6 +88,9 @@ fn whole() -> Value {
             "origins": ["https://a.example.com", "http://b:8080/svc"], "algorithms": ["ES256"], "max_age": "60s",
             "max_ahead": "10s", "nonce": { "secret": { "env": "SECRET" }, "lifetime": "5m" },
         },
+        "mtls": { "forwarded": {
+            "header": "client-cert", "from": ["spiffe://example.com/front", "01".repeat(32), vec!["AB"; 32].join(":")],
+        } },
         "challenge": { "realm": "api" },
         "bypass_cors_preflight": false,
         "paths": { "allow": ["encoded_slash", "semicolon"] },

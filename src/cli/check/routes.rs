@@ -117,7 +117,8 @@ fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Fi
     let Some(name) = view.text() else { return };
     let by_filter = policy.forward.by == ForwardBy::Filter && policy.forward.token == TokenForwarding::Strip;
     let strips = by_filter && name.eq_ignore_ascii_case("authorization");
-    if strips || policy.forward.is_identity_header(name.as_bytes()) {
+    let has_certificate = policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name.as_bytes()));
+    if strips || has_certificate || policy.forward.is_identity_header(name.as_bytes()) {
         findings.error(
             "matcher-on-edited-header",
             file,

@@ -97,6 +97,7 @@ impl Reader<'_, '_> {
                 self.one(entry.get(name), if name == "iss" { Slot::Issuer } else { Slot::Value });
             }
         }
+        self.all(policy.at(&["mtls", "forwarded", "from"]), Slot::Value);
         for name in ["names", "jwt_allowed_in"] {
             self.all(policy.at(&["query_tokens", name]), Slot::Value);
         }

@@ -72,6 +72,7 @@ pub(in crate::cli) struct Wanted<'a> {
     pub revocations: &'a [String],
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
+    pub client_uri: Option<&'a str>,
     pub names: Names<'a>,
 }
 
@@ -145,7 +146,7 @@ impl Situation {
             settings,
             keys,
             now,
-            surroundings: KnownSurroundings { now, peer_certificate },
+            surroundings: KnownSurroundings { now, peer_certificate, peer_uri: wanted.client_uri.map(Into::into) },
             revocations,
             route: place.route,
             virtual_host: place.virtual_host,

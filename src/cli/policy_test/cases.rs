@@ -60,6 +60,8 @@ pub(super) struct CaseRequest {
     pub metadata: Option<Node>,
     /// The digest of the certificate that the client shows.
     pub client_certificate: Option<[u8; SHA256_BYTES]>,
+    /// The first URI among the subject alternative names of that certificate.
+    pub client_uri: Option<String>,
 }
 
 /// The credential of a request.

@@ -166,7 +166,11 @@ impl<'s> World<'s> {
         };
         // No further key will come.
         let revocations = self.settings.revocation.without_lists(self.suite.now);
-        let surroundings = KnownSurroundings { now: self.suite.now, peer_certificate: case.request.client_certificate };
+        let surroundings = KnownSurroundings {
+            now: self.suite.now,
+            peer_certificate: case.request.client_certificate,
+            peer_uri: case.request.client_uri.as_deref().map(Into::into),
+        };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
         let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);

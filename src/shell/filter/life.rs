@@ -1,7 +1,7 @@
 //! The life of a request, from its headers to its end, with calls that the host refuses and moments at which it calls
 //! back in.
 
-use super::super::scripted::NO_CLUSTER;
+use super::super::scripted::{HostStream, NO_CLUSTER};
 use super::Action;
 use super::proxy::{CLIENTS, Client, IDENTITY, Proxy, ROOT, Reports, TIMEOUT};
 use serde_json::json;
@@ -243,4 +243,36 @@ fn a_configuration_that_goes_leaves_its_counts_and_its_lease() {
     proxy.request(Client::NoToken);
     proxy.filter.on_delete(ROOT);
     assert_eq!((proxy.metric("allowed"), proxy.metric("denied.no_credential"), proxy.metric("waiting")), (1, 1, 0));
+}
+
+#[test]
+fn the_header_of_a_forwarded_certificate_goes_on_from_no_peer_that_the_host_does_not_name() {
+    const HEADER: &str = "client-cert";
+    let digest = "01".repeat(32);
+    let mtls = json!({ "forwarded": { "header": HEADER, "from": ["spiffe://example.com/front", digest] } });
+    // Nothing is refused, then each question about the peer.
+    let mut refused = vec![None];
+    while let Some(place) = refused.pop() {
+        let mut proxy = Proxy::configured(&json!({ "mtls": mtls, "route_metadata": "ignore" }));
+        let context = proxy.begin(Client::Public);
+        let lines = [(HEADER.to_owned(), ":AAEC:".to_owned()), ("client_cert".to_owned(), ":AAEC:".to_owned())];
+        let extend = |stream: &mut HostStream| {
+            stream.headers.extend(lines.clone());
+            stream.trailers = lines.to_vec();
+        };
+        extend(proxy.script().streams.borrow_mut().get_mut(&context).unwrap());
+        proxy.script().calls.borrow_mut().clear();
+        proxy.script().refused.set(place);
+        assert_eq!(proxy.headers(context, false), Action::Continue);
+        let upstream = proxy.stream(context).upstream.unwrap();
+        assert!(upstream.iter().all(|(name, _)| !name.starts_with("client")), "{place:?}: {upstream:?}");
+        if place.is_none() {
+            let calls = proxy.script().calls.borrow();
+            refused.extend(calls.iter().enumerate().filter(|(_, call)| **call == "property").map(|(at, _)| Some(at)));
+            assert_eq!(refused.len(), 2, "who the peer is, in two ways: {calls:?}");
+        }
+        proxy.script().refused.set(None);
+        assert_eq!(proxy.trailers(context), Action::Continue);
+        assert_eq!(proxy.stream(context).trailers, [], "no client's trailers have one");
+    }
 }

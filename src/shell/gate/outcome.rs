@@ -72,7 +72,8 @@ impl<H: Host> Gate<H> {
 
     /// Ends a wait that brought nothing: the request is refused for this reason, or would be in report-only.
     pub(super) fn end_wait(&self, request: &StreamRequest, pending: Pending, denial: Denial) -> Decision {
-        Self::view(request, |view| end_wait(&self.policy, view, pending, denial)).unwrap_or_else(unread)
+        Self::view(request, |view| end_wait(&self.policy, view, &HostSurroundings::new(&self.host), pending, denial))
+            .unwrap_or_else(unread)
     }
 
     /// Has a request judged that is read again from what the host handed over; `None` where that cannot be read.

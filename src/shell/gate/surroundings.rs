@@ -13,11 +13,12 @@ pub(super) struct HostSurroundings<'h, H> {
     host: &'h H,
     now: OnceCell<UnixSeconds>,
     peer_certificate: OnceCell<Option<[u8; SHA256_BYTES]>>,
+    peer_uri: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'h, H: Host> HostSurroundings<'h, H> {
     pub(super) const fn new(host: &'h H) -> Self {
-        Self { host, now: OnceCell::new(), peer_certificate: OnceCell::new() }
+        Self { host, now: OnceCell::new(), peer_certificate: OnceCell::new(), peer_uri: OnceCell::new() }
     }
 }
 
@@ -32,5 +33,11 @@ impl<H: Host> Surroundings for HostSurroundings<'_, H> {
             let digest = self.host.property(&["connection", "sha256_peer_certificate_digest"]).ok().flatten()?;
             from_hex(&digest)?.try_into().ok()
         })
+    }
+
+    /// What the host does not tell counts as no URI.
+    fn is_peer_uri(&self, uri: &str) -> bool {
+        let ask = || self.host.property(&["connection", "uri_san_peer_certificate"]).ok().flatten();
+        self.peer_uri.get_or_init(ask).as_deref() == Some(uri.as_bytes())
     }
 }

@@ -22,6 +22,7 @@ fn shown(loaded: &Loaded) -> String {
         forward,
         seal,
         dpop,
+        forwarded_certificate,
         bypass_cors_preflight,
         paths,
         report_only,
@@ -30,7 +31,7 @@ fn shown(loaded: &Loaded) -> String {
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
     let judged = (uses, issuers, rules, default, route_metadata, query, paths, token_bytes);
-    let done = (forward, seal, dpop, bypass_cors_preflight, report_only, &loaded.settings);
+    let done = (forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

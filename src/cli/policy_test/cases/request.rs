@@ -7,8 +7,8 @@ use crate::config::Tree;
 use std::path::Path;
 
 /// The fields of a request.
-const FIELDS: [&str; 8] =
-    ["method", "path", "headers", "body", "route", "virtual_host", "metadata", "client_certificate"];
+const FIELDS: [&str; 9] =
+    ["method", "path", "headers", "body", "route", "virtual_host", "metadata", "client_certificate", "client_uri"];
 
 impl Reader<'_> {
     pub(super) fn request(&mut self, view: &View<'_>) -> Option<CaseRequest> {
@@ -55,7 +55,8 @@ impl Reader<'_> {
                 }
             }
         };
-        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata, client_certificate })
+        let client_uri = self.optional_text(view, "client_uri");
+        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata, client_certificate, client_uri })
     }
 
     /// Header lines: a list of values is several lines.

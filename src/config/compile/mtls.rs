@@ -1,0 +1,68 @@
+//! The certificate of a client behind another proxy.
+
+use crate::base::text::from_hex;
+use crate::config::cursor::Cursor;
+use crate::config::fields;
+use crate::policy::{CertificateHeader, Forward, ForwardedCertificate, TrustedPeer};
+
+/// The section `mtls`.
+pub(super) fn read(cursor: &Cursor<'_>, forward: Option<&Forward>) -> Option<ForwardedCertificate> {
+    let object = cursor.object(&fields::MTLS)?;
+    let remedy = "write {header: ..., from: [...]}, or leave mtls out: the certificate of the connection always counts";
+    object.need("forwarded", remedy).and_then(|cursor| forwarded(&cursor, forward))
+}
+
+fn forwarded(cursor: &Cursor<'_>, forward: Option<&Forward>) -> Option<ForwardedCertificate> {
+    let object = cursor.object(&fields::FORWARDED_CERTIFICATE)?;
+    let header = object.need("header", "write x-forwarded-client-cert (Envoy) or client-cert (RFC 9440)");
+    let header = header.and_then(|cursor| {
+        let words = [CertificateHeader::Xfcc, CertificateHeader::ClientCert].map(|header| (header.name(), header));
+        cursor.word(&words)
+    });
+    let from = object
+        .need("from", "name the certificates of the proxies that forward it, each by SHA-256 or URI")
+        .and_then(|cursor| peers(&cursor));
+    let forwarded = ForwardedCertificate { header: header?, from: from? };
+    let set = forward.map(|forward| forward.headers.as_slice()).unwrap_or_default();
+    if let Some(header) = set.iter().find(|header| forwarded.is_header(header.name.as_bytes())) {
+        let what = format!("reads {}, which forward.headers sets from a claim", header.name);
+        return cursor.wrong(what, "choose another name there");
+    }
+    Some(forwarded)
+}
+
+fn peers(cursor: &Cursor<'_>) -> Option<Vec<TrustedPeer>> {
+    let peers = cursor.list_of("certificate", |item| {
+        let text = item.text()?;
+        peer(text).or_else(|| {
+            item.wrong(
+                "does not name a certificate: an address proves nothing",
+                "write the 64 hexadecimal digits of its SHA-256, or the first URI among its subject alternative names, such \
+                 as spiffe://example.com/front",
+            )
+        })
+    })?;
+    for (index, item) in cursor.list()?.iter().enumerate() {
+        let own = peers.get(index);
+        if peers.iter().take(index).any(|earlier| Some(earlier) == own) {
+            item.wrong::<()>("is the same certificate as one before it", "keep one");
+        }
+    }
+    Some(peers)
+}
+
+/// A digest, with colons or without, or a URI.
+fn peer(text: &str) -> Option<TrustedPeer> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+    if let Some(digest) = from_hex(&digits).and_then(|digest| digest.try_into().ok()) {
+        return Some(TrustedPeer::Digest(digest));
+    }
+    let is_uri = text.starts_with("urn:")
+        || text.split_once("://").is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty());
+    (is_uri && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| TrustedPeer::Uri(text.to_owned()))
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+}

@@ -1,0 +1,70 @@
+//! A configuration with every field in it.
+
+use super::KEY;
+
+/// A configuration with every field in it.
+pub fn everything() -> String {
+    format!(
+        "issuers:
+- issuer: https://a/
+  name: a
+  audiences: [b, c]
+  audience_claims: [client_id, aud]
+  jwks: {{uri: 'https://a:8443/k?x=1', cluster: a, refresh: 5m, timeout: 500ms, max_stale: 12h, unknown_kid_interval: 1m}}
+  algorithms: [RS256, ES256, EdDSA]
+  token_types: [at+jwt, JWT, missing]
+  id_tokens: false
+  leeway: 30s
+  max_lifetime: 1h
+  required_claims: [sub, [realm_access, roles]]
+  scope_claims: [scope, [realm_access, roles]]
+  status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
+- {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
+- {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
+default: {{scopes: [], single_use: true}}
+rules:
+- {{match: {{path: /healthz}}, public: true}}
+- match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
+  scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
+  claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}, {{claim: t, equals_host: '*.a'}}]
+  issuers: [a]
+  audiences: [b]
+  token_types: [at+jwt]
+  max_lifetime: 10m
+  max_token_age: 5m
+  sender_constraint: dpop
+  allow_missing: true
+  report_only: true
+  jwt_allowed_in: [request]
+  methods: {{POST: {{deny: true}}}}
+- {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
+- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m}}
+route_metadata: restrict
+shared_keys: never
+replay: {{entries: 1000}}
+query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
+seal: true
+dpop: {{origins: ['https://a', 'https://b:8443/svc'], algorithms: [ES256, EdDSA], max_age: 30s, max_ahead: 5s, nonce: {{secret: {{env: NONCES}}, lifetime: 1m}}}}
+mtls: {{forwarded: {{header: client-cert, from: ['spiffe://example.com/front', 'spiffe://example.com/other']}}}}
+forward: {{by: filter, token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
+challenge: {{realm: my api}}
+bypass_cors_preflight: true
+paths: {{allow: [encoded_slash, semicolon]}}
+report_only: false
+crypto: host
+cache: {{entries: 100, bytes: 65536}}
+revocation:
+  entries:
+  - {{iss: https://a/, jti: x, until: 1800000000, reason: stolen}}
+  - {{fingerprint: FvdA9cRn0Ls45XKidPuQiq}}
+  - {{iss: https://a/, sub: x, issued_before: 1800000000}}
+  - {{iss: https://i/, sid: x}}
+  - {{iss: https://i/, client_id: x, issued_before: 1800000000}}
+  - {{iss: https://a/, kid: x}}
+  lists:
+  - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
+limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
+audit: {{subject: hash, filter_state: denials, record: object}}
+"
+    )
+}
