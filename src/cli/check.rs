@@ -4,6 +4,7 @@ mod answering;
 mod asked;
 mod attached;
 mod chain;
+mod cors;
 mod disclosures;
 mod envoy_fields;
 mod filters;
@@ -18,6 +19,7 @@ mod routes;
 mod rules;
 mod served;
 mod statuses;
+mod step_up;
 mod ungated;
 mod unknown_fields;
 mod unserved;
@@ -167,6 +169,8 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
+        cors::check(envoy, &loaded.policy, findings);
+        step_up::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         answering::check(envoy, &loaded.policy, findings);

@@ -40,6 +40,7 @@ mod senders;
 mod served;
 mod served_by_router;
 mod statuses;
+mod unmet;
 mod upgrades;
 mod used;
 mod world;

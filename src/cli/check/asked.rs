@@ -34,6 +34,14 @@ impl Asked {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(_)))
     }
 
+    /// The lists of `acr_values`, that of metadata first.
+    pub(super) fn acr_values(&self) -> impl Iterator<Item = &[String]> {
+        self.0.iter().filter_map(|one| match &one.access {
+            Access::Token(ask) => ask.acr_values.as_deref(),
+            Access::Public | Access::Deny => None,
+        })
+    }
+
     /// Whether a token is good once.
     pub(super) fn uses_token_up(&self) -> bool {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if ask.single_use))

@@ -1,0 +1,77 @@
+//! CORS policies that hide the nonce of DPoP, or the challenge, from scripts in browsers: these then cannot make the proof
+//! that they are asked for ([RFC 9449 section 8](https://www.rfc-editor.org/rfc/rfc9449#section-8)).
+
+use super::Findings;
+use crate::cli::gates::InEnvoy;
+use crate::cli::source::View;
+use crate::policy::Policy;
+use std::path::Path;
+
+const CORS_POLICY: &str = "envoy.extensions.filters.http.cors.v3.CorsPolicy";
+/// What scripts have to read.
+const WANTED: [&str; 2] = ["DPoP-Nonce", "WWW-Authenticate"];
+
+/// Checks the CORS policies of the gate's routes, where nonces are asked for.
+pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+    if policy.dpop.as_ref().is_none_or(|dpop| dpop.nonce.is_none()) {
+        return;
+    }
+    for (file, config) in &envoy.route_configs {
+        check_level(file, config, false, findings);
+        let of_config = exposes(config);
+        for host in envoy.virtual_hosts.iter().filter(|host| host.file == *file) {
+            if !config.list("virtual_hosts").iter().any(|own| std::ptr::eq(own.node, host.view.node)) {
+                continue;
+            }
+            check_level(file, &host.view, of_config, findings);
+            let of_host = of_config || exposes(&host.view);
+            for route in &host.routes {
+                check_level(file, &route.view, of_host, findings);
+            }
+        }
+    }
+}
+
+/// The CORS policies of a route configuration, a virtual host, or a route.
+fn policies<'n>(holder: &View<'n>) -> Vec<View<'n>> {
+    let entries = holder.get("typed_per_filter_config").map(|view| view.members()).unwrap_or_default();
+    entries.into_iter().map(|(_, entry)| entry).filter(|entry| entry.type_name() == Some(CORS_POLICY)).collect()
+}
+
+/// Whether one of them says what is exposed.
+fn exposes(holder: &View<'_>) -> bool {
+    policies(holder).iter().any(|policy| exposed(policy).is_some())
+}
+
+fn exposed<'n>(policy: &View<'n>) -> Option<View<'n>> {
+    policy.get("expose_headers").filter(|view| view.text() != Some(""))
+}
+
+/// A policy that exposes nothing itself inherits from the level above; where that does, too, it is reported there.
+fn check_level(file: &Path, holder: &View<'_>, inherits: bool, findings: &mut Findings) {
+    for policy in policies(holder) {
+        let own = exposed(&policy);
+        if own.is_none() && inherits {
+            continue;
+        }
+        let text = own.as_ref().and_then(View::text).unwrap_or_default();
+        let missing: Vec<&str> = WANTED.into_iter().filter(|wanted| !lists(text, wanted)).collect();
+        // The star means all headers only without credentials; a token in `Authorization` is not one.
+        if !missing.is_empty() && !lists(text, "*") {
+            findings.warn(
+                "cors-hides-nonce",
+                file,
+                own.as_ref().unwrap_or(&policy),
+                format!(
+                    "hides {} from scripts in browsers, and dpop.nonce asks them for a nonce",
+                    missing.join(" and ")
+                ),
+                "write expose_headers: WWW-Authenticate, DPoP-Nonce",
+            );
+        }
+    }
+}
+
+fn lists(text: &str, name: &str) -> bool {
+    text.split(',').any(|item| item.trim().eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,70 @@
+//! What the command says of what a client is asked for and can never do.
+
+use crate::check::{check, with};
+use crate::judgements::finds;
+
+const PLUGIN: &str = "                    challenge: {realm: demo}\n";
+
+/// The shipped file whose gate asks for nonces, with this instead of the CORS policy's exposed headers.
+fn with_nonces(exposed: &str) -> String {
+    let dpop = "                    dpop: {origins: ['https://api.example.com'], nonce: {secret: {env: NONCES}}}\n";
+    let own = "                  expose_headers: WWW-Authenticate, DPoP-Nonce\n";
+    with(PLUGIN, &format!("{PLUGIN}{dpop}")).replacen(own, exposed, 1)
+}
+
+#[test]
+fn a_cors_policy_that_hides_nonces_is_a_warning_where_nonces_are_asked_for() {
+    let exposing = |names: &str| with_nonces(&format!("                  expose_headers: {names}\n"));
+    let good = || exposing("www-authenticate,DPOP-NONCE");
+    let on_route = |text: &str, exposed: &str| {
+        let route = "              - name: orders\n";
+        assert!(text.contains(route));
+        let policy = format!(
+            "{route}                typed_per_filter_config: {{a: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy, {exposed}}}}}\n"
+        );
+        text.replacen(route, &policy, 1)
+    };
+    finds(&[
+        ("cors-hides-nonce", with_nonces(""), good()),
+        ("cors-hides-nonce", exposing("DPoP-Nonce"), exposing("\"*\"")),
+        ("cors-hides-nonce", exposing("WWW-Authenticate, DPoP-Nonces"), good()),
+        ("cors-hides-nonce", on_route(&good(), "expose_headers: DPoP-Nonce"), on_route(&good(), "allow_methods: GET")),
+        ("cors-hides-nonce", on_route(&with_nonces(""), "expose_headers: 'DPoP-Nonce, WWW-Authenticate'"), good()),
+    ]);
+    let hidden = check(&exposing("DPoP-Nonce")).stdout;
+    assert!(hidden.contains("warning[cors-hides-nonce]") && hidden.contains("hides WWW-Authenticate from"), "{hidden}");
+    let nothing = with("                  expose_headers: WWW-Authenticate, DPoP-Nonce\n", "");
+    assert!(!check(&nothing).stdout.contains("cors-hides-nonce"), "without nonces nothing has to be read");
+}
+
+#[test]
+fn classes_of_authentication_that_a_rule_and_metadata_do_not_share_let_nothing_pass() {
+    let metadata = "                    scopegate: {scopes: [orders:write], methods: {GET: {scopes: [orders:read]}}}\n";
+    let of = |route_metadata: &str, rule: &str, added: &str| {
+        let rules = "                    rules:\n";
+        let with_rule = format!(
+            "                    route_metadata: {route_metadata}\n{rules}                    - {{match: {{route: orders}}, {rule}}}\n"
+        );
+        with(rules, &with_rule).replacen(metadata, &format!("                    scopegate: {{{added}}}\n"), 1)
+    };
+    let right = || of("restrict", "acr_values: [phr, silver]", "acr_values: [gold, silver]");
+    finds(&[
+        ("acr-never-met", of("restrict", "acr_values: [phr]", "acr_values: [gold, silver]"), right()),
+        ("acr-never-met", of("restrict", "acr_values: [phr]", "methods: {PUT: {acr_values: [gold]}}"), right()),
+        (
+            "acr-never-met",
+            of("restrict", "acr_values: [phr]", "acr_values: [gold]"),
+            of("replace", "acr_values: [phr]", "acr_values: [gold]"),
+        ),
+        (
+            "acr-never-met",
+            of("restrict", "acr_values: [phr]", "acr_values: [gold]"),
+            of("restrict", "scopes: [a]", "acr_values: [gold]"),
+        ),
+    ]);
+    let said = check(&of("restrict", "acr_values: [phr]", "methods: {PUT: {acr_values: [gold]}}")).stdout;
+    assert!(
+        said.contains("asks for acr_values gold, and what it restricts asks for phr: no token passes for PUT"),
+        "{said}"
+    );
+}
