@@ -34,6 +34,7 @@ pub struct AuditRecord<'d> {
     /// Why the request was refused, or would have been.
     denial: Option<&'d Denial>,
     issuer: Option<&'d str>,
+    identity: Option<Cow<'d, str>>,
     subject: Option<Cow<'d, str>>,
     fingerprint: Option<(&'static str, &'d str)>,
     unverified_issuer: Option<&'d str>,
@@ -42,6 +43,7 @@ pub struct AuditRecord<'d> {
     requirement: Option<Cow<'static, str>>,
     added_requirement: Option<Cow<'static, str>>,
     credential: Option<CredentialKind>,
+    set: Option<&'d str>,
     request: Option<RequestNames>,
 }
 
@@ -117,13 +119,14 @@ impl<'d> AuditRecord<'d> {
             outcome,
             further: FurtherReasons::default(),
             denial,
-            issuer: verified.and_then(|identity| policy.authority_name(identity.authority)),
+            issuer: verified.and_then(|identity| policy.issuer_name(identity.authority)),
+            identity: verified.and_then(|verified| verified.identity.as_ref()).map(|id| escaped(id.as_bytes())),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, settings.subject)),
-            fingerprint: token.map(named),
+            fingerprint: token.and_then(named),
             unverified_issuer: match (denial, verified) {
-                (Some(_), None) => trace.authority.and_then(|authority| policy.authority_name(authority)),
+                (Some(_), None) => trace.authority.and_then(|authority| policy.issuer_name(authority)),
                 _ => None,
             },
             cause: denial.and_then(|denial| Some(Cause::of(denial, token?.mismatch.as_deref()?, policy, settings))),
@@ -131,6 +134,10 @@ impl<'d> AuditRecord<'d> {
             requirement: trace.requirement.map(path),
             added_requirement: trace.added.map(path),
             credential: trace.credential,
+            set: match trace.credential {
+                Some(CredentialKind::ApiKey(set)) => policy.set_name(set),
+                Some(CredentialKind::Bearer | CredentialKind::Dpop) | None => None,
+            },
             request: None,
         })
     }
@@ -251,13 +258,16 @@ impl<'d> AuditRecord<'d> {
         text("requirement", self.requirement.as_deref());
         text("added_requirement", self.added_requirement.as_deref());
         text("credential", self.credential.map(CredentialKind::name));
+        text("credential_set", self.set);
+        text("identity", self.identity.as_deref());
         text("route", request.and_then(|request| request.route.as_deref()));
         text("request_id", request.and_then(|request| request.id.as_deref()));
     }
 }
 
 /// Members that a log line has in quotes.
-const QUOTED: [&str; 9] = [
+const QUOTED: [&str; 10] = [
+    "identity",
     "subject",
     "member",
     "received",
@@ -323,9 +333,9 @@ fn push_json(text: &mut String, value: &str) {
     }
 }
 
-fn named(token: &TokenTrace) -> (&'static str, &str) {
+fn named(token: &TokenTrace) -> Option<(&'static str, &str)> {
     let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
-    (name, token.fingerprint.as_str())
+    token.fingerprint.as_ref().map(|fingerprint| (name, fingerprint.as_str()))
 }
 
 fn subject_form(subject: &Subject, form: SubjectForm) -> Option<Cow<'_, str>> {
@@ -340,7 +350,9 @@ fn subject_form(subject: &Subject, form: SubjectForm) -> Option<Cow<'_, str>> {
 /// request.
 fn detail(denial: &Denial) -> Option<String> {
     match denial {
-        Denial::Expired { expired_at, now } => Some(format!("{} s ago", now.0.saturating_sub(expired_at.0))),
+        Denial::Expired { expired_at, now } | Denial::CredentialExpired { expired_at, now } => {
+            Some(format!("{} s ago", now.0.saturating_sub(expired_at.0)))
+        }
         Denial::NotYetValid { not_before: at, now } | Denial::IssuedInFuture { issued_at: at, now } => {
             Some(format!("{} s ahead", at.0.saturating_sub(now.0)))
         }
@@ -349,6 +361,7 @@ fn detail(denial: &Denial) -> Option<String> {
         Denial::StepUpNeeded(needed) => Some(needed.claim.to_owned()),
         Denial::Revoked(by) => Some(format!("by {by}")),
         Denial::MalformedHeader(why)
+        | Denial::MalformedCredential(why)
         | Denial::MalformedToken(why)
         | Denial::BoundToAnother(why)
         | Denial::ProofMissing(why)
@@ -366,6 +379,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::Denied
         | Denial::NoCredential { .. }
         | Denial::MultipleCredentials
+        | Denial::UnknownIdentity
         | Denial::TokenTooLarge
         | Denial::UnknownIssuer
         | Denial::AlgorithmNotAllowed

@@ -8,9 +8,10 @@
 //! ever part of an answer.
 
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use crate::policy::{Dpop, Policy, Scope};
+use crate::policy::{AUTHORIZATION, Dpop, KeyPlace, Policy, Scope, SetId, Source};
 use serde_json::json;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// An answer in the place of the upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ const RETRY_AFTER_BUSY: u32 = 1;
 
 /// Renders a refusal of a request that was judged so far.
 #[must_use]
-pub fn render(denial: &Denial, trace: Trace, terms: &Terms, grpc: bool) -> Reply {
+pub fn render(denial: &Denial, trace: &Trace, terms: &Terms, grpc: bool) -> Reply {
     Answer::of(denial, trace).render(terms, grpc)
 }
 
@@ -47,20 +48,32 @@ pub struct Terms {
     pub realm: String,
     /// The names of the algorithms that proofs may be signed with, spaces between them.
     pub algs: String,
+    /// For each set of credentials how its challenges begin.
+    pub sets: Vec<Vec<String>>,
 }
 
 impl Terms {
-    /// Those of a policy that reads no proofs.
+    /// Those of a policy that reads no proofs, and has no sets of credentials.
     #[must_use]
     pub fn of_realm(realm: &str) -> Self {
-        Self { realm: realm.to_owned(), algs: String::new() }
+        Self { realm: realm.to_owned(), ..Self::default() }
     }
 
     /// Those of a policy, with this `realm`.
     #[must_use]
     pub fn of(policy: &Policy, realm: &str) -> Self {
         let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
-        Self { realm: realm.to_owned(), algs }
+        let of_set = |places: &[KeyPlace]| places.iter().map(|place| challenge_of(place, realm)).collect();
+        let sets = policy.credentials.iter().map(|set| of_set(&set.places)).collect();
+        Self { realm: realm.to_owned(), algs, sets }
+    }
+}
+
+/// How a challenge for the keys of a place begins. No standard has a scheme for a header of its own.
+fn challenge_of(place: &KeyPlace, realm: &str) -> String {
+    match &place.scheme {
+        Some(scheme) if place.header == AUTHORIZATION => format!("{scheme} realm=\"{realm}\""),
+        _ => format!("ApiKey realm=\"{realm}\", header=\"{}\"", place.header),
     }
 }
 
@@ -77,14 +90,25 @@ pub struct Answer<'d> {
     reason: Reason,
     status: u16,
     challenge: Challenge<'d>,
-    /// The schemes that are good here.
+    /// The sources of credentials that are good here; `None`: tokens.
+    sources: Option<Rc<[Source]>>,
+    /// The schemes with which a token is good here.
     schemes: Schemes,
-    /// Whether an error is one of the scheme `DPoP`.
-    is_dpop: bool,
+    /// What an error is told in.
+    told_in: Scheme,
     /// The nonce that the next proof must have.
     nonce: Option<Cow<'d, str>>,
     text: &'static str,
     retry_after: Option<u32>,
+}
+
+/// What a challenge is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Bearer,
+    Dpop,
+    /// Keys of a set.
+    Set(SetId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,18 +126,22 @@ enum Challenge<'d> {
 impl<'d> Answer<'d> {
     /// The answer to a refusal of a request that was judged so far.
     #[must_use]
-    pub fn of(denial: &'d Denial, trace: Trace) -> Self {
+    pub fn of(denial: &'d Denial, trace: &Trace) -> Self {
         let schemes = trace.schemes;
+        let used = trace.credential.map(|kind| match kind {
+            CredentialKind::Bearer => Scheme::Bearer,
+            CredentialKind::Dpop => Scheme::Dpop,
+            CredentialKind::ApiKey(set) => Scheme::Set(set),
+        });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
-        let is_dpop = match trace.credential {
-            Some(CredentialKind::Dpop) => schemes.dpop,
-            Some(CredentialKind::Bearer) | None => !schemes.bearer,
-        };
+        let admitted = admitted(trace.sources.as_deref(), schemes);
+        let told_in = used.filter(|used| admitted.contains(used)).or(admitted.first().copied());
+        let told_in = told_in.unwrap_or(Scheme::Bearer);
         let nonce = match denial {
             Denial::UseNonce(nonce) => Some(Cow::Borrowed(nonce.as_str())),
             _ => None,
         };
-        Answer { schemes, is_dpop, nonce, ..answer(denial, is_dpop) }
+        Answer { sources: trace.sources.clone(), schemes, told_in, nonce, ..answer(denial, told_in, trace) }
     }
 
     /// Whether the same answer will be given again.
@@ -153,7 +181,7 @@ impl<'d> Answer<'d> {
     /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
-        let Self { reason, status, challenge, schemes, is_dpop, nonce, text, retry_after } = self;
+        let Self { reason, status, challenge, sources, schemes, told_in, nonce, text, retry_after } = self;
         let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
         let challenge = match challenge {
             Challenge::None => Challenge::None,
@@ -162,36 +190,77 @@ impl<'d> Answer<'d> {
             Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
         let nonce = nonce.map(|nonce| Cow::Owned(nonce.into_owned()));
-        Answer { reason, status, challenge, schemes, is_dpop, nonce, text, retry_after }
+        Answer { reason, status, challenge, sources, schemes, told_in, nonce, text, retry_after }
     }
 
-    /// A challenge for each scheme that is good here.
+    /// A challenge for each scheme that is good here, in the order of the requirement.
     fn challenges(&self, terms: &Terms) -> Vec<String> {
-        let admitted = [(false, self.schemes.bearer), (true, self.schemes.dpop)].into_iter();
-        admitted
-            .filter(|(_, is_admitted)| *is_admitted)
-            .filter_map(|(is_dpop, _)| self.challenge.render(is_dpop, is_dpop == self.is_dpop, terms, self.text))
-            .collect()
+        let mut begun: Vec<(Vec<Scheme>, Cow<'_, str>)> = Vec::new();
+        for scheme in admitted(self.sources.as_deref(), self.schemes) {
+            for beginning in terms.beginnings(scheme) {
+                // A key that is sent as a bearer token is asked for in the words in which a token is.
+                match begun.iter_mut().find(|(_, known)| *known == beginning) {
+                    Some((schemes, _)) => schemes.push(scheme),
+                    None => begun.push((vec![scheme], beginning)),
+                }
+            }
+        }
+        let error_in = begun.iter().position(|(schemes, _)| schemes.contains(&self.told_in));
+        let of = |(at, (schemes, beginning)): (usize, &(Vec<Scheme>, Cow<'_, str>))| {
+            self.challenge.render(schemes, beginning, error_in == Some(at), terms, self.text)
+        };
+        begun.iter().enumerate().filter_map(of).collect()
+    }
+}
+
+/// What is good here, in the order of the requirement.
+fn admitted(sources: Option<&[Source]>, schemes: Schemes) -> Vec<Scheme> {
+    let of_tokens = [(Scheme::Bearer, schemes.bearer), (Scheme::Dpop, schemes.dpop)];
+    let of_tokens = || of_tokens.into_iter().filter(|(_, is_admitted)| *is_admitted).map(|(scheme, _)| scheme);
+    let mut all = Vec::with_capacity(2);
+    for source in sources.unwrap_or(&[Source::Tokens]) {
+        match source {
+            Source::Tokens => all.extend(of_tokens()),
+            Source::Set(set) => all.push(Scheme::Set(*set)),
+        }
+    }
+    all
+}
+
+impl Terms {
+    /// How the challenges of a scheme begin.
+    fn beginnings(&self, scheme: Scheme) -> Vec<Cow<'_, str>> {
+        match scheme {
+            Scheme::Bearer => vec![format!("Bearer realm=\"{}\"", self.realm).into()],
+            Scheme::Dpop => vec![format!("DPoP realm=\"{}\"", self.realm).into()],
+            Scheme::Set(set) => self.sets.get(set.0).into_iter().flatten().map(|text| text.as_str().into()).collect(),
+        }
     }
 }
 
 impl Challenge<'_> {
-    /// The challenge of one scheme; an error is told in that scheme alone which it is one of.
-    fn render(&self, is_dpop: bool, has_error: bool, terms: &Terms, text: &str) -> Option<String> {
+    /// The challenge that begins so; an error is told in one alone.
+    fn render(
+        &self,
+        schemes: &[Scheme],
+        beginning: &str,
+        has_error: bool,
+        terms: &Terms,
+        text: &str,
+    ) -> Option<String> {
+        let is_of_token = schemes.iter().any(|scheme| matches!(scheme, Scheme::Bearer | Scheme::Dpop));
         let (code, more) = match self {
             Self::None => return None,
+            // A key cannot be asked for with other scopes.
+            Self::Bare { .. } if !is_of_token => (None, String::new()),
             Self::Bare { scope } => (None, of_scope(scope)),
             Self::Error { .. } | Self::StepUp(_) if !has_error => (None, String::new()),
             Self::Error { code, scope } => (Some(*code), of_scope(scope)),
             Self::StepUp(needed) => (Some("insufficient_user_authentication"), of_step_up(needed)),
         };
         let error = code.map_or_else(String::new, |code| format!(", error=\"{code}\", error_description=\"{text}\""));
-        let Terms { realm, algs } = terms;
-        Some(if is_dpop {
-            format!("DPoP realm=\"{realm}\"{error}{more}, algs=\"{algs}\"")
-        } else {
-            format!("Bearer realm=\"{realm}\"{error}{more}")
-        })
+        let algs = if schemes.contains(&Scheme::Dpop) { format!(", algs=\"{}\"", terms.algs) } else { String::new() };
+        Some(format!("{beginning}{error}{more}{algs}"))
     }
 }
 
@@ -209,15 +278,16 @@ fn of_step_up(needed: &StepUp) -> String {
 }
 
 /// The text gives the class of a failure, never which of the key and signature checks failed.
-fn answer(denial: &Denial, is_dpop: bool) -> Answer<'_> {
+fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> {
     const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
     let reason = denial.reason();
     let unadorned = Answer {
         reason,
         status: 401,
         challenge: Challenge::None,
+        sources: None,
         schemes: Schemes::default(),
-        is_dpop,
+        told_in,
         nonce: None,
         text: "",
         retry_after: None,
@@ -226,15 +296,28 @@ fn answer(denial: &Denial, is_dpop: bool) -> Answer<'_> {
     let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: NO_SCOPE }, text);
     let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: NO_SCOPE }, text);
     // RFC 9449 section 7.1 has a code of its own for proofs, which `Bearer` does not know.
-    let proof_error = if is_dpop { "invalid_dpop_proof" } else { "invalid_token" };
+    let proof_error = if told_in == Scheme::Dpop { "invalid_dpop_proof" } else { "invalid_token" };
     let invalid_proof = |text| refused(401, Challenge::Error { code: proof_error, scope: NO_SCOPE }, text);
     let unavailable = |seconds, text| Answer { status: 503, text, retry_after: Some(seconds), ..unadorned.clone() };
+    // Whose key it would have been, or that it was good, is not told: the bytes are the same.
+    let invalid_key = || {
+        let challenge = Challenge::Error { code: "invalid_key", scope: NO_SCOPE };
+        refused(401, challenge, "The API key is not one that this resource accepts")
+    };
+    let is_key = matches!(trace.credential, Some(CredentialKind::ApiKey(_)));
+    let of_kind = |of_token, of_key| if is_key { of_key } else { of_token };
+    let asks_token = trace.sources.is_none();
     match denial {
-        Denial::NoCredential { scope } => refused(
-            401,
-            Challenge::Bare { scope: scope.into() },
-            "This resource needs an access token in the Authorization header",
-        ),
+        Denial::NoCredential { scope } => {
+            let text = if asks_token {
+                "This resource needs an access token in the Authorization header"
+            } else {
+                "This resource needs a credential, as the challenges say"
+            };
+            refused(401, Challenge::Bare { scope: scope.into() }, text)
+        }
+        Denial::MalformedCredential(_) | Denial::UnknownIdentity | Denial::CredentialExpired { .. } => invalid_key(),
+        Denial::Revoked(_) if is_key => invalid_key(),
         Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
         Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
             invalid_token("The access token is not one that this resource accepts")
@@ -271,11 +354,16 @@ fn answer(denial: &Denial, is_dpop: bool) -> Answer<'_> {
         Denial::InsufficientScope { scope } => refused(
             403,
             Challenge::Error { code: "insufficient_scope", scope: scope.into() },
-            "The access token lacks a scope that this resource needs",
+            of_kind(
+                "The access token lacks a scope that this resource needs",
+                "The API key lacks a scope that this resource needs",
+            ),
         ),
-        Denial::ClaimMismatch(_) => {
-            refused(403, Challenge::Bare { scope: NO_SCOPE }, "The access token does not permit this request")
-        }
+        Denial::ClaimMismatch(_) => refused(
+            403,
+            Challenge::Bare { scope: NO_SCOPE },
+            of_kind("The access token does not permit this request", "The API key does not permit this request"),
+        ),
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),

@@ -7,6 +7,12 @@
 //!     -> condition -> Permit -> replay -> FirstUse
 //! ```
 //!
+//! An API key has a shorter way. What is asked of the sender and of the user, is asked of a token:
+//!
+//! ```text
+//! ApiKey -> identity -> Identified (Principal) -> revocation -> Live -> Authenticated -> scope -> ...
+//! ```
+//!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
 //! to [`Complete`] costs no cryptography: only a token that passes all of it may wait for keys or be verified, and only one
 //! that has been verified may wait for a revocation list. Validity is judged before what the credential grants (RFC 6750
@@ -21,6 +27,7 @@ mod authentication;
 mod client_certificate;
 mod condition;
 mod failures;
+mod identity;
 mod mismatch;
 mod possession;
 mod principal;
@@ -36,6 +43,7 @@ pub use authentication::Authenticated;
 pub use client_certificate::is_forwarded;
 pub use condition::Permit;
 pub use failures::failures;
+pub use identity::{Identified, NotIdentified, key_failures};
 pub use mismatch::mismatch;
 pub use possession::Possession;
 pub use principal::Principal;
@@ -52,7 +60,7 @@ use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;
 use std::rc::Rc;
 
-/// What the requirements that hold for a request ask of its token: one, or two where route metadata restricts.
+/// What the requirements that hold for a request ask of its credential: one, or two where route metadata restricts.
 pub type TokenRequirements<'a> = [&'a Rc<TokenRequirement>];
 
 /// Shorthand of this room.
@@ -61,7 +69,7 @@ type Result<T> = std::result::Result<T, Denial>;
 /// Why a check that asks for what is fetched gives no proof.
 #[derive(Debug, PartialEq)]
 pub enum Unproven {
-    /// The token is refused.
+    /// The credential is refused.
     Deny(Denial),
     /// It may be good, once this is there.
     Await(Need),

@@ -2,6 +2,7 @@
 
 mod certificate;
 pub mod check;
+pub mod credentials;
 mod destination;
 pub mod explain;
 pub mod fetch;
@@ -85,6 +86,17 @@ enum Command {
     /// Builds lists of revoked tokens for gates to fetch.
     #[command(subcommand)]
     Revocations(RevocationsCommand),
+    /// Makes API keys, and the digests that a configuration has of them.
+    #[command(subcommand)]
+    Credentials(CredentialsCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CredentialsCommand {
+    /// Makes an API key, and prints it with its digest.
+    New(credentials::NewArguments),
+    /// Prints the digest of a key, as a configuration has it.
+    Hash(credentials::HashArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +162,8 @@ pub fn main() -> ExitCode {
         Command::Jwks(JwksCommand::Fetch(arguments)) => fetch::run(&arguments),
         Command::Token(TokenCommand::Revoke(arguments)) => revoke::run(&arguments),
         Command::Revocations(RevocationsCommand::Build(arguments)) => revocations::build(&arguments),
+        Command::Credentials(CredentialsCommand::New(arguments)) => credentials::new(&arguments).map(Output::from),
+        Command::Credentials(CredentialsCommand::Hash(arguments)) => credentials::hash(&arguments).map(Output::from),
         Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),

@@ -1,11 +1,13 @@
 //! Credentials as requests present them: syntax only. One file for each kind. Knows no keys, no time and no policy
 //! but the names to look for.
 
+mod api_key;
 mod bearer;
 mod forwarded_certificate;
 mod proof;
 mod query;
 
+pub use api_key::{ApiKey, FoundKey, api_key};
 pub use bearer::{BearerToken, extract};
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;

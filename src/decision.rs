@@ -10,7 +10,7 @@ pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{Authority, IssuerId, MethodPart, RequirementPlace, Scope};
+use crate::policy::{Authority, IssuerId, MethodPart, RequirementPlace, Scope, SetId, Source};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -28,11 +28,11 @@ pub enum Decision {
 impl Decision {
     /// What decided.
     #[must_use]
-    pub const fn trace(&self) -> Trace {
+    pub const fn trace(&self) -> &Trace {
         match self {
-            Self::Allow(grant) => grant.trace,
-            Self::Deny(refusal) => refusal.trace,
-            Self::Await(pending) => pending.trace,
+            Self::Allow(grant) => &grant.trace,
+            Self::Deny(refusal) => &refusal.trace,
+            Self::Await(pending) => &pending.trace,
         }
     }
 }
@@ -40,7 +40,7 @@ impl Decision {
 /// What decided a request: found once, by the engine. Records, metrics and the command read it and derive nothing again.
 ///
 /// The name of the token is not in it, since it costs a digest: [`TokenTrace`] computes it on demand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
     /// Where the requirement is; `None` where none was found.
     pub requirement: Option<RequirementPlace>,
@@ -51,11 +51,13 @@ pub struct Trace {
     pub authority: Option<Authority>,
     /// The kind of credential that was judged.
     pub credential: Option<CredentialKind>,
-    /// The authentication schemes that are good here.
+    /// The sources of credentials that are good here, in the order of the requirement; `None`: tokens alone.
+    pub sources: Option<Rc<[Source]>>,
+    /// The authentication schemes with which a token is good here.
     pub schemes: Schemes,
 }
 
-/// The authentication schemes that a requirement admits.
+/// The authentication schemes of tokens that a requirement admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schemes {
     /// `Bearer` (RFC 6750): of tokens that are bound to no key.
@@ -86,6 +88,8 @@ pub enum CredentialKind {
     Bearer,
     /// A token of the scheme `DPoP` (RFC 9449).
     Dpop,
+    /// An API key of this set.
+    ApiKey(SetId),
 }
 
 impl CredentialKind {
@@ -95,6 +99,7 @@ impl CredentialKind {
         match self {
             Self::Bearer => "bearer",
             Self::Dpop => "dpop",
+            Self::ApiKey(_) => "api_key",
         }
     }
 }
@@ -106,7 +111,7 @@ pub struct Pending {
     pub need: Need,
     /// What decides.
     pub trace: Trace,
-    /// The token that it presented.
+    /// The credential that it presented.
     pub token: Option<TokenTrace>,
     /// Whether it goes on even if what is missing does not come.
     pub report_only: bool,
@@ -189,7 +194,7 @@ pub struct Grant {
     pub basis: Basis,
     /// What decided.
     pub trace: Trace,
-    /// The token that it presented.
+    /// The credential that it presented.
     pub token: Option<TokenTrace>,
     /// Names of request headers to remove, as the request spells them; each is there.
     pub remove: Vec<Cow<'static, str>>,
@@ -236,7 +241,7 @@ pub struct Judged {
 /// Why a request may pass.
 #[derive(Debug, PartialEq)]
 pub enum Basis {
-    /// Its token meets everything.
+    /// Its credential meets everything.
     Token,
     /// The requirement is public.
     Public,
@@ -255,28 +260,31 @@ pub struct Refusal {
     pub denial: Denial,
     /// What decided.
     pub trace: Trace,
-    /// The token that it presented, as far as it could be read.
+    /// The credential that it presented, as far as it could be read.
     pub token: Option<TokenTrace>,
 }
 
-/// A token as records name it: never by its text.
+/// A credential as records name it: never by its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenTrace {
-    /// `base64url(SHA-256(signing input))[..22]`.
-    pub fingerprint: Fingerprint,
-    /// Who issued it and for whom, once its signature has been checked.
+    /// `base64url(SHA-256(signing input))[..22]` of a token. No other credential has one: a digest of a secret could be
+    /// compared with guesses.
+    pub fingerprint: Option<Fingerprint>,
+    /// Who issued it and for whom, once its signature has been checked, or its secret found.
     pub verified: Option<VerifiedIdentity>,
     /// Why it was refused: what it has, and what was wanted.
     pub mismatch: Option<Box<Mismatch>>,
 }
 
-/// What is known of a token whose signature has been checked.
+/// What is known of a credential that has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedIdentity {
-    /// Its issuer.
+    /// Its issuer, or its set.
     pub authority: Authority,
     /// Its `sub`.
     pub subject: Option<Rc<Subject>>,
+    /// The id of the identity in its set.
+    pub identity: Option<Rc<String>>,
 }
 
 macro_rules! denials {
@@ -334,12 +342,18 @@ denials! {
     AmbiguousHost => "ambiguous_host",
     /// The requirement lets no request pass.
     Denied => "denied",
-    /// No credential that this filter reads; `scope` is what the route needs.
+    /// No credential that is read here, or only a part of a combination; `scope` is what the route needs.
     NoCredential { scope: Vec<Scope> } => "no_credential",
     /// The `authorization` header does not follow its grammar; the text says where.
     MalformedHeader(&'static str) => "malformed_header",
     /// More than one credential (RFC 6750 section 2).
     MultipleCredentials => "multiple_credentials",
+    /// An API key cannot be one; the text says why.
+    MalformedCredential(&'static str) => "malformed_credential",
+    /// The API key is of no identity of its set.
+    UnknownIdentity => "unknown_identity",
+    /// The time of the identity is over, or that of the secret.
+    CredentialExpired { expired_at: UnixSeconds, now: UnixSeconds } => "credential_expired",
     /// The token is longer than the limit.
     TokenTooLarge => "token_too_large",
     /// The token is no JWT in compact serialization; the text says why.
@@ -372,7 +386,7 @@ denials! {
     KeysUnavailable => "keys_unavailable",
     /// Too many requests wait for keys, the time set aside for signatures is used up, or the replay store has no room.
     TooBusy => "too_busy",
-    /// The token has been revoked; the text says by what the entry names it, or what its status list says.
+    /// The credential has been revoked; the text says by what the entry names it, or what its status list says.
     Revoked(&'static str) => "revoked",
     /// A revocation list or a status list is not there, or too old.
     RevocationUnavailable => "revocation_unavailable",

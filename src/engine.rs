@@ -4,9 +4,11 @@
 //! fuzzers and the benches all call [`decide`].
 
 mod applicable;
+mod combined;
 mod further;
 mod grant;
 mod once;
+mod selection;
 
 pub use further::further;
 
@@ -15,15 +17,16 @@ use crate::check::{
     self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Live, Permit, Possession, Proven,
     Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
 };
-use crate::credential::{self, BearerToken, Presented};
+use crate::credential::{self, BearerToken};
 use crate::decision::{
     Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Schemes, TokenTrace, Trace,
 };
 use crate::facts::{Facts, Surroundings};
-use crate::policy::{Authority, IssuerId, Policy, SenderConstraint, TokenRequirement};
+use crate::policy::{AUTHORIZATION, Authority, IssuerId, Policy, SenderConstraint, TokenRequirement};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
 use once::ClaimedOnce;
+use selection::Selected;
 use std::rc::Rc;
 
 /// Decides on a request.
@@ -86,7 +89,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     let in_query = request.query().and_then(|query| credential::find_token(query, &policy.query, also_allowed));
     if let Some(token) = in_query {
         let named = token.signing_input.map(|input| TokenTrace {
-            fingerprint: Fingerprint::new(&FingerprintCell::default(), &input, check::fingerprint),
+            fingerprint: Some(Fingerprint::new(&FingerprintCell::default(), &input, check::fingerprint)),
             verified: None,
             mismatch: None,
         });
@@ -98,49 +101,48 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Admitted::Holders(asks) => asks,
     };
     trace.schemes = schemes(policy, &asks);
+    trace.sources = selection::rule(&asks).map(|rule| rule.sources());
     let effects = effects(policy, &applicable);
     let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {
-        let granted = permit(policy, request, facts, trace, &asks, applicable.allows_missing(), effects);
+        let mut judged = Judged { policy, request, facts, trace, asks: &asks, effects };
+        let granted = permit(&mut judged, applicable.allows_missing());
         return granted.map_err(|stop| if applicable.reports_only() { stop.reported() } else { stop });
     };
     let once = ClaimedOnce::new(facts.replay);
-    let facts = Facts { replay: &once, ..*facts };
-    permit(policy, request, &facts, trace, &asks, false, effects).map_err(|stop| {
+    let facts = &Facts { replay: &once, ..*facts };
+    permit(&mut Judged { policy, request, facts, trace, asks: &asks, effects }, false).map_err(|stop| {
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match permit(policy, request, &facts, trace, &[added], false, effects) {
+        match permit(&mut Judged { policy, request, facts, trace, asks: &[added], effects }, false) {
             Err(refused) => refused,
             Ok(_) => stop.reported(),
         }
     })
 }
 
+/// What the checks judge, and by what.
+struct Judged<'j, 'f> {
+    policy: &'j Policy,
+    request: &'j RequestView<'j>,
+    facts: &'j Facts<'f>,
+    trace: &'j mut Trace,
+    asks: &'j TokenRequirements<'j>,
+    effects: Effects,
+}
+
 /// What is done with a request that the requirement does not refuse at once.
 enum Admitted<'p> {
     /// It passes without a look at its credential.
     Anyway(Basis),
-    /// It passes with a token that meets all of these.
+    /// It passes with a credential that meets all of these.
     Holders(Vec<&'p Rc<TokenRequirement>>),
 }
 
 fn admit<'p>(policy: &Policy, request: &RequestView<'_>, applicable: &Applicable<'p>) -> Result<Admitted<'p>, Denial> {
     match applicable.admission() {
         Admission::NoOne => Err(Denial::Denied),
-        _ if policy.bypass_cors_preflight && is_preflight(request) => Ok(Admitted::Anyway(Basis::Preflight)),
+        _ if policy.bypass_cors_preflight && is_preflight(policy, request) => Ok(Admitted::Anyway(Basis::Preflight)),
         Admission::Everyone => Ok(Admitted::Anyway(Basis::Public)),
         Admission::TokenHolders(asks) => Ok(Admitted::Holders(asks)),
-    }
-}
-
-/// The token of a request with its scheme; `None` where there is none and none is needed.
-fn presented<'r>(
-    request: &RequestView<'r>,
-    asks: &TokenRequirements<'_>,
-    allows_missing: bool,
-) -> Result<Option<(CredentialKind, BearerToken<'r>)>, Denial> {
-    match credential::extract(request)? {
-        Presented::Token(scheme, token) => Ok(Some((scheme, token))),
-        Presented::Nothing if allows_missing => Ok(None),
-        Presented::Nothing => Err(Denial::NoCredential { scope: check::wanted(asks, None) }),
     }
 }
 
@@ -186,45 +188,57 @@ fn possession<'r>(
 }
 
 /// Judges the credential of a request that needs one.
-fn permit(
-    policy: &Policy,
-    request: &RequestView<'_>,
-    facts: &Facts<'_>,
-    trace: &mut Trace,
-    asks: &TokenRequirements<'_>,
-    allows_missing: bool,
-    effects: Effects,
-) -> Result<Grant, Stop> {
-    let Some((scheme, token)) = presented(request, asks, allows_missing)? else {
-        return Ok(grant::untouched(policy, request, facts.surroundings, Basis::Missing, None));
-    };
-    trace.credential = Some(scheme);
-    permit_token(policy, request, facts, trace, asks, possession(policy, request, scheme, token), effects)
+fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
+    let Judged { policy, request, facts, asks, .. } = *judged;
+    match selection::select(policy, request, judged.trace, asks, allows_missing)? {
+        Selected::Nothing => Ok(grant::without_credential(policy, request, facts.surroundings)),
+        Selected::Token(scheme, token) => {
+            judged.trace.credential = Some(scheme);
+            let possession = possession(policy, request, scheme, token);
+            verified(judged, possession, |judged, proof| grant_to(judged, proof, None, &[AUTHORIZATION]))
+        }
+        Selected::Several(combination) => combined::permit(judged, &combination),
+    }
 }
 
-/// The checks of a token, in the order of [`crate::check`].
-fn permit_token(
-    policy: &Policy,
-    request: &RequestView<'_>,
-    facts: &Facts<'_>,
-    trace: &mut Trace,
-    asks: &TokenRequirements<'_>,
+/// The checks of a token, in the order of [`crate::check`], until it is known who sent it. `further` judges what that
+/// permits.
+fn verified(
+    judged: &mut Judged<'_, '_>,
     possession: Possession<'_>,
-    effects: Effects,
+    further: impl FnOnce(&mut Judged<'_, '_>, Authenticated<'_, '_>) -> Result<Grant, Stop>,
 ) -> Result<Grant, Stop> {
+    let Judged { policy, request, facts, asks, .. } = *judged;
     let token = Formed::check(possession.token, policy.token_bytes, facts)?;
-    let verified = verify(policy, facts, trace, asks, &token)
+    let verified = verify(policy, facts, judged.trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, request, facts, asks))?;
     let principal = verified.principal();
-    let first_use = Live::check(&principal, facts)
+    Live::check(&principal, facts)
         .map_err(Stop::from)
         .and_then(|proof| Ok(Proven::check(proof, asks, &possession, facts)?))
         .and_then(|proof| Ok(Authenticated::check(proof, asks, facts.surroundings)?))
-        .and_then(|proof| Ok(Scoped::check(proof, asks)?))
-        .and_then(|proof| Ok(Permit::check(proof, asks, request)?))
-        .and_then(|proof| Ok(FirstUse::check(proof, asks, facts, effects)?))
-        .map_err(|stop| stop.about(principal.trace()).at(&token, policy, request, facts, asks))?;
-    Ok(grant::for_token(policy, request, facts.surroundings, first_use.permit(), principal.trace()))
+        .map_err(|stop| stop.about(principal.trace()))
+        .and_then(|proof| further(judged, proof))
+        .map_err(|stop| stop.at(&token, policy, request, facts, asks))
+}
+
+/// What a credential permits. `beside` is the token that came with it, if it is not the token itself. `judged_in` are the
+/// headers of all that was judged.
+fn grant_to(
+    judged: &Judged<'_, '_>,
+    proof: Authenticated<'_, '_>,
+    beside: Option<&Authenticated<'_, '_>>,
+    judged_in: &[&str],
+) -> Result<Grant, Stop> {
+    let Judged { policy, request, facts, asks, effects, .. } = *judged;
+    let principal = proof.principal();
+    let permit = Scoped::check(proof, asks)
+        .and_then(|proof| Permit::check(proof, asks, request))
+        .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
+    let used = beside.map_or(principal, Authenticated::principal);
+    let first_use = FirstUse::check(permit, beside, asks, facts, effects)
+        .map_err(|denial| Stop::from(denial).about(used.trace()))?;
+    Ok(grant::for_principal(policy, request, facts.surroundings, first_use.permit(), judged_in))
 }
 
 fn verify<'a>(
@@ -248,17 +262,22 @@ fn verify<'a>(
 
 /// A CORS preflight as the Fetch standard makes it: nothing but headers, one origin, one method, and no credential.
 /// Envoy joins repeated lines with a comma, which neither an origin nor a method can contain.
-fn is_preflight(request: &RequestView<'_>) -> bool {
+fn is_preflight(policy: &Policy, request: &RequestView<'_>) -> bool {
     let one = |name| request.sole_value(name).is_some_and(|value| !value.is_empty() && !value.contains(&b','));
     request.method() == b"OPTIONS"
         && request.ends_with_headers
         && one("origin")
         && one("access-control-request-method")
-        && request.values("authorization").next().is_none()
+        && request.values(AUTHORIZATION).next().is_none()
+        && policy
+            .credentials
+            .iter()
+            .flat_map(|set| &set.places)
+            .all(|place| request.values(&place.header).next().is_none())
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {
-    TokenTrace { fingerprint: token.fingerprint(), verified: None, mismatch: None }
+    TokenTrace { fingerprint: Some(token.fingerprint()), verified: None, mismatch: None }
 }
 
 /// Why a request is refused or has to wait.
@@ -290,7 +309,9 @@ impl Stop {
         if !facts.shows_mismatch {
             return self;
         }
-        if let (Cause::Deny(denial), Some(trace)) = (&self.cause, &mut self.token) {
+        // What is about another credential, the token does not explain.
+        let of_token = self.token.as_mut().filter(|trace| trace.fingerprint.is_some());
+        if let (Cause::Deny(denial), Some(trace)) = (&self.cause, of_token) {
             trace.mismatch = check::mismatch(denial, token, policy, asks, request);
         }
         self

@@ -1,6 +1,8 @@
 //! The compiled policy: immutable and checked, with nothing left to parse. No serde, no host, no time.
 
 mod authority;
+mod credential_rule;
+mod credential_set;
 mod discovery;
 mod dpop;
 mod endpoint;
@@ -26,6 +28,8 @@ mod template;
 mod uses;
 
 pub use authority::Authority;
+pub use credential_rule::{Choice, CredentialRule, Source};
+pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, KeyPlace, Secret, SetId};
 pub use discovery::jwks_endpoint;
 pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;
@@ -62,6 +66,8 @@ pub struct Policy {
     pub uses: Uses,
     /// The issuers whose tokens are accepted. Never empty if a requirement asks for a token.
     pub issuers: Vec<Issuer>,
+    /// The sets of credentials beside tokens.
+    pub credentials: Vec<CredentialSet>,
     /// Tried in order; the first match decides.
     pub rules: Rules,
     /// Applies when no rule matches.
@@ -88,6 +94,20 @@ pub struct Policy {
     pub report_only: bool,
     /// The longest token, in bytes.
     pub token_bytes: usize,
+}
+
+impl Policy {
+    /// The headers that can hold a credential, once each: that of tokens, if there are issuers, and those of keys.
+    #[must_use]
+    pub fn credential_headers(&self) -> Vec<&str> {
+        let mut headers: Vec<&str> = (!self.issuers.is_empty()).then_some(AUTHORIZATION).into_iter().collect();
+        for place in self.credentials.iter().flat_map(|set| &set.places) {
+            if !headers.contains(&place.header.as_str()) {
+                headers.push(&place.header);
+            }
+        }
+        headers
+    }
 }
 
 /// How requirements in route and virtual host metadata apply.

@@ -8,7 +8,7 @@ fn scope(text: &str) -> Vec<Scope> {
 }
 
 fn reply(denial: &Denial, grpc: bool) -> Reply {
-    render(denial, Trace::default(), &Terms::of_realm("api"), grpc)
+    render(denial, &Trace::default(), &Terms::of_realm("api"), grpc)
 }
 
 fn challenge(denial: &Denial) -> Option<String> {
@@ -19,8 +19,8 @@ fn challenge(denial: &Denial) -> Option<String> {
 /// The challenges to a token of this scheme where these are admitted.
 fn challenges(denial: &Denial, bearer: bool, dpop: bool, used: Option<CredentialKind>) -> Vec<String> {
     let trace = Trace { schemes: Schemes { bearer, dpop }, credential: used, ..Trace::default() };
-    let terms = Terms { realm: "api".into(), algs: "ES256 EdDSA".into() };
-    let reply = render(denial, trace, &terms, false);
+    let terms = Terms { algs: "ES256 EdDSA".into(), ..Terms::of_realm("api") };
+    let reply = render(denial, &trace, &terms, false);
     reply.headers.into_iter().filter(|(name, _)| *name == "www-authenticate").map(|(_, value)| value).collect()
 }
 

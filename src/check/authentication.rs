@@ -3,7 +3,7 @@
 
 use super::principal::Claimant;
 use super::time::within;
-use super::{Principal, Proven, Result, TokenRequirements};
+use super::{Live, Principal, Proven, Result, TokenRequirements};
 use crate::decision::{Denial, StepUp};
 use crate::facts::Surroundings;
 
@@ -23,6 +23,13 @@ impl<'a, 'v> Authenticated<'a, 'v> {
     ) -> Result<Self> {
         judge(proven.principal().claimant(), asks, surroundings)?;
         Ok(Self(proven))
+    }
+
+    /// A holder of a secret, of whom nobody knows how a user authenticated. The configuration refuses to ask that where
+    /// there need be no token beside it.
+    #[must_use]
+    pub const fn by_secret(live: Live<'a, 'v>) -> Self {
+        Self(Proven::by_secret(live))
     }
 
     /// What the sender has proven.

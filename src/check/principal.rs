@@ -6,7 +6,7 @@ use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
-use crate::policy::{Authority, SenderConstraint};
+use crate::policy::{Authority, Identity, SenderConstraint};
 use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub(super) struct Claimant<'a> {
     /// Whose word it is.
     pub(super) authority: Authority,
-    /// What revocation lists call that authority.
+    /// What revocation lists call that authority: the `iss` of a token, or the name of a set.
     pub(super) authority_name: &'a str,
     /// What records call the credential.
     pub(super) name: CredentialName<'a>,
@@ -52,6 +52,8 @@ pub struct Principal<'a> {
 pub(super) enum CredentialName<'a> {
     /// A token, by its fingerprint.
     Token(&'a Formed<'a>),
+    /// An identity of a set, by its id.
+    Identity(&'a Identity),
 }
 
 impl<'a> Principal<'a> {
@@ -80,7 +82,11 @@ impl<'a> Principal<'a> {
     /// How records name it.
     #[must_use]
     pub fn trace(&self) -> TokenTrace {
-        let verified = VerifiedIdentity { authority: self.authority(), subject: self.subject.clone() };
+        let identity = match self.claimant.name {
+            CredentialName::Token(_) => None,
+            CredentialName::Identity(identity) => Some(Rc::clone(&identity.id)),
+        };
+        let verified = VerifiedIdentity { authority: self.authority(), subject: self.subject.clone(), identity };
         TokenTrace { fingerprint: self.claimant.fingerprint(), verified: Some(verified), mismatch: None }
     }
 
@@ -101,9 +107,10 @@ impl<'a> Principal<'a> {
 }
 
 impl Claimant<'_> {
-    fn fingerprint(&self) -> Fingerprint {
+    fn fingerprint(&self) -> Option<Fingerprint> {
         match self.name {
-            CredentialName::Token(token) => token.fingerprint(),
+            CredentialName::Token(token) => Some(token.fingerprint()),
+            CredentialName::Identity(_) => None,
         }
     }
 }
@@ -114,8 +121,13 @@ impl Revocable for Claimant<'_> {
     }
 
     fn name(&self, kind: EntryKind) -> Option<Cow<'_, str>> {
+        // An entry of tokens means no identity of a set, even if the set has the name of an issuer.
+        if let CredentialName::Identity(identity) = self.name {
+            return (kind == EntryKind::Identity).then(|| Cow::Borrowed(identity.id.as_str()));
+        }
         match kind {
-            EntryKind::Fingerprint => Some(self.fingerprint().as_str().to_owned().into()),
+            EntryKind::Identity => None,
+            EntryKind::Fingerprint => Some(self.fingerprint()?.as_str().to_owned().into()),
             EntryKind::SigningKey => self.key_id.map(Cow::Borrowed),
             // What RFC 9068 calls `client_id` is `azp` in the tokens of others.
             EntryKind::Client => self.claims.text(kind.member()).or_else(|| self.claims.text("azp")),

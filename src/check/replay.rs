@@ -1,7 +1,7 @@
 //! The credential has not been used, where it is good once, and neither has the proof of its key. The last check: nothing
 //! that is refused is used up.
 
-use super::{Permit, Principal, Result, TokenRequirements};
+use super::{Authenticated, Permit, Principal, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::facts::{Claim, Claimed, Facts, Pool};
 use crate::revocation::{EntryKind, Revocable as _};
@@ -40,24 +40,33 @@ pub struct Effects {
 
 impl<'a, 'v> FirstUse<'a, 'v> {
     /// Uses up the proof of possession, if there had to be one, and the credential, if a requirement says that it is good
-    /// once.
+    /// once. What can be used up is of a token: that which is permitted, or the one that came `beside` it.
     ///
     /// # Errors
     /// [`Denial::ProofReplayed`] and [`Denial::InvalidProof`] of a proof; [`Denial::Replayed`] where the credential has
     /// been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
     pub fn check(
         proof: Permit<'a, 'v>,
+        beside: Option<&Authenticated<'_, '_>>,
         asks: &TokenRequirements<'_>,
         facts: &Facts<'_>,
         effects: Effects,
     ) -> Result<Self> {
-        if let Some(unused) = proof.scoped().proven().unused() {
+        let unused = match beside {
+            Some(token) => token.proven().unused(),
+            None => proof.scoped().proven().unused(),
+        };
+        if let Some(unused) = unused {
             unused.claim(facts, effects.proof)?;
         }
         if !asks.iter().any(|ask| ask.single_use) {
             return Ok(Self(proof));
         }
-        match claim(proof.scoped().principal(), facts, effects.token) {
+        let claimed = match beside {
+            Some(token) => claim(token.principal(), facts, effects.token),
+            None => claim(proof.scoped().principal(), facts, effects.token),
+        };
+        match claimed {
             Claimed::First => Ok(Self(proof)),
             Claimed::Again | Claimed::TooOld => Err(Denial::Replayed),
             Claimed::Unknown => Err(Denial::TooBusy),

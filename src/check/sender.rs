@@ -42,6 +42,12 @@ impl<'a, 'v> Proven<'a, 'v> {
         Ok(Self { live, unused })
     }
 
+    /// A credential that is a secret: what it proves, everyone proves who sends it. What requirements ask of senders, they
+    /// ask of the token beside it.
+    pub(super) const fn by_secret(live: Live<'a, 'v>) -> Self {
+        Self { live, unused: None }
+    }
+
     /// Who is judged.
     #[must_use]
     pub const fn principal(&self) -> &'v Principal<'a> {

@@ -11,7 +11,9 @@ use crate::base::base64url;
 use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
-use crate::revocation::{Builder, DIGEST_CLAIM, Entry, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally};
+use crate::revocation::{
+    Builder, DIGEST_CLAIM, Entry, EntryKind, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally,
+};
 use clap::Args;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -167,7 +169,10 @@ fn mistake(entry: &Entry, issuers: Option<&[String]>) -> Option<String> {
             ));
         }
     }
-    let (issuers, issuer) = (issuers?, entry.issuer()?);
+    if entry.kind() == EntryKind::Identity {
+        return None;
+    }
+    let (issuers, issuer) = (issuers?, entry.authority()?);
     if issuers.iter().any(|known| known == issuer) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! From a tree to a [`Policy`] and its [`Settings`]. Each function reads all its fields before it gives up, so that
 //! every problem is noted.
 
+mod credentials;
 mod dpop;
 mod forward;
 mod issuer;
@@ -12,6 +13,7 @@ mod revocation;
 mod router;
 mod status_list;
 
+use self::credentials::Sources;
 use self::requirement::{Context, Variables};
 use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
@@ -36,12 +38,21 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let (token_bytes, limits) = limits.unzip();
     let has_dpop = object.has("dpop");
     let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default(), has_dpop };
-    let issuers = object
-        .need("issuers", "list whose tokens are accepted, and where their keys are")
-        .and_then(|list| issuer::list(&list, bounds, environment, &mut warnings));
+    let sets = optional(&object, "credentials", Vec::new(), |cursor| credentials::read(cursor, environment));
+    let issuers = if object.has("credentials") && !object.has("issuers") {
+        Some(Vec::new())
+    } else {
+        object
+            .need("issuers", "list whose tokens are accepted, and where their keys are")
+            .and_then(|list| issuer::list(&list, bounds, environment, &mut warnings))
+    };
     // Requirements name issuers. If the issuers cannot be read, checking the names would only add noise.
     let names = issuer::names(&object);
-    let context = Context::new(&names, has_dpop);
+    let sources = Sources { sets: sets.as_deref(), has_issuers: object.has("issuers") };
+    let context = Context::new(&names, sources, has_dpop);
+    if !object.has("default") && !sources.has_issuers {
+        object.need("default", "say what holds where no rule matches, such as default: {credentials: NAME}");
+    }
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
     let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, context));
     let rules =
@@ -53,8 +64,14 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
             ("ignore", RouteMetadata::Ignore),
         ])
     });
-    let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query);
+    let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query).map(|mut query| {
+        credentials::refuse_in_query(&mut query, sets.as_deref().unwrap_or_default());
+        query
+    });
     let forward = optional(&object, "forward", Forward::default(), forward::read);
+    if let (Some(sets), Some(forward)) = (&sets, &forward) {
+        credentials::apart_from_identity_headers(&object, sets, forward);
+    }
     let seal = optional(&object, "seal", false, Cursor::flag);
     let dpop = optional(&object, "dpop", None, |cursor| dpop::read(cursor, bounds.crypto, environment).map(Some));
     let forwarded_certificate =
@@ -64,7 +81,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let report_only = optional(&object, "report_only", false, Cursor::flag);
     let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
     let revocation = optional(&object, "revocation", RevocationSettings::default(), |cursor| {
-        revocation::read(cursor, issuers.as_deref(), limits.unwrap_or_default(), &mut warnings)
+        revocation::read(cursor, issuers.as_deref(), sets.as_deref(), limits.unwrap_or_default(), &mut warnings)
     });
     let replay = optional(&object, "replay", ReplayLimits::default(), read_replay);
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
@@ -77,6 +94,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let mut policy = Policy {
         uses: Uses::default(),
         issuers: issuers?,
+        credentials: sets?,
         rules: rules?,
         default: default?,
         route_metadata: route_metadata?,
@@ -114,7 +132,8 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
     if policy.forward.by == ForwardBy::Router {
         router::check_requirement(cursor);
     }
-    let requirement = requirement(cursor, Context::new(&names, policy.dpop.is_some()))?;
+    let sources = Sources { sets: Some(&policy.credentials), has_issuers: !policy.issuers.is_empty() };
+    let requirement = requirement(cursor, Context::new(&names, sources, policy.dpop.is_some()))?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",

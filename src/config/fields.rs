@@ -26,7 +26,8 @@ macro_rules! shapes {
 
 shapes! {
     POLICY "the configuration" [
-        "issuers", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls", "challenge",
+        "issuers", "credentials", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls",
+        "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
         "limits", "audit",
     ];
@@ -44,15 +45,20 @@ shapes! {
     ];
     STATUS_CLUSTER "a cluster of status lists" ["uri_prefix", "cluster"];
     REQUIREMENT "a requirement" [
-        "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
-        "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
+        "single_use", "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
-        "match", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age", "single_use",
-        "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "match", "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime",
+        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
+    CREDENTIAL_SET "a set of credentials" ["name", "api_key", "identities", "scopes"];
+    API_KEY "api_key" ["header", "scheme", "prefix"];
+    IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
+    CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];
+    CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     MATCH "match" [
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
     ];
@@ -72,7 +78,7 @@ shapes! {
         "name", "uri", "cluster", "refresh", "timeout", "max_bytes", "max_stale", "when_stale", "signed_by",
     ];
     REVOCATION_ENTRY "a revocation entry" [
-        "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "until", "reason",
+        "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "credential", "id", "until", "reason",
     ];
     REPLAY "replay" ["entries"];
     LIMITS "limits" [

@@ -40,27 +40,45 @@ impl std::fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// Reads the one credential of a request.
+/// The one line of `authorization`.
+pub(super) struct Line<'a> {
+    /// All of it.
+    pub(super) whole: &'a [u8],
+    scheme: &'a [u8],
+    /// What stands after the scheme.
+    rest: &'a [u8],
+}
+
+/// Reads the line of `authorization`; `None` without one.
 ///
 /// # Errors
-/// When there are two, or the one does not follow the grammar; that of the token is left to
-/// [`BearerToken::check_grammar`]. Envoy joins repeated `authorization` lines with a
-/// comma, so a comma is how a second credential shows.
-pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
+/// When there are two credentials, or no scheme. Envoy joins repeated `authorization` lines with a comma, so a comma is how
+/// a second credential shows.
+pub(super) fn authorization<'a>(request: &RequestView<'a>) -> Result<Option<Line<'a>>> {
     let mut lines = request.values("authorization");
-    let Some(line) = lines.next() else { return Ok(Presented::Nothing) };
+    let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
         return Err(Denial::MultipleCredentials);
     }
-    let line = trim(line);
-    let scheme_end = line.iter().position(|&byte| !is_tchar(byte)).unwrap_or(line.len());
-    let (scheme, rest) = line.split_at(scheme_end);
+    let whole = trim(line);
+    let scheme_end = whole.iter().position(|&byte| !is_tchar(byte)).unwrap_or(whole.len());
+    let (scheme, rest) = whole.split_at(scheme_end);
     if scheme.is_empty() {
         return Err(Denial::MalformedHeader("no scheme"));
     }
     if rest.contains(&b',') && has_second_credential(rest) {
         return Err(Denial::MultipleCredentials);
     }
+    Ok(Some(Line { whole, scheme, rest }))
+}
+
+/// Reads the one token of a request.
+///
+/// # Errors
+/// When there are two, or the one does not follow the grammar; that of the token is left to
+/// [`BearerToken::check_grammar`].
+pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
+    let Some(Line { scheme, rest, .. }) = authorization(request)? else { return Ok(Presented::Nothing) };
     let kind = if scheme.eq_ignore_ascii_case(b"bearer") {
         CredentialKind::Bearer
     } else if scheme.eq_ignore_ascii_case(b"dpop") {
@@ -95,7 +113,7 @@ fn has_second_credential(rest: &[u8]) -> bool {
 }
 
 /// Optional white space around a field value is not part of it (RFC 9110 section 5.5).
-fn trim(value: &[u8]) -> &[u8] {
+pub(super) fn trim(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);

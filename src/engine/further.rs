@@ -1,9 +1,10 @@
 //! What else a request fails, beyond the first reason.
 
 use super::applicable::{self, NotFound};
-use super::{Admitted, admit, possession, presented};
-use crate::check::{self, Formed};
-use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
+use super::selection::{self, Combination, Selected};
+use super::{Admitted, admit, possession};
+use crate::check::{self, Formed, TokenRequirements};
+use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
 use crate::facts::{Facts, NoMemory};
 use crate::policy::Policy;
 use crate::request::RequestView;
@@ -27,23 +28,49 @@ pub fn further(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, de
         }
         reasons
     };
-    match failures_of_token(policy, request, &facts) {
+    match failures_of_credential(policy, request, &facts) {
         Err(denial) => FurtherReasons { certain: reasons(&[denial]), unverified: Vec::new() },
         Ok(failed) if is_verified => FurtherReasons { certain: reasons(&failed), unverified: Vec::new() },
         Ok(failed) => FurtherReasons { certain: Vec::new(), unverified: reasons(&failed) },
     }
 }
 
-/// What the token of a request fails, its query left aside.
+/// What the credential of a request fails, its query left aside.
 ///
 /// # Errors
-/// Why there is no token to judge.
-fn failures_of_token(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Vec<Denial>, Denial> {
+/// Why there is no credential to judge.
+fn failures_of_credential(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+) -> Result<Vec<Denial>, Denial> {
     let applicable = applicable::find(policy, request, facts.metadata).map_err(|NotFound { denial, .. }| denial)?;
     let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Vec::new()) };
-    let presented = presented(request, &asks, applicable.allows_missing())?;
-    let Some((scheme, token)) = presented else { return Ok(Vec::new()) };
-    let possession = possession(policy, request, scheme, token);
-    let token = Formed::check(token, policy.token_bytes, facts)?;
-    Ok(check::failures(&token, policy, &asks, &possession, facts))
+    let mut trace = Trace::default();
+    match selection::select(policy, request, &mut trace, &asks, applicable.allows_missing())? {
+        Selected::Nothing => Ok(Vec::new()),
+        Selected::Token(scheme, token) => {
+            let possession = possession(policy, request, scheme, token);
+            let token = Formed::check(token, policy.token_bytes, facts)?;
+            Ok(check::failures(&token, policy, &asks, &possession, facts))
+        }
+        Selected::Several(combination) => Ok(failures_of_keys(policy, request, facts, &asks, &combination)),
+    }
+}
+
+/// What the keys of a combination fail, and if they alone are judged, also what they do not grant.
+fn failures_of_keys(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    asks: &TokenRequirements<'_>,
+    combination: &Combination<'_, '_>,
+) -> Vec<Denial> {
+    let mut failed = Vec::new();
+    for (index, key) in combination.keys.iter().enumerate() {
+        let grants = index == 0 && !combination.token_is_first;
+        let limit = policy.token_bytes;
+        failed.extend(check::key_failures(key.key, key.of_set(), limit, grants, asks, request, facts));
+    }
+    failed
 }

@@ -5,7 +5,7 @@ use crate::base::members::Raw;
 use crate::check::{self, Permit};
 use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
 use crate::facts::Surroundings;
-use crate::policy::{ForwardBy, HeaderSource, Policy, TokenForwarding};
+use crate::policy::{AUTHORIZATION, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, same_header};
 use crate::request::RequestView;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -39,19 +39,38 @@ fn published(identity: Vec<(Rc<str>, String)>, policy: &Policy, request: &Reques
     (judged.is_some() || !identity.is_empty()).then(|| Box::new(Published { identity, judged }))
 }
 
-/// A request whose token meets everything: identity headers are set, and the token is removed; by the router, where the
-/// policy says so, which then finds the values published.
-pub(super) fn for_token(
+/// A request without a credential that needs none. It has none that is read here, but what others could take for one.
+pub(super) fn without_credential(policy: &Policy, request: &RequestView<'_>, surroundings: &dyn Surroundings) -> Grant {
+    let mut grant = untouched(policy, request, surroundings, Basis::Missing, None);
+    if policy.uses.has(Uses::CREDENTIALS) && removes_credentials(policy) {
+        remove_credentials(&mut grant.remove, policy, request, &[]);
+    }
+    grant
+}
+
+/// Whether the filter removes credentials: not where nothing is refused, and not where the router does it.
+fn removes_credentials(policy: &Policy) -> bool {
+    !policy.report_only && policy.forward.by == ForwardBy::Filter
+}
+
+/// A request whose credential meets everything: identity headers are set, and credentials are removed; by the router, where
+/// the policy says so, which then finds the values published. `judged_in` are the headers of the credential.
+pub(super) fn for_principal(
     policy: &Policy,
     request: &RequestView<'_>,
     surroundings: &dyn Surroundings,
     permit: &Permit<'_, '_>,
-    token: TokenTrace,
+    judged_in: &[&str],
 ) -> Grant {
     let mut remove = forged_headers(policy, request, surroundings);
     let by_router = policy.forward.by == ForwardBy::Router;
-    if policy.forward.token == TokenForwarding::Strip && !policy.report_only && !by_router {
-        remove.push("authorization".into());
+    if removes_credentials(policy) {
+        let keeps = policy.forward.token == TokenForwarding::Keep;
+        if policy.uses.has(Uses::CREDENTIALS) {
+            remove_credentials(&mut remove, policy, request, if keeps { judged_in } else { &[] });
+        } else if !keeps {
+            remove.push(AUTHORIZATION.into());
+        }
     }
     let scoped = permit.scoped();
     let (mut set, mut publish) = (Vec::new(), Vec::new());
@@ -60,6 +79,7 @@ pub(super) fn for_token(
         let value = match &header.source {
             HeaderSource::Scope => Ok(Some(scoped.granted().joined()).filter(|scopes| !scopes.is_empty())),
             HeaderSource::Claim(claim) => scoped.principal().claims().get(claim).map_or(Ok(None), header_value),
+            HeaderSource::Credential => Ok(policy.source_name(scoped.principal().authority()).map(str::to_owned)),
         };
         match value {
             Ok(Some(value)) if by_router => publish.push((Rc::clone(&header.key), value)),
@@ -69,7 +89,24 @@ pub(super) fn for_token(
         }
     }
     let published = published(publish, policy, request);
-    Grant { basis: Basis::Token, trace: Trace::default(), token: Some(token), remove, set, published, left_out }
+    let token = Some(scoped.principal().trace());
+    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, published, left_out }
+}
+
+/// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would
+/// take what nobody looked at for what was approved. Those in `kept` stay.
+fn remove_credentials(remove: &mut Vec<Cow<'static, str>>, policy: &Policy, request: &RequestView<'_>, kept: &[&str]) {
+    let places = policy.credential_headers();
+    for (name, _) in request.headers {
+        let is_kept = kept.iter().any(|kept| kept.as_bytes() == *name);
+        if is_kept || !places.iter().any(|place| same_header(place.as_bytes(), name)) {
+            continue;
+        }
+        let name = String::from_utf8_lossy(name);
+        if !remove.contains(&name) {
+            remove.push(name.into_owned().into());
+        }
+    }
 }
 
 /// The names of the headers of the request that its client may not set, in every spelling, once each: identity headers,

@@ -1,20 +1,38 @@
 //! The authority that vouches for a credential.
 
-use super::{IssuerId, Policy};
+use super::{IssuerId, Policy, SetId};
 
 /// The authority that vouches for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Authority {
     /// An issuer of tokens.
     Issuer(IssuerId),
+    /// The configuration, by a set of credentials.
+    Set(SetId),
 }
 
 impl Policy {
-    /// The name of an authority in records.
+    /// The name of the issuer that vouches for a credential, in records.
     #[must_use]
-    pub fn authority_name(&self, authority: Authority) -> Option<&str> {
+    pub fn issuer_name(&self, authority: Authority) -> Option<&str> {
         match authority {
             Authority::Issuer(id) => self.issuers.get(id.0).map(|issuer| issuer.name.as_str()),
+            Authority::Set(_) => None,
+        }
+    }
+
+    /// The name of a set of credentials.
+    #[must_use]
+    pub fn set_name(&self, id: SetId) -> Option<&str> {
+        self.credentials.get(id.0).map(|set| &*set.name)
+    }
+
+    /// The source of a credential, as requirements name it.
+    #[must_use]
+    pub fn source_name(&self, authority: Authority) -> Option<&str> {
+        match authority {
+            Authority::Issuer(_) => Some("bearer"),
+            Authority::Set(id) => self.set_name(id),
         }
     }
 }

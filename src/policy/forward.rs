@@ -55,6 +55,8 @@ pub enum HeaderSource {
     Scope,
     /// A claim.
     Claim(ClaimPath),
+    /// The source of the credential: the name of its set, or `bearer`.
+    Credential,
 }
 
 impl Forward {

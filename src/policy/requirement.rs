@@ -1,6 +1,6 @@
 //! What a request must meet.
 
-use super::{IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
+use super::{CredentialRule, IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
@@ -26,7 +26,7 @@ pub enum Access {
     Public,
     /// None.
     Deny,
-    /// Those with a token that meets this.
+    /// Those with a credential that meets this.
     Token(Rc<TokenRequirement>),
 }
 
@@ -37,9 +37,11 @@ impl Default for Access {
     }
 }
 
-/// What a token must meet beyond its issuer's terms. It can only narrow those.
+/// What a credential must meet. What it says of tokens can only narrow the terms of their issuers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenRequirement {
+    /// The credentials that are accepted; `None`: tokens.
+    pub credentials: Option<CredentialRule>,
     /// The scopes.
     pub scopes: ScopeRule,
     /// Conditions on claims; all must hold.

@@ -15,9 +15,10 @@ impl Uses {
     pub const BARRED_TRAILERS: Self = Self(1 << 2);
     /// A store of the tokens that have been used.
     pub const SINGLE_USE: Self = Self(1 << 3);
-
     /// A store of the proofs that have been used.
     pub const PROOFS: Self = Self(1 << 4);
+    /// Credentials beside tokens.
+    pub const CREDENTIALS: Self = Self(1 << 5);
 
     /// What this policy uses.
     #[must_use]
@@ -30,6 +31,7 @@ impl Uses {
             (Self::BARRED_TRAILERS, policy.forward.has_identity_headers() || policy.forwarded_certificate.is_some()),
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
+            (Self::CREDENTIALS, !policy.credentials.is_empty()),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))
     }

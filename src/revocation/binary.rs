@@ -6,7 +6,7 @@
 //! 1 byte    how many sections follow
 //! 6 bytes   zero
 //! for each section, in the order of their numbers:
-//!   1 byte    the kind: 1 jti, 2 fingerprint, 3 sub, 4 sid, 5 client_id, 6 kid
+//!   1 byte    the kind: 1 jti, 2 fingerprint, 3 sub, 4 sid, 5 client_id, 6 kid, 7 the id of a credential
 //!   3 bytes   zero
 //!   4 bytes   how many records it has, at least one; the highest byte first
 //! for each section, its records: ascending, no key twice
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(changed(9, 1), wrong("its length is not that of its sections"));
         assert_eq!(changed(9, 3), wrong("a section is not told as it should be"));
         assert_eq!(changed(16, 0), wrong("a section is of an unknown kind"));
-        assert_eq!(changed(16, 7), wrong("a section is of an unknown kind"));
+        assert_eq!(changed(16, 8), wrong("a section is of an unknown kind"));
         assert_eq!(changed(24, 1), wrong("its sections are not in order"));
         assert_eq!(changed(17, 1), wrong("a section is not told as it should be"));
         assert_eq!(changed(23, 0), wrong("a section is empty"));

@@ -14,8 +14,8 @@ pub const FINGERPRINT_CHARACTERS: usize = 22;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     kind: EntryKind,
-    /// The `iss` of the tokens; a fingerprint needs none.
-    issuer: Option<String>,
+    /// The `iss` of the tokens, or the set of the identity; a fingerprint needs none.
+    authority: Option<String>,
     name: String,
     /// Tokens that were issued from then on are not meant.
     issued_before: Option<UnixSeconds>,
@@ -37,8 +37,8 @@ impl Entry {
         Some(Self::of(EntryKind::Fingerprint, None, fingerprint))
     }
 
-    const fn of(kind: EntryKind, issuer: Option<String>, name: String) -> Self {
-        Self { kind, issuer, name, issued_before: None, until: None, reason: None }
+    const fn of(kind: EntryKind, authority: Option<String>, name: String) -> Self {
+        Self { kind, authority, name, issued_before: None, until: None, reason: None }
     }
 
     /// This entry, needed only until then.
@@ -54,7 +54,7 @@ impl Entry {
     }
 
     /// Reads an entry: `{iss, jti}`, `{fingerprint}`, `{iss, sub, issued_before}`, `{iss, sid}`,
-    /// `{iss, client_id, issued_before}` or `{iss, kid}`, each with `until` and `reason` where it needs them.
+    /// `{iss, client_id, issued_before}`, `{iss, kid}` or `{credential, id}`, each with `until` and `reason` where it needs them.
     ///
     /// # Errors
     /// What is wrong, and what would be right. A member that is not known is wrong: it may be one that narrows or
@@ -70,17 +70,25 @@ impl Entry {
         };
         let known = |name: &str| match name {
             "until" | "reason" => true,
-            "iss" => kind != EntryKind::Fingerprint,
             "issued_before" => kind.is_timed(),
-            _ => name == kind.member(),
+            _ => name == kind.member() || Some(name) == kind.authority_member(),
         };
         if let Some(unknown) = members.keys().find(|name| !known(name)) {
             return Err(format!("`{}` has no meaning in an entry by {}", shown(unknown.as_bytes()), kind.member()));
         }
-        let issuer = text(members, "iss")?;
-        if issuer.is_none() && kind != EntryKind::Fingerprint {
-            return Err(format!("has a {} and no `iss`; only together do they name something", kind.member()));
-        }
+        let authority = match kind.authority_member() {
+            None => None,
+            Some(member) => match text(members, member)? {
+                Some(authority) => Some(authority),
+                None => {
+                    let article = if kind == EntryKind::Identity { "an" } else { "a" };
+                    let name = kind.member();
+                    return Err(format!(
+                        "has {article} {name} and no `{member}`; only together do they name something"
+                    ));
+                }
+            },
+        };
         let name = text(members, kind.member())?.ok_or("names nothing")?;
         if kind == EntryKind::Fingerprint && fingerprint_key(&name).is_none() {
             return Err(format!("`fingerprint` is not {FINGERPRINT_CHARACTERS} characters of base64url"));
@@ -90,15 +98,15 @@ impl Entry {
             return Err(format!("has a {} and no `issued_before`; write the time of the revocation", kind.member()));
         }
         let (until, reason) = (date(members, "until")?, text(members, "reason")?);
-        Ok(Self { kind, issuer, name, issued_before, until, reason })
+        Ok(Self { kind, authority, name, issued_before, until, reason })
     }
 
     /// The entry as the members of its JSON object.
     #[must_use]
     pub fn to_members(&self) -> Map<String, Value> {
         let mut members = Map::new();
-        if let Some(issuer) = &self.issuer {
-            members.insert("iss".to_owned(), issuer.as_str().into());
+        if let (Some(member), Some(authority)) = (self.kind.authority_member(), &self.authority) {
+            members.insert(member.to_owned(), authority.as_str().into());
         }
         members.insert(self.kind.member().to_owned(), self.name.as_str().into());
         for (name, date) in [("issued_before", self.issued_before), ("until", self.until)] {
@@ -112,10 +120,16 @@ impl Entry {
         members
     }
 
-    /// The `iss` of the tokens that it means; `None` for a fingerprint.
+    /// The `iss` of the tokens that it means, or the set of the identity; `None` for a fingerprint.
     #[must_use]
-    pub fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
+    }
+
+    /// What it names.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its kind.
@@ -135,7 +149,7 @@ impl Entry {
         match self.kind {
             // The text was read before: it is always one.
             EntryKind::Fingerprint => fingerprint_key(&self.name).unwrap_or_default(),
-            kind => kind.key(self.issuer.as_deref().unwrap_or_default(), &self.name),
+            kind => kind.key(self.authority.as_deref().unwrap_or_default(), &self.name),
         }
     }
 
@@ -198,6 +212,7 @@ mod tests {
             (r#"{"iss":"i","sid":"a"}"#, EntryKind::Session),
             (r#"{"client_id":"a","iss":"i","issued_before":5}"#, EntryKind::Client),
             (r#"{"iss":"i","kid":"a"}"#, EntryKind::SigningKey),
+            (r#"{"credential":"partners","id":"acme-1"}"#, EntryKind::Identity),
             (r#"{"iss":"i","jti":"a","reason":"stolen","until":7}"#, EntryKind::TokenId),
         ] {
             let entry = read(text).expect(text);
@@ -209,9 +224,12 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused_with_the_cause() {
         for (text, why) in [
-            ("{}", "names nothing; write one of jti, fingerprint, sub, sid, client_id, kid"),
+            ("{}", "names nothing; write one of jti, fingerprint, sub, sid, client_id, kid, id"),
             (r#"{"iss":"i"}"#, "names nothing"),
             (r#"{"jti":"a"}"#, "has a jti and no `iss`"),
+            (r#"{"id":"a"}"#, "has an id and no `credential`"),
+            (r#"{"iss":"i","id":"a"}"#, "`iss` has no meaning in an entry by id"),
+            (r#"{"credential":"i","jti":"a"}"#, "`credential` has no meaning in an entry by jti"),
             (r#"{"iss":"i","jti":"a","sub":"b"}"#, "names a jti and a sub; make two entries of it"),
             (r#"{"iss":"i","jit":"a","jti":"b"}"#, "`jit` has no meaning in an entry by jti"),
             (r#"{"iss":"i","sub":"a"}"#, "has a sub and no `issued_before`"),

@@ -17,6 +17,8 @@ pub enum EntryKind {
     Client,
     /// The tokens that were signed with a key.
     SigningKey,
+    /// An identity of a set of credentials.
+    Identity,
 }
 
 /// The key by which an entry is found: the first 128 bits of a SHA-256. A list has such keys and no names, so reading
@@ -30,11 +32,18 @@ pub(super) const TIME_BYTES: usize = 8;
 
 impl EntryKind {
     /// All kinds, in the order of their sections.
-    pub const ALL: [Self; 6] =
-        [Self::TokenId, Self::Fingerprint, Self::Subject, Self::Session, Self::Client, Self::SigningKey];
+    pub const ALL: [Self; 7] = [
+        Self::TokenId,
+        Self::Fingerprint,
+        Self::Subject,
+        Self::Session,
+        Self::Client,
+        Self::SigningKey,
+        Self::Identity,
+    ];
 
-    /// The member of an entry that tells its kind; but for a fingerprint also the claim, or the header parameter `kid`,
-    /// that it is compared with.
+    /// The member of an entry that tells its kind; but for a fingerprint and an identity also the claim, or the header
+    /// parameter `kid`, that it is compared with.
     #[must_use]
     pub const fn member(self) -> &'static str {
         match self {
@@ -44,6 +53,17 @@ impl EntryKind {
             Self::Session => "sid",
             Self::Client => "client_id",
             Self::SigningKey => "kid",
+            Self::Identity => "id",
+        }
+    }
+
+    /// The member that says whose name the entry has: an issuer's, or one of a set. A fingerprint needs none.
+    #[must_use]
+    pub const fn authority_member(self) -> Option<&'static str> {
+        match self {
+            Self::Fingerprint => None,
+            Self::Identity => Some("credential"),
+            Self::TokenId | Self::Subject | Self::Session | Self::Client | Self::SigningKey => Some("iss"),
         }
     }
 
@@ -62,6 +82,7 @@ impl EntryKind {
             Self::Session => 4,
             Self::Client => 5,
             Self::SigningKey => 6,
+            Self::Identity => 7,
         }
     }
 
@@ -75,7 +96,7 @@ impl EntryKind {
         if self.is_timed() { KEY_BYTES + TIME_BYTES } else { KEY_BYTES }
     }
 
-    /// The key of what an issuer calls `name`: of the number of the kind, the length of the issuer in bytes as a `u32`
+    /// The key of what an issuer, or a set, calls `name`: of the number of the kind, the length of the issuer in bytes as a `u32`
     /// with the highest byte first, the issuer, and the name.
     pub(super) fn key(self, issuer: &str, name: &str) -> Key {
         let mut digest = Sha256::default();
@@ -133,7 +154,7 @@ mod tests {
         assert_eq!(format!("{:032x}", EntryKind::TokenId.key("a", "bc")), KNOWN);
         assert!(EntryKind::ALL.iter().all(|&kind| EntryKind::from_number(kind.number()) == Some(kind)));
         assert_eq!(EntryKind::from_number(0), None);
-        assert_eq!(EntryKind::from_number(7), None);
+        assert_eq!(EntryKind::from_number(8), None);
     }
 
     const KNOWN: &str = "093236260a17d20b4d6497cc8c2d5147";

@@ -175,7 +175,8 @@ impl<H: Host + Clone> Filter<H> {
 
     /// Refuses a request, since there is no configuration.
     fn refuse_unconfigured(&self) -> Progress {
-        let reply = Prepared::from(challenge::render(&Denial::HostFailure, Trace::default(), &Terms::default(), false));
+        let reply =
+            Prepared::from(challenge::render(&Denial::HostFailure, &Trace::default(), &Terms::default(), false));
         match self.host.send_local_response(&reply) {
             Ok(()) => Progress::Decided(RequestState::Answered),
             Err(_) => {

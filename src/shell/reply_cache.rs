@@ -48,7 +48,7 @@ impl ReplyCache {
 
     /// The reply to a refusal.
     pub fn reply(&self, refusal: &Refusal, grpc: bool) -> Rc<Prepared> {
-        let answer = Answer::of(&refusal.denial, refusal.trace);
+        let answer = Answer::of(&refusal.denial, &refusal.trace);
         if let Some((_, known)) = self.replies.borrow().iter().find(|(key, _)| key.grpc == grpc && key.answer == answer)
         {
             return Rc::clone(known);
@@ -110,7 +110,7 @@ mod tests {
                 Denial::UseNonce("b".into()),
             ] {
                 for grpc in [false, true] {
-                    let wanted = Prepared::from(challenge::render(&denial, Trace::default(), &terms, grpc));
+                    let wanted = Prepared::from(challenge::render(&denial, &Trace::default(), &terms, grpc));
                     assert_eq!(*cache.reply(&refused(denial.clone()), grpc), wanted, "{denial:?} {grpc}");
                 }
             }
@@ -129,7 +129,7 @@ mod tests {
         for number in 0..2 * MAX_REPLIES {
             let scope = vec![Scope::new(&number.to_string()).expect("a scope")];
             let denial = Denial::NoCredential { scope };
-            let wanted = Prepared::from(challenge::render(&denial, Trace::default(), &terms, false));
+            let wanted = Prepared::from(challenge::render(&denial, &Trace::default(), &terms, false));
             assert_eq!(*cache.reply(&refused(denial), false), wanted);
         }
         assert_eq!(cache.replies.borrow().len(), MAX_REPLIES);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 14] = [
+pub const COMMANDS: [&[&str]; 16] = [
     &["check"],
     &["explain"],
     &["test"],
@@ -24,6 +24,8 @@ pub const COMMANDS: [&[&str]; 14] = [
     &["jwks", "public"],
     &["jwks", "inspect"],
     &["jwks", "fetch"],
+    &["credentials", "new"],
+    &["credentials", "hash"],
     &["completions"],
     &["man"],
 ];
@@ -52,7 +54,7 @@ fn every_command_is_here() {
         names.filter(|name| name != "help").map(|name| [above.join(" "), name].join(" ").trim().to_owned()).collect()
     };
     let mut all = listed(&[]);
-    for above in ["token", "jwks", "revocations"] {
+    for above in ["token", "jwks", "revocations", "credentials"] {
         all.retain(|name| name != above);
         all.extend(listed(&[above]));
     }
@@ -115,6 +117,7 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     file("envoy/envoy.yaml", &shipped());
     file("envoy.yaml", &shipped());
     file("orders.test.yaml", &cases());
+    file("key.txt", "sk-0123456789abcdefghij\n");
     file("jwks.json", &issuer.jwks().to_string());
     file("token.txt", &issuer.token(1_795_255_200).sign());
     let resources = |resources: &[Value]| json!({ "resources": resources }).to_string();

@@ -17,6 +17,7 @@ mod support;
 
 mod attached;
 mod check;
+mod credentials;
 mod explain;
 mod fetch;
 mod forms;

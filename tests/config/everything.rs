@@ -21,8 +21,16 @@ pub fn everything() -> String {
   status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
 - {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, jwks: {{inline: {{keys: [{KEY}]}}}}}}
+credentials:
+- name: partners
+  api_key: [{{header: x-api-key}}, {{scheme: Bearer, prefix: sk-}}]
+  scopes: [orders:list]
+  identities:
+  - {{id: acme-1, subject: acme, secrets: [{{sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}}, {{env: KEY_20, expires: 1800000000}}], scopes: [orders:read], claims: {{tenant: acme, plan: [gold, {{level: 3}}]}}, expires: 1900000000}}
+  - {{id: gone, secrets: [{{sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752}}], disabled: true}}
 default: {{scopes: [], single_use: true}}
 rules:
+- {{match: {{prefix: /k}}, credentials: {{any_of: [bearer, {{all_of: [partners]}}]}}}}
 - {{match: {{path: /healthz}}, public: true}}
 - match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
   scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
@@ -61,6 +69,7 @@ revocation:
   - {{iss: https://i/, sid: x}}
   - {{iss: https://i/, client_id: x, issued_before: 1800000000}}
   - {{iss: https://a/, kid: x}}
+  - {{credential: partners, id: gone}}
   lists:
   - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}

@@ -20,6 +20,7 @@ macro_rules! snapshot {
     };
 }
 
+mod credentials;
 mod everything;
 mod request_parts;
 mod revocation;
@@ -50,6 +51,9 @@ fn issuer(members: &str) -> String {
 
 fn environment(name: &str) -> Option<String> {
     match name {
+        "KEY_20" => Some("0123456789abcdefghij".to_owned()),
+        "KEY_19" => Some("0123456789abcdefghi".to_owned()),
+        "KEY_SPACED" => Some("0123456789 abcdefghij".to_owned()),
         "NONCES" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
         "SHORT" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
         "PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),

@@ -170,7 +170,9 @@ fn no_client_is_told_what_came_or_what_was_wanted() {
     let members = json!({ "default": { "claims": [{ "claim": "tenant", "equals": "acme" }] } });
     let policy = policy(&config(members));
     let reply = |token: Token<'_>| match get("/").bearer(token.sign()).decide(&policy) {
-        Decision::Deny(refusal) => challenge::render(&refusal.denial, refusal.trace, &Terms::of(&policy, "api"), false),
+        Decision::Deny(refusal) => {
+            challenge::render(&refusal.denial, &refusal.trace, &Terms::of(&policy, "api"), false)
+        }
         other => panic!("{other:?}"),
     };
     for (one, other) in [

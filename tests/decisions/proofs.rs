@@ -321,7 +321,7 @@ fn a_nonce_is_one_of_ours_and_not_too_old() {
     let offered = |policy: &Policy, ask: Ask| {
         let Decision::Deny(refusal) = ask.decide(policy) else { panic!("it is refused") };
         assert_eq!(refusal.denial.reason(), Reason::UseNonce);
-        let reply = challenge::render(&refusal.denial, refusal.trace, &Terms::of(policy, "api"), false);
+        let reply = challenge::render(&refusal.denial, &refusal.trace, &Terms::of(policy, "api"), false);
         let nonces: Vec<_> = reply.headers.iter().filter(|(name, _)| *name == "dpop-nonce").collect();
         assert_eq!(nonces.len(), 1);
         assert_eq!(reply.status, 401);

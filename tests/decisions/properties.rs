@@ -184,7 +184,7 @@ proptest! {
         prop_assert_eq!(by == 1, iss == names[signer] && (kid.is_none() || kid == own_key));
         if let Decision::Allow(grant) = all {
             let who = grant.token.and_then(|token| token.verified).expect("who it is");
-            let Authority::Issuer(issuer) = who.authority;
+            let Authority::Issuer(issuer) = who.authority else { panic!("an issuer") };
             prop_assert_eq!(names[issuer.0], iss);
             prop_assert!(alone[issuer.0]);
         }

@@ -82,9 +82,9 @@ fn a_wait_that_ends_early_refuses_or_reports_for_its_reason_with_the_token_named
     let end = |members: Value| {
         let policy = policy(&remote(members));
         let Decision::Await(pending) = ask.decide_with(&policy, &KeyRing::default()) else { panic!("it waits") };
-        let (trace, named) = (pending.trace, pending.token.clone());
+        let (trace, named) = (pending.trace.clone(), pending.token.clone());
         let decision = end_wait(&policy, &view, &UnixSeconds(NOW), pending, Denial::TooBusy);
-        assert_eq!(decision.trace(), trace);
+        assert_eq!(*decision.trace(), trace);
         (decision, named)
     };
     for members in reporting() {

@@ -72,7 +72,7 @@ fn a_stolen_token_is_of_no_use_without_the_key_and_a_stolen_proof_is_good_once()
         panic!("a proof without a nonce passed")
     };
     assert_eq!(refusal.denial.reason(), Reason::UseNonce);
-    let reply = challenge::render(&refusal.denial, Trace::default(), &Terms::of_realm("demo"), false);
+    let reply = challenge::render(&refusal.denial, &Trace::default(), &Terms::of_realm("demo"), false);
     let nonce = reply.headers.iter().find(|(name, _)| *name == "dpop-nonce").unwrap().1.clone();
 
     let made_by = |prover: &Prover| sent(prover.proof("GET", HERE, &stolen, NOW).claim("nonce", nonce.as_str()).sign());

@@ -126,7 +126,7 @@ fn a_document_that_is_no_list_is_refused_whole() {
         (b"\x93SGREV\n\n\x01\0\0\0\0\0\0\0", ListError::UnknownForm),
         (
             b"{\"keys\":[]}",
-            ListError::Line(1, "names nothing; write one of jti, fingerprint, sub, sid, client_id, kid".into()),
+            ListError::Line(1, "names nothing; write one of jti, fingerprint, sub, sid, client_id, kid, id".into()),
         ),
     ] {
         assert_eq!(

@@ -77,7 +77,7 @@ fn what_is_asked_of_senders_is_asked() {
 /// The challenges of a refusal.
 fn challenges(ask: &Ask, policy: &Policy) -> Vec<String> {
     let Decision::Deny(refusal) = ask.decide(policy) else { panic!("it is refused") };
-    let reply = challenge::render(&refusal.denial, refusal.trace, &Terms::of(policy, "api"), false);
+    let reply = challenge::render(&refusal.denial, &refusal.trace, &Terms::of(policy, "api"), false);
     reply.headers.into_iter().filter(|(name, _)| *name == "www-authenticate").map(|(_, value)| value).collect()
 }
 
@@ -118,7 +118,7 @@ fn no_record_and_no_answer_has_a_proof_a_key_or_a_jti() {
     let decision = sent(&proof).decide(&policy);
     let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
     let Decision::Deny(refusal) = &decision else { panic!("it is refused") };
-    let reply = challenge::render(&refusal.denial, refusal.trace, &Terms::of(&policy, "api"), false);
+    let reply = challenge::render(&refusal.denial, &refusal.trace, &Terms::of(&policy, "api"), false);
     for text in [record.to_line(), record.to_json(), format!("{reply:?}"), format!("{decision:?}")] {
         for secret in [proof.split('.').nth(1).unwrap(), "a-secret-jti", &CLIENT.jkt(), "POST"] {
             assert!(!text.contains(secret), "{secret}: {text}");

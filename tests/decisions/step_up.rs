@@ -21,7 +21,7 @@ fn refused(ask: &Ask, default: Value) -> Option<Reason> {
 /// The challenge to a refusal.
 fn challenge(ask: &Ask, config: &Value) -> (u16, String) {
     let Decision::Deny(refusal) = ask.decide(&policy(config)) else { panic!("passes: {ask:?}") };
-    let reply = challenge::render(&refusal.denial, refusal.trace, &Terms::of_realm("api"), false);
+    let reply = challenge::render(&refusal.denial, &refusal.trace, &Terms::of_realm("api"), false);
     let header = reply.headers.into_iter().find(|(name, _)| *name == "www-authenticate").unwrap();
     (reply.status, header.1)
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 fn trace(ask: &Ask, members: Value) -> Trace {
-    ask.decide(&policy(&config(members))).trace()
+    ask.decide(&policy(&config(members))).trace().clone()
 }
 
 /// The places that decided, in words.

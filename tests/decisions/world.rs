@@ -66,12 +66,15 @@ pub fn policy(config: &Value) -> Policy {
     compiled(config).policy
 }
 
-/// The environment of the tests: two secrets.
+/// The environment of the tests.
 pub fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET_32" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
         "SECRET_31" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
         "SECRET_64" => Some(scopegate::base::base64url::encode(&(0..64).collect::<Vec<u8>>())),
+        "KEY_20" => Some("0123456789abcdefghij".to_owned()),
+        "KEY_19" => Some("0123456789abcdefghi".to_owned()),
+        "KEY_SPACED" => Some("0123456789 abcdefghij".to_owned()),
         "SECRET_PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         _ => None,
     }

@@ -15,7 +15,7 @@ use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::fields;
 use scopegate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope};
+use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope, SetId, Source};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -131,6 +131,9 @@ fn denial(reason: Reason) -> Denial {
         Reason::NoCredential => Denial::NoCredential { scope: scope() },
         Reason::MalformedHeader => Denial::MalformedHeader("x"),
         Reason::MultipleCredentials => Denial::MultipleCredentials,
+        Reason::MalformedCredential => Denial::MalformedCredential("x"),
+        Reason::UnknownIdentity => Denial::UnknownIdentity,
+        Reason::CredentialExpired => Denial::CredentialExpired { expired_at: at, now: at },
         Reason::TokenTooLarge => Denial::TokenTooLarge,
         Reason::MalformedToken => Denial::MalformedToken("x"),
         Reason::UnknownIssuer => Denial::UnknownIssuer,
@@ -182,11 +185,22 @@ fn every_answer_is_the_one_in_the_table() {
         let row = told.remove(name).unwrap_or_else(|| panic!("{name} has no row"));
         // What is told of a proof is told to a client that uses the scheme of proofs.
         let of_proof = matches!(reason, Reason::InvalidProof | Reason::UseNonce | Reason::ProofReplayed);
-        let (scheme, credential, dpop) =
-            if of_proof { ("DPoP ", CredentialKind::Dpop, true) } else { ("Bearer ", CredentialKind::Bearer, false) };
-        let trace =
-            Trace { schemes: Schemes { bearer: !dpop, dpop }, credential: Some(credential), ..Trace::default() };
-        let reply = challenge::render(&denial(reason), trace, &Terms::of_realm("r"), false);
+        let of_key =
+            matches!(reason, Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired);
+        let set = SetId(0);
+        let (scheme, credential) = match (of_proof, of_key) {
+            (true, _) => ("DPoP ", CredentialKind::Dpop),
+            (_, true) => ("ApiKey ", CredentialKind::ApiKey(set)),
+            _ => ("Bearer ", CredentialKind::Bearer),
+        };
+        let trace = Trace {
+            schemes: Schemes { bearer: !of_proof, dpop: of_proof },
+            sources: of_key.then(|| [Source::Set(set)].into()),
+            credential: Some(credential),
+            ..Trace::default()
+        };
+        let sets = vec![vec!["ApiKey realm=\"r\", header=\"x-api-key\"".to_owned()]];
+        let reply = challenge::render(&denial(reason), &trace, &Terms { sets, ..Terms::of_realm("r") }, false);
         assert_eq!(row[2], reply.status.to_string(), "{name}: status");
         assert_eq!(row[4], reply.grpc_status.to_string(), "{name}: gRPC status");
         let header =

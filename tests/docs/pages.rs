@@ -30,7 +30,7 @@ fn the_readme_shows_the_answers_that_clients_get() {
         Denial::NoCredential { scope: scope("orders:read") },
         Denial::InsufficientScope { scope: scope("orders:write") },
     ] {
-        let reply = challenge::render(&denial, Trace::default(), &Terms::of_realm("demo"), false);
+        let reply = challenge::render(&denial, &Trace::default(), &Terms::of_realm("demo"), false);
         let (_, challenge) = reply.headers.iter().find(|(name, _)| *name == "www-authenticate").unwrap();
         assert!(readme.contains(&format!("\nHTTP/1.1 {} ", reply.status)), "{}", reply.status);
         assert!(readme.contains(&format!("\nwww-authenticate: {challenge}\n")), "{challenge}");

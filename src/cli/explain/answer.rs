@@ -7,7 +7,7 @@ use crate::base::text::shown;
 use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
-use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason};
+use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Reason};
 use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
@@ -62,7 +62,7 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
     let reply = match &decision {
         Decision::Deny(refusal) => {
             let terms = Terms::of(&situation.policy, &situation.settings.realm);
-            Some(challenge::render(&refusal.denial, refusal.trace, &terms, view.is_grpc()))
+            Some(challenge::render(&refusal.denial, &refusal.trace, &terms, view.is_grpc()))
         }
         Decision::Allow(_) | Decision::Await(_) => None,
     };
@@ -78,6 +78,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
         Reason::Denied => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
+        Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired => "identity",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
         Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
         Reason::WrongType => "type",
@@ -125,18 +126,36 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
             Basis::Missing => ("credential", Passing::NotNeeded, Passing::NotNeeded),
         },
     };
+    let trace = decision.trace();
     let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
     names.dedup();
+    names.retain(|name| *name != "identity" || trace.sources.is_some());
+    // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
+    let of_key_alone = matches!(trace.credential, Some(CredentialKind::ApiKey(_))) && trace.authority.is_none();
+    let of_token_alone = matches!(trace.credential, Some(CredentialKind::Bearer | CredentialKind::Dpop));
+    let is_needless = |name: &str| match name {
+        "identity" => of_token_alone,
+        name => of_key_alone && OF_TOKENS.contains(&name),
+    };
     let mut current = Passing::Passed;
     let mut told = Vec::new();
     for name in names {
-        told.push((name, if name == end { at_end } else { current }));
+        let passing = match current {
+            _ if name == end => at_end,
+            Passing::Passed if is_needless(name) => Passing::NotNeeded,
+            current => current,
+        };
+        told.push((name, passing));
         if name == end {
             current = behind;
         }
     }
     told
 }
+
+/// The checks that only tokens go through.
+const OF_TOKENS: [&str; 10] =
+    ["form", "issuer", "type", "audience", "time", "claims", "signature", "sender", "step-up", "once"];
 
 fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
     (check_of_denial(denial), Passing::Failed(denial.reason()), Passing::NotReached)
@@ -250,7 +269,10 @@ impl Explanation<'_> {
                 format!("{verdict} would wait for the keys of {}", self.awaited().unwrap_or("?"))
             }
             Decision::Allow(grant) => match &grant.basis {
-                Basis::Token => "allowed: the token meets everything".to_owned(),
+                Basis::Token => match grant.trace.credential {
+                    Some(CredentialKind::ApiKey(_)) => "allowed: the API key meets everything".to_owned(),
+                    _ => "allowed: the token meets everything".to_owned(),
+                },
                 Basis::Public => "allowed: public".to_owned(),
                 Basis::Missing => "allowed: no credential, and none is needed".to_owned(),
                 Basis::Preflight => "allowed: a CORS preflight".to_owned(),

@@ -4,7 +4,8 @@ use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
 use crate::policy::{
-    ClaimCondition, Condition, Policy, RequestPart, Scope, ScopeRule, SenderConstraint, TokenRequirement,
+    ClaimCondition, Condition, CredentialRule, Policy, RequestPart, Scope, ScopeRule, SenderConstraint, Source,
+    TokenRequirement,
 };
 
 /// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` if none is needed.
@@ -34,6 +35,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     // Without `..`, so that a new field has to be put into words. The scopes and the last two are put into words
     // elsewhere.
     let TokenRequirement {
+        credentials,
         scopes: _,
         claims,
         issuers,
@@ -48,7 +50,8 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         allow_missing: _,
         report_only: _,
     } = ask;
-    let mut out: Vec<String> = claims.iter().map(claim).collect();
+    let mut out: Vec<String> = credentials.iter().map(|rule| accepted(rule, policy)).collect();
+    out.extend(claims.iter().map(claim));
     if let Some(ids) = issuers {
         let names = ids.iter().filter_map(|id| policy.issuers.get(id.0)).map(|issuer| issuer.name.as_str());
         out.push(format!("issuer {}", one_of(names)));
@@ -77,6 +80,24 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         out.push(format!("user authenticated at most {} ago", duration(limit)));
     }
     out
+}
+
+/// The credentials that are accepted, such as `bearer or (staff and partners)`.
+fn accepted(rule: &CredentialRule, policy: &Policy) -> String {
+    let name = |source: &Source| match source {
+        Source::Tokens => "bearer",
+        Source::Set(id) => policy.set_name(*id).unwrap_or_default(),
+    };
+    let alternatives: Vec<String> = rule
+        .alternatives()
+        .iter()
+        .map(|alternative| {
+            let names: Vec<&str> = alternative.iter().map(name).collect();
+            let is_nested = names.len() > 1 && rule.alternatives().len() > 1;
+            if is_nested { format!("({})", names.join(" and ")) } else { names.join(" and ") }
+        })
+        .collect();
+    format!("credential {}", alternatives.join(" or "))
 }
 
 /// What the sender must prove, where that is more than what a bound token asks by itself.

@@ -91,7 +91,7 @@ impl Observed {
 
     fn refused(denial: &Denial, token: Option<String>) -> Self {
         Self {
-            status: challenge::render(denial, Trace::default(), &Terms::default(), false).status,
+            status: challenge::render(denial, &Trace::default(), &Terms::default(), false).status,
             reason: Some(denial.reason().name()),
             scope: scope(denial),
             upstream: None,

@@ -8,7 +8,7 @@ use crate::policy::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwa
 
 /// Headers that concern the connection, the message or its origin, or hold credentials. No claim may set them. Spelled
 /// with `-`.
-const RESERVED: [&str; 26] = [
+pub(super) const RESERVED: [&str; 26] = [
     "host",
     "authorization",
     "cookie",
@@ -39,7 +39,7 @@ const RESERVED: [&str; 26] = [
 /// Headers that Envoy sets and reads.
 const OF_ENVOY: [&str; 5] =
     ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-client-cert"];
-const RESERVED_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
+pub(super) const RESERVED_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
 
 /// The section `forward`.
 pub(super) fn read(cursor: &Cursor<'_>) -> Option<Forward> {
@@ -96,6 +96,7 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
     for (name, member) in object.members() {
         let source = match member.value() {
             crate::config::tree::Tree::Text(text) if text == "scope" => Some(HeaderSource::Scope),
+            crate::config::tree::Tree::Text(text) if text == "credential" => Some(HeaderSource::Credential),
             _ => claim_path(&member).map(HeaderSource::Claim),
         };
         let checked = header_name(&member, name);
@@ -115,7 +116,7 @@ fn headers(cursor: &Cursor<'_>) -> Option<Vec<IdentityHeader>> {
 }
 
 /// The name of a header, in lower case.
-fn plain_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
+pub(super) fn plain_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
     let lower = name.to_ascii_lowercase();
     let plain = lower.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     if lower.is_empty() || !plain {

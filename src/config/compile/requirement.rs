@@ -1,5 +1,6 @@
 //! Requirements.
 
+use super::credentials::{self, Sources};
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
 use super::{IssuerNames, jwt_parameters, optional, texts};
@@ -8,8 +9,8 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{
-    Access, ClaimCondition, Condition, HostPattern, IssuerId, RequestPart, Requirement, Scope, ScopeRule,
-    SenderConstraint, Template, TokenRequirement,
+    Access, ClaimCondition, Condition, CredentialRule, HostPattern, IssuerId, RequestPart, Requirement, Scope,
+    ScopeRule, SenderConstraint, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) issuers: &'c IssuerNames,
+    /// The credentials that there are.
+    pub(super) sources: Sources<'c>,
     pub(super) variables: Variables<'c>,
     /// What the requirement around this one asks of senders: that of a method does not ask less.
     pub(super) sender_constraint: SenderConstraint,
@@ -29,8 +32,8 @@ pub(super) struct Context<'c> {
 
 impl<'c> Context<'c> {
     /// That of a requirement which stands in no other, and in no rule.
-    pub(super) const fn new(issuers: &'c IssuerNames, has_dpop: bool) -> Self {
-        Self { issuers, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING, has_dpop }
+    pub(super) const fn new(issuers: &'c IssuerNames, sources: Sources<'c>, has_dpop: bool) -> Self {
+        Self { issuers, sources, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING, has_dpop }
     }
 }
 
@@ -74,6 +77,7 @@ fn alone(object: &Object<'_>, word: &str) -> Option<()> {
 }
 
 fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<String>>) -> Option<Requirement> {
+    let credentials = credentials::read_rule(object, context.sources);
     let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
     let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", |item| condition(item, context)));
     let issuers =
@@ -89,10 +93,19 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let report_only = optional(object, "report_only", false, Cursor::flag);
     let sender_constraint =
         optional(object, "sender_constraint", SenderConstraint::NOTHING, |c| sender_constraint(c, context.has_dpop));
+    if context.sender_constraint != SenderConstraint::NOTHING
+        && credentials.as_ref().is_some_and(|rule| !rule.always_has_token())
+    {
+        object.cursor().wrong::<()>(
+            "accepts a credential without a token, and the requirement around it has a `sender_constraint`",
+            "name bearer in each alternative of `credentials`, or write the constraint for the other methods",
+        );
+    }
     let sender_constraint = sender_constraint.map(|constraint| constraint.and(context.sender_constraint));
     let of_methods = Context { sender_constraint: sender_constraint.unwrap_or_default(), ..context };
     let methods = optional(object, "methods", Vec::new(), |c| methods(c, of_methods));
     let ask = TokenRequirement {
+        credentials: Some(credentials?).filter(|rule| *rule != CredentialRule::default()),
         scopes: scopes?,
         claims: claims?,
         issuers: issuers?,
@@ -155,7 +168,7 @@ fn scope_list(cursor: &Cursor<'_>) -> Option<Vec<ScopeRule>> {
     rules.into_iter().collect()
 }
 
-fn scope(cursor: &Cursor<'_>) -> Option<Scope> {
+pub(super) fn scope(cursor: &Cursor<'_>) -> Option<Scope> {
     let text = cursor.text()?;
     match Scope::new(text) {
         Some(scope) => Some(scope),

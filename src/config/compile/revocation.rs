@@ -8,8 +8,8 @@ use crate::config::cursor::Cursor;
 use crate::config::fields;
 use crate::crypto::Algorithm;
 use crate::jose::KeySet;
-use crate::policy::{Endpoint, Issuer, Limits, RemoteList, RevocationSettings, WhenStale};
-use crate::revocation::{Entry, Terms};
+use crate::policy::{CredentialSet, Endpoint, Issuer, Limits, RemoteList, RevocationSettings, WhenStale};
+use crate::revocation::{Entry, EntryKind, Terms};
 use std::rc::Rc;
 
 /// The longest document that Envoy gives us, in bytes.
@@ -17,16 +17,17 @@ const MAX_DOCUMENT_BYTES: usize = 32 << 20;
 /// The default of `max_bytes`: a million entries in the binary form, and any text.
 const DEFAULT_DOCUMENT_BYTES: usize = 16 << 20;
 
-/// What is revoked. Entries are checked against the issuers, as far as those could be read.
+/// What is revoked. Entries are checked against the issuers and the sets, as far as those could be read.
 pub(super) fn read(
     cursor: &Cursor<'_>,
     issuers: Option<&[Issuer]>,
+    sets: Option<&[CredentialSet]>,
     limits: Limits,
     warnings: &mut Vec<String>,
 ) -> Option<RevocationSettings> {
     let object = cursor.object(&fields::REVOCATION)?;
     let entries = optional(&object, "entries", Vec::new(), |list| {
-        let entries: Vec<Option<Entry>> = list.list()?.iter().map(|item| entry(item, issuers)).collect();
+        let entries: Vec<Option<Entry>> = list.list()?.iter().map(|item| entry(item, issuers, sets)).collect();
         entries.into_iter().collect()
     });
     let lists = optional(&object, "lists", Vec::new(), |cursor| {
@@ -97,7 +98,7 @@ fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> O
     Some(Rc::new(set))
 }
 
-fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<Entry> {
+fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>, sets: Option<&[CredentialSet]>) -> Option<Entry> {
     let object = cursor.object(&fields::REVOCATION_ENTRY)?;
     // An unknown or null member has been noted; as an entry it would be noted again.
     let known = |name: &str| fields::REVOCATION_ENTRY.fields.contains(&name) && object.get(name).is_some();
@@ -112,9 +113,22 @@ fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>) -> Option<Entry> {
         Ok(entry) => entry,
         Err(why) => return cursor.wrong(why, ""),
     };
-    let strange = |issuer: &str| issuers.is_some_and(|known| known.iter().all(|known| known.issuer != issuer));
-    match entry.issuer() {
-        Some(issuer) if strange(issuer) => {
+    let is_strange = |issuer: &str| issuers.is_some_and(|known| known.iter().all(|known| known.issuer != issuer));
+    match (entry.kind(), entry.authority()) {
+        (EntryKind::Identity, Some(name)) => {
+            let Some(sets) = sets else { return Some(entry) };
+            let Some(set) = sets.iter().find(|set| &*set.name == name) else {
+                return cursor.wrong(
+                    "revokes nothing: its `credential` is the `name` of no entry in `credentials`",
+                    "copy it from there",
+                );
+            };
+            if set.identities.iter().all(|identity| identity.id.as_str() != entry.name()) {
+                return cursor.wrong("revokes nothing: its `id` is of no identity of that set", "copy it from there");
+            }
+            Some(entry)
+        }
+        (_, Some(issuer)) if is_strange(issuer) => {
             cursor.wrong("revokes nothing: its `iss` is the `issuer` of no entry in `issuers`", "copy it from there")
         }
         _ => Some(entry),

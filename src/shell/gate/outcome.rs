@@ -99,7 +99,7 @@ impl<H: Host> Gate<H> {
             && let Err(failure) = self.publish(grant).and_then(|()| self.edit(grant))
         {
             log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
-            let (trace, token) = (grant.trace, grant.token.take());
+            let (trace, token) = (std::mem::take(&mut grant.trace), grant.token.take());
             decision = Decision::Deny(Refusal { denial: Denial::HostFailure, trace, token });
         }
         let state = match &decision {

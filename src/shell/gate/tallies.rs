@@ -46,12 +46,15 @@ impl Tallies {
     }
 
     /// Counts a decision.
-    pub(super) fn add(&self, outcome: Outcome, trace: Trace) {
+    pub(super) fn add(&self, outcome: Outcome, trace: &Trace) {
         let by_reason = match outcome {
             Outcome::Allowed => Some(&self.allowed),
             Outcome::Denied(_) | Outcome::WouldDeny(_) => self.outcomes.get(&outcome),
         };
-        let by_issuer = trace.authority.and_then(|Authority::Issuer(issuer)| self.issuers.get(issuer.0));
+        let by_issuer = match trace.authority {
+            Some(Authority::Issuer(issuer)) => self.issuers.get(issuer.0),
+            Some(Authority::Set(_)) | None => None,
+        };
         by_reason.into_iter().chain(by_issuer.map(|tallies| tallies.of(outcome))).for_each(Tally::add);
     }
 

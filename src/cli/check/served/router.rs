@@ -4,21 +4,24 @@ use super::table::Filter;
 use crate::cli::check::Findings;
 use crate::cli::gates::{InEnvoy, Route, VirtualHost};
 use crate::cli::source::View;
-use crate::policy::{Access, IdentityHeader, Policy, RouteMetadata, TokenForwarding};
+use crate::policy::{AUTHORIZATION, Access, IdentityHeader, Policy, RouteMetadata, TokenForwarding};
 use std::path::Path;
-
-const AUTHORIZATION: &str = "authorization";
 
 /// Checks the routes, and names the filters that see headers before the router edits them.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, behind: &[Filter<'_>], findings: &mut Findings) {
     let strips = policy.forward.token == TokenForwarding::Strip;
     let mut headers: Vec<&str> = policy.forward.headers.iter().map(|header| &*header.name).collect();
+    let of_credentials = policy.credential_headers();
     if strips {
-        headers.push(AUTHORIZATION);
+        headers.extend(&of_credentials);
     }
     for filter in behind {
         for name in headers.iter().filter(|name| filter.reads(name)) {
-            let sees = if *name == AUTHORIZATION { "still sees the token in" } else { "does not see" };
+            let sees = match *name {
+                AUTHORIZATION => "still sees the token in",
+                name if of_credentials.contains(&name) => "still sees the key in",
+                _ => "does not see",
+            };
             let what = format!(
                 "{} stands between the gate and the router and {sees} {name}: the router edits it",
                 filter.name
@@ -96,14 +99,15 @@ impl<'e> Levels<'e> {
     fn check(&self, policy: &Policy, strips: bool, findings: &mut Findings) {
         // Envoy edits nothing on a route without a cluster.
         let Some(action) = self.route.get("route") else { return };
-        if strips {
-            self.check_removed(&action, findings);
+        let of_credentials = policy.credential_headers();
+        for name in of_credentials.iter().filter(|_| strips) {
+            self.check_removed(name, &action, findings);
         }
         for header in &policy.forward.headers {
             self.check_set(&action, header, findings);
         }
         for cluster in &self.weighted {
-            let names = policy.forward.headers.iter().map(|header| &*header.name).chain([AUTHORIZATION]);
+            let names = policy.forward.headers.iter().map(|header| &*header.name).chain(of_credentials.iter().copied());
             for name in names.filter(|name| removes(cluster, name) || adds(cluster, name).next().is_some()) {
                 let what = format!("edits {name} for one cluster of several, which is the route's to edit");
                 findings.error("router-edits", self.file, cluster, what, "leave it out here");
@@ -111,26 +115,24 @@ impl<'e> Levels<'e> {
         }
     }
 
-    fn check_removed(&self, action: &View<'_>, findings: &mut Findings) {
-        if self.run(AUTHORIZATION, None) == HeaderOrigin::Nothing {
+    fn check_removed(&self, name: &str, action: &View<'_>, findings: &mut Findings) {
+        if self.run(name, None) == HeaderOrigin::Nothing {
             return;
         }
-        let what =
-            "the router sends authorization on, with the token in it: no level of the route removes it".to_owned();
-        let added =
-            self.order.iter().find_map(|(level, view)| adds(view, AUTHORIZATION).next().map(|add| (*level, add)));
+        let held = if name == AUTHORIZATION { "the token" } else { "the key" };
+        let what = format!("the router sends {name} on, with {held} in it: no level of the route removes it");
+        let added = self.order.iter().find_map(|(level, view)| adds(view, name).next().map(|add| (*level, add)));
         match added {
             Some((level, view)) => {
-                let what = format!("{level} sets authorization behind its removal");
+                let what = format!("{level} sets {name} behind its removal");
                 findings.error("router-edits", self.file, &view, what, "leave it out");
             }
-            None => findings.error(
-                "router-edits",
-                self.file,
-                action,
-                what,
-                "write request_headers_to_remove: [authorization] on the route, its virtual host or the route configuration",
-            ),
+            None => {
+                let remedy = format!(
+                    "write request_headers_to_remove: [{name}] on the route, its virtual host or the route configuration"
+                );
+                findings.error("router-edits", self.file, action, what, &remedy);
+            }
         }
     }
 

@@ -1,0 +1,324 @@
+//! Sets of credentials.
+
+mod rule;
+mod secrets;
+
+pub(super) use rule::{Sources, read as read_rule};
+
+use super::forward::{RESERVED, RESERVED_PREFIXES, plain_name};
+use super::requirement::scope;
+use super::{Environment, optional};
+use crate::base::json::{Map, Value};
+use crate::base::members::Members;
+use crate::base::names::Subject;
+use crate::base::time::UnixSeconds;
+use crate::config::cursor::{Cursor, Object};
+use crate::config::fields;
+use crate::config::tree::Tree;
+use crate::jose::{Claims, Malformed};
+use crate::policy::{AUTHORIZATION, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret};
+use secrets::Digests;
+use std::rc::Rc;
+
+/// The name of what all issuers vouch for, which no set can have.
+pub(super) const BEARER: &str = "bearer";
+/// Parameters that carry an API key, refused where there are API keys.
+const KEY_PARAMETERS: [&str; 3] = ["api_key", "apikey", "api-key"];
+/// The longest name, id or subject, in bytes.
+const MAX_NAME: usize = 128;
+/// Claims that an identity has by other fields, or that mean something for tokens alone.
+const NOT_CLAIMS: [(&str, &str); 11] = [
+    ("sub", "write `subject`"),
+    ("scope", "write `scopes`"),
+    ("exp", "write `expires`"),
+    ("iss", LEAVE_OUT),
+    ("aud", LEAVE_OUT),
+    ("nbf", LEAVE_OUT),
+    ("iat", LEAVE_OUT),
+    ("jti", LEAVE_OUT),
+    ("cnf", LEAVE_OUT),
+    ("acr", LEAVE_OUT),
+    ("auth_time", LEAVE_OUT),
+];
+const LEAVE_OUT: &str = "it says something of tokens: leave it out";
+
+/// All sets.
+pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<CredentialSet>> {
+    let mut digests = Digests::default();
+    let items = cursor.list()?;
+    if items.is_empty() {
+        return cursor.wrong("is an empty list", "name at least one set, or leave the field out");
+    }
+    let mut read = Vec::with_capacity(items.len());
+    for item in &items {
+        read.push(set(item, environment, &mut digests));
+    }
+    for (index, item) in items.iter().enumerate() {
+        let name = read.get(index).and_then(|set| set.as_ref()).map(|set| &set.name);
+        if name.is_some() && read.iter().take(index).flatten().any(|earlier| Some(&earlier.name) == name) {
+            item.wrong::<()>("has the same `name` as a set before it", "give it a name of its own");
+        }
+    }
+    digests.note_repeated();
+    read.into_iter().collect()
+}
+
+fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Digests<'n>) -> Option<CredentialSet> {
+    let object = cursor.object(&fields::CREDENTIAL_SET)?;
+    let name = object.need("name", "name it, so that requirements can").and_then(|cursor| set_name(&cursor));
+    let places = object
+        .need("api_key", "say where requests have the key, such as api_key: {header: x-api-key}")
+        .and_then(|cursor| places(&cursor));
+    let scopes = optional(&object, "scopes", Vec::new(), scopes);
+    let identities = object.need("identities", "list those who have keys").and_then(|list| {
+        let terms = Terms { scopes: scopes.as_deref(), environment };
+        identities(&list, terms, digests)
+    });
+    let (identities, secrets) = identities?;
+    scopes?;
+    Some(CredentialSet::new(&name?, places?, identities, secrets))
+}
+
+/// A name that a header, a log line and a requirement can have.
+fn set_name(cursor: &Cursor<'_>) -> Option<String> {
+    let name = cursor.text()?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if !plain || name.len() > MAX_NAME {
+        return cursor.wrong("is not the name of a set", "write up to 128 letters, digits, -, _ and .");
+    }
+    if name == BEARER {
+        return cursor.wrong("is the name of the tokens of all issuers", "choose another name");
+    }
+    Some(name.to_owned())
+}
+
+/// One place or several.
+fn places(cursor: &Cursor<'_>) -> Option<Vec<KeyPlace>> {
+    if !matches!(cursor.value(), Tree::List(_)) {
+        return place(cursor).map(|place| vec![place]);
+    }
+    let places = cursor.list_of("place", place)?;
+    for (index, item) in cursor.list()?.iter().enumerate() {
+        let own = places.get(index);
+        if places.iter().take(index).any(|earlier| own.is_some_and(|own| own.overlaps(earlier))) {
+            item.wrong::<()>("holds what a place before it holds", "keep one");
+        }
+    }
+    Some(places)
+}
+
+fn place(cursor: &Cursor<'_>) -> Option<KeyPlace> {
+    let object = cursor.object(&fields::API_KEY)?;
+    let scheme = optional(&object, "scheme", None, |cursor| scheme_word(cursor).map(Some));
+    let prefix = optional(&object, "prefix", None, |cursor| key_prefix(cursor).map(Some));
+    let header = if object.has("header") {
+        object.get("header").and_then(|cursor| place_header(&cursor))
+    } else if object.has("scheme") {
+        Some(AUTHORIZATION.to_owned())
+    } else {
+        cursor.wrong("`header` is missing", "name the header of the key, such as x-api-key")
+    };
+    let place = KeyPlace { header: header?, scheme: scheme?, prefix: prefix? };
+    apart_from_tokens(&object, place)
+}
+
+/// What stands in `authorization` has a scheme, and is no token.
+fn apart_from_tokens(object: &Object<'_>, place: KeyPlace) -> Option<KeyPlace> {
+    if place.header != AUTHORIZATION {
+        return Some(place);
+    }
+    let Some(scheme) = &place.scheme else {
+        return object.cursor().wrong(
+            "is in `authorization`, and has no scheme",
+            "write scheme: ApiKey, or whatever stands before the key",
+        );
+    };
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Some(place);
+    }
+    let Some(prefix) = &place.prefix else {
+        return object.cursor().wrong(
+            "has the scheme Bearer and no `prefix`: it could not be told from a token",
+            "write what every key begins with, such as prefix: sk-",
+        );
+    };
+    // A JWT begins with an encoded `{`.
+    if "ey".starts_with(prefix.as_str()) || prefix.starts_with("ey") {
+        let member = object.get("prefix").unwrap_or_else(|| object.cursor().clone());
+        return member.wrong("is what tokens begin with", "choose another, such as sk-");
+    }
+    Some(place)
+}
+
+fn scheme_word(cursor: &Cursor<'_>) -> Option<String> {
+    let word = cursor.text()?;
+    if !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+        return cursor.wrong("is not a scheme", "write one word, such as ApiKey");
+    }
+    if ["basic", "dpop"].iter().any(|other| word.eq_ignore_ascii_case(other)) {
+        return cursor.wrong("is the scheme of other credentials", "choose another, such as ApiKey");
+    }
+    Some(word.to_owned())
+}
+
+fn key_prefix(cursor: &Cursor<'_>) -> Option<String> {
+    let prefix = cursor.text()?;
+    if prefix.len() > 32 || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return cursor.wrong("cannot be the beginning of a key", "write up to 32 visible ASCII characters");
+    }
+    Some(prefix.to_owned())
+}
+
+fn place_header(cursor: &Cursor<'_>) -> Option<String> {
+    let name = plain_name(cursor, cursor.text()?)?;
+    let dashed = name.replace('_', "-");
+    let is_reserved = RESERVED.contains(&dashed.as_str()) && dashed != AUTHORIZATION;
+    let is_of_others = dashed == "dpop" || dashed.starts_with("client-cert");
+    if is_reserved || is_of_others || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix)) {
+        return cursor.wrong("is not a header of keys", "choose one of its own, such as x-api-key");
+    }
+    Some(name)
+}
+
+/// What the identities of a set have in common.
+#[derive(Clone, Copy)]
+struct Terms<'t> {
+    /// The scopes of those that name none; `None` where they cannot be read.
+    scopes: Option<&'t [Scope]>,
+    environment: Environment<'t>,
+}
+
+fn identities<'n>(
+    cursor: &Cursor<'n>,
+    terms: Terms<'_>,
+    digests: &mut Digests<'n>,
+) -> Option<(Vec<Identity>, Vec<Secret>)> {
+    let items = cursor.list()?;
+    if items.is_empty() {
+        return cursor.wrong("is an empty list", "name at least one identity");
+    }
+    let mut secrets = Vec::with_capacity(items.len());
+    let mut read = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        read.push(identity(item, index, terms, digests, &mut secrets));
+    }
+    let mut by_id: Vec<(&str, usize)> =
+        read.iter().enumerate().filter_map(|(index, one)| Some((one.as_ref()?.id.as_str(), index))).collect();
+    by_id.sort_unstable();
+    for pair in by_id.windows(2) {
+        if let [(id, _), (again, index)] = pair
+            && id == again
+            && let Some(item) = items.get(*index)
+        {
+            item.wrong::<()>("has the same `id` as an identity before it", "give it an id of its own");
+        }
+    }
+    let identities: Option<Vec<Identity>> = read.into_iter().collect();
+    Some((identities?, secrets))
+}
+
+fn identity<'n>(
+    cursor: &Cursor<'n>,
+    index: usize,
+    terms: Terms<'_>,
+    digests: &mut Digests<'n>,
+    secrets: &mut Vec<Secret>,
+) -> Option<Identity> {
+    let object = cursor.object(&fields::IDENTITY)?;
+    let id = object.need("id", "name it, for records and revocation").and_then(|cursor| name(&cursor));
+    let subject = optional(&object, "subject", None, |cursor| name(cursor).map(Some));
+    let own_scopes = optional(&object, "scopes", None, |cursor| scopes(cursor).map(Some));
+    let more = optional(&object, "claims", Map::new(), further_claims);
+    let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
+    let disabled = optional(&object, "disabled", false, Cursor::flag);
+    let of_identity = object
+        .need("secrets", "list its keys, such as [{sha256: ...}], which `scopegate credentials new` makes")
+        .and_then(|list| secrets::read(&list, index, terms.environment, digests));
+    secrets.extend(of_identity?);
+    let (id, own_scopes) = (id?, own_scopes?);
+    let subject = subject?.unwrap_or_else(|| id.clone());
+    let scopes = own_scopes.as_deref().or(terms.scopes).unwrap_or_default();
+    Some(Identity {
+        claims: claims(cursor, &subject, scopes, more?)?,
+        id: Rc::new(id),
+        subject: Rc::new(Subject::new(&subject)),
+        expires: expires?,
+        disabled: disabled?,
+    })
+}
+
+/// What is true of an identity, as a token would say it.
+fn claims(cursor: &Cursor<'_>, subject: &str, scopes: &[Scope], mut all: Map<String, Value>) -> Option<Claims> {
+    all.insert("sub".to_owned(), subject.into());
+    if !scopes.is_empty() {
+        let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();
+        all.insert("scope".to_owned(), names.join(" ").into());
+    }
+    let members = Members::parse(Value::Object(all).to_string().into_bytes());
+    match members.map(Claims::from_members) {
+        Some(Ok(claims)) => Some(claims),
+        Some(Err(Malformed(why))) => cursor.wrong(why, "write the claims as a token has them"),
+        None => cursor.wrong("has claims that cannot be read", "write the claims as a token has them"),
+    }
+}
+
+fn further_claims(cursor: &Cursor<'_>) -> Option<Map<String, Value>> {
+    let object = cursor.any_object()?;
+    let mut claims = Map::new();
+    for (name, member) in object.members() {
+        if let Some((_, remedy)) = NOT_CLAIMS.iter().find(|(other, _)| *other == name) {
+            member.wrong::<()>("is not a claim of an identity", *remedy);
+        }
+        claims.insert(name.to_owned(), member.value().to_json());
+    }
+    Some(claims)
+}
+
+fn scopes(cursor: &Cursor<'_>) -> Option<Vec<Scope>> {
+    let scopes: Vec<Option<Scope>> = cursor.list()?.iter().map(scope).collect();
+    scopes.into_iter().collect()
+}
+
+/// Text that a record shows, and a header may.
+fn name(cursor: &Cursor<'_>) -> Option<String> {
+    let text = cursor.text()?;
+    if text.len() > MAX_NAME || text.trim() != text || text.chars().any(char::is_control) {
+        return cursor
+            .wrong("cannot be shown in one line", "write up to 128 bytes without control characters and outer spaces");
+    }
+    Some(text.to_owned())
+}
+
+/// A NumericDate in whole seconds.
+fn instant(cursor: &Cursor<'_>) -> Option<UnixSeconds> {
+    match cursor.value() {
+        Tree::Whole(seconds) => Some(UnixSeconds(*seconds)),
+        other => cursor.wrong(
+            format!("is {}", other.kind()),
+            "write the seconds since 1970 as a whole number, as `exp` of a token",
+        ),
+    }
+}
+
+/// Names that may be those of keys in a query, added to those that the configuration has.
+pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
+    let headers = sets.iter().flat_map(|set| &set.places).map(|place| place.header.as_str());
+    for name in KEY_PARAMETERS.into_iter().chain(headers).filter(|_| !sets.is_empty()) {
+        if !query.names.iter().any(|known| known == name) {
+            query.names.push(name.to_owned());
+        }
+    }
+}
+
+/// Notes places that are identity headers: those are removed before a credential is read by anyone else.
+pub(super) fn apart_from_identity_headers(root: &Object<'_>, sets: &[CredentialSet], forward: &Forward) {
+    let headers = sets.iter().flat_map(|set| &set.places).map(|place| place.header.as_str());
+    for header in headers.filter(|header| forward.is_identity_header(header.as_bytes())) {
+        root.get("credentials").and_then(|cursor| {
+            cursor.wrong::<()>(
+                format!("reads keys from {header}, which `forward` sets or removes"),
+                "name another header",
+            )
+        });
+    }
+}

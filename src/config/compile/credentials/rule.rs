@@ -1,0 +1,188 @@
+//! Which credentials a requirement accepts.
+
+use super::BEARER;
+use crate::config::cursor::{Cursor, Object};
+use crate::config::fields;
+use crate::config::tree::Tree;
+use crate::policy::{AUTHORIZATION, CredentialRule, CredentialSet, SetId, Source};
+
+/// What a requirement can name.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'s> {
+    /// The sets; `None` where they cannot be read, and the problem is noted there.
+    pub(crate) sets: Option<&'s [CredentialSet]>,
+    /// Whether there are issuers, whose tokens `bearer` names.
+    pub(crate) has_issuers: bool,
+}
+
+/// Fields that narrow tokens, whatever else is accepted.
+const OF_TOKENS: [&str; 5] = ["issuers", "audiences", "token_types", "max_lifetime", "max_token_age"];
+/// Fields that ask for something that only a token can have.
+const MET_BY_TOKENS: [&str; 4] = ["single_use", "sender_constraint", "acr_values", "max_auth_age"];
+
+/// The credentials that a requirement accepts.
+pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<CredentialRule> {
+    if !object.has("credentials") {
+        if !sources.has_issuers {
+            return object.cursor().wrong(
+                "asks for a token, as every requirement without `credentials`, and there are no `issuers`",
+                "write credentials: NAME, of a set",
+            );
+        }
+        return Some(CredentialRule::default());
+    }
+    let rule = object.get("credentials").and_then(|cursor| expression(&cursor, sources))?;
+    if !rule.sources().contains(&Source::Tokens) {
+        for name in OF_TOKENS {
+            note(
+                object,
+                name,
+                "is about tokens, which are no credential here",
+                "name bearer in `credentials`, or leave it out",
+            );
+        }
+    }
+    if !rule.always_has_token() {
+        for name in MET_BY_TOKENS {
+            note(
+                object,
+                name,
+                "can be met by tokens only, and not every alternative of `credentials` has one",
+                "leave it out, or name bearer in each alternative",
+            );
+        }
+    }
+    Some(rule)
+}
+
+fn note(object: &Object<'_>, name: &str, what: &str, remedy: &str) {
+    if let Some(member) = object.get(name) {
+        member.wrong::<()>(what, remedy);
+    }
+}
+
+fn expression(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<CredentialRule> {
+    let alternatives = match cursor.value() {
+        Tree::Text(_) => vec![vec![source(cursor, sources)?]],
+        Tree::Object(_) => alternatives(cursor, sources)?,
+        Tree::List(_) => {
+            return cursor.wrong(
+                "is a list, which does not say whether one of them or all are needed",
+                "write any_of: [...] for one of them, or all_of: [...] for all",
+            );
+        }
+        other => {
+            return cursor.wrong(
+                format!("is {}", other.kind()),
+                "write bearer, the name of a set, or any_of or all_of with a list",
+            );
+        }
+    };
+    let rule = CredentialRule::new(alternatives.iter().cloned());
+    if rule.alternatives().len() < alternatives.len() {
+        return cursor.wrong("has the same alternative twice", "keep one");
+    }
+    told_apart(cursor, &rule, sources.sets?)?;
+    Some(rule)
+}
+
+fn alternatives(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Vec<Vec<Source>>> {
+    let object = cursor.object(&fields::CREDENTIALS)?;
+    match (object.get("any_of"), object.get("all_of")) {
+        (Some(list), None) => list.list_of("credential", |item| match item.value() {
+            Tree::Object(_) => {
+                let inner = item.object(&fields::CREDENTIALS)?;
+                if inner.has("any_of") {
+                    return item.wrong("has an any_of inside another", "write its alternatives in the outer one");
+                }
+                let all = inner.need("all_of", "write the names of which all are needed")?;
+                all_of(&all, sources)
+            }
+            _ => source(item, sources).map(|source| vec![source]),
+        }),
+        (None, Some(list)) => all_of(&list, sources).map(|all| vec![all]),
+        _ => cursor.wrong("does not have exactly one of any_of and all_of", "write one of them"),
+    }
+}
+
+fn all_of(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Vec<Source>> {
+    let all = cursor.list_of("credential", |item| match item.value() {
+        Tree::Object(_) => item.wrong("is an expression inside an all_of", "write names in it, and any_of around it"),
+        _ => source(item, sources),
+    })?;
+    let sets = sources.sets?;
+    for (index, one) in all.iter().enumerate() {
+        for earlier in all.iter().take(index) {
+            if one == earlier {
+                return cursor.wrong("names a credential twice", "keep one");
+            }
+            let (here, there) = (headers(*one, sets), headers(*earlier, sets));
+            if let ([header], [same]) = (here.as_slice(), there.as_slice())
+                && header == same
+            {
+                return cursor.wrong(
+                    format!("needs two credentials in {header}, which holds one"),
+                    "let one of the sets have a header of its own",
+                );
+            }
+        }
+    }
+    Some(all)
+}
+
+fn source(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Source> {
+    let name = cursor.text()?;
+    if name == BEARER {
+        if !sources.has_issuers {
+            return cursor
+                .wrong("names the tokens of all issuers, and there are none", "list `issuers`, or name a set");
+        }
+        return Some(Source::Tokens);
+    }
+    let sets = sources.sets?;
+    match sets.iter().position(|set| &*set.name == name) {
+        Some(index) => Some(Source::Set(SetId(index))),
+        None => {
+            let names: Vec<&str> = [BEARER].into_iter().chain(sets.iter().map(|set| &*set.name)).collect();
+            cursor.wrong("is not the name of a set", format!("the credentials are {}", names.join(", ")))
+        }
+    }
+}
+
+/// The headers that a credential can be in, once each.
+fn headers(source: Source, sets: &[CredentialSet]) -> Vec<&str> {
+    let Source::Set(id) = source else { return vec![AUTHORIZATION] };
+    let mut headers: Vec<&str> = Vec::new();
+    for place in sets.get(id.0).into_iter().flat_map(|set| &set.places) {
+        if !headers.contains(&place.header.as_str()) {
+            headers.push(&place.header);
+        }
+    }
+    headers
+}
+
+/// Whether each value of a header is of one set at most.
+fn told_apart(cursor: &Cursor<'_>, rule: &CredentialRule, sets: &[CredentialSet]) -> Option<()> {
+    let all = rule.sources();
+    let named = || {
+        all.iter().filter_map(|source| match source {
+            Source::Set(id) => sets.get(id.0),
+            Source::Tokens => None,
+        })
+    };
+    for (index, set) in named().enumerate() {
+        for earlier in named().take(index) {
+            let overlap = set.places.iter().find(|own| earlier.places.iter().any(|other| own.overlaps(other)));
+            if let Some(place) = overlap {
+                return cursor.wrong(
+                    format!(
+                        "names {} and {}, whose keys in {} cannot be told apart",
+                        earlier.name, set.name, place.header
+                    ),
+                    "give each a `prefix` or a header of its own",
+                );
+            }
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,122 @@
+//! Secrets of identities.
+
+use super::instant;
+use crate::base::time::UnixSeconds;
+use crate::config::compile::optional;
+use crate::config::cursor::{Cursor, Object};
+use crate::config::tree::Tree;
+use crate::config::{Environment, fields};
+use crate::crypto::{SHA256_BYTES, sha256};
+use crate::policy::Secret;
+
+/// The shortest key, in characters: random ones of this length cannot be guessed.
+const LEAST_KEY: usize = 20;
+const HASH_IT: &str = "write {sha256: ...}, which `scopegate credentials hash` makes of it, or {env: NAME}";
+
+/// The digests of all sets, each with its place in the configuration.
+#[derive(Default)]
+pub(super) struct Digests<'n>(Vec<([u8; SHA256_BYTES], Cursor<'n>)>);
+
+impl Digests<'_> {
+    /// Notes secrets that are there twice: of two identities with one key none can be told from the other.
+    pub(super) fn note_repeated(mut self) {
+        // The sort is stable: of equal ones the later in the configuration comes later.
+        self.0.sort_by_key(|(digest, _)| *digest);
+        for pair in self.0.windows(2) {
+            if let [(digest, _), (again, cursor)] = pair
+                && digest == again
+            {
+                cursor.wrong::<()>("is the secret of another entry, too", "give each identity keys of its own");
+            }
+        }
+    }
+}
+
+/// The secrets of the identity at this place in its set.
+pub(super) fn read<'n>(
+    cursor: &Cursor<'n>,
+    identity: usize,
+    environment: Environment<'_>,
+    digests: &mut Digests<'n>,
+) -> Option<Vec<Secret>> {
+    let items = cursor.list()?;
+    if items.is_empty() {
+        return cursor.wrong("is an empty list", "name at least one secret");
+    }
+    let mut secrets = Vec::with_capacity(items.len());
+    for item in &items {
+        let secret = secret(item, environment);
+        if let Some((digest, _)) = secret {
+            digests.0.push((digest, item.clone()));
+        }
+        secrets.push(secret.map(|(digest, expires)| Secret { digest, identity, expires }));
+    }
+    secrets.into_iter().collect()
+}
+
+fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA256_BYTES], Option<UnixSeconds>)> {
+    if let Tree::Text(_) = cursor.value() {
+        return cursor.wrong("is a secret as it is: whoever reads the configuration could use it", HASH_IT);
+    }
+    if let Some(hash) = ["bcrypt", "pbkdf2"].into_iter().find_map(|name| cursor.member(name)) {
+        return hash.wrong(
+            "is for passwords, and would cost each request milliseconds: a key is random, so SHA-256 is enough",
+            HASH_IT,
+        );
+    }
+    let object = cursor.object(&fields::CREDENTIAL_SECRET)?;
+    let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
+    let digest = match (object.has("sha256"), object.has("env")) {
+        (true, false) => object.get("sha256").and_then(|cursor| written(&cursor)),
+        (false, true) => object.get("env").and_then(|cursor| from_environment(&cursor, environment)),
+        _ => one_of_both(&object),
+    };
+    Some((digest?, expires?))
+}
+
+fn one_of_both<T>(object: &Object<'_>) -> Option<T> {
+    object.cursor().wrong("does not have exactly one of `sha256` and `env`", HASH_IT)
+}
+
+/// A digest in hexadecimal digits.
+fn written(cursor: &Cursor<'_>) -> Option<[u8; SHA256_BYTES]> {
+    let text = cursor.text()?;
+    let mut digest = [0; SHA256_BYTES];
+    let pairs = text.as_bytes().chunks(2);
+    let all = text.len() == 2 * SHA256_BYTES
+        && digest.iter_mut().zip(pairs).all(|(byte, pair)| match (hex(pair.first()), hex(pair.get(1))) {
+            (Some(high), Some(low)) => {
+                *byte = high << 4 | low;
+                true
+            }
+            _ => false,
+        });
+    if all { Some(digest) } else { cursor.wrong("is not a SHA-256 in 64 hexadecimal digits", HASH_IT) }
+}
+
+fn hex(digit: Option<&u8>) -> Option<u8> {
+    match digit? {
+        digit @ b'0'..=b'9' => Some(digit - b'0'),
+        digit @ b'a'..=b'f' => Some(digit - b'a' + 10),
+        digit @ b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The digest of a key in an environment variable. No message tells anything of the key.
+fn from_environment(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<[u8; SHA256_BYTES]> {
+    let Some(key) = environment(cursor.text()?) else {
+        return cursor.wrong(
+            "names an environment variable that is not set in the VM",
+            "name it in vm_config.environment_variables",
+        );
+    };
+    let key = key.trim();
+    if key.len() < LEAST_KEY {
+        return cursor.wrong("names a key that is too short", "make it of at least 20 random characters");
+    }
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return cursor.wrong("names a key that is not visible ASCII", "make one with `scopegate credentials new`");
+    }
+    Some(sha256(key.as_bytes()))
+}

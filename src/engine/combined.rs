@@ -1,0 +1,41 @@
+//! Judges keys, and the token that came with them.
+
+use super::selection::Combination;
+use super::{Judged, Stop, grant_to, possession, verified};
+use crate::check::{Authenticated, Identified, Live, NotIdentified, Principal};
+use crate::decision::{CredentialKind, Denial, Grant};
+
+/// Every credential must be valid; the first one gives subject, scopes and claims. Keys are looked up before the token is
+/// verified, since that costs nothing. What is used up, is used up last.
+pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, '_>) -> Result<Grant, Stop> {
+    let Judged { policy, request, facts, .. } = *judged;
+    let mut identified = Vec::with_capacity(combination.keys.len());
+    for key in &combination.keys {
+        judged.trace.credential = Some(CredentialKind::ApiKey(key.id));
+        let found = Identified::check(key.key, key.of_set(), policy.token_bytes, facts.surroundings.now());
+        identified.push(found.map_err(|NotIdentified { denial, trace }| Stop { token: trace, ..denial.into() })?);
+    }
+    let principals: Vec<Principal<'_>> = identified.iter().map(Identified::principal).collect();
+    let mut first = None;
+    for (key, principal) in combination.keys.iter().zip(&principals) {
+        judged.trace.credential = Some(CredentialKind::ApiKey(key.id));
+        let live = Live::check(principal, facts).map_err(|stop| Stop::from(stop).about(principal.trace()))?;
+        first = first.or(Some((CredentialKind::ApiKey(key.id), live)));
+    }
+    // There is a key: without one there is no combination.
+    let Some((kind, live)) = first else { return Err(Denial::HostFailure.into()) };
+    let of_key = Authenticated::by_secret(live);
+    let kept = combination.headers();
+    let Some((scheme, token)) = combination.token else {
+        judged.trace.credential = Some(kind);
+        return grant_to(judged, of_key, None, &kept);
+    };
+    judged.trace.credential = Some(scheme);
+    verified(judged, possession(policy, request, scheme, token), |judged, of_token| {
+        if combination.token_is_first {
+            return grant_to(judged, of_token, None, &kept);
+        }
+        judged.trace.credential = Some(kind);
+        grant_to(judged, of_key, Some(&of_token), &kept)
+    })
+}

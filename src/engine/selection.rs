@@ -1,0 +1,124 @@
+//! Which of the credentials of a request is judged. What it presents decides that, never what verifies.
+
+use crate::check::{self, TokenRequirements};
+use crate::credential::{self, ApiKey, BearerToken, FoundKey, Presented};
+use crate::decision::{CredentialKind, Denial, Trace};
+use crate::policy::{AUTHORIZATION, Choice, CredentialRule, CredentialSet, Policy, SetId, Source};
+use crate::request::RequestView;
+use std::borrow::Cow;
+
+/// What is judged of a request.
+#[derive(Debug)]
+pub(super) enum Selected<'p, 'r> {
+    /// It presents nothing, and need not.
+    Nothing,
+    /// One token.
+    Token(CredentialKind, BearerToken<'r>),
+    /// Keys, or keys and a token.
+    Several(Combination<'p, 'r>),
+}
+
+/// Keys, perhaps with a token beside them.
+#[derive(Debug)]
+pub(super) struct Combination<'p, 'r> {
+    /// The keys, in the order of the requirement. Not empty.
+    pub(super) keys: Vec<PresentedKey<'p, 'r>>,
+    /// The token.
+    pub(super) token: Option<(CredentialKind, BearerToken<'r>)>,
+    /// Whether the token gives subject, scopes and claims, as the first of the combination.
+    pub(super) token_is_first: bool,
+}
+
+/// A key, and the set that it may be of.
+#[derive(Debug)]
+pub(super) struct PresentedKey<'p, 'r> {
+    pub(super) id: SetId,
+    pub(super) set: &'p CredentialSet,
+    pub(super) key: ApiKey<'r>,
+    /// The headers that it is in.
+    headers: Vec<&'p str>,
+}
+
+impl<'p> PresentedKey<'p, '_> {
+    /// The key, with its set.
+    pub(super) const fn of_set(&self) -> (SetId, &'p CredentialSet) {
+        (self.id, self.set)
+    }
+}
+
+impl Combination<'_, '_> {
+    /// The headers of what is judged.
+    pub(super) fn headers(&self) -> Vec<&str> {
+        let of_token = self.token.map(|_| AUTHORIZATION);
+        self.keys.iter().flat_map(|key| key.headers.iter().copied()).chain(of_token).collect()
+    }
+}
+
+/// What the requirements ask, as one rule; `None` where they ask for a token alone.
+pub(super) fn rule<'a>(asks: &TokenRequirements<'a>) -> Option<Cow<'a, CredentialRule>> {
+    if asks.iter().all(|ask| ask.credentials.is_none()) {
+        return None;
+    }
+    let mut rules = asks.iter().map(|ask| match &ask.credentials {
+        Some(rule) => Cow::Borrowed(rule),
+        None => Cow::Owned(CredentialRule::default()),
+    });
+    let first = rules.next()?;
+    Some(rules.fold(first, |all, rule| Cow::Owned(all.and(&rule))))
+}
+
+/// Finds what is judged. Only the places of sources that the requirements name are read.
+pub(super) fn select<'p, 'r>(
+    policy: &'p Policy,
+    request: &RequestView<'r>,
+    trace: &mut Trace,
+    asks: &TokenRequirements<'_>,
+    allows_missing: bool,
+) -> Result<Selected<'p, 'r>, Denial> {
+    let missing = || Denial::NoCredential { scope: check::wanted(asks, None) };
+    let Some(rule) = rule(asks) else {
+        return match credential::extract(request)? {
+            Presented::Token(scheme, token) => Ok(Selected::Token(scheme, token)),
+            Presented::Nothing if allows_missing => Ok(Selected::Nothing),
+            Presented::Nothing => Err(missing()),
+        };
+    };
+    let sources = rule.sources();
+    let mut keys: Vec<PresentedKey<'p, 'r>> = Vec::new();
+    for &source in &*sources {
+        let Source::Set(id) = source else { continue };
+        // The configuration makes sure that there is one.
+        let set = policy.credentials.get(id.0).ok_or(Denial::HostFailure)?;
+        let found = credential::api_key(request, set, &policy.credentials).inspect_err(|denial| {
+            if matches!(denial, Denial::MalformedCredential(_)) {
+                trace.credential = Some(CredentialKind::ApiKey(id));
+            }
+        })?;
+        if let Some(FoundKey { key, headers }) = found {
+            keys.push(PresentedKey { id, set, key, headers });
+        }
+    }
+    // What begins as the keys of a set do is no token.
+    let is_key = keys.iter().any(|key| key.headers.contains(&AUTHORIZATION));
+    let reads_tokens = sources.contains(&Source::Tokens) && !is_key;
+    let token = match if reads_tokens { credential::extract(request)? } else { Presented::Nothing } {
+        Presented::Token(scheme, token) => Some((scheme, token)),
+        Presented::Nothing => None,
+    };
+    let presented: Vec<Source> =
+        keys.iter().map(|key| Source::Set(key.id)).chain(token.map(|_| Source::Tokens)).collect();
+    if presented.is_empty() && allows_missing {
+        return Ok(Selected::Nothing);
+    }
+    let alternative = match rule.choose(&presented) {
+        Choice::This(alternative) => alternative,
+        Choice::TooLittle => return Err(missing()),
+        Choice::TooMuch => return Err(Denial::MultipleCredentials),
+    };
+    if let (true, Some((scheme, token))) = (keys.is_empty(), token) {
+        return Ok(Selected::Token(scheme, token));
+    }
+    keys.sort_by_key(|key| alternative.iter().position(|source| *source == Source::Set(key.id)));
+    let token_is_first = alternative.first() == Some(&Source::Tokens);
+    Ok(Selected::Several(Combination { keys, token, token_is_first }))
+}

@@ -1,0 +1,136 @@
+//! Which credentials open a route.
+
+use super::SetId;
+use std::rc::Rc;
+
+/// A source of credentials that a requirement names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// The tokens of all issuers.
+    Tokens,
+    /// A set of the configuration.
+    Set(SetId),
+}
+
+/// The credentials of which a request must have one, or all of a combination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialRule {
+    /// Each is met by exactly its sources. None is empty, none has a source twice, and no two are of the same sources.
+    alternatives: Vec<Vec<Source>>,
+    /// Every source, once, in order.
+    sources: Rc<[Source]>,
+}
+
+/// What is asked where a requirement says nothing: a token.
+impl Default for CredentialRule {
+    fn default() -> Self {
+        Self::new([vec![Source::Tokens]])
+    }
+}
+
+/// What a request presents, held against the alternatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice<'r> {
+    /// Exactly this alternative: it is judged.
+    This(&'r [Source]),
+    /// Nothing, or only a part of an alternative.
+    TooLittle,
+    /// More than any alternative.
+    TooMuch,
+}
+
+impl CredentialRule {
+    /// A rule with these alternatives; those of the same sources are one.
+    #[must_use]
+    pub fn new(all: impl IntoIterator<Item = Vec<Source>>) -> Self {
+        let mut alternatives: Vec<Vec<Source>> = Vec::new();
+        for alternative in all {
+            if !alternatives.iter().any(|known| is_same(known, &alternative)) {
+                alternatives.push(alternative);
+            }
+        }
+        let mut sources = Vec::new();
+        for source in alternatives.iter().flatten() {
+            if !sources.contains(source) {
+                sources.push(*source);
+            }
+        }
+        Self { alternatives, sources: sources.into() }
+    }
+
+    /// The alternatives.
+    #[must_use]
+    pub fn alternatives(&self) -> &[Vec<Source>] {
+        &self.alternatives
+    }
+
+    /// Every source that it names, once, in order.
+    #[must_use]
+    pub fn sources(&self) -> Rc<[Source]> {
+        Rc::clone(&self.sources)
+    }
+
+    /// Whether every alternative has a token.
+    #[must_use]
+    pub fn always_has_token(&self) -> bool {
+        self.alternatives.iter().all(|alternative| alternative.contains(&Source::Tokens))
+    }
+
+    /// Both rules: of each the sources of one alternative, those of this one first.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let both = self.alternatives.iter().flat_map(|own| {
+            other.alternatives.iter().map(move |added| {
+                let more = added.iter().filter(|source| !own.contains(source));
+                own.iter().chain(more).copied().collect()
+            })
+        });
+        Self::new(both)
+    }
+
+    /// The alternative that is judged. What is presented chooses it, never what verifies.
+    #[must_use]
+    pub fn choose(&self, presented: &[Source]) -> Choice<'_> {
+        if let Some(exact) = self.alternatives.iter().find(|alternative| is_same(alternative, presented)) {
+            return Choice::This(exact);
+        }
+        let is_part = self.alternatives.iter().any(|alternative| presented.iter().all(|one| alternative.contains(one)));
+        if is_part { Choice::TooLittle } else { Choice::TooMuch }
+    }
+}
+
+/// Whether two lists without repetitions have the same sources.
+fn is_same(left: &[Source], right: &[Source]) -> bool {
+    left.len() == right.len() && left.iter().all(|source| right.contains(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Source = Source::Set(SetId(0));
+    const B: Source = Source::Set(SetId(1));
+    const T: Source = Source::Tokens;
+
+    #[test]
+    fn what_is_presented_chooses_the_alternative() {
+        let rule = CredentialRule::new([vec![T], vec![A], vec![B, T]]);
+        assert_eq!(rule.choose(&[T]), Choice::This(&[T]));
+        assert_eq!(rule.choose(&[A]), Choice::This(&[A]));
+        assert_eq!(rule.choose(&[T, B]), Choice::This(&[B, T]));
+        assert_eq!(rule.choose(&[]), Choice::TooLittle);
+        assert_eq!(rule.choose(&[B]), Choice::TooLittle, "a part of an all-of");
+        assert_eq!(rule.choose(&[T, A]), Choice::TooMuch);
+        assert_eq!(rule.choose(&[A, B, T]), Choice::TooMuch);
+        assert_eq!(*rule.sources(), [T, A, B]);
+    }
+
+    #[test]
+    fn of_two_rules_both_must_hold() {
+        let either = CredentialRule::new([vec![T], vec![A]]);
+        let both = either.and(&CredentialRule::new([vec![A], vec![B]]));
+        assert_eq!(both.alternatives(), [vec![T, A], vec![T, B], vec![A], vec![A, B]]);
+        assert_eq!(either.and(&CredentialRule::default()).alternatives(), [vec![T], vec![A, T]]);
+        assert_eq!(CredentialRule::default().and(&CredentialRule::default()), CredentialRule::default());
+    }
+}

@@ -1,0 +1,181 @@
+//! Sets of credentials that the configuration holds: API keys, and the identities that they prove.
+
+use crate::base::names::Subject;
+use crate::base::time::UnixSeconds;
+use crate::crypto::SHA256_BYTES;
+use crate::jose::{ClaimPath, Claims};
+use std::fmt;
+use std::rc::Rc;
+
+/// The position of a set in the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SetId(pub usize);
+
+/// The header of the credentials that have a scheme (RFC 9110 section 11.6.2).
+pub const AUTHORIZATION: &str = "authorization";
+
+/// A set of API keys.
+#[derive(Debug)]
+pub struct CredentialSet {
+    /// Its name in requirements, records and identity headers.
+    pub name: Rc<str>,
+    /// Where a request may have a key. Never empty.
+    pub places: Vec<KeyPlace>,
+    /// The holders of the keys.
+    pub identities: Vec<Identity>,
+    /// The claims of an identity that hold scopes.
+    pub scope_claims: Vec<ClaimPath>,
+    /// Sorted by digest.
+    secrets: Box<[Secret]>,
+}
+
+/// Where a request may have a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPlace {
+    /// The header, in lower case.
+    pub header: String,
+    /// The authentication scheme before the key, compared in any letter case.
+    pub scheme: Option<String>,
+    /// What every key begins with. It is part of the key.
+    pub prefix: Option<String>,
+}
+
+/// Whom a key stands for.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its name in the set.
+    pub id: Rc<String>,
+    /// Whom it speaks for.
+    pub subject: Rc<Subject>,
+    /// What is true of it, as the claims of a token.
+    pub claims: Claims,
+    /// From when on none of its secrets is good.
+    pub expires: Option<UnixSeconds>,
+    /// Whether none of its secrets is good.
+    pub disabled: bool,
+}
+
+/// A secret of an identity, by its digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret {
+    /// The SHA-256 of the key.
+    pub digest: [u8; SHA256_BYTES],
+    /// The position of the identity in its set.
+    pub identity: usize,
+    /// From when on it is good no longer.
+    pub expires: Option<UnixSeconds>,
+}
+
+/// Shows no digest: records and logs name identities, never secrets.
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Secret(of {})", self.identity)
+    }
+}
+
+impl CredentialSet {
+    /// A set. Each digest is there once.
+    #[must_use]
+    pub fn new(name: &str, places: Vec<KeyPlace>, identities: Vec<Identity>, mut secrets: Vec<Secret>) -> Self {
+        secrets.sort_unstable();
+        let (secrets, scope_claims) = (secrets.into_boxed_slice(), vec![ClaimPath::top("scope")]);
+        Self { name: name.into(), places, identities, scope_claims, secrets }
+    }
+
+    /// The identity whose key has this digest, and from when on that key is good no longer.
+    ///
+    /// How long it takes depends on the digest, of which the sender of a guess cannot choose a single bit.
+    #[must_use]
+    pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<(&Identity, Option<UnixSeconds>)> {
+        let at = self.secrets.binary_search_by(|secret| secret.digest.cmp(digest)).ok()?;
+        let secret = self.secrets.get(at)?;
+        Some((self.identities.get(secret.identity)?, secret.expires))
+    }
+
+    /// The secrets, in no order that means something.
+    #[must_use]
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+}
+
+impl KeyPlace {
+    /// The key in a value of the header; `None` if the value is something else. A scheme without anything after it has a
+    /// key, the empty one, unless the key has to begin with something.
+    #[must_use]
+    pub fn key_in<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
+        let key = match &self.scheme {
+            None => value,
+            Some(scheme) => {
+                let (word, rest) = value.split_at_checked(scheme.len())?;
+                if !word.eq_ignore_ascii_case(scheme.as_bytes()) || !(rest.is_empty() || rest.starts_with(b" ")) {
+                    return None;
+                }
+                rest.trim_ascii_start()
+            }
+        };
+        let begins = self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix.as_bytes()));
+        begins.then_some(key)
+    }
+
+    /// Whether one value can be a key of both places.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        if self.header != other.header {
+            return false;
+        }
+        let has_other_scheme = match (&self.scheme, &other.scheme) {
+            (Some(own), Some(other)) => !own.eq_ignore_ascii_case(other),
+            _ => false,
+        };
+        let (own, other) = (self.prefix.as_deref().unwrap_or_default(), other.prefix.as_deref().unwrap_or_default());
+        !has_other_scheme && (own.starts_with(other) || other.starts_with(own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(header: &str, scheme: Option<&str>, prefix: Option<&str>) -> KeyPlace {
+        KeyPlace { header: header.to_owned(), scheme: scheme.map(str::to_owned), prefix: prefix.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_key_stands_after_its_scheme_and_begins_with_its_prefix() {
+        let plain = place("x-api-key", None, None);
+        assert_eq!(plain.key_in(b"abc"), Some(&b"abc"[..]));
+        let bearer = place("authorization", Some("Bearer"), Some("sk-"));
+        for (value, wanted) in [
+            (&b"Bearer sk-abc"[..], Some(&b"sk-abc"[..])),
+            (b"bearer   sk-abc", Some(b"sk-abc")),
+            (b"Bearer eyJh.b.c", None),
+            (b"Bearer", None),
+            (b"Bearer-sk-abc", None),
+            (b"Bearersk-abc", None),
+            (b"Basic sk-abc", None),
+            (b"sk-abc", None),
+            (b"", None),
+        ] {
+            assert_eq!(bearer.key_in(value), wanted, "{}", String::from_utf8_lossy(value));
+        }
+        assert_eq!(place("authorization", Some("ApiKey"), None).key_in(b"APIKEY"), Some(&b""[..]));
+    }
+
+    #[test]
+    fn places_overlap_where_one_value_is_a_key_of_both() {
+        let (ak, b) = (Some("ak-"), Some("ak-b"));
+        for (left, right, wanted) in [
+            (place("x", None, None), place("x", None, None), true),
+            (place("x", None, None), place("y", None, None), false),
+            (place("x", None, ak), place("x", None, Some("bk-")), false),
+            (place("x", None, ak), place("x", None, b), true),
+            (place("x", None, ak), place("x", None, None), true),
+            (place("x", Some("A"), None), place("x", Some("a"), None), true),
+            (place("x", Some("A"), None), place("x", Some("B"), None), false),
+            (place("x", Some("A"), None), place("x", None, None), true),
+        ] {
+            assert_eq!((left.overlaps(&right), right.overlaps(&left)), (wanted, wanted), "{left:?} {right:?}");
+        }
+    }
+}
