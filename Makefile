@@ -309,7 +309,7 @@ reproducible: wasm ## build the module again in another place and compare
 	@echo "The same sources give the same module in another place."
 
 # The bench is built as the tests are: what it measures is the module.
-bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short
+bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short, CASES=before BEFORE=FILE is beside an earlier module
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
 	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --locked --profile dev --bench gate -- \
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'

@@ -28,10 +28,16 @@ pub fn write_requests(name: &str, requests: &[Vec<u8>]) -> PathBuf {
 
 /// The bytes of a request with this `authorization`.
 pub fn request(path: &str, credential: Option<&str>) -> Vec<u8> {
+    let line = credential.map(|credential| ("authorization", credential));
+    request_with(path, line.as_slice())
+}
+
+/// The bytes of a request with these lines.
+pub fn request_with(path: &str, lines: &[(&str, &str)]) -> Vec<u8> {
     let mut text =
         format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: application/json\r\n");
-    if let Some(credential) = credential {
-        text += &format!("authorization: {credential}\r\n");
+    for (name, value) in lines {
+        text += &format!("{name}: {value}\r\n");
     }
     text += "\r\n";
     text.into_bytes()
@@ -50,31 +56,54 @@ pub struct Run {
     pub busy: f64,
 }
 
+/// A load as fast as it is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Load<'a> {
+    /// The process id of the Envoy whose worker is measured.
+    pub measured: u32,
+    /// Where the requests are sent.
+    pub address: SocketAddr,
+    pub requests: &'a Path,
+    /// How long at most.
+    pub seconds: u64,
+    /// Whether it ends when each request has been sent once, and not when the time is over.
+    pub is_once: bool,
+}
+
 /// Loads a listener as fast as it answers.
 pub fn full_speed(envoy: &Envoy, cores: &Cores, listener: &str, requests: &Path, seconds: u64) -> Run {
-    let process = machine::find_process(envoy.process_id(), "envoy").expect("Envoy's process");
-    let before = machine::worker_time(process);
-    let url = format!("http://{}/", envoy.listener(listener));
-    let script = root().join("tests/bench/wrk.lua");
-    let (connections, duration) = (format!("-c{CONNECTIONS}"), format!("-d{seconds}s"));
-    let arguments = ["wrk", "-t1", &connections, &duration, "--timeout", "5s", "-s"];
-    let mut words = cores.for_load();
-    words.extend(arguments.map(str::to_owned));
-    let mut command = Command::new(&words[0]);
-    let output = command.args(&words[1..]).arg(script).arg(url).arg("--").arg(requests).output().expect("wrk");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let summary = text.lines().find_map(|line| line.strip_prefix("summary "));
-    let summary = summary.unwrap_or_else(|| panic!("wrk said {text}{}", String::from_utf8_lossy(&output.stderr)));
-    let numbers: Vec<u64> = summary.split(' ').filter_map(|number| number.parse().ok()).collect();
-    let [answered, duration_us, failed] = numbers[..] else { panic!("wrk said {summary}") };
-    assert_eq!(failed, 0, "{listener}: requests without an answer");
-    let used = machine::worker_time(process).saturating_sub(before);
-    let elapsed = Duration::from_micros(duration_us);
-    Run {
-        answered,
-        rate: answered as f64 / elapsed.as_secs_f64(),
-        worker_us: used.as_secs_f64() * 1e6 / answered as f64,
-        busy: used.as_secs_f64() / elapsed.as_secs_f64(),
+    let (measured, address) = (envoy.process_id(), envoy.listener(listener));
+    Load { measured, address, requests, seconds, is_once: false }.run(cores)
+}
+
+impl Load<'_> {
+    /// Sends it.
+    pub fn run(self, cores: &Cores) -> Run {
+        let process = machine::find_process(self.measured, "envoy").expect("Envoy's process");
+        let before = machine::worker_time(process);
+        let url = format!("http://{}/", self.address);
+        let script = root().join("tests/bench/wrk.lua");
+        let (connections, duration) = (format!("-c{CONNECTIONS}"), format!("-d{}s", self.seconds));
+        let arguments = ["wrk", "-t1", &connections, &duration, "--timeout", "5s", "-s"];
+        let mut words = cores.for_load();
+        words.extend(arguments.map(str::to_owned));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg(script).arg(url).arg("--").arg(self.requests);
+        let output = command.args(self.is_once.then_some("once")).output().expect("wrk");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let summary = text.lines().find_map(|line| line.strip_prefix("summary "));
+        let summary = summary.unwrap_or_else(|| panic!("wrk said {text}{}", String::from_utf8_lossy(&output.stderr)));
+        let numbers: Vec<u64> = summary.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [answered, duration_us, failed] = numbers[..] else { panic!("wrk said {summary}") };
+        assert_eq!(failed, 0, "{}: requests without an answer", self.requests.display());
+        let used = machine::worker_time(process).saturating_sub(before);
+        let elapsed = Duration::from_micros(duration_us);
+        Run {
+            answered,
+            rate: answered as f64 / elapsed.as_secs_f64(),
+            worker_us: used.as_secs_f64() * 1e6 / answered as f64,
+            busy: used.as_secs_f64() / elapsed.as_secs_f64(),
+        }
     }
 }
 

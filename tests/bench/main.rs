@@ -18,6 +18,7 @@
     reason = "a tool that stops at what it does not expect, measures time, and prints"
 )]
 
+mod before;
 mod cases;
 pub(crate) mod chart;
 mod contenders;
@@ -35,6 +36,7 @@ mod profile;
 mod proof;
 mod report;
 pub(crate) mod settings;
+mod stolen;
 #[path = "../support/mod.rs"]
 mod support;
 mod tokens;
@@ -98,6 +100,12 @@ fn bench(settings: &Settings) {
     }
     if settings.wants(edits::NAME) {
         whole.insert(edits::NAME.into(), edits::measure(&cores, &cases, settings));
+    }
+    if settings.wants(stolen::NAME) {
+        whole.insert(stolen::NAME.into(), stolen::measure(&cores, &cases, settings));
+    }
+    if settings.wants(before::NAME) {
+        whole.insert(before::NAME.into(), before::measure(&cores, &cases, settings));
     }
     if settings.wants(looked_up::NAME) {
         whole.insert(looked_up::NAME.into(), looked_up::measure(&cores, &cases, settings));

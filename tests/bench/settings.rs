@@ -1,6 +1,6 @@
 //! What the bench was asked to do, and what the module under it understands.
 
-use super::{cases, edits, flood, footprint, looked_up, made_of};
+use super::{before, cases, edits, flood, footprint, looked_up, made_of, stolen};
 use scopegate::config::{self, Node};
 use serde_json::json;
 use std::fmt;
@@ -22,7 +22,8 @@ pub struct Settings {
 }
 
 /// The parts that compare nothing with the native filters.
-const OTHERS: [&str; 5] = [flood::NAME, made_of::NAME, looked_up::NAME, edits::NAME, footprint::NAME];
+const OTHERS: [&str; 7] =
+    [flood::NAME, made_of::NAME, looked_up::NAME, edits::NAME, stolen::NAME, before::NAME, footprint::NAME];
 
 /// An argument that is not understood.
 #[derive(Debug)]

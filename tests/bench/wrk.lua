@@ -1,9 +1,12 @@
--- Sends the requests of a file in turn, byte for byte: each stands there behind its length and a line feed.
+-- Sends the requests of a file in turn, byte for byte: in the file each follows its length and a line feed. With `once` as a
+-- second argument it ends with the last of them, else it begins again.
 
 local requests = {}
 local last = 0
+local once = false
 
 function init(arguments)
+  once = arguments[2] == "once"
   local file = assert(io.open(arguments[1], "rb"))
   local length = file:read("*n")
   while length do
@@ -14,6 +17,9 @@ function init(arguments)
 end
 
 function request()
+  if once and last == #requests then
+    wrk.thread:stop()
+  end
   last = last % #requests + 1
   return requests[last]
 end
