@@ -1,6 +1,7 @@
 //! What people would use instead, configured with care, before the same upstream: where both agree, and what it lets
 //! through. tests/README.md has the rows of the second.
 
+mod bindings;
 mod changes;
 mod claims;
 mod comparison;

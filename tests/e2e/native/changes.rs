@@ -1,5 +1,6 @@
 //! A change of a good request, and what must become of a request with it.
 
+use super::bindings::BINDINGS;
 use super::claims::CLAIMS;
 use super::headers::HEADERS;
 use super::keyring::{Base, Keyring};
@@ -101,7 +102,7 @@ pub(super) enum Change {
 
 impl Change {
     pub(super) fn all() -> Vec<Self> {
-        let says = [CLAIMS, HEADERS].into_iter().flatten().copied().map(Self::Say);
+        let says = [CLAIMS, HEADERS, BINDINGS].into_iter().flatten().copied().map(Self::Say);
         let writes = WRITINGS.iter().copied().map(Self::Write);
         let signs = SIGNERS.iter().copied().map(Self::Sign);
         let spells = SPELLINGS.iter().copied().map(Self::Spell);
@@ -252,7 +253,8 @@ pub(super) fn made(changes: &[Change], base: Base<'_>, keyring: &Keyring, random
     let spells = changes.iter().filter_map(|change| if let Change::Spell(kind) = change { Some(*kind) } else { None });
     let token = in_two_steps(spells.collect(), token, &mut spell, &mut fates);
     let subject = draft.claims.get("sub").and_then(Value::as_str).map(str::to_owned);
-    let mut request = Request::new(token, draft.path, keyring.world.token().sign(), draft.written);
+    let good = keyring.world.token().claim("jti", format!("good-{:x}", random.next())).sign();
+    let mut request = Request::new(token, draft.path, good, draft.written);
     for change in changes {
         if let Change::Send(kind) = change {
             (kind.apply)(&mut request, random);

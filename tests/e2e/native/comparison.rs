@@ -1,7 +1,7 @@
-//! Scopegate and the native filters, set up for the same work: two issuers, an open route, one that needs two scopes, and
-//! tunnels.
+//! Scopegate and the native filters, set up for the same work: two issuers, an open route, one that needs two scopes,
+//! one that asks how the user authenticated, one where a token is good once, and tunnels.
 
-use super::keyring::{Keyring, SECOND};
+use super::keyring::{Keyring, LISTS, SECOND};
 use super::{connection_manager, native};
 use crate::support::envoy::{Gate, merge};
 use crate::support::issuer::{AUDIENCE, ISSUER};
@@ -40,14 +40,20 @@ fn manager(listener: &mut Value) -> &mut Value {
 }
 
 fn gate(keyring: &Keyring) -> Value {
-    let issuer = |iss: &str, keys: Value| json!({ "issuer": iss, "audiences": [AUDIENCE], "jwks": { "inline": keys }, "max_lifetime": "1h" });
+    let issuer = |iss: &str, keys: Value| {
+        json!({ "issuer": iss, "audiences": [AUDIENCE], "jwks": { "inline": keys }, "max_lifetime": "1h",
+        "status_list": { "clusters": [{ "uri_prefix": LISTS, "cluster": "lists" }] } })
+    };
     let gate = Gate::new(json!({
         "issuers": [issuer(ISSUER, keyring.world.jwks()), issuer(SECOND, keyring.second.jwks())],
         "default": { "scopes": ["orders:read"] },
         "rules": [
             { "match": { "path_separated_prefix": "/open" }, "public": true },
             { "match": { "path_separated_prefix": "/both" }, "scopes": ["orders:read", "orders:write"] },
+            { "match": { "path": "/step-up" }, "scopes": ["orders:read"], "acr_values": ["phrh", "phr"], "max_auth_age": "5m" },
+            { "match": { "path": "/once" }, "scopes": ["orders:read"], "single_use": true },
         ],
+        "dpop": { "origins": ["https://api.example.com"] },
         "forward": { "headers": { "x-auth-subject": "sub" } },
         "limits": { "wasm_crypto_percent": 100, "denial_logs_per_second": 0 },
     }));

@@ -113,10 +113,10 @@ fn scopegate_and_the_native_filters_disagree_where_the_list_says_so_and_nowhere_
     let cases = usize::try_from(from_environment("SCOPEGATE_CASES", 8000)).unwrap();
     let mut random = Random::new(seed);
     let mut keyring = Keyring::new();
-    let upstream = Server::echo(0).unwrap();
+    let (upstream, lists) = (Server::echo(0).unwrap(), keyring.lists());
     let envoy = Envoy::start(&serde_json::json!({
         "listeners": listeners(&keyring),
-        "clusters": [cluster("upstream", upstream.address)],
+        "clusters": [cluster("upstream", upstream.address), cluster("lists", lists.address)],
     }));
     let mut clients = ["gate", "native"].map(|name| KeptClient::new(envoy.listener(name)));
 

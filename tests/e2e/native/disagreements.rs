@@ -2,9 +2,10 @@
 //!
 //! The kinds of changes are the attacks on bearer tokens: their presentation (RFC 6750, RFC 9110), their form (RFC 7515,
 //! RFC 7519), their algorithms and keys (RFC 7518, RFC 8725), access tokens among other JWTs (RFC 9068), and the ways
-//! around a gate (RFC 9700). What neither side has in this version is not here: tokens bound by a proof or a certificate,
-//! introspection, step-up, resource metadata, message signatures, status lists, Basic, and what MCP adds. Nor is what
-//! only one of them has, as revocation, or what is about the fetching of keys and not about a token. Of RSA signatures
+//! around a gate (RFC 9700). What neither side has in this version is not here:
+//! introspection, resource metadata, message signatures, Basic, and what MCP adds. Of what only Scopegate has, tokens that are
+//! bound, status lists, step-up and single use are here, since a token says or a route asks it; revocation is not, nor what
+//! is about the fetching of keys and not about a token. Proofs themselves have a judge of their own, `opinion`. Of RSA signatures
 //! with a malformed padding `tests/conformance` has hundreds, and of keys that no configuration takes `tests/decisions`
 //! has a list.
 
@@ -188,6 +189,62 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
     refuses("the query has an opaque token", "token_in_query", "RFC 9700 section 4.3.2: the name says what it is"),
     refuses("the path can be read in two ways", "ambiguous_path", "what is behind it may read it in the other way"),
+    refuses(
+        "it is bound to a key",
+        "proof_missing",
+        "RFC 9449 section 7.2: a token that is bound to a key is no bearer token",
+    ),
+    refuses(
+        "it is bound to a certificate",
+        "certificate_mismatch",
+        "RFC 8705 section 3: a token that is bound to a certificate is good with it alone",
+    ),
+    refuses("it is bound to a key and a certificate", "certificate_mismatch", "RFC 7800 section 3.1: both hold"),
+    refuses(
+        "it is bound by what nobody knows",
+        "bound_to_another",
+        "RFC 7800 section 3.1: what cannot be confirmed is not confirmed",
+    ),
+    refuses(
+        "it says not to what it is bound",
+        "malformed_token",
+        "RFC 7800 section 3: `cnf` is an object with members",
+    ),
+    refuses(
+        "its status is invalid or suspended",
+        "revoked",
+        "draft-ietf-oauth-status-list section 7: the issuer has taken it back",
+    ),
+    refuses(
+        "its status is in no list",
+        "revoked",
+        "draft-ietf-oauth-status-list section 8.3: without a status it is refused",
+    ),
+    refuses(
+        "its status is elsewhere",
+        "revocation_unavailable",
+        "no address of a token is asked that the configuration does not name",
+    ),
+    refuses(
+        "its status is no status",
+        "malformed_token",
+        "draft-ietf-oauth-status-list section 6.2: it has `idx` and `uri`",
+    ),
+    refuses(
+        "the route asks how the user authenticated, and it was not so",
+        "step_up_needed",
+        "RFC 9470 section 3: `acr_values`",
+    ),
+    refuses(
+        "the route asks when the user authenticated, and it was long ago",
+        "step_up_needed",
+        "RFC 9470 section 3: `max_age`",
+    ),
+    refuses(
+        "it is good once, and has been used",
+        "replayed",
+        "RFC 9700 section 4.8: what was used is of no use to a thief",
+    ),
     identity(
         "it says who it is, where nobody asks",
         "RFC 9700 section 4.13: where nothing is asked, nobody was authenticated either",

@@ -1,8 +1,11 @@
 //! The keys of the issuers, and those of impostors.
 
 use super::World;
-use crate::support::issuer::{ISSUER, Issuer, Token};
+use crate::support::issuer::{ISSUER, Issuer, Token, sign_texts};
+
 use crate::support::server::{Answer, Server};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use jwt_simple::algorithms::ES256KeyPair;
 use jwt_simple::reexports::ct_codecs::{Base64, Encoder as _};
 use ring::hmac;
@@ -10,6 +13,7 @@ use scopegate::base::base64url;
 use scopegate::cli::signing::SigningKey;
 use scopegate::crypto::{Algorithm, KeyFamily, Material, VerificationKey};
 use serde_json::{Map, Value, json};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use superboring::bn::BigNum;
@@ -17,6 +21,8 @@ use superboring::rsa::Rsa;
 
 /// Another issuer, whose key has the `kid` of ours.
 pub(super) const SECOND: &str = "https://second.example.com/";
+/// Where the issuers have their status lists.
+pub(super) const LISTS: &str = "http://status.example.com/lists/";
 /// The algorithms of the keys that the first issuer has besides; their names are their `kid`.
 const OTHERS: [Algorithm; 4] = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es384, Algorithm::EdDsa];
 
@@ -124,6 +130,28 @@ impl Keyring {
     /// Where a token may say that its key is.
     pub(super) fn offered_at(&self) -> String {
         format!("http://{}/keys", self.offers.address)
+    }
+
+    /// A server of the status lists of both issuers, each of four tokens: valid, invalid, suspended and valid.
+    pub(super) fn lists(&self) -> Server {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&[0b0010_0100]).unwrap();
+        let lst = base64url::encode(&encoder.finish().unwrap());
+        let signed = |issuer: &Issuer, iss: &str, name: &str| {
+            let header = json!({ "alg": issuer.key.algorithm.name(), "kid": issuer.key.kid, "typ": "statuslist+jwt" });
+            let claims = json!({
+                "iss": iss, "sub": format!("{LISTS}{name}"), "iat": self.world.now, "exp": self.world.now + 86_400,
+                "ttl": 43_200, "status_list": { "bits": 2, "lst": lst },
+            });
+            sign_texts(&issuer.key, &header.to_string(), &claims.to_string()).into_bytes()
+        };
+        let first = signed(&self.world.issuer, ISSUER, "first");
+        let second = signed(&self.second, SECOND, "second");
+        Server::start(0, move |received| {
+            let list = if received.target.ends_with("/second") { &second } else { &first };
+            Answer { status: 200, headers: Vec::new(), body: list.clone() }
+        })
+        .unwrap()
     }
 
     /// How often it was asked.

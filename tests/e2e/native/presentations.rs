@@ -276,4 +276,18 @@ pub(super) const PRESENTATIONS: &[Kind<Send>] = &[
         request.credential(format!("Bearer {input}.{}", base64url::encode(&[1; 64])));
         request.comes_behind(&[("authorization", &good)], true);
     }),
+    refused("it is good once, and has been used", |request, _| {
+        let good = request.good_credential();
+        request.path("/once");
+        request.credential(good.clone());
+        request.written.over("request", "before");
+        request.before = Some(Before { bytes: head("GET", "/once", &[("authorization", &good)]), passes: true });
+    }),
+    passes("there is a proof that nobody asks for", |request, random| {
+        request.header("dpop", random.of(&["a.b.c", "", "eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.AA"]));
+    }),
+    passes("it says what certificate it has shown", |request, _| {
+        request.header("x-forwarded-client-cert", &format!("Hash={}", "0".repeat(64)));
+        request.header("client-cert", ":AAAA:");
+    }),
 ];

@@ -176,6 +176,17 @@ fn about_what_a_token_says() -> Vec<Row> {
         refused("A token of 20 kB", 401, "token_too_large", |world| {
             vec![bearer(&world.token().claim("x", "x".repeat(15_000)).sign())]
         }),
+        refused("A token bound to a key (`cnf.jkt`), without a proof", 401, "proof_missing", |world| {
+            vec![bearer(&world.token().claim("cnf", json!({ "jkt": base64url::encode(&[7; 32]) })).sign())]
+        }),
+        refused(
+            "A token bound to a client certificate (`cnf.x5t#S256`), without it",
+            401,
+            "certificate_mismatch",
+            |world| {
+                vec![bearer(&world.token().claim("cnf", json!({ "x5t#S256": base64url::encode(&[7; 32]) })).sign())]
+            },
+        ),
     ]
 }
 
