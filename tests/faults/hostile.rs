@@ -1,10 +1,12 @@
 //! A flood of hostile requests while everything around the gate fails in turn: none passes, counted.
 
 use crate::crowd::Stops;
+use crate::senders::{asking, bound, each_kind_of_thief, good_once, proven, status_list};
 use crate::stage::{Stage, list, published};
-use crate::support::client::{KeptClient, get_with};
+use crate::support::client::{KeptClient, get_with, send};
 use crate::support::issuer::{Issuer, now};
 use crate::support::outage::{Conduct, ways};
+use crate::support::prover::Prover;
 use crate::support::random::{Random, from_environment};
 use crate::support::wait::eventually;
 use crate::traffic::{Hostile, each_kind, flipped, good, hostile};
@@ -22,8 +24,16 @@ use std::time::Duration;
 const CLIENTS: u64 = 6;
 const ROUND: u64 = 25;
 
-/// A good token, and requests that must not pass.
-type Sent = Arc<(String, Vec<Hostile>)>;
+/// What is sent for a time.
+struct Sent {
+    /// A good token.
+    token: String,
+    /// A client, and a good token that is bound to its key.
+    client: Prover,
+    bound: String,
+    /// Requests that must not pass.
+    hostile: Vec<Hostile>,
+}
 
 /// How many were answered with which status.
 type Statuses = BTreeMap<u16, u64>;
@@ -55,12 +65,12 @@ impl Counts {
 }
 
 /// Sends hostile requests, a good one after each round of them.
-fn client(address: SocketAddr, current: &RwLock<Sent>, sent: &AtomicU64, stop: &AtomicBool, seed: u64) -> Counts {
+fn client(address: SocketAddr, current: &RwLock<Arc<Sent>>, sent: &AtomicU64, stop: &AtomicBool, seed: u64) -> Counts {
     let (mut random, mut counts) = (Random::new(seed), Counts::default());
     let mut connection = KeptClient::new(address);
     while !stop.load(Ordering::Relaxed) {
         let now_sent = Arc::clone(&current.read().unwrap());
-        let (token, all) = &*now_sent;
+        let Sent { token, client, bound, hostile: all } = &*now_sent;
         for _ in 0..ROUND {
             let flip = random.chance(3).then(|| flipped(token, &mut random));
             let request = flip.as_ref().unwrap_or_else(|| &all[random.below(all.len())]);
@@ -70,7 +80,8 @@ fn client(address: SocketAddr, current: &RwLock<Sent>, sent: &AtomicU64, stop: &
                 counts.wrong.push(request.what);
             }
         }
-        *counts.good.entry(connection.send(&good(token)).status).or_default() += 1;
+        let request = if random.chance(2) { good(token) } else { proven(client, bound) };
+        *counts.good.entry(connection.send(&request).status).or_default() += 1;
         sent.fetch_add(ROUND, Ordering::Relaxed);
     }
     counts
@@ -97,7 +108,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
     let wanted = from_environment("SCOPEGATE_REQUESTS", 20_000);
     let seed = Random::seed(7);
     let [issuer, foreign, withdrawn] = ["a", "foreign", "withdrawn"].map(|kid| Issuer::new(Algorithm::Es256, kid));
-    let stage = Stage::start(&[&issuer, &withdrawn], 2, json!({}));
+    let stage = Stage::start_asking(&[&issuer, &withdrawn], 2, json!({}), "500ms", asking());
     let address = stage.envoy.listener("gate");
     // Good for longer than they are sent: what keeps them out is that they are revoked, and that their key is gone.
     let stolen = || issuer.token(now()).claim("jti", STOLEN).claim("exp", now() + 3000).sign();
@@ -114,15 +125,25 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
     stage.lists.now(good_list.clone());
     eventually("what was taken back is refused", || all_answer(&|status| status == 401));
 
+    let good_statuses = Conduct::answer("200 OK", "", status_list(&issuer).as_bytes());
     let prepared = |random: &mut Random| {
         let mut all: Vec<Hostile> = (0..4).flat_map(|_| each_kind(&issuer, &foreign, random)).collect();
+        all.extend((0..2).flat_map(|_| each_kind_of_thief(&issuer, random)));
+        let client = Prover::new(Algorithm::Es256);
+        for (first, again) in good_once(&issuer, &client) {
+            eventually(again.what, || send(address, &first).status == 200);
+            all.push(again);
+        }
         // Both the ones that were remembered as good, and new ones.
         let new = [stolen(), of_withdrawn()];
         for [revoked, of_key] in [&taken_back, &new] {
             all.extend([hostile("revoked", revoked), hostile("of a key that was withdrawn", of_key)]);
         }
-        Arc::new((issuer.token(now()).sign(), all))
+        let (token, bound) = (issuer.token(now()).sign(), bound(&issuer, &client));
+        Arc::new(Sent { token, client, bound, hostile: all })
     };
+    // A proof of the second in which the store began could have been used before it.
+    std::thread::sleep(Duration::from_secs(2));
     let mut random = Random::new(seed);
     let current = RwLock::new(prepared(&mut random));
     let (sent, stop, total) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Counts::default()));
@@ -137,6 +158,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
         }
         let keys = issuer.jwks().to_string();
         let (of_keys, of_lists) = (ways(keys.as_bytes()), ways_of_lists());
+        let of_statuses = ways(status_list(&issuer).as_bytes());
         let _stopping = Stops(&stop);
         while sent.load(Ordering::Relaxed) < wanted || turn < of_keys.len().max(of_lists.len()) {
             let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
@@ -145,6 +167,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
             stage.issuer.now(conduct);
             let (of_list, conduct) = of_lists[turn % of_lists.len()].clone();
             stage.lists.now(conduct);
+            stage.statuses.now(of_statuses[turn / 2 % of_statuses.len()].1.clone());
             match turn % 4 {
                 0 => stage.configure(turn as u64),
                 2 => {
@@ -161,11 +184,13 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
                 let asked = [stage.asked(&stage.issuer, "issuer"), stage.asked(&stage.lists, "lists")];
                 stage.issuer.now(good_keys.clone());
                 stage.lists.now(good_list.clone());
+                stage.statuses.now(good_statuses.clone());
                 eventually("keys again", || stage.asked(&stage.issuer, "issuer") > asked[0]);
                 eventually("lists again", || stage.asked(&stage.lists, "lists") > asked[1]);
                 std::thread::sleep(Duration::from_millis(500));
             }
-            if turn % 40 == 39 {
+            // After keys and lists are good again, so that what is good once can be used.
+            if turn % 42 == 41 {
                 *current.write().unwrap() = prepared(&mut random);
             }
             turn += 1;
@@ -182,7 +207,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
     assert!(wrong.is_empty(), "SCOPEGATE_SEED={seed}: {wrong:?}");
     assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0, "nothing hostile reached the upstream");
     assert!(all >= wanted, "{all}");
-    let kinds = each_kind(&issuer, &foreign, &mut random).len() + 2;
+    let kinds = each_kind(&issuer, &foreign, &mut random).len() + each_kind_of_thief(&issuer, &mut random).len() + 4;
     assert_eq!(hostile.len(), kinds, "every kind was sent: {hostile:?}");
     assert!(good.get(&200).is_some_and(|count| *count * 2 > good.values().sum()), "good ones go on: {good:?}");
     assert!(taken > 4 && refused == misconfigured, "{taken} taken, {refused} refused of {misconfigured}");

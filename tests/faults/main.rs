@@ -21,6 +21,7 @@ mod host_calls;
 mod hostile;
 mod replay;
 mod rewritten;
+mod senders;
 mod soak;
 mod stage;
 mod storms;

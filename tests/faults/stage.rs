@@ -1,7 +1,7 @@
 //! An Envoy with everything that can change or fail around it: an issuer whose keys change, a list of what is revoked,
 //! a filter that is configured again, and an upstream that counts what reaches it.
 
-use crate::support::envoy::{Envoy, Gate, cluster, listener};
+use crate::support::envoy::{Envoy, Gate, cluster, listener, merge};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
@@ -25,9 +25,11 @@ pub struct Stage {
     pub envoy: Envoy,
     pub issuer: Unreliable,
     pub lists: Unreliable,
+    pub statuses: Unreliable,
     pub reached: Arc<Reached>,
     plugin: Value,
     timeout: &'static str,
+    more: Value,
     files: Folder,
     _upstream: Server,
 }
@@ -40,6 +42,11 @@ impl Stage {
 
     /// A stage with this timeout of a fetch.
     pub fn start_with(keys: &[&Issuer], workers: u32, plugin: Value, timeout: &'static str) -> Self {
+        Self::start_asking(keys, workers, plugin, timeout, json!({}))
+    }
+
+    /// A stage whose configuration has more.
+    pub fn start_asking(keys: &[&Issuer], workers: u32, plugin: Value, timeout: &'static str, more: Value) -> Self {
         let reached = Arc::new(Reached::default());
         let counts = Arc::clone(&reached);
         let upstream = Server::start(0, move |received| {
@@ -51,8 +58,9 @@ impl Stage {
         .unwrap();
         let issuer = Unreliable::start(published(keys));
         let lists = Unreliable::start(revoked(&[]));
+        let statuses = Unreliable::start(Conduct::answer("404 Not Found", "", b""));
         let files = Folder::new();
-        put(&files, &plugin, &demanding(0, timeout));
+        put(&files, &plugin, &demanding(0, timeout, &more));
         let filters = [discovered("scopegate", &files.source("scopegate.json"))];
         let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
         let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "2s" });
@@ -63,21 +71,22 @@ impl Stage {
             ],
             "clusters": [
                 cluster("upstream", upstream.address), cluster("issuer", issuer.address), cluster("lists", lists.address),
+                cluster("statuses", statuses.address),
             ],
         });
         let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
-        Self { envoy, issuer, lists, reached, plugin, timeout, files, _upstream: upstream }
+        Self { envoy, issuer, lists, statuses, reached, plugin, timeout, more, files, _upstream: upstream }
     }
 
     /// Gives the filter another configuration with the same meaning. The caller has to wait for Envoy.
     pub fn configure(&self, number: u64) {
-        put(&self.files, &self.plugin, &demanding(number, self.timeout));
+        put(&self.files, &self.plugin, &demanding(number, self.timeout, &self.more));
     }
 
     /// Hands the filter a configuration that it refuses, and waits until Envoy has counted that.
     pub fn misconfigure(&self, number: u64) {
         let before = self.configured().1;
-        let mut wrong = demanding(number, self.timeout);
+        let mut wrong = demanding(number, self.timeout, &self.more);
         wrong["rule"] = json!([{ "match": { "path_prefix": "/" }, "public": true }]);
         put(&self.files, &self.plugin, &wrong);
         eventually("Envoy refuses what the filter refuses", || self.configured().1 > before);
@@ -101,8 +110,8 @@ fn put(files: &Folder, plugin: &Value, configuration: &Value) {
 }
 
 /// The configuration of the filter: its number is in the realm, and it asks for the same whatever the number.
-fn demanding(number: u64, timeout: &str) -> Value {
-    json!({
+fn demanding(number: u64, timeout: &str, more: &Value) -> Value {
+    let mut configuration = json!({
         "issuers": [{
             "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "max_lifetime": "1h",
             "jwks": { "uri": "http://issuer.example.com/jwks.json", "cluster": "issuer", "refresh": "1s", "timeout": timeout },
@@ -118,7 +127,13 @@ fn demanding(number: u64, timeout: &str) -> Value {
         "forward": { "headers": { "x-auth-subject": "sub" } },
         "challenge": { "realm": format!("configuration {number}") },
         "limits": { "denial_logs_per_second": 0 },
-    })
+    });
+    merge(&mut configuration, more);
+    // It is the issuer's.
+    if let Some(lists) = configuration.as_object_mut().unwrap().remove("status_list") {
+        configuration["issuers"][0]["status_list"] = lists;
+    }
+    configuration
 }
 
 /// An answer with these keys.

@@ -25,7 +25,8 @@ pub fn hostile(what: &'static str, token: &str) -> Hostile {
     sent(what, "/orders/1", &[("authorization", &format!("Bearer {token}"))])
 }
 
-fn sent(what: &'static str, target: &str, lines: &[(&str, &str)]) -> Hostile {
+/// A request with these lines that must not pass.
+pub fn sent(what: &'static str, target: &str, lines: &[(&str, &str)]) -> Hostile {
     let lines = [lines, &[(HOSTILE, "1"), ("x-auth-subject", "admin")]].concat();
     Hostile { what, bytes: head("GET", target, &lines) }
 }

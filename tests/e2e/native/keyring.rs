@@ -148,8 +148,8 @@ impl Keyring {
         let first = signed(&self.world.issuer, ISSUER, "first");
         let second = signed(&self.second, SECOND, "second");
         Server::start(0, move |received| {
-            let list = if received.target.ends_with("/second") { &second } else { &first };
-            Answer { status: 200, headers: Vec::new(), body: list.clone() }
+            let body = if received.target.ends_with("/second") { &second } else { &first };
+            Answer { status: 200, headers: Vec::new(), body: body.clone() }
         })
         .unwrap()
     }
