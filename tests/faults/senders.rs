@@ -119,7 +119,7 @@ fn of_tokens(issuer: &Issuer, client: &Prover, random: &mut Random) -> Vec<Hosti
     let bearer = |token: Token<'_>| format!("Bearer {}", token.sign());
     let at = |what, target, token| sent(what, target, &[("authorization", &bearer(token))]);
     let digest = base64url::encode(&random_bytes(random, 32));
-    let hex: String = random_bytes(random, 32).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:064x}", random.next());
     let certified = bearer(token().claim("cnf", json!({ "x5t#S256": digest })));
     let unbound = token().sign();
     let proof = client.proof("GET", TARGET, &unbound, now()).sign();

@@ -82,3 +82,37 @@ fn every_fuzz_target_holds_on_its_seeds_and_on_what_is_near_them() {
     let named = all.iter().filter(|(target, _)| !targets::ALL.iter().any(|(name, _)| *name == *target));
     assert_eq!(named.count(), 0, "a seed for nobody");
 }
+
+/// What only a good input reaches: without it, a target would show nothing of what comes after.
+#[test]
+fn the_seeds_reach_what_comes_last() {
+    for (name, seed) in sown::seeds() {
+        let (_, run) = targets::ALL.iter().find(|(target, _)| *target == name).expect("a target");
+        run(&seed);
+    }
+    let reached = all_reached();
+    let reasons = [
+        "passes with a proof",
+        "passes",
+        "no_credential",
+        "insufficient_scope",
+        "proof_missing",
+        "invalid_proof",
+        "use_nonce",
+        "bound_to_another",
+        "certificate_mismatch",
+        "not_bound",
+        "step_up_needed",
+    ];
+    let wanted = reasons.iter().map(|reason| format!("decide: {reason}"));
+    let others = [
+        "proof: a proof",
+        "proof: an address",
+        "status_list: of 2 bytes",
+        "status_list: of 3 bytes",
+        "status_list: of 50000 bytes",
+    ];
+    for what in wanted.chain(others.map(str::to_owned)) {
+        assert!(reached.contains(&what), "no seed reaches {what:?}; they reach {reached:#?}");
+    }
+}

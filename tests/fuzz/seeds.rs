@@ -12,6 +12,8 @@ mod message;
 mod support;
 
 use scopegate::base::base64url;
+use scopegate::base::time::{Seconds, UnixSeconds};
+use scopegate::policy::NoncePolicy;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -105,7 +107,7 @@ impl Seeds {
 
     /// Adds a request under each policy of the target.
     fn add_request(&mut self, lines: &str) {
-        for choice in 0..5 {
+        for choice in 0..7 {
             self.add("decide", &[&[choice], lines.as_bytes()].concat());
         }
     }
@@ -180,7 +182,12 @@ impl Seeds {
         let jkt = scopegate::jose::thumbprint(&jwk).map(|digest| base64url::encode(&digest));
         let token = self.add_token(&json!({}), &json!({ "cnf": { "jkt": jkt } }));
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
-        for (htm, path, nonce) in [("GET", "/", None), ("POST", "/orders/1", Some("x"))] {
+        // Of the secret in the policies of the target.
+        let secret = base64url::decode(b"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").expect("base64url");
+        let nonce = NoncePolicy::new(&secret, Seconds(300)).issue(UnixSeconds(1_800_000_000));
+        for (htm, path, nonce) in
+            [("GET", "/", None), ("POST", "/orders/1", Some("x")), ("PUT", "/", Some(nonce.as_str()))]
+        {
             let mut claims = json!({ "jti": "a", "htm": htm, "htu": format!("https://a.example.com{path}"),
                 "iat": 1_800_000_000, "ath": scopegate::jose::access_token_hash(token.as_bytes()) });
             if let (Some(nonce), Some(members)) = (nonce, claims.as_object_mut()) {
@@ -191,19 +198,25 @@ impl Seeds {
                 .join(".");
             self.add("proof", proof.as_bytes());
             self.add_request(&format!("{htm}\n{path}\nauthorization|DPoP {token}\ndpop|{proof}"));
+            self.add_request(&format!("{htm}\n/elsewhere\nauthorization|DPoP {token}\ndpop|{proof}"));
         }
         for uri in ["https://a.example.com:443/%61/../b?x#y", "http://[::1]:8080", "HTTPS://A/%2e%2E/%c3%a9"] {
             self.add("proof", uri.as_bytes());
         }
-        let certificate = base64url::encode(&[7; 32]);
-        let token = self.add_token(&json!({}), &json!({ "cnf": { "x5t#S256": certificate } }));
+        let claims = json!({ "acr": "phr", "auth_time": 1_799_999_990, "jti": "once" });
+        let token = self.add_token(&json!({}), &claims);
         self.add_request(&format!("GET\n/\nauthorization|Bearer {token}"));
+        let digest = base64url::encode(&[7; 32]);
+        for cnf in [json!({ "x5t#S256": digest }), json!({ "jkt": digest, "x5t#S256": digest }), json!({ "kid": "a" })]
+        {
+            let token = self.add_token(&json!({}), &json!({ "cnf": cnf }));
+            self.add_request(&format!("GET\n/\nauthorization|Bearer {token}"));
+        }
     }
 }
 
 /// The list in its binary form.
 fn binary(lines: &str) -> Vec<u8> {
-    use scopegate::base::time::UnixSeconds;
     use scopegate::revocation::{Builder, Line};
     let mut builder = Builder::new(UnixSeconds(1_800_000_000));
     for line in lines.lines() {

@@ -2,6 +2,7 @@
 
 pub mod message;
 
+use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
 use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
@@ -12,7 +13,8 @@ use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// The time at which everything is decided.
@@ -22,17 +24,36 @@ pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 /// to be reached.
 pub const SIGNATURE: &[u8] = b"good";
 
-/// Takes [`SIGNATURE`] for valid, and remembers whether it did.
+thread_local! {
+    static REACHED: RefCell<BTreeSet<String>> = RefCell::default();
+}
+
+/// Notes that an input of a target came this far.
+pub fn reached(target: &str, what: &str) {
+    REACHED.with_borrow_mut(|reached| {
+        let name = format!("{target}: {what}");
+        if !reached.contains(&name) {
+            reached.insert(name);
+        }
+    });
+}
+
+/// What has been noted in this thread.
+pub fn all_reached() -> BTreeSet<String> {
+    REACHED.with_borrow(BTreeSet::clone)
+}
+
+/// Takes [`SIGNATURE`] for valid, and counts how often it did.
 #[derive(Default)]
 pub struct StandIn {
-    pub has_accepted: Cell<bool>,
+    pub accepted: Cell<u32>,
 }
 
 impl Verifier for StandIn {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, _message: &[u8], signature: &[u8]) -> Verification {
         assert!(key.fits(algorithm), "a key is tried for an algorithm that it is not for");
         if signature == SIGNATURE {
-            self.has_accepted.set(true);
+            self.accepted.set(self.accepted.get() + 1);
             Verification::Valid
         } else {
             Verification::Invalid
@@ -123,6 +144,13 @@ impl<'d> Request<'d> {
             headers.push((name, sides.next().unwrap_or_default()));
         }
         Self { headers, ends_with_headers: text.len().is_multiple_of(2) }
+    }
+
+    /// Whether it has a token with `cnf`.
+    pub fn is_bound(&self) -> bool {
+        let lines = self.headers.iter().filter(|(name, _)| name == b"authorization");
+        let mut claims = lines.filter_map(|(_, value)| base64url::decode(value.split(|&byte| byte == b'.').nth(1)?));
+        claims.any(|claims| serde_json::from_slice::<Value>(&claims).is_ok_and(|claims| claims.get("cnf").is_some()))
     }
 
     /// Decides it.

@@ -1,5 +1,6 @@
-//! Whatever a request holds: nothing passes by a token that has not been verified, remembering changes no answer, the
-//! same is decided twice, no answer holds the credential, and a revocation turns no refusal into a pass.
+//! Whatever a request holds: nothing passes by a token that has not been verified, or that is bound and not proven,
+//! remembering changes no answer, the same is decided twice, no answer holds the credential, and a revocation turns no
+//! refusal into a pass.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -8,7 +9,7 @@ use scopegate::facts::{Awaited, KeyRing};
 use scopegate::policy::{CacheLimits, Policy};
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
-use scopegate_fuzz::{NOW, Options, Request, StandIn, configuration, keys, policy};
+use scopegate_fuzz::{NOW, Options, Request, StandIn, configuration, keys, policy, reached};
 use serde_json::json;
 use std::rc::Rc;
 
@@ -19,6 +20,11 @@ thread_local! {
         json!({ "report_only": true }),
         json!({ "dpop": { "origins": ["https://a.example.com"] }, "default": { "sender_constraint": "required" } }),
         json!({ "paths": { "allow": ["semicolon", "encoded_slash"] }, "forward": { "token": "keep" } }),
+        json!({
+            "dpop": { "origins": ["https://a.example.com"], "nonce": { "secret": { "env": "SECRET" } } },
+            "default": { "sender_constraint": "dpop" },
+        }),
+        json!({ "default": { "single_use": true, "acr_values": ["phr"], "max_auth_age": "5m" } }),
     ]
     .map(|more| {
         let policy = policy(configuration(more));
@@ -55,11 +61,18 @@ fuzz_target!(|data: &[u8]| {
         let decision = request.decide(policy, &verifier, &options);
         if let Decision::Allow(grant) = &decision {
             let has_passed = grant.basis == Basis::Token;
-            assert!(!has_passed || verifier.has_accepted.get(), "{grant:?}");
+            assert!(!has_passed || verifier.accepted.get() > 0, "{grant:?}");
+            // There is no certificate, so a bound token passes by a proof, which has a signature too.
+            let is_bound = has_passed && request.is_bound();
+            assert!(!is_bound || policy.dpop.is_some() && verifier.accepted.get() > 1, "{grant:?}");
+            reached("decide", if is_bound { "passes with a proof" } else { "passes" });
             assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
         assert!(!policy.report_only || !matches!(decision, Decision::Deny(_)), "report-only refuses nothing");
+        if let Decision::Deny(refusal) = &decision {
+            reached("decide", refusal.denial.reason().name());
+        }
         if let Decision::Await(pending) = &decision {
             assert!(awaited == Awaited::No && pending.report_only == policy.report_only, "{pending:?}");
         }

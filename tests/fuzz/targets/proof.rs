@@ -6,15 +6,18 @@ use libfuzzer_sys::fuzz_target;
 use scopegate::base::base64url;
 use scopegate::jose::{Compact, Proof, thumbprint};
 use scopegate::policy::TargetUri;
+use scopegate_fuzz::reached;
 
 fuzz_target!(|text: &[u8]| {
     // The text is an address, too.
     if let Some(uri) = TargetUri::parse(text) {
+        reached("proof", "an address");
         let end = text.iter().position(|byte| b"?#".contains(byte)).unwrap_or(text.len());
         assert_eq!(TargetUri::parse(&text[..end]).as_ref(), Some(&uri), "query and fragment do not count");
         assert_eq!(uri.join(b"/a").as_ref(), uri.join(b"/./a").as_ref());
     }
     let Ok(proof) = Proof::parse(text) else { return };
+    reached("proof", "a proof");
     let signature = base64url::encode(&proof.signature);
     assert_eq!([proof.signing_input, b".", signature.as_bytes()].concat(), text);
     let compact = Compact::parse(text).expect("a proof is a JWT");

@@ -51,7 +51,7 @@ fuzz_target!(|document: &[u8]| {
     assert!(load_as(document, keys(), &Nobody).is_none(), "nobody verified its signature");
     let verifier = StandIn::default();
     if let Some(signed) = load_as(document, keys(), &verifier) {
-        assert!(verifier.has_accepted.get() && signed.signature().is_some(), "it is used as signed");
+        assert!(verifier.accepted.get() > 0 && signed.signature().is_some(), "it is used as signed");
         let end = document.iter().position(|&byte| byte == b'\n').expect("a first line");
         let claims = document.split(|&byte| byte == b'.').nth(1).and_then(base64url::decode).expect("claims");
         let claims: Value = serde_json::from_slice(&claims).expect("claims");
