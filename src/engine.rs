@@ -195,7 +195,7 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
         Selected::Token(scheme, token) => {
             judged.trace.credential = Some(scheme);
             let possession = possession(policy, request, scheme, token);
-            verified(judged, possession, |judged, proof| grant_to(judged, proof, None, &[AUTHORIZATION]))
+            verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &[AUTHORIZATION]))
         }
         Selected::Several(combination) => combined::permit(judged, &combination),
     }
@@ -206,7 +206,7 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
 fn verified(
     judged: &mut Judged<'_, '_>,
     possession: Possession<'_>,
-    further: impl FnOnce(&mut Judged<'_, '_>, Authenticated<'_, '_>) -> Result<Grant, Stop>,
+    further: &dyn Fn(&mut Judged<'_, '_>, Authenticated<'_, '_>) -> Result<Grant, Stop>,
 ) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
     let token = Formed::check(possession.token, policy.token_bytes, facts)?;

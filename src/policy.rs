@@ -29,7 +29,7 @@ mod uses;
 
 pub use authority::Authority;
 pub use credential_rule::{Choice, CredentialRule, Source};
-pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, KeyPlace, Secret, SetId};
+pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, KeyPlace, Secret, SetId, in_order};
 pub use discovery::jwks_endpoint;
 pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;

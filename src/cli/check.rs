@@ -5,6 +5,7 @@ mod asked;
 mod attached;
 mod chain;
 mod cors;
+mod credentials;
 mod disclosures;
 mod envoy_fields;
 mod filters;
@@ -166,6 +167,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     }
     rules::check(gate, values, &loaded.policy, findings);
     statuses::check(gate, values, &loaded.policy, findings);
+    credentials::check(gate, values, &loaded.policy, sources, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

@@ -24,18 +24,17 @@ pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, 
     }
     // There is a key: without one there is no combination.
     let Some((kind, live)) = first else { return Err(Denial::HostFailure.into()) };
-    let of_key = Authenticated::by_secret(live);
     let kept = combination.headers();
     let Some((scheme, token)) = combination.token else {
         judged.trace.credential = Some(kind);
-        return grant_to(judged, of_key, None, &kept);
+        return grant_to(judged, Authenticated::by_secret(live), None, &kept);
     };
     judged.trace.credential = Some(scheme);
-    verified(judged, possession(policy, request, scheme, token), |judged, of_token| {
+    verified(judged, possession(policy, request, scheme, token), &|judged, of_token| {
         if combination.token_is_first {
             return grant_to(judged, of_token, None, &kept);
         }
         judged.trace.credential = Some(kind);
-        grant_to(judged, of_key, Some(&of_token), &kept)
+        grant_to(judged, Authenticated::by_secret(live), Some(&of_token), &kept)
     })
 }

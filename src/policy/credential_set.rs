@@ -56,7 +56,7 @@ pub struct Identity {
 }
 
 /// A secret of an identity, by its digest.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret {
     /// The SHA-256 of the key.
     pub digest: [u8; SHA256_BYTES],
@@ -76,10 +76,10 @@ impl fmt::Debug for Secret {
 impl CredentialSet {
     /// A set. Each digest is there once.
     #[must_use]
-    pub fn new(name: &str, places: Vec<KeyPlace>, identities: Vec<Identity>, mut secrets: Vec<Secret>) -> Self {
-        secrets.sort_unstable();
-        let (secrets, scope_claims) = (secrets.into_boxed_slice(), vec![ClaimPath::top("scope")]);
-        Self { name: name.into(), places, identities, scope_claims, secrets }
+    pub fn new(name: &str, places: Vec<KeyPlace>, identities: Vec<Identity>, secrets: &[Secret]) -> Self {
+        let order = in_order(secrets.iter().map(|secret| secret.digest));
+        let secrets = order.into_iter().filter_map(|(_, at)| secrets.get(at).copied()).collect();
+        Self { name: name.into(), places, identities, scope_claims: vec![ClaimPath::top("scope")], secrets }
     }
 
     /// The identity whose key has this digest, and from when on that key is good no longer.
@@ -97,6 +97,16 @@ impl CredentialSet {
     pub fn secrets(&self) -> &[Secret] {
         &self.secrets
     }
+}
+
+/// Digests in their order, each with its place in the list. All that is sorted of sets is sorted here: each type that is
+/// sorted elsewhere would cost some kilobytes of the module.
+#[must_use]
+pub fn in_order(digests: impl Iterator<Item = [u8; SHA256_BYTES]>) -> Vec<([u8; SHA256_BYTES], usize)> {
+    let mut all: Vec<([u8; SHA256_BYTES], usize)> = Vec::new();
+    digests.enumerate().for_each(|(at, digest)| all.push((digest, at)));
+    all.sort_unstable();
+    all
 }
 
 impl KeyPlace {

@@ -17,6 +17,7 @@ mod support;
 
 mod attached;
 mod check;
+mod credential_sets;
 mod credentials;
 mod explain;
 mod fetch;

@@ -22,6 +22,7 @@ mod chain;
 mod clients;
 mod configuration;
 mod crashed;
+mod credentials;
 mod dynamic;
 mod feeds;
 mod fields;

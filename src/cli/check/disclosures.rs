@@ -5,7 +5,7 @@
 use super::Findings;
 use crate::cli::gates::InEnvoy;
 use crate::cli::source::View;
-use crate::policy::{Policy, TokenForwarding};
+use crate::policy::{AUTHORIZATION, Policy, TokenForwarding};
 use std::path::Path;
 
 /// Headers that hold a credential, in lower case.
@@ -30,9 +30,10 @@ const LOG_REMEDY: &str = "leave it out: the fingerprint in wasm.scopegate names 
 
 /// Checks the surroundings of a gate. Without a policy only what does not depend on it.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut Findings) {
+    let keys = policy.map(key_headers).unwrap_or_default();
     for logs in envoy.manager.holders("access_log").iter().chain(&envoy.manager.holders("upstream_log")) {
         for name in ["access_log", "upstream_log"] {
-            logs.get(name).iter().for_each(|view| check_log(envoy.file, view, findings));
+            logs.get(name).iter().for_each(|view| check_log(envoy.file, view, &keys, findings));
         }
     }
     if let Some(listener) = &envoy.manager.get("tracing") {
@@ -52,27 +53,44 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut
     }
 }
 
+/// The headers of API keys.
+fn key_headers(policy: &Policy) -> Vec<&str> {
+    let mut headers = policy.credential_headers();
+    headers.retain(|header| *header != AUTHORIZATION);
+    headers
+}
+
 fn is_inside(config: &View<'_>, manager: &View<'_>) -> bool {
     manager.get("route_config").is_some_and(|own| std::ptr::eq(own.node, config.node))
 }
 
-fn check_log(file: &Path, log: &View<'_>, findings: &mut Findings) {
+fn check_log(file: &Path, log: &View<'_>, keys: &[&str], findings: &mut Findings) {
+    let is_key = |name: &str| keys.iter().any(|key| name.eq_ignore_ascii_case(key));
+    let printable = |view: &View<'_>| view.text().filter(|name| is_credential(name) || is_key(name)).map(str::to_owned);
     let mut found: Vec<(View<'_>, String)> = Vec::new();
     log.visit(&mut |view| {
-        found.extend(view.text().and_then(printed).map(|name| (view.clone(), name)));
+        let format = view.text();
+        let key = format.and_then(|format| keys.iter().find(|key| prints(format, key)).map(|key| (*key).to_owned()));
+        found.extend(key.or_else(|| format.and_then(printed)).map(|name| (view.clone(), name)));
         for list in [
             "additional_request_headers_to_log",
             "additional_response_headers_to_log",
             "additional_response_trailers_to_log",
         ] {
             let names = view.list(list).into_iter();
-            found.extend(names.filter_map(|view| credential(&view).map(|name| (view, name))));
+            found.extend(names.filter_map(|view| printable(&view).map(|name| (view, name))));
         }
-        found.extend(view.at(&["request_header", "name"]).and_then(|view| credential(&view).map(|name| (view, name))));
+        found.extend(view.at(&["request_header", "name"]).and_then(|view| printable(&view).map(|name| (view, name))));
     });
     for (view, name) in found {
-        let what = format!("writes {name} to the log: refused and public requests keep their credentials");
-        findings.warn("credential-in-log", file, &view, what, LOG_REMEDY);
+        if is_key(&name) {
+            let what = format!("writes {name} to the log: whoever reads it can use the key until it expires");
+            let remedy = "leave it out: wasm.scopegate names the set and the identity";
+            findings.error("credential-in-log", file, &view, what, remedy);
+        } else {
+            let what = format!("writes {name} to the log: refused and public requests keep their credentials");
+            findings.warn("credential-in-log", file, &view, what, LOG_REMEDY);
+        }
     }
 }
 
@@ -142,19 +160,32 @@ fn is_credential(name: &str) -> bool {
 
 /// The header with a credential that a format prints.
 fn printed(format: &str) -> Option<String> {
+    let named = operands(format).find(|name| is_credential(name)).map(|name| name.to_ascii_lowercase());
+    named.or_else(|| CREDENTIALS.iter().find(|name| evaluates(format, name)).map(|name| (*name).to_owned()))
+}
+
+/// Whether a format prints this header.
+fn prints(format: &str, header: &str) -> bool {
+    operands(format).any(|name| name.eq_ignore_ascii_case(header)) || evaluates(format, header)
+}
+
+/// The headers that a format names in operators, in upper case.
+fn operands(format: &str) -> impl Iterator<Item = String> {
     let upper = format.to_ascii_uppercase();
+    let mut names = Vec::new();
     for operator in PRINTING {
         for (at, _) in upper.match_indices(operator) {
             let arguments = upper.get(at.saturating_add(operator.len())..).unwrap_or_default();
-            let names = arguments.split(')').next().unwrap_or_default();
-            if let Some(name) = names.split('?').find(|name| is_credential(name)) {
-                return Some(name.to_ascii_lowercase());
-            }
+            names.extend(arguments.split(')').next().unwrap_or_default().split('?').map(str::to_owned));
         }
     }
-    let is_read = |name: &&&str| upper.contains(&format!("REQUEST.HEADERS['{0}']", name.to_ascii_uppercase()));
-    let read = CREDENTIALS.iter().find(is_read).map(|name| (*name).to_owned());
-    read.filter(|_| upper.contains("%CEL("))
+    names.into_iter()
+}
+
+/// Whether a format has a CEL expression that reads this header.
+fn evaluates(format: &str, header: &str) -> bool {
+    let upper = format.to_ascii_uppercase();
+    upper.contains("%CEL(") && upper.contains(&format!("REQUEST.HEADERS['{}']", header.to_ascii_uppercase()))
 }
 
 #[cfg(test)]

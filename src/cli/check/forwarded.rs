@@ -46,7 +46,7 @@ fn check_header(file: &Path, manager: &View<'_>, findings: &mut Findings) {
 }
 
 /// The filter chain with this connection manager.
-fn chain_of<'s>(manager: &View<'_>, sources: &'s [Source]) -> Option<View<'s>> {
+pub(super) fn chain_of<'s>(manager: &View<'_>, sources: &'s [Source]) -> Option<View<'s>> {
     let documents = sources.iter().flat_map(|source| &source.documents);
     documents.flat_map(|document| document.root().holders("filters")).find(|chain| {
         let filters = chain.list("filters");

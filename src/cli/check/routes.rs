@@ -115,8 +115,10 @@ fn check_matchers(host: &VirtualHost<'_>, matchers: &[View<'_>], policy: &Policy
 /// A header that the filter edits: Envoy matches again after that, and the filter does not see the result.
 fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Findings) {
     let Some(name) = view.text() else { return };
-    let by_filter = policy.forward.by == ForwardBy::Filter && policy.forward.token == TokenForwarding::Strip;
-    let strips = by_filter && name.eq_ignore_ascii_case("authorization");
+    // Beside sets of credentials, also what was not judged is removed where the judged one is kept.
+    let strips_some = policy.forward.token == TokenForwarding::Strip || !policy.credentials.is_empty();
+    let is_credential = || policy.credential_headers().iter().any(|known| name.eq_ignore_ascii_case(known));
+    let strips = policy.forward.by == ForwardBy::Filter && strips_some && is_credential();
     let has_certificate = policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name.as_bytes()));
     if strips || has_certificate || policy.forward.is_identity_header(name.as_bytes()) {
         findings.error(

@@ -15,8 +15,9 @@ use crate::base::time::UnixSeconds;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
+use crate::crypto::sha256;
 use crate::jose::{Claims, Malformed};
-use crate::policy::{AUTHORIZATION, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret};
+use crate::policy::{AUTHORIZATION, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, in_order};
 use secrets::Digests;
 use std::rc::Rc;
 
@@ -76,7 +77,7 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
     });
     let (identities, secrets) = identities?;
     scopes?;
-    Some(CredentialSet::new(&name?, places?, identities, secrets))
+    Some(CredentialSet::new(&name?, places?, identities, &secrets))
 }
 
 /// A name that a header, a log line and a requirement can have.
@@ -202,10 +203,12 @@ fn identities<'n>(
     for (index, item) in items.iter().enumerate() {
         read.push(identity(item, index, terms, digests, &mut secrets));
     }
-    let mut by_id: Vec<(&str, usize)> =
-        read.iter().enumerate().filter_map(|(index, one)| Some((one.as_ref()?.id.as_str(), index))).collect();
-    by_id.sort_unstable();
-    for pair in by_id.windows(2) {
+    // One that cannot be read is told from all others by its place.
+    let name_of = |(index, one): (usize, &Option<Identity>)| match one {
+        Some(identity) => sha256(identity.id.as_bytes()),
+        None => sha256(&index.to_be_bytes()),
+    };
+    for pair in in_order(read.iter().enumerate().map(name_of)).windows(2) {
         if let [(id, _), (again, index)] = pair
             && id == again
             && let Some(item) = items.get(*index)

@@ -7,7 +7,7 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::crypto::{SHA256_BYTES, sha256};
-use crate::policy::Secret;
+use crate::policy::{Secret, in_order};
 
 /// The shortest key, in characters: random ones of this length cannot be guessed.
 const LEAST_KEY: usize = 20;
@@ -19,12 +19,11 @@ pub(super) struct Digests<'n>(Vec<([u8; SHA256_BYTES], Cursor<'n>)>);
 
 impl Digests<'_> {
     /// Notes secrets that are there twice: of two identities with one key none can be told from the other.
-    pub(super) fn note_repeated(mut self) {
-        // The sort is stable: of equal ones the later in the configuration comes later.
-        self.0.sort_by_key(|(digest, _)| *digest);
-        for pair in self.0.windows(2) {
-            if let [(digest, _), (again, cursor)] = pair
+    pub(super) fn note_repeated(&self) {
+        for pair in in_order(self.0.iter().map(|(digest, _)| *digest)).windows(2) {
+            if let [(digest, _), (again, at)] = pair
                 && digest == again
+                && let Some((_, cursor)) = self.0.get(*at)
             {
                 cursor.wrong::<()>("is the secret of another entry, too", "give each identity keys of its own");
             }
