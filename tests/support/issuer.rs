@@ -40,7 +40,7 @@ impl Issuer {
     }
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object,
         _ => Map::new(),
@@ -79,7 +79,8 @@ impl Token<'_> {
     }
 }
 
-fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
+/// Sets a member, or removes it by null.
+pub(super) fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
     if value.is_null() {
         object.remove(name);
     } else {

@@ -1,6 +1,6 @@
 //! A client that holds a key, and proves it (RFC 9449).
 
-use super::issuer::sign_texts;
+use super::issuer::{object, set, sign_texts};
 use scopegate::base::base64url;
 use scopegate::cli::signing::SigningKey;
 use scopegate::crypto::{Algorithm, sha256};
@@ -75,20 +75,5 @@ impl Proof<'_> {
     /// Signed with another key than the one in its header.
     pub fn sign_by(self, key: &SigningKey) -> String {
         sign_texts(key, &Value::Object(self.header).to_string(), &Value::Object(self.claims).to_string())
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(object) => object,
-        _ => Map::new(),
-    }
-}
-
-fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
-    if value.is_null() {
-        object.remove(name);
-    } else {
-        object.insert(name.to_owned(), value);
     }
 }
