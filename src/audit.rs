@@ -230,6 +230,12 @@ impl<'d> AuditRecord<'d> {
         self.cause.as_ref().map(|cause| cause.sentence(self.is_verified))
     }
 
+    /// The cause, or else what the log line adds for people who look for it.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        self.cause().or_else(|| self.denial.and_then(detail))
+    }
+
     const fn received_name(&self) -> &'static str {
         if self.is_verified { "received" } else { "unverified_received" }
     }

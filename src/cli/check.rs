@@ -31,6 +31,7 @@ use super::gates::{Gate, find, nothing_found, place};
 use super::report::{self, Finding, Severity};
 use super::source::{Source, View};
 use crate::config::{ConfigError, Position};
+use crate::policy::Policy;
 use clap::Args;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -165,6 +166,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     for warning in &loaded.warnings {
         findings.warn("key-left-out", gate.file, values, warning.clone(), "remove the key, or give it a use");
     }
+    check_report_only(gate, &loaded.policy, findings);
     rules::check(gate, values, &loaded.policy, findings);
     statuses::check(gate, values, &loaded.policy, findings);
     credentials::check(gate, values, &loaded.policy, sources, findings);
@@ -176,8 +178,23 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         answering::check(envoy, &loaded.policy, findings);
+        answering::check_tls(envoy, &loaded.policy, sources, findings);
         redirects::check(envoy, &loaded.policy, findings);
         served::check(gate, envoy, loaded, findings);
+    }
+}
+
+/// A gate that refuses nothing is not left so by mistake.
+fn check_report_only(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
+    let written = gate.values.get("report_only").filter(|_| policy.report_only);
+    if let Some(view) = written {
+        findings.warn(
+            "reports-only",
+            gate.file,
+            &view,
+            "makes the gate refuse nothing: it counts and reports what it would refuse",
+            "leave it out once the reports are as you want them",
+        );
     }
 }
 

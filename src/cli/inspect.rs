@@ -1,6 +1,8 @@
 //! `scopegate token inspect` and `scopegate jwks inspect`: show the content of a token or a key set, without trusting
 //! it.
 
+mod proof;
+
 use super::Output;
 use super::explain::situation::Wanted;
 use super::explain::{Request, read_token, verdict};
@@ -11,7 +13,9 @@ use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
 use crate::check::fingerprint;
 use crate::crypto::{Algorithm, AlgorithmSet};
-use crate::jose::{Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed};
+use crate::jose::{
+    Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed, thumbprint,
+};
 use crate::policy::Limits;
 use crate::revocation::StatusClaim;
 use clap::Args;
@@ -25,8 +29,8 @@ const MAX_KEY_SET_FILE: u64 = 64 << 20;
 
 /// The token, and what would judge it.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "The signature is never printed. The exit status is 1 when the token is malformed or the \
-configuration refuses it.
+#[command(after_help = "The signature is never printed. The exit status is 1 when the token or its proof is bad for \
+every gate, or the configuration refuses them.
 
 Examples:
   scopegate token inspect @token.txt
@@ -62,6 +66,9 @@ pub struct InspectTokenArguments {
     /// The certificate that the client shows: a file in PEM or DER, or the hexadecimal digits of its SHA-256
     #[arg(long, value_name = "FILE", requires = "config")]
     pub client_certificate: Option<String>,
+    /// A DPoP proof that comes with it: its text or @FILE
+    #[arg(long, value_name = "PROOF")]
+    pub dpop: Option<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -85,6 +92,7 @@ pub struct InspectKeysArguments {
 /// When a file cannot be read, or an argument is not what it should be. No error quotes the token.
 pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>> {
     let token = read_token(&arguments.token)?;
+    let proof = arguments.dpop.as_deref().map(read_token).transpose()?;
     let now = moment::instant(arguments.at.as_deref())?;
     let mut lines = vec!["not verified: anybody can write what stands here".to_owned()];
     let segments: Vec<&str> = token.split('.').collect();
@@ -111,6 +119,12 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     lines.extend(
         warnings(&segments, header.as_ref(), claims.as_ref()).into_iter().map(|text| format!("warning: {text}")),
     );
+    if let Some(proof) = &proof {
+        let inspected = proof::inspect(proof, &token, now);
+        failed |= !inspected.refused.is_empty();
+        lines.extend(inspected.lines);
+        lines.extend(inspected.refused.iter().map(|why| format!("warning: no configuration takes the proof: {why}")));
+    }
     if let Some(first) = arguments.config.first() {
         let names = Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() };
         let wanted = Wanted {
@@ -121,7 +135,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
             client_uri: None,
             names,
         };
-        let request = Request::read(&arguments.request, &arguments.header, Some(&token), None)?;
+        let request = Request::read(&arguments.request, &arguments.header, Some(&token), proof.as_deref())?;
         let (verdict, allowed, notes) = verdict(&arguments.config, &wanted, &request)?;
         failed |= !allowed;
         lines.push(format!("{}: {verdict}", first.display()));
@@ -280,7 +294,11 @@ fn keys_told(document: &Map<String, Value>, set: &KeySet) -> Output {
             Some(skipped) => format!("cannot be used: {}", skipped.why),
             None => {
                 count += 1;
-                usable.next().map_or_else(String::new, |key| format!("usable for {}", algorithms(key)))
+                // It is what `cnf.jkt` names a key by.
+                let thumbprint =
+                    thumbprint(member).map(|digest| format!("  thumbprint {}", base64url::encode(&digest)));
+                let usable = usable.next().map_or_else(String::new, |key| format!("usable for {}", algorithms(key)));
+                format!("{usable}{}", thumbprint.unwrap_or_default())
             }
         };
         lines.push(format!("keys[{index}]  {named}  {what}"));

@@ -68,7 +68,11 @@ fn a_key_set_is_fetched_and_judged_as_inspect_judges_it() {
     let run = fetch(&[&uri, "--output", "jwks.json"], &folder);
     assert_eq!(run.status, 0, "{run:?}");
     assert!(run.stdout.starts_with(&format!("{uri}, ")), "{run:?}");
-    assert!(run.stdout.contains("keys[0]  kid a  usable for ES256\n1 of 1 keys can be used"), "{run:?}");
+    assert!(
+        run.stdout.contains("keys[0]  kid a  usable for ES256  thumbprint ")
+            && run.stdout.contains("\n1 of 1 keys can be used"),
+        "{run:?}"
+    );
     assert!(run.stdout.contains("warning: fetched in plain text"), "{run:?}");
     let written: Value = serde_json::from_slice(&read(folder.join("jwks.json")).unwrap()).unwrap();
     assert_eq!(written["keys"][0]["kid"], "a");

@@ -1,8 +1,11 @@
 //! `scopegate token inspect` and `scopegate jwks inspect`.
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, sign_texts};
+use crate::support::prover::Prover;
 use crate::world::{Run, folder, run};
+use scopegate::base::base64url;
 use scopegate::crypto::Algorithm;
+use scopegate::jose::thumbprint;
 use serde_json::{Value, json};
 use std::fs::write;
 use std::path::Path;
@@ -135,7 +138,9 @@ fn each_key_of_a_set_is_told() {
     assert_eq!(run.status, 0, "{run:?}");
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[0].starts_with("keys[0]  kid s  cannot be used: a symmetric key"), "{run:?}");
-    assert_eq!(lines[1], "keys[1]  kid a  usable for ES256");
+    let thumbprint = base64url::encode(&thumbprint(&Value::Object(good.clone())).unwrap());
+    assert_eq!(lines[1], format!("keys[1]  kid a  usable for ES256  thumbprint {thumbprint}"));
+    assert!(!lines[0].contains("thumbprint"), "a secret has none: {}", lines[0]);
     assert!(lines[2].contains("this key is compromised"), "{run:?}");
     assert_eq!(lines[3], "1 of 3 keys can be used");
 }
@@ -195,4 +200,44 @@ fn what_came_in_place_of_a_key_set_is_named_and_a_byte_order_mark_is_passed_over
             "{bad}: {run:?}"
         );
     }
+}
+
+#[test]
+fn a_proof_is_judged_beside_its_token_without_a_server() {
+    let (client, other) = (Prover::new(Algorithm::Es256), Prover::new(Algorithm::Es256));
+    let bound = issuer().token(NOW).claim("cnf", client.cnf()).sign();
+    let unbound = issuer().token(NOW).sign();
+    let by_other = other.proof("GET", "https://api.example.com/", &bound, NOW - 5).sign();
+    let proof = || client.proof("GET", "https://api.example.com/", &bound, NOW - 5);
+    let good = proof().sign();
+    let (input, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{input}.{}", proof().sign().rsplit_once('.').unwrap().1);
+    for (token, proof, wanted) in [
+        (&bound, good.clone(), None),
+        (&bound, by_other, Some("it is of another key than the token")),
+        (&bound, proof().claim("ath", "x").sign(), Some("its ath is of another token")),
+        (&bound, proof().header("typ", "JWT").sign(), Some("its typ is not dpop+jwt")),
+        (&bound, proof().claim("jti", Value::Null).sign(), Some("no jti")),
+        (&bound, proof().header("alg", "ES384").sign(), Some("its alg is not one of its key")),
+        (&bound, proof().header("alg", "none").sign(), Some("its alg is not known")),
+        (&bound, forged, Some("its signature is not of its key")),
+        (&unbound, good.clone(), Some("the token is bound to no key")),
+    ] {
+        let folder = folder();
+        write(folder.join("token.txt"), token).unwrap();
+        write(folder.join("proof.txt"), &proof).unwrap();
+        let run = run(&["token", "inspect", "@token.txt", "--dpop", "@proof.txt", "--at", AT], &folder);
+        assert_eq!(run.status, i32::from(wanted.is_some()), "{wanted:?}: {run:?}");
+        let told = run.stdout.contains("warning: no configuration takes the proof: ");
+        assert!(
+            told == wanted.is_some() && run.stdout.contains(wanted.unwrap_or("proof made 5 seconds ago")),
+            "{run:?}"
+        );
+        assert!(run.stdout.contains("\"htu\": \"https://api.example.com/\""), "{run:?}");
+        assert!(!run.stdout.contains(proof.rsplit_once('.').unwrap().1), "no signature is printed: {run:?}");
+    }
+    let folder = folder();
+    write(folder.join("token.txt"), &bound).unwrap();
+    let later = run(&["token", "inspect", "@token.txt", "--dpop", &good, "--at", "2026-11-21T10:02:00Z"], &folder);
+    assert!(later.status == 0 && later.stdout.contains("too old, unless dpop.max_age says otherwise"), "{later:?}");
 }

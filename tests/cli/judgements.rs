@@ -208,6 +208,8 @@ fn another_way_to_a_guarded_cluster_is_named() {
         ("way-without-gate", manager_to("route: {cluster: upstream}"), right()),
         ("way-without-gate", manager_to(weighted), manager_to("route: {cluster: issuer}")),
         ("way-without-gate", manager_to("route: {cluster_header: x-cluster}"), right()),
+        ("way-without-gate", manager_to("route: {cluster_specifier_plugin: a}"), right()),
+        ("way-without-gate", manager_to("route: {inline_cluster_specifier_plugin: {extension: {name: a}}}"), right()),
         ("way-without-gate", alias, right()),
         ("way-without-gate", tcp("upstream"), tcp("issuer")),
         ("way-without-gate", chain, right()),

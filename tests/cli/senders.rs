@@ -131,7 +131,7 @@ fn explain_knows_proofs() {
     let (status, said) = explain("/orders", &["--dpop", "@proof.txt"]);
     assert!(status == 0 && said.contains("sender      passed") && said.contains("once        passed"), "{said}");
     let (status, said) = explain("/other", &["--dpop", "@proof.txt"]);
-    assert!(status == 1 && said.contains("sender      failed: invalid_proof"), "{said}");
+    assert!(status == 1 && said.contains("sender      failed: invalid_proof: its htu is another address\n"), "{said}");
     assert!(said.contains("www-authenticate: DPoP realm=\"api\", error=\"invalid_dpop_proof\""), "{said}");
     assert!(said.contains("(its htu is another address)"), "{said}");
     let (status, said) = explain("/orders", &[]);

@@ -1,7 +1,7 @@
 //! What the command says of what a client is asked for and can never do.
 
 use crate::check::{check, with};
-use crate::judgements::finds;
+use crate::judgements::{finds, strict};
 
 const PLUGIN: &str = "                    challenge: {realm: demo}\n";
 
@@ -67,4 +67,28 @@ fn classes_of_authentication_that_a_rule_and_metadata_do_not_share_let_nothing_p
         said.contains("asks for acr_values gold, and what it restricts asks for phr: no token passes for PUT"),
         "{said}"
     );
+}
+
+#[test]
+fn a_gate_that_refuses_nothing_is_a_warning() {
+    let reporting = with(PLUGIN, &format!("{PLUGIN}                    report_only: true\n"));
+    let judging = with(PLUGIN, &format!("{PLUGIN}                    report_only: false\n"));
+    finds(&[("reports-only", reporting.clone(), judging)]);
+    assert_eq!((check(&reporting).status, strict(&reporting).status), (0, 1), "{:?}", check(&reporting));
+}
+
+#[test]
+fn a_redirect_to_https_that_the_gate_comes_before_is_a_warning() {
+    let host = "              domains: [\"*\"]\n";
+    let redirecting = |value: &str| with(host, &format!("{host}              require_tls: {value}\n"));
+    let tls = "    - transport_socket: {name: t, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext}}\n      filters:\n";
+    let open = |rule: &str| redirecting("ALL").replacen("default: {deny: true}", rule, 1);
+    let rule = "answer-needs-token";
+    finds(&[
+        (rule, redirecting("ALL"), redirecting("NONE")),
+        (rule, redirecting("EXTERNAL_ONLY"), redirecting("ALL").replacen("    - filters:\n", tls, 1)),
+        (rule, open("default: {scopes: []}"), open("default: {public: true}")),
+        (rule, open("default: {scopes: []}"), open("default: {allow_missing: true}")),
+    ]);
+    assert!(check(&redirecting("ALL")).stdout.contains("redirects to HTTPS what comes without TLS"));
 }

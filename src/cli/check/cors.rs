@@ -2,7 +2,7 @@
 //! that they are asked for ([RFC 9449 section 8](https://www.rfc-editor.org/rfc/rfc9449#section-8)).
 
 use super::Findings;
-use crate::cli::gates::InEnvoy;
+use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::policy::Policy;
 use std::path::Path;
@@ -19,10 +19,9 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
     for (file, config) in &envoy.route_configs {
         check_level(file, config, false, findings);
         let of_config = exposes(config);
-        for host in envoy.virtual_hosts.iter().filter(|host| host.file == *file) {
-            if !config.list("virtual_hosts").iter().any(|own| std::ptr::eq(own.node, host.view.node)) {
-                continue;
-            }
+        let own = config.list("virtual_hosts");
+        let is_own = |host: &&VirtualHost<'_>| own.iter().any(|own| std::ptr::eq(own.node, host.view.node));
+        for host in envoy.virtual_hosts.iter().filter(is_own) {
             check_level(file, &host.view, of_config, findings);
             let of_host = of_config || exposes(&host.view);
             for route in &host.routes {

@@ -1,7 +1,7 @@
 //! Route configurations in separate files (RDS), without the connection manager that serves them. They are judged as
 //! routes, by the configuration of the gate if it is given, otherwise as far as possible.
 
-use super::{Findings, answering, disclosures, per_route, redirects, routes, unserved, written};
+use super::{Findings, answering, cors, disclosures, per_route, redirects, routes, step_up, unserved, written};
 use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_host};
 use crate::cli::source::{Document, DocumentKind, Source, View};
 use crate::config::{self, METADATA_NAMESPACE};
@@ -40,6 +40,8 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
             Some(Ok(loaded)) => {
                 routes::check(&envoy, &loaded.policy, findings);
                 answering::check(&envoy, &loaded.policy, findings);
+                cors::check(&envoy, &loaded.policy, findings);
+                step_up::check(&envoy, &loaded.policy, findings);
                 redirects::check(&envoy, &loaded.policy, findings);
                 disclosures::check(&envoy, Some(&loaded.policy), findings);
                 notes.push(format!(

@@ -42,12 +42,19 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
                          checked"
                     ));
                 }
-                let chosen = configs.iter().any(|(_, config)| !config.holders("cluster_header").is_empty());
+                let has = |name: &str| configs.iter().any(|(_, config)| !config.holders(name).is_empty());
+                let chosen = if has("cluster_header") {
+                    Some("a header")
+                } else if has("cluster_specifier_plugin") || has("inline_cluster_specifier_plugin") {
+                    Some("a cluster specifier plugin")
+                } else {
+                    None
+                };
                 let led: Vec<&str> = configs.iter().flat_map(|(_, config)| clusters(config)).collect();
                 warn(source, &manager, &led, chosen, &guarded, &addresses, findings);
             }
             for proxy in root.holders("@type").iter().filter(|view| view.type_name() == Some(TCP_PROXY)) {
-                warn(source, proxy, &clusters(proxy), false, &guarded, &addresses, findings);
+                warn(source, proxy, &clusters(proxy), None, &guarded, &addresses, findings);
             }
         }
     }
@@ -58,7 +65,7 @@ fn warn(
     source: &Source,
     view: &View<'_>,
     led: &[&str],
-    chosen: bool,
+    chosen: Option<&str>,
     guarded: &HashMap<String, &str>,
     addresses: &HashMap<&str, Vec<String>>,
     findings: &mut Findings,
@@ -76,10 +83,12 @@ fn warn(
                 "leads to the cluster {name}, which has an address of {guarded}, which a gate guards, and has no gate"
             )
         }
-        None if chosen => {
-            "lets a header choose the cluster, also one that a gate guards elsewhere, and has no gate".to_owned()
-        }
-        None => return,
+        None => match chosen {
+            Some(chooser) => {
+                format!("lets {chooser} choose the cluster, also one that a gate guards elsewhere, and has no gate")
+            }
+            None => return,
+        },
     };
     findings.warn(RULE, &source.file, view, what, REMEDY);
 }

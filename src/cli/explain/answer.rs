@@ -289,15 +289,15 @@ impl Explanation<'_> {
         self.situation.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
-    /// The decision in words, with the value received and the one wanted.
+    /// The decision in words, with its cause.
     pub(super) fn verdict_with_cause(&self) -> String {
         let cause = self.cause().map_or_else(String::new, |cause| format!(": {cause}"));
         format!("{}{cause}", self.verdict())
     }
 
-    /// The value received, and the one wanted.
+    /// The value received and the one wanted, or what else is known of the cause.
     fn cause(&self) -> Option<String> {
-        self.record()?.cause()
+        self.record()?.why()
     }
 
     fn record(&self) -> Option<AuditRecord<'_>> {
