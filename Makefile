@@ -59,7 +59,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
   compose-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -69,7 +69,7 @@ help: ## print this
 setup: toolchain envoy ## install what is missing: the Rust toolchain, and an Envoy in .tools
 
 # Says what the machine lacks before anything is compiled.
-needs-install needs-run needs-test: needs-%:
+needs-install needs-run needs-test needs-services: needs-%:
 	@.ci/needs $*
 
 # Nothing to do where the pinned compiler and its parts answer, however they were installed.
@@ -247,8 +247,9 @@ evidence-native:
 	@echo "There is no native module yet. The other module's part runs instead:"
 	@$(MAKE) --no-print-directory evidence-full
 
-evidence-services:
-	@echo "There is nothing yet that a browser, Prometheus or Redis has a part in: NOTHING RAN."
+# There is nothing yet that a browser or Prometheus has a part in.
+evidence-services: needs-services setup node wasm
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet::
 
 evidence-faults: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults

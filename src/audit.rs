@@ -399,6 +399,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::UseNonce(_)
         | Denial::ProofReplayed
         | Denial::TooBusy
-        | Denial::Replayed => None,
+        | Denial::Replayed
+        | Denial::ReplayUnavailable => None,
     }
 }

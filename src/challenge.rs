@@ -32,6 +32,8 @@ pub struct Reply {
 const RETRY_AFTER_KEYS: u32 = 5;
 /// Seconds when a revocation list is missing: it is there as soon as it is fetched again.
 const RETRY_AFTER_REVOCATIONS: u32 = 5;
+/// Seconds when the service of the fleet does not answer.
+const RETRY_AFTER_REPLAY: u32 = 5;
 /// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
@@ -376,6 +378,10 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
         Denial::RevocationUnavailable => {
             unavailable(RETRY_AFTER_REVOCATIONS, "The list of revoked tokens is not available")
         }
+        Denial::ReplayUnavailable => unavailable(
+            RETRY_AFTER_REPLAY,
+            "It cannot be found out whether the access token or its proof has been used",
+        ),
         Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
     }
 }

@@ -10,7 +10,7 @@ pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{Authority, IssuerId, MethodPart, RequirementPlace, Scope, SetId, Source};
+use crate::policy::{Authority, FleetClaim, IssuerId, MethodPart, Pool, RequirementPlace, Scope, SetId, Source};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -128,6 +128,8 @@ pub enum Need {
     Revocations,
     /// The status list of an issuer at this address.
     StatusList(IssuerId, String),
+    /// The word of the fleet's service that this is used for the first time.
+    FirstUse(FleetClaim),
 }
 
 /// A kind of need. One request awaits each kind at most once.
@@ -139,11 +141,15 @@ pub enum NeedKind {
     Revocations,
     /// A status list, whichever.
     StatusList,
+    /// The first use of a token.
+    TokenUse,
+    /// The first use of a proof.
+    ProofUse,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 5;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -152,6 +158,17 @@ impl NeedKind {
             Self::Keys => 0,
             Self::Revocations => 1,
             Self::StatusList => 2,
+            Self::TokenUse => 3,
+            Self::ProofUse => 4,
+        }
+    }
+
+    /// That of the first use of something in this pool.
+    #[must_use]
+    pub const fn of_use(pool: Pool) -> Self {
+        match pool {
+            Pool::Tokens => Self::TokenUse,
+            Pool::Proofs => Self::ProofUse,
         }
     }
 }
@@ -164,6 +181,7 @@ impl Need {
             Self::Keys(_) | Self::Kid(..) => NeedKind::Keys,
             Self::Revocations => NeedKind::Revocations,
             Self::StatusList(..) => NeedKind::StatusList,
+            Self::FirstUse(claim) => NeedKind::of_use(claim.pool),
         }
     }
 
@@ -172,7 +190,7 @@ impl Need {
     pub const fn issuer(&self) -> Option<IssuerId> {
         match self {
             Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
-            Self::Revocations | Self::StatusList(..) => None,
+            Self::Revocations | Self::StatusList(..) | Self::FirstUse(_) => None,
         }
     }
 
@@ -183,6 +201,7 @@ impl Need {
             Self::Keys(_) => Denial::KeysUnavailable,
             Self::Kid(..) => Denial::UnknownKey,
             Self::Revocations | Self::StatusList(..) => Denial::RevocationUnavailable,
+            Self::FirstUse(_) => Denial::ReplayUnavailable,
         }
     }
 }
@@ -384,7 +403,7 @@ denials! {
     BadSignature => "bad_signature",
     /// The issuer's keys are not there.
     KeysUnavailable => "keys_unavailable",
-    /// Too many requests wait for keys, the time set aside for signatures is used up, or the replay store has no room.
+    /// Too many requests wait, the time set aside for signatures is used up, or the replay store has no room.
     TooBusy => "too_busy",
     /// The credential has been revoked; the text says by what the entry names it, or what its status list says.
     Revoked(&'static str) => "revoked",
@@ -412,6 +431,8 @@ denials! {
     ProofReplayed => "proof_replayed",
     /// The token is good once, and has been used.
     Replayed => "replayed",
+    /// The service of the fleet did not say whether the token or the proof has been used.
+    ReplayUnavailable => "replay_unavailable",
 }
 
 #[cfg(test)]

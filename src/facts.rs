@@ -4,8 +4,9 @@ mod memory;
 mod replay;
 mod statuses;
 
+pub use crate::policy::Pool;
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
-pub use replay::{Claim, Claimed, NothingUsed, Pool, ReplayStore};
+pub use replay::{Claim, Claimed, NothingUsed, ReplayStore};
 pub use statuses::{StatusLists, StatusPlace};
 
 use crate::base::time::UnixSeconds;

@@ -16,7 +16,7 @@
 //! challenge -> base, decision, policy
 //! audit -> base, check, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
-//! replay_store -> base, crypto, facts
+//! replay_store -> base, crypto, facts, policy
 //! config -> base, credential, crypto, jose, policy, revocation
 //! engine -> base, check, credential, decision, facts, policy, request
 //! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, replay_store, request,

@@ -14,6 +14,7 @@ mod path;
 mod place;
 mod published;
 mod query;
+mod replay_service;
 mod request_part;
 mod requirement;
 mod revocation;
@@ -41,6 +42,7 @@ pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
 pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, identity_key};
 pub use query::QueryPolicy;
+pub use replay_service::{FleetClaim, Pool, ReplayPlace, ReplayService, ServiceForm};
 pub use request_part::{HostPattern, RequestPart};
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use revocation::{RemoteList, RevocationSettings, WhenStale};
@@ -48,8 +50,8 @@ pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use sender_constraint::SenderConstraint;
 pub use settings::{
-    AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, ReplayLimits, Settings, SharedKeys,
-    SubjectForm,
+    AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, ReplaySettings, Settings,
+    SharedKeys, SubjectForm,
 };
 pub use status_list::{ListCluster, StatusListPolicy};
 pub use target_uri::TargetUri;

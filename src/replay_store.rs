@@ -8,7 +8,10 @@
 //! expired entries make room: a full store refuses, and never forgets.
 
 mod bucket;
+mod fleet;
 mod pool;
+
+pub use fleet::{RequestClaims, RequestStore};
 
 use crate::base::shared_data::SharedData;
 use crate::base::time::UnixSeconds;
@@ -31,6 +34,14 @@ pub struct SharedStore {
     /// How many entries of one principal are counted in one place.
     share: usize,
     troubles: [Cell<u32>; Trouble::ALL.len()],
+}
+
+/// An entry that can be given back.
+#[derive(Debug)]
+struct Held {
+    main: Place,
+    whose: Place,
+    until: u32,
 }
 
 /// Why the store cannot be used.
@@ -154,7 +165,7 @@ impl SharedStore {
         });
         let entered = entered.unwrap_or(Err(Trouble::Contended));
         if is_counted && entered != Ok(true) {
-            self.take_back(whose, until);
+            self.take_out(whose, until);
         }
         entered
     }
@@ -175,33 +186,48 @@ impl SharedStore {
         Err(Trouble::Contended)
     }
 
-    /// Takes back an entry that was counted for a principal. If that fails, it counts until it expires.
-    fn take_back(&self, whose: &Place, until: u32) {
+    /// Takes an entry out of a bucket. If that fails, it stays until it expires.
+    fn take_out(&self, place: &Place, until: u32) {
         for _ in 0..ATTEMPTS {
-            let Ok((mut bucket, mark)) = self.read(whose) else { return };
-            bucket.remove(whose.tag, until);
-            if self.shared.write(&whose.name, &bucket.to_bytes(), Some(mark)) {
+            let Ok((mut bucket, mark)) = self.read(place) else { return };
+            bucket.remove(place.tag, until);
+            if self.shared.write(&place.name, &bucket.to_bytes(), Some(mark)) {
                 return;
             }
         }
     }
 }
 
-impl ReplayStore for SharedStore {
-    fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
+impl SharedStore {
+    /// Uses something up, and returns the entry that says so; otherwise what became of the claim.
+    fn hold(&self, claim: &Claim<'_>, now: UnixSeconds) -> Result<Held, Claimed> {
         let Some(pool) = self.pools.iter().find(|open| open.pool == claim.pool) else {
-            return self.count(Trouble::Unreadable);
+            return Err(self.count(Trouble::Unreadable));
         };
         // The second of its birth counts as before it.
         if claim.made_at.is_some_and(|made_at| made_at <= pool.born) {
-            return Claimed::TooOld;
+            return Err(Claimed::TooOld);
         }
         let (main, whose) = pool.places(claim.id, claim.principal);
-        match self.enter(&main, &whose, instant(claim.until), instant(now)) {
-            Ok(true) => Claimed::First,
-            Ok(false) => Claimed::Again,
-            Err(trouble) => self.count(trouble),
+        let until = instant(claim.until);
+        match self.enter(&main, &whose, until, instant(now)) {
+            Ok(true) => Ok(Held { main, whose, until }),
+            Ok(false) => Err(Claimed::Again),
+            Err(trouble) => Err(self.count(trouble)),
         }
+    }
+
+    /// Gives an entry back: what it says was used was not, after all. It stays counted for its principal until it is out, so
+    /// that nobody holds more than a share.
+    fn give_back(&self, held: &Held) {
+        self.take_out(&held.main, held.until);
+        self.take_out(&held.whose, held.until);
+    }
+}
+
+impl ReplayStore for SharedStore {
+    fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
+        self.hold(claim, now).map_or_else(|claimed| claimed, |_| Claimed::First)
     }
 }
 

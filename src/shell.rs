@@ -19,6 +19,7 @@ mod list_store;
 mod metadata_cache;
 mod metrics;
 mod pairs;
+mod replay_service;
 mod reply_cache;
 mod status_store;
 mod streams;

@@ -1,7 +1,8 @@
 //! A proof of possession: the checks of [RFC 9449 section 4.3](https://www.rfc-editor.org/rfc/rfc9449#section-4.3), but
 //! whether it has been used before, which comes last of all.
 
-use super::{Effect, Result};
+use super::replay::asked;
+use super::{Effect, Result, Unproven};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::{self, BearerToken};
 use crate::crypto::{Algorithm, SHA256_BYTES, Verification};
@@ -125,8 +126,10 @@ impl UnusedProof {
     ///
     /// # Errors
     /// [`Denial::ProofReplayed`] when it has been used; [`Denial::InvalidProof`] when it was made before anyone remembered
-    /// which have been; [`Denial::TooBusy`] when there is no room to remember it.
-    pub(super) fn claim(&self, facts: &Facts<'_>, effect: Effect) -> Result<()> {
+    /// which have been; [`Denial::TooBusy`] when there is no room to remember it;
+    /// [`Need::FirstUse`](crate::decision::Need::FirstUse) where the fleet has to be asked, or
+    /// [`Denial::ReplayUnavailable`] where that has been awaited.
+    pub(super) fn claim(&self, facts: &Facts<'_>, effect: Effect) -> std::result::Result<(), Unproven> {
         let claim = Claim {
             pool: Pool::Proofs,
             id: &[effect.name(), &self.thumbprint, self.id.as_bytes()],
@@ -136,9 +139,12 @@ impl UnusedProof {
         };
         match facts.replay.claim(&claim, facts.surroundings.now()) {
             Claimed::First => Ok(()),
-            Claimed::Again => Err(Denial::ProofReplayed),
-            Claimed::TooOld => Err(Denial::InvalidProof("made before this process began to remember proofs")),
-            Claimed::Unknown => Err(Denial::TooBusy),
+            Claimed::FirstHere(claim) => Err(asked(claim, facts)),
+            Claimed::Again => Err(Unproven::Deny(Denial::ProofReplayed)),
+            Claimed::TooOld => {
+                Err(Unproven::Deny(Denial::InvalidProof("made before this process began to remember proofs")))
+            }
+            Claimed::Unknown => Err(Unproven::Deny(Denial::TooBusy)),
         }
     }
 }

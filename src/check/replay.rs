@@ -1,9 +1,10 @@
 //! The credential has not been used, where it is good once, and neither has the proof of its key. The last check: nothing
 //! that is refused is used up.
 
-use super::{Authenticated, Permit, Principal, Result, TokenRequirements};
-use crate::decision::Denial;
-use crate::facts::{Claim, Claimed, Facts, Pool};
+use super::{Authenticated, Permit, Principal, TokenRequirements, Unproven};
+use crate::decision::{Denial, Need, NeedKind};
+use crate::facts::{Awaited, Claim, Claimed, Facts, Pool};
+use crate::policy::FleetClaim;
 use crate::revocation::{EntryKind, Revocable as _};
 
 /// Proof: where the credential is good once, this is the time.
@@ -44,14 +45,15 @@ impl<'a, 'v> FirstUse<'a, 'v> {
     ///
     /// # Errors
     /// [`Denial::ProofReplayed`] and [`Denial::InvalidProof`] of a proof; [`Denial::Replayed`] where the credential has
-    /// been used; [`Denial::TooBusy`] where the store cannot say, or has no room.
+    /// been used; [`Denial::TooBusy`] where the store cannot say, or has no room; [`Need::FirstUse`] where the fleet has to
+    /// be asked, or [`Denial::ReplayUnavailable`] where that has been awaited.
     pub fn check(
         proof: Permit<'a, 'v>,
         beside: Option<&Authenticated<'_, '_>>,
         asks: &TokenRequirements<'_>,
         facts: &Facts<'_>,
         effects: Effects,
-    ) -> Result<Self> {
+    ) -> Result<Self, Unproven> {
         let unused = match beside {
             Some(token) => token.proven().unused(),
             None => proof.scoped().proven().unused(),
@@ -68,8 +70,9 @@ impl<'a, 'v> FirstUse<'a, 'v> {
         };
         match claimed {
             Claimed::First => Ok(Self(proof)),
-            Claimed::Again | Claimed::TooOld => Err(Denial::Replayed),
-            Claimed::Unknown => Err(Denial::TooBusy),
+            Claimed::FirstHere(claim) => Err(asked(claim, facts)),
+            Claimed::Again | Claimed::TooOld => Err(Unproven::Deny(Denial::Replayed)),
+            Claimed::Unknown => Err(Unproven::Deny(Denial::TooBusy)),
         }
     }
 
@@ -77,6 +80,14 @@ impl<'a, 'v> FirstUse<'a, 'v> {
     #[must_use]
     pub const fn permit(&self) -> &Permit<'a, 'v> {
         &self.0
+    }
+}
+
+/// What has been used here for the first time waits for the word of the fleet's service, once.
+pub(super) fn asked(claim: FleetClaim, facts: &Facts<'_>) -> Unproven {
+    match facts.awaited.of(NeedKind::of_use(claim.pool)) {
+        Awaited::No => Unproven::Await(Need::FirstUse(claim)),
+        Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::ReplayUnavailable),
     }
 }
 

@@ -8,6 +8,7 @@ mod issuer;
 mod matching;
 mod mtls;
 mod remote;
+mod replay;
 mod requirement;
 mod revocation;
 mod router;
@@ -20,8 +21,8 @@ use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
     AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
-    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayLimits, Requirement, RevocationSettings,
-    RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, Uses,
+    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayPlace, ReplaySettings, Requirement,
+    RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -73,7 +74,12 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         credentials::apart_from_identity_headers(&object, sets, forward);
     }
     let seal = optional(&object, "seal", false, Cursor::flag);
-    let dpop = optional(&object, "dpop", None, |cursor| dpop::read(cursor, bounds.crypto, environment).map(Some));
+    let has_service = object.get("replay").is_some_and(|cursor| cursor.member("service").is_some());
+    let dpop = optional(&object, "dpop", (None, ReplayPlace::default()), |cursor| {
+        let (dpop, proofs) = dpop::read(cursor, bounds.crypto, has_service, environment)?;
+        Some((Some(dpop), proofs))
+    });
+    let (dpop, proofs) = dpop.unzip();
     let forwarded_certificate =
         optional(&object, "mtls", None, |cursor| mtls::read(cursor, forward.as_ref()).map(Some));
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
@@ -83,7 +89,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let revocation = optional(&object, "revocation", RevocationSettings::default(), |cursor| {
         revocation::read(cursor, issuers.as_deref(), sets.as_deref(), limits.unwrap_or_default(), &mut warnings)
     });
-    let replay = optional(&object, "replay", ReplayLimits::default(), read_replay);
+    let replay = optional(&object, "replay", ReplaySettings::default(), |cursor| {
+        replay::read(cursor, proofs.unwrap_or_default(), environment)
+    });
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
@@ -276,12 +284,6 @@ fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
     let entries = optional(&object, "entries", defaults.entries, |c| c.whole(0..=1_000_000));
     let bytes = optional(&object, "bytes", defaults.bytes, |c| c.whole(65_536..=268_435_456));
     Some(CacheLimits { entries: entries?, bytes: bytes? })
-}
-
-fn read_replay(cursor: &Cursor<'_>) -> Option<ReplayLimits> {
-    let object = cursor.object(&fields::REPLAY)?;
-    let entries = optional(&object, "entries", ReplayLimits::default().entries, |c| c.whole(1_000..=4_000_000));
-    Some(ReplayLimits { entries: entries? })
 }
 
 fn read_audit(cursor: &Cursor<'_>) -> Option<AuditSettings> {

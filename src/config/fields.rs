@@ -66,9 +66,9 @@ shapes! {
     CLAIM "a claim condition" ["claim", "equals", "contains", "contains_any", "one_of", "has_member", "has_any_member", "equals_path", "equals_host"];
     QUERY_TOKENS "query_tokens" ["names", "jwt_allowed_in"];
     FORWARD "forward" ["token", "headers", "remove", "by"];
-    DPOP "dpop" ["origins", "algorithms", "max_age", "max_ahead", "nonce"];
+    DPOP "dpop" ["origins", "algorithms", "max_age", "max_ahead", "nonce", "replay"];
     DPOP_NONCE "nonce" ["secret", "lifetime"];
-    NONCE_SECRET "the secret of nonces" ["env"];
+    SHARED_SECRET "a shared secret" ["env"];
     MTLS "mtls" ["forwarded"];
     FORWARDED_CERTIFICATE "forwarded" ["header", "from"];
     CHALLENGE "challenge" ["realm"];
@@ -80,7 +80,9 @@ shapes! {
     REVOCATION_ENTRY "a revocation entry" [
         "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "credential", "id", "until", "reason",
     ];
-    REPLAY "replay" ["entries"];
+    REPLAY "replay" ["entries", "service"];
+    REPLAY_SERVICE "service" ["cluster", "form", "secret", "timeout", "uri", "authorization"];
+    AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
     ];

@@ -7,28 +7,30 @@ use std::cell::Cell;
 /// The store during one decision that judges twice. What the first judgement claimed is not used for the second one.
 pub(super) struct ClaimedOnce<'s> {
     store: &'s dyn ReplayStore,
-    token: Cell<bool>,
-    proof: Cell<bool>,
+    token: Cell<Option<Claimed>>,
+    proof: Cell<Option<Claimed>>,
 }
 
 impl<'s> ClaimedOnce<'s> {
     pub(super) const fn new(store: &'s dyn ReplayStore) -> Self {
-        Self { store, token: Cell::new(false), proof: Cell::new(false) }
+        Self { store, token: Cell::new(None), proof: Cell::new(None) }
     }
 }
 
 impl ReplayStore for ClaimedOnce<'_> {
     /// A request has one token and one proof, so its pool tells what is claimed.
     fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
-        let is_claimed = match claim.pool {
+        let before = match claim.pool {
             Pool::Tokens => &self.token,
             Pool::Proofs => &self.proof,
         };
-        if is_claimed.get() {
-            return Claimed::First;
+        if let Some(claimed) = before.get() {
+            return claimed;
         }
         let claimed = self.store.claim(claim, now);
-        is_claimed.set(claimed == Claimed::First);
+        if let Claimed::First | Claimed::FirstHere(_) = claimed {
+            before.set(Some(claimed));
+        }
         claimed
     }
 }

@@ -1,6 +1,7 @@
 //! What is good once: the first claim may use it, and no later one.
 
 use crate::base::time::UnixSeconds;
+use crate::policy::{FleetClaim, Pool};
 
 /// What a request wants to use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,32 +18,13 @@ pub struct Claim<'c> {
     pub made_at: Option<UnixSeconds>,
 }
 
-/// A pool of what has been used. Each has room of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pool {
-    /// Tokens.
-    Tokens,
-    /// Proofs of possession.
-    Proofs,
-}
-
-impl Pool {
-    /// What it is called in the names of shared data. A pool keeps its name, or a new version of the filter forgets what has
-    /// been used.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Proofs => "proofs",
-        }
-    }
-}
-
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// It is used for the first time, and from now on it has been used.
     First,
+    /// It is used for the first time here. Whether it is in the whole fleet, its service says.
+    FirstHere(FleetClaim),
     /// It has been used.
     Again,
     /// It could be used before the store was there.

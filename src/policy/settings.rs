@@ -1,7 +1,7 @@
 //! Settings of the shell and the command: how a gate fetches, remembers, answers and reports. The engine does not read
 //! them.
 
-use super::RevocationSettings;
+use super::{ReplayService, RevocationSettings};
 
 /// What the shell and the command need of a configuration, beside the policy that judges.
 #[derive(Debug)]
@@ -14,8 +14,8 @@ pub struct Settings {
     pub cache: CacheLimits,
     /// Which tokens are revoked, and which lists say so.
     pub revocation: RevocationSettings,
-    /// How much is remembered of what is good once.
-    pub replay: ReplayLimits,
+    /// How what is good once is remembered.
+    pub replay: ReplaySettings,
     /// Whether the workers of a process share what they fetch.
     pub shared_keys: SharedKeys,
     /// Limits on what is fetched, kept and logged.
@@ -51,16 +51,18 @@ impl Default for CacheLimits {
     }
 }
 
-/// How much may be remembered of what is good once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayLimits {
+/// How what is good once is remembered.
+#[derive(Debug)]
+pub struct ReplaySettings {
     /// How many live entries of each kind there is room for.
     pub entries: usize,
+    /// The service of the fleet, which is asked after this process.
+    pub service: Option<ReplayService>,
 }
 
-impl Default for ReplayLimits {
+impl Default for ReplaySettings {
     fn default() -> Self {
-        Self { entries: 100_000 }
+        Self { entries: 100_000, service: None }
     }
 }
 

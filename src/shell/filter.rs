@@ -2,6 +2,8 @@
 //! gate, and judges nothing.
 
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod interleavings;
 #[cfg(test)]
 mod life;

@@ -1,5 +1,6 @@
 //! A gate: one configured plugin in one worker: its policy, its keys, its budgets, and the requests that wait.
 
+mod claims;
 mod documents;
 mod fetch;
 mod meters;
@@ -30,6 +31,7 @@ use crate::policy::{
     RecordForm, Settings, SharedKeys, Uses,
 };
 use crate::token_cache::{CacheCounts, TokenCache};
+use claims::WaitingClaim;
 use meters::Meters;
 use replay::Replay;
 use std::cell::{Cell, RefCell};
@@ -56,7 +58,7 @@ pub struct Gate<H> {
     left_out: Option<Counter>,
     documents: RefCell<Documents>,
     /// What the callouts under way were made for.
-    callouts: RefCell<Callouts>,
+    callouts: RefCell<Callouts<WaitingClaim>>,
     /// What the workers share, or data of this worker alone.
     shared: Box<dyn SharedData>,
     waiting: RefCell<WaitingRoom<Weak<StreamRequest>>>,
@@ -142,7 +144,7 @@ impl<H: Host> Gate<H> {
                 return None;
             }
         }
-        let replay = Replay::open(&host, &policy, settings.replay)?;
+        let replay = Replay::open(&host, &policy, &settings.replay)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which means no worker in shared data.
@@ -201,6 +203,7 @@ impl<H: Host> Gate<H> {
     /// what was not logged.
     pub fn tick(&self) {
         self.refresh();
+        self.end_lost_claims();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }

@@ -110,9 +110,9 @@ pub trait Host {
         self.call_foreign_function("declare_property", &declaration::of_struct(key)).map(drop)
     }
 
-    /// Sends a GET request to a cluster; the answer comes to the root context under the number returned, whichever
-    /// context is effective.
-    fn http_get(&self, cluster: &str, headers: &[(&str, &str)], timeout_ms: u32) -> Result<u32>;
+    /// Sends a request to a cluster; the answer comes to the root context under the number returned, whichever context is
+    /// effective.
+    fn http_call(&self, cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout_ms: u32) -> Result<u32>;
 
     /// The data that all workers of the process share, and all plugins with the same `vm_id`.
     fn shared_data(&self) -> Box<dyn SharedData>;

@@ -16,6 +16,8 @@ pub const ISSUER_WOULD_DENY: &str = "scopegate.issuer.would_deny.<issuer>";
 pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
 /// Counter: claims that the replay store could not answer, by cause.
 pub const REPLAY_REFUSED: &str = "scopegate.replay.refused.<cause>";
+/// Counters by outcome: claims in the service of the fleet.
+pub const REPLAY_SERVICE: &str = "scopegate.replay.service.<outcome>";
 /// Counter: tokens found in the cache.
 pub const CACHE_HITS: &str = "scopegate.cache.hits";
 /// Counter: tokens not found there.

@@ -1,12 +1,11 @@
 //! A host that a test scripts: the test sets the clock, looks at the streams, and says which calls are refused.
 
 use super::feed::SharedData;
-use super::feed::local_data::LocalData;
 use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
 use super::pairs;
 use super::reply_cache::Prepared;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// A host, shared by the test and the filter.
@@ -22,7 +21,7 @@ pub struct Script {
     pub now_ms: Cell<u64>,
     /// The plugin's configuration.
     configuration: Vec<u8>,
-    shared: Rc<LocalData>,
+    shared: ScriptedData,
     /// The streams, those that have ended too.
     pub streams: RefCell<BTreeMap<u32, HostStream>>,
     effective: Cell<u32>,
@@ -32,6 +31,8 @@ pub struct Script {
     pub refused: Cell<Option<usize>>,
     /// The callouts that have not been answered: by token, the cluster.
     pub callouts: RefCell<BTreeMap<u32, String>>,
+    /// The bodies that were sent with callouts, by token.
+    pub bodies: RefCell<BTreeMap<u32, String>>,
     next_token: Cell<u32>,
     /// The answer to a callout that is being handed over: its headers and its body.
     pub answer: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -89,12 +90,13 @@ impl ScriptedHost {
         Self(Rc::new(Script {
             now_ms: Cell::new(now_ms),
             configuration: configuration.as_bytes().to_vec(),
-            shared: Rc::default(),
+            shared: ScriptedData::default(),
             streams: RefCell::default(),
             effective: Cell::new(0),
             calls: RefCell::default(),
             refused: Cell::new(None),
             callouts: RefCell::default(),
+            bodies: RefCell::default(),
             next_token: Cell::new(100),
             answer: RefCell::default(),
             comes_back: RefCell::default(),
@@ -261,19 +263,20 @@ impl Host for ScriptedHost {
         Err(Failure(1))
     }
 
-    fn http_get(&self, cluster: &str, _headers: &[(&str, &str)], _timeout_ms: u32) -> Result<u32> {
-        self.call("http_get")?;
+    fn http_call(&self, cluster: &str, _headers: &[(&str, &str)], body: &[u8], _timeout_ms: u32) -> Result<u32> {
+        self.call("http_call")?;
         if cluster == NO_CLUSTER {
             return Err(Failure::BAD_ARGUMENT);
         }
         let token = self.0.next_token.get();
         self.0.next_token.set(token + 1);
         self.0.callouts.borrow_mut().insert(token, cluster.to_owned());
+        self.0.bodies.borrow_mut().insert(token, String::from_utf8(body.to_vec()).unwrap());
         Ok(token)
     }
 
     fn shared_data(&self) -> Box<dyn SharedData> {
-        Box::new(ScriptedData(Rc::clone(&self.0.shared)))
+        Box::new(self.0.shared.clone())
     }
 
     fn define_counter(&self, name: &str) -> Result<Counter> {
@@ -307,20 +310,35 @@ impl Host for ScriptedHost {
     fn random(&self) -> u64 {
         7
     }
+
+    fn environment(&self, name: &str) -> Option<String> {
+        (name == "SECRET").then(|| "A".repeat(43))
+    }
 }
 
-struct ScriptedData(Rc<LocalData>);
+/// Shared data with room for a store of what has been used.
+#[derive(Clone, Default)]
+struct ScriptedData(Rc<RefCell<HashMap<String, Marked>>>);
+
+/// A value, and its mark.
+type Marked = (Vec<u8>, u32);
 
 impl SharedData for ScriptedData {
     fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
-        self.0.read(name)
+        self.0.borrow().get(name).cloned()
     }
 
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
-        self.0.write(name, value, seen)
+        let mut values = self.0.borrow_mut();
+        let mark = values.get(name).map_or(0, |(_, mark)| *mark);
+        let is_current = mark == 0 || seen.is_none_or(|seen| seen == mark);
+        if is_current {
+            values.insert(name.to_owned(), (value.to_vec(), mark + 1));
+        }
+        is_current
     }
 
     fn lacks(&self, name: &str) -> bool {
-        self.0.lacks(name)
+        !self.0.borrow().contains_key(name)
     }
 }

@@ -250,8 +250,8 @@ impl Host for WasmHost {
         Ok(owned(data, length))
     }
 
-    fn http_get(&self, cluster: &str, headers: &[(&str, &str)], timeout_ms: u32) -> Result<u32> {
-        let (headers, trailers, body) = (pairs::serialise(headers), pairs::serialise(&[]), []);
+    fn http_call(&self, cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout_ms: u32) -> Result<u32> {
+        let (headers, trailers) = (pairs::serialise(headers), pairs::serialise(&[]));
         let mut token = 0;
         // SAFETY: each pointer and its length are those of one slice, or to a live variable.
         done(unsafe {

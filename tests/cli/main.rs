@@ -21,6 +21,7 @@ mod credential_sets;
 mod credentials;
 mod explain;
 mod fetch;
+mod fleet;
 mod forms;
 mod forwarded;
 mod general;

@@ -49,10 +49,10 @@ rules:
 - {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m}}
 route_metadata: restrict
 shared_keys: never
-replay: {{entries: 1000}}
+replay: {{entries: 1000, service: {{cluster: r, form: upstash, secret: {{env: NONCES}}, timeout: 1s, uri: 'https://r/', authorization: {{env: NONCES}}}}}}
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
 seal: true
-dpop: {{origins: ['https://a', 'https://b:8443/svc'], algorithms: [ES256, EdDSA], max_age: 30s, max_ahead: 5s, nonce: {{secret: {{env: NONCES}}, lifetime: 1m}}}}
+dpop: {{origins: ['https://a', 'https://b:8443/svc'], algorithms: [ES256, EdDSA], max_age: 30s, max_ahead: 5s, nonce: {{secret: {{env: NONCES}}, lifetime: 1m}}, replay: service}}
 mtls: {{forwarded: {{header: client-cert, from: ['spiffe://example.com/front', 'spiffe://example.com/other']}}}}
 forward: {{by: filter, token: keep, headers: {{x-auth-subject: sub, x-auth-scope: scope, x-roles: [realm_access, roles]}}, remove: [x-forwarded-user]}}
 challenge: {{realm: my api}}

@@ -22,8 +22,10 @@ macro_rules! snapshot {
 
 mod credentials;
 mod everything;
+mod replay;
 mod request_parts;
 mod revocation;
+mod router;
 mod senders;
 mod status_list;
 
@@ -370,21 +372,4 @@ fn to_value(json: &serde_json::Value) -> prost_types::Value {
 fn a_tree_knows_its_json() {
     let json = serde_json::json!({ "a": [1, "b", true, null, 0.5] });
     assert_eq!(Node::from(json.clone()).value.to_json(), json);
-}
-
-#[test]
-fn what_only_reports_stands_beside_the_filters_own_edits_and_metadata_that_does_is_unreadable_beside_a_routers() {
-    let policy = |by: &str| {
-        read(&with(&format!("forward: {{by: {by}, headers: {{x-user: sub, x-auth-role: role}}}}"))).unwrap().policy
-    };
-    for (text, refused) in [
-        ("{report_only: true}", true),
-        ("{report_only: false, methods: {GET: {report_only: true}}}", true),
-        ("{report_only: false, scopes: [a], methods: {GET: {scopes: []}}}", false),
-        ("{public: true}", false),
-    ] {
-        let node = read_yaml(text).unwrap();
-        assert!(scopegate::config::requirement(&node, &policy("filter")).is_ok(), "{text}");
-        assert_eq!(scopegate::config::requirement(&node, &policy("router")).is_err(), refused, "{text}");
-    }
 }

@@ -167,6 +167,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
         Reason::Replayed => Denial::Replayed,
+        Reason::ReplayUnavailable => Denial::ReplayUnavailable,
     }
 }
 

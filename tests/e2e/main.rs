@@ -27,6 +27,7 @@ mod dynamic;
 mod feeds;
 mod fields;
 mod filters;
+mod fleet;
 mod forms;
 mod forwarded;
 mod gate;

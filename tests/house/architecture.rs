@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "check", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
-    ("replay_store", &["base", "crypto", "facts"]),
+    ("replay_store", &["base", "crypto", "facts", "policy"]),
     // `credential` has the names of token parameters.
     ("config", &["base", "credential", "crypto", "jose", "policy", "revocation"]),
     ("engine", &["base", "check", "credential", "decision", "facts", "policy", "request"]),

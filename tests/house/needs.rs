@@ -20,6 +20,8 @@ fn all_missing_programs_are_named_at_once_with_their_packages() {
     }
     let (content, text) = said("run");
     assert!(!content && text.contains("curl:") && !text.contains("nginx"), "the demo needs no nginx: {text}");
+    let (content, text) = said("services");
+    assert!(!content && text.contains("redis-server:") && text.contains("webdis:"), "{text}");
     let (content, text) = said("install");
     assert!(!content && text.contains("cc:") && !text.contains("python3"), "the command needs no Python: {text}");
 }

@@ -19,6 +19,7 @@ pub mod outage;
 pub mod pool;
 pub mod prover;
 pub mod random;
+pub mod redis;
 pub mod server;
 pub mod shared;
 pub mod tools;

@@ -187,6 +187,13 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
                 format!("names the cluster {cluster}, which does not exist"),
                 "add the cluster, or name one that exists",
             ),
+            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Claim) => findings.error(
+                what.rule(),
+                gate.file,
+                &entry,
+                format!("asks the service of the fleet through the cluster {cluster} in plain text, on another machine"),
+                "put Webdis beside Envoy, on 127.0.0.1, or give the cluster a TLS transport_socket with a validation context",
+            ),
             Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
                 what.rule(),
                 gate.file,
@@ -205,6 +212,8 @@ enum Fetched {
     Keys,
     RevocationList,
     StatusList,
+    /// An answer to a claim: whoever can change it lets a used token pass.
+    Claim,
 }
 
 impl Fetched {
@@ -213,6 +222,7 @@ impl Fetched {
             Self::Keys => "keys",
             Self::RevocationList => "a revocation list",
             Self::StatusList => "status lists",
+            Self::Claim => "answers to claims",
         }
     }
 
@@ -221,6 +231,7 @@ impl Fetched {
             Self::Keys => "keys-in-plain-text",
             Self::RevocationList => "revocations-in-plain-text",
             Self::StatusList => "status-lists-in-plain-text",
+            Self::Claim => "replay-in-plain-text",
         }
     }
 }
@@ -239,6 +250,10 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
         let KeySource::Remote(remote) = &issuer.keys else { continue };
         let view = member("jwks");
         found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));
+    }
+    if let Some(service) = &settings.replay.service {
+        let view = values.at(&["replay", "service"]).unwrap_or_else(|| values.clone());
+        found.push((view, service.endpoint.cluster.clone(), Fetched::Claim));
     }
     let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();
     for (index, list) in settings.revocation.lists.iter().enumerate() {

@@ -98,7 +98,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::StepUpNeeded => "step-up",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
-        Reason::ProofReplayed | Reason::Replayed => "once",
+        Reason::ProofReplayed | Reason::Replayed | Reason::ReplayUnavailable => "once",
     }
 }
 

@@ -1,22 +1,25 @@
 //! Proofs of possession.
 
-use super::issuer::{algorithm, secret_bytes};
-use super::optional;
+use super::issuer::algorithm;
+use super::{optional, replay};
 use crate::base::time::Seconds;
 use crate::config::cursor::Cursor;
 use crate::config::{Environment, fields};
 use crate::crypto::{AlgorithmSet, KeyFamily};
-use crate::policy::{CryptoPlace, Dpop, NoncePolicy, TargetUri};
+use crate::policy::{CryptoPlace, Dpop, NoncePolicy, ReplayPlace, TargetUri};
 
 /// The longest that a proof may be old or ahead: five minutes, which is more than clocks differ.
 const MAX_WINDOW: u32 = 300;
 /// The longest that a nonce is good: a day.
 const MAX_LIFETIME: u32 = 86_400;
-/// The least secret of nonces, in bytes: that of the hash.
-const LEAST_SECRET: usize = 32;
 
-/// How proofs are judged.
-pub(super) fn read(cursor: &Cursor<'_>, crypto: CryptoPlace, environment: Environment<'_>) -> Option<Dpop> {
+/// How proofs are judged, and where they are claimed. `has_service`: whether the fleet has a service.
+pub(super) fn read(
+    cursor: &Cursor<'_>,
+    crypto: CryptoPlace,
+    has_service: bool,
+    environment: Environment<'_>,
+) -> Option<(Dpop, ReplayPlace)> {
     let object = cursor.object(&fields::DPOP)?;
     let origins = object
         .need("origins", "write where clients reach the gate, such as [https://api.example.com]")
@@ -36,7 +39,18 @@ pub(super) fn read(cursor: &Cursor<'_>, crypto: CryptoPlace, environment: Enviro
     let max_age = optional(&object, "max_age", Seconds(60), |c| c.seconds(1..=MAX_WINDOW));
     let max_ahead = optional(&object, "max_ahead", Seconds(10), |c| c.seconds(0..=MAX_WINDOW));
     let nonce = optional(&object, "nonce", None, |c| nonce(c, environment).map(Some));
-    Some(Dpop { origins: origins?, algorithms: algorithms?, max_age: max_age?, max_ahead: max_ahead?, nonce: nonce? })
+    let place = optional(&object, "replay", ReplayPlace::default(), |cursor| {
+        let place = cursor.word(&[("process", ReplayPlace::Process), ("service", ReplayPlace::Service)])?;
+        if place == ReplayPlace::Service && !has_service {
+            return cursor.wrong(
+                "is service, and there is none",
+                "write `replay: {service: {...}}` at the top of the configuration",
+            );
+        }
+        Some(place)
+    });
+    let (origins, algorithms, max_age, max_ahead) = (origins?, algorithms?, max_age?, max_ahead?);
+    Some((Dpop { origins, algorithms, max_age, max_ahead, nonce: nonce? }, place?))
 }
 
 fn origins(cursor: &Cursor<'_>) -> Option<Vec<TargetUri>> {
@@ -63,15 +77,7 @@ fn origins(cursor: &Cursor<'_>) -> Option<Vec<TargetUri>> {
 
 fn nonce(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<NoncePolicy> {
     let object = cursor.object(&fields::DPOP_NONCE)?;
-    let secret = object.need("secret", "write {env: NAME}, of a variable that holds it").and_then(|cursor| {
-        let secret = cursor.object(&fields::NONCE_SECRET)?;
-        let env = secret.need("env", "name the environment variable that holds it")?;
-        let bytes = secret_bytes(&env, environment)?;
-        if bytes.len() < LEAST_SECRET {
-            return env.wrong("names a secret that is too short", "make it of at least 32 random bytes");
-        }
-        Some(bytes)
-    });
+    let secret = replay::shared_secret(&object, environment);
     let lifetime = optional(&object, "lifetime", Seconds(300), |c| c.seconds(10..=MAX_LIFETIME));
     Some(NoncePolicy::new(&secret?, lifetime?))
 }

@@ -185,7 +185,7 @@ fn a_cluster_without_a_host_is_told_from_one_that_does_not_exist() {
     let known = of("idp");
     known.script().calls.borrow_mut().clear();
     known.tick(0);
-    let sent = known.script().calls.borrow().iter().position(|call| *call == "http_get");
+    let sent = known.script().calls.borrow().iter().position(|call| *call == "http_call");
     let empty = of("idp");
     empty.script().calls.borrow_mut().clear();
     empty.script().refused.set(sent);

@@ -26,6 +26,8 @@ pub(super) enum Client {
     Good,
     /// A good token whose issuer keeps its status, at the first place of a list.
     WithStatus,
+    /// A good token with this number for its `jti`.
+    Once(u8),
     /// A good token whose `kid` no key set has: it waits for newer keys.
     UnknownKid,
     /// A token with the signature of another token.
@@ -53,7 +55,7 @@ pub(super) const CLIENTS: [Client; 7] = [
 impl Client {
     /// Whether the request may ever go upstream.
     pub(super) const fn may_pass(self) -> bool {
-        matches!(self, Self::Good | Self::WithStatus | Self::Public)
+        matches!(self, Self::Good | Self::Once(_) | Self::WithStatus | Self::Public)
     }
 
     /// Whether it sends `authorization`.
@@ -71,6 +73,9 @@ impl Client {
         });
         if self == Self::WithStatus {
             claims["status"] = json!({ "status_list": { "idx": 0, "uri": STATUS_LIST } });
+        }
+        if let Self::Once(number) = self {
+            claims["jti"] = number.to_string().into();
         }
         let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
         let signed = if self == Self::Forged { "another" } else { &input };
@@ -270,9 +275,12 @@ impl Proxy {
 
     /// The answer to a callout comes, with this status; with 200, the keys.
     pub(super) fn answer(&self, token: u32, status: u16) {
+        self.answer_with(token, status, if status == 200 { jwks() } else { String::new() });
+    }
+
+    /// The answer to a callout comes, with this status and this body.
+    pub(super) fn answer_with(&self, token: u32, status: u16, body: String) {
         self.script().callouts.borrow_mut().remove(&token);
-        let body =
-            if status == 200 { test_key::jwks().replace("\"kty\"", "\"kid\":\"a\",\"kty\"") } else { String::new() };
         *self.script().answer.borrow_mut() = (pairs::serialise(&[(":status", &status.to_string())]), body.into());
         let size = self.script().answer.borrow().1.len();
         self.host.enter(ROOT);
@@ -344,7 +352,7 @@ impl Proxy {
                 upstream.iter().filter(|(name, _)| name == IDENTITY).map(|(_, it)| it.as_str()).collect();
             let has_token = upstream.iter().any(|(name, _)| name == "authorization");
             if self.reports == Reports::Nothing {
-                let is_alice = matches!(client, Client::Good | Client::WithStatus);
+                let is_alice = matches!(client, Client::Good | Client::Once(_) | Client::WithStatus);
                 let wanted: &[&str] = if is_alice { &["alice"] } else { &[] };
                 assert_eq!(values, wanted, "the identity is the token's: {client:?}");
                 assert!(!has_token, "the token is stripped: {client:?}");
@@ -366,4 +374,9 @@ impl Proxy {
         }
         self.check();
     }
+}
+
+/// The key set of the issuer.
+pub(super) fn jwks() -> String {
+    test_key::jwks().replace("\"kty\"", "\"kid\":\"a\",\"kty\"")
 }

@@ -63,8 +63,12 @@ impl<H: Host> Gate<H> {
 
     /// A callout has been answered, with `headers` headers and a body of `bytes` bytes.
     pub fn on_callout(&self, token: u32, headers: usize, bytes: usize) {
-        let Some(purpose) = self.callouts.borrow_mut().answered(token) else { return };
-        let Purpose::Document { document, is_conditional, max_bytes } = purpose;
+        let purpose = self.callouts.borrow_mut().answered(token);
+        let (document, is_conditional, max_bytes) = match purpose {
+            Some(Purpose::Document { document, is_conditional, max_bytes }) => (document, is_conditional, max_bytes),
+            Some(Purpose::Claim(claim)) => return self.on_claim(&claim, headers, bytes),
+            None => return,
+        };
         if !self.documents.borrow().awaits(document, token) {
             return;
         }

@@ -20,7 +20,7 @@ pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
         ("accept", fetch.accept),
     ];
     headers.extend(fetch.etag.as_deref().map(|etag| ("if-none-match", etag)));
-    host.http_get(&endpoint.cluster, &headers, fetch.timeout_ms)
+    host.http_call(&endpoint.cluster, &headers, &[], fetch.timeout_ms)
 }
 
 /// Why the host did not send a request: there is no such cluster, or the cluster has no healthy host.

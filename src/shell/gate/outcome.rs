@@ -50,6 +50,7 @@ impl<H: Host> Gate<H> {
     /// Has something judged by what this worker knows now.
     fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
         let documents = self.documents.borrow();
+        let replay = self.replay.of_request(&self.settings.replay, &request.claims);
         let facts = Facts {
             surroundings: &HostSurroundings::new(&self.host),
             keys: documents.ring(),
@@ -60,7 +61,7 @@ impl<H: Host> Gate<H> {
                 fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
             },
             memory: &self.cache,
-            replay: self.replay.store(),
+            replay: &replay,
             revocations: documents.revocations(),
             statuses: Some(documents.statuses()),
             metadata: request.metadata.as_fact(request.metadata_source),

@@ -1,11 +1,12 @@
-//! The store of what is good once, and what is counted of it.
+//! The store of what is good once, the service of the fleet, and what is counted of both.
 
+use super::super::feed::{Failure, FailureKind};
 use super::super::host::{Counter, Host};
 use super::super::metrics;
 use super::has_vm_id;
-use crate::facts::{Pool, ReplayStore};
-use crate::policy::{Policy, ReplayLimits, Uses};
-use crate::replay_store::{SharedStore, Trouble};
+use crate::facts::Pool;
+use crate::policy::{Policy, ReplaySettings, Uses};
+use crate::replay_store::{RequestClaims, RequestStore, SharedStore, Trouble};
 use std::cell::Cell;
 
 /// The store, without a pool where the policy uses none: then it lets nothing pass.
@@ -14,12 +15,22 @@ pub(super) struct Replay {
     refused: Vec<(Trouble, Counter)>,
     /// Whether it has been said that it is broken.
     told: Cell<bool>,
+    service: ServiceMeters,
+}
+
+/// What is counted of the service's answers, and whether it answers now.
+#[derive(Default)]
+struct ServiceMeters {
+    first: Option<Counter>,
+    again: Option<Counter>,
+    failed: Vec<(FailureKind, Counter)>,
+    is_failing: Cell<bool>,
 }
 
 impl Replay {
     /// Opens the pools that the policy uses, or says in the log why that cannot be done. The main thread is the first to do
     /// so, before there are workers: it makes what is not there.
-    pub(super) fn open(host: &impl Host, policy: &Policy, limits: ReplayLimits) -> Option<Self> {
+    pub(super) fn open(host: &impl Host, policy: &Policy, settings: &ReplaySettings) -> Option<Self> {
         let used = [(Uses::SINGLE_USE, Pool::Tokens), (Uses::PROOFS, Pool::Proofs)];
         let pools: Vec<Pool> = used.into_iter().filter(|(part, _)| policy.uses.has(*part)).map(|(_, it)| it).collect();
         if !pools.is_empty() && !has_vm_id(host) {
@@ -27,7 +38,7 @@ impl Replay {
                 "scopegate: replay: without a vm_id every plugin that has none can write over what has been used"
             );
         }
-        let store = match SharedStore::open(host.shared_data(), &pools, limits.entries, host.now()) {
+        let store = match SharedStore::open(host.shared_data(), &pools, settings.entries, host.now()) {
             Ok(store) => store,
             Err(error) => {
                 log::error!("scopegate: configuration refused: replay: there can be no store: {error}");
@@ -40,12 +51,35 @@ impl Replay {
         };
         let refused =
             if pools.is_empty() { Vec::new() } else { Trouble::ALL.into_iter().filter_map(counter).collect() };
-        Some(Self { store, refused, told: Cell::new(false) })
+        let service = settings.service.as_ref().map_or_else(ServiceMeters::default, |_| ServiceMeters::define(host));
+        Some(Self { store, refused, told: Cell::new(false), service })
     }
 
-    /// Where claims are made.
-    pub(super) const fn store(&self) -> &dyn ReplayStore {
-        &self.store
+    /// Where one request makes its claims.
+    pub(super) const fn of_request<'s>(
+        &'s self,
+        settings: &'s ReplaySettings,
+        claims: &'s RequestClaims,
+    ) -> RequestStore<'s> {
+        RequestStore { store: &self.store, service: settings.service.as_ref(), claims }
+    }
+
+    /// Counts what the service has answered to a claim, and says in the log when it stops and begins to answer.
+    pub(super) fn tell_of_claim(&self, host: &impl Host, answer: Result<bool, &Failure>) {
+        let ServiceMeters { first, again, failed, is_failing } = &self.service;
+        let counter = match answer {
+            Ok(true) => *first,
+            Ok(false) => *again,
+            Err(failure) => failed.iter().find(|(kind, _)| *kind == failure.kind).map(|(_, counter)| *counter),
+        };
+        counter.into_iter().for_each(|counter| host.count(counter, 1));
+        match (is_failing.replace(answer.is_err()), answer) {
+            (false, Err(failure)) => {
+                log::warn!("scopegate: replay: the service of the fleet {}: what needs it is refused", failure.why);
+            }
+            (true, Ok(_)) => log::info!("scopegate: replay: the service of the fleet answers again"),
+            (false, Ok(_)) | (true, Err(_)) => {}
+        }
     }
 
     /// Counts the claims that the store could not answer.
@@ -59,6 +93,18 @@ impl Replay {
             }
             let counter = self.refused.iter().find(|(kind, _)| *kind == trouble);
             counter.iter().for_each(|(_, counter)| host.count(*counter, count));
+        }
+    }
+}
+
+impl ServiceMeters {
+    fn define(host: &impl Host) -> Self {
+        let counter = |outcome: &str| host.define_counter(&metrics::named(metrics::REPLAY_SERVICE, outcome)).ok();
+        Self {
+            first: counter("first"),
+            again: counter("again"),
+            failed: FailureKind::ALL.into_iter().filter_map(|kind| Some((kind, counter(kind.name())?))).collect(),
+            is_failing: Cell::new(false),
         }
     }
 }

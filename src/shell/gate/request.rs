@@ -7,6 +7,7 @@ use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
 use crate::policy::Uses;
+use crate::replay_store::RequestClaims;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -24,6 +25,8 @@ pub struct StreamRequest {
     pub(super) state: Cell<RequestState>,
     /// The results of its waits: each kind of need is awaited once.
     pub(super) awaited: Cell<AwaitedNeeds>,
+    /// What it has claimed for its fleet.
+    pub(super) claims: RequestClaims,
 }
 
 /// The state of a request.
@@ -69,6 +72,7 @@ impl StreamRequest {
             ends_with_headers: true,
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
+            claims: RequestClaims::default(),
         }
     }
 
@@ -99,6 +103,7 @@ impl<H: Host> Gate<H> {
             ends_with_headers,
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
+            claims: RequestClaims::default(),
         })
     }
 

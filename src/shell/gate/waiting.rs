@@ -1,4 +1,4 @@
-//! Requests that wait for keys and revocation lists.
+//! Requests that wait for keys and revocation lists. Those that wait for the service of the fleet are in `claims`.
 
 use super::super::feed::Outside;
 use super::super::host::Host;
@@ -24,6 +24,10 @@ impl<H: Host> Gate<H> {
             Decision::Await(pending) => pending,
             decision => return Parked::Decided(Box::new(decision)),
         };
+        // Also where the keys were missing a moment ago, and another worker has fetched them.
+        if let Need::FirstUse(claim) = pending.need {
+            return self.ask_fleet(request, pending, &claim);
+        }
         let need = &pending.need;
         let deadline = self.documents.borrow_mut().wait_deadline(need, &outside);
         let Some(deadline) = deadline else {
@@ -41,7 +45,7 @@ impl<H: Host> Gate<H> {
         if !entered {
             return Parked::Decided(Box::new(self.end_wait(request, pending, Denial::TooBusy)));
         }
-        self.meters.waiting(&self.host, self.waiting.borrow().len());
+        self.show_waiting();
         Parked::Waiting
     }
 
@@ -79,29 +83,56 @@ impl<H: Host> Gate<H> {
             ready
         };
         for (waiter, awaited) in ready {
-            let Some(request) = waiter.request.upgrade() else { continue };
-            self.meters.waited(&self.host, self.now_ms().saturating_sub(waiter.since));
-            if self.host.set_effective_context(request.context).is_err() {
-                continue;
-            }
-            request.note(&waiter.need, awaited);
-            // After keys a request may have to wait for a list: each need is awaited once.
-            let decision = match self.decide(&request) {
-                Decision::Await(pending) => match self.park(&request, pending) {
-                    Parked::Waiting => continue,
-                    Parked::Decided(decision) => *decision,
-                },
-                decision => decision,
-            };
-            // The state is set before the request goes on, since its body may come during that call.
-            if self.carry_out(&request, decision) == RequestState::Passed && self.host.resume_request().is_err() {
-                log::error!("scopegate: a request that waited could not go on");
-            }
+            self.go_on(&waiter.request, waiter.since, |request| {
+                request.note(&waiter.need, awaited);
+                self.decide(request)
+            });
         }
+        self.return_to_root();
+    }
+
+    /// Decides a request whose wait that began at `since` is over, and carries out what is decided.
+    pub(super) fn go_on(
+        &self,
+        request: &Weak<StreamRequest>,
+        since: u64,
+        decide: impl FnOnce(&StreamRequest) -> Decision,
+    ) {
+        let Some(request) = request.upgrade() else { return };
+        self.meters.waited(&self.host, self.now_ms().saturating_sub(since));
+        if self.host.set_effective_context(request.context).is_err() {
+            return;
+        }
+        // After keys a request may have to wait for a list: each need is awaited once.
+        let decision = match decide(&request) {
+            Decision::Await(pending) => match self.park(&request, pending) {
+                Parked::Waiting => return,
+                Parked::Decided(decision) => *decision,
+            },
+            decision => decision,
+        };
+        // The state is set before the request goes on, since its body may come during that call.
+        if self.carry_out(&request, decision) == RequestState::Passed && self.host.resume_request().is_err() {
+            log::error!("scopegate: a request that waited could not go on");
+        }
+    }
+
+    /// Makes the root context effective again, after calls about streams.
+    pub(super) fn return_to_root(&self) {
         if self.host.set_effective_context(self.root_context).is_err() {
             log::error!("scopegate: the host lost our root context");
         }
-        self.meters.waiting(&self.host, self.waiting.borrow().len());
+        self.show_waiting();
+    }
+
+    /// How many requests wait, for documents and for the service of the fleet.
+    pub(super) fn count_waiting(&self) -> usize {
+        self.waiting.borrow().len().saturating_add(self.callouts.borrow().claims())
+    }
+
+    /// Shows how many requests wait.
+    pub(super) fn show_waiting(&self) {
+        self.meters.waiting(&self.host, self.count_waiting());
     }
 }
 
