@@ -41,7 +41,7 @@ mod token;
 
 pub use authentication::Authenticated;
 pub use client_certificate::is_forwarded;
-pub use condition::Permit;
+pub use condition::{Permit, check_beside};
 pub use failures::failures;
 pub use identity::{Identified, NotIdentified, key_failures};
 pub use mismatch::mismatch;

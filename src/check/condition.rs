@@ -1,9 +1,10 @@
 //! The token's claims are what the route asks for.
 
-use super::{Result, Scoped, TokenRequirements};
+use super::{Principal, Result, Scoped, TokenRequirements, scope};
 use crate::decision::Denial;
 use crate::jose::Claims;
 use crate::request::RequestView;
+use std::cell::OnceCell;
 
 /// Proof: the token meets everything that is asked of it.
 #[derive(Debug)]
@@ -24,6 +25,15 @@ impl<'a, 'v> Permit<'a, 'v> {
     pub const fn scoped(&self) -> &Scoped<'a, 'v> {
         &self.0
     }
+}
+
+/// Holds a credential that came beside another one against what its own requirements ask.
+///
+/// # Errors
+/// Those of [`Scoped::check`] and [`Permit::check`].
+pub fn check_beside(principal: &Principal<'_>, asks: &TokenRequirements<'_>, request: &RequestView<'_>) -> Result<()> {
+    scope::judge(principal.claimant(), &OnceCell::new(), asks)?;
+    judge(principal.claims(), asks, request)
 }
 
 /// Judges the claims of a credential, whether or not the checks before have passed.

@@ -2,8 +2,9 @@
 
 use super::selection::Combination;
 use super::{Judged, Stop, grant_to, possession, verified};
-use crate::check::{Authenticated, Identified, Live, NotIdentified, Principal};
+use crate::check::{self, Authenticated, Identified, Live, NotIdentified, Principal};
 use crate::decision::{CredentialKind, Denial, Grant};
+use crate::policy::{Source, TokenRequirement};
 
 /// Every credential must be valid; the first one gives subject, scopes and claims. Keys are looked up before the token is
 /// verified, since that costs nothing. What is used up, is used up last.
@@ -26,15 +27,47 @@ pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, 
     let Some((kind, live)) = first else { return Err(Denial::HostFailure.into()) };
     let kept = combination.headers();
     let Some((scheme, token)) = combination.token else {
+        meet_own(judged, combination, &principals, None)?;
         judged.trace.credential = Some(kind);
         return grant_to(judged, Authenticated::by_secret(live), None, &kept);
     };
     judged.trace.credential = Some(scheme);
     verified(judged, possession(policy, request, scheme, token), &|judged, of_token| {
+        meet_own(judged, combination, &principals, Some((scheme, of_token.principal())))?;
+        judged.trace.credential = Some(scheme);
         if combination.token_is_first {
             return grant_to(judged, of_token, None, &kept);
         }
         judged.trace.credential = Some(kind);
         grant_to(judged, Authenticated::by_secret(live), Some(&of_token), &kept)
     })
+}
+
+/// Where route metadata restricts, each of the two requirements also asks the first of its own credentials for scopes and
+/// claims, which need not be the first of all: a key does not have the scopes that metadata asks of a token.
+fn meet_own(
+    judged: &mut Judged<'_, '_>,
+    combination: &Combination<'_, '_>,
+    of_keys: &[Principal<'_>],
+    of_token: Option<(CredentialKind, &Principal<'_>)>,
+) -> Result<(), Stop> {
+    if judged.asks.len() < 2 {
+        return Ok(());
+    }
+    let keys = combination.keys.iter().zip(of_keys);
+    let keys = keys.map(|(key, principal)| (Source::Set(key.id), CredentialKind::ApiKey(key.id), principal));
+    let token = of_token.map(|(scheme, principal)| (Source::Tokens, scheme, principal));
+    let all: Vec<(Source, CredentialKind, &Principal<'_>)> = keys.chain(token).collect();
+    let presented: Vec<Source> = all.iter().map(|(source, ..)| *source).collect();
+    let first_of = |ask: &TokenRequirement| match &ask.credentials {
+        Some(rule) => rule.first_among(&presented),
+        None => Some(Source::Tokens),
+    };
+    for (source, kind, principal) in all {
+        let own: Vec<_> = judged.asks.iter().copied().filter(|ask| first_of(ask) == Some(source)).collect();
+        judged.trace.credential = Some(kind);
+        check::check_beside(principal, &own, judged.request)
+            .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
+    }
+    Ok(())
 }

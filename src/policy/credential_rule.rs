@@ -88,6 +88,14 @@ impl CredentialRule {
         Self::new(both)
     }
 
+    /// The credential that has to grant what is asked by this rule alone, where these are presented, and perhaps more.
+    #[must_use]
+    pub fn first_among(&self, presented: &[Source]) -> Option<Source> {
+        let mut own = self.alternatives.iter();
+        let own = own.find(|alternative| alternative.iter().all(|source| presented.contains(source)))?;
+        own.first().copied()
+    }
+
     /// The alternative that is judged. What is presented chooses it, never what verifies.
     #[must_use]
     pub fn choose(&self, presented: &[Source]) -> Choice<'_> {
@@ -123,6 +131,10 @@ mod tests {
         assert_eq!(rule.choose(&[T, A]), Choice::TooMuch);
         assert_eq!(rule.choose(&[A, B, T]), Choice::TooMuch);
         assert_eq!(*rule.sources(), [T, A, B]);
+        assert_eq!(
+            [&[A, T][..], &[B, A], &[B], &[T, B]].map(|all| rule.first_among(all)),
+            [Some(T), Some(A), None, Some(T)]
+        );
     }
 
     #[test]

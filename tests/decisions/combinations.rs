@@ -116,6 +116,34 @@ fn what_restricts_asks_for_its_own_credentials_too() {
 }
 
 #[test]
+fn what_restricts_is_met_by_its_own_credential_too() {
+    let with = |default: Value| gate(json!({ "route_metadata": "restrict", "default": default }));
+    let (keys, tokens) = (with(json!({ "credentials": "partners" })), with(json!({})));
+    let scope = json!({ "scopes": ["orders:read"] });
+    let tenant =
+        |credentials: &str| json!({ "credentials": credentials, "claims": [{ "claim": "tenant", "equals": "acme" }] });
+    let two = |claim: &str, value: &str| key(ACME).bearer(token().claim("scope", "").claim(claim, value).sign());
+    let mesh = |ask: Ask| ask.header("x-mesh", MESH);
+    for (base, metadata, ask, wanted) in [
+        (&keys, &scope, two("scope", "orders:read"), None),
+        (&keys, &scope, two("scope", "orders:write"), Some(Reason::InsufficientScope)),
+        (&keys, &tenant("bearer"), two("tenant", "acme"), None),
+        (&keys, &tenant("bearer"), two("tenant", "other"), Some(Reason::ClaimMismatch)),
+        (&tokens, &tenant("partners"), two("tenant", "acme"), None),
+        (&keys, &tenant("mesh"), mesh(key(ACME)), Some(Reason::ClaimMismatch)),
+        (
+            &tokens,
+            &tenant("mesh"),
+            mesh(get("/").bearer(token().claim("tenant", "acme").sign())),
+            Some(Reason::ClaimMismatch),
+        ),
+    ] {
+        let added = config::requirement(&Node::from(metadata.clone()), &policy(base)).unwrap();
+        assert_eq!(ask.clone().under(added).refused(base), wanted, "{metadata} {ask:?}");
+    }
+}
+
+#[test]
 fn a_challenge_names_each_scheme_in_the_order_of_the_requirement() {
     let rule = json!({ "any_of": ["partners", "bearer", { "all_of": ["openai", "mesh"] }] });
     let config = accepting(rule, json!({ "scopes": ["orders:admin"] }));
