@@ -8,7 +8,7 @@ pub use mismatch::Cause;
 use crate::base::names::Subject;
 use crate::base::protobuf::put_field;
 use crate::base::text::{escaped, is_plain, shown};
-use crate::check::fingerprint;
+use crate::checks::fingerprint;
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Reason, TokenTrace};
 use crate::policy::{AuditSettings, MethodPart, Policy, RequirementPlace, SubjectForm};
 use serde_json::Value;

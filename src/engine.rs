@@ -13,7 +13,7 @@ mod selection;
 pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
-use crate::check::{
+use crate::checks::{
     self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Live, Permit, Possession, Proven,
     Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
 };
@@ -89,7 +89,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     let in_query = request.query().and_then(|query| credential::find_token(query, &policy.query, also_allowed));
     if let Some(token) = in_query {
         let named = token.signing_input.map(|input| TokenTrace {
-            fingerprint: Some(Fingerprint::new(&FingerprintCell::default(), &input, check::fingerprint)),
+            fingerprint: Some(Fingerprint::new(&FingerprintCell::default(), &input, checks::fingerprint)),
             verified: None,
             mismatch: None,
         });
@@ -201,7 +201,7 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
     }
 }
 
-/// The checks of a token, in the order of [`crate::check`], until it is known who sent it. `further` judges what that
+/// The checks of a token, in the order of [`crate::checks`], until it is known who sent it. `further` judges what that
 /// permits.
 fn verified(
     judged: &mut Judged<'_, '_>,
@@ -251,7 +251,7 @@ fn verify<'a>(
     let proof = Recognised::check(token, &policy.issuers, asks);
     trace.authority = match &proof {
         Ok(proof) => Some(Authority::Issuer(proof.issuer_id())),
-        Err(_) => check::named_issuer(token, &policy.issuers).ok().map(|(id, _)| Authority::Issuer(id)),
+        Err(_) => checks::named_issuer(token, &policy.issuers).ok().map(|(id, _)| Authority::Issuer(id)),
     };
     let proof = Typed::check(proof?, asks)?;
     let proof = Addressed::check(proof, asks)?;
@@ -312,7 +312,7 @@ impl Stop {
         // What is about another credential, the token does not explain.
         let of_token = self.token.as_mut().filter(|trace| trace.fingerprint.is_some());
         if let (Cause::Deny(denial), Some(trace)) = (&self.cause, of_token) {
-            trace.mismatch = check::mismatch(denial, token, policy, asks, request);
+            trace.mismatch = checks::mismatch(denial, token, policy, asks, request);
         }
         self
     }

@@ -12,16 +12,16 @@
 //! decision -> base, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request
-//! check -> base, credential, crypto, decision, facts, jose, policy, request, revocation
+//! checks -> base, credential, crypto, decision, facts, jose, policy, request, revocation
 //! challenge -> base, decision, policy
-//! audit -> base, check, decision, policy
+//! audit -> base, checks, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
 //! replay_store -> base, crypto, facts, policy
 //! config -> base, credential, crypto, jose, policy, revocation
-//! engine -> base, check, credential, decision, facts, policy, request
+//! engine -> base, checks, credential, decision, facts, policy, request
 //! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, replay_store, request,
 //!     revocation, token_cache
-//! cli -> audit, base, challenge, check, config, crypto, decision, engine, facts, jose, policy, request, revocation,
+//! cli -> audit, base, challenge, checks, config, crypto, decision, engine, facts, jose, policy, request, revocation,
 //!     token_cache
 //! ```
 //!
@@ -35,7 +35,7 @@
 //! | [`policy`] | compiled rules, issuers, scopes: immutable |
 //! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
 //! | [`credential`] | one file for each kind of credential: syntax only |
-//! | [`check`] | one file for each check: takes a proof, gives the next |
+//! | [`checks`] | one file for each check: takes a proof, gives the next |
 //! | [`decision`], [`facts`] | what the engine answers, and what it is told beside the request |
 //! | [`token_cache`] | the verified-token cache, behind a trait of `facts` |
 //! | [`replay_store`] | what has been used that is good once, behind a trait of `facts` |
@@ -51,7 +51,7 @@
 pub mod audit;
 pub mod base;
 pub mod challenge;
-pub mod check;
+pub mod checks;
 pub mod config;
 pub mod credential;
 pub mod crypto;

@@ -11,7 +11,7 @@ use super::named::Names;
 use super::terminal::is_unsafe;
 use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
-use crate::check::fingerprint;
+use crate::checks::fingerprint;
 use crate::crypto::{Algorithm, AlgorithmSet};
 use crate::jose::{
     Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed, thumbprint,

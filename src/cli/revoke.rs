@@ -3,7 +3,7 @@
 use super::Output;
 use super::explain::read_token;
 use crate::base::time::Seconds;
-use crate::check::fingerprint;
+use crate::checks::fingerprint;
 use crate::jose::{Compact, Malformed};
 use crate::revocation::{Entry, Line};
 use clap::{Args, ValueEnum};

@@ -2,7 +2,7 @@
 
 use super::selection::Combination;
 use super::{Judged, Stop, grant_to, possession, verified};
-use crate::check::{self, Authenticated, Identified, Live, NotIdentified, Principal};
+use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Principal};
 use crate::decision::{CredentialKind, Denial, Grant};
 use crate::policy::{Source, TokenRequirement};
 
@@ -66,7 +66,7 @@ fn meet_own(
     for (source, kind, principal) in all {
         let own: Vec<_> = judged.asks.iter().copied().filter(|ask| first_of(ask) == Some(source)).collect();
         judged.trace.credential = Some(kind);
-        check::check_beside(principal, &own, judged.request)
+        checks::check_beside(principal, &own, judged.request)
             .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use super::applicable::{self, NotFound};
 use super::selection::{self, Combination, Selected};
 use super::{Admitted, admit, possession};
-use crate::check::{self, Formed, TokenRequirements};
+use crate::checks::{self, Formed, TokenRequirements};
 use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
 use crate::facts::{Facts, NoMemory};
 use crate::policy::Policy;
@@ -52,7 +52,7 @@ fn failures_of_credential(
         Selected::Token(scheme, token) => {
             let possession = possession(policy, request, scheme, token);
             let token = Formed::check(token, policy.token_bytes, facts)?;
-            Ok(check::failures(&token, policy, &asks, &possession, facts))
+            Ok(checks::failures(&token, policy, &asks, &possession, facts))
         }
         Selected::Several(combination) => Ok(failures_of_keys(policy, request, facts, &asks, &combination)),
     }
@@ -70,7 +70,7 @@ fn failures_of_keys(
     for (index, key) in combination.keys.iter().enumerate() {
         let grants = index == 0 && !combination.token_is_first;
         let limit = policy.token_bytes;
-        failed.extend(check::key_failures(key.key, key.of_set(), limit, grants, asks, request, facts));
+        failed.extend(checks::key_failures(key.key, key.of_set(), limit, grants, asks, request, facts));
     }
     failed
 }

@@ -2,7 +2,7 @@
 
 use crate::base::json::Value;
 use crate::base::members::Raw;
-use crate::check::{self, Permit};
+use crate::checks::{self, Permit};
 use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
 use crate::facts::Surroundings;
 use crate::policy::{AUTHORIZATION, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, same_header};
@@ -120,7 +120,7 @@ fn forged_headers(
     let is_forwarded = OnceCell::new();
     let is_forged_certificate = |name: &[u8]| {
         policy.forwarded_certificate.as_ref().is_some_and(|forwarded| {
-            let is_trusted = || *is_forwarded.get_or_init(|| check::is_forwarded(forwarded, surroundings));
+            let is_trusted = || *is_forwarded.get_or_init(|| checks::is_forwarded(forwarded, surroundings));
             forwarded.is_header(name) && !(forwarded.is_spelled(name) && is_trusted())
         })
     };

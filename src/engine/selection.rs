@@ -1,6 +1,6 @@
 //! Which of the credentials of a request is judged. What it presents decides that, never what verifies.
 
-use crate::check::{self, TokenRequirements};
+use crate::checks::{self, TokenRequirements};
 use crate::credential::{self, ApiKey, BearerToken, FoundKey, Presented};
 use crate::decision::{CredentialKind, Denial, Trace};
 use crate::policy::{AUTHORIZATION, Choice, CredentialRule, CredentialSet, Policy, SetId, Source};
@@ -75,7 +75,7 @@ pub(super) fn select<'p, 'r>(
     asks: &TokenRequirements<'_>,
     allows_missing: bool,
 ) -> Result<Selected<'p, 'r>, Denial> {
-    let missing = || Denial::NoCredential { scope: check::wanted(asks, None) };
+    let missing = || Denial::NoCredential { scope: checks::wanted(asks, None) };
     let Some(rule) = rule(asks) else {
         return match credential::extract(request)? {
             Presented::Token(scheme, token) => Ok(Selected::Token(scheme, token)),

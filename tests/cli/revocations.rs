@@ -3,7 +3,7 @@
 use crate::support::issuer::{ISSUER, Issuer};
 use crate::world::{Run, folder, run};
 use scopegate::base::time::UnixSeconds;
-use scopegate::check::fingerprint;
+use scopegate::checks::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::jose::KeySet;
 use scopegate::revocation::{Chunks, EntryKind, List, ListError, Loader, Terms};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use scopegate::base::time::UnixSeconds;
-use scopegate::check::fingerprint;
+use scopegate::checks::fingerprint;
 use scopegate::config::Loaded;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::Decision;

@@ -5,7 +5,7 @@ use crate::world::{Ask, DEMO, NOW, awaited, config, get, policy, token};
 use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
-use scopegate::check::fingerprint;
+use scopegate::checks::fingerprint;
 use scopegate::crypto::Algorithm;
 use scopegate::decision::{Decision, Denial, Need, Reason};
 use scopegate::facts::Awaited;

@@ -45,7 +45,7 @@ fn every_line_of_what_happens_when_something_fails_names_tests_that_exist() {
 
 #[test]
 fn the_checks_have_the_order_of_the_source() {
-    let source = document("src/check.rs");
+    let source = document("src/checks.rs");
     let picture = source.split("```").nth(1).expect("the picture of the checks");
     // A check is in lower case, a proof begins with a capital letter.
     let checks: Vec<&str> = picture
@@ -54,7 +54,7 @@ fn the_checks_have_the_order_of_the_source() {
         .collect();
     assert!(checks.len() > 5, "{checks:?}");
     let told = checks.join(", ");
-    assert!(security().contains(&format!("[src/check.rs](src/check.rs): {told}.")), "SECURITY.md is to say: {told}");
+    assert!(security().contains(&format!("[src/checks.rs](src/checks.rs): {told}.")), "SECURITY.md is to say: {told}");
 }
 
 #[test]

@@ -18,15 +18,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request"]),
-    ("check", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request", "revocation"]),
+    ("checks", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request", "revocation"]),
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.
-    ("audit", &["base", "check", "decision", "policy"]),
+    ("audit", &["base", "checks", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     ("replay_store", &["base", "crypto", "facts", "policy"]),
     // `credential` has the names of token parameters.
     ("config", &["base", "credential", "crypto", "jose", "policy", "revocation"]),
-    ("engine", &["base", "check", "credential", "decision", "facts", "policy", "request"]),
+    ("engine", &["base", "checks", "credential", "decision", "facts", "policy", "request"]),
     (
         "shell",
         &[
@@ -52,7 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "audit",
             "base",
             "challenge",
-            "check",
+            "checks",
             "config",
             "crypto",
             "decision",

@@ -28,7 +28,7 @@ impl<'a> Addressed<'a> {
 }
 
 /// Judges the audience of a token, whether or not the checks before have passed.
-pub(in crate::check) fn judge(claims: &Claims, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+pub(in crate::checks) fn judge(claims: &Claims, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
     let mut asked = asks.iter().filter_map(|ask| ask.audiences.as_deref());
     let audience = issuer.audience_claims.iter().find_map(|claim| claims.get(claim));
     let named = audience.and_then(Named::read).ok_or(Denial::WrongAudience)?;

@@ -30,7 +30,7 @@ impl<'a> Typed<'a> {
 }
 
 /// Judges the type of a token, whether or not the checks before have passed.
-pub(in crate::check) fn judge(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+pub(in crate::checks) fn judge(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
     let typ = token.header().typ.as_deref();
     let accepted = issuer.token_types.accept(typ)
         && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));

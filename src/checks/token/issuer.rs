@@ -65,7 +65,7 @@ fn judge_algorithm(algorithm: Algorithm, issuer: &Issuer) -> Result<()> {
 }
 
 /// Everything that [`Recognised::check`] may refuse, in its order.
-pub(in crate::check) fn failures(
+pub(in crate::checks) fn failures(
     token: &Formed<'_>,
     issuers: &[Issuer],
     asks: &TokenRequirements<'_>,

@@ -28,7 +28,7 @@ impl<'a> Timely<'a> {
 }
 
 /// Everything that [`Timely::check`] may refuse, in its order.
-pub(in crate::check) fn failures(
+pub(in crate::checks) fn failures(
     claims: &Claims,
     issuer: &Issuer,
     asks: &TokenRequirements<'_>,

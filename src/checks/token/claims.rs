@@ -26,7 +26,7 @@ impl<'a> Complete<'a> {
 }
 
 /// Judges which claims a token has, whether or not the checks before have passed.
-pub(in crate::check) fn judge(claims: &Claims, issuer: &Issuer) -> Result<()> {
+pub(in crate::checks) fn judge(claims: &Claims, issuer: &Issuer) -> Result<()> {
     let is_there = |claim: &ClaimPath| {
         claims.get(claim).is_some_and(|value| !value.is_null() && value.as_text().is_none_or(|text| !text.is_empty()))
     };

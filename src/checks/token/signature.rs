@@ -121,7 +121,7 @@ impl<'a> Verified<'a> {
 }
 
 /// What a token of this issuer says of its holder, whether or not its signature is good.
-pub(in crate::check) fn claimant<'a>(token: &'a Formed<'a>, id: IssuerId, issuer: &'a Issuer) -> Claimant<'a> {
+pub(in crate::checks) fn claimant<'a>(token: &'a Formed<'a>, id: IssuerId, issuer: &'a Issuer) -> Claimant<'a> {
     Claimant {
         authority: Authority::Issuer(id),
         // It equals the token's `iss`: that is how the issuer was found.
