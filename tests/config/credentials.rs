@@ -61,6 +61,7 @@ fn what_is_wrong_with_a_set_is_said() {
         ("Bearer with the prefix of tokens", with_place("{scheme: bearer, prefix: eyJ}")),
         ("Bearer with a part of the prefix of tokens", with_place("{scheme: bearer, prefix: e}")),
         ("authorization without a scheme", with_place("{header: Authorization}")),
+        ("a scheme of no letter", with_place("{header: x-a, scheme: ''}")),
         ("the scheme of others", with_place("{scheme: Basic}")),
         ("the scheme of proofs", with_place("{header: x-a, scheme: DPoP}")),
         ("a scheme that is none", with_place("{scheme: 'Api Key'}")),

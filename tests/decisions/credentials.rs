@@ -257,6 +257,7 @@ fn a_request_with_a_key_is_no_preflight() {
     };
     assert_eq!(preflight().granted(&config).basis, Basis::Preflight);
     assert_eq!(preflight().header("x-api-key", "bad").refused(&config), Some(Reason::UnknownIdentity));
+    assert_eq!(preflight().header("x_api_key", "bad").refused(&config), Some(Reason::NoCredential));
 }
 
 #[test]
