@@ -8,6 +8,7 @@
 //! Knows no host: the time, random numbers and answers come in as arguments.
 
 pub mod answer;
+mod fetch_state;
 pub mod local_data;
 mod names;
 mod record;
@@ -18,10 +19,13 @@ mod interleavings;
 #[cfg(test)]
 mod lost_lease;
 #[cfg(test)]
+mod news;
+#[cfg(test)]
 mod simulation;
 
 pub use crate::base::shared_data::SharedData;
 pub use answer::{Answer, Failure, FailureKind, Fetched};
+pub use fetch_state::{Change, FetchState};
 pub use timing::Timing;
 
 use names::RecordNames;
@@ -56,28 +60,6 @@ pub struct Validator {
     pub source: String,
     /// The `ETag` as it came.
     pub etag: String,
-}
-
-/// Whether there is news for the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The attempt before, by any worker, ended in the same way.
-    Same,
-    /// It ended in another way.
-    Changed,
-}
-
-/// The state of a fetch that a request waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FetchState {
-    /// It is under way or about to begin.
-    Coming,
-    /// It succeeded. Its content can be picked up.
-    Done,
-    /// It failed.
-    Failed,
-    /// None is expected soon.
-    None,
 }
 
 /// One worker's view of one document.
@@ -135,11 +117,10 @@ impl Feed {
     /// then [holds](Feed::hold) or [refuses](Feed::refuse) it.
     pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
         self.read_again(outside);
-        let version = self.state.version;
-        let known = version == 0 || self.held == Some(version) || self.refuses_newest();
-        if known || !self.shares || self.is_stale(outside.now) {
+        if !self.has_news(outside.now) {
             return None;
         }
+        let version = self.state.version;
         let Some(body) = self.content(outside.shared) else {
             // Another writer replaced it. The next fetch mends it.
             self.refused = Some(version);
@@ -207,15 +188,18 @@ impl Feed {
         self.wanted = None;
     }
 
-    /// The state of the fetch that was asked for at `asked`. With `must_begin_after` a fetch that was under way by then
+    /// The state of the fetch that was asked for at `asked`. It is over when this worker has looked at what it brought, which
+    /// [`Feed::begin`] may be the first to learn of. With `must_begin_after` a fetch that was under way by then
     /// does not count.
     pub fn outcome(&self, outside: &Outside<'_>, asked: u64, must_begin_after: bool) -> FetchState {
         let since = if must_begin_after { self.state.attempt_began } else { self.state.attempt_ended };
-        let coming = self.wanted.is_some() || self.is_under_way(outside);
-        match since >= asked && self.state.attempt_ended > 0 {
+        let is_over = since >= asked && self.state.attempt_ended > 0;
+        let is_coming = || self.wanted.is_some() || self.is_under_way(outside) || self.is_due(outside.now);
+        match is_over {
+            _ if self.has_news(outside.now) => FetchState::Coming,
             true if self.state.failures == 0 => FetchState::Done,
             true => FetchState::Failed,
-            false if coming || self.is_due(outside.now) => FetchState::Coming,
+            false if is_coming() => FetchState::Coming,
             false => FetchState::None,
         }
     }
@@ -226,9 +210,9 @@ impl Feed {
         self.flight.is_some() || taken()
     }
 
-    /// When the next attempt is due.
+    /// When the next content can come: at the next attempt, or at the next look, if that finds one.
     pub fn next_at(&self, now: u64) -> u64 {
-        if self.is_due(now) { now } else { self.state.next_at }
+        if self.is_due(now) || self.has_news(now) { now } else { self.state.next_at }
     }
 
     /// Begins a fetch, if one is due or wanted and no other worker makes it. The caller has to end it with
@@ -400,6 +384,12 @@ impl Feed {
         }
         self.release(outside.shared);
         self.read_again(outside);
+    }
+
+    /// Whether another worker's content is there at which this worker has not looked.
+    fn has_news(&self, now: u64) -> bool {
+        let is_known = self.holds_newest() || self.refuses_newest();
+        self.shares && self.state.version > 0 && !is_known && !self.is_stale(now)
     }
 
     fn is_due(&self, now: u64) -> bool {

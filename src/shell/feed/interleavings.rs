@@ -57,7 +57,7 @@ impl SharedData for Meddled<'_> {
 }
 
 /// Runs `one`, with `other` in between, at every access of `one` to shared data.
-fn at_every_access(
+pub(super) fn at_every_access(
     setup: impl Fn(&LocalData),
     one: impl Fn(&dyn SharedData),
     other: impl Fn(&LocalData),
@@ -358,7 +358,8 @@ fn a_fetch_out_of_turn_is_one_for_all_and_begins_after_it_was_asked_for() {
     assert!(two.begin(&at(&shared, asked)).is_none());
     assert_eq!(two.outcome(&at(&shared, asked), asked, true), FetchState::Coming);
     one.publish(&at(&shared, START + 20), "https://a", &document("x"));
-    two.look(&at(&shared, START + 30));
+    let (version, _) = two.look(&at(&shared, START + 30)).unwrap();
+    two.hold(version);
     assert_eq!(two.outcome(&at(&shared, START + 30), asked, true), FetchState::Coming, "that one began too early");
     assert_eq!(two.outcome(&at(&shared, START + 30), asked, false), FetchState::Done);
     // Both want it; one makes it.
