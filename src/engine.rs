@@ -165,9 +165,15 @@ fn schemes(policy: &Policy, asks: &TokenRequirements<'_>) -> Schemes {
     let of_asks = asks.iter().fold(SenderConstraint::NOTHING, |all, ask| all.and(ask.sender_constraint));
     let is_good =
         |id: usize| asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&IssuerId(id))));
-    let mut issuers = policy.issuers.iter().enumerate().filter(|(id, _)| is_good(*id));
-    let bearer = issuers.any(|(_, issuer)| !issuer.sender_constraint.and(of_asks).includes(SenderConstraint::DPOP));
-    Schemes { bearer, dpop: true }
+    let mut schemes = Schemes { bearer: false, dpop: false };
+    for (_, issuer) in policy.issuers.iter().enumerate().filter(|(id, _)| is_good(*id)) {
+        let asked = issuer.sender_constraint.and(of_asks);
+        let key = asked.includes(SenderConstraint::DPOP);
+        schemes.bearer |= !key;
+        schemes.dpop |= key || !asked.includes(SenderConstraint::MTLS);
+    }
+    schemes.dpop |= !schemes.bearer;
+    schemes
 }
 
 /// A token as it was sent, with all that a proof of its key is judged by.
@@ -209,6 +215,8 @@ fn verified(
     further: &dyn Fn(&mut Judged<'_, '_>, Authenticated<'_, '_>) -> Result<Grant, Stop>,
 ) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
+    // RFC 9449 section 7.1: who used `DPoP` is answered in it.
+    judged.trace.schemes.dpop |= policy.dpop.is_some() && possession.scheme == CredentialKind::Dpop;
     let token = Formed::check(possession.token, policy.token_bytes, facts)?;
     let verified = verify(policy, facts, judged.trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, request, facts, asks))?;

@@ -102,6 +102,42 @@ fn a_challenge_names_each_scheme_that_the_route_admits() {
     assert!(scoped[1].contains("scope=\"x\""), "{scoped:?}");
 }
 
+/// RFC 9449 section 7.1: a client that used `DPoP` is told so in `DPoP`, which is not offered otherwise.
+#[test]
+fn a_route_for_tokens_of_certificates_names_dpop_to_those_who_used_it() {
+    let rules = json!([{ "match": { "path": "/mtls" }, "sender_constraint": "mtls" }]);
+    let (bearer, dpop) = ("Bearer realm=\"api\"", "DPoP realm=\"api\"");
+    let at = |ask: Ask| Ask { target: Some("/mtls".to_owned()), ..ask };
+    let of_issuer = |constraint: &str| {
+        let issuer = json!({ "sender_constraint": constraint });
+        policy(&with_issuer(issuer, json!({ "rules": rules, "dpop": { "origins": ["https://api.example.com"] } })))
+    };
+    let schemes = |policy: &Policy, ask: &Ask| -> Vec<bool> {
+        let known = challenges(ask, policy);
+        assert!(
+            known.iter().all(|challenge| challenge.starts_with(bearer) || challenge.starts_with(dpop)),
+            "{known:?}"
+        );
+        [bearer, dpop].map(|scheme| known.iter().any(|challenge| challenge.starts_with(scheme))).to_vec()
+    };
+    for (constraint, elsewhere, here) in [
+        ("if_bound", [true, true], [true, false]),
+        ("required", [true, true], [true, false]),
+        ("mtls", [true, false], [true, false]),
+        ("dpop", [false, true], [false, true]),
+    ] {
+        let policy = of_issuer(constraint);
+        assert_eq!(schemes(&policy, &get("/")), elsewhere, "{constraint}");
+        assert_eq!(schemes(&policy, &at(get("/"))), here, "{constraint}");
+        assert_eq!(schemes(&policy, &at(get("/").bearer("x"))), here, "{constraint}");
+        let used = at(sent(good().sign()));
+        assert_eq!(schemes(&policy, &used), [here[0], true], "{constraint}");
+        let told = challenges(&used, &policy);
+        assert!(told.last().unwrap().contains("error=\"invalid_token\""), "{constraint}: {told:?}");
+        assert!(told.last().unwrap().contains("algs="), "{constraint}: {told:?}");
+    }
+}
+
 #[test]
 fn the_token_is_judged_before_the_proof_and_the_proof_before_the_scope() {
     let expired = token().claim("cnf", CLIENT.cnf()).claim("exp", NOW - 60).sign();
