@@ -23,6 +23,8 @@ mod replay_service;
 mod reply_cache;
 mod status_store;
 mod streams;
+#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "what waits in turn comes with the next commits"))]
+mod turns;
 mod waiting_room;
 
 #[cfg(target_arch = "wasm32")]

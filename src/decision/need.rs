@@ -1,0 +1,93 @@
+//! What the engine needs to decide, beyond what it was told.
+
+use super::Denial;
+use crate::policy::{FleetClaim, IssuerId, Pool};
+
+/// What the engine needs to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The keys of an issuer.
+    Keys(IssuerId),
+    /// A newer key set of an issuer: the one that is there has no key of this `kid`.
+    Kid(IssuerId, String),
+    /// The revocation lists that a request may not pass without.
+    Revocations,
+    /// The status list of an issuer at this address.
+    StatusList(IssuerId, String),
+    /// The word of the fleet's service that this is used for the first time.
+    FirstUse(FleetClaim),
+}
+
+/// A kind of need. One request awaits each kind at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NeedKind {
+    /// Keys of an issuer, whichever.
+    Keys,
+    /// Revocation lists.
+    Revocations,
+    /// A status list, whichever.
+    StatusList,
+    /// The first use of a token.
+    TokenUse,
+    /// The first use of a proof.
+    ProofUse,
+}
+
+impl NeedKind {
+    /// How many kinds there are.
+    pub const COUNT: usize = 5;
+
+    /// Its place in an array by kind.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Keys => 0,
+            Self::Revocations => 1,
+            Self::StatusList => 2,
+            Self::TokenUse => 3,
+            Self::ProofUse => 4,
+        }
+    }
+
+    /// That of the first use of something in this pool.
+    #[must_use]
+    pub const fn of_use(pool: Pool) -> Self {
+        match pool {
+            Pool::Tokens => Self::TokenUse,
+            Pool::Proofs => Self::ProofUse,
+        }
+    }
+}
+
+impl Need {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> NeedKind {
+        match self {
+            Self::Keys(_) | Self::Kid(..) => NeedKind::Keys,
+            Self::Revocations => NeedKind::Revocations,
+            Self::StatusList(..) => NeedKind::StatusList,
+            Self::FirstUse(claim) => NeedKind::of_use(claim.pool),
+        }
+    }
+
+    /// Whose keys are needed, if it is keys.
+    #[must_use]
+    pub const fn issuer(&self) -> Option<IssuerId> {
+        match self {
+            Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
+            Self::Revocations | Self::StatusList(..) | Self::FirstUse(_) => None,
+        }
+    }
+
+    /// The refusal where nothing can be awaited.
+    #[must_use]
+    pub const fn unmet(&self) -> Denial {
+        match self {
+            Self::Keys(_) => Denial::KeysUnavailable,
+            Self::Kid(..) => Denial::UnknownKey,
+            Self::Revocations | Self::StatusList(..) => Denial::RevocationUnavailable,
+            Self::FirstUse(_) => Denial::ReplayUnavailable,
+        }
+    }
+}
