@@ -110,6 +110,22 @@ impl Policy {
         }
         headers
     }
+
+    /// Whether some header may not be among trailers.
+    fn bars_trailers(&self) -> bool {
+        let credentials = !self.report_only && !self.credential_headers().is_empty();
+        credentials || self.forward.has_identity_headers() || self.forwarded_certificate.is_some()
+    }
+
+    /// Whether a header may not be among trailers, which nothing judges: an identity header, one with a client's
+    /// certificate, and where requests are refused, one that can hold a credential (RFC 9110 section 6.5.1).
+    #[must_use]
+    pub fn is_barred_trailer(&self, name: &[u8]) -> bool {
+        let is_credential = || self.credential_headers().iter().any(|place| same_header(place.as_bytes(), name));
+        self.forward.is_identity_header(name)
+            || self.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name))
+            || !self.report_only && is_credential()
+    }
 }
 
 /// How requirements in route and virtual host metadata apply.

@@ -11,7 +11,7 @@ impl Uses {
     pub const ROUTE_NAMES: Self = Self(1);
     /// The metadata of the route and of its virtual host.
     pub const METADATA: Self = Self(1 << 1);
-    /// Headers that are removed from trailers: those of an identity, and those with a client's certificate.
+    /// Headers that are removed from trailers.
     pub const BARRED_TRAILERS: Self = Self(1 << 2);
     /// A store of the tokens that have been used.
     pub const SINGLE_USE: Self = Self(1 << 3);
@@ -28,7 +28,7 @@ impl Uses {
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
-            (Self::BARRED_TRAILERS, policy.forward.has_identity_headers() || policy.forwarded_certificate.is_some()),
+            (Self::BARRED_TRAILERS, policy.bars_trailers()),
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
             (Self::CREDENTIALS, !policy.credentials.is_empty()),

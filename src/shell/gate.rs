@@ -188,10 +188,9 @@ impl<H: Host> Gate<H> {
         Some(gate)
     }
 
-    /// Whether a header may not be among trailers: an identity header, or one with a client's certificate.
+    /// Whether a header may not be among trailers.
     pub fn is_barred_trailer(&self, name: &[u8]) -> bool {
-        let has_certificate = |name| self.policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name));
-        self.policy.forward.is_identity_header(name) || has_certificate(name)
+        self.policy.is_barred_trailer(name)
     }
 
     /// Whether there are such headers.

@@ -83,6 +83,19 @@ fn curl_passes_with_a_key_and_the_upstream_sees_whose_it_is_and_not_the_key() {
 }
 
 #[test]
+fn no_credential_travels_among_the_trailers_of_a_request_with_a_good_key() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let (envoy, _upstream) = start(gate(&issuer, json!({})));
+    let request = format!(
+        "POST /orders HTTP/1.1\r\nhost: a\r\nx-api-key: {ACME}\r\nte: trailers\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\
+         authorization: Bearer forged\r\nx-api-key: other\r\nx_openai_key: other\r\nx-checksum: 1\r\n\r\n"
+    );
+    let echoed = send(envoy.address(), request.as_bytes()).echoed();
+    assert_eq!((echoed.0["body"].as_str(), echoed.trailers("x-checksum")), (Some("abc"), vec!["1"]));
+    assert_eq!(echoed.0["trailers"].as_array().unwrap().len(), 1, "{echoed:?}");
+}
+
+#[test]
 fn every_bad_key_gets_the_same_bytes_and_no_bad_one_is_saved_by_a_good_one() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let (envoy, _upstream) = start(gate(&issuer, json!({})));

@@ -276,3 +276,28 @@ fn the_header_of_a_forwarded_certificate_goes_on_from_no_peer_that_the_host_does
         assert_eq!(proxy.stream(context).trailers, [], "no client's trailers have one");
     }
 }
+
+#[test]
+fn a_credential_among_trailers_goes_on_only_where_everything_is_reported() {
+    let line = |name: &str| (name.to_owned(), "Bearer forged".to_owned());
+    let digest = "01".repeat(32);
+    let sets = json!([{ "name": "partners", "api_key": { "header": "x-api-key" },
+                        "identities": [{ "id": "acme", "secrets": [{ "sha256": digest }] }] }]);
+    let either = json!({ "credentials": { "any_of": ["bearer", "partners"] } });
+    let with_keys = json!({ "credentials": sets, "default": either, "route_metadata": "ignore" });
+    let mut reported = with_keys.clone();
+    reported["report_only"] = json!(true);
+    for (members, wanted) in [
+        (json!({ "route_metadata": "ignore" }), vec![line("x-api-key"), line("x_api_key")]),
+        (with_keys, vec![]),
+        (reported, vec![line("authorization"), line("x-api-key"), line("x_api_key")]),
+    ] {
+        let mut proxy = Proxy::configured(&members);
+        let context = proxy.begin(Client::Public);
+        let sent = vec![line("authorization"), line("x-api-key"), line("x_api_key")];
+        proxy.script().streams.borrow_mut().get_mut(&context).unwrap().trailers = sent;
+        assert_eq!(proxy.headers(context, false), Action::Continue);
+        assert_eq!(proxy.trailers(context), Action::Continue);
+        assert_eq!(proxy.stream(context).trailers, wanted, "{members}");
+    }
+}
