@@ -97,6 +97,8 @@ enum CredentialsCommand {
     New(credentials::NewArguments),
     /// Prints the digest of a key, as a configuration has it.
     Hash(credentials::HashArguments),
+    /// Prints the keys of another program as a set of digests.
+    Import(credentials::ImportArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -164,6 +166,7 @@ pub fn main() -> ExitCode {
         Command::Revocations(RevocationsCommand::Build(arguments)) => revocations::build(&arguments),
         Command::Credentials(CredentialsCommand::New(arguments)) => credentials::new(&arguments).map(Output::from),
         Command::Credentials(CredentialsCommand::Hash(arguments)) => credentials::hash(&arguments).map(Output::from),
+        Command::Credentials(CredentialsCommand::Import(arguments)) => credentials::import(&arguments),
         Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),

@@ -1,5 +1,9 @@
 //! `scopegate credentials`: API keys, and the digests that a configuration has of them.
 
+mod import;
+
+pub use import::{ImportArguments, run as import};
+
 use crate::base::base64url;
 use crate::crypto::{SHA256_BYTES, sha256};
 use clap::Args;

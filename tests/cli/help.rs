@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 16] = [
+pub const COMMANDS: [&[&str]; 17] = [
     &["check"],
     &["explain"],
     &["test"],
@@ -26,6 +26,7 @@ pub const COMMANDS: [&[&str]; 16] = [
     &["jwks", "fetch"],
     &["credentials", "new"],
     &["credentials", "hash"],
+    &["credentials", "import"],
     &["completions"],
     &["man"],
 ];

@@ -26,6 +26,7 @@ mod forms;
 mod forwarded;
 mod general;
 mod help;
+mod import;
 mod inspect;
 mod judgements;
 mod lone_routes;
