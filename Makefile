@@ -60,10 +60,10 @@ EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
 .PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
-  compose-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
+  compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo "ENVOY_VERSION=$(ENVOY_VERSION) chooses the Envoy of setup, run and test; PORT chooses the port of run."
 
 setup: toolchain envoy ## install what is missing: the Rust toolchain, and an Envoy in .tools
@@ -289,6 +289,17 @@ compose-test: compose ## try what `make compose` brought up, with a client
 
 compose-down: ## stop what `make compose` brought up
 	docker compose -f envoy/docker-compose.yaml down --timeout 2
+
+FLEET := docker compose -f envoy/fleet/docker-compose.yaml
+
+compose-fleet: wasm ## bring up envoy/fleet/docker-compose.yaml: two Envoys that share a Redis
+	REPLAY_SECRET=$${REPLAY_SECRET:-$$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')} $(FLEET) up --wait
+
+compose-fleet-test: compose-fleet ## try what `make compose-fleet` brought up, with a client
+	@tests/compose/fleet.sh
+
+compose-fleet-down: ## stop what `make compose-fleet` brought up
+	REPLAY_SECRET=none $(FLEET) down --volumes --timeout 2
 
 # The other tree has another path and another CARGO_HOME. What was downloaded already is not downloaded again.
 reproducible: wasm ## build the module again in another place and compare

@@ -27,7 +27,7 @@ mod unserved;
 mod written;
 
 use super::Output;
-use super::gates::{Gate, find, nothing_found, place};
+use super::gates::{Gate, find, nothing_found, of_upgrades, place};
 use super::report::{self, Finding, Severity};
 use super::source::{Source, View};
 use crate::config::{ConfigError, Position};
@@ -123,6 +123,8 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
     let mut findings = Findings::default();
     for gate in &gates {
         check_gate(gate, sources, &mut findings);
+        let upgrades = gate.envoy.as_ref().map(|envoy| of_upgrades(sources, envoy)).unwrap_or_default();
+        upgrades.iter().for_each(|gate| check_gate(gate, sources, &mut findings));
     }
     kubernetes::check(sources, &mut findings);
     unknown_fields::check(sources, &mut findings);
@@ -173,12 +175,15 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
-        cors::check(envoy, &loaded.policy, findings);
         step_up::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
-        answering::check(envoy, &loaded.policy, findings);
-        answering::check_tls(envoy, &loaded.policy, sources, findings);
+        // What asks for an upgrade is no page of a browser, and no script reads the answer.
+        if !envoy.of_upgrades {
+            cors::check(envoy, &loaded.policy, findings);
+            answering::check(envoy, &loaded.policy, findings);
+            answering::check_tls(envoy, &loaded.policy, sources, findings);
+        }
         redirects::check(envoy, &loaded.policy, findings);
         served::check(gate, envoy, loaded, findings);
     }

@@ -49,8 +49,10 @@ pub struct InEnvoy<'s> {
     pub file: &'s Path,
     /// The connection manager.
     pub manager: View<'s>,
-    /// All HTTP filters, in their order.
+    /// All HTTP filters of the chain, in their order.
     pub filters: Vec<View<'s>>,
+    /// Whether the chain is a separate one of requests to upgrade.
+    pub of_upgrades: bool,
     /// The place of this filter among them.
     pub index: usize,
     /// The route configurations that it serves and the files contain, with their files.
@@ -240,25 +242,46 @@ pub(in crate::cli) fn managers<'s>(root: &View<'s>) -> Vec<View<'s>> {
 
 /// The Scopegate filters in an Envoy document.
 fn in_envoy<'s>(sources: &'s [Source], source: &'s Source, root: &View<'s>) -> Vec<Gate<'s>> {
-    let mut gates = Vec::new();
-    for manager in managers(root) {
+    let chain = |manager: View<'s>| {
         let filters = manager.list("http_filters");
-        for (index, filter) in filters.iter().enumerate() {
-            let Some((holder, plugin)) = configured(sources, source, filter) else { continue };
-            let route_configs = route_configs(sources, &source.file, &manager);
-            let hosts = route_configs.iter().flat_map(|(file, config)| {
-                config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view))
-            });
-            let envoy = InEnvoy {
-                file: &source.file,
-                filters: filters.clone(),
-                index,
-                virtual_hosts: hosts.collect(),
-                route_configs,
-                manager: manager.clone(),
-            };
-            gates.push(Gate { envoy: Some(envoy), ..of_plugin(holder, plugin) });
-        }
+        in_chain(sources, source, &manager, &filters, false)
+    };
+    managers(root).into_iter().flat_map(chain).collect()
+}
+
+/// The Scopegate filters in the separate chains that the connection manager of a gate has for requests to upgrade. Envoy
+/// makes each filter there anew, with its own configuration.
+pub(in crate::cli) fn of_upgrades<'s>(sources: &'s [Source], envoy: &InEnvoy<'s>) -> Vec<Gate<'s>> {
+    let Some(source) = sources.iter().find(|source| source.file == envoy.file) else { return Vec::new() };
+    let upgrades = envoy.manager.list("upgrade_configs").into_iter();
+    upgrades.flat_map(|own| in_chain(sources, source, &envoy.manager, &own.list("filters"), true)).collect()
+}
+
+/// The Scopegate filters in a chain of a connection manager.
+fn in_chain<'s>(
+    sources: &'s [Source],
+    source: &'s Source,
+    manager: &View<'s>,
+    filters: &[View<'s>],
+    of_upgrades: bool,
+) -> Vec<Gate<'s>> {
+    let mut gates = Vec::new();
+    for (index, filter) in filters.iter().enumerate() {
+        let Some((holder, plugin)) = configured(sources, source, filter) else { continue };
+        let route_configs = route_configs(sources, &source.file, manager);
+        let hosts = route_configs
+            .iter()
+            .flat_map(|(file, config)| config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view)));
+        let envoy = InEnvoy {
+            file: &source.file,
+            filters: filters.to_vec(),
+            of_upgrades,
+            index,
+            virtual_hosts: hosts.collect(),
+            route_configs,
+            manager: manager.clone(),
+        };
+        gates.push(Gate { envoy: Some(envoy), ..of_plugin(holder, plugin) });
     }
     gates
 }

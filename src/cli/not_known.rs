@@ -1,6 +1,6 @@
 //! What the gate knows and the command does not: notes for the reader of a decision.
 
-use crate::policy::{Policy, Settings, Uses};
+use crate::policy::{Policy, Pool, ReplayService, Settings, Uses};
 
 /// A note for the reader of a decision, if the configuration fetches revocation lists that are not `known` here.
 #[must_use]
@@ -28,15 +28,22 @@ pub(super) fn statuses(policy: &Policy) -> Option<String> {
 
 /// What the reader of a decision has to know where tokens or proofs are good once.
 #[must_use]
-pub(super) fn used(policy: &Policy) -> Option<&'static str> {
+pub(super) fn used(policy: &Policy, settings: &Settings) -> Option<String> {
     const TOKENS: &str =
         "what has been used is not known here: every token counts as new, and the gate may refuse one as replayed";
     const PROOFS: &str = "what has been used is not known here: every proof counts as new, and the gate may refuse one as proof_replayed";
     const BOTH: &str = "what has been used is not known here: every token and every proof counts as new, and the gate may refuse one as replayed or proof_replayed";
-    match (policy.uses.has(Uses::SINGLE_USE), policy.uses.has(Uses::PROOFS)) {
-        (false, false) => None,
-        (true, false) => Some(TOKENS),
-        (false, true) => Some(PROOFS),
-        (true, true) => Some(BOTH),
-    }
+    const SERVICE: &str =
+        "; the gate asks the service of the fleet, and without its answer the request gets 503 replay_unavailable";
+    let used = [(Uses::SINGLE_USE, Pool::Tokens), (Uses::PROOFS, Pool::Proofs)];
+    let note = match used.map(|(part, _)| policy.uses.has(part)) {
+        [false, false] => return None,
+        [true, false] => TOKENS,
+        [false, true] => PROOFS,
+        [true, true] => BOTH,
+    };
+    let asks =
+        |service: &ReplayService| used.iter().any(|(part, pool)| policy.uses.has(*part) && service.claims(*pool));
+    let service = if settings.replay.service.as_ref().is_some_and(asks) { SERVICE } else { "" };
+    Some(format!("{note}{service}"))
 }

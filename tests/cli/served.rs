@@ -1,6 +1,7 @@
 //! `scopegate check`: whether the route that serves a request is the route that it was judged by.
 
 use crate::check::check;
+use crate::upgrades::configured;
 use crate::world::{Run, folder, run, shipped};
 use std::fs;
 
@@ -104,7 +105,8 @@ fn a_filter_that_clears_the_route_cache_needs_one_behind_it_that_asks_for_the_ro
     cases.push(("route-stale", "lua", asking.replace("rbac.v3.RBAC", "compressor.v3.Compressor"), asking));
     // The filters of upgrade requests are a separate chain.
     let upgrade = |filters: &str| {
-        let gate = "{name: scopegate, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: {name: scopegate, failure_policy: FAIL_RELOAD}}}";
+        let wasm = "\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+        let gate = format!("{{name: up, typed_config: {{{wasm}, config: {{name: up{}}}}}}}", configured(""));
         let timeout = "          stream_idle_timeout: 60s\n";
         edit(
             &shipped(),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Stand-ins for the images of envoy/docker-compose.yaml, for a container engine that can pull none: images of the same
+# Stand-ins for the images of envoy/docker-compose.yaml and envoy/fleet/docker-compose.yaml, for a container engine that can pull none: images of the same
 # names, made of what `make setup` and `make node` installed and of this machine's bash, busybox and C library. They are
 # not the official images. Run it from the root of the project, with DOCKER_HOST set where it has to be.
 set -euo pipefail
@@ -27,8 +27,8 @@ root() {
     sort -u | while read -r library; do install -D "$(readlink -f "$library")" "$root$library"; done
   cp "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$root/etc/ssl/certs/ca-certificates.crt" 2>/dev/null || true
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-  printf 'root:x:0:0:root:/root:/bin/sh\nenvoy:x:101:101::/nonexistent:/bin/false\nnode:x:1000:1000::/tmp:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\nenvoy:x:101:\nnode:x:1000:\n' >"$root/etc/group"
+  printf 'root:x:0:0:root:/root:/bin/sh\nenvoy:x:101:101::/nonexistent:/bin/false\nnode:x:1000:1000::/tmp:/bin/sh\nredis:x:999:999::/data:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nenvoy:x:101:\nnode:x:1000:\nredis:x:999:\n' >"$root/etc/group"
 }
 
 import() {
@@ -51,6 +51,13 @@ cp -r "$wheel/lib/node_modules/npm" "$work/node/usr/local/lib/node_modules/"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$work/node/usr/local/bin/npm"
 import "$work/node" node:24-slim --change 'CMD ["node"]' --change 'ENV PATH=/usr/local/bin:/bin:/usr/bin' \
   --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt'
+
+root "$work/redis" "$(command -v redis-server)" "$(command -v redis-cli)"
+mkdir -m 1777 "$work/redis/data"
+import "$work/redis" redis:7-bookworm --change 'CMD ["redis-server"]' --change 'ENV PATH=/usr/local/bin:/bin:/usr/bin'
+
+root "$work/webdis" "$(command -v webdis)"
+import "$work/webdis" nicolas/webdis:0.1.23 --change 'CMD ["webdis"]' --change 'ENV PATH=/usr/local/bin:/bin:/usr/bin'
 
 # From its own Dockerfile. The classic builder: Debian's engine has no other.
 DOCKER_BUILDKIT=0 docker build --quiet --network host --tag scopegate-issuer:local envoy/compose/issuer >/dev/null

@@ -49,16 +49,19 @@ fn assert_same(found: &Value, wanted: &Value, file: &str) {
 
 #[test]
 fn the_connection_manager_of_docker_compose_is_that_of_envoy_yaml() {
-    let (mut wanted, mut found) = (manager("envoy.yaml"), manager("compose/envoy.yaml"));
-    // What its header names: the issuer, and where the module lies.
-    for place in ["/configuration/value/issuers", "/vm_config/code/local/filename"] {
-        let place = format!("/typed_config/config{place}");
-        let ours = gate(&mut wanted).pointer(&place).unwrap().clone();
-        let theirs = gate(&mut found).pointer_mut(&place).unwrap();
-        assert_ne!(*theirs, ours, "{place}: the header need not name it");
-        *theirs = ours;
+    for folder in ["", "fleet/"] {
+        let file = format!("{folder}compose/envoy.yaml");
+        let (mut wanted, mut found) = (manager(&format!("{folder}envoy.yaml")), manager(&file));
+        // What its header names: the issuer, and where the module lies.
+        for place in ["/configuration/value/issuers", "/vm_config/code/local/filename"] {
+            let place = format!("/typed_config/config{place}");
+            let ours = gate(&mut wanted).pointer(&place).unwrap().clone();
+            let theirs = gate(&mut found).pointer_mut(&place).unwrap();
+            assert_ne!(*theirs, ours, "{place}: the header need not name it");
+            *theirs = ours;
+        }
+        assert_same(&found, &wanted, &file);
     }
-    assert_same(&found, &wanted, "compose/envoy.yaml");
 }
 
 #[test]

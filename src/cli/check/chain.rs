@@ -1,7 +1,7 @@
 //! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
 use super::{Findings, filters};
-use crate::cli::gates::{Gate, InEnvoy, our_plugin, resources};
+use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Loaded;
 use crate::config::Tree;
@@ -18,9 +18,6 @@ pub(super) fn check(
     findings: &mut Findings,
 ) {
     filters::check(envoy, sources, findings);
-    for plugin in envoy.upgrade_gates().iter().filter_map(our_plugin) {
-        check_settings(envoy.file, &plugin, findings);
-    }
     check_access_log(envoy, findings);
     if let Some(loaded) = loaded {
         check_manager(envoy, &loaded.policy, findings);

@@ -8,9 +8,9 @@ const CORS: &str = "envoy.extensions.filters.http.cors.v3.Cors";
 const SKIP_FILTER: &str = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter";
 const COMPOSITE: &str = "envoy.extensions.filters.http.composite.v3.Composite";
 
-/// Checks the filters of a chain.
+/// Checks the filters of a chain, and the gates in the separate chains of requests to upgrade.
 pub(super) fn check(envoy: &InEnvoy<'_>, sources: &[Source], findings: &mut Findings) {
-    let Some(own) = envoy.filters.get(envoy.index) else { return };
+    let Some(own) = envoy.filters.get(envoy.index).filter(|_| !envoy.of_upgrades) else { return };
     check_own(envoy, own, sources, findings);
     for own in envoy.upgrade_gates() {
         check_own(envoy, &own, sources, findings);

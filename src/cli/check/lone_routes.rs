@@ -71,6 +71,7 @@ fn in_envoy<'s>(file: &'s Path, config: &View<'s>) -> InEnvoy<'s> {
         file,
         manager: config.clone(),
         filters: Vec::new(),
+        of_upgrades: false,
         index: 0,
         virtual_hosts: hosts.collect(),
         route_configs: vec![(file, config.clone())],

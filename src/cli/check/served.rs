@@ -11,7 +11,7 @@ mod seal;
 mod table;
 
 use super::Findings;
-use crate::cli::gates::{Gate, InEnvoy, our_plugin};
+use crate::cli::gates::{Gate, InEnvoy};
 use crate::cli::source::View;
 use crate::config::Loaded;
 use crate::policy::{FilterStateScope, ForwardBy, Policy, TokenForwarding};
@@ -27,19 +27,11 @@ const CHANGED: &str = "match on something else; or let the gate edit nothing (`f
 /// What every route is matched by.
 const ROUTING: [&str; 4] = [":path", ":authority", "host", ":method"];
 
-/// Checks the chain and its routes, and the separate chains of upgrade requests.
+/// Checks the chain and its routes.
 pub(super) fn check(gate: &Gate<'_>, envoy: &InEnvoy<'_>, loaded: &Loaded, findings: &mut Findings) {
     let of_routes: Vec<(&Path, View<'_>)> =
         envoy.route_configs.iter().flat_map(|(file, config)| of_routes(file, config)).collect();
-    check_chain(gate, envoy, loaded, (&envoy.filters, envoy.index), &of_routes, findings);
-    let name = envoy.filters.get(envoy.index).and_then(View::name);
-    for upgrade in envoy.manager.list("upgrade_configs") {
-        let filters = upgrade.list("filters");
-        let own = |filter: &View<'_>| our_plugin(filter).is_some() || name.is_some() && filter.name() == name;
-        if let Some(index) = filters.iter().position(own) {
-            check_chain(gate, envoy, loaded, (&filters, index), &of_routes, findings);
-        }
-    }
+    check_chain(gate, envoy, loaded, &of_routes, findings);
 }
 
 /// The filter settings of a route configuration, its virtual hosts, routes and clusters. Collected once, since there
@@ -53,13 +45,12 @@ fn check_chain<'e>(
     gate: &Gate<'_>,
     envoy: &InEnvoy<'e>,
     loaded: &Loaded,
-    (filters, index): (&[View<'e>], usize),
     of_routes: &[(&'e Path, View<'e>)],
     findings: &mut Findings,
 ) {
     let policy = &loaded.policy;
-    let filters: Vec<Filter<'_>> = filters.iter().map(|view| Filter::of(view, of_routes)).collect();
-    let (before, from) = filters.split_at(index.min(filters.len()));
+    let filters: Vec<Filter<'_>> = envoy.filters.iter().map(|view| Filter::of(view, of_routes)).collect();
+    let (before, from) = filters.split_at(envoy.index.min(filters.len()));
     let behind = from.get(1..).unwrap_or_default();
     let sealed = seal::check(gate, envoy, policy, behind, of_routes, findings);
     check_behind(envoy, behind, sealed, findings);

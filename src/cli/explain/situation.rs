@@ -136,7 +136,7 @@ impl Situation {
         let now = moment::instant(wanted.at)?;
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
         notes.extend(not_known::statuses(&policy));
-        notes.extend(not_known::used(&policy).map(str::to_owned));
+        notes.extend(not_known::used(&policy, &settings));
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;

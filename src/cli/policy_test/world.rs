@@ -127,7 +127,7 @@ impl<'s> World<'s> {
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let of_lists = not_known::lists(&self.settings, &[]);
         let of_statuses = not_known::statuses(&self.policy);
-        of_lists.into_iter().chain(of_statuses).chain(not_known::used(&self.policy).map(str::to_owned))
+        of_lists.into_iter().chain(of_statuses).chain(not_known::used(&self.policy, &self.settings))
     }
 
     /// Decides a case.
