@@ -119,6 +119,12 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     file("envoy.yaml", &shipped());
     file("orders.test.yaml", &cases());
     file("key.txt", "sk-0123456789abcdefghij\n");
+    file("keys.txt", "acme:sk-0123456789abcdefghij\n");
+    let filter = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth";
+    file(
+        "old-envoy.yaml",
+        &format!("'@type': {filter}\ncredentials: [{{client: acme, key: sk-0123456789abcdefghij}}]\n"),
+    );
     file("jwks.json", &issuer.jwks().to_string());
     file("token.txt", &issuer.token(1_795_255_200).sign());
     let resources = |resources: &[Value]| json!({ "resources": resources }).to_string();

@@ -23,7 +23,7 @@ const MAX_FILE: u64 = 64 << 20;
 left out and named in a comment; then the exit status is 1.
 
 Examples:
-  scopegate credentials import envoy.yaml > partners.yaml
+  scopegate credentials import old-envoy.yaml > partners.yaml
   scopegate credentials import keys.txt --name partners --header x-api-key"
 )]
 pub struct ImportArguments {
