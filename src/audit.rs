@@ -134,10 +134,7 @@ impl<'d> AuditRecord<'d> {
             requirement: trace.requirement.map(path),
             added_requirement: trace.added.map(path),
             credential: trace.credential,
-            set: match trace.credential {
-                Some(CredentialKind::ApiKey(set)) => policy.set_name(set),
-                Some(CredentialKind::Bearer | CredentialKind::Dpop) | None => None,
-            },
+            set: trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set)),
             request: None,
         })
     }

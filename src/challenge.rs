@@ -8,7 +8,7 @@
 //! ever part of an answer.
 
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use crate::policy::{AUTHORIZATION, Dpop, KeyPlace, Policy, Scope, SetId, Source};
+use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, Scope, SetId, SetKind, Source};
 use serde_json::json;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -65,8 +65,10 @@ impl Terms {
     #[must_use]
     pub fn of(policy: &Policy, realm: &str) -> Self {
         let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
-        let of_set = |places: &[KeyPlace]| places.iter().map(|place| challenge_of(place, realm)).collect();
-        let sets = policy.credentials.iter().map(|set| of_set(&set.places)).collect();
+        let of_set = |set: &CredentialSet| match &set.kind {
+            SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
+        };
+        let sets = policy.credentials.iter().map(of_set).collect();
         Self { realm: realm.to_owned(), algs, sets }
     }
 }

@@ -43,7 +43,7 @@ pub use authentication::Authenticated;
 pub use client_certificate::is_forwarded;
 pub use condition::{Permit, check_beside};
 pub use failures::failures;
-pub use identity::{Identified, NotIdentified, key_failures};
+pub use identity::{Identified, NotIdentified, secret_failures};
 pub use mismatch::mismatch;
 pub use possession::Possession;
 pub use principal::Principal;

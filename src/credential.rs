@@ -7,13 +7,17 @@ mod forwarded_certificate;
 mod proof;
 mod query;
 
-pub use api_key::{ApiKey, FoundKey, api_key};
+use api_key::api_key;
+
+pub use api_key::ApiKey;
 pub use bearer::{BearerToken, extract};
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
 
 use crate::decision::{CredentialKind, Denial};
+use crate::policy::{CredentialSet, SetKind};
+use crate::request::RequestView;
 
 /// What a request presents.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +26,36 @@ pub enum Presented<'a> {
     Nothing,
     /// A token, by its scheme.
     Token(CredentialKind, BearerToken<'a>),
+}
+
+/// A secret that a request presents, by its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentSecret<'r> {
+    /// An API key.
+    ApiKey(ApiKey<'r>),
+}
+
+/// The secret of a set, and the headers that it is in.
+#[derive(Debug)]
+pub struct FoundSecret<'p, 'r> {
+    /// The secret.
+    pub secret: SentSecret<'r>,
+    /// Where it is; not empty.
+    pub headers: Vec<&'p str>,
+}
+
+/// Finds the secret of a set; `None` where its places hold nothing of its kind. `sets` are all that there are.
+///
+/// # Errors
+/// Those of the kind.
+pub fn secret_of<'p, 'r>(
+    request: &RequestView<'r>,
+    set: &'p CredentialSet,
+    sets: &[CredentialSet],
+) -> Result<Option<FoundSecret<'p, 'r>>> {
+    match &set.kind {
+        SetKind::ApiKeys(keys) => api_key(request, &keys.places, sets),
+    }
 }
 
 /// Shorthand of this room.

@@ -1,10 +1,12 @@
 //! What the engine answers: effects as data. Knows no status codes and no sentences for people.
 
+mod credential_kind;
 mod further;
 mod mismatch;
 mod need;
 mod step_up;
 
+pub use credential_kind::CredentialKind;
 pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Need, NeedKind};
@@ -12,7 +14,7 @@ pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{Authority, MethodPart, RequirementPlace, Scope, SetId, Source};
+use crate::policy::{Authority, MethodPart, RequirementPlace, Scope, Source};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -80,29 +82,6 @@ impl Trace {
     #[must_use]
     pub fn names_method(&self) -> bool {
         [self.requirement, self.added].into_iter().flatten().any(|place| place.part == MethodPart::Own)
-    }
-}
-
-/// A kind of credential.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CredentialKind {
-    /// A token of the scheme `Bearer` (RFC 6750).
-    Bearer,
-    /// A token of the scheme `DPoP` (RFC 9449).
-    Dpop,
-    /// An API key of this set.
-    ApiKey(SetId),
-}
-
-impl CredentialKind {
-    /// What records call it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bearer => "bearer",
-            Self::Dpop => "dpop",
-            Self::ApiKey(_) => "api_key",
-        }
     }
 }
 

@@ -22,7 +22,9 @@ use crate::decision::{
     Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Schemes, TokenTrace, Trace,
 };
 use crate::facts::{Facts, Surroundings};
-use crate::policy::{AUTHORIZATION, Authority, IssuerId, Policy, SenderConstraint, TokenRequirement, same_header};
+use crate::policy::{
+    AUTHORIZATION, Authority, CredentialSet, IssuerId, Policy, SenderConstraint, TokenRequirement, same_header,
+};
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
 use once::ClaimedOnce;
@@ -277,13 +279,13 @@ fn is_preflight(policy: &Policy, request: &RequestView<'_>) -> bool {
         && one("origin")
         && one("access-control-request-method")
         && request.values(AUTHORIZATION).next().is_none()
-        && !holds_key(policy, request)
+        && !holds_secret(policy, request)
 }
 
-/// Whether the request has a header that can hold a key, in any spelling that an upstream could take for its name.
-fn holds_key(policy: &Policy, request: &RequestView<'_>) -> bool {
-    let mut places = policy.credentials.iter().flat_map(|set| &set.places);
-    places.any(|place| request.headers.iter().any(|(name, _)| same_header(place.header.as_bytes(), name)))
+/// Whether the request has a header that can hold a secret of a set, in any spelling that an upstream could take for its name.
+fn holds_secret(policy: &Policy, request: &RequestView<'_>) -> bool {
+    let mut headers = policy.credentials.iter().flat_map(CredentialSet::headers);
+    headers.any(|header| request.headers.iter().any(|(name, _)| same_header(header.as_bytes(), name)))
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {

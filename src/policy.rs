@@ -1,5 +1,6 @@
 //! The compiled policy: immutable and checked, with nothing left to parse. No serde, no host, no time.
 
+mod api_keys;
 mod authority;
 mod credential_rule;
 mod credential_set;
@@ -28,9 +29,10 @@ mod target_uri;
 mod template;
 mod uses;
 
+pub use api_keys::{ApiKeys, KeyPlace, Secret, in_order};
 pub use authority::Authority;
 pub use credential_rule::{Choice, CredentialRule, Source};
-pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, KeyPlace, Secret, SetId, in_order};
+pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SetId, SetKind};
 pub use discovery::jwks_endpoint;
 pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;
@@ -99,13 +101,13 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The headers that can hold a credential, once each: that of tokens, if there are issuers, and those of keys.
+    /// The headers that can hold a credential, once each: that of tokens, if there are issuers, and those of sets.
     #[must_use]
     pub fn credential_headers(&self) -> Vec<&str> {
         let mut headers: Vec<&str> = (!self.issuers.is_empty()).then_some(AUTHORIZATION).into_iter().collect();
-        for place in self.credentials.iter().flat_map(|set| &set.places) {
-            if !headers.contains(&place.header.as_str()) {
-                headers.push(&place.header);
+        for header in self.credentials.iter().flat_map(CredentialSet::headers) {
+            if !headers.contains(&header) {
+                headers.push(header);
             }
         }
         headers

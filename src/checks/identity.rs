@@ -1,13 +1,13 @@
-//! The API key is that of an identity of its set, and good now.
+//! The secret is that of an identity of its set, and good now.
 
 use super::principal::{Claimant, CredentialName, Principal};
 use super::{Result, TokenRequirements, condition, revocation, scope};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::credential::ApiKey;
+use crate::credential::SentSecret;
 use crate::crypto::sha256;
 use crate::decision::{Denial, TokenTrace, VerifiedIdentity};
 use crate::facts::Facts;
-use crate::policy::{Authority, CredentialSet, Identity, SenderConstraint, SetId};
+use crate::policy::{Authority, CredentialSet, Identity, SenderConstraint, SetId, SetKind};
 use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -26,38 +26,35 @@ struct Known<'p> {
 #[derive(Clone, Copy, Debug)]
 pub struct Identified<'p>(Known<'p>);
 
-/// Why a key is refused, and whose it is, if it is somebody's.
+/// Why a secret is refused, and whose it is, if it is somebody's.
 #[derive(Debug)]
 pub struct NotIdentified {
     /// Why.
     pub denial: Denial,
-    /// Whose key it is.
+    /// Whose secret it is.
     pub trace: Option<TokenTrace>,
 }
 
 impl<'p> Identified<'p> {
-    /// Looks a key up by its SHA-256. `limit` is the longest key, in bytes.
+    /// Finds whose secret it is. `limit` is the longest key, in bytes.
     ///
     /// # Errors
     /// [`Denial::MalformedCredential`], [`Denial::UnknownIdentity`]; only of a secret that is known
     /// [`Denial::Revoked`] where its identity is disabled, and [`Denial::CredentialExpired`].
     pub fn check(
-        key: ApiKey<'_>,
+        secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
         limit: usize,
         now: UnixSeconds,
     ) -> std::result::Result<Self, NotIdentified> {
-        let unknown = |denial| NotIdentified { denial, trace: None };
-        let key = key.checked(limit).map_err(unknown)?;
-        let (identity, expires) = set.find(&sha256(key)).ok_or_else(|| unknown(Denial::UnknownIdentity))?;
-        let known = Known { id, set, identity, expires };
+        let known = Known::find(secret, (id, set), limit).map_err(|denial| NotIdentified { denial, trace: None })?;
         match known.failures(now).next() {
             None => Ok(Self(known)),
             Some(denial) => Err(NotIdentified { denial, trace: Some(known.trace()) }),
         }
     }
 
-    /// Who holds the key.
+    /// Who holds the secret.
     #[must_use]
     pub fn principal(&self) -> Principal<'p> {
         let known = self.0;
@@ -73,6 +70,13 @@ impl<'p> Identified<'p> {
 }
 
 impl<'p> Known<'p> {
+    fn find(secret: SentSecret<'_>, (id, set): (SetId, &'p CredentialSet), limit: usize) -> Result<Self> {
+        let (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) = (secret, &set.kind);
+        let found = keys.find(&sha256(key.checked(limit)?)).ok_or(Denial::UnknownIdentity)?;
+        let identity = set.identities.get(found.identity).ok_or(Denial::UnknownIdentity)?;
+        Ok(Self { id, set, identity, expires: found.expires })
+    }
+
     /// From when on it is good no longer.
     fn ends(self) -> impl Iterator<Item = UnixSeconds> {
         [self.identity.expires, self.expires].into_iter().flatten()
@@ -106,11 +110,11 @@ impl<'p> Known<'p> {
     }
 }
 
-/// Everything that a key fails, in the order of the checks. `grants` says whether its identity is the one that is asked for
+/// Everything that a secret fails, in the order of the checks. `grants` says whether its identity is the one that is asked for
 /// scopes and claims.
 #[must_use]
-pub fn key_failures(
-    key: ApiKey<'_>,
+pub fn secret_failures(
+    secret: SentSecret<'_>,
     (id, set): (SetId, &CredentialSet),
     limit: usize,
     grants: bool,
@@ -118,9 +122,8 @@ pub fn key_failures(
     request: &RequestView<'_>,
     facts: &Facts<'_>,
 ) -> Vec<Denial> {
-    let found = key.checked(limit).and_then(|key| set.find(&sha256(key)).ok_or(Denial::UnknownIdentity));
-    let known = match found {
-        Ok((identity, expires)) => Known { id, set, identity, expires },
+    let known = match Known::find(secret, (id, set), limit) {
+        Ok(known) => known,
         Err(denial) => return vec![denial],
     };
     let claimant = known.claimant();

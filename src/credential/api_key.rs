@@ -1,7 +1,7 @@
 //! API keys in headers. No standard has them; the scheme before one follows
 //! [RFC 9110 section 11.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2).
 
-use super::{Result, bearer};
+use super::{FoundSecret, Result, SentSecret, bearer};
 use crate::decision::Denial;
 use crate::policy::{AUTHORIZATION, CredentialSet, KeyPlace};
 use crate::request::RequestView;
@@ -15,15 +15,6 @@ impl std::fmt::Debug for ApiKey<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("ApiKey(<redacted>)")
     }
-}
-
-/// The key of a set, and the headers that it is in.
-#[derive(Debug)]
-pub struct FoundKey<'p, 'r> {
-    /// The key.
-    pub key: ApiKey<'r>,
-    /// Where it is; not empty.
-    pub headers: Vec<&'p str>,
 }
 
 impl<'r> ApiKey<'r> {
@@ -53,16 +44,16 @@ impl<'r> ApiKey<'r> {
 /// [`Denial::MalformedCredential`] where a header that is for keys alone holds a key of no set.
 pub fn api_key<'p, 'r>(
     request: &RequestView<'r>,
-    set: &'p CredentialSet,
+    places: &'p [KeyPlace],
     sets: &[CredentialSet],
-) -> Result<Option<FoundKey<'p, 'r>>> {
-    let mut found: Option<FoundKey<'p, 'r>> = None;
-    for place in &set.places {
+) -> Result<Option<FoundSecret<'p, 'r>>> {
+    let mut found: Option<FoundSecret<'p, 'r>> = None;
+    for place in places {
         let Some(value) = value_of(request, &place.header)? else { continue };
-        match (place.key_in(value).map(ApiKey), &mut found) {
-            (Some(key), Some(known)) if known.key == key => known.headers.push(&place.header),
+        match (place.key_in(value).map(|key| SentSecret::ApiKey(ApiKey(key))), &mut found) {
+            (Some(key), Some(known)) if known.secret == key => known.headers.push(&place.header),
             (Some(_), Some(_)) => return Err(Denial::MultipleCredentials),
-            (Some(key), None) => found = Some(FoundKey { key, headers: vec![&place.header] }),
+            (Some(secret), None) => found = Some(FoundSecret { secret, headers: vec![&place.header] }),
             (None, _) if place.header == AUTHORIZATION || is_of_some(sets, place, value) => {}
             (None, _) => return Err(Denial::MalformedCredential("of no set that has this header")),
         }
@@ -72,7 +63,7 @@ pub fn api_key<'p, 'r>(
 
 /// Whether a value of the header of this place is a key of some set.
 fn is_of_some(sets: &[CredentialSet], place: &KeyPlace, value: &[u8]) -> bool {
-    let mut of_header = sets.iter().flat_map(|set| &set.places).filter(|other| other.header == place.header);
+    let mut of_header = sets.iter().flat_map(CredentialSet::key_places).filter(|other| other.header == place.header);
     of_header.any(|other| other.key_in(value).is_some())
 }
 

@@ -1,4 +1,4 @@
-//! Judges keys, and the token that came with them.
+//! Judges secrets of sets, and the token that came with them.
 
 use super::selection::Combination;
 use super::{Judged, Stop, grant_to, possession, verified};
@@ -6,24 +6,24 @@ use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Princi
 use crate::decision::{CredentialKind, Denial, Grant};
 use crate::policy::{Source, TokenRequirement};
 
-/// Every credential must be valid; the first one gives subject, scopes and claims. Keys are looked up before the token is
-/// verified, since that costs nothing. What is used up, is used up last.
+/// Every credential must be valid; the first one gives subject, scopes and claims. Secrets are judged before the token is
+/// verified, since that costs less. What is used up, is used up last.
 pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, '_>) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, .. } = *judged;
-    let mut identified = Vec::with_capacity(combination.keys.len());
-    for key in &combination.keys {
-        judged.trace.credential = Some(CredentialKind::ApiKey(key.id));
-        let found = Identified::check(key.key, key.of_set(), policy.token_bytes, facts.surroundings.now());
+    let mut identified = Vec::with_capacity(combination.secrets.len());
+    for secret in &combination.secrets {
+        judged.trace.credential = Some(secret.kind());
+        let found = Identified::check(secret.secret, secret.of_set(), policy.token_bytes, facts.surroundings.now());
         identified.push(found.map_err(|NotIdentified { denial, trace }| Stop { token: trace, ..denial.into() })?);
     }
     let principals: Vec<Principal<'_>> = identified.iter().map(Identified::principal).collect();
     let mut first = None;
-    for (key, principal) in combination.keys.iter().zip(&principals) {
-        judged.trace.credential = Some(CredentialKind::ApiKey(key.id));
+    for (secret, principal) in combination.secrets.iter().zip(&principals) {
+        judged.trace.credential = Some(secret.kind());
         let live = Live::check(principal, facts).map_err(|stop| Stop::from(stop).about(principal.trace()))?;
-        first = first.or(Some((CredentialKind::ApiKey(key.id), live)));
+        first = first.or(Some((secret.kind(), live)));
     }
-    // There is a key: without one there is no combination.
+    // There is a secret: without one there is no combination.
     let Some((kind, live)) = first else { return Err(Denial::HostFailure.into()) };
     let kept = combination.headers();
     let Some((scheme, token)) = combination.token else {
@@ -48,16 +48,16 @@ pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, 
 fn meet_own(
     judged: &mut Judged<'_, '_>,
     combination: &Combination<'_, '_>,
-    of_keys: &[Principal<'_>],
+    of_secrets: &[Principal<'_>],
     of_token: Option<(CredentialKind, &Principal<'_>)>,
 ) -> Result<(), Stop> {
     if judged.asks.len() < 2 {
         return Ok(());
     }
-    let keys = combination.keys.iter().zip(of_keys);
-    let keys = keys.map(|(key, principal)| (Source::Set(key.id), CredentialKind::ApiKey(key.id), principal));
+    let secrets = combination.secrets.iter().zip(of_secrets);
+    let secrets = secrets.map(|(secret, principal)| (Source::Set(secret.id), secret.kind(), principal));
     let token = of_token.map(|(scheme, principal)| (Source::Tokens, scheme, principal));
-    let all: Vec<(Source, CredentialKind, &Principal<'_>)> = keys.chain(token).collect();
+    let all: Vec<(Source, CredentialKind, &Principal<'_>)> = secrets.chain(token).collect();
     let presented: Vec<Source> = all.iter().map(|(source, ..)| *source).collect();
     let first_of = |ask: &TokenRequirement| match &ask.credentials {
         Some(rule) => rule.first_among(&presented),

@@ -54,12 +54,12 @@ fn failures_of_credential(
             let token = Formed::check(token, policy.token_bytes, facts)?;
             Ok(checks::failures(&token, policy, &asks, &possession, facts))
         }
-        Selected::Several(combination) => Ok(failures_of_keys(policy, request, facts, &asks, &combination)),
+        Selected::Several(combination) => Ok(failures_of_secrets(policy, request, facts, &asks, &combination)),
     }
 }
 
-/// What the keys of a combination fail, and if they alone are judged, also what they do not grant.
-fn failures_of_keys(
+/// What the secrets of a combination fail, and if they alone are judged, also what they do not grant.
+fn failures_of_secrets(
     policy: &Policy,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
@@ -67,10 +67,10 @@ fn failures_of_keys(
     combination: &Combination<'_, '_>,
 ) -> Vec<Denial> {
     let mut failed = Vec::new();
-    for (index, key) in combination.keys.iter().enumerate() {
+    for (index, secret) in combination.secrets.iter().enumerate() {
         let grants = index == 0 && !combination.token_is_first;
         let limit = policy.token_bytes;
-        failed.extend(checks::key_failures(key.key, key.of_set(), limit, grants, asks, request, facts));
+        failed.extend(checks::secret_failures(secret.secret, secret.of_set(), limit, grants, asks, request, facts));
     }
     failed
 }

@@ -1,7 +1,7 @@
 //! Which of the credentials of a request is judged. What it presents decides that, never what verifies.
 
 use crate::checks::{self, TokenRequirements};
-use crate::credential::{self, ApiKey, BearerToken, FoundKey, Presented};
+use crate::credential::{self, BearerToken, FoundSecret, Presented, SentSecret};
 use crate::decision::{CredentialKind, Denial, Trace};
 use crate::policy::{AUTHORIZATION, Choice, CredentialRule, CredentialSet, Policy, SetId, Source};
 use crate::request::RequestView;
@@ -14,33 +14,38 @@ pub(super) enum Selected<'p, 'r> {
     Nothing,
     /// One token.
     Token(CredentialKind, BearerToken<'r>),
-    /// Keys, or keys and a token.
+    /// Secrets of sets, or such and a token.
     Several(Combination<'p, 'r>),
 }
 
-/// Keys, perhaps with a token beside them.
+/// Secrets of sets, perhaps with a token beside them.
 #[derive(Debug)]
 pub(super) struct Combination<'p, 'r> {
-    /// The keys, in the order of the requirement. Not empty.
-    pub(super) keys: Vec<PresentedKey<'p, 'r>>,
+    /// The secrets, in the order of the requirement. Not empty.
+    pub(super) secrets: Vec<PresentedSecret<'p, 'r>>,
     /// The token.
     pub(super) token: Option<(CredentialKind, BearerToken<'r>)>,
     /// Whether the token gives subject, scopes and claims, as the first of the combination.
     pub(super) token_is_first: bool,
 }
 
-/// A key, and the set that it may be of.
+/// A secret, and the set that it may be of.
 #[derive(Debug)]
-pub(super) struct PresentedKey<'p, 'r> {
+pub(super) struct PresentedSecret<'p, 'r> {
     pub(super) id: SetId,
     pub(super) set: &'p CredentialSet,
-    pub(super) key: ApiKey<'r>,
+    pub(super) secret: SentSecret<'r>,
     /// The headers that it is in.
     headers: Vec<&'p str>,
 }
 
-impl<'p> PresentedKey<'p, '_> {
-    /// The key, with its set.
+impl<'p> PresentedSecret<'p, '_> {
+    /// Its kind.
+    pub(super) const fn kind(&self) -> CredentialKind {
+        CredentialKind::of_set(self.id, &self.set.kind)
+    }
+
+    /// Its set.
     pub(super) const fn of_set(&self) -> (SetId, &'p CredentialSet) {
         (self.id, self.set)
     }
@@ -50,7 +55,7 @@ impl Combination<'_, '_> {
     /// The headers of what is judged.
     pub(super) fn headers(&self) -> Vec<&str> {
         let of_token = self.token.map(|_| AUTHORIZATION);
-        self.keys.iter().flat_map(|key| key.headers.iter().copied()).chain(of_token).collect()
+        self.secrets.iter().flat_map(|secret| secret.headers.iter().copied()).chain(of_token).collect()
     }
 }
 
@@ -84,29 +89,29 @@ pub(super) fn select<'p, 'r>(
         };
     };
     let sources = rule.sources();
-    let mut keys: Vec<PresentedKey<'p, 'r>> = Vec::new();
+    let mut secrets: Vec<PresentedSecret<'p, 'r>> = Vec::new();
     for &source in &*sources {
         let Source::Set(id) = source else { continue };
         // The configuration makes sure that there is one.
         let set = policy.credentials.get(id.0).ok_or(Denial::HostFailure)?;
-        let found = credential::api_key(request, set, &policy.credentials).inspect_err(|denial| {
+        let found = credential::secret_of(request, set, &policy.credentials).inspect_err(|denial| {
             if matches!(denial, Denial::MalformedCredential(_)) {
-                trace.credential = Some(CredentialKind::ApiKey(id));
+                trace.credential = Some(CredentialKind::of_set(id, &set.kind));
             }
         })?;
-        if let Some(FoundKey { key, headers }) = found {
-            keys.push(PresentedKey { id, set, key, headers });
+        if let Some(FoundSecret { secret, headers }) = found {
+            secrets.push(PresentedSecret { id, set, secret, headers });
         }
     }
-    // What begins as the keys of a set do is no token.
-    let is_key = keys.iter().any(|key| key.headers.contains(&AUTHORIZATION));
-    let reads_tokens = sources.contains(&Source::Tokens) && !is_key;
+    // What is of a set is no token.
+    let is_of_set = secrets.iter().any(|secret| secret.headers.contains(&AUTHORIZATION));
+    let reads_tokens = sources.contains(&Source::Tokens) && !is_of_set;
     let token = match if reads_tokens { credential::extract(request)? } else { Presented::Nothing } {
         Presented::Token(scheme, token) => Some((scheme, token)),
         Presented::Nothing => None,
     };
     let presented: Vec<Source> =
-        keys.iter().map(|key| Source::Set(key.id)).chain(token.map(|_| Source::Tokens)).collect();
+        secrets.iter().map(|secret| Source::Set(secret.id)).chain(token.map(|_| Source::Tokens)).collect();
     if presented.is_empty() && allows_missing {
         return Ok(Selected::Nothing);
     }
@@ -115,15 +120,15 @@ pub(super) fn select<'p, 'r>(
         Choice::TooLittle => return Err(missing()),
         Choice::TooMuch => return Err(Denial::MultipleCredentials),
     };
-    if let (true, Some((scheme, token))) = (keys.is_empty(), token) {
+    if let (true, Some((scheme, token))) = (secrets.is_empty(), token) {
         return Ok(Selected::Token(scheme, token));
     }
     // In the order of the alternative, without a sort, which would be some kilobytes of the module.
-    let mut ordered = Vec::with_capacity(keys.len());
+    let mut ordered = Vec::with_capacity(secrets.len());
     for source in alternative {
-        let at = keys.iter().position(|key| Source::Set(key.id) == *source);
-        ordered.extend(at.map(|at| keys.swap_remove(at)));
+        let at = secrets.iter().position(|secret| Source::Set(secret.id) == *source);
+        ordered.extend(at.map(|at| secrets.swap_remove(at)));
     }
     let token_is_first = alternative.first() == Some(&Source::Tokens);
-    Ok(Selected::Several(Combination { keys: ordered, token, token_is_first }))
+    Ok(Selected::Several(Combination { secrets: ordered, token, token_is_first }))
 }

@@ -1,10 +1,9 @@
-//! Sets of credentials that the configuration holds: API keys, and the identities that they prove.
+//! Sets of credentials that the configuration holds, and the identities that they prove.
 
+use super::{ApiKeys, KeyPlace};
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
-use crate::crypto::SHA256_BYTES;
 use crate::jose::{ClaimPath, Claims};
-use std::fmt;
 use std::rc::Rc;
 
 /// The position of a set in the policy.
@@ -14,33 +13,27 @@ pub struct SetId(pub usize);
 /// The header of the credentials that have a scheme (RFC 9110 section 11.6.2).
 pub const AUTHORIZATION: &str = "authorization";
 
-/// A set of API keys.
+/// A set of credentials of one kind.
 #[derive(Debug)]
 pub struct CredentialSet {
     /// Its name in requirements, records and identity headers.
     pub name: Rc<str>,
-    /// Where a request may have a key. Never empty.
-    pub places: Vec<KeyPlace>,
-    /// The holders of the keys.
+    /// Whom its credentials stand for.
     pub identities: Vec<Identity>,
     /// The claims of an identity that hold scopes.
     pub scope_claims: Vec<ClaimPath>,
-    /// Sorted by digest.
-    secrets: Box<[Secret]>,
+    /// What its credentials are.
+    pub kind: SetKind,
 }
 
-/// Where a request may have a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPlace {
-    /// The header, in lower case.
-    pub header: String,
-    /// The authentication scheme before the key, compared in any letter case.
-    pub scheme: Option<String>,
-    /// What every key begins with. It is part of the key.
-    pub prefix: Option<String>,
+/// What the credentials of a set are.
+#[derive(Debug)]
+pub enum SetKind {
+    /// API keys.
+    ApiKeys(ApiKeys),
 }
 
-/// Whom a key stands for.
+/// Whom a credential stands for.
 #[derive(Debug)]
 pub struct Identity {
     /// Its name in the set.
@@ -55,137 +48,24 @@ pub struct Identity {
     pub disabled: bool,
 }
 
-/// A secret of an identity, by its digest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Secret {
-    /// The SHA-256 of the key.
-    pub digest: [u8; SHA256_BYTES],
-    /// The position of the identity in its set.
-    pub identity: usize,
-    /// From when on it is good no longer.
-    pub expires: Option<UnixSeconds>,
-}
-
-/// Shows no digest: records and logs name identities, never secrets.
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Secret(of {})", self.identity)
-    }
-}
-
 impl CredentialSet {
-    /// A set. Each digest is there once.
+    /// A set.
     #[must_use]
-    pub fn new(name: &str, places: Vec<KeyPlace>, identities: Vec<Identity>, secrets: &[Secret]) -> Self {
-        let order = in_order(secrets.iter().map(|secret| secret.digest));
-        let secrets = order.into_iter().filter_map(|(_, at)| secrets.get(at).copied()).collect();
-        Self { name: name.into(), places, identities, scope_claims: vec![ClaimPath::top("scope")], secrets }
+    pub fn new(name: &str, identities: Vec<Identity>, kind: SetKind) -> Self {
+        Self { name: name.into(), identities, scope_claims: vec![ClaimPath::top("scope")], kind }
     }
 
-    /// The identity whose key has this digest, and from when on that key is good no longer.
-    ///
-    /// How long it takes depends on the digest, of which the sender of a guess cannot choose a single bit.
+    /// Where a request may have a key of this set; nowhere, if it is not one of keys.
     #[must_use]
-    pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<(&Identity, Option<UnixSeconds>)> {
-        let at = self.secrets.binary_search_by(|secret| secret.digest.cmp(digest)).ok()?;
-        let secret = self.secrets.get(at)?;
-        Some((self.identities.get(secret.identity)?, secret.expires))
-    }
-
-    /// The secrets, in no order that means something.
-    #[must_use]
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
-    }
-}
-
-/// Digests in their order, each with its place in the list. All that is sorted of sets is sorted here: each type that is
-/// sorted elsewhere would cost some kilobytes of the module.
-#[must_use]
-pub fn in_order(digests: impl Iterator<Item = [u8; SHA256_BYTES]>) -> Vec<([u8; SHA256_BYTES], usize)> {
-    let mut all: Vec<([u8; SHA256_BYTES], usize)> = Vec::new();
-    digests.enumerate().for_each(|(at, digest)| all.push((digest, at)));
-    all.sort_unstable();
-    all
-}
-
-impl KeyPlace {
-    /// The key in a value of the header; `None` if the value is something else. A scheme without anything after it has a
-    /// key, the empty one, unless the key has to begin with something.
-    #[must_use]
-    pub fn key_in<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
-        let key = match &self.scheme {
-            None => value,
-            Some(scheme) => {
-                let (word, rest) = value.split_at_checked(scheme.len())?;
-                if !word.eq_ignore_ascii_case(scheme.as_bytes()) || !(rest.is_empty() || rest.starts_with(b" ")) {
-                    return None;
-                }
-                rest.trim_ascii_start()
-            }
-        };
-        let begins = self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix.as_bytes()));
-        begins.then_some(key)
-    }
-
-    /// Whether one value can be a key of both places.
-    #[must_use]
-    pub fn overlaps(&self, other: &Self) -> bool {
-        if self.header != other.header {
-            return false;
+    pub fn key_places(&self) -> &[KeyPlace] {
+        match &self.kind {
+            SetKind::ApiKeys(keys) => &keys.places,
         }
-        let has_other_scheme = match (&self.scheme, &other.scheme) {
-            (Some(own), Some(other)) => !own.eq_ignore_ascii_case(other),
-            _ => false,
-        };
-        let (own, other) = (self.prefix.as_deref().unwrap_or_default(), other.prefix.as_deref().unwrap_or_default());
-        !has_other_scheme && (own.starts_with(other) || other.starts_with(own))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place(header: &str, scheme: Option<&str>, prefix: Option<&str>) -> KeyPlace {
-        KeyPlace { header: header.to_owned(), scheme: scheme.map(str::to_owned), prefix: prefix.map(str::to_owned) }
     }
 
-    #[test]
-    fn a_key_stands_after_its_scheme_and_begins_with_its_prefix() {
-        let plain = place("x-api-key", None, None);
-        assert_eq!(plain.key_in(b"abc"), Some(&b"abc"[..]));
-        let bearer = place("authorization", Some("Bearer"), Some("sk-"));
-        for (value, wanted) in [
-            (&b"Bearer sk-abc"[..], Some(&b"sk-abc"[..])),
-            (b"bearer   sk-abc", Some(b"sk-abc")),
-            (b"Bearer eyJh.b.c", None),
-            (b"Bearer", None),
-            (b"Bearer-sk-abc", None),
-            (b"Bearersk-abc", None),
-            (b"Basic sk-abc", None),
-            (b"sk-abc", None),
-            (b"", None),
-        ] {
-            assert_eq!(bearer.key_in(value), wanted, "{}", String::from_utf8_lossy(value));
-        }
-        assert_eq!(place("authorization", Some("ApiKey"), None).key_in(b"APIKEY"), Some(&b""[..]));
-    }
-
-    #[test]
-    fn places_overlap_where_one_value_is_a_key_of_both() {
-        let (ak, b) = (Some("ak-"), Some("ak-b"));
-        for (left, right, wanted) in [
-            (place("x", None, None), place("x", None, None), true),
-            (place("x", None, None), place("y", None, None), false),
-            (place("x", None, ak), place("x", None, Some("bk-")), false),
-            (place("x", None, ak), place("x", None, b), true),
-            (place("x", None, ak), place("x", None, None), true),
-            (place("x", Some("A"), None), place("x", Some("a"), None), true),
-            (place("x", Some("A"), None), place("x", Some("B"), None), false),
-            (place("x", Some("A"), None), place("x", None, None), true),
-        ] {
-            assert_eq!((left.overlaps(&right), right.overlaps(&left)), (wanted, wanted), "{left:?} {right:?}");
-        }
+    /// The headers that can hold a secret of this set, and hold nothing else but other credentials. A name may be there
+    /// twice.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.key_places().iter().map(|place| place.header.as_str())
     }
 }

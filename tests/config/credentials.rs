@@ -1,6 +1,7 @@
 //! Sets of credentials, and requirements that name them.
 
 use super::{problems, read, with};
+use scopegate::policy::SetKind;
 
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const OTHER: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
@@ -195,5 +196,7 @@ fn ten_thousand_keys_are_read() {
     let loaded = read(&set(&format!("identities: [{}]", identities.join(", ")))).unwrap();
     let mut digest = [0; 32];
     digest[30..].copy_from_slice(&9_999_u16.to_be_bytes());
-    assert_eq!(loaded.policy.credentials[0].find(&digest).map(|(identity, _)| identity.id.as_str()), Some("i9999"));
+    let set = &loaded.policy.credentials[0];
+    let SetKind::ApiKeys(keys) = &set.kind;
+    assert_eq!(keys.find(&digest).map(|secret| set.identities[secret.identity].id.as_str()), Some("i9999"));
 }

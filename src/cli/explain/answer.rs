@@ -131,7 +131,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     names.dedup();
     names.retain(|name| *name != "identity" || trace.sources.is_some());
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
-    let of_key_alone = matches!(trace.credential, Some(CredentialKind::ApiKey(_))) && trace.authority.is_none();
+    let of_key_alone = trace.credential.and_then(CredentialKind::set).is_some() && trace.authority.is_none();
     let of_token_alone = matches!(trace.credential, Some(CredentialKind::Bearer | CredentialKind::Dpop));
     let is_needless = |name: &str| match name {
         "identity" => of_token_alone,

@@ -17,7 +17,9 @@ use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::crypto::sha256;
 use crate::jose::{Claims, Malformed};
-use crate::policy::{AUTHORIZATION, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, in_order};
+use crate::policy::{
+    AUTHORIZATION, ApiKeys, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, SetKind, in_order,
+};
 use secrets::Digests;
 use std::rc::Rc;
 
@@ -77,7 +79,8 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
     });
     let (identities, secrets) = identities?;
     scopes?;
-    Some(CredentialSet::new(&name?, places?, identities, &secrets))
+    let kind = SetKind::ApiKeys(ApiKeys::new(places?, &secrets));
+    Some(CredentialSet::new(&name?, identities, kind))
 }
 
 /// A name that a header, a log line and a requirement can have.
@@ -305,7 +308,7 @@ fn instant(cursor: &Cursor<'_>) -> Option<UnixSeconds> {
 
 /// Names that may be those of keys in a query, added to those that the configuration has.
 pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
-    let headers = sets.iter().flat_map(|set| &set.places).map(|place| place.header.as_str());
+    let headers = sets.iter().flat_map(CredentialSet::headers);
     for name in KEY_PARAMETERS.into_iter().chain(headers).filter(|_| !sets.is_empty()) {
         if !query.names.iter().any(|known| known == name) {
             query.names.push(name.to_owned());
@@ -315,7 +318,7 @@ pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
 
 /// Notes places that are identity headers: those are removed before a credential is read by anyone else.
 pub(super) fn apart_from_identity_headers(root: &Object<'_>, sets: &[CredentialSet], forward: &Forward) {
-    let headers = sets.iter().flat_map(|set| &set.places).map(|place| place.header.as_str());
+    let headers = sets.iter().flat_map(CredentialSet::headers);
     for header in headers.filter(|header| forward.is_identity_header(header.as_bytes())) {
         root.get("credentials").and_then(|cursor| {
             cursor.wrong::<()>(

@@ -153,9 +153,9 @@ fn source(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Source> {
 fn headers(source: Source, sets: &[CredentialSet]) -> Vec<&str> {
     let Source::Set(id) = source else { return vec![AUTHORIZATION] };
     let mut headers: Vec<&str> = Vec::new();
-    for place in sets.get(id.0).into_iter().flat_map(|set| &set.places) {
-        if !headers.contains(&place.header.as_str()) {
-            headers.push(&place.header);
+    for header in sets.get(id.0).into_iter().flat_map(CredentialSet::headers) {
+        if !headers.contains(&header) {
+            headers.push(header);
         }
     }
     headers
@@ -172,7 +172,8 @@ fn told_apart(cursor: &Cursor<'_>, rule: &CredentialRule, sets: &[CredentialSet]
     };
     for (index, set) in named().enumerate() {
         for earlier in named().take(index) {
-            let overlap = set.places.iter().find(|own| earlier.places.iter().any(|other| own.overlaps(other)));
+            let overlap =
+                set.key_places().iter().find(|own| earlier.key_places().iter().any(|other| own.overlaps(other)));
             if let Some(place) = overlap {
                 return cursor.wrong(
                     format!(
