@@ -93,6 +93,7 @@ fn the_seeds_reach_what_comes_last() {
     let reached = all_reached();
     let reasons = [
         "passes with a proof",
+        "passes with a key",
         "passes",
         "no_credential",
         "insufficient_scope",
@@ -103,6 +104,11 @@ fn the_seeds_reach_what_comes_last() {
         "certificate_mismatch",
         "not_bound",
         "step_up_needed",
+        "unknown_identity",
+        "credential_expired",
+        "revoked",
+        "malformed_credential",
+        "multiple_credentials",
     ];
     let wanted = reasons.iter().map(|reason| format!("decide: {reason}"));
     let others = [

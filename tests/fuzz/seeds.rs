@@ -107,7 +107,7 @@ impl Seeds {
 
     /// Adds a request under each policy of the target.
     fn add_request(&mut self, lines: &str) {
-        for choice in 0..7 {
+        for choice in 0..9 {
             self.add("decide", &[&[choice], lines.as_bytes()].concat());
         }
     }
@@ -131,6 +131,7 @@ impl Seeds {
             self.add_request(&format!("GET\n/?a={token}"));
         }
         self.add_proofs();
+        self.add_keys();
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
@@ -175,6 +176,28 @@ impl Seeds {
 }
 
 impl Seeds {
+    /// Adds requests with keys: good, bad, ended, of a revoked holder, in two places, beside a token.
+    fn add_keys(&mut self) {
+        let token = self.add_token(&json!({}), &json!({}));
+        let key = |set: &str, id: &str| format!("sk-{set}-{id}-0123456789abcdef");
+        let [partner, openai, mesh] = ["partners", "openai", "mesh"].map(|set| key(set, "acme"));
+        for lines in [
+            format!("x-api-key|{partner}"),
+            format!("x-api-key|{partner}\nauthorization|Bearer {token}"),
+            format!("x-api-key|sk-bad\nauthorization|Bearer {token}"),
+            format!("authorization|Bearer {openai}\nx-mesh|{mesh}"),
+            format!("authorization|Bearer {openai}\nx-mesh|{mesh}\nx-mesh-old|{mesh}"),
+            format!("authorization|Bearer {openai}"),
+            format!("x-api-key|{partner}\nx-api-key|{partner}"),
+            format!("x-api-key|{}", key("partners", "gone")),
+            format!("x-api-key|{}", key("partners", "late")),
+            "x-api-key|a b".to_owned(),
+            "x_api_key|sk-bad\norigin|https://a\naccess-control-request-method|GET".to_owned(),
+        ] {
+            self.add_request(&format!("GET\n/\n{lines}"));
+        }
+    }
+
     /// Adds requests with a token that is bound to a key, and a proof of it.
     fn add_proofs(&mut self) {
         let jwk = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",

@@ -24,6 +24,34 @@ pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 /// to be reached.
 pub const SIGNATURE: &[u8] = b"good";
 
+/// The end of every good key.
+pub const KEY: &str = "-acme-0123456789abcdef";
+
+/// Sets of keys, in three headers: of each set one key that is good, one that is disabled, and one that has ended.
+pub fn key_sets() -> Value {
+    let identity = |set: &str, id: &str, more: Value| {
+        let digest = scopegate::crypto::sha256(format!("sk-{set}-{id}-0123456789abcdef").as_bytes());
+        let secret = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let mut identity = json!({ "id": id, "scopes": ["orders:read"], "secrets": [{ "sha256": secret }] });
+        if let (Some(members), Value::Object(more)) = (identity.as_object_mut(), more) {
+            members.extend(more);
+        }
+        identity
+    };
+    let set = |name: &str, place: Value| {
+        json!({ "name": name, "api_key": place, "identities": [
+            identity(name, "acme", json!({})),
+            identity(name, "gone", json!({ "disabled": true })),
+            identity(name, "late", json!({ "expires": 1_799_999_999 })),
+        ] })
+    };
+    json!([
+        set("partners", json!({ "header": "x-api-key" })),
+        set("openai", json!({ "scheme": "Bearer", "prefix": "sk-" })),
+        set("mesh", json!([{ "header": "x-mesh" }, { "header": "x-mesh-old" }])),
+    ])
+}
+
 thread_local! {
     static REACHED: RefCell<BTreeSet<String>> = RefCell::default();
 }

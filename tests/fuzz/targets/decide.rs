@@ -1,15 +1,15 @@
-//! Whatever a request holds: nothing passes by a token that has not been verified, or that is bound and not proven,
-//! remembering changes no answer, the same is decided twice, no answer holds the credential, and a revocation turns no
-//! refusal into a pass.
+//! Whatever a request holds: nothing passes by a token that has not been verified, or that is bound and not proven, or by a
+//! key that is not one, remembering changes no answer, the same is decided twice, no answer holds the credential, and a
+//! revocation turns no refusal into a pass.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scopegate::decision::{Basis, Decision, Denial};
+use scopegate::decision::{Basis, CredentialKind, Decision, Denial, Grant};
 use scopegate::facts::{Awaited, KeyRing};
-use scopegate::policy::{CacheLimits, Policy};
+use scopegate::policy::{CacheLimits, Policy, Source};
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
-use scopegate_fuzz::{NOW, Options, Request, StandIn, configuration, keys, policy, reached};
+use scopegate_fuzz::{KEY, NOW, Options, Request, StandIn, configuration, key_sets, keys, policy, reached};
 use serde_json::json;
 use std::rc::Rc;
 
@@ -25,6 +25,13 @@ thread_local! {
             "default": { "sender_constraint": "dpop" },
         }),
         json!({ "default": { "single_use": true, "acr_values": ["phr"], "max_auth_age": "5m" } }),
+        json!({
+            "credentials": key_sets(),
+            "default": {
+                "credentials": { "any_of": ["bearer", "partners", { "all_of": ["openai", "mesh"] }] }, "scopes": ["orders:read"],
+            },
+        }),
+        json!({ "credentials": key_sets(), "default": { "credentials": { "all_of": ["partners", "bearer"] } } }),
     ]
     .map(|more| {
         let policy = policy(configuration(more));
@@ -43,11 +50,24 @@ thread_local! {
             json!({ "iss": "https://issuer.example.com/", "sub": "alice", "issued_before": 1_799_999_999 }),
             json!({ "iss": "https://issuer.example.com/", "client_id": "c", "issued_before": 1_800_000_001 }),
             json!({ "iss": "https://issuer.example.com/", "sid": "s" }),
+            json!({ "credential": "mesh", "id": "acme" }),
         ] {
             builder.add(&Entry::from_members(entry.as_object().expect("members")).expect("an entry"));
         }
         Revocations::new(vec![Rc::new(builder.finish())], true)
     };
+}
+
+/// Whether everything that was asked for is there: a token that the verifier took, and the key of each set.
+fn is_proven(grant: &Grant, request: &Request<'_>, accepted: u32) -> bool {
+    let has_key = request.headers.iter().any(|(_, value)| value.trim_ascii().ends_with(KEY.as_bytes()));
+    let is_key = matches!(grant.trace.credential, Some(CredentialKind::ApiKey(_)));
+    match grant.trace.sources.as_deref() {
+        None => accepted > 0 && !is_key,
+        // Both, and the key comes first.
+        Some([Source::Set(_), Source::Tokens]) => accepted > 0 && has_key && is_key,
+        Some(_) => if is_key { has_key } else { accepted > 0 },
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -61,11 +81,12 @@ fuzz_target!(|data: &[u8]| {
         let decision = request.decide(policy, &verifier, &options);
         if let Decision::Allow(grant) = &decision {
             let has_passed = grant.basis == Basis::Token;
-            assert!(!has_passed || verifier.accepted.get() > 0, "{grant:?}");
+            assert!(!has_passed || is_proven(grant, &request, verifier.accepted.get()), "{grant:?}");
             // There is no certificate, so a bound token passes by a proof, which has a signature too.
             let is_bound = has_passed && request.is_bound();
             assert!(!is_bound || policy.dpop.is_some() && verifier.accepted.get() > 1, "{grant:?}");
-            reached("decide", if is_bound { "passes with a proof" } else { "passes" });
+            let by_key = has_passed && matches!(grant.trace.credential, Some(CredentialKind::ApiKey(_)));
+            reached("decide", if is_bound { "passes with a proof" } else if by_key { "passes with a key" } else { "passes" });
             assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
@@ -97,6 +118,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decided);
         });
         let shown = format!("{decision:?}");
+        assert!(!shown.contains(KEY), "{shown}");
         for (name, value) in &request.headers {
             // Text shorter than a token may be part of our own words.
             if name == b"authorization" && value.len() > 60 {
