@@ -10,12 +10,13 @@ use crate::policy::Policy;
 use std::cell::OnceCell;
 
 /// What the token fails, in the order of the checks. What its claims say is taken at its word, no list is waited for, and
-/// an issuer that is not known asks nothing.
+/// an issuer that is not known asks nothing. It has to grant what `granting` asks.
 #[must_use]
 pub fn failures(
     token: &Formed<'_>,
     policy: &Policy,
     asks: &TokenRequirements<'_>,
+    granting: &TokenRequirements<'_>,
     possession: &Possession<'_>,
     facts: &Facts<'_>,
 ) -> Vec<Denial> {
@@ -31,7 +32,7 @@ pub fn failures(
         sender::judge_binding(token.claims(), sender::asked(issuer.sender_constraint, asks), possession, facts).err(),
     );
     failed.extend(authentication::judge(&claimant, asks, facts.surroundings).err());
-    failed.extend(scope::judge(&claimant, &OnceCell::new(), asks).err());
-    failed.extend(condition::judge(token.claims(), asks, possession.request).err());
+    failed.extend(scope::judge(&claimant, &OnceCell::new(), granting).err());
+    failed.extend(condition::judge(token.claims(), granting, possession.request).err());
     failed
 }

@@ -110,29 +110,24 @@ impl<'p> Known<'p> {
     }
 }
 
-/// Everything that a secret fails, in the order of the checks. `grants` says whether its identity is the one that is asked for
-/// scopes and claims.
+/// What a secret fails: what is wrong with it, and what its identity does not grant of what `granting` asks.
 #[must_use]
 pub fn secret_failures(
     secret: SentSecret<'_>,
     (id, set): (SetId, &CredentialSet),
     limit: usize,
-    grants: bool,
-    asks: &TokenRequirements<'_>,
+    granting: &TokenRequirements<'_>,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
-) -> Vec<Denial> {
+) -> (Vec<Denial>, Vec<Denial>) {
     let known = match Known::find(secret, (id, set), limit) {
         Ok(known) => known,
-        Err(denial) => return vec![denial],
+        Err(denial) => return (vec![denial], Vec::new()),
     };
     let claimant = known.claimant();
     let mut failed: Vec<Denial> = known.failures(facts.surroundings.now()).collect();
     failed.extend(revocation::judge(&claimant, None, facts.revocations).err());
-    if grants {
-        failed.extend(judged(&claimant, asks, request));
-    }
-    failed
+    (failed, judged(&claimant, granting, request).collect())
 }
 
 fn judged(

@@ -2,9 +2,10 @@
 
 use super::selection::Combination;
 use super::{Judged, Stop, grant_to, possession, verified};
-use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Principal};
+use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Principal, TokenRequirements};
 use crate::decision::{CredentialKind, Denial, Grant};
 use crate::policy::{Source, TokenRequirement};
+use std::rc::Rc;
 
 /// Every credential must be valid; the first one gives subject, scopes and claims. Secrets are judged before the token is
 /// verified, since that costs less. What is used up, is used up last.
@@ -59,15 +60,24 @@ fn meet_own(
     let token = of_token.map(|(scheme, principal)| (Source::Tokens, scheme, principal));
     let all: Vec<(Source, CredentialKind, &Principal<'_>)> = secrets.chain(token).collect();
     let presented: Vec<Source> = all.iter().map(|(source, ..)| *source).collect();
-    let first_of = |ask: &TokenRequirement| match &ask.credentials {
-        Some(rule) => rule.first_among(&presented),
-        None => Some(Source::Tokens),
-    };
     for (source, kind, principal) in all {
-        let own: Vec<_> = judged.asks.iter().copied().filter(|ask| first_of(ask) == Some(source)).collect();
+        let own = own_asks(judged.asks, source, &presented);
         judged.trace.credential = Some(kind);
         checks::check_beside(principal, &own, judged.request)
             .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
     }
     Ok(())
+}
+
+/// The requirements of which a source is the first that they name among those presented.
+pub(super) fn own_asks<'a>(
+    asks: &TokenRequirements<'a>,
+    source: Source,
+    presented: &[Source],
+) -> Vec<&'a Rc<TokenRequirement>> {
+    let first_of = |ask: &TokenRequirement| match &ask.credentials {
+        Some(rule) => rule.first_among(presented),
+        None => Some(Source::Tokens),
+    };
+    asks.iter().copied().filter(|ask| first_of(ask) == Some(source)).collect()
 }

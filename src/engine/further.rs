@@ -2,11 +2,11 @@
 
 use super::applicable::{self, NotFound};
 use super::selection::{self, Combination, Selected};
-use super::{Admitted, admit, possession};
+use super::{Admitted, admit, combined, possession};
 use crate::checks::{self, Formed, TokenRequirements};
 use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
 use crate::facts::{Facts, NoMemory};
-use crate::policy::Policy;
+use crate::policy::{Policy, Source};
 use crate::request::RequestView;
 
 /// The further reasons against a request that `decision` lets through and reports, as far as they can be told without a
@@ -30,47 +30,77 @@ pub fn further(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, de
     };
     match failures_of_credential(policy, request, &facts) {
         Err(denial) => FurtherReasons { certain: reasons(&[denial]), unverified: Vec::new() },
-        Ok(failed) if is_verified => FurtherReasons { certain: reasons(&failed), unverified: Vec::new() },
-        Ok(failed) => FurtherReasons { certain: Vec::new(), unverified: reasons(&failed) },
+        Ok(Failures { mut certain, of_token }) if is_verified && certain.is_empty() => {
+            certain.extend(of_token);
+            FurtherReasons { certain: reasons(&certain), unverified: Vec::new() }
+        }
+        Ok(Failures { certain, of_token }) => {
+            FurtherReasons { certain: reasons(&certain), unverified: reasons(&of_token) }
+        }
     }
 }
 
-/// What the credential of a request fails, its query left aside.
+/// What the credentials of a request fail.
+#[derive(Default)]
+struct Failures {
+    /// What those of sets fail, whose secrets have been compared.
+    certain: Vec<Denial>,
+    /// What a token fails, if it is taken at its word.
+    of_token: Vec<Denial>,
+}
+
+/// What the credentials of a request fail, its query left aside.
 ///
 /// # Errors
 /// Why there is no credential to judge.
-fn failures_of_credential(
-    policy: &Policy,
-    request: &RequestView<'_>,
-    facts: &Facts<'_>,
-) -> Result<Vec<Denial>, Denial> {
+fn failures_of_credential(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Failures, Denial> {
     let applicable = applicable::find(policy, request, facts.metadata).map_err(|NotFound { denial, .. }| denial)?;
-    let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Vec::new()) };
+    let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Failures::default()) };
     let mut trace = Trace::default();
     match selection::select(policy, request, &mut trace, &asks, applicable.allows_missing())? {
-        Selected::Nothing => Ok(Vec::new()),
+        Selected::Nothing => Ok(Failures::default()),
         Selected::Token(scheme, token) => {
             let possession = possession(policy, request, scheme, token);
             let token = Formed::check(token, policy.token_bytes, facts)?;
-            Ok(checks::failures(&token, policy, &asks, &possession, facts))
+            let of_token = checks::failures(&token, policy, &asks, &asks, &possession, facts);
+            Ok(Failures { certain: Vec::new(), of_token })
         }
-        Selected::Several(combination) => Ok(failures_of_secrets(policy, request, facts, &asks, &combination)),
+        Selected::Several(combination) => Ok(failures_of_several(policy, request, facts, &asks, &combination)),
     }
 }
 
-/// What the secrets of a combination fail, and if they alone are judged, also what they do not grant.
-fn failures_of_secrets(
+/// What the credentials of a combination fail. Each has to be valid; the first has to grant everything, and under `restrict`
+/// another one what its own requirement asks.
+fn failures_of_several(
     policy: &Policy,
     request: &RequestView<'_>,
     facts: &Facts<'_>,
     asks: &TokenRequirements<'_>,
     combination: &Combination<'_, '_>,
-) -> Vec<Denial> {
-    let mut failed = Vec::new();
-    for (index, secret) in combination.secrets.iter().enumerate() {
-        let grants = index == 0 && !combination.token_is_first;
-        let limit = policy.token_bytes;
-        failed.extend(checks::secret_failures(secret.secret, secret.of_set(), limit, grants, asks, request, facts));
+) -> Failures {
+    let mut presented: Vec<Source> = combination.secrets.iter().map(|secret| Source::Set(secret.id)).collect();
+    presented.extend(combination.token.map(|_| Source::Tokens));
+    let first = if combination.token_is_first { Some(Source::Tokens) } else { presented.first().copied() };
+    let granting = |source: Source| match () {
+        () if first == Some(source) => asks.to_vec(),
+        () if asks.len() > 1 => combined::own_asks(asks, source, &presented),
+        () => Vec::new(),
+    };
+    let (mut certain, mut not_granted) = (Vec::new(), Vec::new());
+    for secret in &combination.secrets {
+        let granting = granting(Source::Set(secret.id));
+        let (failed, missing) =
+            checks::secret_failures(secret.secret, secret.of_set(), policy.token_bytes, &granting, request, facts);
+        certain.extend(failed);
+        not_granted.extend(missing);
     }
-    failed
+    certain.extend(not_granted);
+    let of_token = combination.token.map_or(Vec::new(), |(scheme, token)| {
+        let possession = possession(policy, request, scheme, token);
+        match Formed::check(token, policy.token_bytes, facts) {
+            Ok(token) => checks::failures(&token, policy, asks, &granting(Source::Tokens), &possession, facts),
+            Err(denial) => vec![denial],
+        }
+    });
+    Failures { certain, of_token }
 }

@@ -1,6 +1,7 @@
 //! What report-only tells beyond the first reason: what else a request fails, where that costs no signature and no wait.
 
 use crate::audit::read_struct;
+use crate::credentials::{ACME, DISABLED, accepting};
 use crate::support::issuer::{AUDIENCE, ISSUER};
 use crate::world::{Ask, NOW, OTHER, compiled, config, configured_keys, extend, get, policy, reported, token};
 use proptest::prelude::*;
@@ -109,6 +110,31 @@ fn what_is_missing_is_no_further_reason_and_hides_none() {
     let (decision, further) = lacks_keys.decide_further(&policy, &KeyRing::default());
     assert_eq!(first(&decision), Some(Reason::KeysUnavailable));
     assert_eq!((further.certain, names(&further.unverified)), (vec![], vec!["insufficient_scope"]));
+}
+
+#[test]
+fn of_several_credentials_each_tells_what_it_fails_and_only_a_token_is_taken_at_its_word() {
+    let expired = || get("/").bearer(token().claim("exp", NOW - 900).claim("role", "user").sign());
+    let admin = json!([{ "claim": "role", "equals": "admin" }]);
+    let told = |ask: Ask, rule: Value| {
+        let mut config = accepting(rule, json!({ "scopes": ["x"], "claims": admin }));
+        config["report_only"] = json!(true);
+        let policy = policy(&config);
+        let (decision, reasons) = ask.decide_further(&policy, &configured_keys(&policy));
+        (first(&decision).map(Reason::name), names(&reasons.certain), names(&reasons.unverified))
+    };
+    let lacks = || vec!["insufficient_scope", "claim_mismatch"];
+    let keys_first = || json!({ "all_of": ["partners", "bearer"] });
+    for (key, rule, wanted) in [
+        (DISABLED, keys_first(), (Some("revoked"), lacks(), vec!["expired"])),
+        ("bad", keys_first(), (Some("unknown_identity"), vec![], vec!["expired"])),
+        (ACME, keys_first(), (Some("expired"), lacks(), vec![])),
+        (DISABLED, json!({ "all_of": ["bearer", "partners"] }), {
+            (Some("revoked"), vec![], vec!["expired", "insufficient_scope", "claim_mismatch"])
+        }),
+    ] {
+        assert_eq!(told(expired().header("x-api-key", key), rule.clone()), wanted, "{key} {rule}");
+    }
 }
 
 #[test]
