@@ -247,9 +247,9 @@ evidence-native:
 	@echo "There is no native module yet. The other module's part runs instead:"
 	@$(MAKE) --no-print-directory evidence-full
 
-# There is nothing yet that a browser or Prometheus has a part in.
+# There is nothing yet that Prometheus has a part in.
 evidence-services: needs-services setup node wasm
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet::
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet:: places::
 
 evidence-faults: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults

@@ -37,6 +37,9 @@ const RETRY_AFTER_REPLAY: u32 = 5;
 /// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
+const IN_AUTHORIZATION: &str = "This resource needs an access token in the Authorization header";
+const AUTHORIZATION_MALFORMED: &str = "The Authorization header is malformed";
+
 /// Renders a refusal of a request that was judged so far.
 #[must_use]
 pub fn render(denial: &Denial, trace: &Trace, terms: &Terms, grpc: bool) -> Reply {
@@ -50,6 +53,8 @@ pub struct Terms {
     pub realm: String,
     /// The names of the algorithms that proofs may be signed with, spaces between them.
     pub algs: String,
+    /// Whether tokens have places other than `authorization`.
+    pub has_other_places: bool,
     /// For each set of credentials how its challenges begin.
     pub sets: Vec<Vec<String>>,
 }
@@ -69,7 +74,7 @@ impl Terms {
             SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
         };
         let sets = policy.credentials.iter().map(of_set).collect();
-        Self { realm: realm.to_owned(), algs, sets }
+        Self { realm: realm.to_owned(), algs, has_other_places: policy.token_places.has_others(), sets }
     }
 }
 
@@ -157,6 +162,7 @@ impl<'d> Answer<'d> {
     /// Renders it.
     #[must_use]
     pub fn render(&self, terms: &Terms, grpc: bool) -> Reply {
+        let text = self.text(terms);
         let mut headers = vec![("cache-control", "no-store".to_owned())];
         headers.extend(self.challenges(terms).into_iter().map(|challenge| ("www-authenticate", challenge)));
         if let Some(nonce) = &self.nonce {
@@ -173,13 +179,22 @@ impl<'d> Answer<'d> {
             _ => ("Internal Server Error", 13),
         };
         let body = if grpc {
-            self.text.to_owned()
+            text.to_owned()
         } else {
             headers.push(("content-type", "application/problem+json".to_owned()));
-            json!({ "title": title, "status": self.status, "detail": self.text }).to_string()
+            json!({ "title": title, "status": self.status, "detail": text }).to_string()
         };
         let details = format!("scopegate_{}", self.reason.name());
         Reply { status: self.status, headers, body, grpc_status, details }
+    }
+
+    /// What the client is told in words, which names `authorization` only where tokens are nowhere else.
+    fn text(&self, terms: &Terms) -> &'static str {
+        match self.text {
+            IN_AUTHORIZATION if terms.has_other_places => "This resource needs an access token",
+            AUTHORIZATION_MALFORMED if terms.has_other_places => "The header of the credential is malformed",
+            text => text,
+        }
     }
 
     /// The answer, owned.
@@ -211,7 +226,7 @@ impl<'d> Answer<'d> {
         }
         let error_in = begun.iter().position(|(schemes, _)| schemes.contains(&self.told_in));
         let of = |(at, (schemes, beginning)): (usize, &(Vec<Scheme>, Cow<'_, str>))| {
-            self.challenge.render(schemes, beginning, error_in == Some(at), terms, self.text)
+            self.challenge.render(schemes, beginning, error_in == Some(at), terms, self.text(terms))
         };
         begun.iter().enumerate().filter_map(of).collect()
     }
@@ -313,11 +328,8 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
     let asks_token = trace.sources.is_none();
     match denial {
         Denial::NoCredential { scope } => {
-            let text = if asks_token {
-                "This resource needs an access token in the Authorization header"
-            } else {
-                "This resource needs a credential, as the challenges say"
-            };
+            let text =
+                if asks_token { IN_AUTHORIZATION } else { "This resource needs a credential, as the challenges say" };
             refused(401, Challenge::Bare { scope: scope.into() }, text)
         }
         Denial::MalformedCredential(_) | Denial::UnknownIdentity | Denial::CredentialExpired { .. } => invalid_key(),
@@ -371,7 +383,7 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
-        Denial::MalformedHeader(_) => invalid_request("The Authorization header is malformed"),
+        Denial::MalformedHeader(_) => invalid_request(AUTHORIZATION_MALFORMED),
         Denial::AmbiguousHost => refused(400, Challenge::None, "The host can be read in more than one way"),
         Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
         Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),

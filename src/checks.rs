@@ -44,7 +44,7 @@ pub use client_certificate::is_forwarded;
 pub use condition::{Permit, check_beside};
 pub use failures::failures;
 pub use identity::{Identified, NotIdentified, secret_failures};
-pub use mismatch::mismatch;
+pub use mismatch::{PLACE, mismatch};
 pub use possession::Possession;
 pub use principal::Principal;
 pub use replay::{Effect, Effects, FirstUse};

@@ -6,14 +6,18 @@ mod bearer;
 mod forwarded_certificate;
 mod proof;
 mod query;
+mod token;
+mod websocket;
 
 use api_key::api_key;
 
 pub use api_key::ApiKey;
-pub use bearer::{BearerToken, extract};
+pub use bearer::BearerToken;
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
+pub use token::token;
+pub use websocket::without_token;
 
 use crate::decision::{CredentialKind, Denial};
 use crate::policy::{CredentialSet, SetKind};

@@ -111,6 +111,8 @@ pub struct Grant {
     pub remove: Vec<Cow<'static, str>>,
     /// Request headers to set, after the removals.
     pub set: Vec<(Rc<str>, String)>,
+    /// Lists of which an item is taken out: the header, and what stays of it, which is not empty.
+    pub shortened: Vec<(&'static str, Vec<u8>)>,
     /// What others read of the decision.
     pub published: Option<Box<Published>>,
     /// How many identity headers were left out because a claim cannot be a header value.

@@ -23,7 +23,8 @@ use crate::decision::{
 };
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{
-    AUTHORIZATION, Authority, CredentialSet, IssuerId, Policy, SenderConstraint, TokenRequirement, same_header,
+    AUTHORIZATION, Authority, IssuerId, Policy, SenderConstraint, TokenRequirement, Uses, WEBSOCKET_PROTOCOL,
+    same_header,
 };
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
@@ -203,7 +204,8 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
         Selected::Token(scheme, token) => {
             judged.trace.credential = Some(scheme);
             let possession = possession(policy, request, scheme, token);
-            verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &[AUTHORIZATION]))
+            let judged_in = [token.place().header()];
+            verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &judged_in))
         }
         Selected::Several(combination) => combined::permit(judged, &combination),
     }
@@ -279,13 +281,16 @@ fn is_preflight(policy: &Policy, request: &RequestView<'_>) -> bool {
         && one("origin")
         && one("access-control-request-method")
         && request.values(AUTHORIZATION).next().is_none()
-        && !holds_secret(policy, request)
+        && !(policy.uses.has(Uses::CREDENTIALS) && holds_credential(policy, request))
 }
 
-/// Whether the request has a header that can hold a secret of a set, in any spelling that an upstream could take for its name.
-fn holds_secret(policy: &Policy, request: &RequestView<'_>) -> bool {
-    let mut headers = policy.credentials.iter().flat_map(CredentialSet::headers);
-    headers.any(|header| request.headers.iter().any(|(name, _)| same_header(header.as_bytes(), name)))
+/// Whether the request has a header that can hold a credential, in any spelling that an upstream could take for its name.
+fn holds_credential(policy: &Policy, request: &RequestView<'_>) -> bool {
+    let mut places = policy.credential_headers();
+    if policy.token_places.websocket_protocol {
+        places.push(WEBSOCKET_PROTOCOL);
+    }
+    places.iter().any(|place| request.headers.iter().any(|(name, _)| same_header(place.as_bytes(), name)))
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {

@@ -27,6 +27,7 @@ mod settings;
 mod status_list;
 mod target_uri;
 mod template;
+mod token_place;
 mod uses;
 
 pub use api_keys::{ApiKeys, KeyPlace, Secret, in_order};
@@ -58,6 +59,7 @@ pub use settings::{
 pub use status_list::{ListCluster, StatusListPolicy};
 pub use target_uri::TargetUri;
 pub use template::{PathVariable, Template, TemplateError};
+pub use token_place::{TokenHeader, TokenPlace, TokenPlaces, WEBSOCKET_PROTOCOL};
 pub use uses::Uses;
 
 /// The default of `limits.token_bytes`.
@@ -70,6 +72,8 @@ pub struct Policy {
     pub uses: Uses,
     /// The issuers whose tokens are accepted. Never empty if a requirement asks for a token.
     pub issuers: Vec<Issuer>,
+    /// Where requests have their tokens.
+    pub token_places: TokenPlaces,
     /// The sets of credentials beside tokens.
     pub credentials: Vec<CredentialSet>,
     /// Tried in order; the first match decides.
@@ -101,11 +105,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The headers that can hold a credential, once each: that of tokens, if there are issuers, and those of sets.
+    /// The headers that hold a credential and nothing else, once each: those of tokens, and those of sets.
     #[must_use]
     pub fn credential_headers(&self) -> Vec<&str> {
-        let mut headers: Vec<&str> = (!self.issuers.is_empty()).then_some(AUTHORIZATION).into_iter().collect();
-        for header in self.credentials.iter().flat_map(CredentialSet::headers) {
+        let mut headers: Vec<&str> = self.token_places.authorization.then_some(AUTHORIZATION).into_iter().collect();
+        let of_tokens = self.token_places.headers.iter().map(|header| header.name.as_str());
+        for header in of_tokens.chain(self.credentials.iter().flat_map(CredentialSet::headers)) {
             if !headers.contains(&header) {
                 headers.push(header);
             }

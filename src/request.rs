@@ -59,6 +59,13 @@ impl<'a> RequestView<'a> {
         self.target().and_then(|target| target.splitn(2, |&byte| byte == b'?').nth(1))
     }
 
+    /// Whether it asks for a WebSocket. Envoy shows a handshake over HTTP/2 (RFC 8441) as one over HTTP/1.1.
+    #[must_use]
+    pub fn is_websocket_handshake(&self) -> bool {
+        let mut protocols = self.values("upgrade").flat_map(|line| line.split(|&byte| byte == b','));
+        protocols.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    }
+
     /// Whether the client speaks gRPC, which gets its errors in trailers (`application/grpc` or `application/grpc+…`).
     #[must_use]
     pub fn is_grpc(&self) -> bool {

@@ -2,10 +2,11 @@
 
 use crate::base::json::{JsonType, Value};
 use crate::base::text::escaped;
+use crate::checks::PLACE;
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::policy::{
-    AuditSettings, ClaimCondition, Condition, Issuer, Policy, SenderConstraint, SubjectForm, TokenRequirement,
-    TokenTypes,
+    AUTHORIZATION, AuditSettings, ClaimCondition, Condition, Issuer, Policy, SenderConstraint, SubjectForm,
+    TokenRequirement, TokenTypes,
 };
 use std::borrow::Cow;
 
@@ -65,6 +66,9 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
     let asks = || mismatch.asks.iter().map(|ask| &**ask);
     let issuer = mismatch.issuer.and_then(|id| policy.issuers.get(id.0));
     match denial {
+        Denial::UnknownIssuer if mismatch.member == PLACE => {
+            Some(issuer?.token_header.as_ref().map_or(AUTHORIZATION, |header| &header.name).to_owned())
+        }
         Denial::UnknownIssuer => {
             let good = |id| asks().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)));
             let issuers = policy.issuers.iter().enumerate();

@@ -12,6 +12,9 @@ use crate::request::RequestView;
 use std::borrow::Cow;
 use std::rc::Rc;
 
+/// What a mismatch has in place of a member where the token is not in the header of its issuer.
+pub const PLACE: &str = "place";
+
 /// The mismatch that led to a denial, where it is one of a member of the token. Nothing is put into words here.
 #[must_use]
 pub fn mismatch(
@@ -28,6 +31,9 @@ pub fn mismatch(
     let of_issuer = issuer.and_then(|index| policy.issuers.get(index));
     let claim = |name: &'static str| (Cow::Borrowed(name), Received::of(claims.value(name)));
     let (member, received) = match denial {
+        Denial::UnknownIssuer if of_issuer.is_some_and(|issuer| !issuer.has_tokens_in(token.place())) => {
+            (PLACE.into(), Received::text(Some(token.place().header())))
+        }
         Denial::UnknownIssuer => claim("iss"),
         Denial::AlgorithmNotAllowed => ("header alg".into(), Received::text(Some(&header.alg))),
         Denial::UnknownKey => ("header kid".into(), Received::text(header.kid.as_deref())),

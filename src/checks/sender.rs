@@ -9,7 +9,7 @@ use crate::crypto::SHA256_BYTES;
 use crate::decision::{CredentialKind, Denial};
 use crate::facts::Facts;
 use crate::jose::{Bindings, Claims, Confirmation};
-use crate::policy::SenderConstraint;
+use crate::policy::{SenderConstraint, TokenPlace};
 
 /// Proof: the sender holds what the token is bound to, or it is bound to nothing and need not be.
 #[derive(Debug)]
@@ -73,6 +73,10 @@ pub(super) fn judge_binding(
     possession: &Possession<'_>,
     facts: &Facts<'_>,
 ) -> Result<Option<[u8; SHA256_BYTES]>> {
+    // Only after the scheme DPoP is it shown to whom the token is bound (RFC 9449 section 7.1).
+    if possession.token.place() != TokenPlace::Authorization && is_bound_to_key(claims) {
+        return Err(Denial::ProofMissing("the token is bound to a key, and is not in `authorization`"));
+    }
     if asked == SenderConstraint::NOTHING {
         return Ok(None);
     }
@@ -97,6 +101,10 @@ pub(super) fn judge_binding(
         check_certificate(&bound, client_certificate(*forwarded_certificate, request, facts.surroundings)?)?;
     }
     Ok(key)
+}
+
+fn is_bound_to_key(claims: &Claims) -> bool {
+    matches!(claims.confirmation.as_deref(), Some(Confirmation::Bound(Bindings { key: Some(_), .. })))
 }
 
 /// Whether the client's certificate is the one that the token is bound to (RFC 8705 section 3). Neither digest is

@@ -13,6 +13,7 @@ mod requirement;
 mod revocation;
 mod router;
 mod status_list;
+mod token_header;
 
 use self::credentials::Sources;
 use self::requirement::{Context, Variables};
@@ -20,9 +21,9 @@ use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditSettings, CacheLimits, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy, Limits, Match,
-    PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayPlace, ReplaySettings, Requirement,
-    RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, Uses,
+    AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy,
+    Issuer, Limits, Match, PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayPlace, ReplaySettings,
+    Requirement, RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, TokenPlaces, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -70,9 +71,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         query
     });
     let forward = optional(&object, "forward", Forward::default(), forward::read);
-    if let (Some(sets), Some(forward)) = (&sets, &forward) {
-        credentials::apart_from_identity_headers(&object, sets, forward);
-    }
+    places_apart(&object, issuers.as_deref(), sets.as_deref(), forward.as_ref());
     let seal = optional(&object, "seal", false, Cursor::flag);
     let has_service = object.get("replay").is_some_and(|cursor| cursor.member("service").is_some());
     let dpop = optional(&object, "dpop", (None, ReplayPlace::default()), |cursor| {
@@ -101,6 +100,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     }
     let mut policy = Policy {
         uses: Uses::default(),
+        token_places: TokenPlaces::of(issuers.as_deref().unwrap_or_default()),
         issuers: issuers?,
         credentials: sets?,
         rules: rules?,
@@ -132,6 +132,19 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         audit: audit?,
     };
     Some(Loaded { policy, settings, warnings })
+}
+
+/// Notes places of credentials that are those of something else.
+fn places_apart(
+    root: &Object<'_>,
+    issuers: Option<&[Issuer]>,
+    sets: Option<&[CredentialSet]>,
+    forward: Option<&Forward>,
+) -> Option<()> {
+    let (sets, forward) = (sets?, forward?);
+    credentials::apart_from_identity_headers(root, sets, forward);
+    token_header::apart(root, issuers?, sets, forward);
+    Some(())
 }
 
 /// The requirement in route metadata, under a policy.

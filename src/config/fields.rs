@@ -33,8 +33,10 @@ shapes! {
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
-        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list",
+        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list", "token_header",
+        "websocket_protocol",
     ];
+    TOKEN_HEADER "token_header" ["name", "prefix"];
     JWKS "jwks" [
         "inline", "uri", "cluster", "discovery", "refresh", "timeout", "max_stale", "unknown_kid_interval",
     ];

@@ -4,13 +4,22 @@
 
 use super::{Presented, Result};
 use crate::decision::{CredentialKind, Denial};
+use crate::policy::TokenPlace;
 use crate::request::RequestView;
 
-/// The token after the scheme.
+/// A token, and where it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct BearerToken<'a>(&'a [u8]);
+pub struct BearerToken<'a> {
+    text: &'a [u8],
+    place: TokenPlace<'a>,
+}
 
 impl<'a> BearerToken<'a> {
+    /// What is in a place.
+    pub(super) const fn new(text: &'a [u8], place: TokenPlace<'a>) -> Self {
+        Self { text, place }
+    }
+
     /// Whether it is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. This is apart
     /// from [`extract`], because a token that is remembered has passed it and need not be looked at again, byte by byte.
     ///
@@ -18,8 +27,8 @@ impl<'a> BearerToken<'a> {
     /// [`Denial::MalformedHeader`].
     pub fn check_grammar(self) -> Result<()> {
         let is_character = |byte: u8| TOKEN_CHARACTERS.get(usize::from(byte)).is_some_and(|is_one| *is_one);
-        let characters = self.0.iter().position(|&byte| !is_character(byte)).unwrap_or(self.0.len());
-        let (text, padding) = self.0.split_at(characters);
+        let characters = self.text.iter().position(|&byte| !is_character(byte)).unwrap_or(self.text.len());
+        let (text, padding) = self.text.split_at(characters);
         if text.is_empty() || padding.iter().any(|&byte| byte != b'=') {
             return Err(Denial::MalformedHeader("not one token after the scheme"));
         }
@@ -29,7 +38,13 @@ impl<'a> BearerToken<'a> {
     /// Its bytes.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
+        self.text
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn place(self) -> TokenPlace<'a> {
+        self.place
     }
 }
 
@@ -72,12 +87,12 @@ pub(super) fn authorization<'a>(request: &RequestView<'a>) -> Result<Option<Line
     Ok(Some(Line { whole, scheme, rest }))
 }
 
-/// Reads the one token of a request.
+/// Reads the token of `authorization`.
 ///
 /// # Errors
 /// When there are two, or the one does not follow the grammar; that of the token is left to
 /// [`BearerToken::check_grammar`].
-pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
+pub(super) fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     let Some(Line { scheme, rest, .. }) = authorization(request)? else { return Ok(Presented::Nothing) };
     let kind = if scheme.eq_ignore_ascii_case(b"bearer") {
         CredentialKind::Bearer
@@ -94,7 +109,7 @@ pub fn extract<'a>(request: &RequestView<'a>) -> Result<Presented<'a>> {
     if token.is_empty() {
         return Err(Denial::MalformedHeader("not one token after the scheme"));
     }
-    Ok(Presented::Token(kind, BearerToken(token)))
+    Ok(Presented::Token(kind, BearerToken::new(token, TokenPlace::Authorization)))
 }
 
 /// Whether a comma begins another `scheme credentials`.
@@ -186,7 +201,8 @@ mod tests {
             let headers: [(&[u8], &[u8]); 1] = [(b"authorization", line.as_bytes())];
             let request =
                 RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true };
-            assert_eq!(extract(&request), Ok(Presented::Token(wanted, BearerToken(b"a.b.c"))), "{line}");
+            let token = BearerToken::new(b"a.b.c", TokenPlace::Authorization);
+            assert_eq!(extract(&request), Ok(Presented::Token(wanted, token)), "{line}");
         }
         for line in ["DPoP", "DPoP ", "DPoP a b", "DPoP a;q=1", "DPoP\ta"] {
             assert_eq!(read(&[line.as_bytes()]), Err(Reason::MalformedHeader), "{line:?}");
@@ -197,7 +213,9 @@ mod tests {
     fn a_token_has_the_characters_of_rfc_6750_and_no_others() {
         for byte in 0..=u8::MAX {
             let wanted = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-            assert_eq!(BearerToken(&[b'a', byte, b'a']).check_grammar().is_ok(), wanted, "{byte}");
+            let token = [b'a', byte, b'a'];
+            let token = BearerToken::new(&token, TokenPlace::Authorization);
+            assert_eq!(token.check_grammar().is_ok(), wanted, "{byte}");
         }
     }
 

@@ -3,9 +3,12 @@
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::checks::{self, Permit};
+use crate::credential;
 use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
 use crate::facts::Surroundings;
-use crate::policy::{AUTHORIZATION, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, same_header};
+use crate::policy::{
+    AUTHORIZATION, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, WEBSOCKET_PROTOCOL, same_header,
+};
 use crate::request::RequestView;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -25,6 +28,7 @@ pub(super) fn untouched(
         token,
         remove: forged_headers(policy, request, surroundings),
         set: Vec::new(),
+        shortened: Vec::new(),
         published: published(Vec::new(), policy, request),
         left_out: 0,
     }
@@ -44,6 +48,7 @@ pub(super) fn without_credential(policy: &Policy, request: &RequestView<'_>, sur
     let mut grant = untouched(policy, request, surroundings, Basis::Missing, None);
     if policy.uses.has(Uses::CREDENTIALS) && removes_credentials(policy) {
         remove_credentials(&mut grant.remove, policy, request, &[]);
+        grant.shortened = shortened(policy, request, &[]);
     }
     grant
 }
@@ -63,11 +68,14 @@ pub(super) fn for_principal(
     judged_in: &[&str],
 ) -> Grant {
     let mut remove = forged_headers(policy, request, surroundings);
+    let mut shorter = Vec::new();
     let by_router = policy.forward.by == ForwardBy::Router;
     if removes_credentials(policy) {
         let keeps = policy.forward.token == TokenForwarding::Keep;
         if policy.uses.has(Uses::CREDENTIALS) {
-            remove_credentials(&mut remove, policy, request, if keeps { judged_in } else { &[] });
+            let kept = if keeps { judged_in } else { &[] };
+            remove_credentials(&mut remove, policy, request, kept);
+            shorter = shortened(policy, request, kept);
         } else if !keeps {
             remove.push(AUTHORIZATION.into());
         }
@@ -90,7 +98,7 @@ pub(super) fn for_principal(
     }
     let published = published(publish, policy, request);
     let token = Some(scoped.principal().trace());
-    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, published, left_out }
+    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, shortened: shorter, published, left_out }
 }
 
 /// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would
@@ -107,6 +115,13 @@ fn remove_credentials(remove: &mut Vec<Cow<'static, str>>, policy: &Policy, requ
             remove.push(name.into_owned().into());
         }
     }
+}
+
+/// The lists of which a credential is taken out. Those in `kept` stay as they are.
+fn shortened(policy: &Policy, request: &RequestView<'_>, kept: &[&str]) -> Vec<(&'static str, Vec<u8>)> {
+    let takes = policy.token_places.websocket_protocol && !kept.contains(&WEBSOCKET_PROTOCOL);
+    let left = if takes { credential::without_token(request) } else { None };
+    left.map(|left| (WEBSOCKET_PROTOCOL, left)).into_iter().collect()
 }
 
 /// The names of the headers of the request that its client may not set, in every spelling, once each: identity headers,

@@ -54,7 +54,7 @@ impl<'p> PresentedSecret<'p, '_> {
 impl Combination<'_, '_> {
     /// The headers of what is judged.
     pub(super) fn headers(&self) -> Vec<&str> {
-        let of_token = self.token.map(|_| AUTHORIZATION);
+        let of_token = self.token.map(|(_, token)| token.place().header());
         self.secrets.iter().flat_map(|secret| secret.headers.iter().copied()).chain(of_token).collect()
     }
 }
@@ -73,7 +73,7 @@ pub(super) fn rule<'a>(asks: &TokenRequirements<'a>) -> Option<Cow<'a, Credentia
 }
 
 /// Finds what is judged. Only the places of sources that the requirements name are read.
-pub(super) fn select<'p, 'r>(
+pub(super) fn select<'p: 'r, 'r>(
     policy: &'p Policy,
     request: &RequestView<'r>,
     trace: &mut Trace,
@@ -82,7 +82,7 @@ pub(super) fn select<'p, 'r>(
 ) -> Result<Selected<'p, 'r>, Denial> {
     let missing = || Denial::NoCredential { scope: checks::wanted(asks, None) };
     let Some(rule) = rule(asks) else {
-        return match credential::extract(request)? {
+        return match credential::token(request, &policy.token_places, true)? {
             Presented::Token(scheme, token) => Ok(Selected::Token(scheme, token)),
             Presented::Nothing if allows_missing => Ok(Selected::Nothing),
             Presented::Nothing => Err(missing()),
@@ -105,8 +105,12 @@ pub(super) fn select<'p, 'r>(
     }
     // What is of a set is no token.
     let is_of_set = secrets.iter().any(|secret| secret.headers.contains(&AUTHORIZATION));
-    let reads_tokens = sources.contains(&Source::Tokens) && !is_of_set;
-    let token = match if reads_tokens { credential::extract(request)? } else { Presented::Nothing } {
+    let presented = if sources.contains(&Source::Tokens) {
+        credential::token(request, &policy.token_places, !is_of_set)?
+    } else {
+        Presented::Nothing
+    };
+    let token = match presented {
         Presented::Token(scheme, token) => Some((scheme, token)),
         Presented::Nothing => None,
     };

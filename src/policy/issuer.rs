@@ -1,6 +1,6 @@
 //! The issuers whose tokens are accepted, and what their tokens must always meet.
 
-use super::{Endpoint, SenderConstraint, StatusListPolicy};
+use super::{Endpoint, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::jose::{ClaimPath, KeySet};
@@ -42,6 +42,22 @@ pub struct Issuer {
     pub sender_constraint: SenderConstraint,
     /// How the `status` claim is honoured; `None` where it is not.
     pub status_list: Option<StatusListPolicy>,
+    /// The header of its tokens; `None`: `authorization`.
+    pub token_header: Option<TokenHeader>,
+    /// Whether its tokens may also be among the subprotocols of a WebSocket handshake.
+    pub websocket_protocol: bool,
+}
+
+impl Issuer {
+    /// Whether its tokens may be in this place.
+    #[must_use]
+    pub fn has_tokens_in(&self, place: TokenPlace<'_>) -> bool {
+        match place {
+            TokenPlace::Authorization => self.token_header.is_none(),
+            TokenPlace::Header(header) => self.token_header.as_ref() == Some(header),
+            TokenPlace::WebSocketProtocol => self.websocket_protocol,
+        }
+    }
 }
 
 /// Where an issuer's keys come from.

@@ -17,7 +17,7 @@ impl Uses {
     pub const SINGLE_USE: Self = Self(1 << 3);
     /// A store of the proofs that have been used.
     pub const PROOFS: Self = Self(1 << 4);
-    /// Credentials beside tokens.
+    /// Places of credentials beside `authorization`.
     pub const CREDENTIALS: Self = Self(1 << 5);
 
     /// What this policy uses.
@@ -31,7 +31,7 @@ impl Uses {
             (Self::BARRED_TRAILERS, policy.bars_trailers()),
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
-            (Self::CREDENTIALS, !policy.credentials.is_empty()),
+            (Self::CREDENTIALS, !policy.credentials.is_empty() || policy.token_places.has_others()),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))
     }

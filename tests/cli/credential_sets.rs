@@ -119,9 +119,37 @@ fn the_router_removes_keys_where_it_edits() {
     let file = with_set(&by_router(), GOLD, "credentials: partners");
     let said = check(&file).stdout;
     assert!(
-        said.contains("error[router-edits]") && said.contains("the router sends x-kiosk on, with the key in it"),
+        said.contains("error[router-edits]") && said.contains("the router sends x-kiosk on, with the credential in it"),
         "{said}"
     );
     let removed = edit(&file, "[authorization, x-auth-subject", "[authorization, x-kiosk, x-auth-subject");
     assert!(!check(&removed).stdout.contains("x-kiosk"), "{}", check(&removed).stdout);
+}
+
+#[test]
+fn tokens_in_other_places_are_not_matched_on_or_logged() {
+    let issuer = "                    - issuer: ";
+    let with = |members: &str| {
+        let file = shipped();
+        let at = file.find(issuer).expect("an issuer");
+        let line = file[at..].find('\n').expect("a line") + at + 1;
+        format!("{}                      {members}\n{}", &file[..line], &file[line..])
+    };
+    let (header, sockets) = (with("token_header: {name: x-partner}"), with("websocket_protocol: true"));
+    let log = |text: &str, header: &str| edit(text, "%REQ(X-REQUEST-ID)%", &format!("%REQ({header})%"));
+    let matched = |text: &str, header: &str| {
+        let headers = format!("match: {{prefix: /, headers: [{{name: {header}, present_match: true}}]}}");
+        edit(text, "match: {prefix: /}", &headers)
+    };
+    finds(&[
+        ("credential-in-log", log(&header, "X-Partner"), log(&shipped(), "X-Partner")),
+        ("credential-in-log", log(&sockets, "Sec-WebSocket-Protocol"), log(&shipped(), "Sec-WebSocket-Protocol")),
+        ("matcher-on-edited-header", matched(&header, "x-partner"), matched(&shipped(), "x-partner")),
+        (
+            "matcher-on-edited-header",
+            matched(&sockets, "sec-websocket-protocol"),
+            matched(&shipped(), "sec-websocket-protocol"),
+        ),
+    ]);
+    assert!(check(&log(&header, "X-Partner")).stdout.contains("error[credential-in-log]"));
 }

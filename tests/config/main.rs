@@ -28,6 +28,7 @@ mod revocation;
 mod router;
 mod senders;
 mod status_list;
+mod token_places;
 
 use everything::everything;
 use prost::Message as _;

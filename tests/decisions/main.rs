@@ -49,4 +49,5 @@ mod single_use;
 mod status;
 mod step_up;
 mod tenants;
+mod token_places;
 mod trace;

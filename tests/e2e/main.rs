@@ -42,6 +42,7 @@ mod normalise;
 mod opinion;
 mod outages;
 mod paths;
+mod places;
 mod proofs;
 mod provider;
 mod record;

@@ -8,6 +8,7 @@ use crate::crypto::{Algorithm, sha256};
 use crate::decision::Denial;
 use crate::facts::{Facts, TokenName, VerifiedToken};
 use crate::jose::{Claims, Compact, JoseHeader, Malformed};
+use crate::policy::TokenPlace;
 use std::rc::Rc;
 
 pub use crate::revocation::FINGERPRINT_CHARACTERS;
@@ -18,6 +19,8 @@ pub struct Formed<'t> {
     parts: Parts<'t>,
     /// What it would be remembered by.
     name: Option<TokenName>,
+    /// Where it is.
+    place: TokenPlace<'t>,
 }
 
 #[derive(Debug)]
@@ -44,14 +47,14 @@ impl<'t> Formed<'t> {
         let text = token.as_bytes();
         let name = if text.len() > limit { None } else { facts.memory.name(text) };
         if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.surroundings.now(), facts.keys)) {
-            return Ok(Self { parts: Parts::Remembered(known, token), name });
+            return Ok(Self { parts: Parts::Remembered(known, token), name, place: token.place() });
         }
         token.check_grammar()?;
         if text.len() > limit {
             return Err(Denial::TokenTooLarge);
         }
         let compact = Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?;
-        Ok(Self { parts: Parts::Fresh(compact, FingerprintCell::default()), name })
+        Ok(Self { parts: Parts::Fresh(compact, FingerprintCell::default()), name, place: token.place() })
     }
 
     /// The JOSE header.
@@ -108,6 +111,12 @@ impl<'t> Formed<'t> {
             Parts::Fresh(compact, _) => Signature::ToVerify(compact),
             Parts::Remembered(known, _) => Signature::Remembered(known),
         }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn place(&self) -> TokenPlace<'t> {
+        self.place
     }
 
     /// What it would be remembered by.

@@ -20,14 +20,15 @@ pub struct Recognised<'a> {
 
 impl<'a> Recognised<'a> {
     /// Finds the issuer by exact comparison of `iss` (RFC 7519 section 4.1.1, RFC 9068 section 4) and looks for `alg`
-    /// in its list ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+    /// in its list ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). A token of another place
+    /// than that of its issuer is none of this issuer.
     ///
     /// # Errors
     /// [`Denial::UnknownIssuer`], [`Denial::AlgorithmNotAllowed`].
     pub fn check(token: &'a Formed<'a>, issuers: &'a [Issuer], asks: &TokenRequirements<'_>) -> Result<Self> {
         let algorithm = known_algorithm(token)?;
         let (id, issuer) = named_issuer(token, issuers)?;
-        judge_issuer(id, asks)?;
+        judge_issuer(token, issuer, id, asks)?;
         judge_algorithm(algorithm, issuer)?;
         Ok(Self { token, issuer, id, algorithm })
     }
@@ -55,9 +56,9 @@ fn known_algorithm(token: &Formed<'_>) -> Result<Algorithm> {
     token.algorithm().ok_or(Denial::AlgorithmNotAllowed)
 }
 
-fn judge_issuer(id: IssuerId, asks: &TokenRequirements<'_>) -> Result<()> {
+fn judge_issuer(token: &Formed<'_>, issuer: &Issuer, id: IssuerId, asks: &TokenRequirements<'_>) -> Result<()> {
     let is_good = asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)));
-    if is_good { Ok(()) } else { Err(Denial::UnknownIssuer) }
+    if is_good && issuer.has_tokens_in(token.place()) { Ok(()) } else { Err(Denial::UnknownIssuer) }
 }
 
 fn judge_algorithm(algorithm: Algorithm, issuer: &Issuer) -> Result<()> {
@@ -71,7 +72,7 @@ pub(in crate::checks) fn failures(
     asks: &TokenRequirements<'_>,
 ) -> impl Iterator<Item = Denial> {
     let (algorithm, named) = (known_algorithm(token), named_issuer(token, issuers));
-    let is_good = named.as_ref().map_or(Ok(()), |(id, _)| judge_issuer(*id, asks));
+    let is_good = named.as_ref().map_or(Ok(()), |(id, issuer)| judge_issuer(token, issuer, *id, asks));
     let may_use = match (&algorithm, &named) {
         (Ok(algorithm), Ok((_, issuer))) => judge_algorithm(*algorithm, issuer),
         _ => Ok(()),

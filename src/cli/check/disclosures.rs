@@ -5,7 +5,7 @@
 use super::Findings;
 use crate::cli::gates::InEnvoy;
 use crate::cli::source::View;
-use crate::policy::{AUTHORIZATION, Policy, TokenForwarding};
+use crate::policy::{AUTHORIZATION, Policy, TokenForwarding, WEBSOCKET_PROTOCOL};
 use std::path::Path;
 
 /// Headers that hold a credential, in lower case.
@@ -30,10 +30,10 @@ const LOG_REMEDY: &str = "leave it out: the fingerprint in wasm.scopegate names 
 
 /// Checks the surroundings of a gate. Without a policy only what does not depend on it.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut Findings) {
-    let keys = policy.map(key_headers).unwrap_or_default();
+    let own = policy.map(own_headers).unwrap_or_default();
     for logs in envoy.manager.holders("access_log").iter().chain(&envoy.manager.holders("upstream_log")) {
         for name in ["access_log", "upstream_log"] {
-            logs.get(name).iter().for_each(|view| check_log(envoy.file, view, &keys, findings));
+            logs.get(name).iter().for_each(|view| check_log(envoy.file, view, &own, findings));
         }
     }
     if let Some(listener) = &envoy.manager.get("tracing") {
@@ -53,10 +53,11 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut
     }
 }
 
-/// The headers of API keys.
-fn key_headers(policy: &Policy) -> Vec<&str> {
+/// The headers of credentials that only this policy knows: those of API keys, and those of tokens beside `authorization`.
+fn own_headers(policy: &Policy) -> Vec<&str> {
     let mut headers = policy.credential_headers();
     headers.retain(|header| *header != AUTHORIZATION);
+    headers.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));
     headers
 }
 
@@ -64,14 +65,15 @@ fn is_inside(config: &View<'_>, manager: &View<'_>) -> bool {
     manager.get("route_config").is_some_and(|own| std::ptr::eq(own.node, config.node))
 }
 
-fn check_log(file: &Path, log: &View<'_>, keys: &[&str], findings: &mut Findings) {
-    let is_key = |name: &str| keys.iter().any(|key| name.eq_ignore_ascii_case(key));
-    let printable = |view: &View<'_>| view.text().filter(|name| is_credential(name) || is_key(name)).map(str::to_owned);
+fn check_log(file: &Path, log: &View<'_>, own: &[&str], findings: &mut Findings) {
+    let is_own = |name: &str| own.iter().any(|header| name.eq_ignore_ascii_case(header));
+    let printable = |view: &View<'_>| view.text().filter(|name| is_credential(name) || is_own(name)).map(str::to_owned);
     let mut found: Vec<(View<'_>, String)> = Vec::new();
     log.visit(&mut |view| {
         let format = view.text();
-        let key = format.and_then(|format| keys.iter().find(|key| prints(format, key)).map(|key| (*key).to_owned()));
-        found.extend(key.or_else(|| format.and_then(printed)).map(|name| (view.clone(), name)));
+        let printed_own = |format| own.iter().find(|name| prints(format, name)).map(|name| (*name).to_owned());
+        found
+            .extend(format.and_then(printed_own).or_else(|| format.and_then(printed)).map(|name| (view.clone(), name)));
         for list in [
             "additional_request_headers_to_log",
             "additional_response_headers_to_log",
@@ -83,9 +85,9 @@ fn check_log(file: &Path, log: &View<'_>, keys: &[&str], findings: &mut Findings
         found.extend(view.at(&["request_header", "name"]).and_then(|view| printable(&view).map(|name| (view, name))));
     });
     for (view, name) in found {
-        if is_key(&name) {
-            let what = format!("writes {name} to the log: whoever reads it can use the key until it expires");
-            let remedy = "leave it out: wasm.scopegate names the set and the identity";
+        if is_own(&name) {
+            let what = format!("writes {name} to the log: a reader can use the credential until it expires");
+            let remedy = "leave it out: wasm.scopegate names the credential";
             findings.error("credential-in-log", file, &view, what, remedy);
         } else {
             let what = format!("writes {name} to the log: refused and public requests keep their credentials");

@@ -4,7 +4,7 @@ use super::Findings;
 use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::config::METADATA_NAMESPACE;
-use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding};
+use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding, Uses, WEBSOCKET_PROTOCOL};
 use std::path::Path;
 
 /// The input of a matcher tree for a header.
@@ -115,9 +115,11 @@ fn check_matchers(host: &VirtualHost<'_>, matchers: &[View<'_>], policy: &Policy
 /// A header that the filter edits: Envoy matches again after that, and the filter does not see the result.
 fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Findings) {
     let Some(name) = view.text() else { return };
-    // Beside sets of credentials, also what was not judged is removed where the judged one is kept.
-    let strips_some = policy.forward.token == TokenForwarding::Strip || !policy.credentials.is_empty();
-    let is_credential = || policy.credential_headers().iter().any(|known| name.eq_ignore_ascii_case(known));
+    // Of several places, also what was not judged is removed where the judged one is kept.
+    let strips_some = policy.forward.token == TokenForwarding::Strip || policy.uses.has(Uses::CREDENTIALS);
+    let is_list = || policy.token_places.websocket_protocol && name.eq_ignore_ascii_case(WEBSOCKET_PROTOCOL);
+    let is_credential =
+        || policy.credential_headers().iter().any(|known| name.eq_ignore_ascii_case(known)) || is_list();
     let strips = policy.forward.by == ForwardBy::Filter && strips_some && is_credential();
     let has_certificate = policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name.as_bytes()));
     if strips || has_certificate || policy.forward.is_identity_header(name.as_bytes()) {

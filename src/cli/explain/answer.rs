@@ -354,7 +354,9 @@ impl Explanation<'_> {
             rows.push(("", reply.body.clone()));
         }
         if let Decision::Allow(grant) = &self.decision {
-            let removed = if grant.remove.is_empty() { "nothing".to_owned() } else { grant.remove.join(", ") };
+            let parts = grant.shortened.iter().map(|(name, _)| format!("a part of {name}"));
+            let removed: Vec<String> = grant.remove.iter().map(ToString::to_string).chain(parts).collect();
+            let removed = if removed.is_empty() { "nothing".to_owned() } else { removed.join(", ") };
             rows.push(("removes", shown(removed.as_bytes())));
             if grant.set.is_empty() {
                 rows.push(("sets", "nothing".to_owned()));
@@ -407,7 +409,9 @@ impl Explanation<'_> {
                     grant.set.iter().map(|(name, value)| (name.to_string(), value.as_str().into())).collect();
                 let publish: Map<String, Value> =
                     published(grant).map(|(key, value)| (format!("wasm.{key}"), value.into())).collect();
-                json!({ "remove": grant.remove, "set": set, "publish": publish, "left_out": grant.left_out })
+                let shorten: Vec<&str> = grant.shortened.iter().map(|(name, _)| *name).collect();
+                json!({ "remove": grant.remove, "shorten": shorten, "set": set, "publish": publish,
+                        "left_out": grant.left_out })
             }
             Decision::Deny(_) | Decision::Await(_) => Value::Null,
         };

@@ -180,11 +180,15 @@ fn upstream(grant: &Grant, headers: &[(String, String)], forward: &Forward) -> V
     let gone = |name: &str| {
         grant.remove.iter().any(|other| other == name)
             || grant.set.iter().any(|(other, _)| &**other == name)
+            || grant.shortened.iter().any(|(other, _)| *other == name)
             || router_strips && name == "authorization"
     };
     let kept = headers.iter().filter(|(name, _)| !gone(name)).cloned();
     let key_of = |key: &str| forward.headers.iter().find(|header| &*header.key == key);
     let by_router =
         grant.identity().iter().filter_map(|(key, value)| Some((key_of(key)?.name.to_string(), value.clone())));
-    kept.chain(grant.set.iter().map(|(name, value)| (name.to_string(), value.clone()))).chain(by_router).collect()
+    let set = grant.set.iter().map(|(name, value)| (name.to_string(), value.clone()));
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    let shortened = grant.shortened.iter().map(|(name, value)| ((*name).to_owned(), text(value)));
+    kept.chain(set).chain(shortened).chain(by_router).collect()
 }

@@ -5,7 +5,7 @@ mod secrets;
 
 pub(super) use rule::{Sources, read as read_rule};
 
-use super::forward::{RESERVED, RESERVED_PREFIXES, plain_name};
+use super::forward::{RESERVED, RESERVED_PREFIXES, is_apart, plain_name};
 use super::requirement::scope;
 use super::{Environment, optional};
 use crate::base::json::{Map, Value};
@@ -173,13 +173,13 @@ fn key_prefix(cursor: &Cursor<'_>) -> Option<String> {
     Some(prefix.to_owned())
 }
 
-fn place_header(cursor: &Cursor<'_>) -> Option<String> {
+pub(super) fn place_header(cursor: &Cursor<'_>) -> Option<String> {
     let name = plain_name(cursor, cursor.text()?)?;
     let dashed = name.replace('_', "-");
     let is_reserved = RESERVED.contains(&dashed.as_str()) && dashed != AUTHORIZATION;
     let is_of_others = dashed == "dpop" || dashed.starts_with("client-cert");
     if is_reserved || is_of_others || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix)) {
-        return cursor.wrong("is not a header of keys", "choose one of its own, such as x-api-key");
+        return cursor.wrong("is not a header of credentials", "choose one of its own, such as x-api-key");
     }
     Some(name)
 }
@@ -318,13 +318,7 @@ pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
 
 /// Notes places that are identity headers: those are removed before a credential is read by anyone else.
 pub(super) fn apart_from_identity_headers(root: &Object<'_>, sets: &[CredentialSet], forward: &Forward) {
-    let headers = sets.iter().flat_map(CredentialSet::headers);
-    for header in headers.filter(|header| forward.is_identity_header(header.as_bytes())) {
-        root.get("credentials").and_then(|cursor| {
-            cursor.wrong::<()>(
-                format!("reads keys from {header}, which `forward` sets or removes"),
-                "name another header",
-            )
-        });
+    for header in sets.iter().flat_map(CredentialSet::headers) {
+        root.get("credentials").and_then(|cursor| is_apart(&cursor, header, "keys", forward));
     }
 }

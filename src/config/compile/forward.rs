@@ -133,3 +133,12 @@ fn header_name(cursor: &Cursor<'_>, name: &str) -> Option<String> {
     }
     Some(lower)
 }
+
+/// Whether what holds a credential is no identity header: those are removed before anyone else reads a credential.
+pub(super) fn is_apart(cursor: &Cursor<'_>, header: &str, what: &str, forward: &Forward) -> Option<()> {
+    if forward.is_identity_header(header.as_bytes()) {
+        return cursor
+            .wrong(format!("reads {what} from {header}, which `forward` sets or removes"), "name another header");
+    }
+    Some(())
+}

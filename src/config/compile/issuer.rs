@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, optional, remote, status_list, texts};
+use super::{IssuerNames, optional, remote, status_list, texts, token_header};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -145,6 +145,12 @@ fn read(
     let status_list = optional(&object, "status_list", None, |c| {
         status_list::read(c, issuer.as_deref(), algorithms.unwrap_or_default()).map(Some)
     });
+    let token_header = optional(&object, "token_header", None, |c| token_header::read(c).map(Some));
+    let websocket_protocol = optional(&object, "websocket_protocol", false, Cursor::flag);
+    token_header::no_proofs(&object, sender_constraint, "token_header");
+    if websocket_protocol == Some(true) {
+        token_header::no_proofs(&object, sender_constraint, "websocket_protocol");
+    }
     let issuer = issuer?;
     let name = name?.unwrap_or_else(|| issuer.clone());
     Some(Issuer {
@@ -162,6 +168,8 @@ fn read(
         scope_claims: scope_claims?,
         sender_constraint: sender_constraint?,
         status_list: status_list?,
+        token_header: token_header?,
+        websocket_protocol: websocket_protocol?,
     })
 }
 

@@ -139,6 +139,9 @@ impl<H: Host> Gate<H> {
         for (name, value) in &grant.set {
             self.host.set_header(Map::RequestHeaders, name, value.as_bytes())?;
         }
+        for (name, value) in &grant.shortened {
+            self.host.set_header(Map::RequestHeaders, name, value)?;
+        }
         Ok(())
     }
 

@@ -33,6 +33,8 @@ pub(super) fn issuer(origin: KeyOrigin) -> Issuer {
         required_claims: vec![],
         scope_claims: vec![],
         status_list: None,
+        token_header: None,
+        websocket_protocol: false,
     }
 }
 

@@ -68,6 +68,8 @@ fn issuer(change: impl FnOnce(&mut StatusListPolicy)) -> Issuer {
         scope_claims: vec![],
         sender_constraint: SenderConstraint::IF_BOUND,
         status_list: Some(policy),
+        token_header: None,
+        websocket_protocol: false,
     }
 }
 

@@ -15,6 +15,7 @@ fn shown(loaded: &Loaded) -> String {
     let Policy {
         uses,
         issuers,
+        token_places,
         credentials,
         rules,
         default,
@@ -31,7 +32,7 @@ fn shown(loaded: &Loaded) -> String {
     } = &loaded.policy;
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
-    let judged = (uses, issuers, credentials, rules, default, route_metadata, query, paths, token_bytes);
+    let judged = (uses, issuers, token_places, credentials, rules, default, route_metadata, query, paths, token_bytes);
     let done = (forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }

@@ -19,7 +19,7 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, behind: &[Filter<'_>],
         for name in headers.iter().filter(|name| filter.reads(name)) {
             let sees = match *name {
                 AUTHORIZATION => "still sees the token in",
-                name if of_credentials.contains(&name) => "still sees the key in",
+                name if of_credentials.contains(&name) => "still sees the credential in",
                 _ => "does not see",
             };
             let what = format!(
@@ -119,7 +119,7 @@ impl<'e> Levels<'e> {
         if self.run(name, None) == HeaderOrigin::Nothing {
             return;
         }
-        let held = if name == AUTHORIZATION { "the token" } else { "the key" };
+        let held = if name == AUTHORIZATION { "the token" } else { "the credential" };
         let what = format!("the router sends {name} on, with {held} in it: no level of the route removes it");
         let added = self.order.iter().find_map(|(level, view)| adds(view, name).next().map(|add| (*level, add)));
         match added {
