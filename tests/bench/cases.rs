@@ -1,11 +1,13 @@
 //! The cases: what is asked of both contenders, and the requests that are sent.
 
-use super::contenders::{native_policy, native_route_policy, native_rule, native_rule_for_all, one_route};
+use super::contenders::{
+    native_client_policy, native_policy, native_route_policy, native_rule, native_rule_for_all, one_route,
+};
 use super::load;
 use super::settings::Settings;
 use super::support::issuer::now;
 use super::tokens::{Mint, with_changed_signature};
-use scopegate::crypto::Algorithm;
+use scopegate::crypto::{Algorithm, sha256};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -51,6 +53,8 @@ pub struct Case {
     pub scopegate_routes: Vec<Value>,
     pub native_rules: Vec<Value>,
     pub native_policies: Value,
+    /// The keys of `api_key_auth`, which takes the place of `jwt_authn`.
+    pub native_keys: Option<Vec<Value>>,
     pub native_routes: Vec<Value>,
     pub path: String,
     pub scope: String,
@@ -75,11 +79,12 @@ impl Case {
 }
 
 /// The names of all cases, in the order of the table.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "hit-rules",
     "hit-default",
     "hit-metadata",
     "hit-many",
+    "hit-key",
     "miss-rs256",
     "miss-es256",
     "miss-eddsa",
@@ -135,6 +140,7 @@ impl Cases {
                 credentials: bearers(&self.mint(Algorithm::Rs256).tokens[..MANY]),
                 ..self.base()
             },
+            "hit-key" => self.key(),
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
             "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
             "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },
@@ -169,6 +175,7 @@ impl Cases {
             scopegate_routes: one_route(),
             native_rules: vec![native_rule("/orders")],
             native_policies: json!({ "scope": native_policy(None, SCOPE) }),
+            native_keys: None,
             native_routes: one_route(),
             path: "/orders/1".to_owned(),
             scope: SCOPE.to_owned(),
@@ -176,6 +183,39 @@ impl Cases {
             forwards_alike: true,
             status: 200,
             mint,
+        }
+    }
+
+    /// As `hit-rules`, with one of a thousand API keys, against `api_key_auth` and a policy of `rbac` for its client.
+    fn key(&self) -> Case {
+        const KEYS: usize = 1_000;
+        let base = self.base();
+        let key = |number: usize| format!("sk-{number:03}-0123456789abcdefghijklmnop");
+        let digest =
+            |key: &str| sha256(key.as_bytes()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let client = |number: usize| format!("client-{number}");
+        let identities: Vec<Value> = (0..KEYS)
+            .map(|number| {
+                let scope = if number == 0 { SCOPE } else { "another" };
+                json!({ "id": client(number), "scopes": [scope], "secrets": [{ "sha256": digest(&key(number)) }] })
+            })
+            .collect();
+        let native_keys = (0..KEYS).map(|number| json!({ "key": key(number), "client": client(number) })).collect();
+        let mut scopegate = base.scopegate.clone();
+        scopegate["credentials"] = json!([{
+            "name": "partners", "api_key": { "scheme": "Bearer", "prefix": "sk-" }, "identities": identities,
+        }]);
+        scopegate["rules"][0]["credentials"] = json!("partners");
+        Case {
+            what: "one API key of 1 000, against `api_key_auth`",
+            target: Some(0.9),
+            is_paced: false,
+            scopegate,
+            native_keys: Some(native_keys),
+            native_policies: json!({ "client": native_client_policy(&client(0)) }),
+            credentials: bearers(&[key(0)]),
+            caches: Caches::Apart,
+            ..base
         }
     }
 

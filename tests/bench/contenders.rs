@@ -94,9 +94,47 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
     gate.routes(behind.finish(&case.scopegate_routes)).listener()
 }
 
-/// `jwt_authn` with its cache, and `rbac` which checks the scope on the normalised claim.
+/// What authenticates a request, and `rbac`, which checks what that has found.
 fn native(case: &Case, behind: Behind) -> Value {
-    let jwt_authn = json!({
+    let authentication = match &case.native_keys {
+        Some(keys) => api_key_auth(keys),
+        None => jwt_authn(case),
+    };
+    let rbac = json!({
+        "name": "envoy.filters.http.rbac",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
+            "rules": { "action": "ALLOW", "policies": case.native_policies },
+        },
+    });
+    let name = Contender::Native.listener(case.name);
+    listener(&name, &[authentication, rbac], &behind.finish(&case.native_routes), &json!({}), &connection_manager())
+}
+
+/// `api_key_auth` with these keys, which it takes away and puts their client in the place of.
+fn api_key_auth(keys: &[Value]) -> Value {
+    json!({
+        "name": "envoy.filters.http.api_key_auth",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+            "key_sources": [{ "header": "authorization" }],
+            "credentials": keys,
+            "forwarding": { "header": "x-auth-subject", "hide_credentials": true },
+        },
+    })
+}
+
+/// An `rbac` policy: the client that `api_key_auth` has found.
+pub fn native_client_policy(client: &str) -> Value {
+    json!({
+        "permissions": [{ "any": true }],
+        "principals": [{ "header": { "name": "x-auth-subject", "string_match": { "exact": client } } }],
+    })
+}
+
+/// `jwt_authn` with its cache, and claims for `rbac`.
+fn jwt_authn(case: &Case) -> Value {
+    json!({
         "name": "envoy.filters.http.jwt_authn",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
@@ -115,16 +153,7 @@ fn native(case: &Case, behind: Behind) -> Value {
             } },
             "rules": case.native_rules,
         },
-    });
-    let rbac = json!({
-        "name": "envoy.filters.http.rbac",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-            "rules": { "action": "ALLOW", "policies": case.native_policies },
-        },
-    });
-    let name = Contender::Native.listener(case.name);
-    listener(&name, &[jwt_authn, rbac], &behind.finish(&case.native_routes), &json!({}), &connection_manager())
+    })
 }
 
 /// A `jwt_authn` rule: a valid token for all below `path`.

@@ -22,6 +22,14 @@ pub fn prove(cases: &[Case]) {
         cases.iter().flat_map(|case| Contender::BOTH.map(|who| contender(who, case, Behind::Upstream))).collect();
     let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
     for case in cases {
+        let measured = case.credentials.last().unwrap();
+        same(&envoy, case, "what is measured", measured.as_deref(), case.status);
+        if let Some(keys) = &case.native_keys {
+            let of_another = keys[1]["key"].as_str().unwrap();
+            same(&envoy, case, "the key of another client", Some(&format!("Bearer {of_another}")), 403);
+            same(&envoy, case, "the key of no client", Some("Bearer sk-0123456789abcdefghijklmnop"), 401);
+            continue;
+        }
         let token = || case.mint.token().scope(&case.scope);
         let good = token().sign();
         let expired = token().claim("iat", now() - 600).claim("exp", now() - 300).sign();
@@ -34,8 +42,6 @@ pub fn prove(cases: &[Case]) {
         ] {
             same(&envoy, case, what, Some(&format!("Bearer {token}")), status);
         }
-        let credential = case.credentials.last().unwrap();
-        same(&envoy, case, "what is measured", credential.as_deref(), case.status);
     }
 }
 
