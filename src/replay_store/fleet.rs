@@ -19,6 +19,8 @@ struct RequestClaim {
 
 #[derive(Debug)]
 enum ClaimState {
+    /// It is claimed here, and the service is not asked.
+    Here(Held),
     /// It is claimed here, and the service has not answered.
     Asked(Held),
     /// The service has answered whether it is the first use.
@@ -39,7 +41,7 @@ impl RequestClaims {
         let own = claims.iter().find(|own| own.claim.is_of_same(claim))?;
         Some(match own.state {
             ClaimState::Asked(_) => Claimed::FirstHere(own.claim),
-            ClaimState::Answered(true) => Claimed::First,
+            ClaimState::Here(_) | ClaimState::Answered(true) => Claimed::First,
             ClaimState::Answered(false) => Claimed::Again,
         })
     }
@@ -61,7 +63,7 @@ impl RequestStore<'_> {
     /// service has noted it nevertheless, the next claim learns that from the service.
     pub fn give_back(&self) {
         self.claims.0.borrow_mut().retain(|own| match &own.state {
-            ClaimState::Asked(held) => {
+            ClaimState::Here(held) | ClaimState::Asked(held) => {
                 self.store.give_back(held);
                 false
             }
@@ -72,7 +74,8 @@ impl RequestStore<'_> {
 
 impl ReplayStore for RequestStore<'_> {
     fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
-        let Some(service) = self.service.filter(|service| service.claims(claim.pool)) else {
+        // Without a service nothing is awaited after a claim, so no request is judged again.
+        let Some(service) = self.service else {
             return self.store.claim(claim, now);
         };
         let asked = service.claim(claim.pool, claim.id, claim.until, now);
@@ -81,8 +84,13 @@ impl ReplayStore for RequestStore<'_> {
         }
         match self.store.hold(claim, now) {
             Ok(held) => {
-                self.claims.0.borrow_mut().push(RequestClaim { claim: asked, state: ClaimState::Asked(held) });
-                Claimed::FirstHere(asked)
+                let (state, claimed) = if service.claims(claim.pool) {
+                    (ClaimState::Asked(held), Claimed::FirstHere(asked))
+                } else {
+                    (ClaimState::Here(held), Claimed::First)
+                };
+                self.claims.0.borrow_mut().push(RequestClaim { claim: asked, state });
+                claimed
             }
             Err(claimed) => claimed,
         }

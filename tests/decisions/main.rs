@@ -27,6 +27,7 @@ mod claims;
 mod combinations;
 mod credential_properties;
 mod credentials;
+mod fleet;
 mod format;
 mod forward;
 mod forwarded;

@@ -341,3 +341,23 @@ fn the_redis_rest_form_of_upstash_is_spoken_with_its_authorization() {
     assert_eq!(statuses, [200, 401, 503], "the last one is not authorised");
     assert!(envoys.iter().all(|envoy| !envoy.log().contains("of-the-store")), "a secret is in no log");
 }
+
+/// The proof is claimed in its own Envoy, and the request is judged again once the service has answered for the token.
+#[test]
+fn a_token_of_a_key_that_is_good_once_passes_once_in_the_fleet() {
+    const ORIGIN: &str = "https://api.example.com";
+    let (issuer, client) = (Issuer::new(Algorithm::Es256, "a"), Prover::new(Algorithm::Es256));
+    let (upstream, store) = (Server::echo(0).unwrap(), upstash());
+    let service = json!({ "form": "upstash", "authorization": { "env": "STORE_AUTHORIZATION" } });
+    let more = json!({ "dpop": { "origins": [ORIGIN] } });
+    let envoys = [(); 2].map(|()| envoy(gate(&issuer, service.clone(), more.clone()), &upstream, store.address));
+    // A proof of the second in which the store began could have been used before it.
+    thread::sleep(Duration::from_secs(2));
+    let token = issuer.token(now()).claim("cnf", client.cnf()).sign();
+    let ask = |envoy: &Envoy| {
+        let proof = client.proof("GET", &format!("{ORIGIN}/"), &token, now()).sign();
+        get(envoy.address(), "/", &[("authorization", &format!("DPoP {token}")), ("dpop", &proof)]).status
+    };
+    assert_eq!([ask(&envoys[0]), ask(&envoys[1]), ask(&envoys[0])], [200, 401, 401]);
+    envoys.iter().for_each(|envoy| drop(envoy.wait_for_log("reason=replayed")));
+}
