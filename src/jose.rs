@@ -12,7 +12,7 @@ mod proof;
 pub use claims::{ClaimPath, Claims, EACH_ITEM};
 pub use compact::{Compact, Malformed};
 pub use confirmation::{Bindings, Confirmation};
-pub use header::JoseHeader;
+pub use header::{JoseHeader, type_name};
 pub use instead::Instead;
 pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};
 pub use proof::{Proof, access_token_hash, thumbprint};

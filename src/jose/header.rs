@@ -4,6 +4,16 @@ use super::Malformed;
 use crate::base::json::{JsonType, Value, wrong_type};
 use crate::base::members::Members;
 
+/// The name of a media type: `application/` is dropped, in any letter case, if no other slash follows, as RFC 7515 section
+/// 4.1.9 recommends for `typ`. Names are compared in any letter case.
+#[must_use]
+pub fn type_name(typ: &str) -> &str {
+    match typ.split_once('/') {
+        Some((kind, name)) if kind.eq_ignore_ascii_case("application") && !name.contains('/') => name,
+        _ => typ,
+    }
+}
+
 /// The header parameters that Scopegate acts on. Untrusted until the signature has been checked.
 ///
 /// `jwk`, `jku`, `x5u`, `x5c` and `x5t` are not here: keys come from the configuration alone

@@ -3,7 +3,7 @@
 
 use super::compact::Segments;
 use super::jwk::{Key, read_key};
-use super::{Claims, JoseHeader, Malformed};
+use super::{Claims, JoseHeader, Malformed, type_name};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::crypto::{SHA256_BYTES, VerificationKey, sha256};
@@ -39,7 +39,8 @@ impl<'t> Proof<'t> {
         let segments = Segments::of(proof)?;
         let header = segments.header()?;
         let JoseHeader { alg, typ, .. } = JoseHeader::from_members(&header)?;
-        if typ.as_deref() != Some(TYPE) {
+        // RFC 9449 section 4.3 (4); a media type is written in any letter case, with or without `application/`.
+        if typ.is_none_or(|typ| !type_name(&typ).eq_ignore_ascii_case(TYPE)) {
             return Err(Malformed("its typ is not dpop+jwt"));
         }
         let jwk = header.get("jwk").ok_or(Malformed("no jwk"))?.to_value();

@@ -3,7 +3,7 @@
 use super::{Endpoint, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
-use crate::jose::{ClaimPath, KeySet};
+use crate::jose::{ClaimPath, KeySet, type_name};
 use std::rc::Rc;
 
 /// The position of an issuer in the policy. Keys are looked up by it, so that the same `kid` under two issuers
@@ -135,7 +135,7 @@ impl TokenTypes {
             if name == "missing" {
                 set.missing = true;
             } else {
-                set.types.push(short_name(name).to_ascii_lowercase());
+                set.types.push(type_name(name).to_ascii_lowercase());
             }
         }
         set
@@ -151,7 +151,7 @@ impl TokenTypes {
     #[must_use]
     pub fn accept(&self, typ: Option<&str>) -> bool {
         typ.map_or(self.missing, |typ| {
-            let name = short_name(typ);
+            let name = type_name(typ);
             self.types.iter().any(|known| known.eq_ignore_ascii_case(name))
         })
     }
@@ -160,15 +160,7 @@ impl TokenTypes {
 /// Whether `typ` leaves open what kind of token it is: `JWT`, or nothing.
 #[must_use]
 pub fn is_generic_type(typ: Option<&str>) -> bool {
-    typ.is_none_or(|typ| short_name(typ).eq_ignore_ascii_case("jwt"))
-}
-
-/// Drops `application/`, in any letter case, if no other slash follows, as RFC 7515 recommends.
-fn short_name(typ: &str) -> &str {
-    match typ.split_once('/') {
-        Some((kind, name)) if kind.eq_ignore_ascii_case("application") && !name.contains('/') => name,
-        _ => typ,
-    }
+    typ.is_none_or(|typ| type_name(typ).eq_ignore_ascii_case("jwt"))
 }
 
 #[cfg(test)]

@@ -134,10 +134,13 @@ fn every_claim_and_header_parameter_is_there_and_of_its_type() {
     assert_eq!(refused(good().header("b64", false)), Some(Reason::InvalidProof));
 }
 
-/// (4): the type, which keeps other JWTs of the same key apart.
+/// (4): the type, which keeps other JWTs of the same key apart. It is a media type (RFC 7515 section 4.1.9).
 #[test]
 fn the_type_is_that_of_proofs() {
-    for typ in ["JWT", "at+jwt", "DPOP+JWT", "dpop+jwt ", "application/dpop+jwt", "dpop"] {
+    for typ in ["dpop+jwt", "DPOP+JWT", "application/dpop+jwt", "Application/DPoP+jwt"] {
+        assert_eq!(refused(good().header("typ", typ)), None, "{typ}");
+    }
+    for typ in ["JWT", "at+jwt", "dpop+jwt ", "text/dpop+jwt", "application/application/dpop+jwt", "dpop", ""] {
         assert_eq!(refused(good().header("typ", typ)), Some(Reason::InvalidProof), "{typ}");
     }
 }

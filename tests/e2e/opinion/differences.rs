@@ -32,14 +32,6 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "the token is of the future",
         "RFC 9068 section 4, RFC 8725: nobody has issued it yet; the other reads only whether `iat` is a number",
     ),
-    refuses(
-        "typ is in capitals",
-        "RFC 9449 section 4.3 (4): the type is `dpop+jwt`, and no client writes it otherwise",
-    ),
-    refuses(
-        "typ is a whole media type",
-        "RFC 9449 section 4.3 (4): the type is `dpop+jwt`, and no client writes it otherwise",
-    ),
     refuses("b64 is false", "RFC 7797 section 7: a JWT must not have it"),
     refuses("jwk is for encryption", "RFC 7517 section 4.2: a key is used for what it is for"),
     refuses("jwk is not for signatures", "RFC 7517 section 4.3: a key is used for what it is for"),
