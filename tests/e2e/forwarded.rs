@@ -19,14 +19,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 const XFCC: &str = "x-forwarded-client-cert";
-const FRONT_URI: &str = "spiffe://example.com/front";
+pub const FRONT_URI: &str = "spiffe://example.com/front";
 
 fn hex(certificate: &Certificate) -> String {
     sha256(certificate.cert.der()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// A listener with TLS, which requires a certificate of these.
-fn with_tls(mut listener: Value, server: &Certificate, trusted: &[&Certificate]) -> Value {
+pub fn with_tls(mut listener: Value, server: &Certificate, trusted: &[&Certificate]) -> Value {
     let trusted: String = trusted.iter().map(|certificate| certificate.cert.pem()).collect();
     listener["filter_chains"][0]["transport_socket"] = json!({ "name": "envoy.transport_sockets.tls", "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",

@@ -30,6 +30,7 @@ mod filters;
 mod fleet;
 mod forms;
 mod forwarded;
+mod forwarded_by_nginx;
 mod gate;
 mod gateway;
 mod host_calls;
