@@ -1,5 +1,5 @@
-//! What it costs that a stolen token is useless: proofs, client certificates, single use, step-up and status lists, each in
-//! the worker's time for a request, above that of the same request without it.
+//! What it costs that a stolen token is useless: proofs, client certificates, single use, also in a fleet, step-up and status
+//! lists, each in the worker's time for a request, above that of the same request without it.
 
 mod front;
 mod prepared;
@@ -13,6 +13,7 @@ use super::report::round;
 use super::settings::Settings;
 use super::start_with;
 use super::support::envoy::{Envoy, cluster, merge};
+use super::support::redis::{self, Redis, Webdis};
 use super::support::server::{Answer, Server};
 use super::support::wait::eventually;
 use front::Front;
@@ -29,6 +30,9 @@ const PROOF_LIMIT: f64 = 1.6;
 const STRAY: u64 = 64;
 /// The tokens and proofs that are signed for each second of a run.
 const A_SECOND: u64 = 7_000;
+
+/// The kind that is claimed in the service of a fleet.
+const FLEET: &str = "in-fleet";
 
 /// What is sent to a gate, and what the gate asks for.
 struct Kind {
@@ -55,7 +59,7 @@ const PLAIN: Kind = Kind {
     is_over_tls: false,
 };
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     PLAIN,
     Kind {
         name: "step-up",
@@ -81,6 +85,15 @@ const KINDS: [Kind; 10] = [
         name: "single-use",
         what: "the same, `single_use`",
         above: "new",
+        sent: |prepared| prepared.fresh(),
+        rule: || json!({ "single_use": true }),
+        is_fresh: true,
+        ..PLAIN
+    },
+    Kind {
+        name: FLEET,
+        what: "the same, claimed in Redis through Webdis",
+        above: "single-use",
         sent: |prepared| prepared.fresh(),
         rule: || json!({ "single_use": true }),
         is_fresh: true,
@@ -128,8 +141,16 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
         Answer { status: 200, headers, body: list.clone().into_bytes() }
     })
     .unwrap();
-    let listeners: Vec<Value> = KINDS.iter().map(|kind| listener(&case, kind, &front)).collect();
-    let envoy = start_with(cores, &listeners, &[cluster("lists", lists.address)]);
+    // Beside the load: what they take is not the worker's time.
+    let service = redis::are_there().then(|| {
+        let redis = Redis::pinned(&cores.for_load());
+        (Webdis::pinned(&cores.for_load(), redis.address()), redis)
+    });
+    let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| service.is_some() || kind.name != FLEET).collect();
+    let listeners: Vec<Value> = kinds.iter().map(|kind| listener(&case, kind, &front)).collect();
+    let mut clusters = vec![cluster("lists", lists.address)];
+    clusters.extend(service.iter().map(|(webdis, _)| cluster("webdis", webdis.address)));
+    let envoy = start_with(cores, &listeners, &clusters);
     let before_tls = front.start(cores, &KINDS, &envoy);
     let stage = Stage { cores, envoy: &envoy, front: &before_tls, prepared: &prepared, seconds: settings.seconds };
     eventually("the status list", || {
@@ -137,25 +158,28 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
         super::support::client::send(envoy.listener(&gate_name("status-list")), &requests[0]).status == 200
     });
     // Once without counting: caches fill, code is loaded.
-    for kind in &KINDS {
+    for kind in &kinds {
         stage.run(kind, 1);
     }
-    let mut runs: [Vec<Run>; KINDS.len()] = Default::default();
+    let mut runs = vec![Vec::new(); kinds.len()];
     for number in 0..settings.rounds {
         let forwards = in_turn(number)[0] == 0;
-        for place in 0..KINDS.len() {
-            let index = if forwards { place } else { KINDS.len() - 1 - place };
-            runs[index].push(stage.run(&KINDS[index], settings.seconds));
+        for place in 0..kinds.len() {
+            let index = if forwards { place } else { kinds.len() - 1 - place };
+            runs[index].push(stage.run(kinds[index], settings.seconds));
         }
     }
-    report(&runs)
+    if service.is_none() {
+        println!("{NAME}: {FLEET} needs redis-server and webdis, and is left out");
+    }
+    report(&kinds, &runs)
 }
 
-fn report(runs: &[Vec<Run>; KINDS.len()]) -> Value {
-    let of = |name: &str| &runs[KINDS.iter().position(|kind| kind.name == name).expect("a kind")];
+fn report(kinds: &[&Kind], runs: &[Vec<Run>]) -> Value {
+    let of = |name: &str| &runs[kinds.iter().position(|kind| kind.name == name).expect("a kind")];
     println!("\n{NAME}: the worker's time for a request in us, and what of it is above that of the other");
     let mut figures: Vec<Value> = Vec::new();
-    for (kind, own) in KINDS.iter().zip(runs) {
+    for (kind, own) in kinds.iter().zip(runs) {
         let time = median(own.iter().map(|run| run.worker_us));
         let pairs = || own.iter().zip(of(kind.above));
         let above = median(pairs().map(|(own, other)| own.worker_us - other.worker_us));
@@ -229,11 +253,23 @@ fn listener(case: &Case, kind: &Kind, front: &Front) -> Value {
         let issuer = &mut configuration(&mut listener)["issuers"][0];
         issuer["status_list"] = json!({ "clusters": [{ "uri_prefix": prepared::LISTS, "cluster": "lists" }] });
     }
+    if kind.name == FLEET {
+        let secret = json!({ "env": "REPLAY_SECRET" });
+        configuration(&mut listener)["replay"]["service"] =
+            json!({ "cluster": "webdis", "form": "webdis", "secret": secret, "timeout": "2s" });
+        let known = json!({ "key_values": { "REPLAY_SECRET": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" } });
+        plugin(&mut listener)["vm_config"]["environment_variables"] = known;
+    }
     if kind.is_over_tls { front.over_tls(listener) } else { listener }
+}
+
+/// The plugin in a listener.
+fn plugin(listener: &mut Value) -> &mut Value {
+    let filter = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"][0];
+    &mut filter["typed_config"]["config"]
 }
 
 /// The plugin configuration in a listener.
 fn configuration(listener: &mut Value) -> &mut Value {
-    let filter = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"][0];
-    &mut filter["typed_config"]["config"]["configuration"]["value"]
+    &mut plugin(listener)["configuration"]["value"]
 }

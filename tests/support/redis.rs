@@ -29,23 +29,41 @@ fn folder(what: &str) -> PathBuf {
     folder
 }
 
-fn launch(program: &str, folder: &Path, arguments: &[&str]) -> Guarded {
+/// Whether Redis and Webdis are installed here.
+pub fn are_there() -> bool {
+    ["redis-server", "webdis"].into_iter().all(is_there)
+}
+
+fn is_there(program: &str) -> bool {
     // Webdis knows no option.
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
-    assert!(found.status.success(), "{program} is missing: `.ci/needs services` says what to install");
+    Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success()
+}
+
+/// Starts a program by the command `pin`, which may be none.
+fn launch(pin: &[String], program: &str, folder: &Path, arguments: &[&str]) -> Guarded {
+    assert!(is_there(program), "{program} is missing: `.ci/needs services` says what to install");
     let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
-    Guarded::start(Path::new(program), arguments, log.try_clone().unwrap().into(), log)
+    let mut words = pin.iter().map(String::as_str).chain([program]);
+    let first = words.next().unwrap();
+    let arguments: Vec<&str> = words.chain(arguments.iter().copied()).collect();
+    Guarded::start(Path::new(first), &arguments, log.try_clone().unwrap().into(), log)
 }
 
 /// A Redis with the configuration of envoy/fleet/redis.conf.
 pub struct Redis {
     pub port: u16,
     folder: PathBuf,
+    pin: Vec<String>,
     process: Option<Guarded>,
 }
 
 impl Redis {
     pub fn start() -> Self {
+        Self::pinned(&[])
+    }
+
+    /// Started by this command, which pins it to a core.
+    pub fn pinned(pin: &[String]) -> Self {
         let folder = folder("redis");
         let port = free_port();
         let shipped = fs::read_to_string(root().join("envoy/fleet/redis.conf")).unwrap();
@@ -54,16 +72,20 @@ impl Redis {
         // A user for the test, which looks at the keys.
         let own = format!("{own}\nuser test on >test ~* &* +@all\ndir {}\npidfile {0}/pid\n", folder.display());
         fs::write(folder.join("redis.conf"), own).unwrap();
-        let mut redis = Self { port, folder, process: None };
+        let mut redis = Self { port, folder, pin: pin.to_vec(), process: None };
         redis.run();
         redis
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        at(self.port)
     }
 
     /// Starts it, with what it has on the disk.
     pub fn run(&mut self) {
         let configuration = self.folder.join("redis.conf");
-        self.process =
-            Some(launch("redis-server", &self.folder, &[configuration.to_str().unwrap(), "--daemonize", "no"]));
+        let arguments = [configuration.to_str().unwrap(), "--daemonize", "no"];
+        self.process = Some(launch(&self.pin, "redis-server", &self.folder, &arguments));
         eventually("Redis answers", || TcpStream::connect(at(self.port)).is_ok() && self.ask(&["PING"]) == "+PONG");
     }
 
@@ -109,6 +131,11 @@ pub struct Webdis {
 
 impl Webdis {
     pub fn start(redis: SocketAddr) -> Self {
+        Self::pinned(&[], redis)
+    }
+
+    /// Started by this command, which pins it to a core.
+    pub fn pinned(pin: &[String], redis: SocketAddr) -> Self {
         let folder = folder("webdis");
         let address = at(free_port());
         let shipped = fs::read_to_string(root().join("envoy/fleet/webdis.json")).unwrap();
@@ -118,7 +145,7 @@ impl Webdis {
             .replace("\"http_port\": 7379", &format!("\"http_port\": {}", address.port()));
         let configuration = folder.join("webdis.json");
         fs::write(&configuration, own).unwrap();
-        let process = launch("webdis", &folder, &[configuration.to_str().unwrap()]);
+        let process = launch(pin, "webdis", &folder, &[configuration.to_str().unwrap()]);
         // Each of its connections to Redis is made when it is needed, and answers 503 until it is there.
         let is_ready = |number: usize| {
             let answer =
@@ -131,7 +158,7 @@ impl Webdis {
 
     /// One for this Redis.
     pub fn of(redis: &Redis) -> Self {
-        Self::start(at(redis.port))
+        Self::start(redis.address())
     }
 }
 
