@@ -63,7 +63,7 @@ impl Stage {
         put(&files, &plugin, &demanding(0, timeout, &more));
         let filters = [discovered("scopegate", &files.source("scopegate.json"))];
         let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
-        let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "2s" });
+        let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "8s" });
         let resources = json!({
             "listeners": [
                 listener("gate", &filters, &routes, &json!({}), &quiet),

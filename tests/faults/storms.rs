@@ -7,13 +7,16 @@ use crate::support::issuer::{Issuer, now};
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::json;
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, ErrorKind, Write as _};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Connections that come and go, at most: each leaves a port that is not used again for a minute.
 const STORM: u64 = 8000;
+/// Good requests that are answered while every slow client still waits, at least. On an idle machine it is each of the 40;
+/// where one of two workers waited for a slow client, so many would come in one of 250 runs.
+const OVERTAKING: usize = 8;
 
 fn start() -> (Stage, Issuer) {
     let issuer = Issuer::new(Algorithm::Es256, "a");
@@ -38,13 +41,21 @@ fn a_storm_of_configurations_lets_nothing_pass_and_refuses_nobody() {
     assert_eq!(seen.good.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
 }
 
+/// Whether a client has not been answered yet.
+fn waits(client: &TcpStream) -> bool {
+    client.set_nonblocking(true).unwrap();
+    let peeked = client.peek(&mut [0]);
+    client.set_nonblocking(false).unwrap();
+    peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
 #[test]
 fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_waiting() {
     let (stage, issuer) = start();
     let address = stage.envoy.listener("gate");
     let token = issuer.token(now()).header("kid", "foreign").sign();
     let request = format!("GET /orders/1 HTTP/1.1\r\nhost: a\r\n{HOSTILE}: 1\r\nauthorization: Bearer {token}\r\n\r\n");
-    let mut slowest = Duration::ZERO;
+    let (mut slowest, mut overtaking) = (Duration::ZERO, 0);
     let (came, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     // Connections that come and go: without a word, with half a request, with a whole one.
     let storm = || {
@@ -73,6 +84,7 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
             let began = Instant::now();
             assert_eq!(get_with(address, "/orders/1", &issuer.token(now()).sign()).status, 200);
             slowest = slowest.max(began.elapsed());
+            overtaking += usize::from(slow.iter().all(waits));
             std::thread::sleep(Duration::from_millis(80));
         }
         for stream in bodies {
@@ -80,7 +92,7 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
             assert_eq!(read_response(&mut BufReader::new(stream), false).map(|answer| answer.status), Some(401));
         }
         let ended = slow.into_iter().filter_map(|stream| {
-            stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             read_response(&mut BufReader::new(stream), false)
         });
         let statuses: Vec<u16> = ended.map(|answer| answer.status).collect();
@@ -96,6 +108,9 @@ fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_wait
     let came = came.into_inner();
     println!("{came} connections came and went, and the slowest good request took {slowest:?}: {seen:?}");
     assert!(came > STORM / 4, "{came} connections came and went");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(
+        overtaking >= OVERTAKING,
+        "{overtaking} good requests overtook the slow clients; the slowest took {slowest:?}"
+    );
     assert_eq!(seen.good.keys().copied().collect::<Vec<_>>(), [200], "{seen:?}");
 }
