@@ -369,7 +369,8 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::BoundToAnother(why)
         | Denial::ProofMissing(why)
         | Denial::InvalidProof(why)
-        | Denial::CertificateMismatch(why) => Some((*why).to_owned()),
+        | Denial::CertificateMismatch(why)
+        | Denial::CrossSite(why) => Some((*why).to_owned()),
         Denial::InsufficientScope { scope } => {
             let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
             Some(format!("needs {}", names.join(" ")))

@@ -381,6 +381,7 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
             of_kind("The access token does not permit this request", "The API key does not permit this request"),
         ),
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
+        Denial::CrossSite(_) => refused(403, Challenge::None, "A page of another site must not send this request"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
         Denial::MalformedHeader(_) => invalid_request(AUTHORIZATION_MALFORMED),

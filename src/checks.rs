@@ -7,6 +7,8 @@
 //!     -> condition -> Permit -> replay -> FirstUse
 //! ```
 //!
+//! Where a requirement has `csrf`, it is judged first whether a page of another site sent the request ([`check_site`]).
+//!
 //! An API key has a shorter way. What is asked of the sender and of the user, is asked of a token:
 //!
 //! ```text
@@ -26,6 +28,7 @@
 mod authentication;
 mod client_certificate;
 mod condition;
+mod cross_site;
 mod failures;
 mod identity;
 mod mismatch;
@@ -42,6 +45,7 @@ mod token;
 pub use authentication::Authenticated;
 pub use client_certificate::is_forwarded;
 pub use condition::{Permit, check_beside};
+pub use cross_site::{check_site, judge_site};
 pub use failures::failures;
 pub use identity::{Identified, NotIdentified, secret_failures};
 pub use mismatch::{PLACE, mismatch};

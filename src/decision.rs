@@ -255,6 +255,8 @@ denials! {
     AmbiguousHost => "ambiguous_host",
     /// The requirement lets no request pass.
     Denied => "denied",
+    /// A page of another site may have sent it with a credential that the browser adds; the text says why.
+    CrossSite(&'static str) => "cross_site",
     /// No credential that is read here, or only a part of a combination; `scope` is what the route needs.
     NoCredential { scope: Vec<Scope> } => "no_credential",
     /// The `authorization` header does not follow its grammar; the text says where.

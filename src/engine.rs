@@ -199,6 +199,7 @@ fn possession<'r>(
 /// Judges the credential of a request that needs one.
 fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
+    checks::check_site(asks, request)?;
     match selection::select(policy, request, judged.trace, asks, allows_missing)? {
         Selected::Nothing => Ok(grant::without_credential(policy, request, facts.surroundings)),
         Selected::Token(scheme, token) => {

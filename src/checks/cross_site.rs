@@ -1,7 +1,7 @@
 //! No page of another site has had a browser send the request with a credential that the browser adds by itself (CSRF).
 //!
 //! Browsers say where a request comes from ([Fetch Metadata](https://www.w3.org/TR/fetch-metadata/), and `Origin` of
-//! [RFC 6454](https://www.rfc-editor.org/rfc/rfc6454)); no page can change what they say. Whoever sends another
+//! [RFC 6454](https://www.rfc-editor.org/rfc/rfc6454)); no page can change what they say. Who sends another
 //! request has no credential of a user in it.
 
 use super::{Result, TokenRequirements};

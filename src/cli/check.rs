@@ -6,6 +6,7 @@ mod attached;
 mod chain;
 mod cors;
 mod credentials;
+mod csrf;
 mod disclosures;
 mod envoy_fields;
 mod filters;
@@ -176,6 +177,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
         step_up::check(envoy, &loaded.policy, findings);
+        csrf::check(gate, envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         // What asks for an upgrade is no page of a browser, and no script reads the answer.

@@ -2,6 +2,7 @@
 //! every problem is noted.
 
 mod credentials;
+mod csrf;
 mod dpop;
 mod forward;
 mod issuer;

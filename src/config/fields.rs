@@ -48,12 +48,12 @@ shapes! {
     STATUS_CLUSTER "a cluster of status lists" ["uri_prefix", "cluster"];
     REQUIREMENT "a requirement" [
         "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
-        "single_use", "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
         "match", "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime",
-        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "methods", "allow_missing", "report_only", "public", "deny",
+        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     CREDENTIAL_SET "a set of credentials" ["name", "api_key", "identities", "scopes"];
@@ -61,6 +61,7 @@ shapes! {
     IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
     CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
+    CSRF "csrf" ["origins"];
     MATCH "match" [
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
     ];

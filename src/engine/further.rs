@@ -56,16 +56,35 @@ struct Failures {
 fn failures_of_credential(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Result<Failures, Denial> {
     let applicable = applicable::find(policy, request, facts.metadata).map_err(|NotFound { denial, .. }| denial)?;
     let Admitted::Holders(asks) = admit(policy, request, &applicable)? else { return Ok(Failures::default()) };
+    let failed = failures_of_presented(policy, request, facts, &asks, applicable.allows_missing());
+    let mut failures = failed.unwrap_or_else(|denial| Failures { certain: vec![denial], of_token: Vec::new() });
+    if let Err(denial) = checks::check_site(&asks, request) {
+        failures.certain.insert(0, denial);
+    }
+    Ok(failures)
+}
+
+/// What the credentials that a request presents fail, wherever it comes from.
+///
+/// # Errors
+/// Why there is none to judge.
+fn failures_of_presented(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    asks: &TokenRequirements<'_>,
+    allows_missing: bool,
+) -> Result<Failures, Denial> {
     let mut trace = Trace::default();
-    match selection::select(policy, request, &mut trace, &asks, applicable.allows_missing())? {
+    match selection::select(policy, request, &mut trace, asks, allows_missing)? {
         Selected::Nothing => Ok(Failures::default()),
         Selected::Token(scheme, token) => {
             let possession = possession(policy, request, scheme, token);
             let token = Formed::check(token, policy.token_bytes, facts)?;
-            let of_token = checks::failures(&token, policy, &asks, &asks, &possession, facts);
+            let of_token = checks::failures(&token, policy, asks, asks, &possession, facts);
             Ok(Failures { certain: Vec::new(), of_token })
         }
-        Selected::Several(combination) => Ok(failures_of_several(policy, request, facts, &asks, &combination)),
+        Selected::Several(combination) => Ok(failures_of_several(policy, request, facts, asks, &combination)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a request must meet.
 
-use super::{CredentialRule, IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
+use super::{CredentialRule, Csrf, IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
@@ -64,6 +64,8 @@ pub struct TokenRequirement {
     pub acr_values: Option<Vec<String>>,
     /// The longest `now - auth_time`.
     pub max_auth_age: Option<Seconds>,
+    /// Which pages may send a request; `None`: that is not looked at.
+    pub csrf: Option<Csrf>,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.

@@ -2,6 +2,7 @@
 
 use crate::check::{check, with};
 use crate::judgements::{finds, strict};
+use crate::world::shipped;
 
 const PLUGIN: &str = "                    challenge: {realm: demo}\n";
 
@@ -91,4 +92,25 @@ fn a_redirect_to_https_that_the_gate_comes_before_is_a_warning() {
         (rule, open("default: {scopes: []}"), open("default: {allow_missing: true}")),
     ]);
     assert!(check(&redirecting("ALL")).stdout.contains("redirects to HTTPS what comes without TLS"));
+}
+
+#[test]
+fn a_filter_that_makes_tokens_of_cookies_needs_csrf_after_it() {
+    let cors = "          - name: envoy.filters.http.cors ";
+    let oauth2 = |forwards: &str| {
+        let config = format!(
+            "          - name: oauth2\n            typed_config: {{\"@type\": \
+             type.googleapis.com/envoy.extensions.filters.http.oauth2.v3.OAuth2, config: {{forward_bearer_token: {forwards}}}}}\n"
+        );
+        let text = shipped();
+        assert!(text.contains(cors));
+        text.replacen(cors, &format!("{config}{cors}"), 1)
+    };
+    let csrf = "csrf: {origins: [https://app.example.com]}";
+    let met = oauth2("true").replace("scopegate: {scopes", &format!("scopegate: {{{csrf}, scopes")).replace(
+        "                      scopes: ",
+        &format!("                      {csrf}\n                      scopes: "),
+    );
+    finds(&[("csrf-missing", oauth2("true"), met), ("csrf-missing", oauth2("true"), oauth2("false"))]);
+    assert!(check(&oauth2("true")).stdout.contains("error[csrf-missing]"));
 }

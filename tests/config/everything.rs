@@ -46,7 +46,7 @@ rules:
   jwt_allowed_in: [request]
   methods: {{POST: {{deny: true}}}}
 - {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
-- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m}}
+- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
 route_metadata: restrict
 shared_keys: never
 replay: {{entries: 1000, service: {{cluster: r, form: upstash, secret: {{env: NONCES}}, timeout: 1s, uri: 'https://r/', authorization: {{env: NONCES}}}}}}

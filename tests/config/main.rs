@@ -21,6 +21,7 @@ macro_rules! snapshot {
 }
 
 mod credentials;
+mod csrf;
 mod everything;
 mod replay;
 mod request_parts;

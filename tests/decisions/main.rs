@@ -27,6 +27,7 @@ mod claims;
 mod combinations;
 mod credential_properties;
 mod credentials;
+mod cross_site;
 mod fleet;
 mod format;
 mod forward;

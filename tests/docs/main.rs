@@ -127,6 +127,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::HostFailure => Denial::HostFailure,
         Reason::AmbiguousPath => Denial::AmbiguousPath,
         Reason::AmbiguousHost => Denial::AmbiguousHost,
+        Reason::CrossSite => Denial::CrossSite("x"),
         Reason::Denied => Denial::Denied,
         Reason::NoCredential => Denial::NoCredential { scope: scope() },
         Reason::MalformedHeader => Denial::MalformedHeader("x"),

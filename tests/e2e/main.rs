@@ -23,6 +23,7 @@ mod clients;
 mod configuration;
 mod crashed;
 mod credentials;
+mod cross_site;
 mod dynamic;
 mod feeds;
 mod fields;

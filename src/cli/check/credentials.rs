@@ -11,7 +11,8 @@ use crate::cli::source::{Document, Source, View};
 use crate::config::Tree;
 use crate::policy::{HeaderSource, Policy};
 use std::path::Path;
-use use_of::{Use, asks};
+use use_of::Use;
+pub(super) use use_of::asks;
 
 /// How long before the end of a key somebody has to make another: 30 days.
 const SOON: i64 = 30 * 86_400;

@@ -76,7 +76,7 @@ const fn check_of(reason: Reason) -> &'static str {
     match reason {
         Reason::TokenInQuery => "query",
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
-        Reason::Denied => "access",
+        Reason::Denied | Reason::CrossSite => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
         Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired => "identity",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",

@@ -47,6 +47,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         sender_constraint,
         acr_values,
         max_auth_age,
+        csrf,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -78,6 +79,9 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     }
     if let &Some(limit) = max_auth_age {
         out.push(format!("user authenticated at most {} ago", duration(limit)));
+    }
+    if let Some(csrf) = csrf {
+        out.push(format!("sent by its own pages or those of {}", one_of(csrf.origins.iter().map(String::as_str))));
     }
     out
 }

@@ -32,9 +32,7 @@ fn is_origin(text: &str) -> bool {
         (None, Some(rest)) => (rest, "80"),
         (None, None) => return false,
     };
-    let is_port = |port: &str| {
-        port.parse::<u16>().is_ok_and(|number| number.to_string() == port) && port != default
-    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port) && port != default;
     let in_brackets = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     if let Some((address, after)) = in_brackets {
         let plain = address.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.'));

@@ -1,6 +1,7 @@
 //! Requirements.
 
 use super::credentials::{self, Sources};
+use super::csrf;
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
 use super::{IssuerNames, jwt_parameters, optional, texts};
@@ -9,7 +10,7 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{
-    Access, ClaimCondition, Condition, CredentialRule, HostPattern, IssuerId, RequestPart, Requirement, Scope,
+    Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Scope,
     ScopeRule, SenderConstraint, Template, TokenRequirement,
 };
 use std::rc::Rc;
@@ -28,12 +29,21 @@ pub(super) struct Context<'c> {
     pub(super) sender_constraint: SenderConstraint,
     /// Whether proofs of possession can be checked.
     pub(super) has_dpop: bool,
+    /// Which pages may send what the requirement around this one judges: that of a method does not admit more.
+    pub(super) csrf: Option<&'c Csrf>,
 }
 
 impl<'c> Context<'c> {
     /// That of a requirement which stands in no other, and in no rule.
     pub(super) const fn new(issuers: &'c IssuerNames, sources: Sources<'c>, has_dpop: bool) -> Self {
-        Self { issuers, sources, variables: Variables::None, sender_constraint: SenderConstraint::NOTHING, has_dpop }
+        Self {
+            issuers,
+            sources,
+            variables: Variables::None,
+            sender_constraint: SenderConstraint::NOTHING,
+            has_dpop,
+            csrf: None,
+        }
     }
 }
 
@@ -102,7 +112,15 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         );
     }
     let sender_constraint = sender_constraint.map(|constraint| constraint.and(context.sender_constraint));
-    let of_methods = Context { sender_constraint: sender_constraint.unwrap_or_default(), ..context };
+    let csrf = optional(object, "csrf", None, |c| csrf::read(c).map(Some)).map(|own| match (own, context.csrf) {
+        (Some(own), Some(around)) => Some(own.and(around)),
+        (own, around) => own.or_else(|| around.cloned()),
+    });
+    let of_methods = Context {
+        sender_constraint: sender_constraint.unwrap_or_default(),
+        csrf: csrf.as_ref().and_then(Option::as_ref),
+        ..context
+    };
     let methods = optional(object, "methods", Vec::new(), |c| methods(c, of_methods));
     let ask = TokenRequirement {
         credentials: Some(credentials?).filter(|rule| *rule != CredentialRule::default()),
@@ -117,6 +135,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         sender_constraint: sender_constraint?,
         acr_values: acr_values?,
         max_auth_age: max_auth_age?,
+        csrf: csrf?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };

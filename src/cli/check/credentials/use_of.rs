@@ -23,7 +23,7 @@ pub(super) enum Use<'a> {
 }
 
 /// Everything that requirements in the files ask.
-pub(super) fn asks(gate: &Gate<'_>, policy: &Policy) -> Vec<Rc<TokenRequirement>> {
+pub(in crate::cli::check) fn asks(gate: &Gate<'_>, policy: &Policy) -> Vec<Rc<TokenRequirement>> {
     let mut all = Vec::new();
     let rules = policy.rules.as_slice().iter().map(|rule| &rule.requirement);
     rules.chain([&policy.default]).for_each(|requirement| collect(requirement, &mut all));
