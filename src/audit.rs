@@ -385,6 +385,8 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::MultipleCredentials
         | Denial::UnknownIdentity
         | Denial::TokenTooLarge
+        | Denial::Inactive
+        | Denial::IntrospectionUnavailable
         | Denial::UnknownIssuer
         | Denial::AlgorithmNotAllowed
         | Denial::WrongType

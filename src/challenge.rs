@@ -34,6 +34,8 @@ const RETRY_AFTER_KEYS: u32 = 5;
 const RETRY_AFTER_REVOCATIONS: u32 = 5;
 /// Seconds when the service of the fleet does not answer.
 const RETRY_AFTER_REPLAY: u32 = 5;
+/// Seconds when an issuer does not say whether an opaque token is active.
+const RETRY_AFTER_INTROSPECTION: u32 = 5;
 /// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
@@ -358,9 +360,11 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
             "The DPoP proof needs the nonce of this answer",
         ),
         // A thief does not learn that the token is known to be stolen.
-        Denial::AlgorithmNotAllowed | Denial::UnknownKey | Denial::BadSignature | Denial::Revoked(_) => {
-            invalid_token("The access token could not be verified")
-        }
+        Denial::AlgorithmNotAllowed
+        | Denial::UnknownKey
+        | Denial::BadSignature
+        | Denial::Inactive
+        | Denial::Revoked(_) => invalid_token("The access token could not be verified"),
         Denial::Replayed => invalid_token("The access token has been used"),
         Denial::StepUpNeeded(needed) => refused(
             401,
@@ -397,6 +401,7 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
             RETRY_AFTER_REPLAY,
             "It cannot be found out whether the access token or its proof has been used",
         ),
+        Denial::IntrospectionUnavailable => unavailable(RETRY_AFTER_INTROSPECTION, "The issuer does not answer"),
         Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
     }
 }

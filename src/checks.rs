@@ -7,6 +7,13 @@
 //!     -> condition -> Permit -> replay -> FirstUse
 //! ```
 //!
+//! An opaque token begins with what its issuer says of it, which is judged as the claims of a JWT are, and needs no
+//! signature:
+//!
+//! ```text
+//! BearerToken -> opaque -> Formed -> issuer -> ... -> Verified (Principal) -> ...
+//! ```
+//!
 //! Where a requirement has `csrf`, it is judged first whether a page of another site sent the request ([`check_site`]).
 //!
 //! An API key has a shorter way. What is asked of the sender and of the user, is asked of a token:
@@ -56,8 +63,8 @@ pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use sender::Proven;
 pub use token::{
-    Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, fingerprint,
-    id_token_claim, named_issuer,
+    Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, asked_issuer,
+    fingerprint, id_token_claim, is_opaque, named_issuer,
 };
 
 use crate::decision::{Denial, Need};

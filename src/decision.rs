@@ -9,7 +9,7 @@ mod step_up;
 pub use credential_kind::CredentialKind;
 pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
-pub use need::{Need, NeedKind};
+pub use need::{Inquiry, Need, NeedKind};
 pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
@@ -180,8 +180,8 @@ pub struct Refusal {
 /// A credential as records name it: never by its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenTrace {
-    /// `base64url(SHA-256(signing input))[..22]` of a token. No other credential has one: a digest of a secret could be
-    /// compared with guesses.
+    /// `base64url(SHA-256(signing input))[..22]` of a JWT; of an opaque token, `base64url(SHA-256(token))[..22]`, once its
+    /// issuer has said that it made it. Nothing else has one: a digest of a secret could be compared with guesses.
     pub fingerprint: Option<Fingerprint>,
     /// Who issued it and for whom, once its signature has been checked, or its secret found.
     pub verified: Option<VerifiedIdentity>,
@@ -273,6 +273,10 @@ denials! {
     TokenTooLarge => "token_too_large",
     /// The token is no JWT in compact serialization; the text says why.
     MalformedToken(&'static str) => "malformed_token",
+    /// The token is opaque, and its issuer says that it is not active.
+    Inactive => "inactive",
+    /// The token is opaque, and its issuer did not say whether it is active.
+    IntrospectionUnavailable => "introspection_unavailable",
     /// The token's `iss` is none of the configured issuers, or none that is good here.
     UnknownIssuer => "unknown_issuer",
     /// The token's `alg` is unknown, or not one that its issuer may use.

@@ -222,7 +222,7 @@ fn verified(
     let Judged { policy, request, facts, asks, .. } = *judged;
     // RFC 9449 section 7.1: who used `DPoP` is answered in it.
     judged.trace.schemes.dpop |= policy.dpop.is_some() && possession.scheme == CredentialKind::Dpop;
-    let token = Formed::check(possession.token, policy.token_bytes, facts)?;
+    let token = formed(policy, facts, judged.trace, asks, possession.token)?;
     let verified = verify(policy, facts, judged.trace, asks, &token)
         .map_err(|stop| stop.about(unverified(&token)).at(&token, policy, request, facts, asks))?;
     let principal = verified.principal();
@@ -252,6 +252,23 @@ fn grant_to(
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)
         .map_err(|denial| Stop::from(denial).about(used.trace()))?;
     Ok(grant::for_principal(policy, request, facts.surroundings, first_use.permit(), judged_in))
+}
+
+/// Takes a token apart; of an opaque one it finds what its issuer says.
+fn formed<'t>(
+    policy: &Policy,
+    facts: &Facts<'_>,
+    trace: &mut Trace,
+    asks: &TokenRequirements<'_>,
+    token: BearerToken<'t>,
+) -> Result<Formed<'t>, Unproven> {
+    if policy.uses.has(Uses::INTROSPECTION)
+        && let Some(issuer) = checks::asked_issuer(token, policy, asks).map_err(Unproven::Deny)?
+    {
+        trace.authority = Some(Authority::Issuer(issuer));
+        return Formed::introspect(token, policy.token_bytes, issuer, asks, facts);
+    }
+    Formed::check(token, policy.token_bytes, facts).map_err(Unproven::Deny)
 }
 
 fn verify<'a>(

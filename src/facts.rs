@@ -1,11 +1,13 @@
 //! What the core is told beside the request: the time, the keys, who checks signatures, what the route asks.
 
+mod introspections;
 mod memory;
 mod replay;
 mod statuses;
 
 pub use crate::policy::Pool;
-pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken};
+pub use introspections::{Introspected, Introspections, NothingIntrospected};
+pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken, Voucher};
 pub use replay::{Claim, Claimed, NothingUsed, ReplayStore};
 pub use statuses::{StatusLists, StatusPlace};
 
@@ -28,6 +30,8 @@ pub struct Facts<'a> {
     pub verifier: &'a dyn Verifier,
     /// What has been verified before.
     pub memory: &'a dyn TokenMemory,
+    /// What issuers have said of opaque tokens.
+    pub introspections: &'a dyn Introspections,
     /// What has been revoked.
     pub revocations: &'a Revocations,
     /// What has been used that is good once.
@@ -58,6 +62,7 @@ impl<'a> Facts<'a> {
             keys,
             verifier,
             memory: &NoMemory,
+            introspections: &NothingIntrospected,
             revocations,
             replay: &NothingUsed,
             statuses: None,

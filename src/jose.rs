@@ -6,6 +6,7 @@ mod compact;
 mod confirmation;
 mod header;
 mod instead;
+mod introspection;
 mod jwk;
 mod proof;
 
@@ -14,5 +15,6 @@ pub use compact::{Compact, Malformed};
 pub use confirmation::{Bindings, Confirmation};
 pub use header::{JoseHeader, type_name};
 pub use instead::Instead;
+pub use introspection::IntrospectionAnswer;
 pub use jwk::{Key, KeySet, KeySetError, MAX_CANDIDATES, Skipped};
 pub use proof::{Proof, access_token_hash, thumbprint};

@@ -10,6 +10,7 @@ mod dpop;
 mod endpoint;
 mod forward;
 mod forwarded_certificate;
+mod introspection;
 mod issuer;
 mod matching;
 mod path;
@@ -41,6 +42,7 @@ pub use dpop::{Dpop, NoncePolicy};
 pub use endpoint::Endpoint;
 pub use forward::{Forward, ForwardBy, HeaderSource, IdentityHeader, TokenForwarding, same_header};
 pub use forwarded_certificate::{CertificateHeader, ForwardedCertificate, TrustedPeer};
+pub use introspection::Introspection;
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
@@ -107,6 +109,13 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether a value begins as the keys of a set do.
+    #[must_use]
+    pub fn is_key(&self, value: &[u8]) -> bool {
+        let places = self.credentials.iter().flat_map(CredentialSet::key_places);
+        places.filter_map(|place| place.prefix.as_deref()).any(|prefix| value.starts_with(prefix.as_bytes()))
+    }
+
     /// The headers that hold a credential and nothing else, once each: those of tokens, and those of sets.
     #[must_use]
     pub fn credential_headers(&self) -> Vec<&str> {

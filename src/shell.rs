@@ -13,6 +13,7 @@ mod filter;
 mod gate;
 mod host;
 mod host_verifier;
+mod introspection;
 mod key_store;
 mod list_feed;
 mod list_store;
@@ -23,7 +24,6 @@ mod replay_service;
 mod reply_cache;
 mod status_store;
 mod streams;
-#[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "what waits in turn comes with the next commits"))]
 mod turns;
 mod waiting_room;
 

@@ -101,6 +101,27 @@ impl TokenCache {
         self.counts.take()
     }
 
+    /// What is known under this name, without counting whether there was something.
+    pub fn look(&self, name: TokenName, now: UnixSeconds, keys: &KeyRing) -> Option<Rc<VerifiedToken>> {
+        self.state.borrow_mut().recall(name, now, keys)
+    }
+
+    /// Keeps a token, if there is a cache.
+    pub fn keep(&self, name: TokenName, token: Rc<VerifiedToken>) {
+        let bytes = token.bytes().saturating_add(ENTRY_BYTES);
+        if self.limits.entries == 0 || bytes > self.limits.bytes {
+            return;
+        }
+        let mut state = self.state.borrow_mut();
+        state.insert(name, token, bytes, self.limits);
+        while state.entries.len() > self.limits.entries || state.bytes() > self.limits.bytes {
+            if !state.make_room(self.limits) {
+                break;
+            }
+            self.count(|counts| counts.evictions = counts.evictions.saturating_add(1));
+        }
+    }
+
     fn count(&self, change: impl FnOnce(&mut CacheCounts)) {
         let mut counts = self.counts.get();
         change(&mut counts);
@@ -115,7 +136,7 @@ impl TokenMemory for TokenCache {
 
     /// Never gives a token whose `exp` has come: it is judged anew, and refused for what it is.
     fn recall(&self, name: TokenName, now: UnixSeconds, keys: &KeyRing) -> Option<Rc<VerifiedToken>> {
-        let known = self.state.borrow_mut().recall(name, now, keys);
+        let known = self.look(name, now, keys);
         self.count(|counts| match known {
             Some(_) => counts.hits = counts.hits.saturating_add(1),
             None => counts.misses = counts.misses.saturating_add(1),
@@ -124,18 +145,7 @@ impl TokenMemory for TokenCache {
     }
 
     fn remember(&self, name: TokenName, token: VerifiedToken) {
-        let bytes = token.bytes().saturating_add(ENTRY_BYTES);
-        if bytes > self.limits.bytes {
-            return;
-        }
-        let mut state = self.state.borrow_mut();
-        state.insert(name, Rc::new(token), bytes, self.limits);
-        while state.entries.len() > self.limits.entries || state.bytes() > self.limits.bytes {
-            if !state.make_room(self.limits) {
-                break;
-            }
-            self.count(|counts| counts.evictions = counts.evictions.saturating_add(1));
-        }
+        self.keep(name, Rc::new(token));
     }
 }
 
@@ -147,7 +157,7 @@ impl Contents {
     fn recall(&mut self, name: TokenName, now: UnixSeconds, keys: &KeyRing) -> Option<Rc<VerifiedToken>> {
         self.now = Some(now);
         let entry = self.entries.get_mut(&name)?;
-        if has_expired(&entry.token, now) {
+        if entry.token.has_expired(now) {
             self.remove(name);
             return None;
         }
@@ -192,7 +202,7 @@ impl Contents {
             let queue = if crowded { &mut self.probation } else { &mut self.main };
             let Some((name, stamp)) = queue.order.pop_front() else { return false };
             let Some(entry) = self.entries.get_mut(&name).filter(|entry| entry.stamp == stamp) else { continue };
-            let expired = self.now.is_some_and(|now| has_expired(&entry.token, now));
+            let expired = self.now.is_some_and(|now| entry.token.has_expired(now));
             if entry.uses == 0 || expired {
                 if !entry.is_main {
                     self.note_gone(name, limits.entries);
@@ -233,10 +243,6 @@ impl Queue {
         self.entries = self.entries.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
-}
-
-fn has_expired(token: &VerifiedToken, now: UnixSeconds) -> bool {
-    token.claims.expires_at.is_none_or(|expires_at| expires_at <= now)
 }
 
 /// Takes a digest for the hash that it is.

@@ -77,6 +77,10 @@ fn wanted(denial: &Denial, mismatch: &Mismatch, policy: &Policy) -> Option<Strin
         }
         Denial::AlgorithmNotAllowed => Some(listed(issuer?.algorithms.iter().map(|algorithm| algorithm.name().into()))),
         Denial::WrongAudience => Some(both(issuer?, asks(), audiences)),
+        Denial::WrongType if mismatch.member == "token_type" => {
+            let others = issuer?.introspection.iter().flat_map(|terms| terms.token_types.names());
+            Some(listed(["Bearer", "DPoP"].into_iter().chain(others).map(Cow::Borrowed)))
+        }
         Denial::WrongType if !mismatch.member.starts_with("header") => {
             Some("an access token, which has no such claim; `id_tokens: true` admits ID tokens".to_owned())
         }

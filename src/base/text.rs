@@ -69,6 +69,21 @@ pub fn escape_value(high: Option<u8>, low: Option<u8>) -> Option<u8> {
     Some(digit(high?)? << 4 | digit(low?)?)
 }
 
+/// A value of `application/x-www-form-urlencoded` (the URL Standard): a space is `+`, and what is not a letter, a digit or
+/// one of `*-._` is percent-encoded.
+#[must_use]
+pub fn form_encode(text: &[u8]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for &byte in text {
+        match byte {
+            b' ' => out.push('+'),
+            _ if byte.is_ascii_alphanumeric() || b"*-._".contains(&byte) => out.push(char::from(byte)),
+            _ => out.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 0x0f)]),
+        }
+    }
+    out
+}
+
 /// Percent-decodes `text` once, leaving invalid escapes as they are (the URL Standard's reading).
 #[must_use]
 pub fn percent_decode(text: &[u8]) -> Vec<u8> {

@@ -3,11 +3,11 @@
 //! Of a token that has not been verified, records show `iss`, `aud`, `typ`, `alg`, `kid` and times alone; of one that has,
 //! also claims that the policy asks for.
 
-use super::token::id_token_claim;
+use super::token::{id_token_claim, named_issuer};
 use super::{Formed, TokenRequirements};
 use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::jose::Claims;
-use crate::policy::{Condition, Issuer, IssuerId, Policy};
+use crate::policy::{Condition, Issuer, Policy};
 use crate::request::RequestView;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -26,9 +26,8 @@ pub fn mismatch(
 ) -> Option<Box<Mismatch>> {
     let mut condition = None;
     let (claims, header) = (token.claims(), token.header());
-    let named = claims.issuer();
-    let issuer = policy.issuers.iter().position(|issuer| named.as_ref().is_some_and(|named| issuer.issuer == *named));
-    let of_issuer = issuer.and_then(|index| policy.issuers.get(index));
+    let named = named_issuer(token, &policy.issuers).ok();
+    let (issuer, of_issuer) = (named.map(|(id, _)| id), named.map(|(_, issuer)| issuer));
     let claim = |name: &'static str| (Cow::Borrowed(name), Received::of(claims.value(name)));
     let (member, received) = match denial {
         Denial::UnknownIssuer if of_issuer.is_some_and(|issuer| !issuer.has_tokens_in(token.place())) => {
@@ -62,11 +61,14 @@ pub fn mismatch(
         _ => return None,
     };
     let asks = asks.iter().map(|ask| Rc::clone(ask)).collect();
-    Some(Box::new(Mismatch { member, received, issuer: issuer.map(IssuerId), asks, condition }))
+    Some(Box::new(Mismatch { member, received, issuer, asks, condition }))
 }
 
 /// The `typ` that is not accepted, else the claim that makes it an ID token, of which the value is not shown.
 fn wrong_type(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> (Cow<'static, str>, Received) {
+    if token.introspected_by().is_some() {
+        return ("token_type".into(), Received::of(token.claims().value("token_type")));
+    }
     let typ = token.header().typ.as_deref();
     let is_accepted = issuer.token_types.accept(typ)
         && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));

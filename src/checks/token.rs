@@ -8,6 +8,7 @@ pub(super) mod claims;
 mod form;
 pub(super) mod issuer;
 pub(super) mod kind;
+mod opaque;
 pub(super) mod signature;
 pub(super) mod time;
 
@@ -16,6 +17,7 @@ pub use claims::Complete;
 pub use form::{FINGERPRINT_CHARACTERS, Formed, fingerprint};
 pub use issuer::{Recognised, named_issuer};
 pub use kind::{Typed, id_token_claim};
+pub use opaque::{asked_issuer, is_opaque};
 pub use signature::Verified;
 pub use time::Timely;
 

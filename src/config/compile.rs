@@ -5,6 +5,7 @@ mod credentials;
 mod csrf;
 mod dpop;
 mod forward;
+mod introspection;
 mod issuer;
 mod matching;
 mod mtls;
@@ -38,8 +39,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let crypto = optional(&object, "crypto", CryptoPlace::default(), |cursor| {
         cursor.word(&[("auto", CryptoPlace::Auto), ("host", CryptoPlace::Host), ("wasm", CryptoPlace::Wasm)])
     });
-    let (token_bytes, limits) = limits.unzip();
-    let has_dpop = object.has("dpop");
+    let ((token_bytes, limits), has_dpop) = (limits.unzip(), object.has("dpop"));
     let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default(), has_dpop };
     let sets = optional(&object, "credentials", Vec::new(), |cursor| credentials::read(cursor, environment));
     let issuers = if object.has("credentials") && !object.has("issuers") {
@@ -52,7 +52,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     // Requirements name issuers. If the issuers cannot be read, checking the names would only add noise.
     let names = issuer::names(&object);
     let sources = Sources { sets: sets.as_deref(), has_issuers: object.has("issuers") };
-    let context = Context::new(&names, sources, has_dpop);
+    let prefixes = introspection::prefixes(issuers.as_deref().unwrap_or_default());
+    let context = Context::new(&names, &prefixes, sources, has_dpop);
+    introspection::apart(&object, issuers.as_deref(), sets.as_deref(), context);
     if !object.has("default") && !sources.has_issuers {
         object.need("default", "say what holds where no rule matches, such as default: {credentials: NAME}");
     }
@@ -155,7 +157,8 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
         router::check_requirement(cursor);
     }
     let sources = Sources { sets: Some(&policy.credentials), has_issuers: !policy.issuers.is_empty() };
-    let requirement = requirement(cursor, Context::new(&names, sources, policy.dpop.is_some()))?;
+    let prefixes = introspection::prefixes(&policy.issuers);
+    let requirement = requirement(cursor, Context::new(&names, &prefixes, sources, policy.dpop.is_some()))?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",

@@ -34,7 +34,7 @@ shapes! {
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
         "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list", "token_header",
-        "websocket_protocol",
+        "websocket_protocol", "introspection",
     ];
     TOKEN_HEADER "token_header" ["name", "prefix"];
     JWKS "jwks" [
@@ -46,6 +46,9 @@ shapes! {
         "clusters", "refresh", "timeout", "max_bytes", "max_stale", "when_stale", "max_lists",
     ];
     STATUS_CLUSTER "a cluster of status lists" ["uri_prefix", "cluster"];
+    INTROSPECTION "introspection" [
+        "uri", "cluster", "client_id", "secret", "prefix", "cache", "timeout", "token_types",
+    ];
     REQUIREMENT "a requirement" [
         "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
         "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",

@@ -16,6 +16,24 @@ pub enum Need {
     StatusList(IssuerId, String),
     /// The word of the fleet's service that this is used for the first time.
     FirstUse(FleetClaim),
+    /// What an issuer says of an opaque token.
+    Introspection(Inquiry),
+}
+
+/// Whether a token is active, and what it means.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inquiry {
+    /// Who is asked.
+    pub issuer: IssuerId,
+    /// The token.
+    pub token: Box<[u8]>,
+}
+
+/// Shows nothing of the token.
+impl std::fmt::Debug for Inquiry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Inquiry").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
 }
 
 /// A kind of need. One request awaits each kind at most once.
@@ -31,11 +49,13 @@ pub enum NeedKind {
     TokenUse,
     /// The first use of a proof.
     ProofUse,
+    /// What an issuer says of an opaque token.
+    Introspection,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -46,6 +66,7 @@ impl NeedKind {
             Self::StatusList => 2,
             Self::TokenUse => 3,
             Self::ProofUse => 4,
+            Self::Introspection => 5,
         }
     }
 
@@ -68,6 +89,7 @@ impl Need {
             Self::Revocations => NeedKind::Revocations,
             Self::StatusList(..) => NeedKind::StatusList,
             Self::FirstUse(claim) => NeedKind::of_use(claim.pool),
+            Self::Introspection(_) => NeedKind::Introspection,
         }
     }
 
@@ -76,7 +98,7 @@ impl Need {
     pub const fn issuer(&self) -> Option<IssuerId> {
         match self {
             Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
-            Self::Revocations | Self::StatusList(..) | Self::FirstUse(_) => None,
+            Self::Revocations | Self::StatusList(..) | Self::FirstUse(_) | Self::Introspection(_) => None,
         }
     }
 
@@ -88,6 +110,7 @@ impl Need {
             Self::Kid(..) => Denial::UnknownKey,
             Self::Revocations | Self::StatusList(..) => Denial::RevocationUnavailable,
             Self::FirstUse(_) => Denial::ReplayUnavailable,
+            Self::Introspection(_) => Denial::IntrospectionUnavailable,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::applicable::{self, NotFound};
 use super::selection::{self, Combination, Selected};
-use super::{Admitted, admit, combined, possession};
-use crate::checks::{self, Formed, TokenRequirements};
-use crate::decision::{Basis, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
+use super::{Admitted, admit, combined, formed, possession};
+use crate::checks::{self, TokenRequirements, Unproven};
+use crate::credential::BearerToken;
+use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
 use crate::facts::{Facts, NoMemory};
 use crate::policy::{Policy, Source};
 use crate::request::RequestView;
@@ -79,9 +80,7 @@ fn failures_of_presented(
     match selection::select(policy, request, &mut trace, asks, allows_missing)? {
         Selected::Nothing => Ok(Failures::default()),
         Selected::Token(scheme, token) => {
-            let possession = possession(policy, request, scheme, token);
-            let token = Formed::check(token, policy.token_bytes, facts)?;
-            let of_token = checks::failures(&token, policy, asks, asks, &possession, facts);
+            let of_token = failures_of_token(policy, request, facts, (asks, asks), (scheme, token))?;
             Ok(Failures { certain: Vec::new(), of_token })
         }
         Selected::Several(combination) => Ok(failures_of_several(policy, request, facts, asks, &combination)),
@@ -114,12 +113,29 @@ fn failures_of_several(
         not_granted.extend(missing);
     }
     certain.extend(not_granted);
-    let of_token = combination.token.map_or(Vec::new(), |(scheme, token)| {
-        let possession = possession(policy, request, scheme, token);
-        match Formed::check(token, policy.token_bytes, facts) {
-            Ok(token) => checks::failures(&token, policy, asks, &granting(Source::Tokens), &possession, facts),
-            Err(denial) => vec![denial],
-        }
+    let of_token = combination.token.map_or(Vec::new(), |token| {
+        let granting = granting(Source::Tokens);
+        failures_of_token(policy, request, facts, (asks, &granting), token).unwrap_or_else(|denial| vec![denial])
     });
     Failures { certain, of_token }
+}
+
+/// What a token fails of all requirements, and of those that it has to grant. Of an opaque one nothing can be told before its
+/// issuer has said what it means.
+///
+/// # Errors
+/// Why the token is none.
+fn failures_of_token(
+    policy: &Policy,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    (asks, granting): (&TokenRequirements<'_>, &TokenRequirements<'_>),
+    (scheme, token): (CredentialKind, BearerToken<'_>),
+) -> Result<Vec<Denial>, Denial> {
+    let possession = possession(policy, request, scheme, token);
+    match formed(policy, facts, &mut Trace::default(), asks, token) {
+        Ok(token) => Ok(checks::failures(&token, policy, asks, granting, &possession, facts)),
+        Err(Unproven::Deny(denial)) => Err(denial),
+        Err(Unproven::Await(_)) => Ok(Vec::new()),
+    }
 }

@@ -16,25 +16,33 @@ use std::rc::Rc;
 /// What a digest that records show takes of memory, in bytes.
 const DIGEST_BYTES: usize = 32;
 
-/// A token whose signature has been verified.
+/// A token whose signature has been verified, or of which its issuer has said that it is active.
 #[derive(Clone, Debug)]
 pub struct VerifiedToken {
-    /// Its JOSE header.
+    /// Its JOSE header; an empty one, where it has none.
     pub header: JoseHeader,
     /// Its claims.
     pub claims: Claims,
-    /// The algorithm of its signature.
-    pub algorithm: Algorithm,
+    /// What vouches for it.
+    pub voucher: Voucher,
     /// Its fingerprint, once it has been asked for.
     pub fingerprint: FingerprintCell,
     /// Its `sub`, read.
     pub subject: Option<Rc<Subject>>,
-    /// Whose keys verified it.
+    /// Whose keys verified it, or whose word it is.
     pub issuer: IssuerId,
-    /// Which of the key sets that this issuer has had: by another one it is not verified.
-    pub generation: Generation,
     /// Which revocation lists it is not on.
     pub clearance: Clearance,
+}
+
+/// What vouches for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher {
+    /// Its signature, of this algorithm, which keys of its issuer have verified. The generation says which of the key sets
+    /// that the issuer has had: by another one it is not verified.
+    Signature(Algorithm, Generation),
+    /// The word of its issuer, which holds until this time.
+    Introspection(UnixSeconds),
 }
 
 /// The name of a token in a memory: a digest of all its bytes, signature included, under a secret key.
@@ -71,10 +79,37 @@ impl TokenMemory for NoMemory {
 }
 
 impl VerifiedToken {
-    /// Whether the keys that verified it are those that its issuer has now.
+    /// An opaque token of which `issuer` has said these claims. Its word holds until `until`, and never beyond `exp`.
+    #[must_use]
+    pub fn introspected(issuer: IssuerId, claims: Claims, until: UnixSeconds) -> Self {
+        let until = claims.expires_at.map_or(until, |expires_at| expires_at.min(until));
+        Self {
+            header: JoseHeader::default(),
+            voucher: Voucher::Introspection(until),
+            fingerprint: FingerprintCell::default(),
+            subject: claims.subject().map(|subject| Rc::new(Subject::new(&subject))),
+            issuer,
+            clearance: Clearance::default(),
+            claims,
+        }
+    }
+
+    /// Whether the keys that verified it are those that its issuer has now. The word of an issuer needs none.
     #[must_use]
     pub fn is_by(&self, keys: &KeyRing) -> bool {
-        keys.generation(self.issuer) == Some(self.generation)
+        match self.voucher {
+            Voucher::Signature(_, generation) => keys.generation(self.issuer) == Some(generation),
+            Voucher::Introspection(_) => true,
+        }
+    }
+
+    /// Whether its time is over at `now`: there is nothing left to remember.
+    #[must_use]
+    pub fn has_expired(&self, now: UnixSeconds) -> bool {
+        match self.voucher {
+            Voucher::Signature(..) => self.claims.expires_at.is_none_or(|expires_at| expires_at <= now),
+            Voucher::Introspection(until) => until <= now,
+        }
     }
 
     /// How many bytes of memory it takes, about.

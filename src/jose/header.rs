@@ -18,7 +18,7 @@ pub fn type_name(typ: &str) -> &str {
 ///
 /// `jwk`, `jku`, `x5u`, `x5c` and `x5t` are not here: keys come from the configuration alone
 /// (RFC 8725 section 3.10).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JoseHeader {
     /// `alg`, as spelled. It chooses nothing; it is compared with what the key is for.
     pub alg: String,

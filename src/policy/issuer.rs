@@ -1,6 +1,6 @@
 //! The issuers whose tokens are accepted, and what their tokens must always meet.
 
-use super::{Endpoint, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
+use super::{Endpoint, Introspection, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::jose::{ClaimPath, KeySet, type_name};
@@ -46,6 +46,8 @@ pub struct Issuer {
     pub token_header: Option<TokenHeader>,
     /// Whether its tokens may also be among the subprotocols of a WebSocket handshake.
     pub websocket_protocol: bool,
+    /// How it is asked about opaque tokens; `None` where it has none.
+    pub introspection: Option<Introspection>,
 }
 
 impl Issuer {

@@ -19,6 +19,8 @@ impl Uses {
     pub const PROOFS: Self = Self(1 << 4);
     /// Places of credentials beside `authorization`.
     pub const CREDENTIALS: Self = Self(1 << 5);
+    /// Issuers that are asked about opaque tokens.
+    pub const INTROSPECTION: Self = Self(1 << 6);
 
     /// What this policy uses.
     #[must_use]
@@ -32,6 +34,7 @@ impl Uses {
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
             (Self::CREDENTIALS, !policy.credentials.is_empty() || policy.token_places.has_others()),
+            (Self::INTROSPECTION, policy.issuers.iter().any(|issuer| issuer.introspection.is_some())),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))
     }

@@ -6,6 +6,8 @@ mod fleet;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
+mod introspection;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod proxy;

@@ -3,6 +3,7 @@
 mod claims;
 mod documents;
 mod fetch;
+mod introspection;
 mod meters;
 mod outcome;
 mod replay;
@@ -32,6 +33,7 @@ use crate::policy::{
 };
 use crate::token_cache::{CacheCounts, TokenCache};
 use claims::WaitingClaim;
+use introspection::Inquiries;
 use meters::Meters;
 use replay::Replay;
 use std::cell::{Cell, RefCell};
@@ -72,6 +74,7 @@ pub struct Gate<H> {
     crypto: CryptoBudget,
     cache: TokenCache,
     replay: Replay,
+    inquiries: Inquiries,
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
@@ -145,6 +148,7 @@ impl<H: Host> Gate<H> {
             }
         }
         let replay = Replay::open(&host, &policy, &settings.replay)?;
+        let inquiries = Inquiries::open(&host, &policy, settings.limits)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which means no worker in shared data.
@@ -169,6 +173,7 @@ impl<H: Host> Gate<H> {
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),
             cache: TokenCache::new(settings.cache),
             replay,
+            inquiries,
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
             host_failures: Cell::new(0),
@@ -203,6 +208,7 @@ impl<H: Host> Gate<H> {
     pub fn tick(&self) {
         self.refresh();
         self.end_lost_claims();
+        self.go_on_asking();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -241,7 +247,7 @@ impl<H: Host> Gate<H> {
             let documents = self.documents.borrow();
             (documents.are_busy(), documents.are_complete())
         };
-        let missing = !is_complete || self.waiting.borrow().len() > 0;
+        let missing = !is_complete || self.waiting.borrow().len() > 0 || self.inquiries.are_busy();
         self.set_period(match (is_busy, missing) {
             (true, _) => TICK_WHILE_READING_MS,
             (false, true) => TICK_WHILE_INCOMPLETE_MS,

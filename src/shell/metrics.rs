@@ -18,6 +18,8 @@ pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
 pub const REPLAY_REFUSED: &str = "scopegate.replay.refused.<cause>";
 /// Counters by outcome: claims in the service of the fleet.
 pub const REPLAY_SERVICE: &str = "scopegate.replay.service.<outcome>";
+/// Counters by outcome: what issuers have answered about opaque tokens.
+pub const INTROSPECTION: &str = "scopegate.introspection.<outcome>";
 /// Counter: tokens found in the cache.
 pub const CACHE_HITS: &str = "scopegate.cache.hits";
 /// Counter: tokens not found there.

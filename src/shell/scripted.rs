@@ -67,6 +67,8 @@ pub struct HostStream {
     pub upstream: Option<Vec<(String, String)>>,
     /// The audit record, as it was put into filter state.
     pub record: Option<Vec<u8>>,
+    /// The address of its client, with a port.
+    pub address: String,
     /// Whether the stream has ended.
     pub is_gone: bool,
 }
@@ -217,8 +219,11 @@ impl Host for ScriptedHost {
         })
     }
 
-    fn property(&self, _path: &[&str]) -> Result<Option<Vec<u8>>> {
+    fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>> {
         self.call("property")?;
+        if path == ["source", "address"] {
+            return self.stream(|stream| Some(stream.address.clone().into_bytes()));
+        }
         Ok(None)
     }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::base::members::Members;
 use crate::base::names::FingerprintCell;
 use crate::crypto::Algorithm;
-use crate::facts::KeyRing;
+use crate::facts::{KeyRing, Voucher};
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
 use proptest::prelude::*;
@@ -21,11 +21,10 @@ fn token(expires_at: i64, filler: usize) -> VerifiedToken {
     VerifiedToken {
         header: JoseHeader { alg: "ES256".into(), kid: None, typ: None },
         claims: Claims::from_members(Members::parse(claims.into_bytes()).expect("an object")).expect("claims"),
-        algorithm: Algorithm::Es256,
+        voucher: Voucher::Signature(Algorithm::Es256, keys().generation(IssuerId(0)).expect("keys")),
         fingerprint: FingerprintCell::default(),
         subject: None,
         issuer: IssuerId(0),
-        generation: keys().generation(IssuerId(0)).expect("keys"),
         clearance: Default::default(),
     }
 }

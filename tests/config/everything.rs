@@ -20,7 +20,7 @@ pub fn everything() -> String {
   scope_claims: [scope, [realm_access, roles]]
   status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
 - {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
-- {{issuer: https://i/, audiences: [b], sender_constraint: required, token_header: {{name: x-token, prefix: 'Token '}}, websocket_protocol: true, jwks: {{inline: {{keys: [{KEY}]}}}}}}
+- {{issuer: https://i/, audiences: [b], sender_constraint: required, token_header: {{name: x-token, prefix: 'Token '}}, websocket_protocol: true, introspection: {{uri: 'https://i/introspect', cluster: i, client_id: gate, secret: {{env: KEY_20}}, prefix: ory_at_, cache: 10s, timeout: 500ms, token_types: [access_token]}}, jwks: {{inline: {{keys: [{KEY}]}}}}}}
 credentials:
 - name: partners
   api_key: [{{header: x-api-key}}, {{scheme: Bearer, prefix: sk-}}]

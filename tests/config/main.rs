@@ -23,6 +23,7 @@ macro_rules! snapshot {
 mod credentials;
 mod csrf;
 mod everything;
+mod introspection;
 mod replay;
 mod request_parts;
 mod revocation;
@@ -55,6 +56,9 @@ fn issuer(members: &str) -> String {
 
 fn environment(name: &str) -> Option<String> {
     match name {
+        "SPACED" => Some(" a b:c/ü ".to_owned()),
+        "EMPTY" => Some(" ".to_owned()),
+        "LINES" => Some("a\nb".to_owned()),
         "KEY_20" => Some("0123456789abcdefghij".to_owned()),
         "KEY_19" => Some("0123456789abcdefghi".to_owned()),
         "KEY_SPACED" => Some("0123456789 abcdefghij".to_owned()),

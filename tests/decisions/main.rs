@@ -34,6 +34,7 @@ mod forward;
 mod forwarded;
 mod further;
 mod host;
+mod introspection;
 mod keys;
 mod model;
 mod presenting;

@@ -137,6 +137,8 @@ fn denial(reason: Reason) -> Denial {
         Reason::CredentialExpired => Denial::CredentialExpired { expired_at: at, now: at },
         Reason::TokenTooLarge => Denial::TokenTooLarge,
         Reason::MalformedToken => Denial::MalformedToken("x"),
+        Reason::Inactive => Denial::Inactive,
+        Reason::IntrospectionUnavailable => Denial::IntrospectionUnavailable,
         Reason::UnknownIssuer => Denial::UnknownIssuer,
         Reason::AlgorithmNotAllowed => Denial::AlgorithmNotAllowed,
         Reason::WrongType => Denial::WrongType,

@@ -6,14 +6,15 @@ use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::credential::BearerToken;
 use crate::crypto::{Algorithm, sha256};
 use crate::decision::Denial;
-use crate::facts::{Facts, TokenName, VerifiedToken};
+use crate::facts::{Facts, TokenName, VerifiedToken, Voucher};
 use crate::jose::{Claims, Compact, JoseHeader, Malformed};
-use crate::policy::TokenPlace;
+use crate::policy::{IssuerId, TokenPlace};
 use std::rc::Rc;
 
 pub use crate::revocation::FINGERPRINT_CHARACTERS;
 
-/// Proof: a JWT in compact serialization within the limit, taken apart. Nothing in it is trusted.
+/// Proof: a JWT in compact serialization within the limit, taken apart, of which nothing is trusted; or what the issuer
+/// says of an opaque token.
 #[derive(Debug)]
 pub struct Formed<'t> {
     parts: Parts<'t>,
@@ -26,7 +27,8 @@ pub struct Formed<'t> {
 #[derive(Debug)]
 enum Parts<'t> {
     Fresh(Compact<'t>, FingerprintCell),
-    /// The very same bytes were taken apart and verified before, by keys that are still those of the issuer.
+    /// The very same bytes were taken apart and verified before, by keys that are still those of the issuer; or the issuer
+    /// has said what they mean.
     Remembered(Rc<VerifiedToken>, BearerToken<'t>),
 }
 
@@ -57,6 +59,20 @@ impl<'t> Formed<'t> {
         Ok(Self { parts: Parts::Fresh(compact, FingerprintCell::default()), name, place: token.place() })
     }
 
+    /// A token of exactly the bytes of one that is known.
+    pub(super) const fn remembered(known: Rc<VerifiedToken>, token: BearerToken<'t>) -> Self {
+        Self { place: token.place(), parts: Parts::Remembered(known, token), name: None }
+    }
+
+    /// The issuer that has said what it means, if it is opaque.
+    #[must_use]
+    pub fn introspected_by(&self) -> Option<IssuerId> {
+        match &self.parts {
+            Parts::Remembered(known, _) if matches!(known.voucher, Voucher::Introspection(_)) => Some(known.issuer),
+            Parts::Remembered(..) | Parts::Fresh(..) => None,
+        }
+    }
+
     /// The JOSE header.
     #[must_use]
     pub fn header(&self) -> &JoseHeader {
@@ -71,7 +87,10 @@ impl<'t> Formed<'t> {
     pub fn algorithm(&self) -> Option<Algorithm> {
         match &self.parts {
             Parts::Fresh(compact, _) => Algorithm::from_name(&compact.header.alg),
-            Parts::Remembered(known, _) => Some(known.algorithm),
+            Parts::Remembered(known, _) => match known.voucher {
+                Voucher::Signature(algorithm, _) => Some(algorithm),
+                Voucher::Introspection(_) => None,
+            },
         }
     }
 
@@ -84,14 +103,18 @@ impl<'t> Formed<'t> {
         }
     }
 
-    /// What the token is called in records: `base64url(SHA-256(signing input))[..22]`.
+    /// What the token is called in records: `base64url(SHA-256(signing input))[..22]`; of an opaque token all of it counts,
+    /// which its issuer made at random.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         match &self.parts {
             Parts::Fresh(compact, cell) => Fingerprint::new(cell, compact.signing_input, fingerprint),
             Parts::Remembered(known, token) => {
                 // What comes again will come once more: computed now, it need not be copied each time.
-                known.fingerprint.get_or_init(|| fingerprint(signing_input(*token)).into());
+                known.fingerprint.get_or_init(|| {
+                    let of_whole = self.introspected_by().is_some();
+                    fingerprint(if of_whole { token.as_bytes() } else { signing_input(*token) }).into()
+                });
                 Fingerprint::new(&known.fingerprint, b"", fingerprint)
             }
         }

@@ -14,8 +14,8 @@ pub struct Recognised<'a> {
     pub(super) issuer: &'a Issuer,
     /// Its place in the policy.
     pub(super) id: IssuerId,
-    /// The algorithm that it names.
-    pub(super) algorithm: Algorithm,
+    /// The algorithm that it names; `None` of an opaque token, which is not signed.
+    pub(super) algorithm: Option<Algorithm>,
 }
 
 impl<'a> Recognised<'a> {
@@ -29,7 +29,9 @@ impl<'a> Recognised<'a> {
         let algorithm = known_algorithm(token)?;
         let (id, issuer) = named_issuer(token, issuers)?;
         judge_issuer(token, issuer, id, asks)?;
-        judge_algorithm(algorithm, issuer)?;
+        if let Some(algorithm) = algorithm {
+            judge_algorithm(algorithm, issuer)?;
+        }
         Ok(Self { token, issuer, id, algorithm })
     }
 
@@ -40,11 +42,16 @@ impl<'a> Recognised<'a> {
     }
 }
 
-/// The issuer that the token names.
+/// The issuer that the token names. An opaque one is of the issuer that was asked about it, and need not name it.
 ///
 /// # Errors
-/// [`Denial::UnknownIssuer`] where it names none of the policy.
+/// [`Denial::UnknownIssuer`] where it names none of the policy, or another one than was asked.
 pub fn named_issuer<'a>(token: &Formed<'_>, issuers: &'a [Issuer]) -> Result<(IssuerId, &'a Issuer)> {
+    if let Some(id) = token.introspected_by() {
+        let asked = issuers.get(id.0).ok_or(Denial::UnknownIssuer)?;
+        let is_other = token.claims().issuer().is_some_and(|named| named != asked.issuer);
+        return if is_other { Err(Denial::UnknownIssuer) } else { Ok((id, asked)) };
+    }
     let named = token.claims().issuer().ok_or(Denial::UnknownIssuer)?;
     let mut all = issuers.iter().enumerate();
     let (index, issuer) = all.find(|(_, issuer)| issuer.issuer == named).ok_or(Denial::UnknownIssuer)?;
@@ -52,8 +59,11 @@ pub fn named_issuer<'a>(token: &Formed<'_>, issuers: &'a [Issuer]) -> Result<(Is
 }
 
 /// `none` and everything else that is not known has no [`Algorithm`] to be compared with.
-fn known_algorithm(token: &Formed<'_>) -> Result<Algorithm> {
-    token.algorithm().ok_or(Denial::AlgorithmNotAllowed)
+fn known_algorithm(token: &Formed<'_>) -> Result<Option<Algorithm>> {
+    match token.algorithm() {
+        None if token.introspected_by().is_none() => Err(Denial::AlgorithmNotAllowed),
+        algorithm => Ok(algorithm),
+    }
 }
 
 fn judge_issuer(token: &Formed<'_>, issuer: &Issuer, id: IssuerId, asks: &TokenRequirements<'_>) -> Result<()> {
@@ -74,7 +84,7 @@ pub(in crate::checks) fn failures(
     let (algorithm, named) = (known_algorithm(token), named_issuer(token, issuers));
     let is_good = named.as_ref().map_or(Ok(()), |(id, issuer)| judge_issuer(token, issuer, *id, asks));
     let may_use = match (&algorithm, &named) {
-        (Ok(algorithm), Ok((_, issuer))) => judge_algorithm(*algorithm, issuer),
+        (Ok(Some(algorithm)), Ok((_, issuer))) => judge_algorithm(*algorithm, issuer),
         _ => Ok(()),
     };
     [algorithm.err(), named.err(), is_good.err(), may_use.err()].into_iter().flatten()

@@ -5,7 +5,7 @@
 use super::{Formed, Recognised, Result, TokenRequirements};
 use crate::decision::Denial;
 use crate::jose::Claims;
-use crate::policy::{Issuer, is_generic_type};
+use crate::policy::{Issuer, SenderConstraint, is_generic_type};
 
 /// Claims that an ID token has and an access token has not (OpenID Connect Core sections 2 and 3.3.2.11).
 const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
@@ -31,11 +31,41 @@ impl<'a> Typed<'a> {
 
 /// Judges the type of a token, whether or not the checks before have passed.
 pub(in crate::checks) fn judge(token: &Formed<'_>, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+    if token.introspected_by().is_some() {
+        return judge_introspected(token.claims(), issuer, asks);
+    }
     let typ = token.header().typ.as_deref();
     let accepted = issuer.token_types.accept(typ)
         && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
     let is_id_token = !issuer.id_tokens && is_generic_type(typ) && id_token_claim(token.claims()).is_some();
     if accepted && !is_id_token { Ok(()) } else { Err(Denial::WrongType) }
+}
+
+/// Judges the type of an opaque token. A server can call a refresh token active, and does not say `Bearer` of it.
+///
+/// # Errors
+/// [`Denial::WrongType`]; [`Denial::NotBound`] of a token that must be bound to a key, if the server does not say to which.
+fn judge_introspected(claims: &Claims, issuer: &Issuer, asks: &TokenRequirements<'_>) -> Result<()> {
+    let accepts_no_typ = asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(None)));
+    if !accepts_no_typ || !is_access_token(claims, issuer) {
+        return Err(Denial::WrongType);
+    }
+    let is_dpop = claims.text("token_type").is_some_and(|name| name.eq_ignore_ascii_case("dpop"));
+    let is_checked = issuer.sender_constraint != SenderConstraint::NOTHING;
+    if is_dpop && is_checked && claims.confirmation.is_none() { Err(Denial::NotBound) } else { Ok(()) }
+}
+
+/// Whether `token_type` is one of an access token.
+fn is_access_token(claims: &Claims, issuer: &Issuer) -> bool {
+    let Some(terms) = &issuer.introspection else { return false };
+    match (claims.text("token_type"), claims.has("token_type")) {
+        (Some(name), _) => {
+            let is_scheme = ["bearer", "dpop"].iter().any(|scheme| name.eq_ignore_ascii_case(scheme));
+            is_scheme || terms.token_types.accept(Some(&name))
+        }
+        (None, true) => false,
+        (None, false) => terms.token_types.accept(None) && (issuer.id_tokens || id_token_claim(claims).is_none()),
+    }
 }
 
 /// The first claim that makes a token of an open type an ID token.

@@ -1,4 +1,4 @@
-//! The token was signed by its issuer: the only check that costs.
+//! The token was signed by its issuer: the only check that costs. Of an opaque token its issuer has said what it means.
 
 use super::super::principal::{Claimant, CredentialName, Principal};
 use super::super::status::StatusSource;
@@ -8,13 +8,14 @@ use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, NeedKind};
-use crate::facts::{Awaited, Facts, Generation, VerifiedToken};
+use crate::facts::{Awaited, Facts, VerifiedToken, Voucher};
 use crate::jose::JoseHeader;
 use crate::policy::{Authority, Issuer, IssuerId, KeySource};
 use crate::revocation::Clearance;
 use std::rc::Rc;
 
-/// Proof: a key of the token's issuer verifies its signature. From here on its claims are true.
+/// Proof: a key of the token's issuer verifies its signature, or the claims are the issuer's own word. From here on they are
+/// true.
 #[derive(Debug)]
 pub struct Verified<'a> {
     proof: Complete<'a>,
@@ -44,6 +45,7 @@ impl<'a> Verified<'a> {
             Signature::Remembered(_) => return Err(Unproven::Deny(Denial::BadSignature)),
             Signature::ToVerify(compact) => compact,
         };
+        let Some(algorithm) = algorithm else { return Err(Unproven::Deny(Denial::AlgorithmNotAllowed)) };
         let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
             return Err(match facts.awaited.of(NeedKind::Keys) {
                 Awaited::No => Unproven::Await(Need::Keys(id)),
@@ -67,7 +69,7 @@ impl<'a> Verified<'a> {
                     let found_kid = key.kid.clone().filter(|_| compact.header.kid.is_none());
                     let subject = token.claims().subject().map(|subject| Rc::new(Subject::new(&subject)));
                     let verified = Self { proof, found_kid, subject };
-                    verified.remember(generation, facts);
+                    verified.remember(Voucher::Signature(algorithm, generation), facts);
                     return Ok(verified);
                 }
                 Verification::Invalid => denial = Denial::BadSignature,
@@ -77,19 +79,18 @@ impl<'a> Verified<'a> {
         Err(Unproven::Deny(denial))
     }
 
-    fn remember(&self, generation: Generation, facts: &Facts<'_>) {
-        let Recognised { token, algorithm, id, .. } = *self.proof.recognised();
+    fn remember(&self, voucher: Voucher, facts: &Facts<'_>) {
+        let Recognised { token, id, .. } = *self.proof.recognised();
         if let Some(name) = token.name() {
             // An entry may revoke the key: what is remembered names it, also where the token does not.
             let header = JoseHeader { kid: self.key_id().map(str::to_owned), ..token.header().clone() };
             let known = VerifiedToken {
                 header,
                 claims: token.claims().clone(),
-                algorithm,
+                voucher,
                 fingerprint: token.fingerprint_cell(),
                 subject: self.subject.clone(),
                 issuer: id,
-                generation,
                 clearance: Clearance::default(),
             };
             facts.memory.remember(name, known);

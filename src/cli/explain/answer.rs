@@ -7,7 +7,7 @@ use crate::base::text::shown;
 use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
 use crate::config::{Node, Tree};
-use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Reason};
+use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Need, Pending, Reason};
 use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
 use serde_json::{Map, Value, json};
 
@@ -80,6 +80,7 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
         Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired => "identity",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
+        Reason::Inactive | Reason::IntrospectionUnavailable => "introspection",
         Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
         Reason::WrongType => "type",
         Reason::WrongAudience => "audience",
@@ -118,6 +119,9 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     // Where the decision ended: at a check, or after the last one that was needed.
     let (end, at_end, behind) = match decision {
         Decision::Deny(refusal) => failure(&refusal.denial),
+        Decision::Await(Pending { need: Need::Introspection(_), .. }) => {
+            ("introspection", Passing::Waits, Passing::NotReached)
+        }
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Allow(grant) => match &grant.basis {
             Basis::ReportOnly(denial) => failure(denial),
@@ -130,6 +134,8 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
     names.dedup();
     names.retain(|name| *name != "identity" || trace.sources.is_some());
+    // Of a JWT nobody is asked.
+    names.retain(|name| *name != "introspection" || end == "introspection");
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let of_key_alone = trace.credential.and_then(CredentialKind::set).is_some() && trace.authority.is_none();
     let of_token_alone = matches!(trace.credential, Some(CredentialKind::Bearer | CredentialKind::Dpop));

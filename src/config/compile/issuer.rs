@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, optional, remote, status_list, texts, token_header};
+use super::{IssuerNames, introspection, optional, remote, status_list, texts, token_header};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -137,10 +137,13 @@ fn read(
         object
             .get("jwks")
             .and_then(|c| key_source(&c, issuer.as_deref(), bounds.limits, algorithms, has_secrets, &label, warnings))
-    } else if has_secrets {
+    } else if has_secrets || object.has("introspection") {
         Some(Keys::None)
     } else {
-        cursor.wrong("`jwks` is missing", "say where the keys are: inline, uri and cluster, or discovery")
+        cursor.wrong(
+            "`jwks` is missing",
+            "say where the keys are: inline, uri and cluster, or discovery; only an issuer with `introspection` needs none",
+        )
     };
     let status_list = optional(&object, "status_list", None, |c| {
         status_list::read(c, issuer.as_deref(), algorithms.unwrap_or_default()).map(Some)
@@ -151,6 +154,8 @@ fn read(
     if websocket_protocol == Some(true) {
         token_header::no_proofs(&object, sender_constraint, "websocket_protocol");
     }
+    let introspection =
+        optional(&object, "introspection", None, |c| introspection::read(c, environment, warnings).map(Some));
     let issuer = issuer?;
     let name = name?.unwrap_or_else(|| issuer.clone());
     Some(Issuer {
@@ -170,6 +175,7 @@ fn read(
         status_list: status_list?,
         token_header: token_header?,
         websocket_protocol: websocket_protocol?,
+        introspection: introspection?,
     })
 }
 

@@ -34,11 +34,16 @@ pub(super) fn read(object: &Object<'_>, issuer: Option<&str>) -> Option<RemoteKe
 fn document(object: &Object<'_>) -> Option<KeyOrigin> {
     let cluster = cluster(object);
     let uri = object.get("uri")?;
+    endpoint(&uri, cluster).map(KeyOrigin::Document)
+}
+
+/// An address, and the cluster that serves it.
+pub(super) fn endpoint(uri: &Cursor<'_>, cluster: Option<&str>) -> Option<Endpoint> {
     let endpoint = Endpoint::parse(uri.text()?, cluster.unwrap_or_default());
     let endpoint = endpoint.or_else(|| {
         uri.wrong("is not an http or https address", "write it whole, such as https://idp.example.com/jwks.json")
     })?;
-    cluster.map(|_| KeyOrigin::Document(endpoint))
+    cluster.map(|_| endpoint)
 }
 
 fn discovery(cursor: &Cursor<'_>, issuer: Option<&str>) -> Option<KeyOrigin> {
@@ -55,6 +60,6 @@ fn discovery(cursor: &Cursor<'_>, issuer: Option<&str>) -> Option<KeyOrigin> {
     Some(KeyOrigin::Discovery { metadata, jwks_cluster: jwks_cluster?? })
 }
 
-fn cluster<'n>(object: &Object<'n>) -> Option<&'n str> {
+pub(super) fn cluster<'n>(object: &Object<'n>) -> Option<&'n str> {
     object.need("cluster", "name the Envoy cluster that the request is sent to").and_then(|c| c.text())
 }

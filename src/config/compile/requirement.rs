@@ -4,14 +4,14 @@ use super::credentials::{self, Sources};
 use super::csrf;
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
-use super::{IssuerNames, jwt_parameters, optional, texts};
+use super::{IssuerNames, introspection, jwt_parameters, optional, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{
     Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Scope,
-    ScopeRule, SenderConstraint, Template, TokenRequirement,
+    ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -22,6 +22,8 @@ const NOT_OF_TOKENS: [&str; 3] = ["public", "deny", "jwt_allowed_in"];
 #[derive(Clone, Copy)]
 pub(super) struct Context<'c> {
     pub(super) issuers: &'c IssuerNames,
+    /// What the opaque tokens of issuers begin with.
+    pub(super) prefixes: &'c [(IssuerId, String)],
     /// The credentials that there are.
     pub(super) sources: Sources<'c>,
     pub(super) variables: Variables<'c>,
@@ -35,9 +37,15 @@ pub(super) struct Context<'c> {
 
 impl<'c> Context<'c> {
     /// That of a requirement which stands in no other, and in no rule.
-    pub(super) const fn new(issuers: &'c IssuerNames, sources: Sources<'c>, has_dpop: bool) -> Self {
+    pub(super) const fn new(
+        issuers: &'c IssuerNames,
+        prefixes: &'c [(IssuerId, String)],
+        sources: Sources<'c>,
+        has_dpop: bool,
+    ) -> Self {
         Self {
             issuers,
+            prefixes,
             sources,
             variables: Variables::None,
             sender_constraint: SenderConstraint::NOTHING,
@@ -92,6 +100,11 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", |item| condition(item, context)));
     let issuers =
         optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, context.issuers)).map(Some));
+    if let (Some(issuers), Some(rule)) = (&issuers, &credentials)
+        && rule.sources().contains(&Source::Tokens)
+    {
+        introspection::told_apart(object.cursor(), issuers.as_deref(), context);
+    }
     let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
     let token_types = optional(object, "token_types", None, |c| token_types(c).map(Some));
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));

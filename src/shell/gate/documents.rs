@@ -67,7 +67,7 @@ impl<H: Host> Gate<H> {
         let (document, is_conditional, max_bytes) = match purpose {
             Some(Purpose::Document { document, is_conditional, max_bytes }) => (document, is_conditional, max_bytes),
             Some(Purpose::Claim(claim)) => return self.on_claim(&claim, headers, bytes),
-            None => return,
+            None => return self.on_introspection(token, headers, bytes),
         };
         if !self.documents.borrow().awaits(document, token) {
             return;

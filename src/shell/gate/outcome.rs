@@ -4,6 +4,7 @@ use super::super::budget::Budgeted;
 use super::super::host::{Host, Map, Result};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
+use super::introspection::Answers;
 use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
 use super::{Gate, Progress, RequestState, StreamRequest};
@@ -61,6 +62,12 @@ impl<H: Host> Gate<H> {
                 fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
             },
             memory: &self.cache,
+            introspections: &Answers {
+                inquiries: &self.inquiries,
+                cache: &self.cache,
+                keys: documents.ring(),
+                own: &request.introspected,
+            },
             replay: &replay,
             revocations: documents.revocations(),
             statuses: Some(documents.statuses()),
@@ -116,7 +123,7 @@ impl<H: Host> Gate<H> {
         };
         request.state.set(state);
         self.report(request, &decision);
-        drop(request.headers.take());
+        drop((request.headers.take(), request.introspected.take()));
         state
     }
 

@@ -5,7 +5,7 @@ use super::super::metadata_cache::Parsed;
 use super::Gate;
 use crate::base::text::shown;
 use crate::decision::Need;
-use crate::facts::{Awaited, AwaitedNeeds, MetadataSource};
+use crate::facts::{Awaited, AwaitedNeeds, Introspected, MetadataSource, TokenName};
 use crate::policy::Uses;
 use crate::replay_store::RequestClaims;
 use std::cell::{Cell, RefCell};
@@ -27,6 +27,8 @@ pub struct StreamRequest {
     pub(super) awaited: Cell<AwaitedNeeds>,
     /// What it has claimed for its fleet.
     pub(super) claims: RequestClaims,
+    /// What the issuer of its opaque token has said to it.
+    pub(super) introspected: RefCell<Option<(TokenName, Introspected)>>,
 }
 
 /// The state of a request.
@@ -73,6 +75,7 @@ impl StreamRequest {
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
             claims: RequestClaims::default(),
+            introspected: RefCell::default(),
         }
     }
 
@@ -104,6 +107,7 @@ impl<H: Host> Gate<H> {
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
             claims: RequestClaims::default(),
+            introspected: RefCell::default(),
         })
     }
 

@@ -1,4 +1,5 @@
-//! Requests that wait for keys and revocation lists. Those that wait for the service of the fleet are in `claims`.
+//! Requests that wait for keys and revocation lists. Those that wait for the service of the fleet are in
+//! `claims`, those that wait for what an issuer says of a token in `introspection`.
 
 use super::super::feed::Outside;
 use super::super::host::Host;
@@ -27,6 +28,10 @@ impl<H: Host> Gate<H> {
         // Also where the keys were missing a moment ago, and another worker has fetched them.
         if let Need::FirstUse(claim) = pending.need {
             return self.ask_fleet(request, pending, &claim);
+        }
+        if let Need::Introspection(inquiry) = &pending.need {
+            let inquiry = inquiry.clone();
+            return self.ask_issuer(request, pending, inquiry);
         }
         let need = &pending.need;
         let deadline = self.documents.borrow_mut().wait_deadline(need, &outside);
@@ -127,7 +132,8 @@ impl<H: Host> Gate<H> {
 
     /// How many requests wait, for documents and for the service of the fleet.
     pub(super) fn count_waiting(&self) -> usize {
-        self.waiting.borrow().len().saturating_add(self.callouts.borrow().claims())
+        let of_claims = self.callouts.borrow().claims();
+        self.waiting.borrow().len().saturating_add(of_claims).saturating_add(self.inquiries.count_waiting())
     }
 
     /// Shows how many requests wait.

@@ -35,6 +35,7 @@ pub(super) fn issuer(origin: KeyOrigin) -> Issuer {
         status_list: None,
         token_header: None,
         websocket_protocol: false,
+        introspection: None,
     }
 }
 

@@ -70,6 +70,7 @@ fn issuer(change: impl FnOnce(&mut StatusListPolicy)) -> Issuer {
         status_list: Some(policy),
         token_header: None,
         websocket_protocol: false,
+        introspection: None,
     }
 }
 
