@@ -301,9 +301,8 @@ fn of_step_up(needed: &StepUp) -> String {
 /// The text gives the class of a failure, never which of the key and signature checks failed.
 fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> {
     const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
-    let reason = denial.reason();
     let unadorned = Answer {
-        reason,
+        reason: denial.reason(),
         status: 401,
         challenge: Challenge::None,
         sources: None,
