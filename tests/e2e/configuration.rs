@@ -190,3 +190,32 @@ static_resources:
 "#
     )
 }
+
+/// Envoy makes each filter of `upgrade_configs` anew, and `scopegate check` checks it as a gate of its own.
+#[test]
+fn a_gate_for_requests_to_upgrade_judges_by_its_own_configuration() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let of = |members: Value| Gate { name: "up", ..Gate::new(configuration(&issuer, members)) };
+    let upgrades = |plugin: Value| {
+        let kind = "type.googleapis.com/envoy.extensions.filters.http";
+        let wasm =
+            json!({ "name": "up", "typed_config": { "@type": format!("{kind}.wasm.v3.Wasm"), "config": plugin } });
+        let router = json!({ "name": "r", "typed_config": { "@type": format!("{kind}.router.v3.Router") } });
+        let own = json!({ "upgrade_type": "websocket", "filters": [wasm, router] });
+        let open = json!({ "default": { "public": true } });
+        let gate = Gate::new(configuration(&issuer, open));
+        Gate { connection_manager: json!({ "upgrade_configs": [own] }), ..gate }
+    };
+    let (envoy, _upstream) = start(upgrades(of(json!({ "default": { "deny": true } })).plugin()));
+    let upgrade = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    assert_eq!([get(envoy.address(), "/", &[]).status, get(envoy.address(), "/", &upgrade).status], [200, 403]);
+    let mut without = of(json!({})).plugin();
+    without.as_object_mut().unwrap().remove("configuration");
+    let refused = Envoy::try_start(&resources(&[upgrades(without)], &[nowhere()]), 1);
+    assert!(refused.is_err_and(|log| log.contains("configuration refused")));
+}

@@ -10,13 +10,14 @@ use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// The text of a shipped file with free ports.
+/// The text of a shipped file with free ports, and the module of this test.
 pub fn with_ports(text: &str, upstream: &Server, issuer: &Server) -> String {
     text.replace("port_value: 10000}", "port_value: 0}")
         .replace("port_value: 9901}", "port_value: 0}")
         .replace("port_value: 10001}", &format!("port_value: {}}}", upstream.address.port()))
         .replace("127.0.0.1:10002", &format!("127.0.0.1:{}", issuer.address.port()))
         .replace("port_value: 10002}", &format!("port_value: {}}}", issuer.address.port()))
+        .replace("target/scopegate.wasm", &module().to_string_lossy())
 }
 
 fn shipped(upstream: &Server, issuer: &Server) -> String {

@@ -2,7 +2,7 @@
 
 use crate::shipped::with_ports;
 use crate::support::client::{get, get_with, request};
-use crate::support::envoy::{Envoy, module, root};
+use crate::support::envoy::{Envoy, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
 use crate::support::wait::eventually;
@@ -37,9 +37,9 @@ impl World {
         let upstream = Server::echo(0).unwrap();
         let files = Folder::new();
         for file in [FILTER, ROUTES] {
-            files.put_text(file, &own(&text(file), &upstream, &keys));
+            files.put_text(file, &with_ports(&text(file), &upstream, &keys));
         }
-        let mut bootstrap = own(&text("envoy.yaml"), &upstream, &keys);
+        let mut bootstrap = with_ports(&text("envoy.yaml"), &upstream, &keys);
         for file in [FILTER, ROUTES] {
             let path = format!("{{path: envoy/dynamic/{file}}}");
             assert!(bootstrap.contains(&path), "{path}");
@@ -53,7 +53,7 @@ impl World {
     fn change(&self, file: &str, from: &str, to: &str) {
         let shipped = text(file);
         assert!(shipped.contains(from), "{file}: {from}");
-        self.files.put_text(file, &own(&shipped.replacen(from, to, 1), &self.upstream, &self.keys));
+        self.files.put_text(file, &with_ports(&shipped.replacen(from, to, 1), &self.upstream, &self.keys));
     }
 
     fn status(&self, method: &str, target: &str, scope: &str) -> u16 {
@@ -86,12 +86,6 @@ impl World {
             assert_eq!(self.challenge(), "Bearer realm=\"demo\", scope=\"orders:read\"", "{when}");
         }
     }
-}
-
-/// The text of a shipped file with the ports and the module of this test.
-fn own(text: &str, upstream: &Server, keys: &Server) -> String {
-    with_ports(text, upstream, keys)
-        .replace("filename: target/scopegate.wasm", &format!("filename: {}", module().display()))
 }
 
 fn always(what: &str, mut holds: impl FnMut() -> bool) {
