@@ -39,15 +39,18 @@ pub fn run(document: &str) -> [Verdicts; 2] {
 fn module() -> PathBuf {
     let built = std::env::var_os("SCOPEGATE_CONFORMANCE")
         .map_or_else(|| root().join("target/wasm32-wasip1/release/examples/conformance.wasm"), PathBuf::from);
-    assert!(built.exists(), "{} is missing: run `make conformance`, or `make test`", built.display());
-    let mut module = walrus::Module::from_buffer(&fs::read(&built).unwrap()).unwrap();
+    let bad = |why: &str| -> ! { panic!("{} {why}: run `make conformance`, or `make test`", built.display()) };
+    let bytes = fs::read(&built).unwrap_or_else(|error| bad(&format!("is missing ({error})")));
+    let mut module =
+        walrus::Module::from_buffer(&bytes).unwrap_or_else(|error| bad(&format!("is no module ({error})")));
     let export = |module: &walrus::Module, name: &str| {
-        module.exports.iter().find(|export| export.name == name).unwrap_or_else(|| panic!("no {name}")).id()
+        let mut exports = module.exports.iter();
+        exports.find(|export| export.name == name).unwrap_or_else(|| bad(&format!("does not export {name}"))).id()
     };
     let (ours, theirs) = (export(&module, "conformance_on_configure"), export(&module, "proxy_on_configure"));
     module.exports.get_mut(theirs).item = module.exports.get(ours).item;
     module.exports.delete(ours);
-    responses::fix(&mut module, false).unwrap();
+    responses::fix(&mut module, false).unwrap_or_else(|why| bad(&why));
     let path = root().join("target/conformance.wasm");
     module.emit_wasm_file(&path).unwrap();
     path
