@@ -74,9 +74,16 @@ impl Terms {
         let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
         let of_set = |set: &CredentialSet| match &set.kind {
             SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
+            // As draft-broyer-http-cookie-auth had it: RFC 9110 wants a challenge, and no standard has one for cookies.
+            SetKind::Cookie(cookie) => vec![format!("Cookie realm=\"{realm}\", cookie-name=\"{}\"", cookie.name)],
         };
         let sets = policy.credentials.iter().map(of_set).collect();
-        Self { realm: realm.to_owned(), algs, has_other_places: policy.token_places.has_others(), sets }
+        Self {
+            realm: realm.to_owned(),
+            algs,
+            has_other_places: policy.token_places.has_others() || policy.cookies().next().is_some(),
+            sets,
+        }
     }
 }
 
@@ -142,7 +149,7 @@ impl<'d> Answer<'d> {
         let used = trace.credential.map(|kind| match kind {
             CredentialKind::Bearer => Scheme::Bearer,
             CredentialKind::Dpop => Scheme::Dpop,
-            CredentialKind::ApiKey(set) => Scheme::Set(set),
+            CredentialKind::ApiKey(set) | CredentialKind::Cookie(set) => Scheme::Set(set),
         });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
         let admitted = admitted(trace.sources.as_deref(), schemes);

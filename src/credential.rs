@@ -3,6 +3,7 @@
 
 mod api_key;
 mod bearer;
+mod cookie;
 mod forwarded_certificate;
 mod proof;
 mod query;
@@ -13,6 +14,7 @@ use api_key::api_key;
 
 pub use api_key::ApiKey;
 pub use bearer::BearerToken;
+pub use cookie::{cookie, has_authorization, without_cookies};
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
@@ -59,6 +61,8 @@ pub fn secret_of<'p, 'r>(
 ) -> Result<Option<FoundSecret<'p, 'r>>> {
     match &set.kind {
         SetKind::ApiKeys(keys) => api_key(request, &keys.places, sets),
+        // It has no secret, but a token.
+        SetKind::Cookie(_) => Ok(None),
     }
 }
 

@@ -200,12 +200,14 @@ fn possession<'r>(
 fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
     checks::check_site(asks, request)?;
-    match selection::select(policy, request, judged.trace, asks, allows_missing)? {
+    let selected = selection::select(policy, request, judged.trace, asks, allows_missing)?;
+    selected.check_site(policy, request).inspect_err(|_| judged.trace.credential = selected.token_kind())?;
+    match selected {
         Selected::Nothing => Ok(grant::without_credential(policy, request, facts.surroundings)),
         Selected::Token(scheme, token) => {
             judged.trace.credential = Some(scheme);
             let possession = possession(policy, request, scheme, token);
-            let judged_in = [token.place().header()];
+            let judged_in = [token.place().name()];
             verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &judged_in))
         }
         Selected::Several(combination) => combined::permit(judged, &combination),
@@ -251,7 +253,8 @@ fn grant_to(
     let used = beside.map_or(principal, Authenticated::principal);
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)
         .map_err(|denial| Stop::from(denial).about(used.trace()))?;
-    Ok(grant::for_principal(policy, request, facts.surroundings, first_use.permit(), judged_in))
+    let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
+    Ok(grant::for_principal(policy, request, facts.surroundings, first_use.permit(), judged_in, source))
 }
 
 /// Takes a token apart; of an opaque one it finds what its issuer says.
@@ -305,9 +308,7 @@ fn is_preflight(policy: &Policy, request: &RequestView<'_>) -> bool {
 /// Whether the request has a header that can hold a credential, in any spelling that an upstream could take for its name.
 fn holds_credential(policy: &Policy, request: &RequestView<'_>) -> bool {
     let mut places = policy.credential_headers();
-    if policy.token_places.websocket_protocol {
-        places.push(WEBSOCKET_PROTOCOL);
-    }
+    places.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));
     places.iter().any(|place| request.headers.iter().any(|(name, _)| same_header(place.as_bytes(), name)))
 }
 

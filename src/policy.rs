@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod authority;
+mod cookie;
 mod credential_rule;
 mod credential_set;
 mod csrf;
@@ -33,7 +34,8 @@ mod token_place;
 mod uses;
 
 pub use api_keys::{ApiKeys, KeyPlace, Secret, in_order};
-pub use authority::Authority;
+pub use authority::{Authority, BEARER};
+pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
 pub use credential_rule::{Choice, CredentialRule, Source};
 pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SetId, SetKind};
 pub use csrf::Csrf;
@@ -114,6 +116,19 @@ impl Policy {
     pub fn is_key(&self, value: &[u8]) -> bool {
         let places = self.credentials.iter().flat_map(CredentialSet::key_places);
         places.filter_map(|place| place.prefix.as_deref()).any(|prefix| value.starts_with(prefix.as_bytes()))
+    }
+
+    /// The cookies that hold tokens.
+    pub fn cookies(&self) -> impl Iterator<Item = &Cookie> {
+        self.credentials.iter().filter_map(CredentialSet::cookie)
+    }
+
+    /// The lists of which a credential is taken out, once each.
+    #[must_use]
+    pub fn credential_lists(&self) -> Vec<&'static str> {
+        let of_cookies = self.cookies().next().map(|_| COOKIE);
+        let of_sockets = self.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL);
+        of_cookies.into_iter().chain(of_sockets).collect()
     }
 
     /// The headers that hold a credential and nothing else, once each: those of tokens, and those of sets.

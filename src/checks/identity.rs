@@ -71,7 +71,9 @@ impl<'p> Identified<'p> {
 
 impl<'p> Known<'p> {
     fn find(secret: SentSecret<'_>, (id, set): (SetId, &'p CredentialSet), limit: usize) -> Result<Self> {
-        let (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) = (secret, &set.kind);
+        let (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) = (secret, &set.kind) else {
+            return Err(Denial::UnknownIdentity);
+        };
         let found = keys.find(&sha256(key.checked(limit)?)).ok_or(Denial::UnknownIdentity)?;
         let identity = set.identities.get(found.identity).ok_or(Denial::UnknownIdentity)?;
         Ok(Self { id, set, identity, expires: found.expires })

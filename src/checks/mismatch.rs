@@ -31,7 +31,7 @@ pub fn mismatch(
     let claim = |name: &'static str| (Cow::Borrowed(name), Received::of(claims.value(name)));
     let (member, received) = match denial {
         Denial::UnknownIssuer if of_issuer.is_some_and(|issuer| !issuer.has_tokens_in(token.place())) => {
-            (PLACE.into(), Received::text(Some(token.place().header())))
+            (PLACE.into(), Received::text(Some(token.place().name())))
         }
         Denial::UnknownIssuer => claim("iss"),
         Denial::AlgorithmNotAllowed => ("header alg".into(), Received::text(Some(&header.alg))),

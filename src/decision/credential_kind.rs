@@ -1,6 +1,6 @@
 //! The kinds of credentials that are judged.
 
-use crate::policy::{SetId, SetKind};
+use crate::policy::{SetId, SetKind, Source};
 
 /// A kind of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,6 +11,8 @@ pub enum CredentialKind {
     Dpop,
     /// An API key of this set.
     ApiKey(SetId),
+    /// A token in the cookie of this set.
+    Cookie(SetId),
 }
 
 impl CredentialKind {
@@ -19,6 +21,7 @@ impl CredentialKind {
     pub const fn of_set(id: SetId, kind: &SetKind) -> Self {
         match kind {
             SetKind::ApiKeys(_) => Self::ApiKey(id),
+            SetKind::Cookie(_) => Self::Cookie(id),
         }
     }
 
@@ -27,7 +30,22 @@ impl CredentialKind {
     pub const fn set(self) -> Option<SetId> {
         match self {
             Self::Bearer | Self::Dpop => None,
-            Self::ApiKey(set) => Some(set),
+            Self::ApiKey(set) | Self::Cookie(set) => Some(set),
+        }
+    }
+
+    /// Whether it is a token.
+    #[must_use]
+    pub const fn is_token(self) -> bool {
+        matches!(self, Self::Bearer | Self::Dpop | Self::Cookie(_))
+    }
+
+    /// The source that requirements name.
+    #[must_use]
+    pub const fn source(self) -> Source {
+        match self.set() {
+            Some(set) => Source::Set(set),
+            None => Source::Tokens,
         }
     }
 
@@ -38,6 +56,7 @@ impl CredentialKind {
             Self::Bearer => "bearer",
             Self::Dpop => "dpop",
             Self::ApiKey(_) => "api_key",
+            Self::Cookie(_) => "cookie",
         }
     }
 }

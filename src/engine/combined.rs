@@ -57,7 +57,7 @@ fn meet_own(
     }
     let secrets = combination.secrets.iter().zip(of_secrets);
     let secrets = secrets.map(|(secret, principal)| (Source::Set(secret.id), secret.kind(), principal));
-    let token = of_token.map(|(scheme, principal)| (Source::Tokens, scheme, principal));
+    let token = of_token.map(|(scheme, principal)| (scheme.source(), scheme, principal));
     let all: Vec<(Source, CredentialKind, &Principal<'_>)> = secrets.chain(token).collect();
     let presented: Vec<Source> = all.iter().map(|(source, ..)| *source).collect();
     for (source, kind, principal) in all {

@@ -77,13 +77,25 @@ fn failures_of_presented(
     allows_missing: bool,
 ) -> Result<Failures, Denial> {
     let mut trace = Trace::default();
-    match selection::select(policy, request, &mut trace, asks, allows_missing)? {
+    let selected = selection::select(policy, request, &mut trace, asks, allows_missing)?;
+    let mut certain: Vec<Denial> = selected.check_site(policy, request).err().into_iter().collect();
+    match selected {
         Selected::Nothing => Ok(Failures::default()),
         Selected::Token(scheme, token) => {
-            let of_token = failures_of_token(policy, request, facts, (asks, asks), (scheme, token))?;
-            Ok(Failures { certain: Vec::new(), of_token })
+            let of_token = match failures_of_token(policy, request, facts, (asks, asks), (scheme, token)) {
+                Ok(failed) => failed,
+                Err(denial) => {
+                    certain.push(denial);
+                    Vec::new()
+                }
+            };
+            Ok(Failures { certain, of_token })
         }
-        Selected::Several(combination) => Ok(failures_of_several(policy, request, facts, asks, &combination)),
+        Selected::Several(combination) => {
+            let failed = failures_of_several(policy, request, facts, asks, &combination);
+            certain.extend(failed.certain);
+            Ok(Failures { certain, of_token: failed.of_token })
+        }
     }
 }
 
@@ -97,8 +109,9 @@ fn failures_of_several(
     combination: &Combination<'_, '_>,
 ) -> Failures {
     let mut presented: Vec<Source> = combination.secrets.iter().map(|secret| Source::Set(secret.id)).collect();
-    presented.extend(combination.token.map(|_| Source::Tokens));
-    let first = if combination.token_is_first { Some(Source::Tokens) } else { presented.first().copied() };
+    let of_token = combination.token.map(|(kind, _)| kind.source());
+    presented.extend(of_token);
+    let first = if combination.token_is_first { of_token } else { presented.first().copied() };
     let granting = |source: Source| match () {
         () if first == Some(source) => asks.to_vec(),
         () if asks.len() > 1 => combined::own_asks(asks, source, &presented),
@@ -114,7 +127,7 @@ fn failures_of_several(
     }
     certain.extend(not_granted);
     let of_token = combination.token.map_or(Vec::new(), |token| {
-        let granting = granting(Source::Tokens);
+        let granting = granting(token.0.source());
         failures_of_token(policy, request, facts, (asks, &granting), token).unwrap_or_else(|denial| vec![denial])
     });
     Failures { certain, of_token }

@@ -7,7 +7,8 @@ use crate::credential;
 use crate::decision::{Basis, Grant, Judged, Published, TokenTrace, Trace};
 use crate::facts::Surroundings;
 use crate::policy::{
-    AUTHORIZATION, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, WEBSOCKET_PROTOCOL, same_header,
+    AUTHORIZATION, BEARER, COOKIE, ForwardBy, HeaderSource, Policy, TokenForwarding, Uses, WEBSOCKET_PROTOCOL,
+    same_header,
 };
 use crate::request::RequestView;
 use std::borrow::Cow;
@@ -48,7 +49,7 @@ pub(super) fn without_credential(policy: &Policy, request: &RequestView<'_>, sur
     let mut grant = untouched(policy, request, surroundings, Basis::Missing, None);
     if policy.uses.has(Uses::CREDENTIALS) && removes_credentials(policy) {
         remove_credentials(&mut grant.remove, policy, request, &[]);
-        grant.shortened = shortened(policy, request, &[]);
+        shorten(&mut grant.remove, &mut grant.shortened, policy, request, &[]);
     }
     grant
 }
@@ -59,23 +60,25 @@ fn removes_credentials(policy: &Policy) -> bool {
 }
 
 /// A request whose credential meets everything: identity headers are set, and credentials are removed; by the router, where
-/// the policy says so, which then finds the values published. `judged_in` are the headers of the credential.
+/// the policy says so, which then finds the values published. `judged_in` are the places of the credential, and
+/// `source` is its set, if it is of one.
 pub(super) fn for_principal(
     policy: &Policy,
     request: &RequestView<'_>,
     surroundings: &dyn Surroundings,
     permit: &Permit<'_, '_>,
     judged_in: &[&str],
+    source: Option<&str>,
 ) -> Grant {
     let mut remove = forged_headers(policy, request, surroundings);
-    let mut shorter = Vec::new();
+    let mut shortened = Vec::new();
     let by_router = policy.forward.by == ForwardBy::Router;
     if removes_credentials(policy) {
         let keeps = policy.forward.token == TokenForwarding::Keep;
         if policy.uses.has(Uses::CREDENTIALS) {
             let kept = if keeps { judged_in } else { &[] };
             remove_credentials(&mut remove, policy, request, kept);
-            shorter = shortened(policy, request, kept);
+            shorten(&mut remove, &mut shortened, policy, request, kept);
         } else if !keeps {
             remove.push(AUTHORIZATION.into());
         }
@@ -87,7 +90,7 @@ pub(super) fn for_principal(
         let value = match &header.source {
             HeaderSource::Scope => Ok(Some(scoped.granted().joined()).filter(|scopes| !scopes.is_empty())),
             HeaderSource::Claim(claim) => scoped.principal().claims().get(claim).map_or(Ok(None), header_value),
-            HeaderSource::Credential => Ok(policy.source_name(scoped.principal().authority()).map(str::to_owned)),
+            HeaderSource::Credential => Ok(Some(source.unwrap_or(BEARER).to_owned())),
         };
         match value {
             Ok(Some(value)) if by_router => publish.push((Rc::clone(&header.key), value)),
@@ -98,7 +101,7 @@ pub(super) fn for_principal(
     }
     let published = published(publish, policy, request);
     let token = Some(scoped.principal().trace());
-    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, shortened: shorter, published, left_out }
+    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, shortened, published, left_out }
 }
 
 /// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would
@@ -117,11 +120,25 @@ fn remove_credentials(remove: &mut Vec<Cow<'static, str>>, policy: &Policy, requ
     }
 }
 
-/// The lists of which a credential is taken out. Those in `kept` stay as they are.
-fn shortened(policy: &Policy, request: &RequestView<'_>, kept: &[&str]) -> Vec<(&'static str, Vec<u8>)> {
-    let takes = policy.token_places.websocket_protocol && !kept.contains(&WEBSOCKET_PROTOCOL);
-    let left = if takes { credential::without_token(request) } else { None };
-    left.map(|left| (WEBSOCKET_PROTOCOL, left)).into_iter().collect()
+/// Takes the credentials out of lists: a header of which nothing stays is removed. Those in `kept` stay as they are.
+fn shorten(
+    remove: &mut Vec<Cow<'static, str>>,
+    shortened: &mut Vec<(&'static str, Vec<u8>)>,
+    policy: &Policy,
+    request: &RequestView<'_>,
+    kept: &[&str],
+) {
+    let takes_token = policy.token_places.websocket_protocol && !kept.contains(&WEBSOCKET_PROTOCOL);
+    let protocols = if takes_token { credential::without_token(request) } else { None };
+    shortened.extend(protocols.map(|left| (WEBSOCKET_PROTOCOL, left)));
+    let is_removed = |name: &[u8]| {
+        policy.cookies().any(|cookie| cookie.name.as_bytes() == name && !kept.contains(&cookie.name.as_str()))
+    };
+    match credential::without_cookies(request, &is_removed) {
+        None => {}
+        Some(left) if left.is_empty() => remove.push(COOKIE.into()),
+        Some(left) => shortened.push((COOKIE, left)),
+    }
 }
 
 /// The names of the headers of the request that its client may not set, in every spelling, once each: identity headers,

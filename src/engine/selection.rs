@@ -51,10 +51,27 @@ impl<'p> PresentedSecret<'p, '_> {
     }
 }
 
+impl Selected<'_, '_> {
+    /// The kind of the token that is judged.
+    pub(super) fn token_kind(&self) -> Option<CredentialKind> {
+        match self {
+            Self::Nothing => None,
+            Self::Token(kind, _) => Some(*kind),
+            Self::Several(combination) => combination.token.map(|(kind, _)| kind),
+        }
+    }
+
+    /// Judges where a request comes from whose token is in a cookie: a browser adds it, whoever asks it to.
+    pub(super) fn check_site(&self, policy: &Policy, request: &RequestView<'_>) -> Result<(), Denial> {
+        let set = self.token_kind().and_then(CredentialKind::set).and_then(|id| policy.credentials.get(id.0));
+        set.and_then(CredentialSet::cookie).map_or(Ok(()), |cookie| checks::judge_site(&cookie.csrf, request))
+    }
+}
+
 impl Combination<'_, '_> {
     /// The headers of what is judged.
     pub(super) fn headers(&self) -> Vec<&str> {
-        let of_token = self.token.map(|(_, token)| token.place().header());
+        let of_token = self.token.map(|(_, token)| token.place().name());
         self.secrets.iter().flat_map(|secret| secret.headers.iter().copied()).chain(of_token).collect()
     }
 }
@@ -90,10 +107,15 @@ pub(super) fn select<'p: 'r, 'r>(
     };
     let sources = rule.sources();
     let mut secrets: Vec<PresentedSecret<'p, 'r>> = Vec::new();
+    let mut in_cookies: Vec<(CredentialKind, BearerToken<'r>)> = Vec::new();
     for &source in &*sources {
         let Source::Set(id) = source else { continue };
         // The configuration makes sure that there is one.
         let set = policy.credentials.get(id.0).ok_or(Denial::HostFailure)?;
+        if let Some(cookie) = set.cookie() {
+            in_cookies.extend(credential::cookie(request, cookie)?.map(|token| (CredentialKind::Cookie(id), token)));
+            continue;
+        }
         let found = credential::secret_of(request, set, &policy.credentials).inspect_err(|denial| {
             if matches!(denial, Denial::MalformedCredential(_)) {
                 trace.credential = Some(CredentialKind::of_set(id, &set.kind));
@@ -110,12 +132,17 @@ pub(super) fn select<'p: 'r, 'r>(
     } else {
         Presented::Nothing
     };
-    let token = match presented {
-        Presented::Token(scheme, token) => Some((scheme, token)),
-        Presented::Nothing => None,
-    };
-    let presented: Vec<Source> =
-        secrets.iter().map(|secret| Source::Set(secret.id)).chain(token.map(|_| Source::Tokens)).collect();
+    let mut tokens = in_cookies;
+    if !tokens.is_empty() && !is_of_set && credential::has_authorization(request) {
+        return Err(Denial::MultipleCredentials);
+    }
+    if let Presented::Token(scheme, token) = presented {
+        tokens.push((scheme, token));
+    }
+    // No alternative has two.
+    let token = tokens.first().copied();
+    let of_tokens = tokens.iter().map(|(kind, _)| kind.source());
+    let presented: Vec<Source> = secrets.iter().map(|secret| Source::Set(secret.id)).chain(of_tokens).collect();
     if presented.is_empty() && allows_missing {
         return Ok(Selected::Nothing);
     }
@@ -133,6 +160,6 @@ pub(super) fn select<'p: 'r, 'r>(
         let at = secrets.iter().position(|secret| Source::Set(secret.id) == *source);
         ordered.extend(at.map(|at| secrets.swap_remove(at)));
     }
-    let token_is_first = alternative.first() == Some(&Source::Tokens);
+    let token_is_first = token.is_some_and(|(kind, _)| alternative.first() == Some(&kind.source()));
     Ok(Selected::Several(Combination { secrets: ordered, token, token_is_first }))
 }

@@ -2,6 +2,9 @@
 
 use super::{IssuerId, Policy, SetId};
 
+/// The source of credentials that the tokens of all issuers are.
+pub const BEARER: &str = "bearer";
+
 /// The authority that vouches for a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Authority {
@@ -25,14 +28,5 @@ impl Policy {
     #[must_use]
     pub fn set_name(&self, id: SetId) -> Option<&str> {
         self.credentials.get(id.0).map(|set| &*set.name)
-    }
-
-    /// The source of a credential, as requirements name it.
-    #[must_use]
-    pub fn source_name(&self, authority: Authority) -> Option<&str> {
-        match authority {
-            Authority::Issuer(_) => Some("bearer"),
-            Authority::Set(id) => self.set_name(id),
-        }
     }
 }

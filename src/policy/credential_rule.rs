@@ -70,12 +70,6 @@ impl CredentialRule {
         Rc::clone(&self.sources)
     }
 
-    /// Whether every alternative has a token.
-    #[must_use]
-    pub fn always_has_token(&self) -> bool {
-        self.alternatives.iter().all(|alternative| alternative.contains(&Source::Tokens))
-    }
-
     /// Both rules: of each the sources of one alternative, those of this one first.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {

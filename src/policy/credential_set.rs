@@ -1,6 +1,6 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
-use super::{ApiKeys, KeyPlace};
+use super::{ApiKeys, Cookie, KeyPlace};
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
 use crate::jose::{ClaimPath, Claims};
@@ -31,6 +31,8 @@ pub struct CredentialSet {
 pub enum SetKind {
     /// API keys.
     ApiKeys(ApiKeys),
+    /// Tokens of the issuers, in a cookie.
+    Cookie(Cookie),
 }
 
 /// Whom a credential stands for.
@@ -55,11 +57,21 @@ impl CredentialSet {
         Self { name: name.into(), identities, scope_claims: vec![ClaimPath::top("scope")], kind }
     }
 
+    /// The cookie with the token, if this is a set of such.
+    #[must_use]
+    pub const fn cookie(&self) -> Option<&Cookie> {
+        match &self.kind {
+            SetKind::Cookie(cookie) => Some(cookie),
+            SetKind::ApiKeys(_) => None,
+        }
+    }
+
     /// Where a request may have a key of this set; nowhere, if it is not one of keys.
     #[must_use]
     pub fn key_places(&self) -> &[KeyPlace] {
         match &self.kind {
             SetKind::ApiKeys(keys) => &keys.places,
+            SetKind::Cookie(_) => &[],
         }
     }
 

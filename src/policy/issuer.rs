@@ -58,6 +58,7 @@ impl Issuer {
             TokenPlace::Authorization => self.token_header.is_none(),
             TokenPlace::Header(header) => self.token_header.as_ref() == Some(header),
             TokenPlace::WebSocketProtocol => self.websocket_protocol,
+            TokenPlace::Cookie(_) => true,
         }
     }
 }

@@ -24,16 +24,19 @@ pub enum TokenPlace<'p> {
     Header(&'p TokenHeader),
     /// After `bearer` among the subprotocols of a WebSocket handshake.
     WebSocketProtocol,
+    /// In the cookie of this name.
+    Cookie(&'p str),
 }
 
 impl<'p> TokenPlace<'p> {
-    /// The header that it is in.
+    /// What it is called: the header, or the cookie, whose name is that of no header.
     #[must_use]
-    pub fn header(self) -> &'p str {
+    pub fn name(self) -> &'p str {
         match self {
             Self::Authorization => AUTHORIZATION,
             Self::Header(header) => &header.name,
             Self::WebSocketProtocol => WEBSOCKET_PROTOCOL,
+            Self::Cookie(name) => name,
         }
     }
 }

@@ -197,6 +197,6 @@ fn ten_thousand_keys_are_read() {
     let mut digest = [0; 32];
     digest[30..].copy_from_slice(&9_999_u16.to_be_bytes());
     let set = &loaded.policy.credentials[0];
-    let SetKind::ApiKeys(keys) = &set.kind;
+    let SetKind::ApiKeys(keys) = &set.kind else { panic!("keys") };
     assert_eq!(keys.find(&digest).map(|secret| set.identities[secret.identity].id.as_str()), Some("i9999"));
 }

@@ -25,6 +25,7 @@ mod causes;
 mod certificates;
 mod claims;
 mod combinations;
+mod cookies;
 mod credential_properties;
 mod credentials;
 mod cross_site;

@@ -63,12 +63,12 @@ export async function open(...options) {
     async visit(url) {
       await this.leads(() => call("Page.navigate", { url }));
     },
+    /** Ends the browser with all its processes. */
     async close() {
       const gone = new Promise((resolve) => child.on("exit", resolve));
-      child.removeAllListeners("exit");
-      child.on("exit", () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
-      child.kill();
-      await Promise.race([gone, new Promise((resolve) => setTimeout(resolve, 2000))]);
+      await call("Browser.close");
+      await gone;
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }

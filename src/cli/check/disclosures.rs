@@ -5,7 +5,7 @@
 use super::Findings;
 use crate::cli::gates::InEnvoy;
 use crate::cli::source::View;
-use crate::policy::{AUTHORIZATION, Policy, TokenForwarding, WEBSOCKET_PROTOCOL};
+use crate::policy::{AUTHORIZATION, Policy, TokenForwarding};
 use std::path::Path;
 
 /// Headers that hold a credential, in lower case.
@@ -57,7 +57,7 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: Option<&Policy>, findings: &mut
 fn own_headers(policy: &Policy) -> Vec<&str> {
     let mut headers = policy.credential_headers();
     headers.retain(|header| *header != AUTHORIZATION);
-    headers.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));
+    headers.extend(policy.credential_lists());
     headers
 }
 

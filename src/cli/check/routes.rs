@@ -4,7 +4,7 @@ use super::Findings;
 use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::config::METADATA_NAMESPACE;
-use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding, Uses, WEBSOCKET_PROTOCOL};
+use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding, Uses};
 use std::path::Path;
 
 /// The input of a matcher tree for a header.
@@ -117,7 +117,7 @@ fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Fi
     let Some(name) = view.text() else { return };
     // Of several places, also what was not judged is removed where the judged one is kept.
     let strips_some = policy.forward.token == TokenForwarding::Strip || policy.uses.has(Uses::CREDENTIALS);
-    let is_list = || policy.token_places.websocket_protocol && name.eq_ignore_ascii_case(WEBSOCKET_PROTOCOL);
+    let is_list = || policy.credential_lists().iter().any(|list| name.eq_ignore_ascii_case(list));
     let is_credential =
         || policy.credential_headers().iter().any(|known| name.eq_ignore_ascii_case(known)) || is_list();
     let strips = policy.forward.by == ForwardBy::Filter && strips_some && is_credential();

@@ -137,10 +137,10 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     // Of a JWT nobody is asked.
     names.retain(|name| *name != "introspection" || end == "introspection");
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
-    let of_key_alone = trace.credential.and_then(CredentialKind::set).is_some() && trace.authority.is_none();
-    let of_token_alone = matches!(trace.credential, Some(CredentialKind::Bearer | CredentialKind::Dpop));
+    let is_token = trace.credential.is_some_and(CredentialKind::is_token);
+    let of_key_alone = trace.credential.is_some() && !is_token && trace.authority.is_none();
     let is_needless = |name: &str| match name {
-        "identity" => of_token_alone,
+        "identity" => is_token,
         name => of_key_alone && OF_TOKENS.contains(&name),
     };
     let mut current = Passing::Passed;

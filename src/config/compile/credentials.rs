@@ -1,5 +1,6 @@
 //! Sets of credentials.
 
+mod cookie;
 mod rule;
 mod secrets;
 
@@ -18,13 +19,12 @@ use crate::config::tree::Tree;
 use crate::crypto::sha256;
 use crate::jose::{Claims, Malformed};
 use crate::policy::{
-    AUTHORIZATION, ApiKeys, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, SetKind, in_order,
+    AUTHORIZATION, ApiKeys, BEARER, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, SetKind,
+    in_order,
 };
 use secrets::Digests;
 use std::rc::Rc;
 
-/// The name of what all issuers vouch for, which no set can have.
-pub(super) const BEARER: &str = "bearer";
 /// Parameters that carry an API key, refused where there are API keys.
 const KEY_PARAMETERS: [&str; 3] = ["api_key", "apikey", "api-key"];
 /// The longest name, id or subject, in bytes.
@@ -61,6 +61,11 @@ pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<
         if name.is_some() && read.iter().take(index).flatten().any(|earlier| Some(&earlier.name) == name) {
             item.wrong::<()>("has the same `name` as a set before it", "give it a name of its own");
         }
+        let cookie_of = |set: &CredentialSet| set.cookie().map(|cookie| cookie.name.clone());
+        let cookie = read.get(index).and_then(|set| set.as_ref()).and_then(cookie_of);
+        if cookie.is_some() && read.iter().take(index).flatten().any(|earlier| cookie_of(earlier) == cookie) {
+            item.wrong::<()>("has the cookie of a set before it", "name both by one set");
+        }
     }
     digests.note_repeated();
     read.into_iter().collect()
@@ -69,8 +74,15 @@ pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<
 fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Digests<'n>) -> Option<CredentialSet> {
     let object = cursor.object(&fields::CREDENTIAL_SET)?;
     let name = object.need("name", "name it, so that requirements can").and_then(|cursor| set_name(&cursor));
+    if let Some(cursor) = object.get("cookie") {
+        if object.has("api_key") {
+            return cursor.wrong("is beside `api_key`", "make two sets of them");
+        }
+        let cookie = cookie::read(&object, &cursor);
+        return Some(CredentialSet::new(&name?, Vec::new(), SetKind::Cookie(cookie?)));
+    }
     let places = object
-        .need("api_key", "say where requests have the key, such as api_key: {header: x-api-key}")
+        .need("api_key", "say where requests have the key, such as api_key: {header: x-api-key}, or write `cookie`")
         .and_then(|cursor| places(&cursor));
     let scopes = optional(&object, "scopes", Vec::new(), scopes);
     let identities = object.need("identities", "list those who have keys").and_then(|list| {
@@ -309,7 +321,8 @@ fn instant(cursor: &Cursor<'_>) -> Option<UnixSeconds> {
 /// Names that may be those of keys in a query, added to those that the configuration has.
 pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
     let headers = sets.iter().flat_map(CredentialSet::headers);
-    for name in KEY_PARAMETERS.into_iter().chain(headers).filter(|_| !sets.is_empty()) {
+    let has_keys = sets.iter().any(|set| !set.key_places().is_empty());
+    for name in KEY_PARAMETERS.into_iter().chain(headers).filter(|_| has_keys) {
         if !query.names.iter().any(|known| known == name) {
             query.names.push(name.to_owned());
         }

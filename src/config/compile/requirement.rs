@@ -117,7 +117,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let sender_constraint =
         optional(object, "sender_constraint", SenderConstraint::NOTHING, |c| sender_constraint(c, context.has_dpop));
     if context.sender_constraint != SenderConstraint::NOTHING
-        && credentials.as_ref().is_some_and(|rule| !rule.always_has_token())
+        && credentials.as_ref().is_some_and(|rule| !context.sources.always_has_token(rule))
     {
         object.cursor().wrong::<()>(
             "accepts a credential without a token, and the requirement around it has a `sender_constraint`",

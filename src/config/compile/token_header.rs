@@ -59,6 +59,11 @@ pub(super) fn no_proofs(object: &Object<'_>, asked: Option<SenderConstraint>, na
 
 /// Notes headers that others read, set or remove, and those that cannot be told apart.
 pub(super) fn apart(root: &Object<'_>, issuers: &[Issuer], sets: &[CredentialSet], forward: &Forward) {
+    if forward.by == ForwardBy::Router && sets.iter().any(|set| set.cookie().is_some()) {
+        root.get("forward").and_then(|cursor| {
+            cursor.wrong::<()>("has by: router, which cannot take a cookie out of others", "leave forward.by out")
+        });
+    }
     let Some(list) = root.get("issuers") else { return };
     let items = list.list().unwrap_or_default();
     for (index, item) in items.iter().enumerate() {

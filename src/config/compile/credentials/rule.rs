@@ -1,10 +1,9 @@
 //! Which credentials a requirement accepts.
 
-use super::BEARER;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
-use crate::policy::{AUTHORIZATION, CredentialRule, CredentialSet, SetId, Source};
+use crate::policy::{AUTHORIZATION, BEARER, CredentialRule, CredentialSet, SetId, Source};
 
 /// What a requirement can name.
 #[derive(Clone, Copy)]
@@ -13,6 +12,20 @@ pub(crate) struct Sources<'s> {
     pub(crate) sets: Option<&'s [CredentialSet]>,
     /// Whether there are issuers, whose tokens `bearer` names.
     pub(crate) has_issuers: bool,
+}
+
+impl Sources<'_> {
+    /// Whether a source is one of tokens. What cannot be read is taken for one, since the problem is noted there.
+    fn is_token(self, source: &Source) -> bool {
+        let Source::Set(id) = source else { return true };
+        let set = self.sets.and_then(|sets| sets.get(id.0));
+        set.is_none_or(|set| set.cookie().is_some())
+    }
+
+    /// Whether every alternative has a token.
+    pub(crate) fn always_has_token(self, rule: &CredentialRule) -> bool {
+        rule.alternatives().iter().all(|alternative| alternative.iter().any(|source| self.is_token(source)))
+    }
 }
 
 /// Fields that narrow tokens, whatever else is accepted.
@@ -32,7 +45,7 @@ pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<Credenti
         return Some(CredentialRule::default());
     }
     let rule = object.get("credentials").and_then(|cursor| expression(&cursor, sources))?;
-    if !rule.sources().contains(&Source::Tokens) {
+    if !rule.sources().iter().any(|source| sources.is_token(source)) {
         for name in OF_TOKENS {
             note(
                 object,
@@ -42,7 +55,7 @@ pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<Credenti
             );
         }
     }
-    if !rule.always_has_token() {
+    if !sources.always_has_token(&rule) {
         for name in MET_BY_TOKENS {
             note(
                 object,
@@ -111,6 +124,9 @@ fn all_of(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Vec<Source>> {
         _ => source(item, sources),
     })?;
     let sets = sources.sets?;
+    if all.iter().filter(|source| sources.is_token(source)).count() > 1 {
+        return cursor.wrong("needs two tokens, and a request has one", "name one of bearer and the sets of cookies");
+    }
     for (index, one) in all.iter().enumerate() {
         for earlier in all.iter().take(index) {
             if one == earlier {
@@ -141,6 +157,9 @@ fn source(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Source> {
     }
     let sets = sources.sets?;
     match sets.iter().position(|set| &*set.name == name) {
+        Some(index) if !sources.has_issuers && sources.is_token(&Source::Set(SetId(index))) => {
+            cursor.wrong("holds tokens of the issuers, and there are none", "list `issuers`")
+        }
         Some(index) => Some(Source::Set(SetId(index))),
         None => {
             let names: Vec<&str> = [BEARER].into_iter().chain(sets.iter().map(|set| &*set.name)).collect();
