@@ -249,7 +249,7 @@ evidence-native:
 
 # There is nothing yet that Prometheus has a part in.
 evidence-services: needs-services setup node wasm
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet:: places::
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet:: places:: login::
 
 evidence-faults: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults

@@ -38,6 +38,7 @@ mod host_calls;
 mod hostile;
 mod istio;
 mod keys;
+mod login;
 mod long_lists;
 mod native;
 mod normalise;

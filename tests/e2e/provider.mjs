@@ -3,6 +3,9 @@
 // that. `PACKAGES` names the folder with node_modules; `TLS` has certificate and key in PEM, as JSON, for an address with
 // https. Prints its address.
 //
+// With `LOGIN`, users log in with any name, and access tokens are good for so many seconds.
+//
+//   POST /test/login?URI  the client `web` may come back to this address
 //   POST /test/publish  new keys are published and used, the old ones stay published
 //   POST /test/retire   only the newest keys stay published
 
@@ -49,6 +52,15 @@ const client = {
   response_types: [],
 };
 
+// Where the client of logins may come back to.
+let redirect;
+const web = () => ({
+  client_id: "web",
+  client_secret: "demo-secret",
+  grant_types: ["authorization_code", "refresh_token"],
+  redirect_uris: [redirect],
+});
+
 // There is no call that rotates keys: a provider with other keys takes the place of the one before.
 const provide = (keys) =>
   new Provider(issuer, {
@@ -56,11 +68,13 @@ const provide = (keys) =>
     clients: [
       { ...client, client_id: "demo" },
       { ...client, client_id: "certified", tls_client_certificate_bound_access_tokens: true },
+      ...(redirect ? [web()] : []),
     ],
     enabledJWA: { dPoPSigningAlgValues: ["ES256", "Ed25519", "EdDSA", "RS256", "PS256"] },
-    scopes: scope.split(" "),
+    scopes: ["openid", ...scope.split(" ")],
+    issueRefreshToken: () => true,
     features: {
-      devInteractions: { enabled: false },
+      devInteractions: { enabled: Boolean(process.env.LOGIN) },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true, nonceSecret, requireNonce: () => true },
       mTLS: {
@@ -77,7 +91,7 @@ const provide = (keys) =>
         getResourceServerInfo: (_context, resource) => ({
           scope,
           audience: resource,
-          accessTokenTTL: 300,
+          accessTokenTTL: Number(process.env.LOGIN ?? 300),
           accessTokenFormat: "jwt",
           jwt: { sign: { alg: algorithmOf[resource] ?? "RS256" } },
         }),
@@ -92,6 +106,10 @@ server.on("request", (request, response) => {
     const before = newest;
     newest = makeKeys();
     handler = provide([...newest, ...before]);
+    response.end();
+  } else if (request.method === "POST" && request.url.startsWith("/test/login?")) {
+    redirect = request.url.slice("/test/login?".length);
+    handler = provide(newest);
     response.end();
   } else if (request.method === "POST" && request.url === "/test/retire") {
     handler = provide(newest);

@@ -32,6 +32,11 @@ impl Provider {
         Self::start_with(|command| command.env("TLS", json!({ "cert": certificate, "key": key }).to_string()))
     }
 
+    /// Where users log in, with access tokens that are good for so many seconds.
+    pub fn of_logins(lifetime: &str) -> Self {
+        Self::start_with(|command| command.env("LOGIN", lifetime))
+    }
+
     fn start_with(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut command = Command::new(node::binary());
         prepare(command.arg(root().join("tests/e2e/provider.mjs")).env("PACKAGES", node::packages()));
