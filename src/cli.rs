@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fetch;
 pub mod gates;
 pub mod inspect;
+mod introspected;
 pub mod jwks;
 mod man;
 mod markup;

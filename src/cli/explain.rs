@@ -1,6 +1,7 @@
 //! `scopegate explain`: the decision on one request, check by check, and why.
 
 mod answer;
+mod awaited;
 mod before;
 mod lists;
 pub(super) mod situation;
@@ -72,6 +73,9 @@ pub struct ExplainArguments {
     /// A revocation list as the gate would fetch it: JSON Lines, binary or signed; NAME=FILE if there are several
     #[arg(long, value_name = "FILE")]
     pub revocations: Vec<String>,
+    /// What the issuer answers when it is asked about the opaque token: a file with JSON
+    #[arg(long, value_name = "FILE")]
+    pub introspection: Option<String>,
     /// The name of the route, in place of the one that Envoy's router would choose
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
@@ -105,6 +109,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let wanted = Wanted {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
+        introspection: arguments.introspection.as_deref(),
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),
         client_uri: arguments.client_uri.as_deref(),

@@ -11,7 +11,7 @@ use super::named::Names;
 use super::terminal::is_unsafe;
 use crate::base::time::UnixSeconds;
 use crate::base::{base64url, json};
-use crate::checks::fingerprint;
+use crate::checks::{fingerprint, is_opaque};
 use crate::crypto::{Algorithm, AlgorithmSet};
 use crate::jose::{
     Bindings, Claims, Compact, Confirmation, Key, KeySet, KeySetError, MAX_CANDIDATES, Malformed, thumbprint,
@@ -86,6 +86,9 @@ pub struct InspectKeysArguments {
     pub file: PathBuf,
 }
 
+/// What every JWT begins with: an encoded `{"`. What begins so is none that is opaque.
+pub(super) const JWT: &str = "eyJ";
+
 /// Shows what a token says.
 ///
 /// # Errors
@@ -96,6 +99,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     let now = moment::instant(arguments.at.as_deref())?;
     let mut lines = vec!["not verified: anybody can write what stands here".to_owned()];
     let segments: Vec<&str> = token.split('.').collect();
+    let is_opaque = is_opaque(token.as_bytes()) && !token.starts_with(JWT);
     let header = segments.first().filter(|_| segments.len() > 1).and_then(|text| object(text));
     let claims = segments.get(1).and_then(|text| object(text));
     for (name, part) in [("header", &header), ("claims", &claims)] {
@@ -114,6 +118,10 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     let mut failed = false;
     if let Err(Malformed(why)) = &compact {
         failed = true;
+        if is_opaque {
+            lines
+                .push(format!("fingerprint {} if it is opaque, and its issuer made it", fingerprint(token.as_bytes())));
+        }
         lines.push(format!("warning: no configuration takes it: {why}"));
     }
     lines.extend(
@@ -130,6 +138,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         let wanted = Wanted {
             keys: &arguments.keys,
             revocations: &arguments.revocations,
+            introspection: None,
             at: arguments.at.as_deref(),
             client_certificate: arguments.client_certificate.as_deref(),
             client_uri: None,

@@ -2,8 +2,9 @@
 
 use super::Output;
 use super::explain::read_token;
+use super::inspect::JWT;
 use crate::base::time::Seconds;
-use crate::checks::fingerprint;
+use crate::checks::{fingerprint, is_opaque};
 use crate::jose::{Compact, Malformed};
 use crate::revocation::{Entry, Line};
 use clap::{Args, ValueEnum};
@@ -36,7 +37,7 @@ pub struct RevokeArguments {
 pub enum By {
     /// Its iss and jti, however the token is signed
     Jti,
-    /// The digest of what its signature covers
+    /// The digest of what its signature covers, or of an opaque token
     Fingerprint,
 }
 
@@ -46,8 +47,14 @@ pub enum By {
 /// When the token cannot be read, is malformed, or has no `jti` to be named by.
 pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
     let token = read_token(&arguments.token)?;
-    let compact =
-        Compact::parse(token.as_bytes()).map_err(|Malformed(why)| format!("the token is malformed: {why}"))?;
+    // A JWT that has lost a part is not taken for another token than was meant.
+    if arguments.by == Some(By::Fingerprint) && is_opaque(token.as_bytes()) && !token.starts_with(JWT) {
+        let entry = Entry::fingerprint(fingerprint(token.as_bytes())).ok_or("the token has no fingerprint")?;
+        return Ok(written(entry, arguments));
+    }
+    let compact = Compact::parse(token.as_bytes()).map_err(|Malformed(why)| {
+        format!("the token is malformed: {why}; an opaque one is named with --by fingerprint")
+    })?;
     let claims = &compact.claims;
     let by_id = || Some(Entry::token(claims.issuer()?.into_owned(), claims.text("jti")?.into_owned()));
     let by_fingerprint = || Entry::fingerprint(fingerprint(compact.signing_input));
@@ -61,9 +68,14 @@ pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
         Some(expires_at) => entry.until(expires_at.plus(LONGEST_LEEWAY)),
         None => entry,
     };
+    Ok(written(entry, arguments))
+}
+
+/// The entry as a line of a list.
+fn written(entry: Entry, arguments: &RevokeArguments) -> Output {
     let entry = match &arguments.reason {
         Some(reason) => entry.because(reason.clone()),
         None => entry,
     };
-    Ok(Line::Entry(entry).written().into())
+    Line::Entry(entry).written().into()
 }

@@ -28,6 +28,7 @@ mod general;
 mod help;
 mod import;
 mod inspect;
+mod introspection;
 mod judgements;
 mod lone_routes;
 mod matrix;

@@ -56,9 +56,10 @@ fn issuer(members: &str) -> String {
 
 fn environment(name: &str) -> Option<String> {
     match name {
-        "SPACED" => Some(" a b:c/ü ".to_owned()),
+        "SPACED" => Some(" a b:c/&% ".to_owned()),
         "EMPTY" => Some(" ".to_owned()),
         "LINES" => Some("a\nb".to_owned()),
+        "UMLAUT" => Some("ü".to_owned()),
         "KEY_20" => Some("0123456789abcdefghij".to_owned()),
         "KEY_19" => Some("0123456789abcdefghi".to_owned()),
         "KEY_SPACED" => Some("0123456789 abcdefghij".to_owned()),

@@ -107,6 +107,19 @@ await run("oauth4webapi ES256", async (answers) => {
   return [await subject(await call().catch(again(call))), await subject(await call())];
 });
 
+// The gate learns of an opaque token to which key it is bound.
+await run("openid-client, opaque", async (answers) => {
+  const config = await discover(clientId, answers);
+  const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair());
+  const opaque = { ...wanted, resource: "https://opaque.example.com" };
+  const { access_token: token } = await openid.clientCredentialsGrant(config, opaque, { DPoP });
+  const call = (proof) => openid.fetchProtectedResource(config, token, api, "GET", undefined, undefined, proof).then(subject);
+  const subjects = [await call({ DPoP }), await call({ DPoP })];
+  const stolen = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair());
+  await call({ DPoP: stolen }).catch((error) => answers.push(error.code));
+  return subjects;
+});
+
 // The token is stolen, and not the key.
 await run("a thief with a key", async (answers) => {
   const config = await discover(clientId, answers);

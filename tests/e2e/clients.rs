@@ -28,14 +28,20 @@ fn start(
     let upstream = Server::echo(0).unwrap();
     let gate = Gate::new(json!({
         "issuers": [{
-            "issuer": provider.issuer, "name": "provider", "audiences": ["https://es.example.com"],
+            "issuer": provider.issuer, "name": "provider", "audiences": ["https://es.example.com", "https://opaque.example.com"],
             "jwks": { "discovery": { "cluster": "provider" } },
+            "introspection": {
+                "uri": format!("{}/token/introspection", provider.issuer), "cluster": "provider",
+                "client_id": "gate", "secret": { "env": "CLIENT_SECRET" }, "timeout": "5s",
+            },
+            // Of client credentials the provider says no `sub`, where the token is opaque.
+            "required_claims": ["client_id"],
         }],
         "default": { "scopes": ["orders:read"], "sender_constraint": "required" },
         "dpop": { "origins": ["https://api.example.com"], "nonce": { "secret": { "env": "NONCES" } } },
         "forward": { "headers": { "x-auth-client": "client_id" } },
     }));
-    let plugin = json!({ "vm_config": { "environment_variables": { "key_values": { "NONCES": SECRET } } } });
+    let plugin = json!({ "vm_config": { "environment_variables": { "key_values": { "NONCES": SECRET, "CLIENT_SECRET": "a b:c/%+&" } } } });
     let listener = over_tls(Gate { plugin, ..gate }.listener(), server, &asking_for(clients));
     let mut keys = cluster("provider", provider.address);
     keys["transport_socket"] = json!({ "name": "envoy.transport_sockets.tls", "typed_config": {
@@ -95,6 +101,8 @@ fn real_clients_prove_that_they_hold_the_key_or_the_certificate_of_their_token()
         expect(&format!("openid-client {algorithm}"), &answers, &["demo"; 3]);
     }
     expect("oauth4webapi ES256", &asked_once, &["demo"; 2]);
+    let refused = ["/orders 401 invalid_token", "OAUTH_WWW_AUTHENTICATE_CHALLENGE"];
+    expect("openid-client, opaque", &[&asked_once[..], &refused].concat(), &["demo"; 2]);
     let refused = ["/orders 401 invalid_token", "OAUTH_WWW_AUTHENTICATE_CHALLENGE"];
     expect("a thief with a key", &refused, &[]);
     expect("a thief without one", &refused, &[]);

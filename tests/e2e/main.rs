@@ -36,6 +36,7 @@ mod gate;
 mod gateway;
 mod host_calls;
 mod hostile;
+mod introspection;
 mod istio;
 mod keys;
 mod login;

@@ -1,7 +1,8 @@
 // An OpenID provider for tests: npm `oidc-provider`, with access tokens (RFC 9068) by client credentials, signed with the
 // algorithm that the resource asks for, and bound to a key (DPoP, with nonces) or to a certificate where the client asks for
-// that. `PACKAGES` names the folder with node_modules; `TLS` has certificate and key in PEM, as JSON, for an address with
-// https. Prints its address.
+// that. For https://opaque.example.com they are opaque, and the client `gate` may ask what they mean (RFC 7662). `PACKAGES`
+// names the folder with node_modules; `TLS` has certificate and key in PEM, as JSON, for an address with https. Prints its
+// address.
 //
 // With `LOGIN`, users log in with any name, and access tokens are good for so many seconds.
 //
@@ -69,6 +70,7 @@ const provide = (keys) =>
       { ...client, client_id: "demo" },
       { ...client, client_id: "certified", tls_client_certificate_bound_access_tokens: true },
       ...(redirect ? [web()] : []),
+      { ...client, client_id: "gate", client_secret: "a b:c/%+&" },
     ],
     enabledJWA: { dPoPSigningAlgValues: ["ES256", "Ed25519", "EdDSA", "RS256", "PS256"] },
     scopes: ["openid", ...scope.split(" ")],
@@ -76,6 +78,8 @@ const provide = (keys) =>
     features: {
       devInteractions: { enabled: Boolean(process.env.LOGIN) },
       clientCredentials: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       dPoP: { enabled: true, nonceSecret, requireNonce: () => true },
       mTLS: {
         enabled: true,
@@ -92,8 +96,9 @@ const provide = (keys) =>
           scope,
           audience: resource,
           accessTokenTTL: Number(process.env.LOGIN ?? 300),
-          accessTokenFormat: "jwt",
-          jwt: { sign: { alg: algorithmOf[resource] ?? "RS256" } },
+          ...(resource === "https://opaque.example.com"
+            ? { accessTokenFormat: "opaque" }
+            : { accessTokenFormat: "jwt", jwt: { sign: { alg: algorithmOf[resource] ?? "RS256" } } }),
         }),
       },
     },

@@ -23,7 +23,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(|command| command)
     }
 
@@ -50,8 +50,14 @@ impl Provider {
     }
 
     /// An access token by client credentials for a resource.
-    fn token(&self, resource: &str, scope: &str) -> String {
+    pub fn token(&self, resource: &str, scope: &str) -> String {
         let form = format!("grant_type=client_credentials&scope={scope}&resource={resource}");
+        let body: Value = serde_json::from_str(&self.form("/token", &form)).unwrap();
+        body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// What is answered to a form of the client.
+    pub fn form(&self, target: &str, form: &str) -> String {
         // demo:demo-secret
         let lines = [
             ("authorization", "Basic ZGVtbzpkZW1vLXNlY3JldA=="),
@@ -59,12 +65,11 @@ impl Provider {
             ("content-length", &form.len().to_string()),
             ("connection", "close"),
         ];
-        let mut request = head("POST", "/token", &lines);
+        let mut request = head("POST", target, &lines);
         request.extend(form.as_bytes());
         let answer = client::send(self.address, &request);
         assert_eq!(answer.status, 200, "{answer:?}");
-        let body: Value = serde_json::from_str(&answer.body).unwrap();
-        body["access_token"].as_str().unwrap().to_owned()
+        answer.body
     }
 
     fn post(&self, target: &str) {

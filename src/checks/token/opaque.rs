@@ -12,10 +12,10 @@ use crate::policy::{IssuerId, Policy};
 
 /// Whether a token has not the shape of a JWT: three parts, each in the alphabet of base64url.
 #[must_use]
-pub fn is_opaque(token: BearerToken<'_>) -> bool {
+pub fn is_opaque(token: &[u8]) -> bool {
     let is_character = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut dots = 0_usize;
-    for byte in token.as_bytes() {
+    for byte in token {
         if *byte == b'.' {
             dots = dots.saturating_add(1);
         } else if !is_character(byte) {
@@ -34,7 +34,7 @@ pub fn is_opaque(token: BearerToken<'_>) -> bool {
 /// # Errors
 /// [`Denial::MalformedToken`] when it begins as the keys of a set do: such a key is shown to no issuer.
 pub fn asked_issuer(token: BearerToken<'_>, policy: &Policy, asks: &TokenRequirements<'_>) -> Result<Option<IssuerId>> {
-    if !is_opaque(token) {
+    if !is_opaque(token.as_bytes()) {
         return Ok(None);
     }
     let mut chosen: Option<(usize, IssuerId)> = None;

@@ -191,6 +191,13 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
                 format!("asks the service of the fleet through the cluster {cluster} in plain text, on another machine"),
                 "put Webdis beside Envoy, on 127.0.0.1, or give the cluster a TLS transport_socket with a validation context",
             ),
+            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Introspection) => findings.error(
+                what.rule(),
+                gate.file,
+                &entry,
+                format!("asks about tokens through the cluster {cluster} in plain text, on another machine"),
+                "give the cluster a TLS transport_socket with a validation context",
+            ),
             Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
                 what.rule(),
                 gate.file,
@@ -211,6 +218,8 @@ enum Fetched {
     StatusList,
     /// An answer to a claim: whoever can change it lets a used token pass.
     Claim,
+    /// An answer about an opaque token: whoever can read the question has the token and the secret of the gate's client.
+    Introspection,
 }
 
 impl Fetched {
@@ -220,6 +229,7 @@ impl Fetched {
             Self::RevocationList => "a revocation list",
             Self::StatusList => "status lists",
             Self::Claim => "answers to claims",
+            Self::Introspection => "answers about opaque tokens",
         }
     }
 
@@ -229,6 +239,7 @@ impl Fetched {
             Self::RevocationList => "revocations-in-plain-text",
             Self::StatusList => "status-lists-in-plain-text",
             Self::Claim => "replay-in-plain-text",
+            Self::Introspection => "introspection-in-plain-text",
         }
     }
 }
@@ -244,6 +255,8 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
             |name: &str| entry(&issuers, index).and_then(|entry| entry.get(name)).unwrap_or_else(|| values.clone());
         let places = issuer.status_list.iter().flat_map(|status| &status.clusters);
         found.extend(places.map(|place| (member("status_list"), place.cluster.clone(), Fetched::StatusList)));
+        let asked = issuer.introspection.as_ref().map(|terms| terms.endpoint.cluster.clone());
+        found.extend(asked.map(|cluster| (member("introspection"), cluster, Fetched::Introspection)));
         let KeySource::Remote(remote) = &issuer.keys else { continue };
         let view = member("jwks");
         found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));

@@ -1,5 +1,6 @@
 //! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
+use super::awaited::{asked, awaited, keys_of};
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, listed};
@@ -272,7 +273,7 @@ impl Explanation<'_> {
             Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
             Decision::Await(pending) => {
                 let verdict = if pending.report_only { "allowed: report only;" } else { "undecided:" };
-                format!("{verdict} would wait for the keys of {}", self.awaited().unwrap_or("?"))
+                format!("{verdict} would wait for {}", awaited(pending, &self.situation.policy))
             }
             Decision::Allow(grant) => match &grant.basis {
                 Basis::Token => match grant.trace.credential {
@@ -287,12 +288,6 @@ impl Explanation<'_> {
                 }
             },
         }
-    }
-
-    /// The issuer whose keys are awaited.
-    fn awaited(&self) -> Option<&str> {
-        let Decision::Await(pending) = &self.decision else { return None };
-        self.situation.policy.issuers.get(pending.need.issuer()?.0).map(|issuer| issuer.name.as_str())
     }
 
     /// The decision in words, with its cause.
@@ -351,7 +346,7 @@ impl Explanation<'_> {
         for (reasons, mark) in [(certain, ""), (unverified, " (unverified)")] {
             rows.extend((!reasons.is_empty()).then(|| ("further", format!("{}{mark}", listed(reasons)))));
         }
-        if let Some(issuer) = self.awaited() {
+        if let Some(issuer) = keys_of(&self.decision, &self.situation.policy) {
             rows.push(("", format!("give them with --keys FILE; without them {issuer} cannot be checked offline")));
         }
         if let Some(reply) = &self.reply {
@@ -432,7 +427,8 @@ impl Explanation<'_> {
             "further_reasons": names(&self.further.certain),
             "unverified_further_reasons": names(&self.further.unverified),
             "cause": self.cause(),
-            "awaits_keys_of": self.awaited(),
+            "awaits_keys_of": keys_of(&self.decision, &self.situation.policy),
+            "awaits_answer_of": asked(&self.decision, &self.situation.policy),
             "decides": deciders.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),
             "answer": answer,

@@ -4,6 +4,7 @@ use super::{Request, lists};
 use crate::base::time::UnixSeconds;
 use crate::cli::certificate;
 use crate::cli::gates::{self, Gate};
+use crate::cli::introspected::Answer;
 use crate::cli::moment;
 use crate::cli::named::{NamedMetadata, Names};
 use crate::cli::normalise::{Arrival, PathSettings};
@@ -40,6 +41,8 @@ pub(in crate::cli) struct Situation {
     /// That time, and the client's certificate.
     pub surroundings: KnownSurroundings,
     pub revocations: Revocations,
+    /// What the issuer says of the opaque token.
+    pub introspected: Answer,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     pub metadata: Option<Metadata>,
@@ -70,6 +73,7 @@ pub(in crate::cli) struct Metadata {
 pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
     pub revocations: &'a [String],
+    pub introspection: Option<&'a str>,
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
     pub client_uri: Option<&'a str>,
@@ -137,6 +141,7 @@ impl Situation {
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
         notes.extend(not_known::statuses(&policy));
         notes.extend(not_known::used(&policy, &settings));
+        let introspected = wanted.introspection.map(introspected).transpose()?.unwrap_or_default();
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;
@@ -147,6 +152,7 @@ impl Situation {
             now,
             surroundings: KnownSurroundings { now, peer_certificate, peer_uri: wanted.client_uri.map(Into::into) },
             revocations,
+            introspected,
             route: place.route,
             virtual_host: place.virtual_host,
             metadata,
@@ -196,7 +202,7 @@ impl Situation {
         };
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
         let offline = Facts::offline(&self.surroundings, &self.keys, &PureVerifier, &self.revocations);
-        Facts { metadata, awaited, ..offline }
+        Facts { metadata, awaited, introspections: &self.introspected, ..offline }
     }
 }
 
@@ -252,6 +258,13 @@ fn locate<'s>(
         }
         None | Some(Arrival::Refused | Arrival::Redirected(_)) => Ok(Place::default()),
     }
+}
+
+/// What the issuer says, from a file.
+fn introspected(file: &str) -> Result<Answer, String> {
+    let text = std::fs::read(file).map_err(|error| format!("--introspection: cannot read {file}: {error}"))?;
+    Answer::read(text)
+        .map_err(|why| format!("--introspection: {file}: {why}: the gate would answer 503 introspection_unavailable"))
 }
 
 /// The available keys: configured ones, and those that the user gives for issuers with remote keys.

@@ -6,6 +6,7 @@ mod request;
 use super::outcome::{Expectation, Expected};
 use crate::base::time::UnixSeconds;
 use crate::cli::gates::place;
+use crate::cli::introspected::Answer;
 use crate::cli::moment::read as instant;
 use crate::cli::source::{Source, View};
 use crate::config::{Node, Tree};
@@ -42,6 +43,8 @@ pub(super) struct Case {
     pub place: String,
     pub request: CaseRequest,
     pub token: Token,
+    /// What the issuer says of the token, if it is opaque.
+    pub introspected: Answer,
     pub expect: Expectation,
 }
 
@@ -203,20 +206,30 @@ impl Reader<'_> {
     }
 
     fn case(&mut self, view: &View<'_>) -> Option<Case> {
-        self.object(view, &["name", "request", "token", "expect"], "name, request, token and expect")?;
+        let fields = ["name", "request", "token", "introspection", "expect"];
+        self.object(view, &fields, "name, request, token, introspection and expect")?;
         let mut need = |name: &str| view.get(name).or_else(|| self.wrong(view, &format!("`{name}` is missing")));
         let (name, request, expect) = (need("name"), need("request"), need("expect"));
         let name = name.and_then(|view| self.text(&view));
         let request = request.and_then(|view| self.request(&view));
         let token = view.get("token").map_or(Some(Token::None), |view| self.token(&view));
+        let introspected = view.get("introspection").map_or(Some(Answer::default()), |view| self.answer(&view));
         let expect = expect.and_then(|view| self.expectation(&view));
         Some(Case {
             name: name?,
             place: place(self.file, view.position()),
             request: request?,
             token: token?,
+            introspected: introspected?,
             expect: expect?,
         })
+    }
+
+    /// What an issuer says of an opaque token.
+    fn answer(&mut self, view: &View<'_>) -> Option<Answer> {
+        self.any_object(view, "what the issuer answers, such as {active: true, ...}")?;
+        let text = view.node.value.to_json().to_string().into_bytes();
+        Answer::read(text).map_err(|why| self.wrong::<()>(view, &format!("cannot be used: {why}"))).ok()
     }
 
     fn token(&mut self, view: &View<'_>) -> Option<Token> {

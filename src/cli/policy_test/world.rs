@@ -172,7 +172,8 @@ impl<'s> World<'s> {
             peer_uri: case.request.client_uri.as_deref().map(Into::into),
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
-        let facts = Facts { metadata, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
+        let introspections = &case.introspected;
+        let facts = Facts { metadata, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         // The cache changes nothing: neither at the first use of a token nor at the second.
         let cache = TokenCache::new(self.settings.cache);

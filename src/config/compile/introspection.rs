@@ -70,18 +70,23 @@ fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<String> {
         );
     };
     let value = value.trim();
-    if value.is_empty() || value.chars().any(char::is_control) {
+    if value.is_empty() || !is_plain(value) {
         return cursor.wrong(
             "names an environment variable whose value is no secret of a client",
-            "write the secret as the issuer gave it, without line breaks",
+            "write the secret as the issuer gave it: printable ASCII",
         );
     }
     Some(value.to_owned())
 }
 
+/// Whether it is of the characters of RFC 6749 appendix A.1 and A.2.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 fn credential_text(cursor: &Cursor<'_>, text: &str) -> Option<String> {
-    if text.chars().any(char::is_control) {
-        return cursor.wrong("has a control character", "write the client id as the issuer gave it");
+    if !is_plain(text) {
+        return cursor.wrong("is not the id of a client", "write it as the issuer gave it: printable ASCII");
     }
     Some(text.to_owned())
 }
