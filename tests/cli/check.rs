@@ -303,7 +303,7 @@ fn effort(commands: &[&[&str]], folder: &Path) -> f64 {
     of_children.split_whitespace().map(seconds).sum()
 }
 
-/// Ten times as many take ten times the effort. What compares each with each takes a hundred times.
+/// Ten times as many take eight times the effort. What compares each with each takes up to a hundred times.
 #[test]
 fn ten_thousand_routes_or_rules_are_no_burden() {
     let folder = folder();
@@ -322,6 +322,6 @@ fn ten_thousand_routes_or_rules_are_no_burden() {
         })
     });
     for (of_few, of_many) in efforts[0].iter().zip(efforts[1]) {
-        assert!(of_many < of_few * 40.0, "{efforts:?}");
+        assert!(of_many < of_few * 20.0, "{efforts:?}");
     }
 }
