@@ -2,6 +2,7 @@
 
 use crate::credentials::hex_sha256;
 use crate::support::issuer::{AUDIENCE, ISSUER};
+use crate::support::shared::Shared;
 use crate::world::{Ask, NOW, awaited, config, extend, get, policy, token, with_issuer};
 use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
@@ -12,9 +13,11 @@ use scopegate::checks::fingerprint;
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Decision, Denial, Grant, Need, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, Facts, Introspected, Introspections, NoMemory, VerifiedToken};
+use scopegate::facts::{Awaited, Facts, Introspected, Introspections, NoMemory, Pool, VerifiedToken};
 use scopegate::jose::Claims;
 use scopegate::policy::{AuditSettings, IssuerId, Policy};
+use scopegate::replay_store::SharedStore;
+use scopegate::revocation::{Builder, Entry, Revocations};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -306,6 +309,45 @@ fn what_is_not_of_the_grammar_or_too_long_is_asked_of_nobody() {
         assert_eq!(refused(&get("/").bearer(&token), &policy, &said), Some(wanted));
     }
     assert!(said.asked.borrow().is_empty());
+}
+
+#[test]
+fn an_answer_that_is_remembered_is_still_looked_up_in_revocation_lists() {
+    let (policy, said) = (opaque(json!({}), json!({})), active(json!({ "jti": "id-1" })));
+    let under = |entry: Entry| {
+        let mut builder = Builder::new(UnixSeconds(NOW));
+        builder.add(&entry);
+        let revocations = Some(Revocations::new(vec![Rc::new(builder.finish())], true));
+        refused(&Ask { revocations, ..get("/").bearer(OPAQUE) }, &policy, &said)
+    };
+    assert_eq!(refused(&get("/").bearer(OPAQUE), &policy, &said), None, "it has been let pass");
+    let of_all_of_it = Entry::fingerprint(fingerprint(OPAQUE.as_bytes())).unwrap();
+    assert_eq!(under(of_all_of_it), Some(Reason::Revoked));
+    let of_the_first_part = Entry::fingerprint(fingerprint(OPAQUE.rsplit_once('.').unwrap().0.as_bytes())).unwrap();
+    assert_eq!(under(of_the_first_part), None);
+    assert_eq!(under(Entry::token(ISSUER.to_owned(), "id-1".to_owned())), Some(Reason::Revoked));
+    assert_eq!(under(Entry::token(ISSUER.to_owned(), "id-2".to_owned())), None);
+}
+
+#[test]
+fn an_opaque_token_passes_once_where_that_is_asked() {
+    let policy = opaque(json!({}), json!({ "default": { "single_use": true } }));
+    let store = SharedStore::open(Box::new(Shared::default()), &[Pool::Tokens], 100_000, UnixSeconds(NOW)).unwrap();
+    let keys = crate::world::configured_keys(&policy);
+    let send = |token: &str, said: &Said| {
+        let judged = get("/").bearer(token).judge(&keys, &NoMemory, |view, facts| {
+            decide(&policy, view, &Facts { introspections: said, replay: &store, ..*facts })
+        });
+        match judged {
+            Decision::Allow(_) => None,
+            Decision::Deny(refusal) => Some(refusal.denial.reason()),
+            Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        }
+    };
+    let said = active(json!({}));
+    assert_eq!([send(OPAQUE, &said), send(OPAQUE, &said)], [None, Some(Reason::Replayed)]);
+    // The answer of another token, which has a fingerprint of its own.
+    assert_eq!(send("another", &active(json!({}))), None);
 }
 
 /// A configuration of several issuers that are asked, by their prefixes, with these members.
