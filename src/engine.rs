@@ -309,7 +309,9 @@ fn is_preflight(policy: &Policy, request: &RequestView<'_>) -> bool {
 fn holds_credential(policy: &Policy, request: &RequestView<'_>) -> bool {
     let mut places = policy.credential_headers();
     places.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));
-    places.iter().any(|place| request.headers.iter().any(|(name, _)| same_header(place.as_bytes(), name)))
+    let in_header =
+        places.iter().any(|place| request.headers.iter().any(|(name, _)| same_header(place.as_bytes(), name)));
+    in_header || credential::without_cookies(request, &|name| policy.is_cookie(name)).is_some()
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {

@@ -123,6 +123,12 @@ impl Policy {
         self.credentials.iter().filter_map(CredentialSet::cookie)
     }
 
+    /// Whether a cookie of this name holds tokens.
+    #[must_use]
+    pub fn is_cookie(&self, name: &[u8]) -> bool {
+        self.cookies().any(|cookie| cookie.name.as_bytes() == name)
+    }
+
     /// The lists of which a credential is taken out, once each.
     #[must_use]
     pub fn credential_lists(&self) -> Vec<&'static str> {
@@ -144,9 +150,15 @@ impl Policy {
         headers
     }
 
+    /// Whether credentials have places other than `authorization`.
+    #[must_use]
+    pub const fn uses_other_places(&self) -> bool {
+        !self.credentials.is_empty() || self.token_places.has_others()
+    }
+
     /// Whether some header may not be among trailers.
     fn bars_trailers(&self) -> bool {
-        let credentials = !self.report_only && !self.credential_headers().is_empty();
+        let credentials = !self.report_only && (self.token_places.authorization || self.uses_other_places());
         credentials || self.forward.has_identity_headers() || self.forwarded_certificate.is_some()
     }
 
@@ -154,7 +166,11 @@ impl Policy {
     /// certificate, and where requests are refused, one that can hold a credential (RFC 9110 section 6.5.1).
     #[must_use]
     pub fn is_barred_trailer(&self, name: &[u8]) -> bool {
-        let is_credential = || self.credential_headers().iter().any(|place| same_header(place.as_bytes(), name));
+        let is_credential = || {
+            let mut places = self.credential_headers();
+            places.extend(self.credential_lists());
+            places.iter().any(|place| same_header(place.as_bytes(), name))
+        };
         self.forward.is_identity_header(name)
             || self.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name))
             || !self.report_only && is_credential()

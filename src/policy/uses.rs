@@ -33,7 +33,7 @@ impl Uses {
             (Self::BARRED_TRAILERS, policy.bars_trailers()),
             (Self::SINGLE_USE, single_use),
             (Self::PROOFS, policy.dpop.is_some()),
-            (Self::CREDENTIALS, !policy.credentials.is_empty() || policy.token_places.has_others()),
+            (Self::CREDENTIALS, policy.uses_other_places()),
             (Self::INTROSPECTION, policy.issuers.iter().any(|issuer| issuer.introspection.is_some())),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))

@@ -151,5 +151,15 @@ fn tokens_in_other_places_are_not_matched_on_or_logged() {
             matched(&shipped(), "sec-websocket-protocol"),
         ),
     ]);
+    let set = "                    credentials: [{name: web, cookie: {name: __Host-t, origins: ['https://a.example.com']}}]\n";
+    let cookies = edit(&shipped(), RULES, &format!("{set}{RULES}"));
+    let by_cookie = |text: &str, name: &str| {
+        let cookies = format!("match: {{prefix: /, cookies: [{{name: {name}, string_match: {{exact: a}}}}]}}");
+        edit(text, "match: {prefix: /}", &cookies)
+    };
+    finds(&[
+        ("matcher-on-edited-header", by_cookie(&cookies, "__Host-t"), by_cookie(&cookies, "other")),
+        ("matcher-on-edited-header", matched(&cookies, "cookie"), matched(&shipped(), "cookie")),
+    ]);
     assert!(check(&log(&header, "X-Partner")).stdout.contains("error[credential-in-log]"));
 }

@@ -52,6 +52,10 @@ fn a_header_of_tokens_is_nobody_elses() {
         ("an identity header", beside("forward: {headers: {x-token: sub}}")),
         ("a header that is removed", beside("forward: {remove: [X-Token]}")),
         (
+            "a list of subprotocols that is removed",
+            format!("forward: {{remove: [sec-websocket-protocol]}}\n{}", issuer("websocket_protocol: true")),
+        ),
+        (
             "a list that the router would have to shorten",
             format!("forward: {{by: router}}\n{}", issuer("websocket_protocol: true"))
         ),

@@ -179,6 +179,19 @@ fn that_cookie_alone_is_taken_out() {
 }
 
 #[test]
+fn a_request_with_the_cookie_is_no_preflight() {
+    let mut config = web();
+    extend(&mut config, json!({ "bypass_cors_preflight": true }));
+    let preflight = |cookies: &str| {
+        let ask = sent(cookies).method("OPTIONS").header("origin", OWN);
+        ask.header("access-control-request-method", "GET")
+    };
+    assert_eq!(preflight("a=1").granted(&config).basis, Basis::Preflight);
+    assert_eq!(preflight("a=1; __Host-token=x").refused(&config), Some(Reason::MalformedToken));
+    assert_eq!(preflight("__Host-admin=x").refused(&config), Some(Reason::NoCredential), "it would travel on");
+}
+
+#[test]
 fn challenge_record_and_header_name_the_set() {
     let mut config = accepting(json!({ "any_of": ["bearer", "web"] }), json!({ "scopes": ["orders:read"] }));
     extend(&mut config, json!({ "forward": { "headers": { "x-credential": "credential" } } }));

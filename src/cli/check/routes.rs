@@ -110,6 +110,17 @@ fn check_matchers(host: &VirtualHost<'_>, matchers: &[View<'_>], policy: &Policy
             check_header(host.file, &name, policy, findings);
         }
     }
+    for name in matchers.iter().flat_map(|matcher| matcher.list("cookies")).filter_map(|cookie| cookie.get("name")) {
+        if policy.is_cookie(name.text().unwrap_or_default().as_bytes()) {
+            findings.error(
+                "matcher-on-edited-header",
+                host.file,
+                &name,
+                "looks at a cookie that the gate takes out after it has judged: Envoy then matches routes again",
+                "match on something else, or route before the gate",
+            );
+        }
+    }
 }
 
 /// A header that the filter edits: Envoy matches again after that, and the filter does not see the result.

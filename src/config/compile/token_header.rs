@@ -74,6 +74,9 @@ pub(super) fn apart(root: &Object<'_>, issuers: &[Issuer], sets: &[CredentialSet
                 "leave it out, or leave out forward.by",
             );
         }
+        if issuer.websocket_protocol {
+            is_apart(item, WEBSOCKET_PROTOCOL, "tokens", forward);
+        }
         let Some(header) = &issuer.token_header else { continue };
         let earlier = issuers.iter().take(index).filter_map(|issuer| issuer.token_header.as_ref());
         if !earlier.clone().all(|other| is_told_from(header, other)) {

@@ -285,16 +285,19 @@ fn a_credential_among_trailers_goes_on_only_where_everything_is_reported() {
                         "identities": [{ "id": "acme", "secrets": [{ "sha256": digest }] }] }]);
     let either = json!({ "credentials": { "any_of": ["bearer", "partners"] } });
     let with_keys = json!({ "credentials": sets, "default": either, "route_metadata": "ignore" });
+    let cookie = json!({ "name": "__Host-token", "origins": ["https://a.example.com"] });
+    let of_cookies = json!({ "credentials": [{ "name": "web", "cookie": cookie }], "route_metadata": "ignore" });
     let mut reported = with_keys.clone();
     reported["report_only"] = json!(true);
     for (members, wanted) in [
-        (json!({ "route_metadata": "ignore" }), vec![line("x-api-key"), line("x_api_key")]),
-        (with_keys, vec![]),
-        (reported, vec![line("authorization"), line("x-api-key"), line("x_api_key")]),
+        (json!({ "route_metadata": "ignore" }), vec![line("cookie"), line("x-api-key"), line("x_api_key")]),
+        (with_keys, vec![line("cookie")]),
+        (of_cookies, vec![line("x-api-key"), line("x_api_key")]),
+        (reported, vec![line("authorization"), line("cookie"), line("x-api-key"), line("x_api_key")]),
     ] {
         let mut proxy = Proxy::configured(&members);
         let context = proxy.begin(Client::Public);
-        let sent = vec![line("authorization"), line("x-api-key"), line("x_api_key")];
+        let sent = vec![line("authorization"), line("cookie"), line("x-api-key"), line("x_api_key")];
         proxy.script().streams.borrow_mut().get_mut(&context).unwrap().trailers = sent;
         assert_eq!(proxy.headers(context, false), Action::Continue);
         assert_eq!(proxy.trailers(context), Action::Continue);
