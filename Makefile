@@ -343,8 +343,10 @@ soak: setup wasm ## run mixed traffic for MINUTES, draw target/soak/soak.svg, an
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_MINUTES=$(or $(MINUTES),30) \
 	cargo test --locked --test faults soak -- --ignored --nocapture
 
-dudect: toolchain ## measure whether the comparison of an HMAC takes the same time wherever it differs
+dudect: setup wasm ## measure whether the comparison of an HMAC and the refusal of a password take the same time in all cases
 	cargo test --locked --test faults the_comparison_of_an_hmac -- --ignored --nocapture
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) \
+	cargo test --locked --test faults the_time_of_a_refusal -- --ignored --nocapture
 
 # Not part of `lint`: what is known changes from day to day, and not every machine reaches the database. make says which
 # it was in its last line: Error 1 for an advisory, Error 3 when nothing was checked.

@@ -120,7 +120,13 @@ impl<'d> AuditRecord<'d> {
             further: FurtherReasons::default(),
             denial,
             issuer: verified.and_then(|identity| policy.issuer_name(identity.authority)),
-            identity: verified.and_then(|verified| verified.identity.as_ref()).map(|id| escaped(id.as_bytes())),
+            identity: verified
+                .and_then(|verified| verified.identity.as_ref())
+                .or(match denial {
+                    Some(Denial::WrongSecret { identity }) => Some(identity),
+                    _ => None,
+                })
+                .map(|id| escaped(id.as_bytes())),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
                 .and_then(|subject| subject_form(subject, settings.subject)),
@@ -384,6 +390,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::NoCredential { .. }
         | Denial::MultipleCredentials
         | Denial::UnknownIdentity
+        | Denial::WrongSecret { .. }
         | Denial::TokenTooLarge
         | Denial::Inactive
         | Denial::IntrospectionUnavailable

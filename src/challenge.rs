@@ -3,6 +3,7 @@
 //! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) and
 //! [RFC 9449 section 7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1) for the challenges,
 //! [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3) for that of a step-up,
+//! [RFC 7617 section 2](https://www.rfc-editor.org/rfc/rfc7617#section-2) for that of a password,
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
@@ -41,6 +42,8 @@ const RETRY_AFTER_BUSY: u32 = 1;
 
 const IN_AUTHORIZATION: &str = "This resource needs an access token in the Authorization header";
 const AUTHORIZATION_MALFORMED: &str = "The Authorization header is malformed";
+/// How a challenge for a user name and a password begins (RFC 7617 section 2).
+const BASIC: &str = "Basic ";
 
 /// Renders a refusal of a request that was judged so far.
 #[must_use]
@@ -73,6 +76,7 @@ impl Terms {
     pub fn of(policy: &Policy, realm: &str) -> Self {
         let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
         let of_set = |set: &CredentialSet| match &set.kind {
+            SetKind::Passwords(_) => vec![format!("{BASIC}realm=\"{realm}\", charset=\"UTF-8\"")],
             SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
             // As draft-broyer-http-cookie-auth had it: RFC 9110 wants a challenge, and no standard has one for cookies.
             SetKind::Cookie(cookie) => vec![format!("Cookie realm=\"{realm}\", cookie-name=\"{}\"", cookie.name)],
@@ -149,7 +153,9 @@ impl<'d> Answer<'d> {
         let used = trace.credential.map(|kind| match kind {
             CredentialKind::Bearer => Scheme::Bearer,
             CredentialKind::Dpop => Scheme::Dpop,
-            CredentialKind::ApiKey(set) | CredentialKind::Cookie(set) => Scheme::Set(set),
+            CredentialKind::ApiKey(set) | CredentialKind::Cookie(set) | CredentialKind::Password(set) => {
+                Scheme::Set(set)
+            }
         });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
         let admitted = admitted(trace.sources.as_deref(), schemes);
@@ -279,6 +285,8 @@ impl Challenge<'_> {
         let is_of_token = schemes.iter().any(|scheme| matches!(scheme, Scheme::Bearer | Scheme::Dpop));
         let (code, more) = match self {
             Self::None => return None,
+            // RFC 7617 has neither errors nor scopes.
+            _ if beginning.starts_with(BASIC) => (None, String::new()),
             // A key cannot be asked for with other scopes.
             Self::Bare { .. } if !is_of_token => (None, String::new()),
             Self::Bare { scope } => (None, of_scope(scope)),
@@ -305,6 +313,31 @@ fn of_step_up(needed: &StepUp) -> String {
     values + &age
 }
 
+const NOT_ACCEPTED: [&str; 3] = [
+    "The access token is not one that this resource accepts",
+    "The API key is not one that this resource accepts",
+    "The user name or the password is wrong",
+];
+const LACKS_SCOPE: [&str; 3] = [
+    "The access token lacks a scope that this resource needs",
+    "The API key lacks a scope that this resource needs",
+    "The user lacks a scope that this resource needs",
+];
+const MAY_NOT: [&str; 3] = [
+    "The access token does not permit this request",
+    "The API key does not permit this request",
+    "The user may not make this request",
+];
+
+/// The text about a token, a key or a user.
+fn of_kind(trace: &Trace, [of_token, of_key, of_user]: [&'static str; 3]) -> &'static str {
+    match trace.credential {
+        Some(CredentialKind::ApiKey(_)) => of_key,
+        Some(CredentialKind::Password(_)) => of_user,
+        _ => of_token,
+    }
+}
+
 /// The text gives the class of a failure, never which of the key and signature checks failed.
 fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> {
     const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
@@ -327,12 +360,10 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
     let invalid_proof = |text| refused(401, Challenge::Error { code: proof_error, scope: NO_SCOPE }, text);
     let unavailable = |seconds, text| Answer { status: 503, text, retry_after: Some(seconds), ..unadorned.clone() };
     // Whose key it would have been, or that it was good, is not told: the bytes are the same.
-    let invalid_key = || {
+    let invalid_secret = || {
         let challenge = Challenge::Error { code: "invalid_key", scope: NO_SCOPE };
-        refused(401, challenge, "The API key is not one that this resource accepts")
+        refused(401, challenge, of_kind(trace, NOT_ACCEPTED))
     };
-    let is_key = matches!(trace.credential, Some(CredentialKind::ApiKey(_)));
-    let of_kind = |of_token, of_key| if is_key { of_key } else { of_token };
     let asks_token = trace.sources.is_none();
     match denial {
         Denial::NoCredential { scope } => {
@@ -340,8 +371,11 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
                 if asks_token { IN_AUTHORIZATION } else { "This resource needs a credential, as the challenges say" };
             refused(401, Challenge::Bare { scope: scope.into() }, text)
         }
-        Denial::MalformedCredential(_) | Denial::UnknownIdentity | Denial::CredentialExpired { .. } => invalid_key(),
-        Denial::Revoked(_) if is_key => invalid_key(),
+        Denial::MalformedCredential(_)
+        | Denial::UnknownIdentity
+        | Denial::WrongSecret { .. }
+        | Denial::CredentialExpired { .. } => invalid_secret(),
+        Denial::Revoked(_) if trace.credential.and_then(CredentialKind::set).is_some() => invalid_secret(),
         Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
         Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
             invalid_token("The access token is not one that this resource accepts")
@@ -377,19 +411,11 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
             Challenge::StepUp(Cow::Borrowed(needed)),
             "The user has to authenticate anew, as this resource asks",
         ),
-        Denial::InsufficientScope { scope } => refused(
-            403,
-            Challenge::Error { code: "insufficient_scope", scope: scope.into() },
-            of_kind(
-                "The access token lacks a scope that this resource needs",
-                "The API key lacks a scope that this resource needs",
-            ),
-        ),
-        Denial::ClaimMismatch(_) => refused(
-            403,
-            Challenge::Bare { scope: NO_SCOPE },
-            of_kind("The access token does not permit this request", "The API key does not permit this request"),
-        ),
+        Denial::InsufficientScope { scope } => {
+            let challenge = Challenge::Error { code: "insufficient_scope", scope: scope.into() };
+            refused(403, challenge, of_kind(trace, LACKS_SCOPE))
+        }
+        Denial::ClaimMismatch(_) => refused(403, Challenge::Bare { scope: NO_SCOPE }, of_kind(trace, MAY_NOT)),
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
         Denial::CrossSite(_) => refused(403, Challenge::None, "A page of another site must not send this request"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),

@@ -85,3 +85,9 @@ pub enum Unproven {
     /// It may be good, once this is there.
     Await(Need),
 }
+
+impl From<Denial> for Unproven {
+    fn from(denial: Denial) -> Self {
+        Self::Deny(denial)
+    }
+}

@@ -2,6 +2,7 @@
 //! but the names to look for.
 
 mod api_key;
+mod basic;
 mod bearer;
 mod cookie;
 mod forwarded_certificate;
@@ -11,8 +12,10 @@ mod token;
 mod websocket;
 
 use api_key::api_key;
+use basic::basic;
 
 pub use api_key::ApiKey;
+pub use basic::{BasicText, UserPassword};
 pub use bearer::BearerToken;
 pub use cookie::{cookie, has_authorization, without_cookies};
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
@@ -39,6 +42,8 @@ pub enum Presented<'a> {
 pub enum SentSecret<'r> {
     /// An API key.
     ApiKey(ApiKey<'r>),
+    /// A user name and a password.
+    Password(BasicText<'r>),
 }
 
 /// The secret of a set, and the headers that it is in.
@@ -63,6 +68,7 @@ pub fn secret_of<'p, 'r>(
         SetKind::ApiKeys(keys) => api_key(request, &keys.places, sets),
         // It has no secret, but a token.
         SetKind::Cookie(_) => Ok(None),
+        SetKind::Passwords(_) => basic(request),
     }
 }
 

@@ -8,6 +8,7 @@ mod digest;
 mod host_form;
 mod key;
 mod mac;
+mod password;
 mod spki;
 #[cfg(test)]
 pub mod test_key;
@@ -18,4 +19,5 @@ pub use digest::{KeyedDigest, SHA256_BYTES, Sha256, sha256};
 pub use host_form::{HostForm, HostVerdict, Probe};
 pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
 pub use mac::{hmac, same_tag};
+pub use password::{Effort, Hashing, MAX_PASSWORD, PasswordHash, Progress};
 pub use verify::{PureVerifier, Verification, Verifier};

@@ -9,7 +9,7 @@ mod step_up;
 pub use credential_kind::CredentialKind;
 pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
-pub use need::{Inquiry, Need, NeedKind};
+pub use need::{Inquiry, Need, NeedKind, PasswordJob};
 pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
@@ -263,10 +263,12 @@ denials! {
     MalformedHeader(&'static str) => "malformed_header",
     /// More than one credential (RFC 6750 section 2).
     MultipleCredentials => "multiple_credentials",
-    /// An API key cannot be one; the text says why.
+    /// An API key, or a user name and a password, cannot be one; the text says why.
     MalformedCredential(&'static str) => "malformed_credential",
-    /// The API key is of no identity of its set.
+    /// The API key or the user name is of no identity of its set.
     UnknownIdentity => "unknown_identity",
+    /// The password is not that of the user, who is configured.
+    WrongSecret { identity: Rc<String> } => "wrong_secret",
     /// The time of the identity is over, or that of the secret.
     CredentialExpired { expired_at: UnixSeconds, now: UnixSeconds } => "credential_expired",
     /// The token is longer than the limit.
@@ -303,7 +305,7 @@ denials! {
     BadSignature => "bad_signature",
     /// The issuer's keys are not there.
     KeysUnavailable => "keys_unavailable",
-    /// Too many requests wait, the time set aside for signatures is used up, or the replay store has no room.
+    /// Too many requests wait, the time set aside for signatures and passwords is used up, or the replay store has no room.
     TooBusy => "too_busy",
     /// The credential has been revoked; the text says by what the entry names it, or what its status list says.
     Revoked(&'static str) => "revoked",

@@ -2,12 +2,14 @@
 
 mod introspections;
 mod memory;
+mod passwords;
 mod replay;
 mod statuses;
 
 pub use crate::policy::Pool;
 pub use introspections::{Introspected, Introspections, NothingIntrospected};
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken, Voucher};
+pub use passwords::{HashesAtOnce, PasswordAnswer, PasswordJudge, PasswordQuestion};
 pub use replay::{Claim, Claimed, NothingUsed, ReplayStore};
 pub use statuses::{StatusLists, StatusPlace};
 
@@ -32,6 +34,8 @@ pub struct Facts<'a> {
     pub memory: &'a dyn TokenMemory,
     /// What issuers have said of opaque tokens.
     pub introspections: &'a dyn Introspections,
+    /// Which passwords are right.
+    pub passwords: &'a dyn PasswordJudge,
     /// What has been revoked.
     pub revocations: &'a Revocations,
     /// What has been used that is good once.
@@ -63,6 +67,7 @@ impl<'a> Facts<'a> {
             verifier,
             memory: &NoMemory,
             introspections: &NothingIntrospected,
+            passwords: &HashesAtOnce,
             revocations,
             replay: &NothingUsed,
             statuses: None,

@@ -14,6 +14,7 @@ mod forwarded_certificate;
 mod introspection;
 mod issuer;
 mod matching;
+mod passwords;
 mod path;
 mod place;
 mod published;
@@ -47,6 +48,7 @@ pub use forwarded_certificate::{CertificateHeader, ForwardedCertificate, Trusted
 pub use introspection::Introspection;
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
+pub use passwords::{MAX_PASSWORD, MAX_USER, Passwords, UserSecrets, WrittenSecrets};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
 pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, identity_key};

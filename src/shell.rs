@@ -20,6 +20,8 @@ mod list_store;
 mod metadata_cache;
 mod metrics;
 mod pairs;
+mod password_line;
+mod password_memory;
 mod replay_service;
 mod reply_cache;
 mod status_store;

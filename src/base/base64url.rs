@@ -8,12 +8,18 @@
 use base64::Engine as _;
 // It takes no padding and no stray bits. The client that could measure the time of decoding sent the text, so a decoder in
 // constant time, which takes several times as long, would protect nothing.
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// Decodes `text`, or returns `None` when it is not the one canonical spelling of some bytes.
 #[must_use]
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Decodes text of the standard alphabet with its padding (RFC 4648 section 4), which is as strict.
+#[must_use]
+pub fn decode_standard(text: &[u8]) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
 }
 
 /// Encodes `bytes` without padding.
@@ -47,6 +53,15 @@ mod tests {
         assert_eq!(decode(b""), Some(vec![]));
         for refused in ["_-8=", "/+8", "_-9", "_- 8", "_-8\n", " _-8", "_", "_-8_-", "\u{e9}_8"] {
             assert_eq!(decode(refused.as_bytes()), None, "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn the_standard_alphabet_has_one_spelling_too() {
+        assert_eq!(decode_standard(b"/+8="), Some(vec![0xff, 0xef]));
+        assert_eq!(decode_standard(b""), Some(vec![]));
+        for refused in ["/+8", "_-8=", "/+9=", "/+8=\n", " /+8=", "/+8==", "=", "\u{e9}+8="] {
+            assert_eq!(decode_standard(refused.as_bytes()), None, "{refused:?}");
         }
     }
 

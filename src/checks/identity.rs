@@ -1,12 +1,12 @@
 //! The secret is that of an identity of its set, and good now.
 
 use super::principal::{Claimant, CredentialName, Principal};
-use super::{Result, TokenRequirements, condition, revocation, scope};
+use super::{Result, TokenRequirements, Unproven, condition, revocation, scope};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::SentSecret;
 use crate::crypto::sha256;
-use crate::decision::{Denial, TokenTrace, VerifiedIdentity};
-use crate::facts::Facts;
+use crate::decision::{Denial, Need, NeedKind, TokenTrace, VerifiedIdentity};
+use crate::facts::{Awaited, Facts, PasswordAnswer, PasswordQuestion};
 use crate::policy::{Authority, CredentialSet, Identity, SenderConstraint, SetId, SetKind};
 use crate::request::RequestView;
 use std::cell::OnceCell;
@@ -30,7 +30,7 @@ pub struct Identified<'p>(Known<'p>);
 #[derive(Debug)]
 pub struct NotIdentified {
     /// Why.
-    pub denial: Denial,
+    pub why: Unproven,
     /// Whose secret it is.
     pub trace: Option<TokenTrace>,
 }
@@ -39,18 +39,19 @@ impl<'p> Identified<'p> {
     /// Finds whose secret it is. `limit` is the longest key, in bytes.
     ///
     /// # Errors
-    /// [`Denial::MalformedCredential`], [`Denial::UnknownIdentity`]; only of a secret that is known
+    /// [`Denial::MalformedCredential`], [`Denial::UnknownIdentity`], [`Denial::WrongSecret`], or that a password has to be
+    /// hashed first; only of a secret that is known
     /// [`Denial::Revoked`] where its identity is disabled, and [`Denial::CredentialExpired`].
     pub fn check(
         secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
         limit: usize,
-        now: UnixSeconds,
+        facts: &Facts<'_>,
     ) -> std::result::Result<Self, NotIdentified> {
-        let known = Known::find(secret, (id, set), limit).map_err(|denial| NotIdentified { denial, trace: None })?;
-        match known.failures(now).next() {
+        let known = Known::find(secret, (id, set), limit, facts).map_err(|why| NotIdentified { why, trace: None })?;
+        match known.failures(facts.surroundings.now()).next() {
             None => Ok(Self(known)),
-            Some(denial) => Err(NotIdentified { denial, trace: Some(known.trace()) }),
+            Some(denial) => Err(NotIdentified { why: denial.into(), trace: Some(known.trace()) }),
         }
     }
 
@@ -70,13 +71,36 @@ impl<'p> Identified<'p> {
 }
 
 impl<'p> Known<'p> {
-    fn find(secret: SentSecret<'_>, (id, set): (SetId, &'p CredentialSet), limit: usize) -> Result<Self> {
-        let (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) = (secret, &set.kind) else {
-            return Err(Denial::UnknownIdentity);
+    fn find(
+        secret: SentSecret<'_>,
+        (id, set): (SetId, &'p CredentialSet),
+        limit: usize,
+        facts: &Facts<'_>,
+    ) -> std::result::Result<Self, Unproven> {
+        let (identity, expires) = match (secret, &set.kind) {
+            (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) => {
+                let found = keys.find(&sha256(key.checked(limit)?)).ok_or(Denial::UnknownIdentity)?;
+                (set.identities.get(found.identity), found.expires)
+            }
+            (SentSecret::Password(text), SetKind::Passwords(passwords)) => {
+                let read = text.checked()?;
+                let (found, secrets) = passwords.find(read.user());
+                let identity = found.and_then(|at| set.identities.get(at));
+                let (user, password) = (read.user(), read.password());
+                let at =
+                    password_of(&PasswordQuestion { set: id, set_name: &set.name, user, password, secrets }, facts)?;
+                match (identity, at) {
+                    (Some(identity), None) => {
+                        return Err(Denial::WrongSecret { identity: Rc::clone(&identity.id) }.into());
+                    }
+                    (identity, at) => (identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
+                }
+            }
+            // The kind of a set finds secrets of its own kind.
+            (SentSecret::ApiKey(_) | SentSecret::Password(_), _) => return Err(Denial::UnknownIdentity.into()),
         };
-        let found = keys.find(&sha256(key.checked(limit)?)).ok_or(Denial::UnknownIdentity)?;
-        let identity = set.identities.get(found.identity).ok_or(Denial::UnknownIdentity)?;
-        Ok(Self { id, set, identity, expires: found.expires })
+        let identity = identity.ok_or(Denial::UnknownIdentity)?;
+        Ok(Self { id, set, identity, expires })
     }
 
     /// From when on it is good no longer.
@@ -112,7 +136,20 @@ impl<'p> Known<'p> {
     }
 }
 
-/// What a secret fails: what is wrong with it, and what its identity does not grant of what `granting` asks.
+/// At which place of its hashes a password is. An unknown user takes as long as one with a wrong password.
+fn password_of(question: &PasswordQuestion<'_>, facts: &Facts<'_>) -> std::result::Result<Option<usize>, Unproven> {
+    match facts.passwords.judge(question, facts.surroundings.now()) {
+        PasswordAnswer::Matches(at) => Ok(Some(at)),
+        PasswordAnswer::MatchesNone => Ok(None),
+        PasswordAnswer::NotYet(job) => Err(match facts.awaited.of(NeedKind::Password) {
+            Awaited::No => Unproven::Await(Need::Password(job)),
+            Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::TooBusy),
+        }),
+    }
+}
+
+/// What a secret fails: what is wrong with it, and what its identity does not grant of what `granting` asks. Of a password
+/// that has not been hashed nothing is known.
 #[must_use]
 pub fn secret_failures(
     secret: SentSecret<'_>,
@@ -122,9 +159,10 @@ pub fn secret_failures(
     request: &RequestView<'_>,
     facts: &Facts<'_>,
 ) -> (Vec<Denial>, Vec<Denial>) {
-    let known = match Known::find(secret, (id, set), limit) {
+    let known = match Known::find(secret, (id, set), limit, facts) {
         Ok(known) => known,
-        Err(denial) => return (vec![denial], Vec::new()),
+        Err(Unproven::Deny(denial)) => return (vec![denial], Vec::new()),
+        Err(Unproven::Await(_)) => return (Vec::new(), Vec::new()),
     };
     let claimant = known.claimant();
     let mut failed: Vec<Denial> = known.failures(facts.surroundings.now()).collect();

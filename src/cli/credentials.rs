@@ -5,7 +5,7 @@ mod import;
 pub use import::{ImportArguments, run as import};
 
 use crate::base::base64url;
-use crate::crypto::{SHA256_BYTES, sha256};
+use crate::crypto::{MAX_PASSWORD, PasswordHash, SHA256_BYTES, sha256};
 use clap::Args;
 use std::error::Error;
 use std::fmt::Write as _;
@@ -40,8 +40,19 @@ pub struct NewArguments {
 
 Examples:
   scopegate credentials hash key.txt
-  scopegate credentials hash < key.txt")]
+  scopegate credentials hash < key.txt
+  scopegate credentials hash --bcrypt < key.txt")]
 pub struct HashArguments {
+    /// The bcrypt hash of a password, of this cost: 5 to 12, 10 without one
+    #[arg(long, value_name = "COST", num_args = 0..=1, require_equals = true, default_missing_value = "10",
+        value_parser = clap::value_parser!(u32).range(5..=12))]
+    pub bcrypt: Option<u32>,
+
+    /// The hash of a password by PBKDF2 with SHA-256, with so many rounds: 600000 without a number
+    #[arg(long, value_name = "ROUNDS", num_args = 0..=1, require_equals = true, default_missing_value = "600000",
+        value_parser = clap::value_parser!(u32).range(1000..=1_000_000), conflicts_with = "bcrypt")]
+    pub pbkdf2: Option<u32>,
+
     /// A file with the key, in place of standard input
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -62,7 +73,7 @@ pub fn new(arguments: &NewArguments) -> Result<String, Box<dyn Error>> {
     Ok(format!("key     {key}\nsha256  {}", hexadecimal(&sha256(key.as_bytes()))))
 }
 
-/// The digest of a key.
+/// The digest of a key, or the hash of a password.
 ///
 /// # Errors
 /// When it cannot be read, or no request could send it, or it is so short that it could be guessed.
@@ -76,6 +87,9 @@ pub fn hash(arguments: &HashArguments) -> Result<String, Box<dyn Error>> {
         None => (std::io::stdin().lock().take(MAX_KEY_FILE).read_to_string(&mut text), "standard input".to_owned()),
     };
     read.map_err(|error| format!("cannot read the key from {from}: {error}"))?;
+    if arguments.bcrypt.is_some() || arguments.pbkdf2.is_some() {
+        return hash_password(arguments, text.lines().next().unwrap_or_default());
+    }
     let key = text.trim();
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("the key is not visible ASCII: no request could send it".into());
@@ -87,6 +101,22 @@ pub fn hash(arguments: &HashArguments) -> Result<String, Box<dyn Error>> {
         .into());
     }
     Ok(hexadecimal(&sha256(key.as_bytes())))
+}
+
+/// The hash of a password, which is the first line.
+fn hash_password(arguments: &HashArguments, password: &str) -> Result<String, Box<dyn Error>> {
+    if password.is_empty() {
+        return Err("the first line is empty: write the password into it".into());
+    }
+    if password.len() > MAX_PASSWORD || password.chars().any(char::is_control) {
+        return Err("the password is longer than 72 bytes or has control characters: no request could send it".into());
+    }
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| format!("there are no random numbers: {error}"))?;
+    Ok(match arguments.pbkdf2 {
+        Some(rounds) => PasswordHash::pbkdf2(password.as_bytes(), rounds, &salt),
+        None => PasswordHash::bcrypt(password.as_bytes(), arguments.bcrypt.unwrap_or(10), salt),
+    })
 }
 
 fn hexadecimal(digest: &[u8; SHA256_BYTES]) -> String {

@@ -59,11 +59,12 @@ shapes! {
         "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
-    CREDENTIAL_SET "a set of credentials" ["name", "api_key", "cookie", "identities", "scopes"];
+    CREDENTIAL_SET "a set of credentials" ["name", "api_key", "basic", "htpasswd", "cookie", "identities", "scopes"];
     COOKIE "cookie" ["name", "origins"];
     API_KEY "api_key" ["header", "scheme", "prefix"];
     IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
     CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];
+    PASSWORD_SECRET "a password of an identity" ["bcrypt", "pbkdf2", "sha256", "env", "expires"];
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     CSRF "csrf" ["origins"];
     MATCH "match" [

@@ -64,6 +64,16 @@ pub(super) struct Line<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> Line<'a> {
+    /// What stands after this scheme, in lower case, and its spaces; `None` after another one.
+    pub(super) fn of_scheme(&self, scheme: &[u8]) -> Option<&'a [u8]> {
+        self.scheme.eq_ignore_ascii_case(scheme).then(|| {
+            let start = self.rest.iter().position(|&byte| byte != b' ').unwrap_or(self.rest.len());
+            self.rest.get(start..).unwrap_or_default()
+        })
+    }
+}
+
 /// Reads the line of `authorization`; `None` without one.
 ///
 /// # Errors

@@ -13,6 +13,8 @@ pub enum CredentialKind {
     ApiKey(SetId),
     /// A token in the cookie of this set.
     Cookie(SetId),
+    /// A user name and a password of this set.
+    Password(SetId),
 }
 
 impl CredentialKind {
@@ -22,6 +24,7 @@ impl CredentialKind {
         match kind {
             SetKind::ApiKeys(_) => Self::ApiKey(id),
             SetKind::Cookie(_) => Self::Cookie(id),
+            SetKind::Passwords(_) => Self::Password(id),
         }
     }
 
@@ -30,7 +33,7 @@ impl CredentialKind {
     pub const fn set(self) -> Option<SetId> {
         match self {
             Self::Bearer | Self::Dpop => None,
-            Self::ApiKey(set) | Self::Cookie(set) => Some(set),
+            Self::ApiKey(set) | Self::Cookie(set) | Self::Password(set) => Some(set),
         }
     }
 
@@ -57,6 +60,7 @@ impl CredentialKind {
             Self::Dpop => "dpop",
             Self::ApiKey(_) => "api_key",
             Self::Cookie(_) => "cookie",
+            Self::Password(_) => "basic",
         }
     }
 }

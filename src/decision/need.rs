@@ -1,7 +1,9 @@
 //! What the engine needs to decide, beyond what it was told.
 
 use super::Denial;
-use crate::policy::{FleetClaim, IssuerId, Pool};
+use crate::policy::{FleetClaim, IssuerId, Pool, SetId, UserSecrets};
+use std::fmt;
+use std::rc::Rc;
 
 /// What the engine needs to decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub enum Need {
     FirstUse(FleetClaim),
     /// What an issuer says of an opaque token.
     Introspection(Inquiry),
+    /// Whether this is the password of its user.
+    Password(Rc<PasswordJob>),
 }
 
 /// Whether a token is active, and what it means.
@@ -30,11 +34,39 @@ pub struct Inquiry {
 }
 
 /// Shows nothing of the token.
-impl std::fmt::Debug for Inquiry {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Inquiry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Inquiry").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
+
+/// A password, and what it is held against.
+#[derive(Clone)]
+pub struct PasswordJob {
+    /// Its name in the memory of passwords: that of all that is said of it here.
+    pub name: u128,
+    /// The set.
+    pub set: SetId,
+    /// The password.
+    pub password: Rc<[u8]>,
+    /// The hashes.
+    pub secrets: Rc<UserSecrets>,
+}
+
+/// Shows nothing of the password.
+impl fmt::Debug for PasswordJob {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "PasswordJob(of set {})", self.set.0)
+    }
+}
+
+impl PartialEq for PasswordJob {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for PasswordJob {}
 
 /// A kind of need. One request awaits each kind at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +83,13 @@ pub enum NeedKind {
     ProofUse,
     /// What an issuer says of an opaque token.
     Introspection,
+    /// Whether a password is right.
+    Password,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -67,6 +101,7 @@ impl NeedKind {
             Self::TokenUse => 3,
             Self::ProofUse => 4,
             Self::Introspection => 5,
+            Self::Password => 6,
         }
     }
 
@@ -90,6 +125,7 @@ impl Need {
             Self::StatusList(..) => NeedKind::StatusList,
             Self::FirstUse(claim) => NeedKind::of_use(claim.pool),
             Self::Introspection(_) => NeedKind::Introspection,
+            Self::Password(_) => NeedKind::Password,
         }
     }
 
@@ -98,7 +134,11 @@ impl Need {
     pub const fn issuer(&self) -> Option<IssuerId> {
         match self {
             Self::Keys(issuer) | Self::Kid(issuer, _) => Some(*issuer),
-            Self::Revocations | Self::StatusList(..) | Self::FirstUse(_) | Self::Introspection(_) => None,
+            Self::Revocations
+            | Self::StatusList(..)
+            | Self::FirstUse(_)
+            | Self::Password(_)
+            | Self::Introspection(_) => None,
         }
     }
 
@@ -111,6 +151,7 @@ impl Need {
             Self::Revocations | Self::StatusList(..) => Denial::RevocationUnavailable,
             Self::FirstUse(_) => Denial::ReplayUnavailable,
             Self::Introspection(_) => Denial::IntrospectionUnavailable,
+            Self::Password(_) => Denial::TooBusy,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::selection::Combination;
 use super::{Judged, Stop, grant_to, possession, verified};
 use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Principal, TokenRequirements};
+use crate::credential::SentSecret;
 use crate::decision::{CredentialKind, Denial, Grant};
 use crate::policy::{Source, TokenRequirement};
 use std::rc::Rc;
@@ -11,13 +12,20 @@ use std::rc::Rc;
 /// verified, since that costs less. What is used up, is used up last.
 pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, '_>) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, .. } = *judged;
-    let mut identified = Vec::with_capacity(combination.secrets.len());
-    for secret in &combination.secrets {
-        judged.trace.credential = Some(secret.kind());
-        let found = Identified::check(secret.secret, secret.of_set(), policy.token_bytes, facts.surroundings.now());
-        identified.push(found.map_err(|NotIdentified { denial, trace }| Stop { token: trace, ..denial.into() })?);
+    let mut principals: Vec<Option<Principal<'_>>> = combination.secrets.iter().map(|_| None).collect();
+    // A password costs most, so none is hashed beside a key that is bad.
+    for hashes in [false, true] {
+        for (place, secret) in principals.iter_mut().zip(&combination.secrets) {
+            if matches!(secret.secret, SentSecret::Password(_)) != hashes {
+                continue;
+            }
+            judged.trace.credential = Some(secret.kind());
+            let found = Identified::check(secret.secret, secret.of_set(), policy.token_bytes, facts);
+            let found = found.map_err(|NotIdentified { why, trace }| Stop { token: trace, ..why.into() })?;
+            *place = Some(found.principal());
+        }
     }
-    let principals: Vec<Principal<'_>> = identified.iter().map(Identified::principal).collect();
+    let principals: Vec<Principal<'_>> = principals.into_iter().flatten().collect();
     let mut first = None;
     for (secret, principal) in combination.secrets.iter().zip(&principals) {
         judged.trace.credential = Some(secret.kind());

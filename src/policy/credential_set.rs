@@ -1,6 +1,6 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
-use super::{ApiKeys, Cookie, KeyPlace};
+use super::{ApiKeys, Cookie, KeyPlace, Passwords};
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
 use crate::jose::{ClaimPath, Claims};
@@ -33,6 +33,8 @@ pub enum SetKind {
     ApiKeys(ApiKeys),
     /// Tokens of the issuers, in a cookie.
     Cookie(Cookie),
+    /// Passwords of users.
+    Passwords(Passwords),
 }
 
 /// Whom a credential stands for.
@@ -62,7 +64,7 @@ impl CredentialSet {
     pub const fn cookie(&self) -> Option<&Cookie> {
         match &self.kind {
             SetKind::Cookie(cookie) => Some(cookie),
-            SetKind::ApiKeys(_) => None,
+            SetKind::ApiKeys(_) | SetKind::Passwords(_) => None,
         }
     }
 
@@ -71,13 +73,14 @@ impl CredentialSet {
     pub fn key_places(&self) -> &[KeyPlace] {
         match &self.kind {
             SetKind::ApiKeys(keys) => &keys.places,
-            SetKind::Cookie(_) => &[],
+            SetKind::Cookie(_) | SetKind::Passwords(_) => &[],
         }
     }
 
     /// The headers that can hold a secret of this set, and hold nothing else but other credentials. A name may be there
     /// twice.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
-        self.key_places().iter().map(|place| place.header.as_str())
+        let in_authorization = matches!(self.kind, SetKind::Passwords(_)).then_some(AUTHORIZATION);
+        self.key_places().iter().map(|place| place.header.as_str()).chain(in_authorization)
     }
 }

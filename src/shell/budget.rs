@@ -82,14 +82,15 @@ impl CryptoBudget {
     }
 
     /// Whether anything is left at `now_ns`. At 100 percent there always is.
-    fn has_some(&self, now_ns: u64) -> bool {
+    pub fn has_some(&self, now_ns: u64) -> bool {
         let passed = now_ns.saturating_sub(self.credited.replace(now_ns)).min(SAVED_UP_NS);
         let share = |time: u64| i64::try_from(time / 100 * u64::from(self.percent)).unwrap_or(i64::MAX);
         self.credit.set(self.credit.get().saturating_add(share(passed)).min(share(SAVED_UP_NS)));
         self.percent >= 100 || self.credit.get() > 0
     }
 
-    fn spend(&self, nanoseconds: u64) {
+    /// Takes what something has cost.
+    pub fn spend(&self, nanoseconds: u64) {
         let cost = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
         self.credit.set(self.credit.get().saturating_sub(cost).max(MOST_OWED_NS));
     }

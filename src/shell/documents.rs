@@ -153,7 +153,7 @@ impl Documents {
     pub fn look_for(&mut self, need: &Need, outside: &Outside<'_>) -> Vec<Happened> {
         match need {
             Need::Keys(issuer) | Need::Kid(issuer, _) => of_keys(self.keys.look_for(*issuer, outside)),
-            Need::Revocations | Need::FirstUse(_) | Need::Introspection(_) => Vec::new(),
+            Need::Revocations | Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => Vec::new(),
             Need::StatusList(issuer, uri) => {
                 of_statuses(self.statuses.look_for(*issuer, uri, outside, self.keys.ring()))
             }
@@ -214,7 +214,7 @@ impl Documents {
     /// also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
-            Need::FirstUse(_) | Need::Introspection(_) => None,
+            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => None,
             Need::Revocations => self.lists.wait_deadline(outside),
             Need::StatusList(issuer, uri) => self.statuses.wait_deadline(*issuer, uri, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.wait_deadline(need, outside),
@@ -224,7 +224,7 @@ impl Documents {
     /// How the wait for `need` that began at `since` has ended; `None` while it goes on.
     pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         match need {
-            Need::FirstUse(_) | Need::Introspection(_) => Some(Awaited::InVain),
+            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => Some(Awaited::InVain),
             Need::Revocations => self.lists.ended(since, deadline, outside),
             Need::StatusList(issuer, uri) => self.statuses.ended(*issuer, uri, since, deadline, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.ended(need, since, deadline, outside),

@@ -10,6 +10,8 @@ mod introspection;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod passwords;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod records;

@@ -6,6 +6,7 @@ mod fetch;
 mod introspection;
 mod meters;
 mod outcome;
+mod passwords;
 mod replay;
 mod request;
 mod surroundings;
@@ -35,6 +36,7 @@ use crate::token_cache::{CacheCounts, TokenCache};
 use claims::WaitingClaim;
 use introspection::Inquiries;
 use meters::Meters;
+use passwords::Passwords;
 use replay::Replay;
 use std::cell::{Cell, RefCell};
 use std::rc::Weak;
@@ -73,6 +75,7 @@ pub struct Gate<H> {
     logs: LogBudget,
     crypto: CryptoBudget,
     cache: TokenCache,
+    passwords: Passwords,
     replay: Replay,
     inquiries: Inquiries,
     replies: ReplyCache,
@@ -147,6 +150,7 @@ impl<H: Host> Gate<H> {
                 return None;
             }
         }
+        let passwords = Passwords::open(&policy, settings.limits.waiting_requests)?;
         let replay = Replay::open(&host, &policy, &settings.replay)?;
         let inquiries = Inquiries::open(&host, &policy, settings.limits)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
@@ -172,6 +176,7 @@ impl<H: Host> Gate<H> {
             logs: LogBudget::new(settings.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),
             cache: TokenCache::new(settings.cache),
+            passwords,
             replay,
             inquiries,
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
@@ -209,6 +214,7 @@ impl<H: Host> Gate<H> {
         self.refresh();
         self.end_lost_claims();
         self.go_on_asking();
+        self.hash_on();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -247,6 +253,9 @@ impl<H: Host> Gate<H> {
             let documents = self.documents.borrow();
             (documents.are_busy(), documents.are_complete())
         };
+        if self.passwords.are_waited_for() {
+            return self.set_period(TICK_AT_ONCE_MS);
+        }
         let missing = !is_complete || self.waiting.borrow().len() > 0 || self.inquiries.are_busy();
         self.set_period(match (is_busy, missing) {
             (true, _) => TICK_WHILE_READING_MS,

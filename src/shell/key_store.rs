@@ -148,7 +148,11 @@ impl KeyStore {
         let remote = self.of_need(need)?;
         let deadline = outside.now.saturating_add(u64::from(remote.source.timeout_ms));
         let soon = match need {
-            Need::Revocations | Need::StatusList(..) | Need::FirstUse(_) | Need::Introspection(_) => false,
+            Need::Revocations
+            | Need::StatusList(..)
+            | Need::FirstUse(_)
+            | Need::Introspection(_)
+            | Need::Password(_) => false,
             Need::Keys(_) => remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline,
             Need::Kid(_, kid) => {
                 let interval = remote.interval_ms();
@@ -163,7 +167,11 @@ impl KeyStore {
         let over = outside.now >= deadline || asked > outside.now;
         let Some(remote) = self.of_need(need) else { return Some(Awaited::Yes) };
         match need {
-            Need::Revocations | Need::StatusList(..) | Need::FirstUse(_) | Need::Introspection(_) => {
+            Need::Revocations
+            | Need::StatusList(..)
+            | Need::FirstUse(_)
+            | Need::Introspection(_)
+            | Need::Password(_) => {
                 return Some(Awaited::Yes);
             }
             Need::Keys(_) if remote.keys.is_some() => return Some(Awaited::Yes),

@@ -59,6 +59,15 @@ impl<T> Turns<T> {
         leaving
     }
 
+    /// Lets `item` wait in the place of another, however many wait. Returns the one that has to leave, as
+    /// [`enter`](Self::enter) does of a full line.
+    pub fn replace(&mut self, network: Network, item: T) -> Option<T> {
+        let limit = std::mem::replace(&mut self.limit, self.len);
+        let leaving = self.enter(network, item);
+        self.limit = limit;
+        leaving
+    }
+
     /// Takes out the one whose turn it is: the first of the network that has waited longest for a turn.
     pub fn serve(&mut self) -> Option<T> {
         let (network, mut items) = self.networks.pop_front()?;

@@ -24,6 +24,7 @@ mod credentials;
 mod csrf;
 mod everything;
 mod introspection;
+mod passwords;
 mod replay;
 mod request_parts;
 mod revocation;

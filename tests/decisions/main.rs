@@ -38,6 +38,7 @@ mod host;
 mod introspection;
 mod keys;
 mod model;
+mod passwords;
 mod presenting;
 mod proofs;
 mod properties;

@@ -134,6 +134,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::MultipleCredentials => Denial::MultipleCredentials,
         Reason::MalformedCredential => Denial::MalformedCredential("x"),
         Reason::UnknownIdentity => Denial::UnknownIdentity,
+        Reason::WrongSecret => Denial::WrongSecret { identity: "x".to_owned().into() },
         Reason::CredentialExpired => Denial::CredentialExpired { expired_at: at, now: at },
         Reason::TokenTooLarge => Denial::TokenTooLarge,
         Reason::MalformedToken => Denial::MalformedToken("x"),
@@ -191,19 +192,22 @@ fn every_answer_is_the_one_in_the_table() {
         let of_proof = matches!(reason, Reason::InvalidProof | Reason::UseNonce | Reason::ProofReplayed);
         let of_key =
             matches!(reason, Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired);
-        let set = SetId(0);
+        let of_password = reason == Reason::WrongSecret;
+        let set = SetId(usize::from(of_password));
         let (scheme, credential) = match (of_proof, of_key) {
+            _ if of_password => ("Basic ", CredentialKind::Password(set)),
             (true, _) => ("DPoP ", CredentialKind::Dpop),
             (_, true) => ("ApiKey ", CredentialKind::ApiKey(set)),
             _ => ("Bearer ", CredentialKind::Bearer),
         };
         let trace = Trace {
             schemes: Schemes { bearer: !of_proof, dpop: of_proof },
-            sources: of_key.then(|| [Source::Set(set)].into()),
+            sources: (of_key || of_password).then(|| [Source::Set(set)].into()),
             credential: Some(credential),
             ..Trace::default()
         };
-        let sets = vec![vec!["ApiKey realm=\"r\", header=\"x-api-key\"".to_owned()]];
+        let sets = ["ApiKey realm=\"r\", header=\"x-api-key\"", "Basic realm=\"r\", charset=\"UTF-8\""];
+        let sets = sets.map(|beginning| vec![beginning.to_owned()]).into();
         let reply = challenge::render(&denial(reason), &trace, &Terms { sets, ..Terms::of_realm("r") }, false);
         assert_eq!(row[2], reply.status.to_string(), "{name}: status");
         assert_eq!(row[4], reply.grpc_status.to_string(), "{name}: gRPC status");

@@ -45,6 +45,7 @@ mod native;
 mod normalise;
 mod opinion;
 mod outages;
+mod passwords;
 mod paths;
 mod places;
 mod proofs;

@@ -85,7 +85,7 @@ fn while_the_issuer_is_down_a_key_that_nobody_knows_is_answered_503_and_a_bad_si
 /// Measurements of each class.
 const SAMPLES: usize = 200_000;
 /// What is said to be a difference: dudect's own threshold is 4.5, and a leak of a byte is far beyond both.
-const THRESHOLD: f64 = 10.0;
+pub const THRESHOLD: f64 = 10.0;
 
 /// Welch's t of the times that `run` takes for a tag that is wrong in its first byte, and for one that is wrong in its
 /// last. The classes come in random turn, and the slowest hundredth, in which something else happened, is left out.
@@ -104,6 +104,11 @@ fn welch(tag: [u8; 32], mut run: impl FnMut(&[u8])) -> f64 {
         run(black_box(&tags[class]));
         times[class].push(began.elapsed().as_nanos() as f64);
     }
+    welch_of(times)
+}
+
+/// Welch's t of the times of two classes, of which the slowest hundredth is left out.
+pub fn welch_of(times: [Vec<f64>; 2]) -> f64 {
     let [(mean, spread), (other_mean, other_spread)] = times.map(|mut times| {
         times.sort_by(f64::total_cmp);
         times.truncate(times.len() / 100 * 99);

@@ -19,6 +19,7 @@ mod answers;
 mod crowd;
 mod host_calls;
 mod hostile;
+mod passwords;
 mod replay;
 mod rewritten;
 mod senders;

@@ -1,5 +1,6 @@
 //! Sets of credentials: what is of no use, what will soon be of none, and what others could read or take for another.
 
+mod hashes;
 mod use_of;
 
 use super::Findings;
@@ -29,6 +30,7 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
         check_ends(gate.file, values, now, findings);
     }
     check_subjects(gate, values, policy, findings);
+    hashes::check(gate, values, policy, findings);
     if let Some(envoy) = &gate.envoy
         && policy.credentials.iter().any(|set| !set.key_places().is_empty())
         && let Some(chain) = chain_of(&envoy.manager, sources)
@@ -39,7 +41,7 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
             "api-keys-in-plain-text",
             envoy.file,
             &chain,
-            "takes API keys over connections without TLS: whoever reads one can use it until it expires",
+            "takes API keys or passwords over connections without TLS: whoever reads one can use it until it expires",
             "give it a DownstreamTlsContext, or bind it to 127.0.0.1 behind what ends TLS",
         );
     }
@@ -53,7 +55,7 @@ fn check_use(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, findings: &mut
         let view = views.get(index).unwrap_or(values);
         let uses: Vec<Use<'_>> = all.iter().filter_map(|ask| Use::of(index, ask)).collect();
         if uses.is_empty() {
-            let what = format!("no requirement in these files names {}: its keys open nothing", set.name);
+            let what = format!("no requirement in these files names {}: its credentials open nothing", set.name);
             findings.warn("unused-credentials", gate.file, view, what, "name it in `credentials` of a requirement");
             continue;
         }

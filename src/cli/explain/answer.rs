@@ -79,7 +79,9 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
         Reason::Denied | Reason::CrossSite => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
-        Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired => "identity",
+        Reason::MalformedCredential | Reason::UnknownIdentity | Reason::WrongSecret | Reason::CredentialExpired => {
+            "identity"
+        }
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
         Reason::Inactive | Reason::IntrospectionUnavailable => "introspection",
         Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
@@ -278,6 +280,7 @@ impl Explanation<'_> {
             Decision::Allow(grant) => match &grant.basis {
                 Basis::Token => match grant.trace.credential {
                     Some(CredentialKind::ApiKey(_)) => "allowed: the API key meets everything".to_owned(),
+                    Some(CredentialKind::Password(_)) => "allowed: the user meets everything".to_owned(),
                     _ => "allowed: the token meets everything".to_owned(),
                 },
                 Basis::Public => "allowed: public".to_owned(),

@@ -1,6 +1,7 @@
 //! Sets of credentials.
 
 mod cookie;
+mod passwords;
 mod rule;
 mod secrets;
 
@@ -19,8 +20,7 @@ use crate::config::tree::Tree;
 use crate::crypto::sha256;
 use crate::jose::{Claims, Malformed};
 use crate::policy::{
-    AUTHORIZATION, ApiKeys, BEARER, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, Secret, SetKind,
-    in_order,
+    AUTHORIZATION, ApiKeys, BEARER, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, SetKind, in_order,
 };
 use secrets::Digests;
 use std::rc::Rc;
@@ -78,21 +78,67 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
         if object.has("api_key") {
             return cursor.wrong("is beside `api_key`", "make two sets of them");
         }
+        if object.has("basic") {
+            return cursor.wrong("is beside `basic`", "make two sets of them");
+        }
+        if let Some(htpasswd) = object.get("htpasswd") {
+            htpasswd.wrong::<()>("has passwords, and this is a set of tokens", "leave it out");
+        }
         let cookie = cookie::read(&object, &cursor);
         return Some(CredentialSet::new(&name?, Vec::new(), SetKind::Cookie(cookie?)));
     }
-    let places = object
-        .need("api_key", "say where requests have the key, such as api_key: {header: x-api-key}, or write `cookie`")
-        .and_then(|cursor| places(&cursor));
     let scopes = optional(&object, "scopes", Vec::new(), scopes);
-    let identities = object.need("identities", "list those who have keys").and_then(|list| {
-        let terms = Terms { scopes: scopes.as_deref(), environment };
-        identities(&list, terms, digests)
-    });
-    let (identities, secrets) = identities?;
+    let terms = Terms { scopes: scopes.as_deref(), environment };
+    let read = match (object.get("api_key"), object.get("basic")) {
+        (Some(places), None) => keys(&object, &places, terms, digests),
+        (None, Some(basic)) => {
+            let is_empty = basic.any_object().is_some_and(|basic| basic.members().next().is_none());
+            if !is_empty {
+                basic.wrong::<()>("has fields, and takes none", "write basic: {}");
+            }
+            let read = passwords::read(&object, terms, digests);
+            read.filter(|_| is_empty).map(|(identities, passwords)| (identities, SetKind::Passwords(passwords)))
+        }
+        _ => cursor.wrong(
+            "does not have exactly one of `api_key`, `basic` and `cookie`",
+            "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {}",
+        ),
+    };
     scopes?;
-    let kind = SetKind::ApiKeys(ApiKeys::new(places?, &secrets));
+    let (identities, kind) = read?;
     Some(CredentialSet::new(&name?, identities, kind))
+}
+
+/// The places of keys, and the keys.
+fn keys<'n>(
+    object: &Object<'n>,
+    at: &Cursor<'n>,
+    terms: Terms<'_>,
+    digests: &mut Digests<'n>,
+) -> Option<(Vec<Identity>, SetKind)> {
+    let places = places(at);
+    if let Some(htpasswd) = object.get("htpasswd") {
+        htpasswd.wrong::<()>("has passwords, and this is a set of keys", "leave it out, or write basic: {}");
+    }
+    let listed = object.need("identities", "list those who have keys").and_then(|list| identities(&list, terms))?;
+    let mut of_all = Vec::with_capacity(listed.len());
+    let mut read = Vec::with_capacity(listed.len());
+    let mut is_whole = true;
+    for (index, (identity, place)) in listed.into_iter().enumerate() {
+        let list = place.member("secrets").or_else(|| {
+            place.wrong(
+                "has no `secrets`",
+                "list its keys, such as [{sha256: ...}], which `scopegate credentials new` makes",
+            )
+        });
+        match list.and_then(|list| secrets::read(&list, index, terms.environment, digests)) {
+            Some(secrets) => of_all.extend(secrets),
+            None => is_whole = false,
+        }
+        read.push(identity);
+    }
+    is_whole.then_some(())?;
+    Some((read, SetKind::ApiKeys(ApiKeys::new(places?, &of_all))))
 }
 
 /// A name that a header, a log line and a requirement can have.
@@ -204,20 +250,13 @@ struct Terms<'t> {
     environment: Environment<'t>,
 }
 
-fn identities<'n>(
-    cursor: &Cursor<'n>,
-    terms: Terms<'_>,
-    digests: &mut Digests<'n>,
-) -> Option<(Vec<Identity>, Vec<Secret>)> {
+/// The identities of a set, each with its place. What proves them, its kind reads.
+fn identities<'n>(cursor: &Cursor<'n>, terms: Terms<'_>) -> Option<Vec<(Identity, Cursor<'n>)>> {
     let items = cursor.list()?;
     if items.is_empty() {
         return cursor.wrong("is an empty list", "name at least one identity");
     }
-    let mut secrets = Vec::with_capacity(items.len());
-    let mut read = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        read.push(identity(item, index, terms, digests, &mut secrets));
-    }
+    let read: Vec<Option<Identity>> = items.iter().map(|item| identity(item, terms)).collect();
     // One that cannot be read is told from all others by its place.
     let name_of = |(index, one): (usize, &Option<Identity>)| match one {
         Some(identity) => sha256(identity.id.as_bytes()),
@@ -231,17 +270,14 @@ fn identities<'n>(
             item.wrong::<()>("has the same `id` as an identity before it", "give it an id of its own");
         }
     }
-    let identities: Option<Vec<Identity>> = read.into_iter().collect();
-    Some((identities?, secrets))
+    let mut all = Vec::with_capacity(items.len());
+    for (identity, item) in read.into_iter().zip(items) {
+        all.push((identity?, item));
+    }
+    Some(all)
 }
 
-fn identity<'n>(
-    cursor: &Cursor<'n>,
-    index: usize,
-    terms: Terms<'_>,
-    digests: &mut Digests<'n>,
-    secrets: &mut Vec<Secret>,
-) -> Option<Identity> {
+fn identity(cursor: &Cursor<'_>, terms: Terms<'_>) -> Option<Identity> {
     let object = cursor.object(&fields::IDENTITY)?;
     let id = object.need("id", "name it, for records and revocation").and_then(|cursor| name(&cursor));
     let subject = optional(&object, "subject", None, |cursor| name(cursor).map(Some));
@@ -249,20 +285,17 @@ fn identity<'n>(
     let more = optional(&object, "claims", Map::new(), further_claims);
     let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
     let disabled = optional(&object, "disabled", false, Cursor::flag);
-    let of_identity = object
-        .need("secrets", "list its keys, such as [{sha256: ...}], which `scopegate credentials new` makes")
-        .and_then(|list| secrets::read(&list, index, terms.environment, digests));
-    secrets.extend(of_identity?);
     let (id, own_scopes) = (id?, own_scopes?);
     let subject = subject?.unwrap_or_else(|| id.clone());
     let scopes = own_scopes.as_deref().or(terms.scopes).unwrap_or_default();
-    Some(Identity {
-        claims: claims(cursor, &subject, scopes, more?)?,
-        id: Rc::new(id),
-        subject: Rc::new(Subject::new(&subject)),
-        expires: expires?,
-        disabled: disabled?,
-    })
+    let claims = claims(cursor, &subject, scopes, more?)?;
+    Some(Identity { expires: expires?, disabled: disabled?, ..identity_of(id, &subject, claims) })
+}
+
+/// An identity whose time never ends.
+fn identity_of(id: String, subject: &str, claims: Claims) -> Identity {
+    let subject = Rc::new(Subject::new(subject));
+    Identity { id: Rc::new(id), subject, claims, expires: None, disabled: false }
 }
 
 /// What is true of an identity, as a token would say it.
@@ -320,9 +353,9 @@ fn instant(cursor: &Cursor<'_>) -> Option<UnixSeconds> {
 
 /// Names that may be those of keys in a query, added to those that the configuration has.
 pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
-    let headers = sets.iter().flat_map(CredentialSet::headers);
-    let has_keys = sets.iter().any(|set| !set.key_places().is_empty());
-    for name in KEY_PARAMETERS.into_iter().chain(headers).filter(|_| has_keys) {
+    let mut headers = sets.iter().flat_map(CredentialSet::key_places).map(|place| place.header.as_str()).peekable();
+    let of_keys = headers.peek().map_or(&[][..], |_| &KEY_PARAMETERS);
+    for name in of_keys.iter().copied().chain(headers) {
         if !query.names.iter().any(|known| known == name) {
             query.names.push(name.to_owned());
         }

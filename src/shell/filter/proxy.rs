@@ -42,6 +42,8 @@ pub(super) enum Client {
     InQuery,
     /// A request to a public path.
     Public,
+    /// The user of this number with this password: `alice` is user 1, whose password is 1; the others are unknown.
+    User(u8, u8),
 }
 
 pub(super) const CLIENTS: [Client; 7] = [
@@ -57,7 +59,10 @@ pub(super) const CLIENTS: [Client; 7] = [
 impl Client {
     /// Whether the request may ever go upstream.
     pub(super) const fn may_pass(self) -> bool {
-        matches!(self, Self::Good | Self::Once(_) | Self::Opaque(_) | Self::WithStatus | Self::Public)
+        matches!(
+            self,
+            Self::Good | Self::Once(_) | Self::Opaque(_) | Self::WithStatus | Self::Public | Self::User(1, 1)
+        )
     }
 
     /// Whether it sends `authorization`.
@@ -82,7 +87,7 @@ impl Client {
         let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
         let signed = if self == Self::Forged { "another" } else { &input };
         match self {
-            Self::NoToken | Self::Public => None,
+            Self::NoToken | Self::Public | Self::User(..) => None,
             Self::Opaque(number) => Some(format!("opaque_{number}")),
             _ => Some(format!("{input}.{}", base64url::encode(&test_key::sign(signed.as_bytes())))),
         }
@@ -102,6 +107,12 @@ impl Client {
             (":authority".to_owned(), "api.example.com".to_owned()),
             (IDENTITY.to_owned(), "root".to_owned()),
         ];
+        if let Self::User(user, password) = self {
+            use base64::Engine as _;
+            let name = if user == 1 { "alice".to_owned() } else { format!("user{user}") };
+            let text = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+            headers.push(("authorization".to_owned(), format!("Basic {text}")));
+        }
         if let (true, Some(token)) = (self != Self::InQuery, token) {
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
@@ -355,8 +366,10 @@ impl Proxy {
                 upstream.iter().filter(|(name, _)| name == IDENTITY).map(|(_, it)| it.as_str()).collect();
             let has_token = upstream.iter().any(|(name, _)| name == "authorization");
             if self.reports == Reports::Nothing {
-                let is_alice =
-                    matches!(client, Client::Good | Client::Once(_) | Client::Opaque(_) | Client::WithStatus);
+                let is_alice = matches!(
+                    client,
+                    Client::Good | Client::Once(_) | Client::Opaque(_) | Client::WithStatus | Client::User(1, 1)
+                );
                 let wanted: &[&str] = if is_alice { &["alice"] } else { &[] };
                 assert_eq!(values, wanted, "the identity is the token's: {client:?}");
                 assert!(!has_token, "the token is stripped: {client:?}");

@@ -68,6 +68,7 @@ impl<H: Host> Gate<H> {
                 keys: documents.ring(),
                 own: &request.introspected,
             },
+            passwords: self.passwords.judge(),
             replay: &replay,
             revocations: documents.revocations(),
             statuses: Some(documents.statuses()),

@@ -1,5 +1,5 @@
-//! Requests that wait for keys and revocation lists. Those that wait for the service of the fleet are in
-//! `claims`, those that wait for what an issuer says of a token in `introspection`.
+//! Requests that wait for keys and revocation lists. Those that wait for the service of the fleet are in `claims`, those
+//! that wait for what an issuer says of a token in `introspection`, and those that wait for their passwords in `passwords`.
 
 use super::super::feed::Outside;
 use super::super::host::Host;
@@ -32,6 +32,10 @@ impl<H: Host> Gate<H> {
         if let Need::Introspection(inquiry) = &pending.need {
             let inquiry = inquiry.clone();
             return self.ask_issuer(request, pending, inquiry);
+        }
+        if let Need::Password(job) = &pending.need {
+            let job = Rc::clone(job);
+            return self.hash(request, pending, &job);
         }
         let need = &pending.need;
         let deadline = self.documents.borrow_mut().wait_deadline(need, &outside);
@@ -130,10 +134,12 @@ impl<H: Host> Gate<H> {
         self.show_waiting();
     }
 
-    /// How many requests wait, for documents and for the service of the fleet.
+    /// How many requests wait, for documents, for the service of the fleet and for passwords.
     pub(super) fn count_waiting(&self) -> usize {
         let of_claims = self.callouts.borrow().claims();
-        self.waiting.borrow().len().saturating_add(of_claims).saturating_add(self.inquiries.count_waiting())
+        let of_passwords = self.passwords.count_waiting();
+        let of_documents = self.waiting.borrow().len().saturating_add(of_claims);
+        of_documents.saturating_add(self.inquiries.count_waiting()).saturating_add(of_passwords)
     }
 
     /// Shows how many requests wait.
@@ -143,6 +149,6 @@ impl<H: Host> Gate<H> {
 }
 
 /// Whether the stream of a request is gone: it has dropped the request.
-fn is_gone(request: &Weak<StreamRequest>) -> bool {
+pub(super) fn is_gone(request: &Weak<StreamRequest>) -> bool {
     request.strong_count() == 0
 }

@@ -3,7 +3,7 @@
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
-use crate::policy::{AUTHORIZATION, BEARER, CredentialRule, CredentialSet, SetId, Source};
+use crate::policy::{AUTHORIZATION, BEARER, CredentialRule, CredentialSet, SetId, SetKind, Source};
 
 /// What a requirement can name.
 #[derive(Clone, Copy)]
@@ -191,6 +191,12 @@ fn told_apart(cursor: &Cursor<'_>, rule: &CredentialRule, sets: &[CredentialSet]
     };
     for (index, set) in named().enumerate() {
         for earlier in named().take(index) {
+            if let (SetKind::Passwords(_), SetKind::Passwords(_)) = (&set.kind, &earlier.kind) {
+                return cursor.wrong(
+                    format!("names {} and {}, whose users cannot be told apart", earlier.name, set.name),
+                    "make one set of them",
+                );
+            }
             let overlap =
                 set.key_places().iter().find(|own| earlier.key_places().iter().any(|other| own.overlaps(other)));
             if let Some(place) = overlap {

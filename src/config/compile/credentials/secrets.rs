@@ -17,7 +17,12 @@ const HASH_IT: &str = "write {sha256: ...}, which `scopegate credentials hash` m
 #[derive(Default)]
 pub(super) struct Digests<'n>(Vec<([u8; SHA256_BYTES], Cursor<'n>)>);
 
-impl Digests<'_> {
+impl<'n> Digests<'n> {
+    /// Notes one, and where it is.
+    pub(super) fn note(&mut self, digest: [u8; SHA256_BYTES], at: &Cursor<'n>) {
+        self.0.push((digest, at.clone()));
+    }
+
     /// Notes secrets that are there twice: of two identities with one key none can be told from the other.
     pub(super) fn note_repeated(&self) {
         for pair in in_order(self.0.iter().map(|(digest, _)| *digest)).windows(2) {
@@ -25,7 +30,7 @@ impl Digests<'_> {
                 && digest == again
                 && let Some((_, cursor)) = self.0.get(*at)
             {
-                cursor.wrong::<()>("is the secret of another entry, too", "give each identity keys of its own");
+                cursor.wrong::<()>("is the secret of another entry, too", "give each identity secrets of its own");
             }
         }
     }
@@ -46,7 +51,7 @@ pub(super) fn read<'n>(
     for item in &items {
         let secret = secret(item, environment);
         if let Some((digest, _)) = secret {
-            digests.0.push((digest, item.clone()));
+            digests.note(digest, item);
         }
         secrets.push(secret.map(|(digest, expires)| Secret { digest, identity, expires }));
     }
@@ -65,12 +70,17 @@ fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA
     }
     let object = cursor.object(&fields::CREDENTIAL_SECRET)?;
     let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
-    let digest = match (object.has("sha256"), object.has("env")) {
+    let digest = digest_of(&object, environment);
+    Some((digest?, expires?))
+}
+
+/// The digest that is written, or that of a secret in an environment variable.
+pub(super) fn digest_of(object: &Object<'_>, environment: Environment<'_>) -> Option<[u8; SHA256_BYTES]> {
+    match (object.has("sha256"), object.has("env")) {
         (true, false) => object.get("sha256").and_then(|cursor| written(&cursor)),
         (false, true) => object.get("env").and_then(|cursor| from_environment(&cursor, environment)),
-        _ => one_of_both(&object),
-    };
-    Some((digest?, expires?))
+        _ => one_of_both(object),
+    }
 }
 
 fn one_of_both<T>(object: &Object<'_>) -> Option<T> {
