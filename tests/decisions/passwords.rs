@@ -1,7 +1,7 @@
 //! Basic authentication (RFC 7617): whose password it is, when it is good, and what is no user name and password at all.
 
 use crate::credentials::{ACME, challenges, hex_sha256};
-use crate::world::{Ask, NOW, awaited, config, extend, get, policy, token};
+use crate::world::{Ask, NOW, awaited, compiled, config, extend, get, policy, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use scopegate::audit::AuditRecord;
@@ -265,4 +265,25 @@ fn nothing_is_hashed_for_what_is_malformed_or_stands_beside_a_bad_key() {
         assert!(matches!(decide_by(&ask, &gate, &slow), Decision::Deny(_)), "{ask:?}");
     }
     assert_eq!(slow.asked.get(), 0);
+}
+
+#[test]
+fn a_password_that_is_remembered_ends_with_its_expiry_and_its_revocation() {
+    let gate = gate(json!({ "revocation": { "entries": [{ "credential": "staff", "id": "dora" }] } }));
+    let remembered = Slow::default();
+    remembered.known.set(Some(0));
+    let revocations = || Some(compiled(&gate).settings.revocation.without_lists(UnixSeconds(NOW)));
+    for (user, wanted) in [
+        ("bob", None),
+        ("gone", Some(Reason::Revoked)),
+        ("late", Some(Reason::CredentialExpired)),
+        ("dora", Some(Reason::Revoked)),
+    ] {
+        let ask = Ask { revocations: revocations(), ..basic(user, "x") };
+        let refused = match decide_by(&ask, &gate, &remembered) {
+            Decision::Deny(refusal) => Some(refusal.denial.reason()),
+            _ => None,
+        };
+        assert_eq!(refused, wanted, "{user}");
+    }
 }
