@@ -8,11 +8,14 @@
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
+mod texts;
+
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
 use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, Scope, SetId, SetKind, Source};
 use serde_json::json;
 use std::borrow::Cow;
 use std::rc::Rc;
+use texts::{LACKS_SCOPE, MAY_NOT, NOT_ACCEPTED, of_kind};
 
 /// An answer in the place of the upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +79,8 @@ impl Terms {
     pub fn of(policy: &Policy, realm: &str) -> Self {
         let algs = policy.dpop.as_ref().map_or_else(String::new, Dpop::algorithm_names);
         let of_set = |set: &CredentialSet| match &set.kind {
+            // No challenge asks for a certificate.
+            SetKind::Certificates(_) => vec![],
             SetKind::Passwords(_) => vec![format!("{BASIC}realm=\"{realm}\", charset=\"UTF-8\"")],
             SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
             // As draft-broyer-http-cookie-auth had it: RFC 9110 wants a challenge, and no standard has one for cookies.
@@ -153,9 +158,10 @@ impl<'d> Answer<'d> {
         let used = trace.credential.map(|kind| match kind {
             CredentialKind::Bearer => Scheme::Bearer,
             CredentialKind::Dpop => Scheme::Dpop,
-            CredentialKind::ApiKey(set) | CredentialKind::Cookie(set) | CredentialKind::Password(set) => {
-                Scheme::Set(set)
-            }
+            CredentialKind::ApiKey(set)
+            | CredentialKind::Cookie(set)
+            | CredentialKind::Password(set)
+            | CredentialKind::Certificate(set) => Scheme::Set(set),
         });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
         let admitted = admitted(trace.sources.as_deref(), schemes);
@@ -179,14 +185,17 @@ impl<'d> Answer<'d> {
     pub fn render(&self, terms: &Terms, grpc: bool) -> Reply {
         let text = self.text(terms);
         let mut headers = vec![("cache-control", "no-store".to_owned())];
-        headers.extend(self.challenges(terms).into_iter().map(|challenge| ("www-authenticate", challenge)));
+        let challenges = self.challenges(terms);
+        // RFC 9110 section 15.5.2: a 401 has a challenge. Where a certificate alone is asked for, there is none.
+        let status = if self.status == 401 && challenges.is_empty() { 403 } else { self.status };
+        headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
         if let Some(nonce) = &self.nonce {
             headers.push(("dpop-nonce", nonce.clone().into_owned()));
         }
         if let Some(seconds) = self.retry_after {
             headers.push(("retry-after", seconds.to_string()));
         }
-        let (title, grpc_status) = match self.status {
+        let (title, grpc_status) = match status {
             400 => ("Bad Request", 3),
             401 => ("Unauthorized", 16),
             403 => ("Forbidden", 7),
@@ -197,10 +206,10 @@ impl<'d> Answer<'d> {
             text.to_owned()
         } else {
             headers.push(("content-type", "application/problem+json".to_owned()));
-            json!({ "title": title, "status": self.status, "detail": text }).to_string()
+            json!({ "title": title, "status": status, "detail": text }).to_string()
         };
         let details = format!("scopegate_{}", self.reason.name());
-        Reply { status: self.status, headers, body, grpc_status, details }
+        Reply { status, headers, body, grpc_status, details }
     }
 
     /// What the client is told in words, which names `authorization` only where tokens are nowhere else.
@@ -311,31 +320,6 @@ fn of_step_up(needed: &StepUp) -> String {
     let values = values.map_or_else(String::new, |values| format!(", acr_values=\"{}\"", values.join(" ")));
     let age = needed.max_age.map_or_else(String::new, |age| format!(", max_age=\"{}\"", age.0));
     values + &age
-}
-
-const NOT_ACCEPTED: [&str; 3] = [
-    "The access token is not one that this resource accepts",
-    "The API key is not one that this resource accepts",
-    "The user name or the password is wrong",
-];
-const LACKS_SCOPE: [&str; 3] = [
-    "The access token lacks a scope that this resource needs",
-    "The API key lacks a scope that this resource needs",
-    "The user lacks a scope that this resource needs",
-];
-const MAY_NOT: [&str; 3] = [
-    "The access token does not permit this request",
-    "The API key does not permit this request",
-    "The user may not make this request",
-];
-
-/// The text about a token, a key or a user.
-fn of_kind(trace: &Trace, [of_token, of_key, of_user]: [&'static str; 3]) -> &'static str {
-    match trace.credential {
-        Some(CredentialKind::ApiKey(_)) => of_key,
-        Some(CredentialKind::Password(_)) => of_user,
-        _ => of_token,
-    }
 }
 
 /// The text gives the class of a failure, never which of the key and signature checks failed.

@@ -44,6 +44,8 @@ pub enum SentSecret<'r> {
     ApiKey(ApiKey<'r>),
     /// A user name and a password.
     Password(BasicText<'r>),
+    /// The certificate of the connection, which is not in the request.
+    Certificate,
 }
 
 /// The secret of a set, and the headers that it is in.
@@ -51,7 +53,7 @@ pub enum SentSecret<'r> {
 pub struct FoundSecret<'p, 'r> {
     /// The secret.
     pub secret: SentSecret<'r>,
-    /// Where it is; not empty.
+    /// Where it is.
     pub headers: Vec<&'p str>,
 }
 
@@ -67,8 +69,8 @@ pub fn secret_of<'p, 'r>(
     match &set.kind {
         SetKind::ApiKeys(keys) => api_key(request, &keys.places, sets),
         // It has no secret, but a token.
-        SetKind::Cookie(_) => Ok(None),
         SetKind::Passwords(_) => basic(request),
+        SetKind::Cookie(_) | SetKind::Certificates(_) => Ok(None),
     }
 }
 

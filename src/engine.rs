@@ -200,7 +200,7 @@ fn possession<'r>(
 fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
     checks::check_site(asks, request)?;
-    let selected = selection::select(policy, request, judged.trace, asks, allows_missing)?;
+    let selected = selection::select(policy, request, judged.trace, asks, facts.surroundings, allows_missing)?;
     selected.check_site(policy, request).inspect_err(|_| judged.trace.credential = selected.token_kind())?;
     match selected {
         Selected::Nothing => Ok(grant::without_credential(policy, request, facts.surroundings)),

@@ -88,8 +88,17 @@ pub trait Surroundings {
     /// without one.
     fn peer_certificate(&self) -> Option<[u8; SHA256_BYTES]>;
 
-    /// Whether `uri` is the first URI among the subject alternative names of that certificate.
-    fn is_peer_uri(&self, uri: &str) -> bool;
+    /// The first name of this kind among the subject alternative names of that certificate.
+    fn peer_name(&self, kind: PeerName) -> Option<&[u8]>;
+}
+
+/// A kind of subject alternative name (RFC 5280 section 4.2.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerName {
+    /// A URI, such as a SPIFFE ID.
+    Uri,
+    /// A DNS name.
+    Dns,
 }
 
 /// Surroundings with a fixed time, and no client certificate.
@@ -102,8 +111,8 @@ impl Surroundings for UnixSeconds {
         None
     }
 
-    fn is_peer_uri(&self, _: &str) -> bool {
-        false
+    fn peer_name(&self, _: PeerName) -> Option<&[u8]> {
+        None
     }
 }
 
@@ -116,6 +125,8 @@ pub struct KnownSurroundings {
     pub peer_certificate: Option<[u8; SHA256_BYTES]>,
     /// The first URI among the subject alternative names of that certificate.
     pub peer_uri: Option<Rc<str>>,
+    /// The first DNS name among them.
+    pub peer_dns: Option<Rc<str>>,
 }
 
 impl Surroundings for KnownSurroundings {
@@ -127,8 +138,12 @@ impl Surroundings for KnownSurroundings {
         self.peer_certificate
     }
 
-    fn is_peer_uri(&self, uri: &str) -> bool {
-        self.peer_uri.as_deref() == Some(uri)
+    fn peer_name(&self, kind: PeerName) -> Option<&[u8]> {
+        let name = match kind {
+            PeerName::Uri => &self.peer_uri,
+            PeerName::Dns => &self.peer_dns,
+        };
+        name.as_deref().map(str::as_bytes)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod authority;
+mod certificates;
 mod cookie;
 mod credential_rule;
 mod credential_set;
@@ -34,8 +35,9 @@ mod template;
 mod token_place;
 mod uses;
 
-pub use api_keys::{ApiKeys, KeyPlace, Secret, in_order};
+pub use api_keys::{ApiKeys, KeyPlace, Secret, Secrets, in_order};
 pub use authority::{Authority, BEARER};
+pub use certificates::{Certificates, digest_of_dns, digest_of_uri};
 pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
 pub use credential_rule::{Choice, CredentialRule, Source};
 pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SetId, SetKind};

@@ -5,7 +5,7 @@ use super::Result;
 use crate::credential::{self, Forwarded};
 use crate::crypto::{SHA256_BYTES, sha256};
 use crate::decision::Denial;
-use crate::facts::Surroundings;
+use crate::facts::{PeerName, Surroundings};
 use crate::policy::{ForwardedCertificate, TrustedPeer};
 use crate::request::RequestView;
 
@@ -14,7 +14,7 @@ use crate::request::RequestView;
 pub fn is_forwarded(forwarded: &ForwardedCertificate, surroundings: &dyn Surroundings) -> bool {
     forwarded.from.iter().any(|peer| match peer {
         TrustedPeer::Digest(digest) => surroundings.peer_certificate() == Some(*digest),
-        TrustedPeer::Uri(uri) => surroundings.is_peer_uri(uri),
+        TrustedPeer::Uri(uri) => surroundings.peer_name(PeerName::Uri) == Some(uri.as_bytes()),
     })
 }
 

@@ -6,8 +6,11 @@ use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::SentSecret;
 use crate::crypto::sha256;
 use crate::decision::{Denial, Need, NeedKind, TokenTrace, VerifiedIdentity};
-use crate::facts::{Awaited, Facts, PasswordAnswer, PasswordQuestion};
-use crate::policy::{Authority, CredentialSet, Identity, SenderConstraint, SetId, SetKind};
+use crate::facts::{Awaited, Facts, PasswordAnswer, PasswordQuestion, PeerName, Surroundings};
+use crate::policy::{
+    Authority, Certificates, CredentialSet, Identity, Secret, SenderConstraint, SetId, SetKind, digest_of_dns,
+    digest_of_uri,
+};
 use crate::request::RequestView;
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -70,6 +73,18 @@ impl<'p> Identified<'p> {
     }
 }
 
+/// What a set knows of the certificate of the connection: of itself, before what it knows of all with its first URI, or its
+/// first DNS name. The host is asked for no name that the set does not need.
+fn certificate_of<'p>(certificates: &'p Certificates, surroundings: &dyn Surroundings) -> Option<&'p Secret> {
+    let named = |kind| surroundings.peer_name(kind);
+    let by_uri = || named(PeerName::Uri).and_then(|uri| certificates.find(&digest_of_uri(uri)));
+    let by_dns = || named(PeerName::Dns).and_then(|name| certificates.find(&digest_of_dns(name)));
+    certificates
+        .find(&surroundings.peer_certificate()?)
+        .or_else(|| if certificates.by_uri { by_uri() } else { None })
+        .or_else(|| if certificates.by_dns { by_dns() } else { None })
+}
+
 impl<'p> Known<'p> {
     fn find(
         secret: SentSecret<'_>,
@@ -96,8 +111,14 @@ impl<'p> Known<'p> {
                     (identity, at) => (identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
                 }
             }
+            (SentSecret::Certificate, SetKind::Certificates(certificates)) => {
+                let found = certificate_of(certificates, facts.surroundings).ok_or(Denial::UnknownIdentity)?;
+                (set.identities.get(found.identity), found.expires)
+            }
             // The kind of a set finds secrets of its own kind.
-            (SentSecret::ApiKey(_) | SentSecret::Password(_), _) => return Err(Denial::UnknownIdentity.into()),
+            (SentSecret::ApiKey(_) | SentSecret::Password(_) | SentSecret::Certificate, _) => {
+                return Err(Denial::UnknownIdentity.into());
+            }
         };
         let identity = identity.ok_or(Denial::UnknownIdentity)?;
         Ok(Self { id, set, identity, expires })

@@ -3,6 +3,7 @@
 mod answering;
 mod asked;
 mod attached;
+mod certificates;
 mod chain;
 mod cors;
 mod credentials;
@@ -176,6 +177,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
+        certificates::check(envoy, &loaded.policy, sources, findings);
         step_up::check(envoy, &loaded.policy, findings);
         csrf::check(gate, envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);

@@ -64,6 +64,9 @@ pub struct ExplainArguments {
     /// The first URI among the subject alternative names of that certificate
     #[arg(long, value_name = "URI")]
     pub client_uri: Option<String>,
+    /// The first DNS name among them
+    #[arg(long, value_name = "NAME")]
+    pub client_dns: Option<String>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -113,6 +116,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),
         client_uri: arguments.client_uri.as_deref(),
+        client_dns: arguments.client_dns.as_deref(),
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
     let situation = Situation::read(&arguments.config, &wanted, &request)?;

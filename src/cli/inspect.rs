@@ -142,6 +142,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
             at: arguments.at.as_deref(),
             client_certificate: arguments.client_certificate.as_deref(),
             client_uri: None,
+            client_dns: None,
             names,
         };
         let request = Request::read(&arguments.request, &arguments.header, Some(&token), proof.as_deref())?;

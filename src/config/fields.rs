@@ -59,8 +59,11 @@ shapes! {
         "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
-    CREDENTIAL_SET "a set of credentials" ["name", "api_key", "basic", "htpasswd", "cookie", "identities", "scopes"];
+    CREDENTIAL_SET "a set of credentials" [
+        "name", "api_key", "basic", "htpasswd", "cookie", "mtls", "identities", "scopes",
+    ];
     COOKIE "cookie" ["name", "origins"];
+    CERTIFICATE_SECRET "a certificate of an identity" ["sha256", "uri", "dns", "expires"];
     API_KEY "api_key" ["header", "scheme", "prefix"];
     IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
     CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];

@@ -15,6 +15,8 @@ pub enum CredentialKind {
     Cookie(SetId),
     /// A user name and a password of this set.
     Password(SetId),
+    /// A client certificate that this set names.
+    Certificate(SetId),
 }
 
 impl CredentialKind {
@@ -25,6 +27,7 @@ impl CredentialKind {
             SetKind::ApiKeys(_) => Self::ApiKey(id),
             SetKind::Cookie(_) => Self::Cookie(id),
             SetKind::Passwords(_) => Self::Password(id),
+            SetKind::Certificates(_) => Self::Certificate(id),
         }
     }
 
@@ -33,7 +36,7 @@ impl CredentialKind {
     pub const fn set(self) -> Option<SetId> {
         match self {
             Self::Bearer | Self::Dpop => None,
-            Self::ApiKey(set) | Self::Cookie(set) | Self::Password(set) => Some(set),
+            Self::ApiKey(set) | Self::Cookie(set) | Self::Password(set) | Self::Certificate(set) => Some(set),
         }
     }
 
@@ -52,6 +55,17 @@ impl CredentialKind {
         }
     }
 
+    /// What sentences call it.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Bearer | Self::Dpop | Self::Cookie(_) => "token",
+            Self::ApiKey(_) => "API key",
+            Self::Password(_) => "user",
+            Self::Certificate(_) => "client certificate",
+        }
+    }
+
     /// What records call it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -61,6 +75,7 @@ impl CredentialKind {
             Self::ApiKey(_) => "api_key",
             Self::Cookie(_) => "cookie",
             Self::Password(_) => "basic",
+            Self::Certificate(_) => "mtls",
         }
     }
 }

@@ -77,7 +77,7 @@ fn failures_of_presented(
     allows_missing: bool,
 ) -> Result<Failures, Denial> {
     let mut trace = Trace::default();
-    let selected = selection::select(policy, request, &mut trace, asks, allows_missing)?;
+    let selected = selection::select(policy, request, &mut trace, asks, facts.surroundings, allows_missing)?;
     let mut certain: Vec<Denial> = selected.check_site(policy, request).err().into_iter().collect();
     match selected {
         Selected::Nothing => Ok(Failures::default()),

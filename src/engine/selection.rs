@@ -3,6 +3,7 @@
 use crate::checks::{self, TokenRequirements};
 use crate::credential::{self, BearerToken, FoundSecret, Presented, SentSecret};
 use crate::decision::{CredentialKind, Denial, Trace};
+use crate::facts::Surroundings;
 use crate::policy::{AUTHORIZATION, Choice, CredentialRule, CredentialSet, Policy, SetId, Source};
 use crate::request::RequestView;
 use std::borrow::Cow;
@@ -95,6 +96,7 @@ pub(super) fn select<'p: 'r, 'r>(
     request: &RequestView<'r>,
     trace: &mut Trace,
     asks: &TokenRequirements<'_>,
+    surroundings: &dyn Surroundings,
     allows_missing: bool,
 ) -> Result<Selected<'p, 'r>, Denial> {
     let missing = || Denial::NoCredential { scope: checks::wanted(asks, None) };
@@ -143,22 +145,35 @@ pub(super) fn select<'p: 'r, 'r>(
     let token = tokens.first().copied();
     let of_tokens = tokens.iter().map(|(kind, _)| kind.source());
     let presented: Vec<Source> = secrets.iter().map(|secret| Source::Set(secret.id)).chain(of_tokens).collect();
-    if presented.is_empty() && allows_missing {
-        return Ok(Selected::Nothing);
-    }
-    let alternative = match rule.choose(&presented) {
+    let is_ambient = |source: Source| match source {
+        Source::Set(id) => policy.credentials.get(id.0).is_some_and(CredentialSet::is_ambient),
+        Source::Tokens => false,
+    };
+    let may_be_missing = presented.is_empty() && allows_missing;
+    let alternative = match rule.choose(&presented, &is_ambient) {
         Choice::This(alternative) => alternative,
+        Choice::TooLittle if may_be_missing => return Ok(Selected::Nothing),
         Choice::TooLittle => return Err(missing()),
         Choice::TooMuch => return Err(Denial::MultipleCredentials),
     };
-    if let (true, Some((scheme, token))) = (secrets.is_empty(), token) {
+    let by_certificate = alternative.iter().any(|source| is_ambient(*source));
+    if by_certificate && surroundings.peer_certificate().is_none() {
+        return if may_be_missing { Ok(Selected::Nothing) } else { Err(missing()) };
+    }
+    if let (true, false, Some((scheme, token))) = (secrets.is_empty(), by_certificate, token) {
         return Ok(Selected::Token(scheme, token));
     }
     // In the order of the alternative, without a sort, which would be some kilobytes of the module.
-    let mut ordered = Vec::with_capacity(secrets.len());
-    for source in alternative {
-        let at = secrets.iter().position(|secret| Source::Set(secret.id) == *source);
-        ordered.extend(at.map(|at| secrets.swap_remove(at)));
+    let mut ordered = Vec::with_capacity(alternative.len());
+    for &source in alternative {
+        let Source::Set(id) = source else { continue };
+        if is_ambient(source) {
+            let set = policy.credentials.get(id.0).ok_or(Denial::HostFailure)?;
+            ordered.push(PresentedSecret { id, set, secret: SentSecret::Certificate, headers: Vec::new() });
+        } else {
+            let at = secrets.iter().position(|secret| secret.id == id);
+            ordered.extend(at.map(|at| secrets.swap_remove(at)));
+        }
     }
     let token_is_first = token.is_some_and(|(kind, _)| alternative.first() == Some(&kind.source()));
     Ok(Selected::Several(Combination { secrets: ordered, token, token_is_first }))

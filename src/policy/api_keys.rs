@@ -9,9 +9,12 @@ use std::fmt;
 pub struct ApiKeys {
     /// Where a request may have a key. Never empty.
     pub places: Vec<KeyPlace>,
-    /// Sorted by digest.
-    secrets: Box<[Secret]>,
+    secrets: Secrets,
 }
+
+/// Secrets, by their digests.
+#[derive(Debug)]
+pub struct Secrets(Box<[Secret]>);
 
 /// Where a request may have a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +49,22 @@ impl ApiKeys {
     /// Keys. Each digest is there once.
     #[must_use]
     pub fn new(places: Vec<KeyPlace>, secrets: &[Secret]) -> Self {
+        Self { places, secrets: Secrets::new(secrets) }
+    }
+
+    /// The key with this digest.
+    #[must_use]
+    pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<&Secret> {
+        self.secrets.find(digest)
+    }
+}
+
+impl Secrets {
+    /// Secrets. Each digest is there once.
+    #[must_use]
+    pub fn new(secrets: &[Secret]) -> Self {
         let order = in_order(secrets.iter().map(|secret| secret.digest));
-        let secrets = order.into_iter().filter_map(|(_, at)| secrets.get(at).copied()).collect();
-        Self { places, secrets }
+        Self(order.into_iter().filter_map(|(_, at)| secrets.get(at).copied()).collect())
     }
 
     /// The secret with this digest.
@@ -56,8 +72,8 @@ impl ApiKeys {
     /// How long it takes depends on the digest, of which the sender of a guess cannot choose a single bit.
     #[must_use]
     pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<&Secret> {
-        let at = self.secrets.binary_search_by(|secret| secret.digest.cmp(digest)).ok()?;
-        self.secrets.get(at)
+        let at = self.0.binary_search_by(|secret| secret.digest.cmp(digest)).ok()?;
+        self.0.get(at)
     }
 }
 

@@ -45,7 +45,7 @@ impl CredentialRule {
     pub fn new(all: impl IntoIterator<Item = Vec<Source>>) -> Self {
         let mut alternatives: Vec<Vec<Source>> = Vec::new();
         for alternative in all {
-            if !alternatives.iter().any(|known| is_same(known, &alternative)) {
+            if !alternatives.iter().any(|known| is_same(known, &alternative, &|_| false)) {
                 alternatives.push(alternative);
             }
         }
@@ -90,20 +90,39 @@ impl CredentialRule {
         own.first().copied()
     }
 
-    /// The alternative that is judged. What is presented chooses it, never what verifies.
+    /// The alternative that is judged. What is presented chooses it, never what verifies. What is ambient, which comes with
+    /// the connection, is not presented.
     #[must_use]
-    pub fn choose(&self, presented: &[Source]) -> Choice<'_> {
-        if let Some(exact) = self.alternatives.iter().find(|alternative| is_same(alternative, presented)) {
+    pub fn choose(&self, presented: &[Source], is_ambient: &dyn Fn(Source) -> bool) -> Choice<'_> {
+        let is_exact = |alternative: &&Vec<Source>| is_same(alternative, presented, is_ambient);
+        if let Some(exact) = self.alternatives.iter().find(is_exact) {
             return Choice::This(exact);
         }
         let is_part = self.alternatives.iter().any(|alternative| presented.iter().all(|one| alternative.contains(one)));
         if is_part { Choice::TooLittle } else { Choice::TooMuch }
     }
+
+    /// Whether two alternatives are chosen by the same.
+    #[must_use]
+    pub fn has_rivals(&self, is_ambient: &dyn Fn(Source) -> bool) -> bool {
+        let presented = |alternative: &[Source]| -> Vec<Source> {
+            alternative.iter().copied().filter(|source| !is_ambient(*source)).collect()
+        };
+        self.alternatives.iter().enumerate().any(|(index, own)| {
+            let own = presented(own);
+            self.alternatives.iter().take(index).any(|earlier| is_same(earlier, &own, is_ambient))
+        })
+    }
 }
 
-/// Whether two lists without repetitions have the same sources.
-fn is_same(left: &[Source], right: &[Source]) -> bool {
-    left.len() == right.len() && left.iter().all(|source| right.contains(source))
+/// Whether an alternative has exactly these sources, but for what is ambient. Neither list has repetitions.
+fn is_same(alternative: &[Source], presented: &[Source], is_ambient: &dyn Fn(Source) -> bool) -> bool {
+    let mut wanted = 0_usize;
+    let all = alternative.iter().filter(|source| !is_ambient(**source)).all(|source| {
+        wanted = wanted.saturating_add(1);
+        presented.contains(source)
+    });
+    all && wanted == presented.len()
 }
 
 #[cfg(test)]
@@ -117,13 +136,18 @@ mod tests {
     #[test]
     fn what_is_presented_chooses_the_alternative() {
         let rule = CredentialRule::new([vec![T], vec![A], vec![B, T]]);
-        assert_eq!(rule.choose(&[T]), Choice::This(&[T]));
-        assert_eq!(rule.choose(&[A]), Choice::This(&[A]));
-        assert_eq!(rule.choose(&[T, B]), Choice::This(&[B, T]));
-        assert_eq!(rule.choose(&[]), Choice::TooLittle);
-        assert_eq!(rule.choose(&[B]), Choice::TooLittle, "a part of an all-of");
-        assert_eq!(rule.choose(&[T, A]), Choice::TooMuch);
-        assert_eq!(rule.choose(&[A, B, T]), Choice::TooMuch);
+        let choose = |presented: &[Source]| match rule.choose(presented, &|_| false) {
+            Choice::This(chosen) => chosen.to_vec(),
+            Choice::TooLittle => vec![],
+            Choice::TooMuch => vec![A, B, T],
+        };
+        assert_eq!(choose(&[T]), [T]);
+        assert_eq!(choose(&[A]), [A]);
+        assert_eq!(choose(&[T, B]), [B, T]);
+        assert_eq!(choose(&[]), []);
+        assert_eq!(choose(&[B]), [], "a part of an all-of");
+        assert_eq!(choose(&[T, A]), [A, B, T]);
+        assert_eq!(choose(&[A, B, T]), [A, B, T]);
         assert_eq!(*rule.sources(), [T, A, B]);
         assert_eq!(
             [&[A, T][..], &[B, A], &[B], &[T, B]].map(|all| rule.first_among(all)),
@@ -138,5 +162,18 @@ mod tests {
         assert_eq!(both.alternatives(), [vec![T, A], vec![T, B], vec![A], vec![A, B]]);
         assert_eq!(either.and(&CredentialRule::default()).alternatives(), [vec![T], vec![A, T]]);
         assert_eq!(CredentialRule::default().and(&CredentialRule::default()), CredentialRule::default());
+    }
+
+    #[test]
+    fn what_comes_with_the_connection_chooses_nothing() {
+        let is_ambient = |source| source == B;
+        let rule = CredentialRule::new([vec![T, B], vec![A], vec![B]]);
+        for (presented, wanted) in [(&[T][..], &[T, B][..]), (&[A], &[A]), (&[], &[B])] {
+            assert_eq!(rule.choose(presented, &is_ambient), Choice::This(wanted));
+        }
+        assert_eq!(rule.choose(&[T, A], &is_ambient), Choice::TooMuch);
+        assert!(!rule.has_rivals(&is_ambient));
+        assert!(CredentialRule::new([vec![T, B], vec![T]]).has_rivals(&is_ambient));
+        assert!(CredentialRule::new([vec![A], vec![B]]).has_rivals(&|source| source != T), "one certificate for both");
     }
 }

@@ -1,6 +1,6 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
-use super::{ApiKeys, Cookie, KeyPlace, Passwords};
+use super::{ApiKeys, Certificates, Cookie, KeyPlace, Passwords};
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
 use crate::jose::{ClaimPath, Claims};
@@ -35,6 +35,8 @@ pub enum SetKind {
     Cookie(Cookie),
     /// Passwords of users.
     Passwords(Passwords),
+    /// Certificates of clients.
+    Certificates(Certificates),
 }
 
 /// Whom a credential stands for.
@@ -64,7 +66,7 @@ impl CredentialSet {
     pub const fn cookie(&self) -> Option<&Cookie> {
         match &self.kind {
             SetKind::Cookie(cookie) => Some(cookie),
-            SetKind::ApiKeys(_) | SetKind::Passwords(_) => None,
+            SetKind::ApiKeys(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => None,
         }
     }
 
@@ -73,8 +75,14 @@ impl CredentialSet {
     pub fn key_places(&self) -> &[KeyPlace] {
         match &self.kind {
             SetKind::ApiKeys(keys) => &keys.places,
-            SetKind::Cookie(_) | SetKind::Passwords(_) => &[],
+            SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => &[],
         }
+    }
+
+    /// Whether its credentials come with the connection: they are no part of what a request presents.
+    #[must_use]
+    pub const fn is_ambient(&self) -> bool {
+        matches!(self.kind, SetKind::Certificates(_))
     }
 
     /// The headers that can hold a secret of this set, and hold nothing else but other credentials. A name may be there

@@ -160,3 +160,37 @@ fn explain_and_test_take_the_word_of_a_proxy_by_its_digest_or_its_uri() {
     let tested = run(&["test", "cases.json"], &folder);
     assert_eq!(tested.status, 0, "{tested:?}");
 }
+
+/// The shipped file with a set of client certificates, and this TLS context.
+fn of_clients(secret: &str, context: &str) -> String {
+    let socket = format!(
+        "    - transport_socket: {{name: envoy.transport_sockets.tls, typed_config: {{\"@type\": {TLS}, {context}}}}}\n      filters:\n"
+    );
+    let set = format!(
+        "{PLUGIN}                    credentials: [{{name: mesh, mtls: {{}}, identities: [{{id: a, secrets: [{secret}]}}]}}]\n"
+    );
+    let chain = if context.is_empty() { CHAIN } else { &socket };
+    with(PLUGIN, &set).replacen(CHAIN, chain, 1)
+}
+
+#[test]
+fn a_listener_that_knows_clients_by_names_verifies_their_certificates() {
+    let ca = "validation_context: {trusted_ca: {filename: ca.pem}}";
+    let any = "validation_context: {trust_chain_verification: ACCEPT_UNTRUSTED}";
+    let digest = format!("sha256: '{}'", "01".repeat(32));
+    for secret in ["{uri: 'spiffe://example.com/a'}", "{dns: a.example.com}", &format!("{{{digest}}}")] {
+        let good = || of_clients(secret, &context("", ca));
+        for bad in [of_clients(secret, ""), of_clients(secret, &context("", "alpn_protocols: [h2]"))] {
+            finds(&[("client-certificates", bad, good())]);
+        }
+        let taken = of_clients(secret, &context("", any));
+        let required = of_clients(secret, &context("require_client_certificate: true,", "alpn_protocols: [h2]"));
+        for unverified in [taken, required] {
+            if secret.contains("sha256") {
+                finds(&[("client-certificates", of_clients(secret, ""), unverified)]);
+            } else {
+                finds(&[("client-certificates", unverified, good())]);
+            }
+        }
+    }
+}

@@ -29,6 +29,10 @@ credentials:
   - {{id: acme-1, subject: acme, secrets: [{{sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08}}, {{env: KEY_20, expires: 1800000000}}], scopes: [orders:read], claims: {{tenant: acme, plan: [gold, {{level: 3}}]}}, expires: 1900000000}}
   - {{id: gone, secrets: [{{sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752}}], disabled: true}}
 - {{name: web, cookie: {{name: __Host-token, origins: ['https://a']}}}}
+- name: workloads
+  mtls: {{}}
+  identities:
+  - {{id: orders, secrets: [{{uri: 'spiffe://example.com/orders'}}, {{dns: orders.example.com, expires: 1900000000}}]}}
 - name: staff
   basic: {{}}
   htpasswd: 'ann:$2y$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK'

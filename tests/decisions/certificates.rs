@@ -8,7 +8,7 @@ use scopegate::config::{Node, requirement};
 use scopegate::crypto::PureVerifier;
 use scopegate::decision::{Decision, Reason};
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, Surroundings};
+use scopegate::facts::{Facts, PeerName, Surroundings};
 use scopegate::policy::{AuditSettings, CacheLimits};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -215,9 +215,9 @@ impl Surroundings for Counting {
         Some(OURS)
     }
 
-    fn is_peer_uri(&self, _: &str) -> bool {
+    fn peer_name(&self, _: PeerName) -> Option<&[u8]> {
         self.0.set(self.0.get() + 1);
-        false
+        None
     }
 }
 

@@ -1,16 +1,21 @@
 //! Over generated requirements and requests, good and bad: nothing passes whose judged credential is bad, and what is
 //! judged depends on nothing but on what is presented.
 
-use crate::credentials::{ACME, DISABLED, MESH, OPENAI, accepting};
+use crate::credentials::{ACME, DISABLED, MESH, OPENAI, accepting, hex_sha256};
 use crate::world::{Ask, NOW, get, policy, token};
 use proptest::prelude::*;
+use scopegate::crypto::sha256;
 use scopegate::decision::{Basis, Decision, Reason};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-/// The credentials that a requirement names here. The first two are both in `authorization`.
-const NAMES: [&str; 5] = ["bearer", "openai", "partners", "mesh", "web"];
+/// The credentials that a requirement names here. The first two are both in `authorization`; the last is the certificate of
+/// the connection, which is not presented.
+const NAMES: [&str; 6] = ["bearer", "openai", "partners", "mesh", "web", "workloads"];
+const COOKIE: usize = 4;
+const CERTIFICATE: usize = 5;
+const KNOWN: &[u8] = b"a certificate";
 
 /// What a request has for each name: nothing, something bad, or something good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,21 +51,37 @@ fn text(name: &str, held: Held) -> Option<(&'static str, String)> {
     Some((header, value))
 }
 
-fn request(held: [Held; 5]) -> Ask {
-    NAMES
-        .iter()
-        .zip(held)
-        .filter_map(|(name, held)| text(name, held))
-        .fold(get("/").header("sec-fetch-site", "same-origin"), |ask, (name, value)| ask.header(name, value))
+fn request(held: [Held; 6]) -> Ask {
+    let bare = match held[CERTIFICATE] {
+        Held::Nothing => get("/"),
+        Held::Bad(which) => get("/").certificate([which.to_le_bytes()[0]; 32]),
+        Held::Good => get("/").certificate(sha256(KNOWN)),
+    };
+    let presented = NAMES[..CERTIFICATE].iter().zip(held).filter_map(|(name, held)| text(name, held));
+    presented.fold(bare.header("sec-fetch-site", "same-origin"), |ask, (name, value)| ask.header(name, value))
 }
 
-/// Alternatives as sets of places in [`NAMES`]: none has two credentials in one header, and none is there twice.
+/// What of an alternative a request can present.
+fn without_certificate(alternative: &BTreeSet<usize>) -> BTreeSet<usize> {
+    alternative.iter().copied().filter(|at| *at != CERTIFICATE).collect()
+}
+
+/// Alternatives as sets of places in [`NAMES`]: none has two credentials in one header, and no two differ in the certificate
+/// alone.
 fn alternatives() -> impl Strategy<Value = Vec<BTreeSet<usize>>> {
-    let one = prop::collection::btree_set(0..5_usize, 1..=3)
+    let one = prop::collection::btree_set(0..NAMES.len(), 1..=3)
         .prop_filter("one header holds one, and one is a token", |one| {
-            !(one.contains(&0) && (one.contains(&1) || one.contains(&4)))
+            !(one.contains(&0) && (one.contains(&1) || one.contains(&COOKIE)))
         });
-    prop::collection::btree_set(one, 1..=4).prop_map(|all| all.into_iter().collect())
+    prop::collection::btree_set(one, 1..=4).prop_map(|all| {
+        let mut kept: Vec<BTreeSet<usize>> = Vec::new();
+        for one in all {
+            if !kept.iter().any(|other| without_certificate(other) == without_certificate(&one)) {
+                kept.push(one);
+            }
+        }
+        kept
+    })
 }
 
 fn expression(alternatives: &[BTreeSet<usize>]) -> Value {
@@ -80,36 +101,42 @@ proptest! {
     fn nothing_passes_whose_judged_credential_is_bad(
         alternatives in alternatives(),
         of_authorization in (0..2_usize, held()),
-        others in [held(), held(), held()],
+        others in [held(), held(), held(), held()],
         allow_missing in any::<bool>(),
     ) {
-        let mut held = [Held::Nothing, Held::Nothing, others[0], others[1], others[2]];
+        let mut held = [Held::Nothing, Held::Nothing, others[0], others[1], others[2], others[3]];
         held[of_authorization.0] = of_authorization.1;
         let mut config = accepting(expression(&alternatives), json!({ "allow_missing": allow_missing }));
         let web = json!({ "name": "web", "cookie": { "name": "__Host-token", "origins": ["https://app.example.com"] } });
-        config["credentials"].as_array_mut().unwrap().push(web);
+        let workloads = json!({
+            "name": "workloads", "mtls": {}, "identities": [{ "id": "a", "secrets": [{ "sha256": hex_sha256(KNOWN) }] }],
+        });
+        config["credentials"].as_array_mut().unwrap().extend([web, workloads]);
         let decision = request(held).decide(&policy(&config));
         let named: BTreeSet<usize> = alternatives.iter().flatten().copied().collect();
         // A key that is sent as a token is taken for one where only tokens are asked for.
         let is_token = |at: usize| at == 1 && !named.contains(&1) && named.contains(&0);
-        let presented: BTreeSet<usize> = (0..5)
+        let presented: BTreeSet<usize> = (0..CERTIFICATE)
             .filter(|at| held[*at] != Held::Nothing)
             .filter_map(|at| if is_token(at) { Some(0) } else { named.contains(&at).then_some(at) })
             .collect();
         let is_good = |at: &usize| held[*at] == Held::Good;
         let has_authorization = held[0] != Held::Nothing || held[1] != Held::Nothing;
-        let wanted = if presented.contains(&4) && has_authorization && !presented.contains(&1) {
-            Some(Reason::MultipleCredentials)
-        } else if presented.is_empty() {
-            if allow_missing { None } else { Some(Reason::NoCredential) }
-        } else if alternatives.contains(&presented) {
-            let all_good = presented.iter().all(is_good);
-            prop_assert_eq!(matches!(&decision, Decision::Allow(grant) if grant.basis == Basis::Token), all_good, "{:?}", decision);
-            return Ok(());
-        } else if alternatives.iter().any(|one| presented.is_subset(one)) {
-            Some(Reason::NoCredential)
-        } else {
-            Some(Reason::MultipleCredentials)
+        let may_be_missing = presented.is_empty() && allow_missing;
+        let nothing = if may_be_missing { None } else { Some(Reason::NoCredential) };
+        let two_tokens = presented.contains(&COOKIE) && has_authorization && !presented.contains(&1);
+        let wanted = match alternatives.iter().find(|one| without_certificate(one) == presented) {
+            _ if two_tokens => Some(Reason::MultipleCredentials),
+            Some(one) if one.contains(&CERTIFICATE) && held[CERTIFICATE] == Held::Nothing => nothing,
+            Some(one) => {
+                let all_good = one.iter().all(is_good);
+                let passes = matches!(&decision, Decision::Allow(grant) if grant.basis == Basis::Token);
+                prop_assert_eq!(passes, all_good, "{:?}", decision);
+                return Ok(());
+            }
+            None if presented.is_empty() => nothing,
+            None if alternatives.iter().any(|one| presented.is_subset(one)) => Some(Reason::NoCredential),
+            None => Some(Reason::MultipleCredentials),
         };
         match decision {
             Decision::Allow(grant) => prop_assert_eq!((wanted, &grant.basis), (None, &Basis::Missing)),

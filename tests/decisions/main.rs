@@ -22,6 +22,7 @@ mod algorithms;
 mod audit;
 mod cases;
 mod causes;
+mod certificate_sets;
 mod certificates;
 mod claims;
 mod combinations;

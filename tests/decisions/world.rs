@@ -95,6 +95,8 @@ pub struct Ask {
     pub peer_certificate: Option<[u8; 32]>,
     /// Its first URI.
     pub peer_uri: Option<Rc<str>>,
+    /// Its first DNS name.
+    pub peer_dns: Option<Rc<str>>,
     /// The status lists that are there.
     pub statuses: Option<Rc<StatusLists>>,
     pub awaited_status: Awaited,
@@ -117,6 +119,7 @@ pub fn get(target: &str) -> Ask {
         revocations: None,
         peer_certificate: None,
         peer_uri: None,
+        peer_dns: None,
         statuses: None,
         awaited_status: Awaited::No,
         metadata: None,
@@ -236,6 +239,7 @@ impl Ask {
             now: UnixSeconds(self.now),
             peer_certificate: self.peer_certificate,
             peer_uri: self.peer_uri.clone(),
+            peer_dns: self.peer_dns.clone(),
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);

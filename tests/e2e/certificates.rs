@@ -232,3 +232,46 @@ fn what_senders_must_prove_is_what_the_configuration_asks() {
         assert_eq!(world.envoy.counter_of_at_least(&format!("scopegate.denied.{reason}"), times), times, "{reason}");
     }
 }
+
+#[test]
+fn a_certificate_that_envoy_has_verified_stands_for_an_identity() {
+    let (server, issuer) = (certificate(NAME), Issuer::new(Algorithm::Es256, "a"));
+    let orders = certificate_with("orders.example.com", Some("spiffe://example.com/orders"));
+    let (billing, pinned, stranger) =
+        (certificate("billing.example.com"), certificate("pinned"), certificate("stranger.example.com"));
+    let digest = sha256(pinned.cert.der()).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let members = json!({
+        "credentials": [{ "name": "mesh", "mtls": {}, "scopes": ["orders:read"], "identities": [
+            { "id": "orders", "secrets": [{ "uri": "spiffe://example.com/orders" }] },
+            { "id": "billing", "secrets": [{ "dns": "billing.example.com" }] },
+            { "id": "pinned", "subject": "worker", "secrets": [{ "sha256": digest }] },
+        ] }],
+        "default": { "credentials": { "any_of": ["mesh", "bearer"] }, "scopes": ["orders:read"] },
+        "forward": { "headers": { "x-auth-subject": "sub", "x-auth-credential": "credential" } },
+    });
+    let upstream = Server::echo(0).unwrap();
+    let clients = [&orders, &billing, &pinned, &stranger];
+    let trusted: String = clients.iter().map(|one| one.cert.pem()).collect();
+    let context =
+        json!({ "common_tls_context": { "validation_context": { "trusted_ca": { "inline_string": trusted } } } });
+    let listener = over_tls(Gate::new(configuration(&issuer, members)).listener(), &server, &context);
+    let envoy = Envoy::start(&json!({ "listeners": [listener], "clusters": [cluster("upstream", upstream.address)] }));
+    let token = format!("Bearer {}", issuer.token(now()).scope("orders:read").sign());
+    for version in VERSIONS {
+        let ask = |own: Option<&Certificate>, headers: &[(&str, &str)]| {
+            let answers = ask_on_one_connection(envoy.address(), &client(&server, version, own), &[headers]);
+            answers.into_iter().next().unwrap()
+        };
+        for (own, subject) in [(&orders, "orders"), (&billing, "billing"), (&pinned, "worker")] {
+            let echoed = ask(Some(own), &[("x-auth-subject", "admin")]).echoed();
+            assert_eq!(echoed.headers("x-auth-subject"), [subject]);
+            assert_eq!(echoed.headers("x-auth-credential"), ["mesh"]);
+        }
+        let unknown = ask(Some(&stranger), &[]);
+        assert_eq!(unknown.status, 401, "{unknown:?}");
+        let by_token = ask(Some(&stranger), &[("authorization", &token)]).echoed();
+        assert_eq!(by_token.headers("x-auth-credential"), ["bearer"]);
+        assert_eq!(ask(None, &[("x-forwarded-client-cert", "URI=spiffe://example.com/orders")]).status, 401);
+    }
+    envoy.wait_for_log("credential=mtls credential_set=mesh");
+}

@@ -54,13 +54,17 @@ pub(super) fn chain_of<'s>(manager: &View<'_>, sources: &'s [Source]) -> Option<
     })
 }
 
+/// The TLS context of a filter chain.
+pub(super) fn tls_of<'n>(chain: &View<'n>) -> Option<View<'n>> {
+    chain.get("transport_socket")?.holders("common_tls_context").into_iter().next()
+}
+
 /// `from` names certificates, so the listener has to ask for them, and to verify them: anyone can make a certificate with
 /// any URI in it.
 fn check_chain(file: &Path, chain: &View<'_>, findings: &mut Findings) {
-    let socket = chain.get("transport_socket");
-    let tls = socket.as_ref().and_then(|socket| socket.holders("common_tls_context").into_iter().next());
-    let Some(tls) = tls else {
+    let Some(tls) = tls_of(chain) else {
         let what = "does not speak TLS, and mtls.forwarded knows proxies by their certificates: none is trusted";
+        let socket = chain.get("transport_socket");
         findings.error(RULE, file, socket.as_ref().unwrap_or(chain), what, "give it a DownstreamTlsContext");
         return;
     };
@@ -82,7 +86,7 @@ fn check_chain(file: &Path, chain: &View<'_>, findings: &mut Findings) {
 }
 
 /// What leaves certificates unverified. Contexts that Envoy fetches are taken for good.
-fn unverified<'n>(tls: &View<'n>) -> Option<View<'n>> {
+pub(super) fn unverified<'n>(tls: &View<'n>) -> Option<View<'n>> {
     const VERIFYING: [&str; 6] = [
         "trusted_ca",
         "verify_certificate_hash",

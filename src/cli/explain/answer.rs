@@ -278,11 +278,10 @@ impl Explanation<'_> {
                 format!("{verdict} would wait for {}", awaited(pending, &self.situation.policy))
             }
             Decision::Allow(grant) => match &grant.basis {
-                Basis::Token => match grant.trace.credential {
-                    Some(CredentialKind::ApiKey(_)) => "allowed: the API key meets everything".to_owned(),
-                    Some(CredentialKind::Password(_)) => "allowed: the user meets everything".to_owned(),
-                    _ => "allowed: the token meets everything".to_owned(),
-                },
+                Basis::Token => {
+                    let noun = grant.trace.credential.map_or("token", CredentialKind::noun);
+                    format!("allowed: the {noun} meets everything")
+                }
                 Basis::Public => "allowed: public".to_owned(),
                 Basis::Missing => "allowed: no credential, and none is needed".to_owned(),
                 Basis::Preflight => "allowed: a CORS preflight".to_owned(),

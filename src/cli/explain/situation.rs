@@ -77,6 +77,8 @@ pub(in crate::cli) struct Wanted<'a> {
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
     pub client_uri: Option<&'a str>,
+    /// Its first DNS name.
+    pub client_dns: Option<&'a str>,
     pub names: Names<'a>,
 }
 
@@ -150,7 +152,12 @@ impl Situation {
             settings,
             keys,
             now,
-            surroundings: KnownSurroundings { now, peer_certificate, peer_uri: wanted.client_uri.map(Into::into) },
+            surroundings: KnownSurroundings {
+                now,
+                peer_certificate,
+                peer_uri: wanted.client_uri.map(Into::into),
+                peer_dns: wanted.client_dns.map(Into::into),
+            },
             revocations,
             introspected,
             route: place.route,

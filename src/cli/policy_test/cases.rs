@@ -65,6 +65,8 @@ pub(super) struct CaseRequest {
     pub client_certificate: Option<[u8; SHA256_BYTES]>,
     /// The first URI among the subject alternative names of that certificate.
     pub client_uri: Option<String>,
+    /// Its first DNS name.
+    pub client_dns: Option<String>,
 }
 
 /// The credential of a request.

@@ -170,6 +170,7 @@ impl<'s> World<'s> {
             now: self.suite.now,
             peer_certificate: case.request.client_certificate,
             peer_uri: case.request.client_uri.as_deref().map(Into::into),
+            peer_dns: case.request.client_dns.as_deref().map(Into::into),
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
         let introspections = &case.introspected;

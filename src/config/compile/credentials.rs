@@ -1,5 +1,6 @@
 //! Sets of credentials.
 
+mod certificates;
 mod cookie;
 mod passwords;
 mod rule;
@@ -89,24 +90,35 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
     }
     let scopes = optional(&object, "scopes", Vec::new(), scopes);
     let terms = Terms { scopes: scopes.as_deref(), environment };
-    let read = match (object.get("api_key"), object.get("basic")) {
-        (Some(places), None) => keys(&object, &places, terms, digests),
-        (None, Some(basic)) => {
-            let is_empty = basic.any_object().is_some_and(|basic| basic.members().next().is_none());
-            if !is_empty {
-                basic.wrong::<()>("has fields, and takes none", "write basic: {}");
-            }
+    let read = match (object.get("api_key"), object.get("basic"), object.get("mtls")) {
+        (Some(places), None, None) => keys(&object, &places, terms, digests),
+        (None, Some(basic), None) => {
+            let is_empty = takes_nothing(&basic, "write basic: {}");
             let read = passwords::read(&object, terms, digests);
             read.filter(|_| is_empty).map(|(identities, passwords)| (identities, SetKind::Passwords(passwords)))
         }
+        (None, None, Some(mtls)) => {
+            let is_empty = takes_nothing(&mtls, "write mtls: {}");
+            let read = certificates::read(&object, terms, digests).filter(|_| is_empty);
+            read.map(|(identities, certificates)| (identities, SetKind::Certificates(certificates)))
+        }
         _ => cursor.wrong(
-            "does not have exactly one of `api_key`, `basic` and `cookie`",
-            "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {}",
+            "does not have exactly one of `api_key`, `basic`, `cookie` and `mtls`",
+            "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {} or mtls: {}",
         ),
     };
     scopes?;
     let (identities, kind) = read?;
     Some(CredentialSet::new(&name?, identities, kind))
+}
+
+/// Whether an object has no fields, as it should.
+fn takes_nothing(cursor: &Cursor<'_>, remedy: &str) -> bool {
+    let is_empty = cursor.any_object().is_some_and(|object| object.members().next().is_none());
+    if !is_empty {
+        cursor.wrong::<()>("has fields, and takes none", remedy);
+    }
+    is_empty
 }
 
 /// The places of keys, and the keys.

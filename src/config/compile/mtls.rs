@@ -57,9 +57,14 @@ fn peer(text: &str) -> Option<TrustedPeer> {
     if let Some(digest) = from_hex(&digits).and_then(|digest| digest.try_into().ok()) {
         return Some(TrustedPeer::Digest(digest));
     }
+    is_uri(text).then(|| TrustedPeer::Uri(text.to_owned()))
+}
+
+/// Whether it is a URI with a scheme, as certificates have them.
+pub(super) fn is_uri(text: &str) -> bool {
     let is_uri = text.starts_with("urn:")
         || text.split_once("://").is_some_and(|(scheme, rest)| is_scheme(scheme) && !rest.is_empty());
-    (is_uri && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| TrustedPeer::Uri(text.to_owned()))
+    is_uri && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_scheme(text: &str) -> bool {

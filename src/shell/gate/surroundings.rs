@@ -5,7 +5,7 @@ use super::super::host::Host;
 use crate::base::text::from_hex;
 use crate::base::time::UnixSeconds;
 use crate::crypto::SHA256_BYTES;
-use crate::facts::Surroundings;
+use crate::facts::{PeerName, Surroundings};
 use std::cell::OnceCell;
 
 /// The surroundings of the request of the effective context.
@@ -14,11 +14,18 @@ pub(super) struct HostSurroundings<'h, H> {
     now: OnceCell<UnixSeconds>,
     peer_certificate: OnceCell<Option<[u8; SHA256_BYTES]>>,
     peer_uri: OnceCell<Option<Vec<u8>>>,
+    peer_dns: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'h, H: Host> HostSurroundings<'h, H> {
     pub(super) const fn new(host: &'h H) -> Self {
-        Self { host, now: OnceCell::new(), peer_certificate: OnceCell::new(), peer_uri: OnceCell::new() }
+        Self {
+            host,
+            now: OnceCell::new(),
+            peer_certificate: OnceCell::new(),
+            peer_uri: OnceCell::new(),
+            peer_dns: OnceCell::new(),
+        }
     }
 }
 
@@ -35,9 +42,13 @@ impl<H: Host> Surroundings for HostSurroundings<'_, H> {
         })
     }
 
-    /// What the host does not tell counts as no URI.
-    fn is_peer_uri(&self, uri: &str) -> bool {
-        let ask = || self.host.property(&["connection", "uri_san_peer_certificate"]).ok().flatten();
-        self.peer_uri.get_or_init(ask).as_deref() == Some(uri.as_bytes())
+    /// What the host does not tell counts as no name.
+    fn peer_name(&self, kind: PeerName) -> Option<&[u8]> {
+        let (known, property) = match kind {
+            PeerName::Uri => (&self.peer_uri, "uri_san_peer_certificate"),
+            PeerName::Dns => (&self.peer_dns, "dns_san_peer_certificate"),
+        };
+        let ask = || self.host.property(&["connection", property]).ok().flatten();
+        known.get_or_init(ask).as_deref().filter(|name| !name.is_empty())
     }
 }

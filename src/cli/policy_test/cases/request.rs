@@ -7,8 +7,18 @@ use crate::config::Tree;
 use std::path::Path;
 
 /// The fields of a request.
-const FIELDS: [&str; 9] =
-    ["method", "path", "headers", "body", "route", "virtual_host", "metadata", "client_certificate", "client_uri"];
+const FIELDS: [&str; 10] = [
+    "method",
+    "path",
+    "headers",
+    "body",
+    "route",
+    "virtual_host",
+    "metadata",
+    "client_certificate",
+    "client_uri",
+    "client_dns",
+];
 
 impl Reader<'_> {
     pub(super) fn request(&mut self, view: &View<'_>) -> Option<CaseRequest> {
@@ -56,7 +66,19 @@ impl Reader<'_> {
             }
         };
         let client_uri = self.optional_text(view, "client_uri");
-        Some(CaseRequest { method, path, headers, body, route, virtual_host, metadata, client_certificate, client_uri })
+        let client_dns = self.optional_text(view, "client_dns");
+        Some(CaseRequest {
+            method,
+            path,
+            headers,
+            body,
+            route,
+            virtual_host,
+            metadata,
+            client_certificate,
+            client_uri,
+            client_dns,
+        })
     }
 
     /// Header lines: a list of values is several lines.

@@ -95,7 +95,14 @@ fn expression(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<CredentialRul
     if rule.alternatives().len() < alternatives.len() {
         return cursor.wrong("has the same alternative twice", "keep one");
     }
-    told_apart(cursor, &rule, sources.sets?)?;
+    let sets = sources.sets?;
+    told_apart(cursor, &rule, sets)?;
+    if rule.has_rivals(&|source| is_ambient(source, sets)) {
+        return cursor.wrong(
+            "has alternatives that differ in a certificate alone, which a request does not choose",
+            "keep one of them",
+        );
+    }
     Some(rule)
 }
 
@@ -132,6 +139,12 @@ fn all_of(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Vec<Source>> {
             if one == earlier {
                 return cursor.wrong("names a credential twice", "keep one");
             }
+            if is_ambient(*one, sets) && is_ambient(*earlier, sets) {
+                return cursor.wrong(
+                    "needs two identities of one certificate",
+                    "keep one, or let one set name all certificates",
+                );
+            }
             let (here, there) = (headers(*one, sets), headers(*earlier, sets));
             if let ([header], [same]) = (here.as_slice(), there.as_slice())
                 && header == same
@@ -166,6 +179,11 @@ fn source(cursor: &Cursor<'_>, sources: Sources<'_>) -> Option<Source> {
             cursor.wrong("is not the name of a set", format!("the credentials are {}", names.join(", ")))
         }
     }
+}
+
+/// Whether a credential comes with the connection.
+fn is_ambient(source: Source, sets: &[CredentialSet]) -> bool {
+    matches!(source, Source::Set(id) if sets.get(id.0).is_some_and(CredentialSet::is_ambient))
 }
 
 /// The headers that a credential can be in, once each.

@@ -77,7 +77,7 @@ fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA
 /// The digest that is written, or that of a secret in an environment variable.
 pub(super) fn digest_of(object: &Object<'_>, environment: Environment<'_>) -> Option<[u8; SHA256_BYTES]> {
     match (object.has("sha256"), object.has("env")) {
-        (true, false) => object.get("sha256").and_then(|cursor| written(&cursor)),
+        (true, false) => object.get("sha256").and_then(|cursor| written(&cursor, HASH_IT)),
         (false, true) => object.get("env").and_then(|cursor| from_environment(&cursor, environment)),
         _ => one_of_both(object),
     }
@@ -88,7 +88,7 @@ fn one_of_both<T>(object: &Object<'_>) -> Option<T> {
 }
 
 /// A digest in hexadecimal digits.
-fn written(cursor: &Cursor<'_>) -> Option<[u8; SHA256_BYTES]> {
+pub(super) fn written(cursor: &Cursor<'_>, remedy: &str) -> Option<[u8; SHA256_BYTES]> {
     let text = cursor.text()?;
     let mut digest = [0; SHA256_BYTES];
     let pairs = text.as_bytes().chunks(2);
@@ -100,7 +100,7 @@ fn written(cursor: &Cursor<'_>) -> Option<[u8; SHA256_BYTES]> {
             }
             _ => false,
         });
-    if all { Some(digest) } else { cursor.wrong("is not a SHA-256 in 64 hexadecimal digits", HASH_IT) }
+    if all { Some(digest) } else { cursor.wrong("is not a SHA-256 in 64 hexadecimal digits", remedy) }
 }
 
 fn hex(digit: Option<&u8>) -> Option<u8> {
