@@ -141,7 +141,10 @@ pub(super) fn select<'p: 'r, 'r>(
     if let Presented::Token(scheme, token) = presented {
         tokens.push((scheme, token));
     }
-    // No alternative has two.
+    // A request has one. Where metadata restricts, two requirements can ask for two, of which the second would not be judged.
+    if tokens.len() > 1 {
+        return Err(Denial::MultipleCredentials);
+    }
     let token = tokens.first().copied();
     let of_tokens = tokens.iter().map(|(kind, _)| kind.source());
     let presented: Vec<Source> = secrets.iter().map(|secret| Source::Set(secret.id)).chain(of_tokens).collect();

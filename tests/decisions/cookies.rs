@@ -5,6 +5,7 @@ use crate::world::{Ask, DEMO, NOW, config, configured_keys, extend, get, policy,
 use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
 use scopegate::challenge::{self, Terms};
+use scopegate::config::{self as scopegate_config, Node};
 use scopegate::decision::{Basis, Decision, Reason};
 use scopegate::policy::AuditSettings;
 use serde_json::{Value, json};
@@ -231,4 +232,32 @@ fn further_reasons_have_those_of_the_cookie() {
     let Decision::Allow(grant) = decision else { panic!("reported") };
     assert_eq!(reported(&grant), Some(Reason::CrossSite));
     assert_eq!((further.certain, further.unverified), (vec![], vec![Reason::InsufficientScope]));
+}
+
+#[test]
+fn a_request_has_one_token_also_where_metadata_restricts() {
+    let good = token().sign();
+    let restrict = |base: Value| {
+        let mut config = accepting(base, json!({}));
+        extend(&mut config, json!({ "route_metadata": "restrict" }));
+        config["issuers"][0]["websocket_protocol"] = json!(true);
+        config
+    };
+    let added = |config: &Value, metadata: Value| {
+        scopegate_config::requirement(&Node::from(metadata), &policy(config)).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let with_other = |text: &str| sent(&format!("__Host-token={good}; __Host-admin={text}"));
+    let offering = |text: &str| {
+        with(&good).header("upgrade", "websocket").header("sec-websocket-protocol", format!("bearer, {text}"))
+    };
+    let (web, admin, bearer) = (restrict(json!("web")), json!({ "credentials": "admin" }), json!({ "scopes": [] }));
+    for (metadata, ask) in [
+        (&admin, with_other("forged")),
+        (&admin, with_other(&good)),
+        (&bearer, offering("forged")),
+        (&bearer, offering(&good)),
+    ] {
+        let ask = ask.under(added(&web, metadata.clone()));
+        assert_eq!(ask.refused(&web), Some(Reason::MultipleCredentials), "{metadata} {ask:?}");
+    }
 }
