@@ -94,8 +94,10 @@ impl CredentialRule {
     /// the connection, is not presented.
     #[must_use]
     pub fn choose(&self, presented: &[Source], is_ambient: &dyn Fn(Source) -> bool) -> Choice<'_> {
-        let is_exact = |alternative: &&Vec<Source>| is_same(alternative, presented, is_ambient);
-        if let Some(exact) = self.alternatives.iter().find(is_exact) {
+        let mut exact = self.alternatives.iter().filter(|alternative| is_same(alternative, presented, is_ambient));
+        // Two rules together can have one with a certificate beside one without: what is presented is judged.
+        let alone = exact.clone().find(|alternative| alternative.len() == presented.len());
+        if let Some(exact) = alone.or_else(|| exact.next()) {
             return Choice::This(exact);
         }
         let is_part = self.alternatives.iter().any(|alternative| presented.iter().all(|one| alternative.contains(one)));
@@ -172,6 +174,8 @@ mod tests {
             assert_eq!(rule.choose(presented, &is_ambient), Choice::This(wanted));
         }
         assert_eq!(rule.choose(&[T, A], &is_ambient), Choice::TooMuch);
+        let both = CredentialRule::new([vec![B], vec![T]]).and(&CredentialRule::default());
+        assert_eq!(both.choose(&[T], &is_ambient), Choice::This(&[T]), "with or without a certificate");
         assert!(!rule.has_rivals(&is_ambient));
         assert!(CredentialRule::new([vec![T, B], vec![T]]).has_rivals(&is_ambient));
         assert!(CredentialRule::new([vec![A], vec![B]]).has_rivals(&|source| source != T), "one certificate for both");

@@ -125,6 +125,38 @@ fn a_certificate_is_judged_only_where_the_chosen_alternative_names_it() {
 }
 
 #[test]
+fn where_metadata_restricts_a_certificate_does_not_replace_what_is_presented() {
+    let base = |rule: Value| {
+        let mut config = accepting(rule, json!({ "scopes": ["orders:read"] }));
+        extend(&mut config, json!({ "route_metadata": "restrict" }));
+        config
+    };
+    let under = |ask: Ask, config: &Value, metadata: Value| {
+        let added = config::requirement(&Node::from(metadata), &policy(config)).unwrap();
+        whose(&ask.under(added), config)
+    };
+    let signed = |scope: &str| token().claim("scope", scope).sign();
+    let either = base(json!({ "any_of": ["mesh", "bearer"] }));
+    for (ask, wanted) in [
+        (get("/").bearer(signed("orders:read")), Ok("Token")),
+        (with(PINNED).bearer(signed("orders:read")), Ok("Token")),
+        (with(OTHER).bearer(signed("orders:read")), Ok("Token")),
+        (with(PINNED).bearer(signed("other")), Err(Reason::InsufficientScope)),
+        (with(PINNED), Err(Reason::NoCredential)),
+    ] {
+        assert_eq!(under(ask.clone(), &either, json!({})), wanted.map(str::to_owned), "{ask:?}");
+    }
+    let tokens = base(json!("bearer"));
+    for (ask, wanted) in [
+        (with(PINNED).bearer(signed("orders:read")), Ok("Token")),
+        (with(OTHER).bearer(signed("orders:read")), Err(Reason::UnknownIdentity)),
+        (get("/").bearer(signed("orders:read")), Err(Reason::NoCredential)),
+    ] {
+        assert_eq!(under(ask.clone(), &tokens, json!({ "credentials": "mesh" })), wanted.map(str::to_owned), "{ask:?}");
+    }
+}
+
+#[test]
 fn a_missing_certificate_may_be_missing_and_an_unknown_one_may_not() {
     let optional = accepting(json!("mesh"), json!({ "allow_missing": true }));
     let missing = format!("{:?}", Basis::Missing);
