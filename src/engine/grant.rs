@@ -107,9 +107,11 @@ pub(super) fn for_principal(
 /// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would
 /// take what nobody looked at for what was approved. Those in `kept` stay.
 fn remove_credentials(remove: &mut Vec<Cow<'static, str>>, policy: &Policy, request: &RequestView<'_>, kept: &[&str]) {
-    let places = policy.credential_headers();
+    let mut places = policy.credential_headers();
+    places.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));
     for (name, _) in request.headers {
-        let is_kept = kept.iter().any(|kept| kept.as_bytes() == *name);
+        // A list stays without the credential that is in it; in another spelling it is none that a server answers.
+        let is_kept = *name == WEBSOCKET_PROTOCOL.as_bytes() || kept.iter().any(|kept| kept.as_bytes() == *name);
         if is_kept || !places.iter().any(|place| same_header(place.as_bytes(), name)) {
             continue;
         }

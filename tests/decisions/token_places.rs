@@ -187,6 +187,12 @@ fn every_place_is_emptied_in_every_spelling() {
     assert_eq!(removed(&handshake(&list), &keep), [""; 0]);
     let stray_list = || get("/").bearer(&own).header("sec-websocket-protocol", format!("bearer, {own}"));
     assert_eq!(removed(&stray_list(), &keep), ["sec-websocket-protocol: bearer"], "also where it was not read");
+    let misspelt = |ask: Ask| ask.header("sec_websocket_protocol", "bearer, stray");
+    assert_eq!(
+        removed(&misspelt(handshake(&list)), &gate(json!({}))),
+        ["sec_websocket_protocol", "sec-websocket-protocol: chat, bearer, v2"]
+    );
+    assert_eq!(removed(&misspelt(handshake(&list)), &keep), ["sec_websocket_protocol"]);
     for untouched in [
         gate(json!({ "default": { "public": true } })),
         gate(json!({ "report_only": true })),
