@@ -173,7 +173,8 @@ fn schemes(policy: &Policy, asks: &TokenRequirements<'_>) -> Schemes {
         let asked = issuer.sender_constraint.and(of_asks);
         let key = asked.includes(SenderConstraint::DPOP);
         schemes.bearer |= !key;
-        schemes.dpop |= key || !asked.includes(SenderConstraint::MTLS);
+        // In another place than `authorization` no token is good that is bound to a key.
+        schemes.dpop |= issuer.token_header.is_none() && (key || !asked.includes(SenderConstraint::MTLS));
     }
     schemes.dpop |= !schemes.bearer;
     schemes

@@ -102,6 +102,15 @@ fn a_challenge_names_each_scheme_that_the_route_admits() {
     assert!(scoped[1].contains("scope=\"x\""), "{scoped:?}");
 }
 
+#[test]
+fn a_challenge_names_dpop_only_where_some_token_can_be_in_authorization() {
+    let mut config = plain();
+    config["issuers"][0]["token_header"] = json!({ "name": "x-token" });
+    assert_eq!(challenges(&get("/"), &policy(&config)), ["Bearer realm=\"api\""]);
+    config["issuers"][0].as_object_mut().unwrap().remove("token_header");
+    assert_eq!(challenges(&get("/"), &policy(&config)).len(), 2);
+}
+
 /// RFC 9449 section 7.1: a client that used `DPoP` is told so in `DPoP`, which is not offered otherwise.
 #[test]
 fn a_route_for_tokens_of_certificates_names_dpop_to_those_who_used_it() {
