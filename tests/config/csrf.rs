@@ -41,6 +41,8 @@ fn what_is_wrong_with_a_cookie_is_said() {
     let asking = |credentials: &str, more: &str| {
         with(&format!("credentials: [{good}, {key}]\ndefault: {{credentials: {credentials}{more}}}"))
     };
+    let bound = |default: &str| with(&format!("dpop: {{origins: ['https://a']}}\ncredentials: [{good}]\n{default}"));
+    assert!(read(&bound("default: {credentials: web, sender_constraint: mtls}")).is_ok());
     snapshot!(problems(&[
         ("no name and no origins", cookie("")),
         ("a name without the prefix", cookie("name: token, origins: ['https://a']")),
@@ -52,6 +54,12 @@ fn what_is_wrong_with_a_cookie_is_said() {
         (
             "key and cookie",
             sets("{name: web, api_key: {header: x-k}, cookie: {name: __Host-t, origins: ['https://a']}}")
+        ),
+        ("cookie and certificates", sets(&good.replace("cookie:", "mtls: {}, cookie:"))),
+        ("a cookie where a key has to be proven", bound("default: {credentials: web, sender_constraint: dpop}")),
+        (
+            "a cookie of a method where a key has to be proven",
+            bound("default: {sender_constraint: dpop, methods: {GET: {credentials: {any_of: [bearer, web]}}}}")
         ),
         ("identities", sets(&good.replace("}}", "}, identities: [], scopes: [a]}"))),
         ("one cookie twice", sets(&format!("{good}, {}", good.replace("web", "other")))),

@@ -82,6 +82,9 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
         if object.has("basic") {
             return cursor.wrong("is beside `basic`", "make two sets of them");
         }
+        if object.has("mtls") {
+            return cursor.wrong("is beside `mtls`", "make two sets of them");
+        }
         if let Some(htpasswd) = object.get("htpasswd") {
             htpasswd.wrong::<()>("has passwords, and this is a set of tokens", "leave it out");
         }

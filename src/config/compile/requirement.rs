@@ -125,6 +125,14 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         );
     }
     let sender_constraint = sender_constraint.map(|constraint| constraint.and(context.sender_constraint));
+    if sender_constraint.is_some_and(|asked| asked.includes(SenderConstraint::DPOP))
+        && credentials.as_ref().is_some_and(|rule| context.sources.admits_cookie(rule))
+    {
+        object.get("sender_constraint").unwrap_or_else(|| object.cursor().clone()).wrong::<()>(
+            "asks for a proof of a key, which no token in a cookie is good with, and `credentials` accepts a cookie",
+            "leave the cookie out of `credentials`, or ask for `mtls`",
+        );
+    }
     let csrf = optional(object, "csrf", None, |c| csrf::read(c).map(Some)).map(|own| match (own, context.csrf) {
         (Some(own), Some(around)) => Some(own.and(around)),
         (own, around) => own.or_else(|| around.cloned()),

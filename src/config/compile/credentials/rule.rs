@@ -22,6 +22,12 @@ impl Sources<'_> {
         set.is_none_or(|set| set.cookie().is_some())
     }
 
+    /// Whether a cookie is one of what is accepted.
+    pub(crate) fn admits_cookie(self, rule: &CredentialRule) -> bool {
+        let is_cookie = |source: &Source| *source != Source::Tokens && self.is_token(source);
+        self.sets.is_some() && rule.sources().iter().any(is_cookie)
+    }
+
     /// Whether every alternative has a token.
     pub(crate) fn always_has_token(self, rule: &CredentialRule) -> bool {
         rule.alternatives().iter().all(|alternative| alternative.iter().any(|source| self.is_token(source)))
