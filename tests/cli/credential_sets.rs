@@ -100,6 +100,7 @@ fn keys_are_not_sent_in_plain_text_matched_on_or_logged() {
     };
     finds(&[
         ("api-keys-in-plain-text", open.clone(), edit(&open, chain, tls)),
+        ("api-keys-in-plain-text", edit(&open, "api_key: {header: x-kiosk}", "basic: {}"), edit(&open, chain, tls)),
         ("api-keys-in-plain-text", open, without_set),
         ("credential-in-log", log(&good(GOLD), "X-Kiosk"), log(&shipped(), "X-Kiosk")),
         ("matcher-on-edited-header", matched(&good(GOLD), "x-kiosk"), matched(&shipped(), "x-kiosk")),

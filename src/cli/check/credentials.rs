@@ -32,7 +32,7 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
     check_subjects(gate, values, policy, findings);
     hashes::check(gate, values, policy, findings);
     if let Some(envoy) = &gate.envoy
-        && policy.credentials.iter().any(|set| !set.key_places().is_empty())
+        && policy.credentials.iter().any(|set| set.headers().next().is_some())
         && let Some(chain) = chain_of(&envoy.manager, sources)
         && is_plain(&chain)
         && !is_local(&chain, sources)
