@@ -23,8 +23,8 @@ use std::path::PathBuf;
 
   public         every request passes, no token is read
   denied         every request is refused
-  any token      a valid token passes, whatever its scopes are
-  allow missing  a request without a token passes
+  any token      a valid token or other credential passes, whatever its scopes are
+  allow missing  a request without a credential passes
   report only    what would be refused passes, and is counted
   never          no request can come here
   unreadable     the metadata cannot be read: every request is refused with 500

@@ -48,7 +48,7 @@ fn explain_says_whose_key_it_is_and_never_the_key() {
         "credentials: [{{name: partners, api_key: {{header: x-api-key}}, identities: [{{id: acme-1, secrets: [{{sha256: {DIGEST}}}], scopes: [a]}}]}}]\n\
          default: {{credentials: partners, scopes: [a]}}\nforward: {{headers: {{x-sub: sub, x-from: credential}}}}\n"
     );
-    write(folder.join("gate.yaml"), config).unwrap();
+    write(folder.join("gate.yaml"), &config).unwrap();
     let explain = |key: &str| {
         let header = format!("x-api-key: {key}");
         let told = run(&["explain", "gate.yaml", "--request", "GET /orders", "--header", &header], &folder);
@@ -78,4 +78,8 @@ fn explain_says_whose_key_it_is_and_never_the_key() {
     );
     let matrix = run(&["matrix", "gate.yaml"], &folder).stdout;
     assert!(matrix.contains("credential partners"), "{matrix}");
+    let any = config.replace("credentials: partners, scopes: [a]", "credentials: partners, allow_missing: true");
+    write(folder.join("gate.yaml"), any).unwrap();
+    let matrix = run(&["matrix", "gate.yaml"], &folder).stdout;
+    assert!(matrix.contains("no credential, or a valid credential"), "{matrix}");
 }

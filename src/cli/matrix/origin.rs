@@ -48,11 +48,12 @@ impl Origin<'_> {
                 if scopes.is_none() && !self.added {
                     row.mark(Mark::AnyToken);
                 }
-                row.needs = scopes.unwrap_or_else(|| "a valid token".to_owned());
+                let credential = if ask.credentials.is_none() { "token" } else { "credential" };
+                row.needs = scopes.unwrap_or_else(|| format!("a valid {credential}"));
                 row.conditions = needs::conditions(ask, view, policy);
                 // Added to another requirement, neither has an effect.
                 if ask.allow_missing && !self.added {
-                    row.needs = format!("no token, or {}", row.needs);
+                    row.needs = format!("no {credential}, or {}", row.needs);
                     row.mark(Mark::AllowMissing);
                 }
                 if ask.report_only && !self.added {

@@ -61,8 +61,8 @@ impl Mark {
         match self {
             Self::Public => "everybody passes, no token is read",
             Self::Denied => "nobody passes",
-            Self::AnyToken => "a valid token passes, whatever its scopes are",
-            Self::AllowMissing => "a request without a token passes",
+            Self::AnyToken => "a valid token or other credential passes, whatever its scopes are",
+            Self::AllowMissing => "a request without a credential passes",
             Self::ReportOnly => "what would be refused passes, and is counted",
             Self::Never => "no request can come here",
             Self::Unreadable => "the metadata cannot be read: every request is refused with 500",
