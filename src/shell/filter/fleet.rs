@@ -360,3 +360,19 @@ proptest! {
         }
     }
 }
+
+/// Anyone can make opaque tokens up, and nobody claims without a good one.
+#[test]
+fn requests_that_wait_for_introspection_take_no_place_of_claims() {
+    let mut members = members("redis", &json!({ "limits": { "waiting_requests": 2 } }));
+    members["issuers"][0]["introspection"] = json!({
+        "uri": "https://idp.example.com/introspect", "cluster": "idp", "client_id": "gate", "secret": { "env": "SECRET" },
+    });
+    let mut proxy = Proxy::configured(&members);
+    let flood = [1, 2, 3].map(|number| proxy.request(Client::Opaque(number)));
+    assert!(flood.iter().all(|context| proxy.stream(*context).is_undecided()));
+    let claims = [1, 2].map(|number| proxy.request(Client::Once(number)));
+    assert!(claims.iter().all(|context| proxy.stream(*context).is_undecided()));
+    let third = proxy.request(Client::Once(3));
+    assert_eq!(proxy.answers(third), ["scopegate_too_busy"], "claims have the places of claims");
+}
