@@ -272,6 +272,29 @@ fn three_parts_of_base64url_are_the_shape_of_a_jwt_and_nothing_else_is() {
     }
 }
 
+/// An issuer that reads loosely could take one for the JWT, which may be revoked by its fingerprint or its key.
+#[test]
+fn a_jwt_with_more_behind_it_is_asked_of_nobody() {
+    let (policy, said) = (opaque(json!({}), json!({})), active(json!({})));
+    let jwt = token().sign();
+    assert_eq!(refused(&get("/").bearer(&jwt), &policy, &said), None);
+    for more in ["=", "==", "~", "+", "/", ".", ".x", ".x.y", ".=", "...="] {
+        let reason = refused(&get("/").bearer(format!("{jwt}{more}")), &policy, &said);
+        assert_eq!(reason, Some(Reason::MalformedToken), "{more}");
+    }
+    assert!(said.asked.borrow().is_empty());
+    let begins = |header: &str| format!("{}.a~.b", base64url::encode(header.as_bytes()));
+    for (header, wanted) in [
+        (r#"{"alg":"ES256"}"#, None),
+        (r#"{ "alg":1}"#, None),
+        (r#"{"alg":"dir","enc":"A128GCM"}"#, Some(IssuerId(0))),
+        (r#"{"sub":"alice"}"#, Some(IssuerId(0))),
+        ("{", Some(IssuerId(0))),
+    ] {
+        assert_eq!(asked(&policy, &begins(header)), wanted, "{header}");
+    }
+}
+
 #[test]
 fn an_issuer_is_asked_about_tokens_in_its_own_place_alone() {
     let issuer = |place: Value| {

@@ -5,24 +5,42 @@
 //! opaque token has not.
 
 use super::{Formed, Result, TokenRequirements, Unproven};
+use crate::base::base64url;
+use crate::base::members::Members;
 use crate::credential::BearerToken;
 use crate::decision::{Denial, Inquiry, Need, NeedKind};
 use crate::facts::{Awaited, Facts, Introspected};
 use crate::policy::{IssuerId, Policy};
 
-/// Whether a token has not the shape of a JWT: three parts, each in the alphabet of base64url.
+/// Whether a token has not the shape of a JWT: three parts, each in the alphabet of base64url. What begins with the header
+/// of a signed JWT is not opaque either: an issuer that reads loosely could take it for that JWT, which is refused here for
+/// its header, its key or its fingerprint.
 #[must_use]
 pub fn is_opaque(token: &[u8]) -> bool {
+    !has_shape_of_jwt(token) && !begins_as_signed(token)
+}
+
+fn has_shape_of_jwt(token: &[u8]) -> bool {
     let is_character = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut dots = 0_usize;
     for byte in token {
         if *byte == b'.' {
             dots = dots.saturating_add(1);
         } else if !is_character(byte) {
-            return true;
+            return false;
         }
     }
-    dots != 2
+    dots == 2
+}
+
+/// Whether the first of several parts is a JOSE header, and not that of an encrypted token, which has `enc`.
+fn begins_as_signed(token: &[u8]) -> bool {
+    // Every JSON object that begins with its brace.
+    let Some(dot) = token.iter().position(|byte| *byte == b'.').filter(|_| token.starts_with(b"e")) else {
+        return false;
+    };
+    let header = token.get(..dot).and_then(base64url::decode).and_then(Members::parse);
+    header.is_some_and(|header| header.get("alg").is_some() && header.get("enc").is_none())
 }
 
 /// The issuer that is asked about a token; `None` where that would be a JWT, or nobody can be asked.
