@@ -49,11 +49,30 @@ impl<W> PasswordLine<W> {
             return Vec::new();
         }
         // A full line lets nobody in without another's leaving, even where several wait for one password.
+        let entering = Rc::as_ptr(&job);
         let kept = Waiting { job, waiters: vec![(waiter, now)] };
         let leaving = if is_full { self.line.replace(network, kept) } else { self.line.enter(network, kept) };
-        let leaving = leaving.map_or_else(Vec::new, |waiting| waiting.waiters);
+        let leaving = match leaving {
+            // Those that sent one password can have filled it: one of them gives way to a network that has no place.
+            Some(own) if Rc::as_ptr(&own.job) == entering && !self.line.has(network) => match self.last_of_several() {
+                Some(last) => {
+                    // There is room for its password, since several wait for another.
+                    self.line.enter(network, own);
+                    vec![last]
+                }
+                None => own.waiters,
+            },
+            leaving => leaving.map_or_else(Vec::new, |waiting| waiting.waiters),
+        };
         self.len = self.len.saturating_add(1).saturating_sub(leaving.len());
         leaving
+    }
+
+    /// Takes out the last one that waits for the password that most wait for, if several do.
+    fn last_of_several(&mut self) -> Option<(W, u64)> {
+        let current = self.current.iter_mut().map(|(waiting, _)| waiting);
+        let most = current.chain(self.line.iter_mut()).max_by_key(|waiting| waiting.waiters.len())?;
+        if most.waiters.len() > 1 { most.waiters.pop() } else { None }
     }
 
     /// Does one step of the work. Returns the password that has been hashed by it, with the place of the hash that it is of.
@@ -175,6 +194,25 @@ mod tests {
             (line.len(), hashed(&mut line).1, hashed(&mut line).1, hashed(&mut line).1),
             (3, vec![1], vec![5], vec![2])
         );
+    }
+
+    #[test]
+    fn a_line_that_is_full_of_one_password_gives_way_to_a_network_that_has_no_place() {
+        for steps in [0, 1] {
+            let mut line = PasswordLine::new(3);
+            for waiter in 1..=3 {
+                assert!(line.enter(network(ONE), job(1), waiter, 0).is_empty());
+            }
+            (0..steps).for_each(|_| assert!(line.step().is_none()));
+            assert_eq!(line.enter(network(ONE), job(1), 4, 0), [(4, 0)], "it waits for itself");
+            assert_eq!(line.enter(network("10.9.0.1:1"), job(2), 5, 0), [(3, 0)], "{steps}");
+            assert_eq!(line.enter(network("10.9.0.1:1"), job(3), 6, 0), [(6, 0)], "it has a place");
+            assert_eq!(line.enter(network("10.8.0.1:1"), job(4), 7, 0), [(2, 0)]);
+            assert_eq!(line.enter(network("10.7.0.1:1"), job(5), 8, 0), [(8, 0)], "each has one");
+            assert_eq!(line.len(), 3);
+            assert_eq!([hashed(&mut line).1, hashed(&mut line).1, hashed(&mut line).1], [[1], [5], [7]]);
+            assert_eq!(line.len(), 0);
+        }
     }
 
     #[test]

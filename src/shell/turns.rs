@@ -101,6 +101,11 @@ impl<T> Turns<T> {
         self.networks.iter_mut().flat_map(|(_, items)| items)
     }
 
+    /// Whether a network waits.
+    pub fn has(&self, network: Network) -> bool {
+        self.networks.iter().any(|(other, _)| *other == network)
+    }
+
     /// How many wait.
     pub const fn len(&self) -> usize {
         self.len
