@@ -25,7 +25,8 @@ impl Introspections for Answer {
         Some(match self.0.as_ref()? {
             IntrospectionAnswer::Inactive => Introspected::Inactive,
             IntrospectionAnswer::Active(claims) => {
-                let token = VerifiedToken::introspected(issuer, (**claims).clone(), UnixSeconds(i64::MAX));
+                let (since, until) = (UnixSeconds(i64::MIN), UnixSeconds(i64::MAX));
+                let token = VerifiedToken::introspected(issuer, (**claims).clone(), since, until);
                 Introspected::Active(Rc::new(token))
             }
         })

@@ -41,8 +41,13 @@ pub enum Voucher {
     /// Its signature, of this algorithm, which keys of its issuer have verified. The generation says which of the key sets
     /// that the issuer has had: by another one it is not verified.
     Signature(Algorithm, Generation),
-    /// The word of its issuer, which holds until this time.
-    Introspection(UnixSeconds),
+    /// The word of its issuer.
+    Introspection {
+        /// When the issuer said so.
+        since: UnixSeconds,
+        /// From when on that holds no longer.
+        until: UnixSeconds,
+    },
 }
 
 /// The name of a token in a memory: a digest of all its bytes, signature included, under a secret key.
@@ -79,13 +84,14 @@ impl TokenMemory for NoMemory {
 }
 
 impl VerifiedToken {
-    /// An opaque token of which `issuer` has said these claims. Its word holds until `until`, and never beyond `exp`.
+    /// An opaque token of which `issuer` has said these claims at `since`. Its word holds until `until`, and never beyond
+    /// `exp`.
     #[must_use]
-    pub fn introspected(issuer: IssuerId, claims: Claims, until: UnixSeconds) -> Self {
+    pub fn introspected(issuer: IssuerId, claims: Claims, since: UnixSeconds, until: UnixSeconds) -> Self {
         let until = claims.expires_at.map_or(until, |expires_at| expires_at.min(until));
         Self {
             header: JoseHeader::default(),
-            voucher: Voucher::Introspection(until),
+            voucher: Voucher::Introspection { since, until },
             fingerprint: FingerprintCell::default(),
             subject: claims.subject().map(|subject| Rc::new(Subject::new(&subject))),
             issuer,
@@ -99,7 +105,7 @@ impl VerifiedToken {
     pub fn is_by(&self, keys: &KeyRing) -> bool {
         match self.voucher {
             Voucher::Signature(_, generation) => keys.generation(self.issuer) == Some(generation),
-            Voucher::Introspection(_) => true,
+            Voucher::Introspection { .. } => true,
         }
     }
 
@@ -108,7 +114,8 @@ impl VerifiedToken {
     pub fn has_expired(&self, now: UnixSeconds) -> bool {
         match self.voucher {
             Voucher::Signature(..) => self.claims.expires_at.is_none_or(|expires_at| expires_at <= now),
-            Voucher::Introspection(until) => until <= now,
+            // A clock that was set back would make it hold for longer.
+            Voucher::Introspection { since, until } => now < since || until <= now,
         }
     }
 

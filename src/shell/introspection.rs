@@ -48,7 +48,7 @@ pub fn read(
 ) -> Result<Introspected, Failure> {
     match IntrospectionAnswer::parse(answer) {
         Ok(IntrospectionAnswer::Active(claims)) => {
-            let token = VerifiedToken::introspected(issuer, *claims, now.plus(terms.cache));
+            let token = VerifiedToken::introspected(issuer, *claims, now, now.plus(terms.cache));
             Ok(Introspected::Active(Rc::new(token)))
         }
         Ok(IntrospectionAnswer::Inactive) => Ok(Introspected::Inactive),
@@ -119,10 +119,12 @@ mod tests {
             Ok(Introspected::Active(token)) => token.has_expired(UnixSeconds(now)),
             other => panic!("{other:?}"),
         };
-        for (exp, cache, last) in [(1000, 30, 129), (110, 30, 109), (1000, 0, 99)] {
+        for (exp, cache, last) in [(1000, 30, 129), (110, 30, 109)] {
             let answer = format!("{{\"active\":true,\"exp\":{exp}}}");
             assert!(!has_expired(&answer, cache, last) && has_expired(&answer, cache, last + 1), "{exp} {cache}");
+            assert!(!has_expired(&answer, cache, 100) && has_expired(&answer, cache, 99), "the clock was set back");
         }
+        assert!(has_expired(r#"{"active":true,"exp":1000}"#, 0, 100), "without a cache it does not hold at all");
         assert!(!has_expired(r#"{"active":true}"#, 30, 129) && has_expired(r#"{"active":true}"#, 30, 130));
     }
 

@@ -49,7 +49,7 @@ fn active(members: Value) -> Said {
         answer.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()).collect();
     let members = Members::parse(Value::Object(answer).to_string().into_bytes()).unwrap();
     let claims = Claims::from_members(members).unwrap_or_else(|_| panic!("no claims"));
-    let token = VerifiedToken::introspected(IssuerId(0), claims, UnixSeconds(NOW + 30));
+    let token = VerifiedToken::introspected(IssuerId(0), claims, UnixSeconds(NOW), UnixSeconds(NOW + 30));
     said(IssuerId(0), Introspected::Active(Rc::new(token)))
 }
 

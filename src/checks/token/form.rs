@@ -68,7 +68,7 @@ impl<'t> Formed<'t> {
     #[must_use]
     pub fn introspected_by(&self) -> Option<IssuerId> {
         match &self.parts {
-            Parts::Remembered(known, _) if matches!(known.voucher, Voucher::Introspection(_)) => Some(known.issuer),
+            Parts::Remembered(known, _) if matches!(known.voucher, Voucher::Introspection { .. }) => Some(known.issuer),
             Parts::Remembered(..) | Parts::Fresh(..) => None,
         }
     }
@@ -89,7 +89,7 @@ impl<'t> Formed<'t> {
             Parts::Fresh(compact, _) => Algorithm::from_name(&compact.header.alg),
             Parts::Remembered(known, _) => match known.voucher {
                 Voucher::Signature(algorithm, _) => Some(algorithm),
-                Voucher::Introspection(_) => None,
+                Voucher::Introspection { .. } => None,
             },
         }
     }
