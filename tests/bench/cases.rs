@@ -1,12 +1,14 @@
 //! The cases: what is asked of both contenders, and the requests that are sent.
 
 use super::contenders::{
-    native_client_policy, native_policy, native_route_policy, native_rule, native_rule_for_all, one_route,
+    api_key_auth, basic_auth, native_client_policy, native_policy, native_route_policy, native_rule,
+    native_rule_for_all, one_route,
 };
 use super::load;
 use super::settings::Settings;
 use super::support::issuer::now;
 use super::tokens::{Mint, with_changed_signature};
+use base64::Engine as _;
 use scopegate::crypto::{Algorithm, sha256};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
@@ -22,6 +24,9 @@ const SIGNED: usize = LARGE_CACHE;
 /// The caches that hold next to none of them.
 const SMALL_CACHE: usize = 100;
 const SCOPE: &str = "orders:read";
+/// Of the password `correct horse`, by `htpasswd -B -C 5` and `htpasswd -s`.
+const BCRYPT: &str = "$2y$05$clZPD3xmR61V/JskdPtxTOClEuCMGI3Yllb1waoy7vrkKnchyP0b2";
+const SHA1: &str = "{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=";
 
 /// What the caches have to do with the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +58,10 @@ pub struct Case {
     pub scopegate_routes: Vec<Value>,
     pub native_rules: Vec<Value>,
     pub native_policies: Value,
-    /// The keys of `api_key_auth`, which takes the place of `jwt_authn`.
-    pub native_keys: Option<Vec<Value>>,
+    /// The filter in the place of `jwt_authn`.
+    pub native_authentication: Option<Value>,
+    /// What both refuse beside what is measured, where that is no token: what is sent in `authorization`, and the status.
+    pub refused: Vec<(&'static str, String, u16)>,
     pub native_routes: Vec<Value>,
     pub path: String,
     pub scope: String,
@@ -79,12 +86,13 @@ impl Case {
 }
 
 /// The names of all cases, in the order of the table.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "hit-rules",
     "hit-default",
     "hit-metadata",
     "hit-many",
     "hit-key",
+    "hit-basic",
     "miss-rs256",
     "miss-es256",
     "miss-eddsa",
@@ -141,6 +149,7 @@ impl Cases {
                 ..self.base()
             },
             "hit-key" => self.key(),
+            "hit-basic" => self.basic(),
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
             "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
             "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },
@@ -175,7 +184,8 @@ impl Cases {
             scopegate_routes: one_route(),
             native_rules: vec![native_rule("/orders")],
             native_policies: json!({ "scope": native_policy(None, SCOPE) }),
-            native_keys: None,
+            native_authentication: None,
+            refused: Vec::new(),
             native_routes: one_route(),
             path: "/orders/1".to_owned(),
             scope: SCOPE.to_owned(),
@@ -200,7 +210,8 @@ impl Cases {
                 json!({ "id": client(number), "scopes": [scope], "secrets": [{ "sha256": digest(&key(number)) }] })
             })
             .collect();
-        let native_keys = (0..KEYS).map(|number| json!({ "key": key(number), "client": client(number) })).collect();
+        let native_keys: Vec<Value> =
+            (0..KEYS).map(|number| json!({ "key": key(number), "client": client(number) })).collect();
         let mut scopegate = base.scopegate.clone();
         scopegate["credentials"] = json!([{
             "name": "partners", "api_key": { "scheme": "Bearer", "prefix": "sk-" }, "identities": identities,
@@ -211,10 +222,45 @@ impl Cases {
             target: Some(0.9),
             is_paced: false,
             scopegate,
-            native_keys: Some(native_keys),
+            native_authentication: Some(api_key_auth(&native_keys)),
+            refused: vec![
+                ("the key of another client", format!("Bearer {}", key(1)), 403),
+                ("the key of no client", format!("Bearer {}", key(KEYS)), 401),
+            ],
             native_policies: json!({ "client": native_client_policy(&client(0)) }),
             credentials: bearers(&[key(0)]),
             caches: Caches::Apart,
+            ..base
+        }
+    }
+
+    /// As `hit-rules`, with a password that is remembered, against `basic_auth`, which knows SHA-1 alone, and a policy of
+    /// `rbac` for its user.
+    fn basic(&self) -> Case {
+        let base = self.base();
+        let sent = |text: &str| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
+        let identity =
+            |id: &str, scope: &str| json!({ "id": id, "scopes": [scope], "secrets": [{ "bcrypt": BCRYPT }] });
+        let mut scopegate = base.scopegate.clone();
+        scopegate["credentials"] = json!([{
+            "name": "staff", "basic": {}, "identities": [identity("ann", SCOPE), identity("bob", "another")],
+        }]);
+        scopegate["rules"][0]["credentials"] = json!("staff");
+        Case {
+            what: "a remembered password, against `basic_auth`",
+            target: Some(0.9),
+            is_paced: false,
+            scopegate,
+            native_authentication: Some(basic_auth(&format!("ann:{SHA1}\nbob:{SHA1}"))),
+            native_policies: json!({ "client": native_client_policy("ann") }),
+            credentials: vec![Some(sent("ann:correct horse"))],
+            refused: vec![
+                ("another user", sent("bob:correct horse"), 403),
+                ("a wrong password", sent("ann:wrong"), 401),
+                ("an unknown user", sent("eve:correct horse"), 401),
+            ],
+            caches: Caches::Apart,
+            forwards_alike: false,
             ..base
         }
     }

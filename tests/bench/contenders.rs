@@ -96,10 +96,7 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
 
 /// What authenticates a request, and `rbac`, which checks what that has found.
 fn native(case: &Case, behind: Behind) -> Value {
-    let authentication = match &case.native_keys {
-        Some(keys) => api_key_auth(keys),
-        None => jwt_authn(case),
-    };
+    let authentication = case.native_authentication.clone().unwrap_or_else(|| jwt_authn(case));
     let rbac = json!({
         "name": "envoy.filters.http.rbac",
         "typed_config": {
@@ -112,7 +109,7 @@ fn native(case: &Case, behind: Behind) -> Value {
 }
 
 /// `api_key_auth` with these keys, which it takes away and puts their client in the place of.
-fn api_key_auth(keys: &[Value]) -> Value {
+pub fn api_key_auth(keys: &[Value]) -> Value {
     json!({
         "name": "envoy.filters.http.api_key_auth",
         "typed_config": {
@@ -124,7 +121,19 @@ fn api_key_auth(keys: &[Value]) -> Value {
     })
 }
 
-/// An `rbac` policy: the client that `api_key_auth` has found.
+/// `basic_auth` with these lines of `htpasswd`, which puts the user's name in the place of its header.
+pub fn basic_auth(users: &str) -> Value {
+    json!({
+        "name": "envoy.filters.http.basic_auth",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
+            "users": { "inline_string": users },
+            "forward_username_header": "x-auth-subject",
+        },
+    })
+}
+
+/// An `rbac` policy: the client that another filter has found.
 pub fn native_client_policy(client: &str) -> Value {
     json!({
         "permissions": [{ "any": true }],

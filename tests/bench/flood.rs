@@ -11,16 +11,30 @@ use super::start;
 use super::support::envoy::Gate;
 use super::support::issuer::{AUDIENCE, ISSUER};
 use super::tokens::with_changed_signature;
+use base64::Engine as _;
 use scopegate::crypto::Algorithm;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
-/// The name of this part.
-pub const NAME: &str = "wasm-crypto";
-/// Tokens of the flood a second. Each takes the VM a millisecond, so these would take a worker four times over.
-const FLOOD_RATE: f64 = 4_000.0;
+/// A part: its name, what floods, and how many requests a second.
+#[derive(Debug)]
+pub struct Flood {
+    pub name: &'static str,
+    what: &'static str,
+    rate: f64,
+}
+
+/// Each token takes the VM a millisecond, so these would take a worker four times over.
+pub const TOKENS: Flood =
+    Flood { name: "wasm-crypto", what: "PS256 tokens with bad signatures, which only the VM can check", rate: 4_000.0 };
+/// Each password takes the VM half a second.
+pub const PASSWORDS: Flood =
+    Flood { name: "passwords", what: "wrong passwords, of bcrypt with a cost of 12", rate: 1_000.0 };
+
 /// Requests a second of each of the others.
 const OTHER_RATE: f64 = 500.0;
+/// Of another password, by `htpasswd -B -C 12`.
+const BCRYPT: &str = "$2y$12$TohZV1yd1wvNE8XYIoaG6uAbIhchghXUFtnWXz3.0Fh/iMkUsD7ua";
 /// What is sent, the flood last.
 const CLASSES: [&str; 4] = ["cached", "checked by the host", "public", "the flood"];
 const OTHERS: usize = CLASSES.len() - 1;
@@ -29,7 +43,8 @@ const OTHERS: usize = CLASSES.len() - 1;
 ///
 /// # Panics
 /// When one of the others is refused.
-pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
+pub fn measure(flood: &Flood, cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
+    let is_of_passwords = flood.name == PASSWORDS.name;
     let [by_host, by_vm] = [Algorithm::Rs256, Algorithm::Ps256].map(|algorithm| cases.mint(algorithm));
     let keys = [&by_host, &by_vm].map(|mint| mint.issuer.key.to_public_jwk());
     let mut configuration = json!({
@@ -42,22 +57,36 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
         // Next to none of the tokens that are new to it: the host has to check them.
         configuration["cache"] = json!({ "entries": 100 });
     }
-    let gate = Gate { name: NAME, connection_manager: connection_manager(), ..Gate::new(configuration) };
+    if is_of_passwords {
+        configuration["credentials"] = json!([{ "name": "staff", "basic": {}, "identities": [
+            { "id": "ann", "scopes": ["orders:read"], "secrets": [{ "bcrypt": BCRYPT }] }] }]);
+        configuration["default"]["credentials"] = json!({ "any_of": ["bearer", "staff"] });
+    }
+    let gate = Gate { name: flood.name, connection_manager: connection_manager(), ..Gate::new(configuration) };
     let envoy = start(cores, &[gate.routes(Behind::DirectResponse.finish(&one_route())).listener()]);
-    let address = envoy.listener(NAME);
+    let address = envoy.listener(flood.name);
 
     let with_token = |token: &String| load::request("/orders/1", Some(&format!("Bearer {token}")));
+    let guess = |number: usize| {
+        let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("ann:guess-{number}")));
+        load::request("/orders/1", Some(&text))
+    };
+    let flooding = if is_of_passwords {
+        (0..by_vm.tokens.len()).map(guess).collect()
+    } else {
+        by_vm.tokens.iter().map(|token| with_token(&with_changed_signature(token))).collect()
+    };
     let requests: [Vec<Vec<u8>>; 4] = [
         by_host.tokens[..1].iter().map(with_token).collect(),
         by_host.tokens[1..].iter().map(with_token).collect(),
         vec![load::request("/open", None)],
-        by_vm.tokens.iter().map(|token| with_token(&with_changed_signature(token))).collect(),
+        flooding,
     ];
     let mut files: Vec<PathBuf> = Vec::new();
     for (index, requests) in requests.iter().enumerate() {
-        files.push(load::write_requests(&format!("{NAME}-{index}"), requests));
+        files.push(load::write_requests(&format!("{}-{index}", flood.name), requests));
     }
-    let rate = |index| if index < OTHERS { OTHER_RATE } else { FLOOD_RATE };
+    let rate = |index| if index < OTHERS { OTHER_RATE } else { flood.rate };
     let run = |classes: usize| {
         let stream = |index: usize| Stream { address, requests: files[index].as_path(), rate: rate(index) };
         let streams: Vec<Stream<'_>> = (0..classes).map(stream).collect();
@@ -69,7 +98,7 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
         let refused = outcome.statuses.keys().any(|status| ![0, 200].contains(status));
         assert!(!refused, "{class}: {:?}", outcome.statuses);
     }
-    print(&alone, &flooded);
+    print(flood, &alone, &flooded);
     let classes = CLASSES.into_iter().enumerate().map(|(index, class)| {
         let flooded = &flooded[index];
         json!({
@@ -86,8 +115,8 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
     classes.collect()
 }
 
-fn print(alone: &[Outcome], flooded: &[Outcome]) {
-    println!("\n{NAME}: {FLOOD_RATE} PS256 tokens a second with bad signatures, which only the VM can check");
+fn print(flood: &Flood, alone: &[Outcome], flooded: &[Outcome]) {
+    println!("\n{}: {} {} a second", flood.name, flood.rate, flood.what);
     println!("{:<20} {:>10} {:>10} {:>12} {:>10}  answers", "", "alone: rps", "p99 us", "flooded: rps", "p99 us");
     for (index, class) in CLASSES.into_iter().enumerate() {
         let cells = |outcome: Option<&Outcome>| {

@@ -92,8 +92,10 @@ fn bench(settings: &Settings) {
     whole.insert("seconds".into(), json!(settings.seconds));
     let cases = Cases::new(settings.clone());
     let results = compare(&cores, settings, &cases, &mut whole);
-    if settings.wants(flood::NAME) {
-        whole.insert("wasm_crypto".into(), flood::measure(&cores, &cases, settings));
+    for flood in [flood::TOKENS, flood::PASSWORDS] {
+        if settings.wants(flood.name) {
+            whole.insert(flood.name.replace('-', "_"), flood::measure(&flood, &cores, &cases, settings));
+        }
     }
     if settings.wants(made_of::NAME) {
         whole.insert(made_of::NAME.replace('-', "_"), made_of::measure(&cores, &cases, settings));

@@ -24,10 +24,10 @@ pub fn prove(cases: &[Case]) {
     for case in cases {
         let measured = case.credentials.last().unwrap();
         same(&envoy, case, "what is measured", measured.as_deref(), case.status);
-        if let Some(keys) = &case.native_keys {
-            let of_another = keys[1]["key"].as_str().unwrap();
-            same(&envoy, case, "the key of another client", Some(&format!("Bearer {of_another}")), 403);
-            same(&envoy, case, "the key of no client", Some("Bearer sk-0123456789abcdefghijklmnop"), 401);
+        if case.native_authentication.is_some() {
+            for (what, credential, status) in &case.refused {
+                same(&envoy, case, what, Some(credential), *status);
+            }
             continue;
         }
         let token = || case.mint.token().scope(&case.scope);

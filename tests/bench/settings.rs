@@ -22,8 +22,16 @@ pub struct Settings {
 }
 
 /// The parts that compare nothing with the native filters.
-const OTHERS: [&str; 7] =
-    [flood::NAME, made_of::NAME, looked_up::NAME, edits::NAME, stolen::NAME, before::NAME, footprint::NAME];
+const OTHERS: [&str; 8] = [
+    flood::TOKENS.name,
+    flood::PASSWORDS.name,
+    made_of::NAME,
+    looked_up::NAME,
+    edits::NAME,
+    stolen::NAME,
+    before::NAME,
+    footprint::NAME,
+];
 
 /// An argument that is not understood.
 #[derive(Debug)]
