@@ -137,7 +137,7 @@ fn every_example_passes_scopegate_check() {
     }
     let issuers: Vec<PathBuf> =
         fs::read_dir(root().join("envoy/issuers")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(issuers.len(), 9, "{issuers:?}");
+    assert_eq!(issuers.len(), 10, "{issuers:?}");
     for file in issuers {
         check(&[file.to_str().unwrap()]);
         let cases = format!("tests/decisions/cases/issuer-{}", file.file_name().unwrap().to_string_lossy());
