@@ -4,6 +4,7 @@
 use crate::credentials::{ACME, DISABLED, MESH, OPENAI, accepting, hex_sha256};
 use crate::world::{Ask, NOW, get, policy, token};
 use proptest::prelude::*;
+use scopegate::config::{self, Node};
 use scopegate::crypto::sha256;
 use scopegate::decision::{Basis, Decision, Reason};
 use serde_json::{Value, json};
@@ -94,6 +95,17 @@ fn held() -> impl Strategy<Value = Held> {
     prop_oneof![Just(Held::Nothing), (0..2_usize).prop_map(Held::Bad), Just(Held::Good)]
 }
 
+/// A gate that accepts these.
+fn gate(alternatives: &[BTreeSet<usize>], more: Value) -> Value {
+    let mut config = accepting(expression(alternatives), more);
+    let web = json!({ "name": "web", "cookie": { "name": "__Host-token", "origins": ["https://app.example.com"] } });
+    let workloads = json!({
+        "name": "workloads", "mtls": {}, "identities": [{ "id": "a", "secrets": [{ "sha256": hex_sha256(KNOWN) }] }],
+    });
+    config["credentials"].as_array_mut().unwrap().extend([web, workloads]);
+    config
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -106,12 +118,7 @@ proptest! {
     ) {
         let mut held = [Held::Nothing, Held::Nothing, others[0], others[1], others[2], others[3]];
         held[of_authorization.0] = of_authorization.1;
-        let mut config = accepting(expression(&alternatives), json!({ "allow_missing": allow_missing }));
-        let web = json!({ "name": "web", "cookie": { "name": "__Host-token", "origins": ["https://app.example.com"] } });
-        let workloads = json!({
-            "name": "workloads", "mtls": {}, "identities": [{ "id": "a", "secrets": [{ "sha256": hex_sha256(KNOWN) }] }],
-        });
-        config["credentials"].as_array_mut().unwrap().extend([web, workloads]);
+        let config = gate(&alternatives, json!({ "allow_missing": allow_missing }));
         let decision = request(held).decide(&policy(&config));
         let named: BTreeSet<usize> = alternatives.iter().flatten().copied().collect();
         // A key that is sent as a token is taken for one where only tokens are asked for.
@@ -143,5 +150,38 @@ proptest! {
             Decision::Deny(refusal) => prop_assert_eq!(Some(refusal.denial.reason()), wanted),
             Decision::Await(pending) => prop_assert!(false, "awaits {:?}", pending.need),
         }
+    }
+
+    #[test]
+    fn where_metadata_restricts_what_passes_meets_both(
+        base in alternatives(),
+        added in alternatives(),
+        common in 0..CERTIFICATE,
+        of_authorization in (0..2_usize, held()),
+        others in [held(), held(), held(), held()],
+    ) {
+        let mut held = [Held::Nothing, Held::Nothing, others[0], others[1], others[2], others[3]];
+        held[of_authorization.0] = of_authorization.1;
+        let [base, added] = [base, added].map(|mut all| {
+            if !all.iter().any(|one| without_certificate(one) == BTreeSet::from([common])) {
+                all.push(BTreeSet::from([common]));
+            }
+            all
+        });
+        let mut config = gate(&base, json!({}));
+        config["route_metadata"] = json!("restrict");
+        let policy = policy(&config);
+        let metadata = json!({ "credentials": expression(&added) });
+        let metadata = config::requirement(&Node::from(metadata), &policy).unwrap_or_else(|error| panic!("{error}"));
+        let decision = request(held).under(metadata.clone()).decide(&policy);
+        let is_met = |all: &[BTreeSet<usize>]| all.iter().any(|one| one.iter().all(|at| held[*at] == Held::Good));
+        let passes = matches!(decision, Decision::Allow(_));
+        prop_assert!(!passes || is_met(&base) && is_met(&added), "{:?}", decision);
+        // What meets each of them alone meets both, whatever certificate is there.
+        let mut alone = [Held::Nothing; 6];
+        (alone[common], alone[CERTIFICATE]) = (Held::Good, others[3]);
+        let passes = matches!(request(alone).under(metadata).decide(&policy), Decision::Allow(_));
+        let is_own = |all: &[BTreeSet<usize>]| all.contains(&BTreeSet::from([common]));
+        prop_assert!(passes || !is_own(&base) || !is_own(&added), "{:?}", request(alone));
     }
 }
