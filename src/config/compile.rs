@@ -82,8 +82,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         Some((Some(dpop), proofs))
     });
     let (dpop, proofs) = dpop.unzip();
-    let forwarded_certificate =
-        optional(&object, "mtls", None, |cursor| mtls::read(cursor, forward.as_ref()).map(Some));
+    let forwarded_certificate = optional(&object, "mtls", None, |c| mtls::read(c, forward.as_ref()).map(Some));
     let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
@@ -120,6 +119,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         token_bytes: token_bytes?,
     };
     policy.uses = Uses::of(&policy);
+    warnings.extend(mtls::proxies_that_are_identities(&policy));
     // What route metadata asks is not known before requests come, so `replay` alone asks for the store, too.
     if object.has("replay") {
         policy.uses = policy.uses.with(Uses::SINGLE_USE);

@@ -101,3 +101,19 @@ fn a_peer_is_named_by_its_digest_in_any_spelling_or_by_its_uri() {
         assert_eq!(from, &[wanted]);
     }
 }
+
+#[test]
+fn a_proxy_that_is_an_identity_too_is_warned_of() {
+    let pinned = "01".repeat(32);
+    let warnings = |secret: &str, from: &str| {
+        let set = format!("{{name: mesh, mtls: {{}}, identities: [{{id: a, secrets: [{secret}]}}]}}");
+        let forwarded = format!("{{header: x-forwarded-client-cert, from: ['{from}']}}");
+        read(&with(&format!("credentials: [{set}]\nmtls: {{forwarded: {forwarded}}}"))).unwrap().warnings
+    };
+    let of_digest = format!("{{sha256: '{pinned}'}}");
+    for (secret, from) in [("{uri: 'spiffe://a/front'}", "spiffe://a/front"), (&*of_digest, &*pinned)] {
+        let [warning] = &warnings(secret, from)[..] else { panic!("one warning") };
+        assert!(warning.contains("mtls.forwarded.from: names a certificate of mesh"), "{warning}");
+        assert_eq!(warnings(secret, "spiffe://a/other"), [""; 0]);
+    }
+}

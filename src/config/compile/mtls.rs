@@ -3,7 +3,7 @@
 use crate::base::text::from_hex;
 use crate::config::cursor::Cursor;
 use crate::config::fields;
-use crate::policy::{CertificateHeader, Forward, ForwardedCertificate, TrustedPeer};
+use crate::policy::{CertificateHeader, Forward, ForwardedCertificate, Policy, SetKind, TrustedPeer, digest_of_uri};
 
 /// The section `mtls`.
 pub(super) fn read(cursor: &Cursor<'_>, forward: Option<&Forward>) -> Option<ForwardedCertificate> {
@@ -49,6 +49,21 @@ fn peers(cursor: &Cursor<'_>) -> Option<Vec<TrustedPeer>> {
         }
     }
     Some(peers)
+}
+
+/// A warning of a proxy that is an identity too: all that it forwards comes on its connections.
+pub(super) fn proxies_that_are_identities(policy: &Policy) -> Option<String> {
+    let peers = &policy.forwarded_certificate.as_ref()?.from;
+    let digest_of = |peer: &TrustedPeer| match peer {
+        TrustedPeer::Digest(digest) => *digest,
+        TrustedPeer::Uri(uri) => digest_of_uri(uri.as_bytes()),
+    };
+    let set = policy.credentials.iter().find(|set| match &set.kind {
+        SetKind::Certificates(certificates) => peers.iter().any(|peer| certificates.find(&digest_of(peer)).is_some()),
+        SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Passwords(_) => false,
+    })?;
+    let who = "whoever comes through that proxy passes as its identity";
+    Some(format!("mtls.forwarded.from: names a certificate of {}: {who}", set.name))
 }
 
 /// A digest, with colons or without, or a URI.
