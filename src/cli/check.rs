@@ -12,6 +12,7 @@ mod disclosures;
 mod envoy_fields;
 mod filters;
 mod forwarded;
+mod injected;
 mod kubernetes;
 mod lone_routes;
 mod misplaced;
@@ -180,6 +181,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         certificates::check(envoy, &loaded.policy, sources, findings);
         step_up::check(envoy, &loaded.policy, findings);
         csrf::check(gate, envoy, &loaded.policy, findings);
+        injected::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         // What asks for an upgrade is no page of a browser, and no script reads the answer.
