@@ -95,6 +95,48 @@ fn a_redirect_to_https_that_the_gate_comes_before_is_a_warning() {
 }
 
 #[test]
+fn what_gives_every_request_a_credential_before_the_gate_is_an_error() {
+    let cors = "          - name: envoy.filters.http.cors ";
+    let (removal, router) =
+        ("              - {remove: x-auth-subject}\n", "          - name: envoy.filters.http.router");
+    let put = |before: &str, more: &str| {
+        let text = shipped();
+        assert!(text.contains(before), "{before:?}");
+        text.replacen(before, &format!("{more}{before}"), 1)
+    };
+    let filter = |config: &str| {
+        format!(
+            "          - name: other\n            typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.filters.http.{config}}}\n"
+        )
+    };
+    let injector = |more: &str| {
+        filter(&format!(
+            "credential_injector.v3.CredentialInjector, credential: {{name: c, typed_config: {{\"@type\": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic, credential: {{name: s}}{more}}}}}"
+        ))
+    };
+    let mutations = |key: &str, value: &str| format!("[{{append: {{header: {{key: {key}, value: \"{value}\"}}}}}}]");
+    let mutation = |key: &str, value: &str| {
+        let mutations = mutations(key, value);
+        filter(&format!("header_mutation.v3.HeaderMutation, mutations: {{request_mutations: {mutations}}}"))
+    };
+    let fixed = "Bearer abc";
+    let early = |key: &str| format!("              - {{append: {{header: {{key: {key}, value: \"{fixed}\"}}}}}}\n");
+    let rule = "credential-injected";
+    finds(&[
+        (rule, put(cors, &injector("")), put(cors, &injector(", header: x-upstream-key"))),
+        (rule, put(cors, &injector(", header: Authorization")), put(router, &injector(""))),
+        (rule, put(cors, &mutation("Authorization", fixed)), put(cors, &mutation("x-a", fixed))),
+        (
+            rule,
+            put(cors, &mutation("authorization", fixed)),
+            put(cors, &mutation("authorization", "Bearer %REQ(x-t)%")),
+        ),
+        (rule, put(removal, &early("authorization")), put(removal, &early("x-a"))),
+    ]);
+    assert!(check(&put(cors, &injector(""))).stdout.contains("error[credential-injected]"));
+}
+
+#[test]
 fn a_filter_that_makes_tokens_of_cookies_needs_csrf_after_it() {
     let cors = "          - name: envoy.filters.http.cors ";
     let oauth2 = |forwards: &str| {
@@ -113,4 +155,17 @@ fn a_filter_that_makes_tokens_of_cookies_needs_csrf_after_it() {
     );
     finds(&[("csrf-missing", oauth2("true"), met), ("csrf-missing", oauth2("true"), oauth2("false"))]);
     assert!(check(&oauth2("true")).stdout.contains("error[csrf-missing]"));
+    let matched = |forwards: &str| {
+        let (with_matcher, own) = (
+            "{\"@type\": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, extension_config: {name: o, typed_config: ",
+            "typed_config: ",
+        );
+        let config = oauth2(forwards);
+        let end = format!("forward_bearer_token: {forwards}}}}}");
+        let at = config.find("name: oauth2").unwrap();
+        let (before, rest) = config.split_at(at);
+        let rest = rest.replacen(own, &format!("{own}{with_matcher}"), 1).replacen(&end, &format!("{end}}}}}"), 1);
+        format!("{before}{rest}")
+    };
+    finds(&[("csrf-missing", matched("true"), matched("false"))]);
 }
