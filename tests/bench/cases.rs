@@ -25,7 +25,10 @@ const SIGNED: usize = LARGE_CACHE;
 const SMALL_CACHE: usize = 100;
 const SCOPE: &str = "orders:read";
 /// Of the password `correct horse`, by `htpasswd -B -C 5` and `htpasswd -s`.
-const BCRYPT: &str = "$2y$05$clZPD3xmR61V/JskdPtxTOClEuCMGI3Yllb1waoy7vrkKnchyP0b2";
+const BCRYPT: [&str; 2] = [
+    "$2y$05$clZPD3xmR61V/JskdPtxTOClEuCMGI3Yllb1waoy7vrkKnchyP0b2",
+    "$2y$05$tlF/29sbJz9MwcVqSlSc4OTTSkzdj7Awc1Bm9ETflhx4rs78gIkCq",
+];
 const SHA1: &str = "{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=";
 
 /// What the caches have to do with the requests.
@@ -240,10 +243,10 @@ impl Cases {
         let base = self.base();
         let sent = |text: &str| format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text));
         let identity =
-            |id: &str, scope: &str| json!({ "id": id, "scopes": [scope], "secrets": [{ "bcrypt": BCRYPT }] });
+            |id: &str, scope: &str, hash: &str| json!({ "id": id, "scopes": [scope], "secrets": [{ "bcrypt": hash }] });
         let mut scopegate = base.scopegate.clone();
         scopegate["credentials"] = json!([{
-            "name": "staff", "basic": {}, "identities": [identity("ann", SCOPE), identity("bob", "another")],
+            "name": "staff", "basic": {}, "identities": [identity("ann", SCOPE, BCRYPT[0]), identity("bob", "another", BCRYPT[1])],
         }]);
         scopegate["rules"][0]["credentials"] = json!("staff");
         Case {
