@@ -218,7 +218,7 @@ impl SharedStore {
     }
 
     /// Gives an entry back: what it says was used was not, after all. It stays counted for its principal until it is out, so
-    /// that nobody holds more than a share.
+    /// that no principal holds more than a share.
     fn give_back(&self, held: &Held) {
         self.take_out(&held.main, held.until);
         self.take_out(&held.whose, held.until);

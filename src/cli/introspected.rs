@@ -1,4 +1,4 @@
-//! What an issuer would say of the opaque token of a request, as the user gives it. Offline nobody is asked.
+//! What an issuer would say of the opaque token of a request, as the user gives it. Offline no issuer is asked.
 
 use crate::base::time::UnixSeconds;
 use crate::facts::{Introspected, Introspections, VerifiedToken};

@@ -1,7 +1,7 @@
 //! Hashes of passwords: their text forms, and whether a password is the one, found out in steps.
 //!
 //! A hash of a password is slow on purpose, and a worker has one thread: what takes half a second in one piece would stop
-//! all its requests for as long. So the work is cut into steps of a fraction of a millisecond, and whoever has it done says
+//! all its requests for as long. So the work is cut into steps of a fraction of a millisecond, and the caller says
 //! when to go on.
 
 mod bcrypt;

@@ -62,7 +62,7 @@ impl Selected<'_, '_> {
         }
     }
 
-    /// Judges where a request comes from whose token is in a cookie: a browser adds it, whoever asks it to.
+    /// Judges where a request comes from whose token is in a cookie: a browser adds it to the requests of every page.
     pub(super) fn check_site(&self, policy: &Policy, request: &RequestView<'_>) -> Result<(), Denial> {
         let set = self.token_kind().and_then(CredentialKind::set).and_then(|id| policy.credentials.get(id.0));
         set.and_then(CredentialSet::cookie).map_or(Ok(()), |cookie| checks::judge_site(&cookie.csrf, request))

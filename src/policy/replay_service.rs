@@ -66,7 +66,7 @@ pub struct ReplayService {
 pub struct FleetClaim {
     /// What is used.
     pub pool: Pool,
-    /// What it is called there: a digest under the secret of the fleet, from which nobody learns what it is.
+    /// What it is called there: a digest under the secret of the fleet, from which the service does not learn what it is.
     digest: [u8; SHA256_BYTES],
     /// For how long it has to be remembered.
     pub lifetime: Seconds,

@@ -48,7 +48,7 @@ impl<W> PasswordLine<W> {
             equal.waiters.push((waiter, now));
             return Vec::new();
         }
-        // A full line lets nobody in without another's leaving, even where several wait for one password.
+        // A full line lets no request in without another's leaving, even where several wait for one password.
         let entering = Rc::as_ptr(&job);
         let kept = Waiting { job, waiters: vec![(waiter, now)] };
         let leaving = if is_full { self.line.replace(network, kept) } else { self.line.enter(network, kept) };
@@ -95,7 +95,7 @@ impl<W> PasswordLine<W> {
         Some((waiting, found))
     }
 
-    /// Takes out the requests that have waited too long, and forgets those that are gone. A password that nobody waits for
+    /// Takes out the requests that have waited too long, and forgets those that are gone. A password that no request waits for
     /// any more is not hashed.
     pub fn end(&mut self, now: u64, is_gone: impl Fn(&W) -> bool) -> Vec<(W, u64)> {
         let mut over = Vec::new();

@@ -1,4 +1,4 @@
-//! Passwords that have been hashed, under names that nobody can choose. A right one is remembered for five minutes and a
+//! Passwords that have been hashed, under names that no client can choose. A right one is remembered for five minutes and a
 //! wrong one for one. Nothing that is kept here can be taken for a password, or for a hash of one.
 
 use crate::base::time::UnixSeconds;

@@ -37,7 +37,7 @@ fn what_is_wrong_with_an_introspection_is_said() {
         ("a long prefix", with(&format!("prefix: {}", "a".repeat(33)))),
         ("numbers out of range", with("cache: 2h, timeout: 1ms")),
         ("token types that are no list", with("token_types: access_token")),
-        ("no keys and nobody to ask", around("", "")),
+        ("no keys and no issuer to ask", around("", "")),
         ("two issuers without a prefix", several(&["", ""], "")),
         ("two issuers with one prefix", several(&[", prefix: a_", ", prefix: a_"], "")),
         ("a default that accepts both", several(&["", ""], "default: {scopes: [a]}")),

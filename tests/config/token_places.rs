@@ -38,7 +38,7 @@ fn with_proofs(members: &str) -> String {
 }
 
 #[test]
-fn a_header_of_tokens_is_nobody_elses() {
+fn a_header_of_tokens_is_not_for_anything_else() {
     let beside = |members: &str| format!("{members}\n{}", issuer("token_header: {name: x-token}"));
     let set = |header: &str| {
         let digest = "01".repeat(32);

@@ -75,7 +75,7 @@ fn a_certificate_is_found_by_its_digest_before_its_names() {
         (Ask { now: NOW - 1, ..with_uri("urn:old") }, Ok("named")),
         (with_uri("spiffe://example.com/gone"), Err(Reason::Revoked)),
         (get("/"), Err(Reason::NoCredential)),
-        // Names without a certificate are nobody's.
+        // Names without a certificate stand for no identity.
         (Ask { peer_uri: Some(ORDERS.into()), ..get("/") }, Err(Reason::NoCredential)),
         // No header speaks for a certificate.
         (get("/").header("x-forwarded-client-cert", format!("URI={ORDERS}")), Err(Reason::NoCredential)),

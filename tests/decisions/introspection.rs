@@ -255,7 +255,7 @@ fn a_jwt_is_never_asked_about_and_an_opaque_token_never_taken_apart() {
         assert!(refused(&get("/").bearer(jwt), &policy, &said).is_some(), "{jwt}");
     }
     assert!(said.asked.borrow().is_empty());
-    // Where nobody is asked, a token that is no JWT is malformed.
+    // Where no issuer is asked, a token that is no JWT is malformed.
     let only_jwt = crate::world::policy(&config(json!({})));
     assert_eq!(refused(&get("/").bearer(OPAQUE), &only_jwt, &said), Some(Reason::MalformedToken));
     assert!(said.asked.borrow().is_empty());
@@ -274,7 +274,7 @@ fn three_parts_of_base64url_are_the_shape_of_a_jwt_and_nothing_else_is() {
 
 /// An issuer that reads loosely could take one for the JWT, which may be revoked by its fingerprint or its key.
 #[test]
-fn a_jwt_with_more_behind_it_is_asked_of_nobody() {
+fn a_jwt_with_more_behind_it_is_asked_of_no_issuer() {
     let (policy, said) = (opaque(json!({}), json!({})), active(json!({})));
     let jwt = token().sign();
     assert_eq!(refused(&get("/").bearer(&jwt), &policy, &said), None);
@@ -306,7 +306,7 @@ fn an_issuer_is_asked_about_tokens_in_its_own_place_alone() {
     let elsewhere = issuer(json!({ "token_header": { "name": "x-token", "prefix": "Token " } }));
     let said = active(json!({}));
     assert_eq!(refused(&in_header(), &elsewhere, &said), None);
-    // Nobody reads `authorization` there.
+    // Scopegate does not read `authorization` there.
     assert_eq!(refused(&get("/").bearer(OPAQUE), &elsewhere, &said), Some(Reason::NoCredential));
     assert_eq!(refused(&in_header(), &issuer(json!({})), &said), Some(Reason::NoCredential));
     let mut both = with_issuer(json!({ "introspection": introspection(json!({})) }), json!({}));
@@ -322,7 +322,7 @@ fn an_issuer_is_asked_about_tokens_in_its_own_place_alone() {
 }
 
 #[test]
-fn what_is_not_of_the_grammar_or_too_long_is_asked_of_nobody() {
+fn what_is_not_of_the_grammar_or_too_long_is_asked_of_no_issuer() {
     let (policy, said) = (opaque(json!({}), json!({})), active(json!({})));
     for (token, wanted) in [
         ("a b".to_owned(), Reason::MalformedHeader),
@@ -426,7 +426,7 @@ fn the_longest_prefix_chooses_the_issuer_and_no_other_sees_the_token() {
 }
 
 #[test]
-fn a_value_with_the_prefix_of_a_key_set_is_asked_of_nobody() {
+fn a_value_with_the_prefix_of_a_key_set_is_asked_of_no_issuer() {
     let sets = json!([{
         "name": "keys", "api_key": { "header": "x-api-key", "prefix": "sk-" },
         "identities": [{ "id": "a", "secrets": [{ "sha256": hex_sha256("sk-a") }] }],

@@ -43,7 +43,7 @@ fn begins_as_signed(token: &[u8]) -> bool {
     header.is_some_and(|header| header.get("alg").is_some() && header.get("enc").is_none())
 }
 
-/// The issuer that is asked about a token; `None` where that would be a JWT, or nobody can be asked.
+/// The issuer that is asked about a token; `None` where that would be a JWT, or no issuer can be asked.
 ///
 /// The longest beginning that a token has chooses among all issuers: no other issuer gets to see the token, even where
 /// the chosen one is not good here. Of two with one beginning at most one is good here: the configuration makes sure. A token

@@ -216,9 +216,9 @@ enum Fetched {
     Keys,
     RevocationList,
     StatusList,
-    /// An answer to a claim: whoever can change it lets a used token pass.
+    /// An answer to a claim: changed on the way, it lets a used token pass.
     Claim,
-    /// An answer about an opaque token: whoever can read the question has the token and the secret of the gate's client.
+    /// An answer about an opaque token: the question has the token and the secret of the gate's client.
     Introspection,
 }
 

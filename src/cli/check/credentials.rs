@@ -41,7 +41,7 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
             "api-keys-in-plain-text",
             envoy.file,
             &chain,
-            "takes API keys or passwords over connections without TLS: whoever reads one can use it until it expires",
+            "takes API keys or passwords over connections without TLS: one that is read can be used until it expires",
             "give it a DownstreamTlsContext, or bind it to 127.0.0.1 behind what ends TLS",
         );
     }

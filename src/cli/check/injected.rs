@@ -1,4 +1,4 @@
-//! What gives every request a credential before the gate judges it: whoever has none then passes with that one.
+//! What gives every request a credential before the gate judges it: a client without one then passes with that one.
 
 use super::Findings;
 use crate::cli::gates::InEnvoy;

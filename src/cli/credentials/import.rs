@@ -154,7 +154,7 @@ fn common_prefix(keys: &[Key]) -> &str {
     ends.take_while(is_common).last().unwrap_or_default()
 }
 
-/// The digests of the good keys of each identity. A key that two have is nobody's.
+/// The digests of the good keys of each identity. A key that two have is left out.
 fn identities(keys: Vec<Key>, notes: &mut Vec<String>) -> BTreeMap<String, Vec<[u8; SHA256_BYTES]>> {
     let (mut once, mut again) = (BTreeMap::new(), BTreeSet::new());
     for key in &keys {

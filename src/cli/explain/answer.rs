@@ -137,7 +137,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
     names.dedup();
     names.retain(|name| *name != "identity" || trace.sources.is_some());
-    // Of a JWT nobody is asked.
+    // No issuer is asked about a JWT.
     names.retain(|name| *name != "introspection" || end == "introspection");
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let is_token = trace.credential.is_some_and(CredentialKind::is_token);

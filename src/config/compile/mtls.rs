@@ -62,7 +62,7 @@ pub(super) fn proxies_that_are_identities(policy: &Policy) -> Option<String> {
         SetKind::Certificates(certificates) => peers.iter().any(|peer| certificates.find(&digest_of(peer)).is_some()),
         SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Passwords(_) => false,
     })?;
-    let who = "whoever comes through that proxy passes as its identity";
+    let who = "every client of that proxy passes as its identity";
     Some(format!("mtls.forwarded.from: names a certificate of {}: {who}", set.name))
 }
 

@@ -361,7 +361,7 @@ proptest! {
     }
 }
 
-/// Anyone can make opaque tokens up, and nobody claims without a good one.
+/// Anyone can make opaque tokens up, and only a good one claims.
 #[test]
 fn requests_that_wait_for_introspection_take_no_place_of_claims() {
     let mut members = members("redis", &json!({ "limits": { "waiting_requests": 2 } }));

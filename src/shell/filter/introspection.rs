@@ -296,7 +296,7 @@ fn report_only_waits_and_then_passes_whatever_the_issuer_says() {
 }
 
 #[test]
-fn a_policy_that_asks_nobody_makes_no_call_for_opaque_tokens() {
+fn a_policy_without_introspection_makes_no_call_for_opaque_tokens() {
     let mut proxy = Proxy::with_keys();
     proxy.script().calls.borrow_mut().clear();
     let context = proxy.request(Client::Opaque(1));

@@ -133,7 +133,7 @@ proptest! {
 
     /// [`Proxy::check`] holds at every moment that nothing passes but `alice` with her password.
     #[test]
-    fn in_any_order_nobody_passes_but_who_may(events in prop::collection::vec((0_u8..8, 0_u8..3, 0_u64..4000), 1..40)) {
+    fn in_any_order_only_who_may_passes(events in prop::collection::vec((0_u8..8, 0_u8..3, 0_u64..4000), 1..40)) {
         let mut proxy = gate();
         let mut open = Vec::new();
         for (kind, password, time) in events {

@@ -30,7 +30,7 @@ pub(super) struct WaitingClaim {
 impl<H: Host> Gate<H> {
     /// Asks the service of the fleet whether this is the first use, and lets the request wait for its answer.
     pub(super) fn ask_fleet(&self, request: &Rc<StreamRequest>, pending: Pending, claim: &FleetClaim) -> Parked {
-        // An answer that nobody waits for any more holds its place until it comes, so callouts are bounded too.
+        // An answer that no request waits for any more holds its place until it comes, so callouts are bounded too.
         let waiting = self.waiting.borrow().len().saturating_add(self.callouts.borrow().claims());
         let denial = if waiting >= self.settings.limits.waiting_requests {
             Denial::TooBusy

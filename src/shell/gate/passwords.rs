@@ -49,7 +49,7 @@ impl Passwords {
         Some(Self { memory, line: RefCell::new(PasswordLine::new(limit)), turned_away: RefCell::default() })
     }
 
-    /// Who knows which passwords are right. Without a set of passwords nobody is asked.
+    /// Who knows which passwords are right. Without a set of passwords it is not asked.
     pub(super) fn judge(&self) -> &dyn PasswordJudge {
         self.memory.as_ref().map_or(&HashesAtOnce, |memory| memory)
     }

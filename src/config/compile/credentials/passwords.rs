@@ -96,7 +96,7 @@ fn secrets<'n>(cursor: &Cursor<'n>, terms: Terms<'_>, digests: &mut Digests<'n>)
 
 fn secret(cursor: &Cursor<'_>, terms: Terms<'_>) -> Option<(PasswordHash, Option<UnixSeconds>)> {
     if let Tree::Text(_) = cursor.value() {
-        return cursor.wrong("is a password as it is: whoever reads the configuration could use it", MAKE_IT);
+        return cursor.wrong("is a password as it is: every reader of the configuration could use it", MAKE_IT);
     }
     let object = cursor.object(&fields::PASSWORD_SECRET)?;
     let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));

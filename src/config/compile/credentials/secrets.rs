@@ -60,7 +60,7 @@ pub(super) fn read<'n>(
 
 fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA256_BYTES], Option<UnixSeconds>)> {
     if let Tree::Text(_) = cursor.value() {
-        return cursor.wrong("is a secret as it is: whoever reads the configuration could use it", HASH_IT);
+        return cursor.wrong("is a secret as it is: every reader of the configuration could use it", HASH_IT);
     }
     if let Some(hash) = ["bcrypt", "pbkdf2"].into_iter().find_map(|name| cursor.member(name)) {
         return hash.wrong(
