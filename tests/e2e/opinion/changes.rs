@@ -126,7 +126,9 @@ impl Change {
 
     /// Whether both count when both are made.
     pub(super) fn goes_with(self, other: Self) -> bool {
-        self.part != other.part && ![self.part, other.part].contains(&WHOLE)
+        // Together they make a bearer token, which needs no proof (RFC 6750).
+        let is_bearer = [self.name, other.name] == ["the token is not bound", "the scheme is Bearer"];
+        self.part != other.part && ![self.part, other.part].contains(&WHOLE) && !is_bearer
     }
 }
 
