@@ -13,6 +13,7 @@ mod support;
 
 use scopegate::base::base64url;
 use scopegate::base::time::{Seconds, UnixSeconds};
+use scopegate::crypto::PasswordHash;
 use scopegate::policy::NoncePolicy;
 use serde_json::{Value, json};
 use std::fs;
@@ -107,7 +108,8 @@ impl Seeds {
 
     /// Adds a request under each policy of the target.
     fn add_request(&mut self, lines: &str) {
-        for choice in 0..9 {
+        // The last two have awaited everything, the second in vain.
+        for choice in (0..14).chain([25, 37]) {
             self.add("decide", &[&[choice], lines.as_bytes()].concat());
         }
     }
@@ -132,6 +134,7 @@ impl Seeds {
         }
         self.add_proofs();
         self.add_keys();
+        self.add_credentials();
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
@@ -195,6 +198,94 @@ impl Seeds {
             "x_api_key|sk-bad\norigin|https://a\naccess-control-request-method|GET".to_owned(),
         ] {
             self.add_request(&format!("GET\n/\n{lines}"));
+        }
+    }
+
+    /// Adds requests with passwords, cookies, client certificates, and tokens in other places; and what each is read from.
+    fn add_credentials(&mut self) {
+        let token = self.add_token(&json!({}), &json!({}));
+        let other = json!({ "iss": "https://other.example.com/", "jti": "x" });
+        let of_other = self.add_token(&json!({ "typ": "JWT" }), &other);
+        let basic = |user: &str, password: &str| {
+            let text = base64url::encode(format!("{user}:{password}").as_bytes()).replace('-', "+").replace('_', "/");
+            format!("Basic {text}{}", "=".repeat((4 - text.len() % 4) % 4))
+        };
+        let password = |user: &str| basic(user, &format!("a:good-password-0123{user}"));
+        let (mesh, partner) = ("x-mesh|sk-mesh-acme-0123456789abcdef", "x-api-key|sk-partners-acme-0123456789abcdef");
+        let (ann, certificate) = (format!("authorization|{}", password("ann")), ":certificate|a certificate");
+        let own_page = "sec-fetch-site|same-origin";
+        for lines in [
+            ann.clone(),
+            format!("authorization|{}", password("gone")),
+            format!("authorization|{}", password("late")),
+            format!("authorization|{}", password("zoe")),
+            format!("authorization|{}", basic("ann", "wrong")),
+            format!("authorization|{}", basic("ann", "")),
+            "authorization|Basic !".to_owned(),
+            format!("{ann}\n{mesh}"),
+            format!("{ann}\n{certificate}\n{partner}"),
+            format!("{ann}\n:certificate|another\n{partner}"),
+            certificate.to_owned(),
+            ":certificate|another".to_owned(),
+            format!("{own_page}\ncookie|a=1; __Host-token={token}; b=2"),
+            format!("{own_page}\ncookie|__Host-token={token}\n{mesh}"),
+            format!("sec-fetch-site|cross-site\ncookie|__Host-token={token}"),
+            "origin|https://a.example.com\ncookie|__Host-token=ory_at_fuzz".to_owned(),
+            format!("{own_page}\ncookie|__Host-token={token}; __Host-token={token}"),
+            "authorization|Bearer ory_at_fuzz".to_owned(),
+            "authorization|Bearer ory_at_other".to_owned(),
+            format!("origin|https://a.example.com\nauthorization|Bearer {token}"),
+            format!("x-partner-token|Token {of_other}"),
+            format!("x-partner-token|Token {of_other}\nauthorization|Bearer {token}"),
+            format!("upgrade|websocket\nsec-websocket-protocol|chat, bearer, {token}, v2"),
+        ] {
+            self.add_request(&format!("GET\n/\n{lines}"));
+            self.add("places", format!("GET\n/\n{lines}").as_bytes());
+            for line in lines.lines().filter_map(|line| line.strip_prefix("authorization|")) {
+                self.add("basic", line.as_bytes());
+            }
+            for line in lines.lines().filter_map(|line| line.strip_prefix("cookie|")) {
+                self.add("cookies", line.as_bytes());
+            }
+        }
+        for value in [&b"Basic YTpi"[..], b"basic  YTo=", b"Basic w6k6w6k=", b"Basic Oi8/", b"Basic YTpiAA=="] {
+            self.add("basic", value);
+        }
+        for lines in ["a=1; __Host-token =\"x\";b=2\n__Host-token=y", "__Host-token", "a=1;; b", "__host-token=x; =y"] {
+            self.add("cookies", lines.as_bytes());
+        }
+        for lines in [
+            "x-jwt|a.b.c",
+            "x-partner-token|Key a",
+            "x-partner-token|Token a\nx-partner-token|Key b",
+            "upgrade|WebSocket\nsec-websocket-protocol|bearer, a\nsec-websocket-protocol|bearer, b",
+            "upgrade|websocket\nsec-websocket-protocol|bearer, a, b",
+        ] {
+            self.add("places", format!("GET\n/\n{lines}").as_bytes());
+        }
+        for answer in [
+            json!({ "active": false }),
+            json!({ "active": "true" }),
+            json!({ "active": true, "token_type": "Bearer", "sub": "a", "aud": "https://api.example.com", "exp": 1_800_000_300 }),
+            json!({ "active": true, "token_type": "DPoP", "sub": "a", "aud": ["x", "https://api.example.com"],
+                "exp": 1_800_000_300, "iss": "https://issuer.example.com/", "iat": 1_800_000_000, "scope": "a b" }),
+            json!({ "active": true, "token_type": "refresh_token", "sub": "a", "aud": "https://api.example.com",
+                "exp": 1_800_000_300, "cnf": { "jkt": "a" } }),
+        ] {
+            self.add("introspection", answer.to_string().as_bytes());
+        }
+        let bcrypt = |cost| PasswordHash::bcrypt(b"a", cost, [3; 16]);
+        let pbkdf2 = PasswordHash::pbkdf2(b"a", 20, b"0123456789abcdef");
+        let sha512 = format!("$pbkdf2-sha512$1$MDEyMzQ1Njc4OWFiY2RlZg${}", "A".repeat(86));
+        for text in [
+            format!("# made by htpasswd -B\n\nann:{}\r\n bob:{pbkdf2}\nzoé:{sha512}", bcrypt(5)),
+            format!("ann:{}\nann:{}", bcrypt(5), bcrypt(6)),
+            bcrypt(5),
+            pbkdf2.clone(),
+            "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=".to_owned(),
+            "ann:$apr1$a$b\nbob:rl0uE7uUYzZ1o".to_owned(),
+        ] {
+            self.add("htpasswd", text.as_bytes());
         }
     }
 

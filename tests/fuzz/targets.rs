@@ -9,15 +9,20 @@ macro_rules! targets {
 }
 
 targets!(
+    basic,
     claims,
     compact,
     configuration,
+    cookies,
     decide,
     discovery,
     header,
+    htpasswd,
+    introspection,
     key_set,
     metadata,
     path,
+    places,
     proof,
     query,
     revocations,

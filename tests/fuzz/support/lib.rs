@@ -8,7 +8,10 @@ use scopegate::config::{self, Node};
 use scopegate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
-use scopegate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, MetadataRequirement, NoMemory, TokenMemory};
+use scopegate::facts::{
+    Awaited, AwaitedNeeds, Facts, Introspected, Introspections, KeyRing, KnownSurroundings, MetadataRequirement,
+    NoMemory, NothingIntrospected, TokenMemory,
+};
 use scopegate::policy::{IssuerId, KeySource, Policy};
 use scopegate::request::RequestView;
 use scopegate::revocation::Revocations;
@@ -30,8 +33,7 @@ pub const KEY: &str = "-acme-0123456789abcdef";
 /// Sets of keys, in three headers: of each set one key that is good, one that is disabled, and one that has ended.
 pub fn key_sets() -> Value {
     let identity = |set: &str, id: &str, more: Value| {
-        let digest = scopegate::crypto::sha256(format!("sk-{set}-{id}-0123456789abcdef").as_bytes());
-        let secret = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let secret = hex(format!("sk-{set}-{id}-0123456789abcdef"));
         let mut identity = json!({ "id": id, "scopes": ["orders:read"], "secrets": [{ "sha256": secret }] });
         if let (Some(members), Value::Object(more)) = (identity.as_object_mut(), more) {
             members.extend(more);
@@ -50,6 +52,56 @@ pub fn key_sets() -> Value {
         set("openai", json!({ "scheme": "Bearer", "prefix": "sk-" })),
         set("mesh", json!([{ "header": "x-mesh" }, { "header": "x-mesh-old" }])),
     ])
+}
+
+/// The opaque token of which the first issuer says something.
+pub const OPAQUE: &[u8] = b"ory_at_fuzz";
+
+/// What the first issuer says of [`OPAQUE`]; of no other token anything is known.
+pub struct Said(pub Option<Introspected>);
+
+impl Introspections for Said {
+    fn recall(&self, issuer: IssuerId, token: &[u8], _now: UnixSeconds) -> Option<Introspected> {
+        self.0.clone().filter(|_| issuer.0 == 0 && token == OPAQUE)
+    }
+}
+
+/// How an issuer is asked about opaque tokens.
+pub fn introspection() -> Value {
+    json!({
+        "uri": "https://issuer.example.com/introspect", "cluster": "keys", "client_id": "gate", "secret": { "env": "SECRET" },
+    })
+}
+
+/// The password of every user.
+pub const PASSWORD: &str = "a:good-password-0123";
+
+/// A set of users: one whose password is good, one who is disabled, and one whose time is over.
+pub fn staff() -> Value {
+    let secret = |id: &str| json!([{ "sha256": hex(format!("{PASSWORD}{id}")) }]);
+    json!({ "name": "staff", "basic": {}, "scopes": ["orders:read"], "identities": [
+        { "id": "ann", "secrets": secret("ann") },
+        { "id": "gone", "secrets": secret("gone"), "disabled": true },
+        { "id": "late", "secrets": secret("late"), "expires": 1_799_999_999 },
+    ] })
+}
+
+/// The certificate of a client that a set names.
+pub const CERTIFICATE: &[u8] = b"a certificate";
+
+/// A set of tokens in a cookie, and one of client certificates.
+pub fn ambient_sets() -> [Value; 2] {
+    let certificate = hex(CERTIFICATE);
+    [
+        json!({ "name": "web", "cookie": { "name": "__Host-token", "origins": ["https://a.example.com"] } }),
+        json!({ "name": "workloads", "mtls": {}, "scopes": ["orders:read"],
+                "identities": [{ "id": "w", "secrets": [{ "sha256": certificate }] }] }),
+    ]
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    let digest = scopegate::crypto::sha256(bytes.as_ref());
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 thread_local! {
@@ -153,9 +205,11 @@ pub fn keys(policy: &Policy) -> KeyRing {
     ring
 }
 
-/// A request as text: a line with the method, one with the target, and one for each header.
+/// A request as text: a line with the method, one with the target, and one for each header. A line `:certificate` has the
+/// certificate that the client has shown.
 pub struct Request<'d> {
     pub headers: Vec<(Vec<u8>, &'d [u8])>,
+    pub certificate: Option<&'d [u8]>,
     pub ends_with_headers: bool,
 }
 
@@ -166,12 +220,18 @@ impl<'d> Request<'d> {
         for name in [":method", ":path"] {
             headers.extend(lines.next().map(|value| (name.as_bytes().to_vec(), value)));
         }
+        let mut certificate = None;
         for line in lines {
             let mut sides = line.splitn(2, |&byte| byte == b'|');
             let name = sides.next().unwrap_or_default().to_ascii_lowercase();
-            headers.push((name, sides.next().unwrap_or_default()));
+            let value = sides.next().unwrap_or_default();
+            if name == b":certificate" {
+                certificate = Some(value);
+            } else {
+                headers.push((name, value));
+            }
         }
-        Self { headers, ends_with_headers: text.len().is_multiple_of(2) }
+        Self { headers, certificate, ends_with_headers: text.len().is_multiple_of(2) }
     }
 
     /// Whether it has a token with `cnf`.
@@ -191,9 +251,16 @@ impl<'d> Request<'d> {
             ends_with_headers: self.ends_with_headers,
         };
         let nothing = Revocations::none();
-        let offline = Facts::offline(&NOW, options.keys, verifier, options.revocations.unwrap_or(&nothing));
+        let surroundings = KnownSurroundings {
+            now: NOW,
+            peer_certificate: self.certificate.map(scopegate::crypto::sha256),
+            peer_uri: None,
+            peer_dns: None,
+        };
+        let offline = Facts::offline(&surroundings, options.keys, verifier, options.revocations.unwrap_or(&nothing));
         let awaited = AwaitedNeeds::all(options.awaited);
-        let facts = Facts { memory: options.memory, metadata: options.metadata, awaited, ..offline };
+        let Options { memory, metadata, introspections, .. } = *options;
+        let facts = Facts { memory, metadata, introspections, awaited, ..offline };
         decide(policy, &view, &facts)
     }
 }
@@ -206,10 +273,18 @@ pub struct Options<'o> {
     pub awaited: Awaited,
     /// Nothing is revoked where there are none.
     pub revocations: Option<&'o Revocations>,
+    pub introspections: &'o dyn Introspections,
 }
 
 impl<'o> Options<'o> {
     pub fn new(keys: &'o KeyRing) -> Self {
-        Self { keys, memory: &NoMemory, metadata: MetadataRequirement::None, awaited: Awaited::No, revocations: None }
+        Self {
+            keys,
+            memory: &NoMemory,
+            metadata: MetadataRequirement::None,
+            awaited: Awaited::No,
+            revocations: None,
+            introspections: &NothingIntrospected,
+        }
     }
 }

@@ -1,45 +1,95 @@
 //! Whatever a request holds: nothing passes by a token that has not been verified, or that is bound and not proven, or by a
-//! key that is not one, remembering changes no answer, the same is decided twice, no answer holds the credential, and a
-//! revocation turns no refusal into a pass.
+//! key, a password or a certificate that is not one, or that a page of another site had sent; remembering changes no answer,
+//! the same is decided twice, no answer holds the credential, and a revocation turns no refusal into a pass.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use scopegate::base::members::Members;
+use scopegate::base::time::UnixSeconds;
 use scopegate::decision::{Basis, CredentialKind, Decision, Denial, Grant};
-use scopegate::facts::{Awaited, KeyRing};
-use scopegate::policy::{CacheLimits, Policy, Source};
+use scopegate::facts::{Awaited, Introspected, KeyRing, VerifiedToken};
+use scopegate::jose::Claims;
+use scopegate::policy::{CacheLimits, IssuerId, Policy};
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
-use scopegate_fuzz::{KEY, NOW, Options, Request, StandIn, configuration, key_sets, keys, policy, reached};
-use serde_json::json;
+use scopegate_fuzz::{
+    CERTIFICATE, KEY, NOW, OPAQUE, Options, PASSWORD, Request, Said, StandIn, ambient_sets, configuration, introspection,
+    key_sets, keys, policy, reached, staff,
+};
+use serde_json::{Value, json};
 use std::rc::Rc;
+
+/// Every set there is.
+fn sets() -> Value {
+    let Value::Array(keys) = key_sets() else { panic!("a list") };
+    keys.into_iter().chain([staff()]).chain(ambient_sets()).collect()
+}
+
+/// Two issuers whose tokens are where those of others are not: one is asked about opaque tokens and has a header and the
+/// subprotocols.
+fn elsewhere(more: Value) -> Value {
+    let mut all = configuration(more);
+    all["issuers"][0]["introspection"] = introspection();
+    all["issuers"][0]["websocket_protocol"] = json!(true);
+    all["issuers"][1]["token_header"] = json!({ "name": "x-partner-token", "prefix": "Token " });
+    all
+}
 
 thread_local! {
     static POLICIES: Vec<(Policy, KeyRing)> = [
-        json!({}),
-        json!({ "default": { "scopes": ["a", "b"] }, "bypass_cors_preflight": true }),
-        json!({ "report_only": true }),
-        json!({ "dpop": { "origins": ["https://a.example.com"] }, "default": { "sender_constraint": "required" } }),
-        json!({ "paths": { "allow": ["semicolon", "encoded_slash"] }, "forward": { "token": "keep" } }),
-        json!({
+        configuration(json!({})),
+        configuration(json!({ "default": { "scopes": ["a", "b"] }, "bypass_cors_preflight": true })),
+        configuration(json!({ "report_only": true })),
+        configuration(json!({
+            "dpop": { "origins": ["https://a.example.com"] }, "default": { "sender_constraint": "required" },
+        })),
+        configuration(json!({ "paths": { "allow": ["semicolon", "encoded_slash"] }, "forward": { "token": "keep" } })),
+        configuration(json!({
             "dpop": { "origins": ["https://a.example.com"], "nonce": { "secret": { "env": "SECRET" } } },
             "default": { "sender_constraint": "dpop" },
-        }),
-        json!({ "default": { "single_use": true, "acr_values": ["phr"], "max_auth_age": "5m" } }),
-        json!({
+        })),
+        configuration(json!({ "default": { "single_use": true, "acr_values": ["phr"], "max_auth_age": "5m" } })),
+        configuration(json!({
             "credentials": key_sets(),
             "default": {
                 "credentials": { "any_of": ["bearer", "partners", { "all_of": ["openai", "mesh"] }] }, "scopes": ["orders:read"],
             },
-        }),
-        json!({ "credentials": key_sets(), "default": { "credentials": { "all_of": ["partners", "bearer"] } } }),
+        })),
+        configuration(json!({ "credentials": key_sets(), "default": { "credentials": { "all_of": ["partners", "bearer"] } } })),
+        elsewhere(json!({})),
+        elsewhere(json!({ "forward": { "token": "keep" }, "default": { "csrf": { "origins": ["https://a.example.com"] } } })),
+        elsewhere(json!({
+            "credentials": sets(),
+            "default": { "credentials": { "any_of": ["bearer", "staff", "web", { "all_of": ["staff", "mesh"] }, "workloads"] } },
+        })),
+        configuration(json!({
+            "credentials": sets(),
+            "default": { "credentials": { "all_of": ["staff", "workloads", "partners"] }, "allow_missing": true },
+        })),
+        elsewhere(json!({ "credentials": sets(), "default": { "credentials": { "all_of": ["mesh", "web"] } } })),
     ]
-    .map(|more| {
-        let policy = policy(configuration(more));
+    .map(|configuration| {
+        let policy = policy(configuration);
         let ring = keys(&policy);
         (policy, ring)
     })
     .into();
+
+    /// What the first issuer says of its opaque token.
+    static ACTIVE: Said = {
+        let answer = json!({
+            "active": true, "token_type": "Bearer", "sub": "alice", "aud": "https://api.example.com", "exp": 1_800_000_300,
+            "scope": "orders:read", "jti": "opaque",
+        });
+        let claims = Claims::from_members(Members::parse(answer.to_string().into_bytes()).expect("members"));
+        let claims = claims.unwrap_or_else(|_| panic!("no claims"));
+        let ends = UnixSeconds(NOW.0 + 30);
+        Said(Some(Introspected::Active(Rc::new(VerifiedToken::introspected(IssuerId(0), claims, NOW, ends)))))
+    };
 }
+
+/// The policies whose every source is asked for.
+const ALL_OF: [usize; 3] = [8, 12, 13];
 
 thread_local! {
     static REVOKED: Revocations = {
@@ -51,6 +101,8 @@ thread_local! {
             json!({ "iss": "https://issuer.example.com/", "client_id": "c", "issued_before": 1_800_000_001 }),
             json!({ "iss": "https://issuer.example.com/", "sid": "s" }),
             json!({ "credential": "mesh", "id": "acme" }),
+            json!({ "credential": "staff", "id": "ann" }),
+            json!({ "iss": "https://issuer.example.com/", "jti": "opaque" }),
         ] {
             builder.add(&Entry::from_members(entry.as_object().expect("members")).expect("an entry"));
         }
@@ -58,35 +110,62 @@ thread_local! {
     };
 }
 
-/// Whether everything that was asked for is there: a token that the verifier took, and the key of each set.
-fn is_proven(grant: &Grant, request: &Request<'_>, accepted: u32) -> bool {
-    let has_key = request.headers.iter().any(|(_, value)| value.trim_ascii().ends_with(KEY.as_bytes()));
-    let is_key = matches!(grant.trace.credential, Some(CredentialKind::ApiKey(_)));
-    match grant.trace.sources.as_deref() {
-        None => accepted > 0 && !is_key,
-        // Both, and the key comes first.
-        Some([Source::Set(_), Source::Tokens]) => accepted > 0 && has_key && is_key,
-        Some(_) => if is_key { has_key } else { accepted > 0 },
+/// Whether what is named is there: a token that the verifier or its issuer took, a good key, a good password, the
+/// certificate.
+fn is_there(kind: CredentialKind, request: &Request<'_>, accepted: u32) -> bool {
+    let any = |holds: &dyn Fn(&[u8]) -> bool| request.headers.iter().any(|(_, value)| holds(value.trim_ascii()));
+    match kind {
+        CredentialKind::Bearer | CredentialKind::Dpop | CredentialKind::Cookie(_) => {
+            accepted > 0 || any(&|value| value.windows(OPAQUE.len()).any(|part| part == OPAQUE))
+        }
+        CredentialKind::ApiKey(_) => any(&|value| value.ends_with(KEY.as_bytes())),
+        // Base64 of `ann:` and what the password begins with.
+        CredentialKind::Password(_) => any(&|value| value.windows(12).any(|part| part == b"YW5uOmE6Z29v")),
+        CredentialKind::Certificate(_) => request.certificate == Some(CERTIFICATE),
     }
+}
+
+/// Whether everything that was asked for is there.
+fn is_proven(grant: &Grant, policy: &Policy, all: bool, request: &Request<'_>, accepted: u32) -> bool {
+    let kind = grant.trace.credential.expect("it passes by something");
+    let sources = grant.trace.sources.as_deref().unwrap_or_default().iter().filter(|_| all);
+    let mut others = sources.map(|source| match source {
+        scopegate::policy::Source::Tokens => CredentialKind::Bearer,
+        scopegate::policy::Source::Set(id) => CredentialKind::of_set(*id, &policy.credentials[id.0].kind),
+    });
+    let is_from_here = request.headers.iter().any(|(name, _)| name == b"origin" || name == b"sec-fetch-site");
+    is_there(kind, request, accepted)
+        && others.all(|kind| is_there(kind, request, accepted))
+        && (is_from_here || !matches!(kind, CredentialKind::Cookie(_)))
 }
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, text)) = data.split_first() else { return };
-    POLICIES.with(|policies| {
-        let (policy, ring) = &policies[usize::from(choice) % policies.len()];
-        let awaited = [Awaited::No, Awaited::Yes, Awaited::InVain][usize::from(choice / 4) % 3];
+    POLICIES.with(|policies| ACTIVE.with(|introspections| {
+        let place = usize::from(choice) % policies.len();
+        let (policy, ring) = &policies[place];
+        let awaited = [Awaited::No, Awaited::Yes, Awaited::InVain][usize::from(choice / 16) % 3];
         let request = Request::read(text);
         let verifier = StandIn::default();
-        let options = Options { awaited, ..Options::new(ring) };
+        let told = || Options { awaited, introspections, ..Options::new(ring) };
+        let options = told();
         let decision = request.decide(policy, &verifier, &options);
         if let Decision::Allow(grant) = &decision {
             let has_passed = grant.basis == Basis::Token;
-            assert!(!has_passed || is_proven(grant, &request, verifier.accepted.get()), "{grant:?}");
+            let accepted = verifier.accepted.get();
+            assert!(!has_passed || is_proven(grant, policy, ALL_OF.contains(&place), &request, accepted), "{grant:?}");
             // There is no certificate, so a bound token passes by a proof, which has a signature too.
             let is_bound = has_passed && request.is_bound();
             assert!(!is_bound || policy.dpop.is_some() && verifier.accepted.get() > 1, "{grant:?}");
-            let by_key = has_passed && matches!(grant.trace.credential, Some(CredentialKind::ApiKey(_)));
-            reached("decide", if is_bound { "passes with a proof" } else if by_key { "passes with a key" } else { "passes" });
+            reached("decide", match grant.trace.credential.filter(|_| has_passed) {
+                _ if is_bound => "passes with a proof",
+                Some(CredentialKind::ApiKey(_)) => "passes with a key",
+                Some(CredentialKind::Password(_)) => "passes with a password",
+                Some(CredentialKind::Cookie(_)) => "passes with a cookie",
+                Some(CredentialKind::Certificate(_)) => "passes with a certificate",
+                Some(_) if accepted == 0 => "passes with an opaque token",
+                _ => "passes",
+            });
             assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
@@ -100,12 +179,12 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(request.decide(policy, &verifier, &options), decision);
         let cache = TokenCache::new(CacheLimits::default());
         for _ in 0..2 {
-            let remembering = Options { memory: &cache, ..Options { awaited, ..Options::new(ring) } };
+            let remembering = Options { memory: &cache, ..told() };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decision);
         }
         REVOKED.with(|revoked| {
             let revocations = Some(revoked);
-            let revoking = Options { awaited, revocations, ..Options::new(ring) };
+            let revoking = Options { revocations, ..told() };
             let decided = request.decide(policy, &StandIn::default(), &revoking);
             let is_revoked = |decision: &Decision| match decision {
                 Decision::Deny(refusal) => matches!(refusal.denial, Denial::Revoked(_)),
@@ -114,11 +193,13 @@ fuzz_target!(|data: &[u8]| {
             };
             // Revoked it is, or as it was: what was remembered before it was revoked, too.
             assert!(decided == decision || is_revoked(&decided), "{decided:?} instead of {decision:?}");
-            let remembering = Options { memory: &cache, awaited, revocations, ..Options::new(ring) };
+            let remembering = Options { memory: &cache, revocations, ..told() };
             assert_eq!(request.decide(policy, &StandIn::default(), &remembering), decided);
         });
         let shown = format!("{decision:?}");
-        assert!(!shown.contains(KEY), "{shown}");
+        for secret in [KEY, PASSWORD, "YW5uOmE6Z29v"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
         for (name, value) in &request.headers {
             // Text shorter than a token may be part of our own words.
             if name == b"authorization" && value.len() > 60 {
@@ -127,5 +208,5 @@ fuzz_target!(|data: &[u8]| {
                 assert!(credential.len() < 60 || !shown.contains(credential), "{shown}");
             }
         }
-    });
+    }));
 });
