@@ -8,6 +8,7 @@
 //! jose -> base, crypto
 //! revocation -> base, crypto, jose
 //! request
+//! mcp -> base
 //! policy -> base, crypto, jose, request, revocation
 //! decision -> base, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
@@ -32,6 +33,7 @@
 //! | [`jose`] | compact serialization, JOSE header, claims, key sets |
 //! | [`revocation`] | what has been revoked: entries, lists, looking a token up |
 //! | [`request`] | what the core is told of a request |
+//! | [`mcp`] | what an MCP message says: syntax only |
 //! | [`policy`] | compiled rules, issuers, scopes: immutable |
 //! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
 //! | [`credential`] | one file for each kind of credential: syntax only |
@@ -59,6 +61,7 @@ pub mod decision;
 pub mod engine;
 pub mod facts;
 pub mod jose;
+pub mod mcp;
 pub mod policy;
 pub mod replay_store;
 pub mod request;

@@ -122,6 +122,12 @@ fn span_of(text: &str, part: &str) -> Option<Span> {
 }
 
 impl<'a> Raw<'a> {
+    /// A value of which the caller has checked that it is one, without white space around it.
+    #[must_use]
+    pub const fn checked(text: &'a str) -> Self {
+        Self(text)
+    }
+
     /// The text of a JSON string; `None` for a value of another type.
     #[must_use]
     pub fn as_text(self) -> Option<Cow<'a, str>> {

@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // A list may be signed.
     ("revocation", &["base", "crypto", "jose"]),
     ("request", &[]),
+    ("mcp", &["base"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
     ("policy", &["base", "crypto", "jose", "request", "revocation"]),
     ("decision", &["base", "policy"]),
