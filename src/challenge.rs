@@ -2,6 +2,7 @@
 //!
 //! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) and
 //! [RFC 9449 section 7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1) for the challenges,
+//! [RFC 9728 section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1) for the address of metadata in them,
 //! [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3) for that of a step-up,
 //! [RFC 7617 section 2](https://www.rfc-editor.org/rfc/rfc7617#section-2) for that of a password,
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
@@ -11,7 +12,9 @@
 mod texts;
 
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, Scope, SetId, SetKind, Source};
+use crate::policy::{
+    AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, Resource, ResourceId, Scope, SetId, SetKind, Source,
+};
 use serde_json::json;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -65,6 +68,8 @@ pub struct Terms {
     pub has_other_places: bool,
     /// For each set of credentials how its challenges begin.
     pub sets: Vec<Vec<String>>,
+    /// For each resource the parameter that has the address of its metadata.
+    pub metadata: Vec<String>,
 }
 
 impl Terms {
@@ -92,6 +97,7 @@ impl Terms {
             algs,
             has_other_places: policy.token_places.has_others() || policy.cookies().next().is_some(),
             sets,
+            metadata: policy.resources.iter().map(of_metadata).collect(),
         }
     }
 }
@@ -121,6 +127,8 @@ pub struct Answer<'d> {
     sources: Option<Rc<[Source]>>,
     /// The schemes with which a token is good here.
     schemes: Schemes,
+    /// The resource whose metadata a challenge names.
+    resource: Option<ResourceId>,
     /// What an error is told in.
     told_in: Scheme,
     /// The nonce that the next proof must have.
@@ -164,14 +172,16 @@ impl<'d> Answer<'d> {
             | CredentialKind::Certificate(set) => Scheme::Set(set),
         });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
-        let admitted = admitted(trace.sources.as_deref(), schemes);
+        let admitted = admitted(trace.sources.as_deref(), schemes, trace.resource.is_some());
         let told_in = used.filter(|used| admitted.contains(used)).or(admitted.first().copied());
         let told_in = told_in.unwrap_or(Scheme::Bearer);
         let nonce = match denial {
             Denial::UseNonce(nonce) => Some(Cow::Borrowed(nonce.as_str())),
             _ => None,
         };
-        Answer { sources: trace.sources.clone(), schemes, told_in, nonce, ..answer(denial, told_in, trace) }
+        let answer = answer(denial, told_in, trace);
+        let resource = trace.resource.filter(|_| matches!(answer.status, 401 | 403));
+        Answer { sources: trace.sources.clone(), schemes, resource, told_in, nonce, ..answer }
     }
 
     /// Whether the same answer will be given again.
@@ -224,7 +234,7 @@ impl<'d> Answer<'d> {
     /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
-        let Self { reason, status, challenge, sources, schemes, told_in, nonce, text, retry_after } = self;
+        let Self { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after } = self;
         let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
         let challenge = match challenge {
             Challenge::None => Challenge::None,
@@ -233,13 +243,13 @@ impl<'d> Answer<'d> {
             Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
         let nonce = nonce.map(|nonce| Cow::Owned(nonce.into_owned()));
-        Answer { reason, status, challenge, sources, schemes, told_in, nonce, text, retry_after }
+        Answer { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after }
     }
 
     /// A challenge for each scheme that is good here, in the order of the requirement.
     fn challenges(&self, terms: &Terms) -> Vec<String> {
         let mut begun: Vec<(Vec<Scheme>, Cow<'_, str>)> = Vec::new();
-        for scheme in admitted(self.sources.as_deref(), self.schemes) {
+        for scheme in admitted(self.sources.as_deref(), self.schemes, self.resource.is_some()) {
             for beginning in terms.beginnings(scheme) {
                 // A key that is sent as a bearer token is asked for in the words in which a token is.
                 match begun.iter_mut().find(|(_, known)| *known == beginning) {
@@ -250,18 +260,23 @@ impl<'d> Answer<'d> {
         }
         let error_in = begun.iter().position(|(schemes, _)| schemes.contains(&self.told_in));
         let of = |(at, (schemes, beginning)): (usize, &(Vec<Scheme>, Cow<'_, str>))| {
-            self.challenge.render(schemes, beginning, error_in == Some(at), terms, self.text(terms))
+            let told = self.challenge.render(schemes, beginning, error_in == Some(at), terms, self.text(terms))?;
+            let metadata = self.resource.filter(|_| is_of_token(schemes)).and_then(|id| terms.metadata.get(id.0));
+            Some(told + metadata.map_or("", String::as_str))
         };
         begun.iter().enumerate().filter_map(of).collect()
     }
 }
 
-/// What is good here, in the order of the requirement.
-fn admitted(sources: Option<&[Source]>, schemes: Schemes) -> Vec<Scheme> {
+/// What is good here, in the order of the requirement. Where metadata is named, what has it comes first: some clients look
+/// for it at the beginning only.
+fn admitted(sources: Option<&[Source]>, schemes: Schemes, tokens_first: bool) -> Vec<Scheme> {
     let of_tokens = [(Scheme::Bearer, schemes.bearer), (Scheme::Dpop, schemes.dpop)];
     let of_tokens = || of_tokens.into_iter().filter(|(_, is_admitted)| *is_admitted).map(|(scheme, _)| scheme);
     let mut all = Vec::with_capacity(2);
-    for source in sources.unwrap_or(&[Source::Tokens]) {
+    let sources = sources.unwrap_or(&[Source::Tokens]);
+    let is_first = |source: &&Source| tokens_first && **source == Source::Tokens;
+    for source in sources.iter().filter(is_first).chain(sources.iter().filter(|source| !is_first(source))) {
         match source {
             Source::Tokens => all.extend(of_tokens()),
             Source::Set(set) => all.push(Scheme::Set(*set)),
@@ -291,13 +306,12 @@ impl Challenge<'_> {
         terms: &Terms,
         text: &str,
     ) -> Option<String> {
-        let is_of_token = schemes.iter().any(|scheme| matches!(scheme, Scheme::Bearer | Scheme::Dpop));
         let (code, more) = match self {
             Self::None => return None,
             // RFC 7617 has neither errors nor scopes.
             _ if beginning.starts_with(BASIC) => (None, String::new()),
             // A key cannot be asked for with other scopes.
-            Self::Bare { .. } if !is_of_token => (None, String::new()),
+            Self::Bare { .. } if !is_of_token(schemes) => (None, String::new()),
             Self::Bare { scope } => (None, of_scope(scope)),
             Self::Error { .. } | Self::StepUp(_) if !has_error => (None, String::new()),
             Self::Error { code, scope } => (Some(*code), of_scope(scope)),
@@ -307,6 +321,15 @@ impl Challenge<'_> {
         let algs = if schemes.contains(&Scheme::Dpop) { format!(", algs=\"{}\"", terms.algs) } else { String::new() };
         Some(format!("{beginning}{error}{more}{algs}"))
     }
+}
+
+/// Whether what is asked for so is a token.
+fn is_of_token(schemes: &[Scheme]) -> bool {
+    schemes.iter().any(|scheme| matches!(scheme, Scheme::Bearer | Scheme::Dpop))
+}
+
+fn of_metadata(resource: &Resource) -> String {
+    format!(", resource_metadata=\"{}\"", resource.identifier.metadata_url())
 }
 
 fn of_scope(scope: &[Scope]) -> String {
@@ -331,6 +354,7 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
         challenge: Challenge::None,
         sources: None,
         schemes: Schemes::default(),
+        resource: None,
         told_in,
         nonce: None,
         text: "",

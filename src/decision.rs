@@ -14,7 +14,7 @@ pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::policy::{Authority, MethodPart, RequirementPlace, Scope, Source};
+use crate::policy::{Authority, MethodPart, RequirementPlace, ResourceId, Scope, Source};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -59,6 +59,8 @@ pub struct Trace {
     pub sources: Option<Rc<[Source]>>,
     /// The authentication schemes with which a token is good here.
     pub schemes: Schemes,
+    /// The resource that challenges name.
+    pub resource: Option<ResourceId>,
 }
 
 /// The authentication schemes of tokens that a requirement admits.

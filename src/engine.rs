@@ -104,6 +104,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Admitted::Holders(asks) => asks,
     };
     trace.schemes = schemes(policy, &asks);
+    trace.resource = asks.iter().find_map(|ask| ask.resource);
     trace.sources = selection::rule(&asks).map(|rule| rule.sources());
     let effects = effects(policy, &applicable);
     let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {

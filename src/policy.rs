@@ -23,6 +23,7 @@ mod query;
 mod replay_service;
 mod request_part;
 mod requirement;
+mod resource;
 mod revocation;
 mod rule_index;
 mod rules;
@@ -58,6 +59,7 @@ pub use query::QueryPolicy;
 pub use replay_service::{FleetClaim, Pool, ReplayPlace, ReplayService, ServiceForm};
 pub use request_part::{HostPattern, RequestPart};
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
+pub use resource::{NoIdentifier, Resource, ResourceId, ResourceIdentifier};
 pub use revocation::{RemoteList, RevocationSettings, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
@@ -84,6 +86,8 @@ pub struct Policy {
     pub issuers: Vec<Issuer>,
     /// Where requests have their tokens.
     pub token_places: TokenPlaces,
+    /// The resources that requirements name, and that clients find the issuers of.
+    pub resources: Vec<Resource>,
     /// The sets of credentials beside tokens.
     pub credentials: Vec<CredentialSet>,
     /// Tried in order; the first match decides.

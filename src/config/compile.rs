@@ -12,6 +12,7 @@ mod mtls;
 mod remote;
 mod replay;
 mod requirement;
+mod resources;
 mod revocation;
 mod router;
 mod status_list;
@@ -53,7 +54,9 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let names = issuer::names(&object);
     let sources = Sources { sets: sets.as_deref(), has_issuers: object.has("issuers") };
     let prefixes = introspection::prefixes(issuers.as_deref().unwrap_or_default());
-    let context = Context::new(&names, &prefixes, sources, has_dpop);
+    let resources =
+        optional(&object, "resources", Vec::new(), |cursor| resources::read(cursor, &names, issuers.as_deref()));
+    let context = Context::new(&names, &prefixes, resources.as_deref(), sources, has_dpop);
     introspection::apart(&object, issuers.as_deref(), sets.as_deref(), context);
     if !object.has("default") && !sources.has_issuers {
         object.need("default", "say what holds where no rule matches, such as default: {credentials: NAME}");
@@ -62,13 +65,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, context));
     let rules =
         optional(&object, "rules", Rules::default(), |cursor| read_rules(cursor, context, paths.unwrap_or_default()));
-    let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), |cursor| {
-        cursor.word(&[
-            ("replace", RouteMetadata::Replace),
-            ("restrict", RouteMetadata::Restrict),
-            ("ignore", RouteMetadata::Ignore),
-        ])
-    });
+    let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), read_route_metadata);
     let query = optional(&object, "query_tokens", QueryPolicy::default(), read_query).map(|mut query| {
         credentials::refuse_in_query(&mut query, sets.as_deref().unwrap_or_default());
         query
@@ -105,6 +102,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         token_places: TokenPlaces::of(issuers.as_deref().unwrap_or_default()),
         issuers: issuers?,
         credentials: sets?,
+        resources: resources?,
         rules: rules?,
         default: default?,
         route_metadata: route_metadata?,
@@ -158,7 +156,8 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requireme
     }
     let sources = Sources { sets: Some(&policy.credentials), has_issuers: !policy.issuers.is_empty() };
     let prefixes = introspection::prefixes(&policy.issuers);
-    let requirement = requirement(cursor, Context::new(&names, &prefixes, sources, policy.dpop.is_some()))?;
+    let requirement =
+        requirement(cursor, Context::new(&names, &prefixes, Some(&policy.resources), sources, policy.dpop.is_some()))?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",
@@ -210,6 +209,14 @@ fn read_rules(cursor: &Cursor<'_>, context: Context<'_>, paths: PathPolicy) -> O
         })
         .collect();
     rules.into_iter().collect::<Option<Vec<_>>>().map(Rules::new)
+}
+
+fn read_route_metadata(cursor: &Cursor<'_>) -> Option<RouteMetadata> {
+    cursor.word(&[
+        ("replace", RouteMetadata::Replace),
+        ("restrict", RouteMetadata::Restrict),
+        ("ignore", RouteMetadata::Ignore),
+    ])
 }
 
 fn read_query(cursor: &Cursor<'_>) -> Option<QueryPolicy> {

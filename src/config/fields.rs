@@ -26,7 +26,7 @@ macro_rules! shapes {
 
 shapes! {
     POLICY "the configuration" [
-        "issuers", "credentials", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls",
+        "issuers", "resources", "credentials", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls",
         "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
         "limits", "audit",
@@ -36,6 +36,7 @@ shapes! {
         "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list", "token_header",
         "websocket_protocol", "introspection",
     ];
+    RESOURCE "a resource" ["resource", "authorization_servers", "scopes_supported", "audiences"];
     TOKEN_HEADER "token_header" ["name", "prefix"];
     JWKS "jwks" [
         "inline", "uri", "cluster", "discovery", "refresh", "timeout", "max_stale", "unknown_kid_interval",
@@ -50,12 +51,12 @@ shapes! {
         "uri", "cluster", "client_id", "secret", "prefix", "cache", "timeout", "token_types",
     ];
     REQUIREMENT "a requirement" [
-        "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
+        "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
         "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
-        "match", "credentials", "scopes", "claims", "issuers", "audiences", "token_types", "max_lifetime",
+        "match", "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime",
         "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];

@@ -1,6 +1,8 @@
 //! What a request must meet.
 
-use super::{CredentialRule, Csrf, IssuerId, MethodPart, RequestPart, ScopeRule, SenderConstraint, TokenTypes};
+use super::{
+    CredentialRule, Csrf, IssuerId, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint, TokenTypes,
+};
 use crate::base::json::Value;
 use crate::base::members::Raw;
 use crate::base::time::Seconds;
@@ -50,6 +52,8 @@ pub struct TokenRequirement {
     pub issuers: Option<Vec<IssuerId>>,
     /// A token must name one of these audiences; `None`: one of the issuer's.
     pub audiences: Option<Vec<String>>,
+    /// The resource that challenges name. Its issuers and audiences are among those above.
+    pub resource: Option<ResourceId>,
     /// The token types that are accepted here; `None`: those of the issuer.
     pub token_types: Option<TokenTypes>,
     /// The longest `exp - iat`.

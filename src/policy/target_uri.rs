@@ -39,6 +39,11 @@ impl TargetUri {
         Some(Self { authority: UriAuthority::parse(is_https, authority)?, path: normalise_path(path)? })
     }
 
+    /// Its path, normalised.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     /// Whether `authority` is its host and port; where it has no port, that of its scheme is meant.
     #[must_use]
     pub fn is_at(&self, authority: &[u8]) -> bool {

@@ -21,6 +21,8 @@ pub fn everything() -> String {
   status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
 - {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, token_header: {{name: x-token, prefix: 'Token '}}, websocket_protocol: true, introspection: {{uri: 'https://i/introspect', cluster: i, client_id: gate, secret: {{env: KEY_20}}, prefix: ory_at_, cache: 10s, timeout: 500ms, token_types: [access_token]}}, jwks: {{inline: {{keys: [{KEY}]}}}}}}
+resources:
+- {{resource: 'https://mcp.example.com/mcp', authorization_servers: [a], scopes_supported: [mcp:basic], audiences: [b]}}
 credentials:
 - name: partners
   api_key: [{{header: x-api-key}}, {{scheme: Bearer, prefix: sk-}}]
@@ -46,6 +48,7 @@ rules:
 - match: {{path_separated_prefix: /orders, ignore_case: true, methods: [GET], host: '*.example.com', route: r, virtual_host: v}}
   scopes: {{any_of: [admin, {{all_of: [ops, oncall]}}]}}
   claims: [{{claim: tenant, equals: acme}}, {{claim: [realm_access, roles], contains: admin}}, {{claim: plan, one_of: [gold, 3, true]}}, {{claim: groups, contains_any: [a, 2]}}, {{claim: roles, has_member: admin}}, {{claim: [roles, '[]', names], has_any_member: [a, b]}}, {{claim: t, equals_host: '*.a'}}]
+  resource: https://mcp.example.com/mcp
   issuers: [a]
   audiences: [b]
   token_types: [at+jwt]

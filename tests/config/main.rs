@@ -27,6 +27,7 @@ mod introspection;
 mod passwords;
 mod replay;
 mod request_parts;
+mod resources;
 mod revocation;
 mod router;
 mod senders;

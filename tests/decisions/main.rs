@@ -47,6 +47,7 @@ mod replay_store;
 mod replayed_proofs;
 mod report_only;
 mod reported_use;
+mod resources;
 mod reuse;
 mod revocation;
 mod revocation_lists;

@@ -97,6 +97,11 @@ impl Reader<'_, '_> {
                 self.one(entry.get(name), if name == "iss" { Slot::Issuer } else { Slot::Value });
             }
         }
+        for resource in policy.list("resources") {
+            self.one(resource.get("resource"), Slot::Uri);
+            self.all(resource.get("scopes_supported"), Slot::Scope);
+            self.all(resource.get("audiences"), Slot::Value);
+        }
         self.all(policy.at(&["mtls", "forwarded", "from"]), Slot::Value);
         for name in ["names", "jwt_allowed_in"] {
             self.all(policy.at(&["query_tokens", name]), Slot::Value);

@@ -40,6 +40,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         claims,
         issuers,
         audiences,
+        resource,
         token_types,
         max_lifetime,
         max_token_age,
@@ -53,6 +54,9 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     } = ask;
     let mut out: Vec<String> = credentials.iter().map(|rule| accepted(rule, policy)).collect();
     out.extend(claims.iter().map(claim));
+    if let Some(resource) = resource.and_then(|id| policy.resources.get(id.0)) {
+        out.push(format!("resource {}", resource.identifier.text()));
+    }
     if let Some(ids) = issuers {
         let names = ids.iter().filter_map(|id| policy.issuers.get(id.0)).map(|issuer| issuer.name.as_str());
         out.push(format!("issuer {}", one_of(names)));

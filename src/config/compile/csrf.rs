@@ -26,7 +26,8 @@ pub(super) fn origins(cursor: &Cursor<'_>) -> Option<Csrf> {
     Some(Csrf { origins })
 }
 
-fn is_origin(text: &str) -> bool {
+/// Whether a text is an origin as browsers write it.
+pub(super) fn is_origin(text: &str) -> bool {
     let (rest, default) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (rest, "443"),
         (None, Some(rest)) => (rest, "80"),

@@ -4,14 +4,14 @@ use super::credentials::{self, Sources};
 use super::csrf;
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
-use super::{IssuerNames, introspection, jwt_parameters, optional, texts};
+use super::{IssuerNames, introspection, jwt_parameters, optional, resources, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::policy::{
-    Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Scope,
-    ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
+    Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Resource,
+    Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -24,6 +24,8 @@ pub(super) struct Context<'c> {
     pub(super) issuers: &'c IssuerNames,
     /// What the opaque tokens of issuers begin with.
     pub(super) prefixes: &'c [(IssuerId, String)],
+    /// The resources, if they can be read.
+    pub(super) resources: Option<&'c [Resource]>,
     /// The credentials that there are.
     pub(super) sources: Sources<'c>,
     pub(super) variables: Variables<'c>,
@@ -40,12 +42,14 @@ impl<'c> Context<'c> {
     pub(super) const fn new(
         issuers: &'c IssuerNames,
         prefixes: &'c [(IssuerId, String)],
+        resources: Option<&'c [Resource]>,
         sources: Sources<'c>,
         has_dpop: bool,
     ) -> Self {
         Self {
             issuers,
             prefixes,
+            resources,
             sources,
             variables: Variables::None,
             sender_constraint: SenderConstraint::NOTHING,
@@ -100,12 +104,19 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", |item| condition(item, context)));
     let issuers =
         optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, context.issuers)).map(Some));
+    let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
+    let resource = optional(object, "resource", None, |c| resources::named(c, context.resources).map(Some));
+    let of_resource = resource.flatten().and_then(|id| context.resources?.get(id.0));
+    let servers = of_resource.map(|resource| &resource.authorization_servers);
+    let issuers = issuers.and_then(|mut own| resources::narrow(object, "issuers", &mut own, servers).map(|()| own));
+    let of_resource = of_resource.map(|resource| &resource.audiences);
+    let audiences =
+        audiences.and_then(|mut own| resources::narrow(object, "audiences", &mut own, of_resource).map(|()| own));
     if let (Some(issuers), Some(rule)) = (&issuers, &credentials)
         && rule.sources().contains(&Source::Tokens)
     {
         introspection::told_apart(object.cursor(), issuers.as_deref(), context);
     }
-    let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
     let token_types = optional(object, "token_types", None, |c| token_types(c).map(Some));
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
@@ -149,6 +160,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         claims: claims?,
         issuers: issuers?,
         audiences: audiences?,
+        resource: resource?,
         token_types: token_types?,
         max_lifetime: max_lifetime?,
         max_token_age: max_token_age?,
@@ -239,7 +251,7 @@ fn acr_value(cursor: &Cursor<'_>) -> Option<String> {
     )
 }
 
-fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
+pub(super) fn issuer_id(cursor: &Cursor<'_>, names: &IssuerNames) -> Option<IssuerId> {
     let wanted = cursor.text()?;
     match names.iter().position(|name| name == wanted) {
         Some(index) => Some(IssuerId(index)),

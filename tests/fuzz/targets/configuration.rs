@@ -16,6 +16,7 @@ fn shown(loaded: &Loaded) -> String {
         uses,
         issuers,
         token_places,
+        resources,
         credentials,
         rules,
         default,
@@ -33,7 +34,8 @@ fn shown(loaded: &Loaded) -> String {
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
     let judged = (uses, issuers, token_places, credentials, rules, default, route_metadata, query, paths, token_bytes);
-    let done = (forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
+    let done =
+        (resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

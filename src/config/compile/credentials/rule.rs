@@ -35,7 +35,7 @@ impl Sources<'_> {
 }
 
 /// Fields that narrow tokens, whatever else is accepted.
-const OF_TOKENS: [&str; 5] = ["issuers", "audiences", "token_types", "max_lifetime", "max_token_age"];
+const OF_TOKENS: [&str; 6] = ["resource", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age"];
 /// Fields that ask for something that only a token can have.
 const MET_BY_TOKENS: [&str; 4] = ["single_use", "sender_constraint", "acr_values", "max_auth_age"];
 
