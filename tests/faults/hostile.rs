@@ -3,6 +3,9 @@
 use crate::crowd::Stops;
 use crate::senders::{asking, bound, each_kind_of_thief, good_once, proven, status_list};
 use crate::stage::{Stage, list, published};
+use crate::strangers::{
+    WITHDRAWN, add_to, all_are_active, each_kind_of_stranger, good_of_each_kind, opaque, plugin, ways_of_introspection,
+};
 use crate::support::client::{KeptClient, get_with, send};
 use crate::support::issuer::{Issuer, now};
 use crate::support::outage::{Conduct, ways};
@@ -11,8 +14,7 @@ use crate::support::random::{Random, from_environment};
 use crate::support::wait::eventually;
 use crate::traffic::{Hostile, each_kind, flipped, good, hostile};
 use scopegate::crypto::Algorithm;
-use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -31,6 +33,8 @@ struct Sent {
     /// A client, and a good token that is bound to its key.
     client: Prover,
     bound: String,
+    /// Good requests with other credentials.
+    others: Vec<Vec<u8>>,
     /// Requests that must not pass.
     hostile: Vec<Hostile>,
 }
@@ -64,23 +68,39 @@ impl Counts {
     }
 }
 
+/// Waits until each of these requests passes.
+fn all_pass(address: SocketAddr, requests: &[Vec<u8>]) {
+    for request in requests {
+        eventually(&String::from_utf8_lossy(request), || send(address, request).status == 200);
+    }
+}
+
 /// Sends hostile requests, a good one after each round of them.
 fn client(address: SocketAddr, current: &RwLock<Arc<Sent>>, sent: &AtomicU64, stop: &AtomicBool, seed: u64) -> Counts {
     let (mut random, mut counts) = (Random::new(seed), Counts::default());
     let mut connection = KeptClient::new(address);
     while !stop.load(Ordering::Relaxed) {
         let now_sent = Arc::clone(&current.read().unwrap());
-        let Sent { token, client, bound, hostile: all } = &*now_sent;
+        let Sent { token, client, bound, others, hostile: all } = &*now_sent;
         for _ in 0..ROUND {
-            let flip = random.chance(3).then(|| flipped(token, &mut random));
-            let request = flip.as_ref().unwrap_or_else(|| &all[random.below(all.len())]);
+            // Of those made up now, few are opaque: a request waits for what its issuer says.
+            let new = match random.below(90) {
+                0 => Some(opaque(&mut random)),
+                1..30 => Some(flipped(token, &mut random)),
+                _ => None,
+            };
+            let request = new.as_ref().unwrap_or_else(|| &all[random.below(all.len())]);
             let status = connection.send(&request.bytes).status;
             *counts.hostile.entry(request.what).or_default().entry(status).or_default() += 1;
             if status < 400 {
                 counts.wrong.push(request.what);
             }
         }
-        let request = if random.chance(2) { good(token) } else { proven(client, bound) };
+        let request = match random.below(3) {
+            0 => good(token),
+            1 => proven(client, bound),
+            _ => random.of(others),
+        };
         *counts.good.entry(connection.send(&request).status).or_default() += 1;
         sent.fetch_add(ROUND, Ordering::Relaxed);
     }
@@ -107,28 +127,37 @@ fn ways_of_lists() -> Vec<(&'static str, Conduct)> {
 fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail_in_every_way() {
     let wanted = from_environment("SCOPEGATE_REQUESTS", 20_000);
     let seed = Random::seed(7);
-    let [issuer, foreign, withdrawn] = ["a", "foreign", "withdrawn"].map(|kid| Issuer::new(Algorithm::Es256, kid));
-    let stage = Stage::start_asking(&[&issuer, &withdrawn], 2, json!({}), "500ms", asking());
+    let [issuer, foreign, withdrawn, partner] =
+        ["a", "foreign", "withdrawn", "partner"].map(|kid| Issuer::new(Algorithm::Es256, kid));
+    let mut more = asking();
+    add_to(&mut more, &partner);
+    let stage = Stage::start_asking(&[&issuer, &withdrawn], 2, plugin(), "500ms", more);
+    stage.introspection.now(all_are_active());
     let address = stage.envoy.listener("gate");
     // Good for longer than they are sent: what keeps them out is that they are revoked, and that their key is gone.
     let stolen = || issuer.token(now()).claim("jti", STOLEN).claim("exp", now() + 3000).sign();
     let of_withdrawn = || withdrawn.token(now()).claim("exp", now() + 3000).sign();
-    let taken_back = [stolen(), of_withdrawn()];
+    let taken_back = [stolen(), of_withdrawn(), WITHDRAWN.to_owned()];
     // Each over separate connections, so both workers remember them as good.
     let all_answer = |statuses: &dyn Fn(u16) -> bool| {
-        (0..12).all(|turn| statuses(get_with(address, "/orders/1", &taken_back[turn % 2]).status))
+        (0..18).all(|turn| statuses(get_with(address, "/orders/1", &taken_back[turn % 3]).status))
     };
     eventually("keys, and tokens that are good still", || all_answer(&|status| status == 200));
     let (good_keys, good_list) =
         (published(&[&issuer]), Conduct::answer("200 OK", "", stolen_and_another().as_bytes()));
     stage.issuer.now(good_keys.clone());
     stage.lists.now(good_list.clone());
+    let of_introspection = ways_of_introspection();
+    stage.introspection.now(of_introspection.last().unwrap().clone());
     eventually("what was taken back is refused", || all_answer(&|status| status == 401));
 
     let good_statuses = Conduct::answer("200 OK", "", status_list(&issuer).as_bytes());
     let prepared = |random: &mut Random| {
         let mut all: Vec<Hostile> = (0..4).flat_map(|_| each_kind(&issuer, &foreign, random)).collect();
         all.extend((0..2).flat_map(|_| each_kind_of_thief(&issuer, random)));
+        all.extend(each_kind_of_stranger(&issuer, &partner, random));
+        let others = good_of_each_kind(&issuer, &partner);
+        all_pass(address, &others);
         let client = Prover::new(Algorithm::Es256);
         for (first, again) in good_once(&issuer, &client) {
             eventually(again.what, || send(address, &first).status == 200);
@@ -136,11 +165,11 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
         }
         // Both the ones that were remembered as good, and new ones.
         let new = [stolen(), of_withdrawn()];
-        for [revoked, of_key] in [&taken_back, &new] {
+        for [revoked, of_key] in [[&taken_back[0], &taken_back[1]], new.each_ref()] {
             all.extend([hostile("revoked", revoked), hostile("of a key that was withdrawn", of_key)]);
         }
         let (token, bound) = (issuer.token(now()).sign(), bound(&issuer, &client));
-        Arc::new(Sent { token, client, bound, hostile: all })
+        Arc::new(Sent { token, client, bound, others, hostile: all })
     };
     // A proof of the second in which the store began could have been used before it.
     std::thread::sleep(Duration::from_secs(2));
@@ -168,6 +197,7 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
             let (of_list, conduct) = of_lists[turn % of_lists.len()].clone();
             stage.lists.now(conduct);
             stage.statuses.now(of_statuses[turn / 2 % of_statuses.len()].1.clone());
+            stage.introspection.now(of_introspection[turn % of_introspection.len()].clone());
             match turn % 4 {
                 0 => stage.configure(turn as u64),
                 2 => {
@@ -196,19 +226,25 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
             turn += 1;
         }
     });
+    let sent = current.into_inner().unwrap();
+    let kinds: BTreeSet<&str> = sent.hostile.iter().map(|request| request.what).collect();
+    println!("the issuer and the list server failed {turn} times each; {} introspections", stage.introspection.count());
     let counts = total.into_inner().unwrap();
+    assert!(counts.wrong.is_empty(), "SCOPEGATE_SEED={seed}: {:?}", counts.wrong);
+    assert_eq!(counts.hostile.len(), kinds.len(), "every kind was sent: {:?}", counts.hostile);
+    judge(&stage, &counts, wanted, misconfigured);
+}
+
+/// What has to be true at the end.
+fn judge(stage: &Stage, counts: &Counts, wanted: u64, misconfigured: u64) {
     let all: u64 = counts.by_status().values().sum();
     println!("{all} hostile requests, by status: {:?}; {} passed", counts.by_status(), counts.wrong.len());
     println!("good requests among them, by status: {:?}", counts.good);
-    println!("the issuer and the list server failed {turn} times each");
     let (taken, refused) = stage.configured();
     println!("configurations taken: {taken}, refused: {refused}");
-    let Counts { hostile, good, wrong } = counts;
-    assert!(wrong.is_empty(), "SCOPEGATE_SEED={seed}: {wrong:?}");
+    let good = &counts.good;
     assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0, "nothing hostile reached the upstream");
     assert!(all >= wanted, "{all}");
-    let kinds = each_kind(&issuer, &foreign, &mut random).len() + each_kind_of_thief(&issuer, &mut random).len() + 4;
-    assert_eq!(hostile.len(), kinds, "every kind was sent: {hostile:?}");
     assert!(good.get(&200).is_some_and(|count| *count * 2 > good.values().sum()), "good ones go on: {good:?}");
     assert!(taken > 4 && refused == misconfigured, "{taken} taken, {refused} refused of {misconfigured}");
     assert!(!stage.envoy.log().contains("panicked"));

@@ -26,5 +26,6 @@ mod senders;
 mod soak;
 mod stage;
 mod storms;
+mod strangers;
 mod traffic;
 mod vm;

@@ -18,7 +18,9 @@ pub fn asking() -> Value {
     json!({
         "dpop": { "origins": ["https://api.example.com"] },
         "replay": { "entries": 1_000_000 },
-        "status_list": { "clusters": [{ "uri_prefix": LISTS, "cluster": "statuses" }], "refresh": "1s", "timeout": "200ms" },
+        "issuer": {
+            "status_list": { "clusters": [{ "uri_prefix": LISTS, "cluster": "statuses" }], "refresh": "1s", "timeout": "200ms" },
+        },
         "rules": [
             { "match": { "path_separated_prefix": "/closed" }, "deny": true },
             { "match": { "path_separated_prefix": "/write" }, "scopes": ["orders:write"] },

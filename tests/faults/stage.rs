@@ -26,6 +26,7 @@ pub struct Stage {
     pub issuer: Unreliable,
     pub lists: Unreliable,
     pub statuses: Unreliable,
+    pub introspection: Unreliable,
     pub reached: Arc<Reached>,
     plugin: Value,
     timeout: &'static str,
@@ -58,12 +59,15 @@ impl Stage {
         .unwrap();
         let issuer = Unreliable::start(published(keys));
         let lists = Unreliable::start(revoked(&[]));
-        let statuses = Unreliable::start(Conduct::answer("404 Not Found", "", b""));
+        let [statuses, introspection] = [0; 2].map(|_| Unreliable::start(Conduct::answer("404 Not Found", "", b"")));
         let files = Folder::new();
         put(&files, &plugin, &demanding(0, timeout, &more));
         let filters = [discovered("scopegate", &files.source("scopegate.json"))];
         let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
-        let quiet = json!({ "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "8s" });
+        let quiet = json!({
+            "access_log": null, "stream_idle_timeout": "10s", "request_headers_timeout": "8s",
+            "upgrade_configs": [{ "upgrade_type": "websocket" }],
+        });
         let resources = json!({
             "listeners": [
                 listener("gate", &filters, &routes, &json!({}), &quiet),
@@ -71,11 +75,23 @@ impl Stage {
             ],
             "clusters": [
                 cluster("upstream", upstream.address), cluster("issuer", issuer.address), cluster("lists", lists.address),
-                cluster("statuses", statuses.address),
+                cluster("statuses", statuses.address), cluster("introspection", introspection.address),
             ],
         });
         let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
-        Self { envoy, issuer, lists, statuses, reached, plugin, timeout, more, files, _upstream: upstream }
+        Self {
+            envoy,
+            issuer,
+            lists,
+            statuses,
+            introspection,
+            reached,
+            plugin,
+            timeout,
+            more,
+            files,
+            _upstream: upstream,
+        }
     }
 
     /// Gives the filter another configuration with the same meaning. The caller has to wait for Envoy.
@@ -129,10 +145,11 @@ fn demanding(number: u64, timeout: &str, more: &Value) -> Value {
         "limits": { "denial_logs_per_second": 0 },
     });
     merge(&mut configuration, more);
-    // It is the issuer's.
-    if let Some(lists) = configuration.as_object_mut().unwrap().remove("status_list") {
-        configuration["issuers"][0]["status_list"] = lists;
-    }
+    let members = configuration.as_object_mut().unwrap();
+    let (of_issuer, others) = (members.remove("issuer"), members.remove("other_issuers"));
+    merge(&mut configuration["issuers"][0], &of_issuer.unwrap_or_else(|| json!({})));
+    let all = configuration["issuers"].as_array_mut().unwrap();
+    all.extend(others.iter().filter_map(Value::as_array).flatten().cloned());
     configuration
 }
 
