@@ -52,6 +52,7 @@ mod proofs;
 mod provider;
 mod record;
 mod redirects;
+mod remembered;
 mod reporting;
 mod revocation;
 mod router;

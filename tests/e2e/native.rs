@@ -6,6 +6,7 @@ mod changes;
 mod claims;
 mod comparison;
 mod differential;
+mod differential_kinds;
 mod disagreements;
 mod headers;
 mod keyring;

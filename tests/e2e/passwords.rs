@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 /// A line of `htpasswd -B`, of this cost.
-fn htpasswd(user: &str, password: &str, cost: u32) -> String {
+pub fn htpasswd(user: &str, password: &str, cost: u32) -> String {
     let mut process = Command::new("htpasswd")
         .args(["-i", "-n", "-B", "-C", &cost.to_string(), user])
         .stdin(Stdio::piped())

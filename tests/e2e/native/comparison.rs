@@ -9,19 +9,9 @@ use serde_json::{Value, json};
 
 /// Both, on one listener each.
 pub(super) fn listeners(keyring: &Keyring) -> [Value; 2] {
-    [gate(keyring), native_for_two(keyring)].map(|mut listener| {
+    [gate(keyring), native_for_two(keyring)].map(with_details).map(|mut listener| {
         let manager = manager(&mut listener);
-        // The answer says why in a header; the access log is not read.
-        let details = json!({
-            "local_reply_config": { "mappers": [{
-                "filter": { "status_code_filter": { "comparison": {
-                    "op": "GE", "value": { "default_value": 400, "runtime_key": "none" } } } },
-                "headers_to_add": [{ "header": { "key": "x-details", "value": "%RESPONSE_CODE_DETAILS%" } }],
-            }] },
-            "access_log": null,
-            "upgrade_configs": [{ "upgrade_type": "CONNECT" }],
-        });
-        merge(manager, &details);
+        merge(manager, &json!({ "upgrade_configs": [{ "upgrade_type": "CONNECT" }] }));
         manager["route_config"]["virtual_hosts"][0]["routes"].as_array_mut().unwrap().insert(
             0,
             json!({
@@ -33,6 +23,20 @@ pub(super) fn listeners(keyring: &Keyring) -> [Value; 2] {
         );
         listener
     })
+}
+
+/// A listener whose answers say why in a header; the access log is not read.
+pub(super) fn with_details(mut listener: Value) -> Value {
+    let details = json!({
+        "local_reply_config": { "mappers": [{
+            "filter": { "status_code_filter": { "comparison": {
+                "op": "GE", "value": { "default_value": 400, "runtime_key": "none" } } } },
+            "headers_to_add": [{ "header": { "key": "x-details", "value": "%RESPONSE_CODE_DETAILS%" } }],
+        }] },
+        "access_log": null,
+    });
+    merge(manager(&mut listener), &details);
+    listener
 }
 
 fn manager(listener: &mut Value) -> &mut Value {

@@ -22,7 +22,7 @@ const OVERLOADED: [&str; 2] = ["too_busy", "keys_unavailable"];
 
 /// What became of a request.
 #[derive(Debug, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// What the upstream reads of who sent it, under every spelling, where it says what it reads.
     Passes(Option<Vec<String>>),
     /// The reason of a refusal, as Envoy's response code details.
@@ -38,7 +38,7 @@ fn outcome(client: &mut KeptClient, made: &Made) -> Outcome {
     read(&second)
 }
 
-fn read(response: &Response) -> Outcome {
+pub(super) fn read(response: &Response) -> Outcome {
     if response.status != 200 {
         return Outcome::Refused(response.header("x-details").unwrap_or("refused by Envoy itself").to_owned());
     }
@@ -67,7 +67,7 @@ fn wrong(made: &Made, here: &Outcome) -> Option<String> {
 }
 
 /// How they disagree, if they do.
-fn disagreement(here: &Outcome, there: &Outcome) -> Option<How> {
+pub(super) fn disagreement(here: &Outcome, there: &Outcome) -> Option<How> {
     match (here, there) {
         (Outcome::Passes(here), Outcome::Passes(there)) => (here != there).then_some(How::Identity),
         (Outcome::Refused(_), Outcome::Refused(_)) => None,

@@ -3,7 +3,8 @@
 //! The kinds of changes are the attacks on bearer tokens: their presentation (RFC 6750, RFC 9110), their form (RFC 7515,
 //! RFC 7519), their algorithms and keys (RFC 7518, RFC 8725), access tokens among other JWTs (RFC 9068), and the ways
 //! around a gate (RFC 9700). What neither side has in this version is not here:
-//! introspection, resource metadata, message signatures, Basic, and what MCP adds. Of what only Scopegate has, tokens that are
+//! introspection, resource metadata, message signatures, and what MCP adds. Keys, passwords and headers for tokens have a list
+//! of their own, in `differential_kinds`. Of what only Scopegate has, tokens that are
 //! bound, status lists, step-up and single use are here, since a token says or a route asks it; revocation is not, nor what
 //! is about the fetching of keys and not about a token. Proofs themselves have a judge of their own, `opinion`. Of RSA signatures
 //! with a malformed padding `tests/conformance` has hundreds, and of keys that no configuration takes `tests/decisions`
