@@ -92,9 +92,6 @@ pub(super) struct Found<'b> {
 impl<'b> Found<'b> {
     /// The member that has this name, without escapes, at this level. Notes what looks like one.
     pub(super) fn look(&mut self, level: Level, name: &[u8]) -> Option<Member> {
-        if level == Level::Other {
-            return None;
-        }
         let mut members = MEMBERS.iter().filter(|(place, ..)| *place == level);
         let exact = members.clone().find(|(_, known, _)| known.as_bytes() == name);
         if exact.is_none() && (!is_plain(name) || members.any(|(_, known, _)| is_like(name, known))) {

@@ -8,74 +8,86 @@ use std::borrow::Cow;
 /// How deep objects and arrays may be nested, the outermost included.
 const DEPTH: usize = 64;
 
-/// What is wrong with the text.
-type Flaw = &'static str;
-
-const GRAMMAR: Flaw = "not JSON";
-const SURROGATE: Flaw = "half of a surrogate pair in a string";
-
-/// Reads `text`, which must be one JSON value with nothing but white space around it.
-pub(super) fn scan(text: &str) -> Result<Found<'_>, Flaw> {
-    let mut scanner = Scanner { text, at: 0, names: Names::default(), found: Found::default() };
+/// Reads `text`, which must be one JSON value with nothing but white space around it. Or what is wrong with it.
+pub(super) fn scan(text: &str) -> Result<Found<'_>, &'static str> {
+    let mut scanner = Scanner { text, at: 0, flaw: "not JSON", names: Names::default(), found: Found::default() };
     scanner.space();
     scanner.found.is_object = scanner.peek() == Some(b'{');
-    scanner.value(Level::Top, DEPTH)?;
+    scanner.value(Level::Top, DEPTH).ok_or(scanner.flaw)?;
     scanner.space();
     if scanner.at == text.len() { Ok(scanner.found) } else { Err("more text after the message") }
 }
 
+/// Its methods give `None` when the text is refused: nothing is handed from call to call then.
 struct Scanner<'b> {
     text: &'b str,
     /// The place of the next byte.
     at: usize,
+    /// What is wrong with the text, if it is refused.
+    flaw: &'static str,
     names: Names<'b>,
     found: Found<'b>,
 }
 
 impl<'b> Scanner<'b> {
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
+    fn rest(&self) -> &'b [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    #[inline]
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Flaw> {
-        if self.take(byte) { Ok(()) } else { Err(GRAMMAR) }
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.take(byte).then_some(())
     }
 
+    #[inline]
     fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
+    #[cold]
+    fn refuse<T>(&mut self, flaw: &'static str) -> Option<T> {
+        self.flaw = flaw;
+        None
+    }
+
     /// A value; `depth` more levels may open in it.
-    fn value(&mut self, level: Level, depth: usize) -> Result<(), Flaw> {
-        match self.peek() {
-            Some(b'"') => self.string().map(drop),
-            Some(b'{') => self.object(level, depth),
-            Some(b'[') => self.array(depth),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word(b"true"),
-            Some(b'f') => self.word(b"false"),
-            Some(b'n') => self.word(b"null"),
-            _ => Err(GRAMMAR),
+    fn value(&mut self, level: Level, depth: usize) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(drop),
+            b'{' => self.object(level, depth),
+            b'[' => self.array(depth),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => None,
         }
     }
 
-    fn object(&mut self, level: Level, depth: usize) -> Result<(), Flaw> {
+    fn object(&mut self, level: Level, depth: usize) -> Option<()> {
         let depth = self.open(depth)?;
         if self.take(b'}') {
-            return Ok(());
+            return Some(());
         }
         let mark = self.names.mark();
         loop {
             let name = self.name()?;
-            let member = self.found.look(level, &name);
+            let member = if level == Level::Other { None } else { self.found.look(level, &name) };
             self.names.push(name);
             self.space();
             self.expect(b':')?;
@@ -83,132 +95,133 @@ impl<'b> Scanner<'b> {
             let start = self.at;
             self.value(member.map_or(Level::Other, Member::below), depth)?;
             if let Some(member) = member {
-                self.found.note(member, self.text.get(start..self.at).ok_or(GRAMMAR)?);
+                self.found.note(member, self.text.get(start..self.at)?);
             }
             if self.closes(b'}')? {
                 break;
             }
         }
-        if self.names.close(mark) { Ok(()) } else { Err("a member twice in one object") }
+        if self.names.close(mark) { Some(()) } else { self.refuse("a member twice in one object") }
     }
 
-    fn array(&mut self, depth: usize) -> Result<(), Flaw> {
+    fn array(&mut self, depth: usize) -> Option<()> {
         let depth = self.open(depth)?;
         if self.take(b']') {
-            return Ok(());
+            return Some(());
         }
         loop {
             self.value(Level::Other, depth)?;
             if self.closes(b']')? {
-                return Ok(());
+                return Some(());
             }
         }
     }
 
     /// Takes a bracket, and the white space after it. Returns how many levels may open inside.
-    fn open(&mut self, depth: usize) -> Result<usize, Flaw> {
+    fn open(&mut self, depth: usize) -> Option<usize> {
         self.at += 1;
         self.space();
-        depth.checked_sub(1).ok_or("nested too deep")
+        if depth == 0 { self.refuse("nested too deep") } else { Some(depth - 1) }
     }
 
     /// Takes what follows a member or an item: the bracket `last`, or a comma. Whether it was the bracket.
-    fn closes(&mut self, last: u8) -> Result<bool, Flaw> {
+    fn closes(&mut self, last: u8) -> Option<bool> {
         self.space();
-        if self.take(last) {
-            return Ok(true);
+        let byte = self.peek()?;
+        self.at += 1;
+        if byte == b',' {
+            self.space();
+            Some(false)
+        } else {
+            (byte == last).then_some(true)
         }
-        self.expect(b',')?;
-        self.space();
-        Ok(false)
     }
 
     /// The name of a member, as it is after escapes are decoded.
-    fn name(&mut self) -> Result<Cow<'b, [u8]>, Flaw> {
+    fn name(&mut self) -> Option<Cow<'b, [u8]>> {
         let start = self.at;
-        let has_escapes = self.string()?;
-        if !has_escapes {
-            // Without the quotes.
-            return self.text.as_bytes().get(start + 1..self.at - 1).map(Cow::Borrowed).ok_or(GRAMMAR);
+        if self.string()? {
+            let name = Raw::checked(self.text.get(start..self.at)?).as_text()?;
+            return Some(Cow::Owned(name.into_owned().into_bytes()));
         }
-        let quoted = Raw::checked(self.text.get(start..self.at).ok_or(GRAMMAR)?);
-        quoted.as_text().map(|name| Cow::Owned(name.into_owned().into_bytes())).ok_or(GRAMMAR)
+        // Without the quotes.
+        self.text.as_bytes().get(start + 1..self.at - 1).map(Cow::Borrowed)
     }
 
     /// A string. Whether it has escapes.
-    fn string(&mut self) -> Result<bool, Flaw> {
+    fn string(&mut self) -> Option<bool> {
         self.expect(b'"')?;
         let mut has_escapes = false;
         loop {
-            self.at += plain(self.text.as_bytes().get(self.at..).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err("a control character in a string"),
-                None => return Err(GRAMMAR),
+            self.at += plain(self.rest());
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => self.escape()?,
+                _ => return self.refuse("a control character in a string"),
             }
             has_escapes = true;
         }
         self.at += 1;
-        Ok(has_escapes)
+        Some(has_escapes)
     }
 
-    fn escape(&mut self) -> Result<(), Flaw> {
+    fn escape(&mut self) -> Option<()> {
         self.at += 1;
-        let kind = self.peek();
+        let kind = self.peek()?;
         self.at += 1;
         match kind {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(()),
-            Some(b'u') => match self.unit()? {
-                0xd800..=0xdbff if self.take(b'\\') && self.take(b'u') => match self.unit()? {
-                    0xdc00..=0xdfff => Ok(()),
-                    _ => Err(SURROGATE),
-                },
-                0xd800..=0xdfff => Err(SURROGATE),
-                _ => Ok(()),
-            },
-            _ => Err(GRAMMAR),
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => {
+                let has_its_half = match self.unit()? {
+                    0xd800..=0xdbff => self.take(b'\\') && self.take(b'u') && matches!(self.unit()?, 0xdc00..=0xdfff),
+                    unit => !matches!(unit, 0xdc00..=0xdfff),
+                };
+                if has_its_half { Some(()) } else { self.refuse("half of a surrogate pair in a string") }
+            }
+            _ => None,
         }
     }
 
     /// The four hexadecimal digits of an escape.
-    fn unit(&mut self) -> Result<u32, Flaw> {
+    fn unit(&mut self) -> Option<u32> {
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16)).ok_or(GRAMMAR)?;
-            unit = unit << 4 | digit;
+            unit = unit << 4 | char::from(self.peek()?).to_digit(16)?;
             self.at += 1;
         }
-        Ok(unit)
+        Some(unit)
     }
 
-    fn number(&mut self) -> Result<(), Flaw> {
+    fn number(&mut self) -> Option<()> {
         self.take(b'-');
-        if !self.take(b'0') {
-            self.digits()?;
+        let is_zero = self.peek()? == b'0';
+        let digits = self.digits()?;
+        if is_zero && digits > 1 {
+            return None;
         }
-        if self.take(b'.') {
-            self.digits()?;
+        if matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            if self.take(b'.') {
+                self.digits()?;
+            }
+            if self.take(b'e') || self.take(b'E') {
+                let _ = self.take(b'+') || self.take(b'-');
+                self.digits()?;
+            }
         }
-        if self.take(b'e') || self.take(b'E') {
-            let _ = self.take(b'+') || self.take(b'-');
-            self.digits()?;
-        }
-        Ok(())
+        Some(())
     }
 
-    fn digits(&mut self) -> Result<(), Flaw> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start { Err(GRAMMAR) } else { Ok(()) }
+    /// One digit or more. How many there are.
+    fn digits(&mut self) -> Option<usize> {
+        let count = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        (count > 0).then_some(count)
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), Flaw> {
-        let is_next = self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word));
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        let is_next = self.rest().starts_with(word);
         self.at += word.len();
-        if is_next { Ok(()) } else { Err(GRAMMAR) }
+        is_next.then_some(())
     }
 }
 
