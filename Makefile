@@ -250,6 +250,7 @@ evidence-native:
 # There is nothing yet that Prometheus has a part in.
 evidence-services: needs-services setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet:: places:: login::
+	$(NODE_OF_TESTS) cargo test --locked --test decisions -- --include-ignored messages::
 
 evidence-faults: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults

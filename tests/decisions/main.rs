@@ -38,6 +38,7 @@ mod further;
 mod host;
 mod introspection;
 mod keys;
+mod messages;
 mod model;
 mod passwords;
 mod presenting;

@@ -18,7 +18,9 @@ use scopegate::policy::NoncePolicy;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
+use support::bodies;
 use support::envoy::root;
+use support::random::Random;
 use support::yaml;
 
 fn main() {
@@ -135,6 +137,7 @@ impl Seeds {
         self.add_proofs();
         self.add_keys();
         self.add_credentials();
+        self.add_messages();
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
@@ -179,6 +182,30 @@ impl Seeds {
 }
 
 impl Seeds {
+    /// Adds bodies for an MCP server, and names as a header has them.
+    fn add_messages(&mut self) {
+        let mut random = Random::new(1);
+        for _ in 0..300 {
+            let body = bodies::body(&mut random);
+            self.add("message", &body);
+        }
+        let deep = format!(r#"{{"jsonrpc":"2.0","method":"a","params":{{"a":{}{}}}}}"#, "[".repeat(62), "]".repeat(62));
+        self.add("message", deep.as_bytes());
+        self.add("message", deep.replace("[]", "[[]]").as_bytes());
+        for value in [
+            "get_weather",
+            " a\tb ",
+            "=?base64?w6k=?=",
+            "=?base64?w6k=",
+            "=?base64?w6l=?=",
+            "=?BASE64?w6k=?=",
+            "é",
+            "a\0",
+        ] {
+            self.add("mcp_name", value.as_bytes());
+        }
+    }
+
     /// Adds requests with keys: good, bad, ended, of a revoked holder, in two places, beside a token.
     fn add_keys(&mut self) {
         let token = self.add_token(&json!({}), &json!({}));

@@ -20,6 +20,8 @@ targets!(
     htpasswd,
     introspection,
     key_set,
+    mcp_name,
+    message,
     metadata,
     path,
     places,

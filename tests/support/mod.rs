@@ -10,6 +10,7 @@
     reason = "each binary uses a part of it; a test fails by a panic, and waits by a clock"
 )]
 
+pub mod bodies;
 pub mod client;
 pub mod envoy;
 pub mod guarded;
