@@ -118,11 +118,12 @@ fn is_plain(name: &[u8]) -> bool {
     name.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// Whether a parser that ignores case, or spells names with `_` or `-` between their words, takes `name` for `known`.
+/// Whether a parser that ignores case, or has another mark between the words of a name, takes `name` for `known`. The
+/// server of `PyPI` mcp takes `task_id` for `taskId`, and `io_modelcontextprotocol_protocol_version` for the version.
 fn is_like(name: &[u8], known: &str) -> bool {
     letters(name).eq(letters(known.as_bytes()))
 }
 
 fn letters(name: &[u8]) -> impl Iterator<Item = u8> {
-    name.iter().filter(|byte| !matches!(byte, b'_' | b'-')).map(u8::to_ascii_lowercase)
+    name.iter().filter(|byte| !matches!(byte, b'_' | b'-' | b'.' | b'/')).map(u8::to_ascii_lowercase)
 }

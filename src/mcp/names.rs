@@ -7,7 +7,6 @@ use std::cmp::Ordering;
 const FEW: usize = 16;
 
 /// A stack of names: those of an object lie above those of the objects around it.
-#[derive(Default)]
 pub(super) struct Names<'b>(Vec<Name<'b>>);
 
 struct Name<'b> {
@@ -17,6 +16,11 @@ struct Name<'b> {
 }
 
 impl<'b> Names<'b> {
+    /// None yet, and room for those of most messages.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(32))
+    }
+
     /// Where the names of an object that opens now will begin.
     pub(super) const fn mark(&self) -> usize {
         self.0.len()
@@ -127,7 +131,7 @@ mod tests {
     use super::*;
 
     fn are_unique(texts: &[String]) -> bool {
-        let mut names = Names::default();
+        let mut names = Names::new();
         names.push(Cow::Borrowed(b"of the object around it"));
         let mark = names.mark();
         texts.iter().for_each(|text| names.push(Cow::Borrowed(text.as_bytes())));

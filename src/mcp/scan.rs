@@ -10,7 +10,7 @@ const DEPTH: usize = 64;
 
 /// Reads `text`, which must be one JSON value with nothing but white space around it. Or what is wrong with it.
 pub(super) fn scan(text: &str) -> Result<Found<'_>, &'static str> {
-    let mut scanner = Scanner { text, at: 0, flaw: "not JSON", names: Names::default(), found: Found::default() };
+    let mut scanner = Scanner { text, at: 0, flaw: "not JSON", names: Names::new(), found: Found::default() };
     scanner.space();
     scanner.found.is_object = scanner.peek() == Some(b'{');
     scanner.value(Level::Top, DEPTH).ok_or(scanner.flaw)?;

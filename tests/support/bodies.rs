@@ -71,6 +71,7 @@ const NEAR: &[&str] = &[
     "resourceSubscriptions",
     "resource_subscriptions",
     "constructor",
+    "io_modelcontextprotocol_protocol_version",
 ];
 
 /// A body.

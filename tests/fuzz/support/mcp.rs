@@ -75,7 +75,7 @@ fn depth(value: &Value) -> usize {
 
 /// Whether every name that looks like one of these is one of these.
 fn is_clear(members: &Map<String, Value>, known: &[&str]) -> bool {
-    let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
+    let plain = |name: &str| name.to_lowercase().replace(['_', '-', '.', '/'], "");
     members.keys().all(|name| {
         let is_ascii = name.chars().all(|character| (' '..='~').contains(&character));
         is_ascii && (known.contains(&name.as_str()) || !known.iter().any(|other| plain(name) == plain(other)))

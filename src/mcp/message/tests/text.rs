@@ -105,6 +105,7 @@ fn a_name_that_another_parser_takes_for_one_that_is_judged_is_refused() {
         r#""ref":{"Uri":1}"#,
         r#""_meta":{"io.modelcontextprotocol/ProtocolVersion":"x"}"#,
         r#""_meta":{"IO.modelcontextprotocol/protocol_version":"x"}"#,
+        r#""_meta":{"io_modelcontextprotocol_protocol_version":"x"}"#,
         r#""notifications":{"resourcesubscriptions":[]}"#,
         r#""notifications":{"resource_subscriptions":[]}"#,
         r#""notifications":{"resourceSub\u017fcriptions":[]}"#,
