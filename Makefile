@@ -38,6 +38,7 @@ FUZZ_TARGETS := $(or $(TARGETS),$(patsubst $(FUZZ)/targets/%.rs,%,$(sort $(wildc
 NODE_HOME := .tools/node-$(NODE_VERSION)
 NODE := $(NODE_HOME)/bin/node
 PACKAGES := .tools/npm
+PYTHON_HOME := .tools/python
 # The programs of tests/tools; those of a release have more dependencies.
 TOOL := cargo run --locked --package scopegate-tools --bin
 RELEASE_TOOL := cargo run --locked --package scopegate-tools --features release --bin
@@ -59,7 +60,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -144,6 +145,19 @@ $(PACKAGES)/ready: tests/tools/npm/package.json tests/tools/npm/package-lock.jso
 	@cd $(PACKAGES) && PATH="$(abspath $(NODE_HOME))/bin:$$PATH" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >npm.log 2>&1 || { \
 	  cat npm.log >&2; \
 	  echo "The packages of tests/tools/npm could not be installed: is there a network, or a registry in npm's configuration?" >&2; \
+	  exit 1; \
+	}
+	@touch $@
+
+# For what tests run on Python: an issuer and a client of it.
+python: $(PYTHON_HOME)/ready ## install the Python packages that `make evidence-services` runs on, in .tools
+
+$(PYTHON_HOME)/ready: tests/tools/pip/requirements.txt
+	@rm -rf $(PYTHON_HOME)
+	@echo "Installing the packages of tests/tools/pip into $(PYTHON_HOME)"
+	@python3 -m venv $(PYTHON_HOME)
+	@$(PYTHON_HOME)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/tools/pip/requirements.txt || { \
+	  echo "The packages of tests/tools/pip could not be installed: is there a network, or an index in PIP_INDEX_URL?" >&2; \
 	  exit 1; \
 	}
 	@touch $@
@@ -248,8 +262,9 @@ evidence-native:
 	@$(MAKE) --no-print-directory evidence-full
 
 # There is nothing yet that Prometheus has a part in.
-evidence-services: needs-services setup node wasm
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test e2e -- --include-ignored fleet:: places:: login::
+evidence-services: needs-services setup node python wasm
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) \
+	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib::
 	$(NODE_OF_TESTS) cargo test --locked --test decisions -- --include-ignored messages::
 
 evidence-faults: setup node wasm

@@ -17,6 +17,7 @@
 mod support;
 
 mod artifacts;
+mod authlib;
 mod certificates;
 mod chain;
 mod clients;

@@ -15,6 +15,15 @@ use std::time::{Duration, Instant};
 const RESOURCES: [(&str, &str); 3] =
     [("RS256", "https://rs.example.com"), ("ES256", "https://es.example.com"), ("EdDSA", "https://ed.example.com")];
 
+/// Starts a program that prints its address and ends when its standard input is closed; its process, and the address.
+pub fn announced(command: &mut Command) -> (Child, String) {
+    let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let address = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("http"));
+    std::thread::spawn(move || lines.for_each(drop));
+    (process, address.unwrap_or_else(|| panic!("{command:?} did not start")))
+}
+
 /// The provider in a separate process, which ends when its standard input is closed.
 pub struct Provider {
     process: Child,
@@ -40,11 +49,7 @@ impl Provider {
     fn start_with(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut command = Command::new(node::binary());
         prepare(command.arg(root().join("tests/e2e/provider.mjs")).env("PACKAGES", node::packages()));
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let issuer = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("http"));
-        std::thread::spawn(move || lines.for_each(drop));
-        let issuer = issuer.unwrap_or_else(|| panic!("the provider did not start"));
+        let (process, issuer) = announced(&mut command);
         let address = issuer.split_once("://").unwrap().1.parse().unwrap();
         Self { process, issuer, address }
     }

@@ -19,6 +19,7 @@ pub mod node;
 pub mod outage;
 pub mod pool;
 pub mod prover;
+pub mod python;
 pub mod random;
 pub mod redis;
 pub mod server;
