@@ -50,8 +50,14 @@ fuzz_target!(|text: &[u8]| {
     // What the upstream gets has every subprotocol, and the token at most where it was offered as one.
     let left = left.expect("a token is taken out");
     let offered = |lines: &[&[u8]]| -> Vec<Vec<u8>> {
-        let all = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-        all.filter(|one| !one.is_empty()).map(<[u8]>::to_vec).collect()
+        // White space is a space or a tab here (RFC 9110 section 5.6.3), and nothing else.
+        let trim = |one: &'_ [u8]| -> Vec<u8> {
+            let start = one.iter().position(|byte| !b" \t".contains(byte)).unwrap_or(one.len());
+            let end = one.iter().rposition(|byte| !b" \t".contains(byte)).map_or(start, |last| last + 1);
+            one[start..end].to_vec()
+        };
+        let all = lines.iter().flat_map(|line| line.split(|byte| *byte == b',')).map(trim);
+        all.filter(|one| !one.is_empty()).collect()
     };
     let lines: Vec<&[u8]> =
         headers.iter().filter(|(name, _)| *name == b"sec-websocket-protocol").map(|(_, value)| *value).collect();
