@@ -41,6 +41,21 @@ pub enum WhenStale {
     Allow,
 }
 
+impl<T> RemoteList<T> {
+    /// A list that is fetched as this one is, and must meet these terms.
+    #[must_use]
+    pub fn under<U>(&self, terms: U) -> RemoteList<U> {
+        RemoteList {
+            endpoint: self.endpoint.clone(),
+            refresh: self.refresh,
+            timeout_ms: self.timeout_ms,
+            max_stale: self.max_stale,
+            when_stale: self.when_stale,
+            terms,
+        }
+    }
+}
+
 impl RevocationSettings {
     /// The list of the configured entries, without those that have expired at `now`; `None` if there are none.
     #[must_use]

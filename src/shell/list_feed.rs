@@ -1,13 +1,13 @@
 //! One list that is fetched: its requests, and the steps in which a document is read, in the pieces in which it came.
 //!
 //! In shared data lie the pieces of a document, and as the content of its feed only a [`Manifest`] that says which: so no
-//! worker ever holds a long list in one piece. What a list is, its [`ListKind`] says.
+//! worker ever holds a long list in one piece. What a list is, its [`ListTerms`] say.
 
 mod kind;
 mod manifest;
 mod upload;
 
-pub use kind::ListKind;
+pub use kind::{ListTerms, Listed};
 
 use super::documents::{DocumentId, Event, Fetch};
 use super::feed::{
@@ -18,8 +18,8 @@ use crate::base::time::{Seconds, UnixSeconds};
 use crate::crypto::sha256;
 use crate::policy::{RemoteList, WhenStale};
 use crate::revocation::{CHUNK_BYTES, Chunks, ListError, Signature};
+use kind::Loading;
 use manifest::Manifest;
-use std::rc::Rc;
 use upload::Upload;
 
 /// How long a list is.
@@ -44,26 +44,26 @@ pub struct Standing {
 
 /// A list that is fetched.
 #[derive(Debug)]
-pub struct ListFeed<K: ListKind> {
-    pub(super) policy: RemoteList<K>,
+pub struct ListFeed {
+    pub(super) policy: RemoteList<ListTerms>,
     pub(super) feed: Feed,
-    pub(super) list: Option<Rc<K::List>>,
+    pub(super) list: Option<Listed>,
     place: String,
     shares: bool,
-    work: Option<Work<K::Loader>>,
+    work: Option<Work>,
 }
 
 /// What is being read.
 #[derive(Debug)]
-enum Work<L> {
+enum Work {
     /// A document that this worker fetched, on its way to shared data.
     Uploading(Upload),
     /// A document in shared data that this worker fetched, and what to publish of it.
-    Fetched { loader: L, content: Fetched },
+    Fetched { loader: Loading, content: Fetched },
     /// The pieces of a document that another worker fetched.
     Gathering { version: Version, manifest: Manifest, pieces: Chunks },
     /// A document whose pieces have been gathered.
-    Gathered { version: Version, loader: L },
+    Gathered { version: Version, loader: Loading },
 }
 
 /// Which of `count` lists does the next step of reading after the one at `turn`. They take turns, so that many lists delay
@@ -73,9 +73,9 @@ pub(super) fn next_turn(turn: usize, count: usize, is_busy: impl Fn(usize) -> bo
     after.chain(0..=turn).find(|index| is_busy(*index)).unwrap_or(turn)
 }
 
-impl<K: ListKind> ListFeed<K> {
+impl ListFeed {
     /// The list of this policy. `names` are what no other list has: they say where it lies in shared data.
-    pub(super) fn new(policy: RemoteList<K>, names: &[&str], shares: bool, me: u64) -> Self {
+    pub(super) fn new(policy: RemoteList<ListTerms>, names: &[&str], shares: bool, me: u64) -> Self {
         let place = place(names, &policy);
         let feed = Feed::new(&place, timing(&policy), shares, me);
         Self { policy, feed, list: None, place, shares, work: None }
@@ -89,7 +89,7 @@ impl<K: ListKind> ListFeed<K> {
         let signature = self.signature();
         let over = signature.is_some_and(|signature| signature.is_over(seconds(now)));
         Standing {
-            entries: self.list.as_ref().map_or(0, |list| K::size(list).entries),
+            entries: self.list.as_ref().map_or(0, |list| list.size().entries),
             age_ms: self.feed.age(now).unwrap_or(0),
             stale: over || self.list.is_none() || !self.feed.holds_one(),
         }
@@ -118,7 +118,7 @@ impl<K: ListKind> ListFeed<K> {
         let fresh = !signed || !self.standing(outside.now).stale;
         let etag = validator.filter(|_| fresh).map(|validator| validator.etag);
         let (timeout_ms, max_bytes) = (self.policy.timeout_ms, self.policy.terms.max_bytes());
-        Some(Fetch { document, endpoint, accept: K::ACCEPT, etag, timeout_ms, max_bytes })
+        Some(Fetch { document, endpoint, accept: self.policy.terms.accept(), etag, timeout_ms, max_bytes })
     }
 
     /// Takes the answer to the request under way.
@@ -161,17 +161,17 @@ impl<K: ListKind> ListFeed<K> {
         events
     }
 
-    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<K::Loader, ListError> {
-        self.policy.terms.begin(document, self.list.as_deref(), seconds(outside.now))
+    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loading, ListError> {
+        self.policy.terms.begin(document, self.list.as_ref(), seconds(outside.now))
     }
 
     fn signature(&self) -> Option<Signature> {
-        self.list.as_ref().and_then(|list| K::signature(list))
+        self.list.as_ref().and_then(Listed::signature)
     }
 
     /// Does a step of a document that this worker fetched.
-    fn judge(&mut self, outside: &Outside<'_>, mut loader: K::Loader, content: Fetched) -> Vec<Event<ListSize>> {
-        match K::step(&mut loader) {
+    fn judge(&mut self, outside: &Outside<'_>, mut loader: Loading, content: Fetched) -> Vec<Event<ListSize>> {
+        match loader.step() {
             Ok(None) => {
                 self.feed.renew(outside);
                 self.work = Some(Work::Fetched { loader, content });
@@ -182,10 +182,10 @@ impl<K: ListKind> ListFeed<K> {
                 let same = self
                     .list
                     .as_ref()
-                    .is_some_and(|held| K::signature(held) == K::signature(&list) && K::are_same(held, &list));
-                let event = Event::Updated(K::size(&list));
+                    .is_some_and(|held| held.signature() == list.signature() && held.says_the_same(&list));
+                let event = Event::Updated(list.size());
                 if !same {
-                    self.list = Some(Rc::new(list));
+                    self.list = Some(list);
                 }
                 let uri = self.policy.endpoint.uri.clone();
                 let max_age_ms = self.max_age(outside, content.max_age_ms);
@@ -271,14 +271,14 @@ impl<K: ListKind> ListFeed<K> {
     }
 
     /// Does a step of a document that another worker fetched.
-    fn pick_up(&mut self, version: Version, mut loader: K::Loader) -> Vec<Event<ListSize>> {
-        match K::step(&mut loader) {
+    fn pick_up(&mut self, version: Version, mut loader: Loading) -> Vec<Event<ListSize>> {
+        match loader.step() {
             Ok(None) => {
                 self.work = Some(Work::Gathered { version, loader });
                 Vec::new()
             }
             Ok(Some(list)) => {
-                self.list = Some(Rc::new(list));
+                self.list = Some(list);
                 self.feed.hold(version);
                 vec![Event::PickedUp]
             }
@@ -337,7 +337,7 @@ fn seconds(now: u64) -> UnixSeconds {
     UnixSeconds(i64::try_from(now / 1000).unwrap_or(i64::MAX))
 }
 
-fn timing<K>(policy: &RemoteList<K>) -> Timing {
+fn timing(policy: &RemoteList<ListTerms>) -> Timing {
     let milliseconds = |seconds: Seconds| u64::from(seconds.0).saturating_mul(1000);
     let refresh = milliseconds(policy.refresh);
     Timing {
@@ -349,7 +349,7 @@ fn timing<K>(policy: &RemoteList<K>) -> Timing {
 }
 
 /// The name of the document in shared data, which no other list, address or cluster has.
-fn place<K>(names: &[&str], policy: &RemoteList<K>) -> String {
+fn place(names: &[&str], policy: &RemoteList<ListTerms>) -> String {
     let whole = [names, &[&policy.endpoint.uri, &policy.endpoint.cluster]].concat().join("\n");
     let name = base64url::encode(&sha256(whole.as_bytes()));
     format!("scopegate/1/{}", name.get(..22).unwrap_or(&name))

@@ -7,11 +7,11 @@ mod trouble;
 
 use super::documents::{DocumentId, Event, Fetch};
 use super::feed::{Answer, Outside, SharedData};
-use super::list_feed::{ListFeed, ListSize, Standing, next_turn};
+use super::list_feed::{ListFeed, ListSize, ListTerms, Listed, Standing, next_turn};
 use crate::base::time::UnixSeconds;
 use crate::facts::Awaited;
 use crate::policy::{RemoteList, RevocationSettings};
-use crate::revocation::{Chunks, List, Revocations, Terms};
+use crate::revocation::{Chunks, List, Revocations};
 use std::rc::Rc;
 
 /// The place of a list in the settings.
@@ -22,7 +22,7 @@ pub struct ListId(pub usize);
 #[derive(Debug)]
 pub struct ListStore {
     configured: Option<Rc<List>>,
-    remotes: Vec<ListFeed<Terms>>,
+    remotes: Vec<ListFeed>,
     revocations: Revocations,
     /// The place of the list that did a step of reading last.
     turn: usize,
@@ -126,18 +126,19 @@ impl ListStore {
     }
 
     /// The lists that a request may not pass without and that are missing or too old.
-    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed<Terms>> {
+    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed> {
         self.remotes.iter().filter(move |remote| remote.is_missing(now))
     }
 
     /// Combines the lists, and notes whether one is missing.
     fn review(&mut self, now: u64) {
         let complete = self.missing(now).next().is_none();
-        let lists = self.remotes.iter().filter_map(|remote| remote.list.clone()).chain(self.configured.clone());
+        let lists = self.remotes.iter().filter_map(|remote| remote.list.as_ref().and_then(Listed::revocations)).chain(self.configured.clone());
         self.revocations = self.revocations.followed_by(lists.collect(), complete);
     }
 }
 
-fn feed(list: &RemoteList, shares: bool, me: u64) -> ListFeed<Terms> {
-    ListFeed::new(list.clone(), &["revocations", &list.terms.name], shares, me)
+fn feed(list: &RemoteList, shares: bool, me: u64) -> ListFeed {
+    let policy = list.under(ListTerms::Revocations(list.terms.clone()));
+    ListFeed::new(policy, &["revocations", &list.terms.name], shares, me)
 }

@@ -8,7 +8,7 @@ mod scenarios;
 
 use super::documents::{DocumentId, Event, Fetch};
 use super::feed::{Answer, Outside, SharedData};
-use super::list_feed::{ListFeed, ListSize, next_turn};
+use super::list_feed::{ListFeed, ListSize, ListTerms, Listed, next_turn};
 use crate::facts::{Awaited, KeyRing, StatusLists, StatusPlace};
 use crate::policy::{Issuer, IssuerId, RemoteList, StatusListPolicy};
 use crate::revocation::{Chunks, StatusTerms};
@@ -47,7 +47,7 @@ pub struct StatusStore {
 #[derive(Debug)]
 struct Held {
     id: StatusId,
-    feed: ListFeed<StatusTerms>,
+    feed: ListFeed,
     /// When a token last named it.
     asked_at: u64,
 }
@@ -122,7 +122,7 @@ impl StatusStore {
         if place.asked.take() || held.asked_at > outside.now {
             held.asked_at = outside.now;
         }
-        held.feed.policy.terms.keys = keys.shared(place.issuer);
+        held.take_keys(place, keys);
         let happened = held.feed.look(outside, has_turn);
         events.extend(happened.into_iter().map(|event| (place.uri.clone(), StatusEvent::Document(event))));
         held.tell(place, outside.now);
@@ -159,7 +159,8 @@ impl StatusStore {
     /// writer wins; so a worker that writes one at the same moment has written it by then.
     fn admit(&mut self, issuer: IssuerId, list: RemoteList<StatusTerms>, outside: &Outside<'_>) {
         let (name, uri) = (list.terms.issuer.clone(), list.terms.uri.clone());
-        let feed = ListFeed::new(list, &["status list", &name], self.shares, self.me);
+        let policy = list.under(ListTerms::Statuses(list.terms.clone()));
+        let feed = ListFeed::new(policy, &["status list", &name], self.shares, self.me);
         feed.feed.seed(outside.shared);
         self.next = self.next.saturating_add(1);
         self.held.push(Held { id: StatusId(self.next), feed, asked_at: outside.now });
@@ -231,7 +232,7 @@ impl StatusStore {
         let (Some(held), Some(place)) = (self.held.get_mut(index), self.lists.places_mut().get_mut(index)) else {
             return Vec::new();
         };
-        held.feed.policy.terms.keys = keys.shared(place.issuer);
+        held.take_keys(place, keys);
         let events = held.feed.answered(outside, answer, document);
         held.tell(place, outside.now);
         events.into_iter().map(|event| (place.uri.clone(), StatusEvent::Document(event))).collect()
@@ -269,9 +270,16 @@ impl StatusStore {
 }
 
 impl Held {
+    /// Takes the keys that its list may be signed with now.
+    fn take_keys(&mut self, place: &StatusPlace, keys: &KeyRing) {
+        if let ListTerms::Statuses(terms) = &mut self.feed.policy.terms {
+            terms.keys = keys.shared(place.issuer);
+        }
+    }
+
     /// Tells the engine's half how the list stands.
     fn tell(&self, place: &mut StatusPlace, now: u64) {
-        place.list.clone_from(&self.feed.list);
+        place.list = self.feed.list.as_ref().and_then(Listed::statuses);
         place.is_stale = self.feed.standing(now).stale;
     }
 }

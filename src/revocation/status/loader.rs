@@ -42,14 +42,14 @@ pub struct StatusLoader {
 impl StatusLoader {
     /// Begins to read a document, of which the signature and the claims are checked at once.
     ///
-    /// `in_use` is the list that this one is to replace: one that was signed earlier does not.
+    /// `in_use` is the signature of the list that this one is to replace: one that was signed earlier does not.
     ///
     /// # Errors
     /// When it is no Status List Token, or none for these terms.
     pub fn begin(
         bytes: &Chunks,
         terms: &StatusTerms,
-        in_use: Option<&StatusList>,
+        in_use: Option<Signature>,
         verifier: &dyn Verifier,
         now: UnixSeconds,
     ) -> Result<Self, ListError> {
@@ -62,7 +62,7 @@ impl StatusLoader {
         let may_sign = |algorithm| terms.algorithms.contains(algorithm);
         signed::verify(&compact, STATUS_LIST_TYPE, "its `typ` is not statuslist+jwt", keys, &may_sign, verifier)?;
         let signature = about(&compact.claims, terms, now)?;
-        if in_use.is_some_and(|in_use| signature.issued_at < in_use.signature().issued_at) {
+        if in_use.is_some_and(|in_use| signature.issued_at < in_use.issued_at) {
             return Err(ListError::Older);
         }
         let list = compact.claims.value("status_list").ok_or(ListError::Status("it has no `status_list`"))?;

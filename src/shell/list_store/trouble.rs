@@ -82,7 +82,7 @@ fn several_lists_are_read_in_turn_and_each_refuses_its_own() {
     let one = policy(WhenStale::Deny).lists.remove(0);
     let lists = ["x", "y", "z"].map(|name| {
         let endpoint = Endpoint::parse(&format!("https://lists.example.com/{name}"), "lists").expect("an address");
-        let terms = Terms { name: name.into(), ..one.terms.clone() };
+        let terms = crate::revocation::Terms { name: name.into(), ..one.terms.clone() };
         RemoteList { endpoint, terms, ..one.clone() }
     });
     let policy = RevocationSettings { entries: Vec::new(), lists: lists.to_vec() };
