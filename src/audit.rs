@@ -402,6 +402,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::BadSignature
         | Denial::KeysUnavailable
         | Denial::RevocationUnavailable
+        | Denial::IdentitiesUnavailable
         | Denial::NotBound
         | Denial::UseNonce(_)
         | Denial::ProofReplayed

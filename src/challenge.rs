@@ -35,14 +35,9 @@ pub struct Reply {
     pub details: String,
 }
 
-/// Seconds after which a client should try again when keys are missing: about the time from a failed fetch to the next.
-const RETRY_AFTER_KEYS: u32 = 5;
-/// Seconds when a revocation list is missing: it is there as soon as it is fetched again.
-const RETRY_AFTER_REVOCATIONS: u32 = 5;
-/// Seconds when the service of the fleet does not answer.
-const RETRY_AFTER_REPLAY: u32 = 5;
-/// Seconds when an issuer does not say whether an opaque token is active.
-const RETRY_AFTER_INTROSPECTION: u32 = 5;
+/// Seconds after which a client should try again when something that is fetched is missing, or a service does not answer: about
+/// the time from a failed fetch to the next.
+const RETRY_AFTER: u32 = 5;
 /// Seconds when a worker is too busy: its budget is renewed every second.
 const RETRY_AFTER_BUSY: u32 = 1;
 
@@ -433,15 +428,13 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
         Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
         Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
         Denial::HostFailure => refused(500, Challenge::None, "The request could not be checked"),
-        Denial::KeysUnavailable => unavailable(RETRY_AFTER_KEYS, "The keys of the issuer are not available"),
-        Denial::RevocationUnavailable => {
-            unavailable(RETRY_AFTER_REVOCATIONS, "The list of revoked tokens is not available")
+        Denial::KeysUnavailable => unavailable(RETRY_AFTER, "The keys of the issuer are not available"),
+        Denial::IdentitiesUnavailable => unavailable(RETRY_AFTER, "It cannot be found out whose the credential is"),
+        Denial::RevocationUnavailable => unavailable(RETRY_AFTER, "The list of revoked tokens is not available"),
+        Denial::ReplayUnavailable => {
+            unavailable(RETRY_AFTER, "It cannot be found out whether the access token or its proof has been used")
         }
-        Denial::ReplayUnavailable => unavailable(
-            RETRY_AFTER_REPLAY,
-            "It cannot be found out whether the access token or its proof has been used",
-        ),
-        Denial::IntrospectionUnavailable => unavailable(RETRY_AFTER_INTROSPECTION, "The issuer does not answer"),
+        Denial::IntrospectionUnavailable => unavailable(RETRY_AFTER, "The issuer does not answer"),
         Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
     }
 }

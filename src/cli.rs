@@ -7,6 +7,7 @@ mod destination;
 pub mod explain;
 pub mod fetch;
 pub mod gates;
+mod identities;
 pub mod inspect;
 mod introspected;
 pub mod jwks;
@@ -100,6 +101,8 @@ enum CredentialsCommand {
     Hash(credentials::HashArguments),
     /// Prints the keys of another program as a set of digests.
     Import(credentials::ImportArguments),
+    /// Signs a document with the identities of a set.
+    Sign(credentials::SignArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -168,6 +171,7 @@ pub fn main() -> ExitCode {
         Command::Credentials(CredentialsCommand::New(arguments)) => credentials::new(&arguments).map(Output::from),
         Command::Credentials(CredentialsCommand::Hash(arguments)) => credentials::hash(&arguments).map(Output::from),
         Command::Credentials(CredentialsCommand::Import(arguments)) => credentials::import(&arguments),
+        Command::Credentials(CredentialsCommand::Sign(arguments)) => credentials::sign(&arguments).map(Output::from),
         Command::Token(TokenCommand::Mint(arguments)) => mint::run(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Generate(arguments)) => jwks::generate(&arguments).map(Output::from),
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),

@@ -10,6 +10,7 @@ mod cursor;
 #[cfg(not(target_arch = "wasm32"))]
 mod embedded;
 pub mod fields;
+mod identities;
 mod problem;
 mod tree;
 mod wire;
@@ -18,6 +19,7 @@ mod yaml;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use embedded::{Text, TextPositions};
+pub use identities::{IdentityLoader, MAX_IDENTITIES};
 #[cfg(not(target_arch = "wasm32"))]
 pub use problem::nearest;
 pub use problem::{ConfigError, Problem};

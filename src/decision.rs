@@ -269,6 +269,8 @@ denials! {
     MalformedCredential(&'static str) => "malformed_credential",
     /// The API key or the user name is of no identity of its set.
     UnknownIdentity => "unknown_identity",
+    /// The identities of its set are not there, or too old.
+    IdentitiesUnavailable => "identities_unavailable",
     /// The password is not that of the user, who is configured.
     WrongSecret { identity: Rc<String> } => "wrong_secret",
     /// The time of the identity is over, or that of the secret.

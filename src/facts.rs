@@ -1,5 +1,6 @@
 //! What the core is told beside the request: the time, the keys, who checks signatures, what the route asks.
 
+mod identities;
 mod introspections;
 mod memory;
 mod passwords;
@@ -7,6 +8,7 @@ mod replay;
 mod statuses;
 
 pub use crate::policy::Pool;
+pub use identities::FetchedIdentities;
 pub use introspections::{Introspected, Introspections, NothingIntrospected};
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken, Voucher};
 pub use passwords::{HashesAtOnce, PasswordAnswer, PasswordJudge, PasswordQuestion};
@@ -34,6 +36,8 @@ pub struct Facts<'a> {
     pub memory: &'a dyn TokenMemory,
     /// What issuers have said of opaque tokens.
     pub introspections: &'a dyn Introspections,
+    /// The identities that are fetched.
+    pub identities: &'a FetchedIdentities,
     /// Which passwords are right.
     pub passwords: &'a dyn PasswordJudge,
     /// What has been revoked.
@@ -67,6 +71,7 @@ impl<'a> Facts<'a> {
             verifier,
             memory: &NoMemory,
             introspections: &NothingIntrospected,
+            identities: FetchedIdentities::NONE,
             passwords: &HashesAtOnce,
             revocations,
             replay: &NothingUsed,

@@ -20,6 +20,7 @@ mod path;
 mod place;
 mod published;
 mod query;
+mod remote_identities;
 mod replay_service;
 mod request_part;
 mod requirement;
@@ -56,6 +57,7 @@ pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
 pub use published::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, identity_key};
 pub use query::QueryPolicy;
+pub use remote_identities::{FetchedSet, HolderKind, IdentityTerms};
 pub use replay_service::{FleetClaim, Pool, ReplayPlace, ReplayService, ServiceForm};
 pub use request_part::{HostPattern, RequestPart};
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
@@ -124,6 +126,11 @@ impl Policy {
     pub fn is_key(&self, value: &[u8]) -> bool {
         let places = self.credentials.iter().flat_map(CredentialSet::key_places);
         places.filter_map(|place| place.prefix.as_deref()).any(|prefix| value.starts_with(prefix.as_bytes()))
+    }
+
+    /// The sets whose identities are in a document, in their order.
+    pub fn remote_sets(&self) -> impl Iterator<Item = &CredentialSet> {
+        self.credentials.iter().filter(|set| set.remote.is_some())
     }
 
     /// The cookies that hold tokens.

@@ -25,5 +25,5 @@ pub use lines::{Line, MAX_LINE_BYTES, MAX_LINES_BYTES, MAX_LINES_ENTRIES, Tally}
 pub use list::List;
 pub use loader::{Loader, Terms};
 pub use revocations::{Clearance, Revocable, Revocations};
-pub use signed::{DIGEST_CLAIM, SIGNED_TYPE, Signature};
+pub use signed::{DIGEST_CLAIM, IDENTITIES_TYPE, SIGNED_TYPE, Signature, looks_signed, open_identities};
 pub use status::{STATUS_LIST_TYPE, StatusClaim, StatusList, StatusLoader, StatusTerms};

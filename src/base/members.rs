@@ -77,6 +77,18 @@ impl Members {
         self.index.get(at).map(|member| Raw(member.value.of(&self.text)))
     }
 
+    /// How many members there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     /// How many bytes of memory it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -42,14 +42,15 @@ impl<'p> Identified<'p> {
     /// Finds whose secret it is. `limit` is the longest key, in bytes.
     ///
     /// # Errors
-    /// [`Denial::MalformedCredential`], [`Denial::UnknownIdentity`], [`Denial::WrongSecret`], or that a password has to be
+    /// [`Denial::MalformedCredential`], [`Denial::UnknownIdentity`], [`Denial::WrongSecret`]; that the identities of the set
+    /// have to be fetched first, or [`Denial::IdentitiesUnavailable`] when they have been awaited; that a password has to be
     /// hashed first; only of a secret that is known
     /// [`Denial::Revoked`] where its identity is disabled, and [`Denial::CredentialExpired`].
     pub fn check(
         secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
         limit: usize,
-        facts: &Facts<'_>,
+        facts: &Facts<'p>,
     ) -> std::result::Result<Self, NotIdentified> {
         let known = Known::find(secret, (id, set), limit, facts).map_err(|why| NotIdentified { why, trace: None })?;
         match known.failures(facts.surroundings.now()).next() {
@@ -85,20 +86,41 @@ fn certificate_of<'p>(certificates: &'p Certificates, surroundings: &dyn Surroun
         .or_else(|| if certificates.by_dns { by_dns() } else { None })
 }
 
+/// The set with the identities that it has now: those of the configuration, or those of its document.
+fn with_identities<'p>(
+    (id, set): (SetId, &'p CredentialSet),
+    facts: &Facts<'p>,
+) -> std::result::Result<&'p CredentialSet, Unproven> {
+    if set.remote.is_none() {
+        return Ok(set);
+    }
+    facts.identities.get(id).ok_or_else(|| match facts.awaited.of(NeedKind::Identities) {
+        Awaited::No => Unproven::Await(Need::Identities(id)),
+        Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::IdentitiesUnavailable),
+    })
+}
+
 impl<'p> Known<'p> {
     fn find(
         secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
         limit: usize,
-        facts: &Facts<'_>,
+        facts: &Facts<'p>,
     ) -> std::result::Result<Self, Unproven> {
-        let (identity, expires) = match (secret, &set.kind) {
-            (SentSecret::ApiKey(key), SetKind::ApiKeys(keys)) => {
-                let found = keys.find(&sha256(key.checked(limit)?)).ok_or(Denial::UnknownIdentity)?;
-                (set.identities.get(found.identity), found.expires)
+        // The kind of a set finds secrets of its own kind.
+        let unknown = Denial::UnknownIdentity;
+        let (set, identity, expires) = match secret {
+            SentSecret::ApiKey(key) => {
+                let key = key.checked(limit)?;
+                let set = with_identities((id, set), facts)?;
+                let SetKind::ApiKeys(keys) = &set.kind else { return Err(unknown.into()) };
+                let found = keys.find(&sha256(key)).ok_or(unknown)?;
+                (set, set.identities.get(found.identity), found.expires)
             }
-            (SentSecret::Password(text), SetKind::Passwords(passwords)) => {
+            SentSecret::Password(text) => {
                 let read = text.checked()?;
+                let set = with_identities((id, set), facts)?;
+                let SetKind::Passwords(passwords) = &set.kind else { return Err(unknown.into()) };
                 let (found, secrets) = passwords.find(read.user());
                 let identity = found.and_then(|at| set.identities.get(at));
                 let (user, password) = (read.user(), read.password());
@@ -108,16 +130,14 @@ impl<'p> Known<'p> {
                     (Some(identity), None) => {
                         return Err(Denial::WrongSecret { identity: Rc::clone(&identity.id) }.into());
                     }
-                    (identity, at) => (identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
+                    (identity, at) => (set, identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
                 }
             }
-            (SentSecret::Certificate, SetKind::Certificates(certificates)) => {
-                let found = certificate_of(certificates, facts.surroundings).ok_or(Denial::UnknownIdentity)?;
-                (set.identities.get(found.identity), found.expires)
-            }
-            // The kind of a set finds secrets of its own kind.
-            (SentSecret::ApiKey(_) | SentSecret::Password(_) | SentSecret::Certificate, _) => {
-                return Err(Denial::UnknownIdentity.into());
+            SentSecret::Certificate => {
+                let set = with_identities((id, set), facts)?;
+                let SetKind::Certificates(certificates) = &set.kind else { return Err(unknown.into()) };
+                let found = certificate_of(certificates, facts.surroundings).ok_or(unknown)?;
+                (set, set.identities.get(found.identity), found.expires)
             }
         };
         let identity = identity.ok_or(Denial::UnknownIdentity)?;

@@ -1,8 +1,10 @@
 //! `scopegate credentials`: API keys, and the digests that a configuration has of them.
 
 mod import;
+mod sign;
 
 pub use import::{ImportArguments, run as import};
+pub use sign::{SignArguments, run as sign};
 
 use crate::base::base64url;
 use crate::crypto::{MAX_PASSWORD, PasswordHash, SHA256_BYTES, sha256};

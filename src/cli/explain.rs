@@ -76,6 +76,9 @@ pub struct ExplainArguments {
     /// A revocation list as the gate would fetch it: JSON Lines, binary or signed; NAME=FILE if there are several
     #[arg(long, value_name = "FILE")]
     pub revocations: Vec<String>,
+    /// The document with the identities of a set, as the gate would fetch it; NAME=FILE if there are several
+    #[arg(long, value_name = "FILE")]
+    pub identities: Vec<String>,
     /// What the issuer answers when it is asked about the opaque token: a file with JSON
     #[arg(long, value_name = "FILE")]
     pub introspection: Option<String>,
@@ -112,6 +115,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let wanted = Wanted {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
+        identities: &arguments.identities,
         introspection: arguments.introspection.as_deref(),
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),

@@ -138,6 +138,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         let wanted = Wanted {
             keys: &arguments.keys,
             revocations: &arguments.revocations,
+            identities: &[],
             introspection: None,
             at: arguments.at.as_deref(),
             client_certificate: arguments.client_certificate.as_deref(),

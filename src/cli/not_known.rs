@@ -1,5 +1,6 @@
 //! What the gate knows and the command does not: notes for the reader of a decision.
 
+use super::identities::Documents;
 use crate::policy::{Policy, Pool, ReplayService, Settings, Uses};
 
 /// A note for the reader of a decision, if the configuration fetches revocation lists that are not `known` here.
@@ -23,6 +24,16 @@ pub(super) fn statuses(policy: &Policy) -> Option<String> {
     (!names.is_empty()).then(|| {
         let names = names.join(", ");
         format!("the status lists of {names} cannot be looked at here: they are fetched by the gate, which may refuse a token as revoked")
+    })
+}
+
+/// A note for the reader of decisions, if the configuration fetches identities that are not known here.
+#[must_use]
+pub(super) fn identities(policy: &Policy, documents: &Documents) -> Option<String> {
+    let names: Vec<&str> = policy.remote_sets().map(|set| &*set.name).filter(|name| !documents.has(name)).collect();
+    (!names.is_empty()).then(|| {
+        let names = names.join(", ");
+        format!("the identities of {names} are fetched by the gate and not known here: their credentials get identities_unavailable")
     })
 }
 

@@ -43,6 +43,8 @@ use world::Unjudged;
 `config` is a plugin configuration, an Envoy YAML, a WasmPlugin or an EnvoyExtensionPolicy, or a list of such files.
 Several documents in one file, separated by `---`, each have a policy of their own.
 
+Identities that a gate fetches are in files beside this one: `identities: {partners: partners.json}`.
+
 Request: its route is the one that Envoy's router chooses: virtual host by domain, then the first route that matches. What
 the files do not decide (safe_regex, runtime_fraction and the like) fails the case where it makes a difference: name the
 route with `route` (and `virtual_host`) then. Without a file of Envoy's, `metadata` gives the requirement of

@@ -1,7 +1,7 @@
 //! From a tree to a [`Policy`] and its [`Settings`]. Each function reads all its fields before it gives up, so that
 //! every problem is noted.
 
-mod credentials;
+pub(in crate::config) mod credentials;
 mod csrf;
 mod dpop;
 mod forward;
@@ -42,7 +42,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     });
     let ((token_bytes, limits), has_dpop) = (limits.unzip(), object.has("dpop"));
     let bounds = issuer::Bounds { limits: limits.unwrap_or_default(), crypto: crypto.unwrap_or_default(), has_dpop };
-    let sets = optional(&object, "credentials", Vec::new(), |cursor| credentials::read(cursor, environment));
+    let sets = optional(&object, "credentials", vec![], |c| credentials::read(c, environment, bounds, &mut warnings));
     let issuers = if object.has("credentials") && !object.has("issuers") {
         Some(Vec::new())
     } else {

@@ -28,6 +28,11 @@ impl<'n> Cursor<'n> {
         Self { node, path: String::new(), problems }
     }
 
+    /// A value at this path.
+    pub const fn at(node: &'n Node, path: String, problems: &'n RefCell<Problems>) -> Self {
+        Self { node, path, problems }
+    }
+
     const fn child(&self, node: &'n Node, path: String) -> Self {
         Self { node, path, problems: self.problems }
     }

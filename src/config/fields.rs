@@ -66,6 +66,9 @@ shapes! {
     COOKIE "cookie" ["name", "origins"];
     CERTIFICATE_SECRET "a certificate of an identity" ["sha256", "uri", "dns", "expires"];
     API_KEY "api_key" ["header", "scheme", "prefix"];
+    REMOTE_IDENTITIES "identities that change" [
+        "uri", "cluster", "signed_by", "refresh", "timeout", "max_bytes", "max_stale",
+    ];
     IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
     CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];
     PASSWORD_SECRET "a password of an identity" ["bcrypt", "pbkdf2", "sha256", "env", "expires"];

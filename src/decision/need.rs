@@ -20,6 +20,8 @@ pub enum Need {
     FirstUse(FleetClaim),
     /// What an issuer says of an opaque token.
     Introspection(Inquiry),
+    /// The identities of a set.
+    Identities(SetId),
     /// Whether this is the password of its user.
     Password(Rc<PasswordJob>),
 }
@@ -85,11 +87,13 @@ pub enum NeedKind {
     Introspection,
     /// Whether a password is right.
     Password,
+    /// Identities of a set, whichever.
+    Identities,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -102,6 +106,7 @@ impl NeedKind {
             Self::ProofUse => 4,
             Self::Introspection => 5,
             Self::Password => 6,
+            Self::Identities => 7,
         }
     }
 
@@ -126,6 +131,7 @@ impl Need {
             Self::FirstUse(claim) => NeedKind::of_use(claim.pool),
             Self::Introspection(_) => NeedKind::Introspection,
             Self::Password(_) => NeedKind::Password,
+            Self::Identities(_) => NeedKind::Identities,
         }
     }
 
@@ -138,6 +144,7 @@ impl Need {
             | Self::StatusList(..)
             | Self::FirstUse(_)
             | Self::Password(_)
+            | Self::Identities(_)
             | Self::Introspection(_) => None,
         }
     }
@@ -152,6 +159,7 @@ impl Need {
             Self::FirstUse(_) => Denial::ReplayUnavailable,
             Self::Introspection(_) => Denial::IntrospectionUnavailable,
             Self::Password(_) => Denial::TooBusy,
+            Self::Identities(_) => Denial::IdentitiesUnavailable,
         }
     }
 }

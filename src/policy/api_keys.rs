@@ -57,6 +57,12 @@ impl ApiKeys {
     pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<&Secret> {
         self.secrets.find(digest)
     }
+
+    /// The digests of all keys.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; SHA256_BYTES]> {
+        self.secrets.digests()
+    }
 }
 
 impl Secrets {
@@ -74,6 +80,12 @@ impl Secrets {
     pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<&Secret> {
         let at = self.0.binary_search_by(|secret| secret.digest.cmp(digest)).ok()?;
         self.0.get(at)
+    }
+
+    /// All digests.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; SHA256_BYTES]> {
+        self.0.iter().map(|secret| secret.digest).collect()
     }
 }
 

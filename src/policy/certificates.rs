@@ -25,6 +25,12 @@ impl Certificates {
     pub fn find(&self, digest: &[u8; SHA256_BYTES]) -> Option<&Secret> {
         self.secrets.find(digest)
     }
+
+    /// The digests of all certificates, and of their names.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; SHA256_BYTES]> {
+        self.secrets.digests()
+    }
 }
 
 /// That of a URI among the subject alternative names. No certificate has it: what is hashed is no DER.

@@ -1,8 +1,9 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
-use super::{ApiKeys, Certificates, Cookie, KeyPlace, Passwords};
+use super::{ApiKeys, Certificates, Cookie, IdentityTerms, KeyPlace, Passwords, RemoteList};
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
+use crate::crypto::{PasswordHash, SHA256_BYTES};
 use crate::jose::{ClaimPath, Claims};
 use std::rc::Rc;
 
@@ -18,8 +19,10 @@ pub const AUTHORIZATION: &str = "authorization";
 pub struct CredentialSet {
     /// Its name in requirements, records and identity headers.
     pub name: Rc<str>,
-    /// Whom its credentials stand for.
+    /// Whom its credentials stand for. Nobody, if they are in a document.
     pub identities: Vec<Identity>,
+    /// The document that its identities are in, if they are not in the configuration.
+    pub remote: Option<Box<RemoteList<IdentityTerms>>>,
     /// The claims of an identity that hold scopes.
     pub scope_claims: Vec<ClaimPath>,
     /// What its credentials are.
@@ -58,7 +61,7 @@ impl CredentialSet {
     /// A set.
     #[must_use]
     pub fn new(name: &str, identities: Vec<Identity>, kind: SetKind) -> Self {
-        Self { name: name.into(), identities, scope_claims: vec![ClaimPath::top("scope")], kind }
+        Self { name: name.into(), identities, remote: None, scope_claims: vec![ClaimPath::top("scope")], kind }
     }
 
     /// The cookie with the token, if this is a set of such.
@@ -76,6 +79,20 @@ impl CredentialSet {
         match &self.kind {
             SetKind::ApiKeys(keys) => &keys.places,
             SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => &[],
+        }
+    }
+
+    /// The digests of its secrets.
+    #[must_use]
+    pub fn digests(&self) -> Vec<[u8; SHA256_BYTES]> {
+        match &self.kind {
+            SetKind::ApiKeys(keys) => keys.digests(),
+            SetKind::Certificates(certificates) => certificates.digests(),
+            SetKind::Passwords(passwords) => {
+                let hashes = passwords.of_identities().iter().flat_map(|secrets| secrets.hashes.iter());
+                hashes.map(PasswordHash::digest).collect()
+            }
+            SetKind::Cookie(_) => Vec::new(),
         }
     }
 

@@ -32,6 +32,8 @@ pub enum ListError {
     Signature(&'static str),
     /// It was signed before the list that is in use.
     Older,
+    /// It is not the document of the identities of its set, and why.
+    Identities(String),
     /// It is not a Status List Token, or not the one that was asked for, and why.
     Status(&'static str),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for ListError {
             Self::SignedForNobody => formatter.write_str("it is signed, and no `signed_by` says by whom"),
             Self::Signature(why) => write!(formatter, "its signature is not accepted: {why}"),
             Self::Older => formatter.write_str("it was signed before the list that is in use"),
+            Self::Identities(why) => write!(formatter, "it is not the document of the identities: {why}"),
             Self::Status(why) => write!(formatter, "it is not the status list: {why}"),
         }
     }

@@ -6,10 +6,12 @@ use super::chunks::Chunks;
 use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::crypto::{Algorithm, KeyFamily, SHA256_BYTES, Verification, Verifier};
-use crate::jose::{Compact, KeySet};
+use crate::jose::{Claims, Compact, KeySet};
 
 /// The `typ` of its JWT.
 pub const SIGNED_TYPE: &str = "scopegate-revocations+jwt";
+/// The `typ` of a JWT that is a document of identities.
+pub const IDENTITIES_TYPE: &str = "scopegate-identities+jwt";
 /// The claim with the digest.
 pub const DIGEST_CLAIM: &str = "sha256";
 
@@ -48,7 +50,8 @@ impl Signature {
 }
 
 /// Whether `bytes` begin as a JWT does: with the base64url of a brace.
-pub(super) fn looks_signed(bytes: &Chunks) -> bool {
+#[must_use]
+pub fn looks_signed(bytes: &Chunks) -> bool {
     bytes.byte(0) == Some(b'e')
 }
 
@@ -75,6 +78,41 @@ pub(super) fn check(
     if claims.text("sub").is_some_and(|subject| subject != name) {
         return Err(wrong("its `sub` is the name of another list"));
     }
+    let signature = times(claims, now)?;
+    let digest = claims
+        .text(DIGEST_CLAIM)
+        .and_then(|digest| base64url::decode(digest.as_bytes()))
+        .and_then(|digest| digest.try_into().ok())
+        .ok_or(wrong("it has no `sha256` in base64url"))?;
+    Ok(Head { signature, digest, end })
+}
+
+/// Checks a document of identities of the set that is called `name`, and returns its claims. It says whose identities it has:
+/// one key may sign the documents of several sets.
+///
+/// # Errors
+/// When its signature is not accepted.
+pub fn open_identities(
+    document: &[u8],
+    name: &str,
+    keys: &KeySet,
+    verifier: &dyn Verifier,
+    now: UnixSeconds,
+) -> Result<(Claims, Signature), ListError> {
+    let wrong = ListError::Signature;
+    let compact = Compact::parse(document.trim_ascii()).map_err(|malformed| wrong(malformed.0))?;
+    let wrong_type = "its `typ` is not scopegate-identities+jwt";
+    verify(&compact, IDENTITIES_TYPE, wrong_type, keys, &|_| true, verifier)?;
+    if compact.claims.subject().is_none_or(|subject| subject != name) {
+        return Err(wrong("its `sub` is not the name of the set"));
+    }
+    let signature = times(&compact.claims, now)?;
+    Ok((compact.claims, signature))
+}
+
+/// What a signed document says of its time.
+fn times(claims: &Claims, now: UnixSeconds) -> Result<Signature, ListError> {
+    let wrong = ListError::Signature;
     let issued_at = claims.issued_at.ok_or(wrong("it has no `iat`"))?;
     if now.plus(LEEWAY) < issued_at || claims.not_before.is_some_and(|not_before| now.plus(LEEWAY) < not_before) {
         return Err(wrong("it is of the future"));
@@ -83,12 +121,7 @@ pub(super) fn check(
     if signature.is_over(now) {
         return Err(wrong("it has expired"));
     }
-    let digest = claims
-        .text(DIGEST_CLAIM)
-        .and_then(|digest| base64url::decode(digest.as_bytes()))
-        .and_then(|digest| digest.try_into().ok())
-        .ok_or(wrong("it has no `sha256` in base64url"))?;
-    Ok(Head { signature, digest, end })
+    Ok(signature)
 }
 
 /// Checks type and signature of a JWT that is no token: one of `keys` has signed it, with an algorithm that may. An HMAC

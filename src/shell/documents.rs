@@ -1,4 +1,5 @@
-//! The documents that are fetched and kept fresh: the key sets of issuers, the revocation lists and the status lists.
+//! The documents that are fetched and kept fresh: the key sets of issuers, the revocation lists, the identities of sets, and
+//! the status lists.
 //!
 //! One state machine for all of them: it returns the fetches to make, takes their answers, and returns what has
 //! happened. It knows no host, no log and no metric. Another kind of document needs its own store and a variant of
@@ -11,7 +12,7 @@ use super::list_store::{self, ListId, ListStore};
 use super::status_store::{self, StatusEvent, StatusId, StatusStore};
 use crate::base::time::UnixSeconds;
 use crate::decision::Need;
-use crate::facts::{Awaited, KeyRing, StatusLists};
+use crate::facts::{Awaited, FetchedIdentities, KeyRing, StatusLists};
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, IssuerId, Policy, Settings};
 use crate::revocation::{Chunks, Revocations};
@@ -22,7 +23,7 @@ use std::rc::Rc;
 pub enum DocumentId {
     /// The key set of an issuer.
     Keys(IssuerId),
-    /// A revocation list.
+    /// A revocation list, or the identities of a set.
     List(ListId),
     /// A status list.
     Status(StatusId),
@@ -73,7 +74,7 @@ pub enum Event<T> {
 pub enum Happened {
     /// To the keys of an issuer.
     Keys(IssuerId, Event<Rc<KeySet>>),
-    /// To a revocation list.
+    /// To a revocation list, or to the identities of a set.
     List(ListId, Event<ListSize>),
     /// To the status list at this address.
     Status(String, StatusEvent),
@@ -93,7 +94,7 @@ impl Documents {
     pub fn new(policy: &Policy, settings: &Settings, now: UnixSeconds, shares: bool, me: u64) -> Self {
         Self {
             keys: KeyStore::new(&policy.issuers, settings.limits, shares, me),
-            lists: ListStore::new(&settings.revocation, now, shares, me),
+            lists: ListStore::new(&settings.revocation, &policy.credentials, now, shares, me),
             statuses: StatusStore::new(&policy.issuers, shares, me),
         }
     }
@@ -121,6 +122,11 @@ impl Documents {
         self.lists.revocations()
     }
 
+    /// The identities that are fetched, as far as they are there.
+    pub const fn identities(&self) -> &FetchedIdentities {
+        self.lists.identities()
+    }
+
     /// The status lists that are there.
     pub const fn statuses(&self) -> &StatusLists {
         self.statuses.lists()
@@ -128,7 +134,7 @@ impl Documents {
 
     /// Whether every document that any request may need is there.
     pub fn are_complete(&self) -> bool {
-        self.keys.is_complete() && self.lists.revocations().are_complete()
+        self.keys.is_complete() && self.lists.is_complete()
     }
 
     /// Whether a document is being read, so that the next step has to come soon.
@@ -153,7 +159,11 @@ impl Documents {
     pub fn look_for(&mut self, need: &Need, outside: &Outside<'_>) -> Vec<Happened> {
         match need {
             Need::Keys(issuer) | Need::Kid(issuer, _) => of_keys(self.keys.look_for(*issuer, outside)),
-            Need::Revocations | Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => Vec::new(),
+            Need::Revocations
+            | Need::Identities(_)
+            | Need::FirstUse(_)
+            | Need::Introspection(_)
+            | Need::Password(_) => Vec::new(),
             Need::StatusList(issuer, uri) => {
                 of_statuses(self.statuses.look_for(*issuer, uri, outside, self.keys.ring()))
             }
@@ -215,7 +225,7 @@ impl Documents {
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
             Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => None,
-            Need::Revocations => self.lists.wait_deadline(outside),
+            Need::Revocations | Need::Identities(_) => self.lists.wait_deadline(need, outside),
             Need::StatusList(issuer, uri) => self.statuses.wait_deadline(*issuer, uri, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.wait_deadline(need, outside),
         }
@@ -225,7 +235,7 @@ impl Documents {
     pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         match need {
             Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => Some(Awaited::InVain),
-            Need::Revocations => self.lists.ended(since, deadline, outside),
+            Need::Revocations | Need::Identities(_) => self.lists.ended(need, since, deadline, outside),
             Need::StatusList(issuer, uri) => self.statuses.ended(*issuer, uri, since, deadline, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.ended(need, since, deadline, outside),
         }

@@ -152,7 +152,8 @@ impl KeyStore {
             | Need::StatusList(..)
             | Need::FirstUse(_)
             | Need::Introspection(_)
-            | Need::Password(_) => false,
+            | Need::Password(_)
+            | Need::Identities(_) => false,
             Need::Keys(_) => remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline,
             Need::Kid(_, kid) => {
                 let interval = remote.interval_ms();
@@ -171,7 +172,8 @@ impl KeyStore {
             | Need::StatusList(..)
             | Need::FirstUse(_)
             | Need::Introspection(_)
-            | Need::Password(_) => {
+            | Need::Password(_)
+            | Need::Identities(_) => {
                 return Some(Awaited::Yes);
             }
             Need::Keys(_) if remote.keys.is_some() => return Some(Awaited::Yes),

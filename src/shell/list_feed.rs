@@ -161,8 +161,8 @@ impl ListFeed {
         events
     }
 
-    fn loader(&self, outside: &Outside<'_>, document: Chunks) -> Result<Loading, ListError> {
-        self.policy.terms.begin(document, self.list.as_ref(), seconds(outside.now))
+    fn loader(&self, outside: &Outside<'_>, document: Chunks, is_shared: bool) -> Result<Loading, ListError> {
+        self.policy.terms.begin(document, self.list.as_ref(), is_shared, seconds(outside.now))
     }
 
     fn signature(&self) -> Option<Signature> {
@@ -218,7 +218,7 @@ impl ListFeed {
             self.work = Some(Work::Uploading(upload));
             return Vec::new();
         };
-        match self.loader(outside, upload.document) {
+        match self.loader(outside, upload.document, false) {
             Ok(loader) => {
                 self.feed.renew(outside);
                 let content = Fetched { bytes: manifest.to_bytes(), ..upload.head };
@@ -263,7 +263,7 @@ impl ListFeed {
             self.work = Some(Work::Gathering { version, manifest, pieces });
             return Vec::new();
         }
-        match self.loader(outside, pieces) {
+        match self.loader(outside, pieces, true) {
             Ok(loader) => self.work = Some(Work::Gathered { version, loader }),
             Err(error) => return vec![self.refuse(version, error.to_string())],
         }

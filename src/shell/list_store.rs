@@ -1,5 +1,8 @@
-//! The revocation lists that are fetched: each through a [`ListFeed`]. Knows no host: it is given the time and the answers.
+//! The lists of the configuration that are fetched, each through a [`ListFeed`]: revocation lists, and the identities of sets.
+//! Knows no host: it is given the time and the answers.
 
+#[cfg(test)]
+mod identities;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
@@ -9,12 +12,13 @@ use super::documents::{DocumentId, Event, Fetch};
 use super::feed::{Answer, Outside, SharedData};
 use super::list_feed::{ListFeed, ListSize, ListTerms, Listed, Standing, next_turn};
 use crate::base::time::UnixSeconds;
-use crate::facts::Awaited;
-use crate::policy::{RemoteList, RevocationSettings};
+use crate::decision::Need;
+use crate::facts::{Awaited, FetchedIdentities};
+use crate::policy::{CredentialSet, FetchedSet, RemoteList, RevocationSettings};
 use crate::revocation::{Chunks, List, Revocations};
 use std::rc::Rc;
 
-/// The place of a list in the settings.
+/// The place of a list: those of the settings come first, then those of the sets that have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListId(pub usize);
 
@@ -24,6 +28,9 @@ pub struct ListStore {
     configured: Option<Rc<List>>,
     remotes: Vec<ListFeed>,
     revocations: Revocations,
+    identities: FetchedIdentities,
+    /// Whether the identities of all sets are there.
+    has_all_identities: bool,
     /// The place of the list that did a step of reading last.
     turn: usize,
 }
@@ -32,12 +39,21 @@ pub struct ListStore {
 pub type Events = Vec<(ListId, Event<ListSize>)>;
 
 impl ListStore {
-    /// The lists of a policy; configured entries are there at once. `shares` says whether the shared data belongs to
+    /// The lists of a configuration; configured entries are there at once. `shares` says whether the shared data belongs to
     /// all workers; `me` is a number that no other worker has.
-    pub fn new(policy: &RevocationSettings, now: UnixSeconds, shares: bool, me: u64) -> Self {
-        let remotes = policy.lists.iter().map(|list| feed(list, shares, me)).collect();
+    pub fn new(policy: &RevocationSettings, sets: &[CredentialSet], now: UnixSeconds, shares: bool, me: u64) -> Self {
+        let revocations = policy.lists.iter().map(|list| {
+            let remote = list.under(ListTerms::Revocations(list.terms.clone()));
+            feed(remote, ["revocations", &list.terms.name], shares, me)
+        });
+        let mut remotes: Vec<ListFeed> = revocations.collect();
+        for remote in sets.iter().filter_map(|set| set.remote.as_deref()) {
+            let terms = remote.under(ListTerms::Identities(remote.terms.clone()));
+            remotes.push(feed(terms, ["identities", &remote.terms.name], shares, me));
+        }
+        let (revocations, identities) = (Revocations::none(), FetchedIdentities::default());
         let configured = policy.configured(now);
-        let mut store = Self { configured, remotes, revocations: Revocations::none(), turn: 0 };
+        let mut store = Self { configured, remotes, revocations, identities, has_all_identities: false, turn: 0 };
         store.review(0);
         store
     }
@@ -55,6 +71,16 @@ impl ListStore {
     /// What is revoked now.
     pub const fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    /// The identities that are there now.
+    pub const fn identities(&self) -> &FetchedIdentities {
+        &self.identities
+    }
+
+    /// Whether every list is there that some request may not pass without.
+    pub const fn is_complete(&self) -> bool {
+        self.revocations.are_complete() && self.has_all_identities
     }
 
     /// Whether a document is being read, so that the next step has to come soon.
@@ -107,38 +133,72 @@ impl ListStore {
         events.into_iter().map(|event| (list, event)).collect()
     }
 
-    /// The deadline for a request that starts waiting now for the lists that it may not pass without; `None` if one of
-    /// them will not come soon.
-    pub fn wait_deadline(&self, outside: &Outside<'_>) -> Option<u64> {
-        let longest = self.missing(outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
+    /// The deadline for a request that starts waiting now for what it needs; `None` if that will not come soon.
+    pub fn wait_deadline(&self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
+        let longest = self.missing(need, outside.now).map(|remote| u64::from(remote.policy.timeout_ms)).max();
         let until = outside.now.saturating_add(longest.unwrap_or(0));
-        self.missing(outside.now).all(|remote| remote.comes_before(until, outside)).then_some(until)
+        self.missing(need, outside.now).all(|remote| remote.comes_before(until, outside)).then_some(until)
     }
 
     /// How a wait that began at `asked` has ended; `None` while it goes on.
-    pub fn ended(&self, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
-        if self.revocations.are_complete() {
-            return Some(Awaited::Yes);
-        }
+    pub fn ended(&self, need: &Need, asked: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         let over = outside.now >= deadline || asked > outside.now;
-        let comes = self.missing(outside.now).all(|remote| remote.comes_before(deadline, outside));
+        let (is_there, may_go) = match need {
+            // A combination may need two sets, and a request waits for identities once.
+            Need::Identities(set) => (self.identities.get(*set).is_some(), over || !self.fetches_identities(outside)),
+            _ => (self.revocations.are_complete(), true),
+        };
+        if is_there {
+            return may_go.then_some(Awaited::Yes);
+        }
+        let comes = self.missing(need, outside.now).all(|remote| remote.comes_before(deadline, outside));
         (over || !comes).then_some(Awaited::InVain)
     }
 
-    /// The lists that a request may not pass without and that are missing or too old.
-    fn missing(&self, now: u64) -> impl Iterator<Item = &ListFeed> {
-        self.remotes.iter().filter(move |remote| remote.is_missing(now))
+    /// The lists that a request with this need may not pass without and that are missing or too old.
+    fn missing(&self, need: &Need, now: u64) -> impl Iterator<Item = &ListFeed> {
+        let is_needed = move |remote: &&ListFeed| match (&remote.policy.terms, need) {
+            (ListTerms::Revocations(_), Need::Revocations) => remote.is_missing(now),
+            (ListTerms::Identities(terms), Need::Identities(set)) => terms.set == *set && remote.is_missing(now),
+            _ => false,
+        };
+        self.remotes.iter().filter(is_needed)
+    }
+
+    /// Whether identities of some set are missing and on their way.
+    fn fetches_identities(&self, outside: &Outside<'_>) -> bool {
+        self.remotes.iter().any(|remote| {
+            matches!(remote.policy.terms, ListTerms::Identities(_))
+                && remote.is_missing(outside.now)
+                && (remote.is_busy() || remote.feed.is_under_way(outside))
+        })
     }
 
     /// Combines the lists, and notes whether one is missing.
     fn review(&mut self, now: u64) {
-        let complete = self.missing(now).next().is_none();
-        let lists = self.remotes.iter().filter_map(|remote| remote.list.as_ref().and_then(Listed::revocations)).chain(self.configured.clone());
+        let complete = self.missing(&Need::Revocations, now).next().is_none();
+        let fetched = |remote: &ListFeed| remote.list.as_ref().and_then(Listed::revocations);
+        let lists = self.remotes.iter().filter_map(fetched).chain(self.configured.clone());
         self.revocations = self.revocations.followed_by(lists.collect(), complete);
+        self.has_all_identities = true;
+        let mut all: Vec<Rc<FetchedSet>> = Vec::new();
+        for remote in &self.remotes {
+            let ListTerms::Identities(terms) = &remote.policy.terms else { continue };
+            let fetched = remote.list.as_ref().and_then(Listed::identities);
+            all.extend(fetched.clone());
+            let is_missing = remote.is_missing(now);
+            self.has_all_identities &= !is_missing;
+            self.identities.set(terms.set, fetched.filter(|_| !is_missing));
+        }
+        for remote in &mut self.remotes {
+            let ListTerms::Identities(terms) = &mut remote.policy.terms else { continue };
+            let own = remote.list.as_ref().and_then(Listed::identities);
+            let is_other = |fetched: &&Rc<FetchedSet>| own.as_ref().is_none_or(|own| !Rc::ptr_eq(own, fetched));
+            terms.others = all.iter().filter(is_other).cloned().collect();
+        }
     }
 }
 
-fn feed(list: &RemoteList, shares: bool, me: u64) -> ListFeed {
-    let policy = list.under(ListTerms::Revocations(list.terms.clone()));
-    ListFeed::new(policy, &["revocations", &list.terms.name], shares, me)
+fn feed(policy: RemoteList<ListTerms>, names: [&str; 2], shares: bool, me: u64) -> ListFeed {
+    ListFeed::new(policy, &names, shares, me)
 }

@@ -50,6 +50,14 @@ pub const REVOCATION_ENTRIES: &str = "scopegate.revocation.entries.<list>";
 pub const REVOCATION_AGE_SECONDS: &str = "scopegate.revocation.age_seconds.<list>";
 /// Gauges by list: 1 while it is missing or too old.
 pub const REVOCATION_STALE: &str = "scopegate.revocation.stale.<list>";
+/// Counters by outcome: fetches of identities.
+pub const IDENTITIES_FETCHES: &str = "scopegate.identities.fetches.<outcome>";
+/// Gauges by set: how many identities are in use.
+pub const IDENTITIES_IN_USE: &str = "scopegate.identities.in_use.<set>";
+/// Gauges by set: how long ago their server confirmed them.
+pub const IDENTITIES_AGE_SECONDS: &str = "scopegate.identities.age_seconds.<set>";
+/// Gauges by set: 1 while they are missing or too old.
+pub const IDENTITIES_STALE: &str = "scopegate.identities.stale.<set>";
 /// Counters by outcome: fetches of status lists.
 pub const STATUS_LIST_FETCHES: &str = "scopegate.status_list.fetches.<outcome>";
 /// Gauge: how many status lists the workers hold, each for itself.
@@ -57,7 +65,7 @@ pub const STATUS_LIST_HELD: &str = "scopegate.status_list.held";
 /// Gauge: how many of them are missing or too old.
 pub const STATUS_LIST_STALE: &str = "scopegate.status_list.stale";
 
-/// The metric of an outcome, an issuer or a list. In its name, where dots separate parts, everything but letters and digits
+/// The metric of an outcome, an issuer, a list or a set. In its name, where dots separate parts, everything but letters and digits
 /// becomes `_`.
 pub fn named(metric: &str, name: &str) -> String {
     let stem = metric.split('<').next().unwrap_or(metric);

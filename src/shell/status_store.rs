@@ -141,7 +141,7 @@ impl StatusStore {
                 }
                 return events;
             }
-            self.admit(issuer, list, outside);
+            self.admit(issuer, &list, outside);
         }
         let Some(index) = self.place_of(issuer, uri) else { return events };
         for _ in 0..STEPS_AT_ONCE {
@@ -157,7 +157,7 @@ impl StatusStore {
     ///
     /// Where the workers meet, a free lease is put for it now, and taken at the next tick. Where nothing was, the last
     /// writer wins; so a worker that writes one at the same moment has written it by then.
-    fn admit(&mut self, issuer: IssuerId, list: RemoteList<StatusTerms>, outside: &Outside<'_>) {
+    fn admit(&mut self, issuer: IssuerId, list: &RemoteList<StatusTerms>, outside: &Outside<'_>) {
         let (name, uri) = (list.terms.issuer.clone(), list.terms.uri.clone());
         let policy = list.under(ListTerms::Statuses(list.terms.clone()));
         let feed = ListFeed::new(policy, &["status list", &name], self.shares, self.me);

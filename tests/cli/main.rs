@@ -26,6 +26,7 @@ mod forms;
 mod forwarded;
 mod general;
 mod help;
+mod identities;
 mod import;
 mod inspect;
 mod introspection;

@@ -35,6 +35,9 @@ credentials:
   mtls: {{}}
   identities:
   - {{id: orders, secrets: [{{uri: 'spiffe://example.com/orders'}}, {{dns: orders.example.com, expires: 1900000000}}]}}
+- name: customers
+  api_key: {{header: x-customer-key}}
+  identities: {{uri: 'https://ids/customers.json', cluster: ids, signed_by: {{keys: [{KEY}]}}, refresh: 5s, timeout: 1s, max_bytes: 65536, max_stale: 5m}}
 - name: staff
   basic: {{}}
   htpasswd: 'ann:$2y$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK'

@@ -23,6 +23,7 @@ macro_rules! snapshot {
 mod credentials;
 mod csrf;
 mod everything;
+mod identities;
 mod introspection;
 mod passwords;
 mod replay;

@@ -36,6 +36,7 @@ mod forward;
 mod forwarded;
 mod further;
 mod host;
+mod identities;
 mod introspection;
 mod keys;
 mod messages;

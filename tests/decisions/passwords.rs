@@ -47,7 +47,7 @@ fn gate(members: Value) -> Value {
     config(all)
 }
 
-fn basic(user: &str, password: &str) -> Ask {
+pub fn basic(user: &str, password: &str) -> Ask {
     sent(STANDARD.encode(format!("{user}:{password}")))
 }
 

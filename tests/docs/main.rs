@@ -134,6 +134,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::MultipleCredentials => Denial::MultipleCredentials,
         Reason::MalformedCredential => Denial::MalformedCredential("x"),
         Reason::UnknownIdentity => Denial::UnknownIdentity,
+        Reason::IdentitiesUnavailable => Denial::IdentitiesUnavailable,
         Reason::WrongSecret => Denial::WrongSecret { identity: "x".to_owned().into() },
         Reason::CredentialExpired => Denial::CredentialExpired { expired_at: at, now: at },
         Reason::TokenTooLarge => Denial::TokenTooLarge,

@@ -37,6 +37,7 @@ mod gate;
 mod gateway;
 mod host_calls;
 mod hostile;
+mod identities;
 mod introspection;
 mod istio;
 mod keys;

@@ -198,6 +198,13 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
                 format!("asks about tokens through the cluster {cluster} in plain text, on another machine"),
                 "give the cluster a TLS transport_socket with a validation context",
             ),
+            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Identities(false)) => findings.error(
+                what.rule(),
+                gate.file,
+                &entry,
+                format!("fetches identities that nobody has signed through the cluster {cluster} in plain text, from another machine"),
+                "give the cluster a TLS transport_socket with a validation context, or sign the document and name the key in signed_by",
+            ),
             Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
                 what.rule(),
                 gate.file,
@@ -216,6 +223,8 @@ enum Fetched {
     Keys,
     RevocationList,
     StatusList,
+    /// The identities of a set: changed on the way, anyone has a key. Whether they are signed.
+    Identities(bool),
     /// An answer to a claim: changed on the way, it lets a used token pass.
     Claim,
     /// An answer about an opaque token: the question has the token and the secret of the gate's client.
@@ -228,6 +237,7 @@ impl Fetched {
             Self::Keys => "keys",
             Self::RevocationList => "a revocation list",
             Self::StatusList => "status lists",
+            Self::Identities(_) => "identities",
             Self::Claim => "answers to claims",
             Self::Introspection => "answers about opaque tokens",
         }
@@ -238,6 +248,7 @@ impl Fetched {
             Self::Keys => "keys-in-plain-text",
             Self::RevocationList => "revocations-in-plain-text",
             Self::StatusList => "status-lists-in-plain-text",
+            Self::Identities(_) => "identities-in-plain-text",
             Self::Claim => "replay-in-plain-text",
             Self::Introspection => "introspection-in-plain-text",
         }
@@ -260,6 +271,13 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
         let KeySource::Remote(remote) = &issuer.keys else { continue };
         let view = member("jwks");
         found.extend(remote.clusters().into_iter().map(|name| (view.clone(), name.to_owned(), Fetched::Keys)));
+    }
+    let sets = values.list("credentials");
+    for (index, set) in policy.credentials.iter().enumerate() {
+        let Some(remote) = &set.remote else { continue };
+        let view = entry(&sets, index).and_then(|entry| entry.get("identities")).unwrap_or_else(|| values.clone());
+        let is_signed = remote.terms.signed_by.is_some();
+        found.push((view, remote.endpoint.cluster.clone(), Fetched::Identities(is_signed)));
     }
     if let Some(service) = &settings.replay.service {
         let view = values.at(&["replay", "service"]).unwrap_or_else(|| values.clone());

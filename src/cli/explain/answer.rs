@@ -1,6 +1,6 @@
 //! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
-use super::awaited::{asked, awaited, keys_of};
+use super::awaited::{asked, awaited, identities_of, keys_of};
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, listed};
@@ -79,9 +79,11 @@ const fn check_of(reason: Reason) -> &'static str {
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
         Reason::Denied | Reason::CrossSite => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
-        Reason::MalformedCredential | Reason::UnknownIdentity | Reason::WrongSecret | Reason::CredentialExpired => {
-            "identity"
-        }
+        Reason::MalformedCredential
+        | Reason::UnknownIdentity
+        | Reason::IdentitiesUnavailable
+        | Reason::WrongSecret
+        | Reason::CredentialExpired => "identity",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
         Reason::Inactive | Reason::IntrospectionUnavailable => "introspection",
         Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
@@ -125,6 +127,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         Decision::Await(Pending { need: Need::Introspection(_), .. }) => {
             ("introspection", Passing::Waits, Passing::NotReached)
         }
+        Decision::Await(Pending { need: Need::Identities(_), .. }) => ("identity", Passing::Waits, Passing::NotReached),
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Allow(grant) => match &grant.basis {
             Basis::ReportOnly(denial) => failure(denial),
@@ -430,6 +433,7 @@ impl Explanation<'_> {
             "unverified_further_reasons": names(&self.further.unverified),
             "cause": self.cause(),
             "awaits_keys_of": keys_of(&self.decision, &self.situation.policy),
+            "awaits_identities_of": identities_of(&self.decision, &self.situation.policy),
             "awaits_answer_of": asked(&self.decision, &self.situation.policy),
             "decides": deciders.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),

@@ -10,6 +10,10 @@ pub(super) fn awaited(pending: &Pending, policy: &Policy) -> String {
             let asked = name(policy, inquiry.issuer);
             format!("what {asked} says of the opaque token: give its answer with --introspection")
         }
+        Need::Identities(set) => {
+            let name = policy.set_name(*set).unwrap_or("?");
+            format!("the identities of {name}: give their document with --identities")
+        }
         need => format!("the keys of {}", need.issuer().map_or("?", |id| name(policy, id))),
     }
 }
@@ -24,6 +28,14 @@ pub(super) fn keys_of<'p>(decision: &Decision, policy: &'p Policy) -> Option<&'p
 pub(super) fn asked<'p>(decision: &Decision, policy: &'p Policy) -> Option<&'p str> {
     match decision {
         Decision::Await(Pending { need: Need::Introspection(inquiry), .. }) => Some(name(policy, inquiry.issuer)),
+        _ => None,
+    }
+}
+
+/// The set whose identities are awaited.
+pub(super) fn identities_of<'p>(decision: &Decision, policy: &'p Policy) -> Option<&'p str> {
+    match decision {
+        Decision::Await(Pending { need: Need::Identities(set), .. }) => policy.set_name(*set),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ use super::{Request, lists};
 use crate::base::time::UnixSeconds;
 use crate::cli::certificate;
 use crate::cli::gates::{self, Gate};
+use crate::cli::identities::Documents;
 use crate::cli::introspected::Answer;
 use crate::cli::moment;
 use crate::cli::named::{NamedMetadata, Names};
@@ -41,6 +42,8 @@ pub(in crate::cli) struct Situation {
     /// That time, and the client's certificate.
     pub surroundings: KnownSurroundings,
     pub revocations: Revocations,
+    /// The identities that the gate fetches.
+    pub identities: Documents,
     /// What the issuer says of the opaque token.
     pub introspected: Answer,
     pub route: Option<String>,
@@ -73,6 +76,7 @@ pub(in crate::cli) struct Metadata {
 pub(in crate::cli) struct Wanted<'a> {
     pub keys: &'a [String],
     pub revocations: &'a [String],
+    pub identities: &'a [String],
     pub introspection: Option<&'a str>,
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
@@ -141,6 +145,11 @@ impl Situation {
         }
         let now = moment::instant(wanted.at)?;
         let revocations = lists::read(&settings, wanted.revocations, now, &mut notes)?;
+        let mut identities = Documents::default();
+        for text in wanted.identities {
+            let added = identities.add_option(&policy, text, now);
+            added.map_err(|why| format!("--identities {text}: {why}"))?;
+        }
         notes.extend(not_known::statuses(&policy));
         notes.extend(not_known::used(&policy, &settings));
         let introspected = wanted.introspection.map(introspected).transpose()?.unwrap_or_default();
@@ -159,6 +168,7 @@ impl Situation {
                 peer_dns: wanted.client_dns.map(Into::into),
             },
             revocations,
+            identities,
             introspected,
             route: place.route,
             virtual_host: place.virtual_host,
@@ -209,7 +219,7 @@ impl Situation {
         };
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
         let offline = Facts::offline(&self.surroundings, &self.keys, &PureVerifier, &self.revocations);
-        Facts { metadata, awaited, introspections: &self.introspected, ..offline }
+        Facts { metadata, awaited, identities: &self.identities.fetched, introspections: &self.introspected, ..offline }
     }
 }
 

@@ -23,6 +23,8 @@ const DEFAULT_NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 pub(super) struct Suite<'n> {
     pub policy: PolicyFrom<'n>,
     pub now: UnixSeconds,
+    /// The documents with the identities of sets, by the name of the set.
+    pub identities: Vec<(String, PathBuf)>,
     pub cases: Vec<Case>,
 }
 
@@ -164,7 +166,7 @@ impl Reader<'_> {
     }
 
     fn suite<'n>(&mut self, view: &View<'n>) -> Option<Suite<'n>> {
-        self.object(view, &["config", "inline", "now", "cases"], "config, now and cases")?;
+        self.object(view, &["config", "inline", "now", "identities", "cases"], "config, now, identities and cases")?;
         let policy = match (view.get("config"), view.get("inline")) {
             (Some(config), None) => self.files(&config).map(PolicyFrom::Files),
             (None, Some(inline)) => Some(PolicyFrom::Inline(inline)),
@@ -174,6 +176,7 @@ impl Reader<'_> {
             (Some(_), Some(inline)) => self.wrong(&inline, "stands beside `config`; keep one of them"),
         };
         let now = view.get("now").map_or(Some(DEFAULT_NOW), |now| self.now(&now));
+        let identities = view.get("identities").map_or(Some(Vec::new()), |view| self.identities(&view));
         let Some(list) = view.get("cases") else { return self.wrong(view, "`cases` is missing") };
         if !matches!(&list.node.value, Tree::List(items) if !items.is_empty()) {
             return self.wrong(&list, "holds no case; write a list of cases");
@@ -186,7 +189,15 @@ impl Reader<'_> {
             }
             cases.push(case);
         }
-        Some(Suite { policy: policy?, now: now?, cases })
+        Some(Suite { policy: policy?, now: now?, identities: identities?, cases })
+    }
+
+    /// Files with identities, by the name of their set, relative to the file of the cases.
+    fn identities(&mut self, view: &View<'_>) -> Option<Vec<(String, PathBuf)>> {
+        let folder = self.file.parent().unwrap_or(Path::new("")).to_owned();
+        let members = self.any_object(view, "names of sets, each with its file")?;
+        let read = members.into_iter().map(|(name, file)| Some((name.to_owned(), folder.join(self.text(&file)?))));
+        read.collect()
     }
 
     fn files(&mut self, view: &View<'_>) -> Option<Vec<PathBuf>> {

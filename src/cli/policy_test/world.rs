@@ -4,6 +4,7 @@ use super::cases::{Case, CaseRequest, PolicyFrom, Suite, Token};
 use super::outcome::{Observed, PLACEHOLDER};
 use super::token::{self, NoKey};
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
+use crate::cli::identities::Documents;
 use crate::cli::named::Names;
 use crate::cli::normalise::{Arrival, PathSettings};
 use crate::cli::not_known;
@@ -57,6 +58,8 @@ pub(super) struct World<'s> {
     settings: Settings,
     /// The place of the gate in Envoy, if the files have it.
     envoy: Option<InEnvoy<'s>>,
+    /// The identities that the gate fetches.
+    identities: Documents,
     /// A key for each issuer, or why there is none.
     signing: Vec<Result<SigningKey, NoKey>>,
     /// The keys of tokens that are made for the run.
@@ -109,6 +112,10 @@ impl<'s> World<'s> {
                 (loaded, envoy)
             }
         };
+        let mut identities = Documents::default();
+        for (name, file) in &suite.identities {
+            identities.add(&policy, name, file, suite.now).map_err(|why| format!("identities: {why}"))?;
+        }
         let signing: Vec<_> = policy.issuers.iter().map(token::key_for).collect();
         let (mut made, mut configured) = (KeyRing::default(), KeyRing::default());
         for (index, (issuer, key)) in policy.issuers.iter().zip(&signing).enumerate() {
@@ -120,14 +127,19 @@ impl<'s> World<'s> {
             made.set(IssuerId(index), new.clone().or_else(|| own.clone()));
             configured.set(IssuerId(index), own.or(new));
         }
-        Ok(Self { suite, policy, settings, envoy, signing, made, configured })
+        Ok(Self { suite, policy, settings, envoy, identities, signing, made, configured })
     }
 
     /// Notes for the reader of the report.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let of_lists = not_known::lists(&self.settings, &[]);
         let of_statuses = not_known::statuses(&self.policy);
-        of_lists.into_iter().chain(of_statuses).chain(not_known::used(&self.policy, &self.settings))
+        let of_identities = not_known::identities(&self.policy, &self.identities);
+        of_lists
+            .into_iter()
+            .chain(of_statuses)
+            .chain(of_identities)
+            .chain(not_known::used(&self.policy, &self.settings))
     }
 
     /// Decides a case.
@@ -173,8 +185,8 @@ impl<'s> World<'s> {
             peer_dns: case.request.client_dns.as_deref().map(Into::into),
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
-        let introspections = &case.introspected;
-        let facts = Facts { metadata, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
+        let (introspections, identities) = (&case.introspected, &self.identities.fetched);
+        let facts = Facts { metadata, identities, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         // The cache changes nothing: neither at the first use of a token nor at the second.
         let cache = TokenCache::new(self.settings.cache);

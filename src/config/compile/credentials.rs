@@ -2,13 +2,18 @@
 
 mod certificates;
 mod cookie;
+mod holders;
 mod passwords;
+mod remote;
 mod rule;
 mod secrets;
 
+pub(in crate::config) use holders::Holders;
 pub(super) use rule::{Sources, read as read_rule};
+pub(in crate::config) use secrets::Digests;
 
 use super::forward::{RESERVED, RESERVED_PREFIXES, is_apart, plain_name};
+use super::issuer::Bounds;
 use super::requirement::scope;
 use super::{Environment, optional};
 use crate::base::json::{Map, Value};
@@ -18,12 +23,11 @@ use crate::base::time::UnixSeconds;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
-use crate::crypto::sha256;
 use crate::jose::{Claims, Malformed};
 use crate::policy::{
-    AUTHORIZATION, ApiKeys, BEARER, CredentialSet, Forward, Identity, KeyPlace, QueryPolicy, Scope, SetKind, in_order,
+    AUTHORIZATION, BEARER, CredentialSet, Forward, HolderKind, Identity, KeyPlace, Limits, QueryPolicy, Scope, SetId,
+    SetKind,
 };
-use secrets::Digests;
 use std::rc::Rc;
 
 /// Parameters that carry an API key, refused where there are API keys.
@@ -47,15 +51,20 @@ const NOT_CLAIMS: [(&str, &str); 11] = [
 const LEAVE_OUT: &str = "it says something of tokens: leave it out";
 
 /// All sets.
-pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<CredentialSet>> {
+pub(super) fn read(
+    cursor: &Cursor<'_>,
+    environment: Environment<'_>,
+    Bounds { limits, .. }: Bounds,
+    warnings: &mut Vec<String>,
+) -> Option<Vec<CredentialSet>> {
     let mut digests = Digests::default();
     let items = cursor.list()?;
     if items.is_empty() {
         return cursor.wrong("is an empty list", "name at least one set, or leave the field out");
     }
     let mut read = Vec::with_capacity(items.len());
-    for item in &items {
-        read.push(set(item, environment, &mut digests));
+    for (index, item) in items.iter().enumerate() {
+        read.push(set(item, SetId(index), environment, (limits, &mut *warnings), &mut digests));
     }
     for (index, item) in items.iter().enumerate() {
         let name = read.get(index).and_then(|set| set.as_ref()).map(|set| &set.name);
@@ -69,10 +78,20 @@ pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<
         }
     }
     digests.note_repeated();
+    let configured: Rc<[_]> = digests.all().collect();
+    for remote in read.iter_mut().flatten().filter_map(|set| set.remote.as_mut()) {
+        remote.terms.configured = Rc::clone(&configured);
+    }
     read.into_iter().collect()
 }
 
-fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Digests<'n>) -> Option<CredentialSet> {
+fn set<'n>(
+    cursor: &Cursor<'n>,
+    id: SetId,
+    environment: Environment<'_>,
+    bounds: (Limits, &mut Vec<String>),
+    digests: &mut Digests<'n>,
+) -> Option<CredentialSet> {
     let object = cursor.object(&fields::CREDENTIAL_SET)?;
     let name = object.need("name", "name it, so that requirements can").and_then(|cursor| set_name(&cursor));
     if let Some(cursor) = object.get("cookie") {
@@ -92,68 +111,53 @@ fn set<'n>(cursor: &Cursor<'n>, environment: Environment<'_>, digests: &mut Dige
         return Some(CredentialSet::new(&name?, Vec::new(), SetKind::Cookie(cookie?)));
     }
     let scopes = optional(&object, "scopes", Vec::new(), scopes);
-    let terms = Terms { scopes: scopes.as_deref(), environment };
-    let read = match (object.get("api_key"), object.get("basic"), object.get("mtls")) {
-        (Some(places), None, None) => keys(&object, &places, terms, digests),
-        (None, Some(basic), None) => {
-            let is_empty = takes_nothing(&basic, "write basic: {}");
-            let read = passwords::read(&object, terms, digests);
-            read.filter(|_| is_empty).map(|(identities, passwords)| (identities, SetKind::Passwords(passwords)))
+    let (kind, places) = match (object.get("api_key"), object.get("basic"), object.get("mtls")) {
+        (Some(at), None, None) => (HolderKind::Keys, places(&at)),
+        (None, Some(basic), None) => (HolderKind::Users, takes_nothing(&basic, "write basic: {}")),
+        (None, None, Some(mtls)) => (HolderKind::Certificates, takes_nothing(&mtls, "write mtls: {}")),
+        _ => {
+            return cursor.wrong(
+                "does not have exactly one of `api_key`, `basic`, `cookie` and `mtls`",
+                "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {} or mtls: {}",
+            );
         }
-        (None, None, Some(mtls)) => {
-            let is_empty = takes_nothing(&mtls, "write mtls: {}");
-            let read = certificates::read(&object, terms, digests).filter(|_| is_empty);
-            read.map(|(identities, certificates)| (identities, SetKind::Certificates(certificates)))
-        }
-        _ => cursor.wrong(
-            "does not have exactly one of `api_key`, `basic`, `cookie` and `mtls`",
-            "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {} or mtls: {}",
-        ),
+    };
+    let mut holders = Holders::new(kind);
+    let document = cursor.member("identities").filter(|list| matches!(list.value(), Tree::Object(_)));
+    let remote = if let Some(document) = document {
+        let common = (name.as_deref().unwrap_or_default(), scopes.as_deref().unwrap_or_default());
+        Some(Box::new(remote::read(&object, &document, (id, kind), common, bounds)?))
+    } else {
+        let terms = Terms { scopes: scopes.as_deref(), environment: Some(environment) };
+        inline(&object, &mut holders, terms, digests)?;
+        None
     };
     scopes?;
-    let (identities, kind) = read?;
-    Some(CredentialSet::new(&name?, identities, kind))
+    let (identities, kind) = holders.finish(places?);
+    Some(CredentialSet { remote, ..CredentialSet::new(&name?, identities, kind) })
 }
 
-/// Whether an object has no fields, as it should.
-fn takes_nothing(cursor: &Cursor<'_>, remedy: &str) -> bool {
-    let is_empty = cursor.any_object().is_some_and(|object| object.members().next().is_none());
-    if !is_empty {
-        cursor.wrong::<()>("has fields, and takes none", remedy);
-    }
-    is_empty
-}
-
-/// The places of keys, and the keys.
-fn keys<'n>(
-    object: &Object<'n>,
-    at: &Cursor<'n>,
-    terms: Terms<'_>,
-    digests: &mut Digests<'n>,
-) -> Option<(Vec<Identity>, SetKind)> {
-    let places = places(at);
-    if let Some(htpasswd) = object.get("htpasswd") {
-        htpasswd.wrong::<()>("has passwords, and this is a set of keys", "leave it out, or write basic: {}");
-    }
-    let listed = object.need("identities", "list those who have keys").and_then(|list| identities(&list, terms))?;
-    let mut of_all = Vec::with_capacity(listed.len());
-    let mut read = Vec::with_capacity(listed.len());
-    let mut is_whole = true;
-    for (index, (identity, place)) in listed.into_iter().enumerate() {
-        let list = place.member("secrets").or_else(|| {
-            place.wrong(
-                "has no `secrets`",
-                "list its keys, such as [{sha256: ...}], which `scopegate credentials new` makes",
-            )
-        });
-        match list.and_then(|list| secrets::read(&list, index, terms.environment, digests)) {
-            Some(secrets) => of_all.extend(secrets),
-            None => is_whole = false,
+/// The identities that the configuration has.
+fn inline<'n>(object: &Object<'n>, holders: &mut Holders, terms: Terms<'_>, digests: &mut Digests<'n>) -> Option<()> {
+    let (what, remedy) = match holders.kind() {
+        HolderKind::Users => return passwords::read(object, holders, terms, digests),
+        HolderKind::Keys => ("has passwords, and this is a set of keys", "list those who have keys"),
+        HolderKind::Certificates => {
+            ("has passwords, and this is a set of certificates", "list those who have certificates")
         }
-        read.push(identity);
+    };
+    if let Some(htpasswd) = object.get("htpasswd") {
+        htpasswd.wrong::<()>(what, "leave it out, or write basic: {}");
     }
-    is_whole.then_some(())?;
-    Some((read, SetKind::ApiKeys(ApiKeys::new(places?, &of_all))))
+    holders::listed(object, holders, (terms, &[], remedy), digests)
+}
+
+/// An object that has no fields, and no places of keys.
+fn takes_nothing(cursor: &Cursor<'_>, remedy: &str) -> Option<Vec<KeyPlace>> {
+    if cursor.any_object()?.members().next().is_some() {
+        return cursor.wrong("has fields, and takes none", remedy);
+    }
+    Some(Vec::new())
 }
 
 /// A name that a header, a log line and a requirement can have.
@@ -259,37 +263,11 @@ pub(super) fn place_header(cursor: &Cursor<'_>) -> Option<String> {
 
 /// What the identities of a set have in common.
 #[derive(Clone, Copy)]
-struct Terms<'t> {
+pub(crate) struct Terms<'t> {
     /// The scopes of those that name none; `None` where they cannot be read.
-    scopes: Option<&'t [Scope]>,
-    environment: Environment<'t>,
-}
-
-/// The identities of a set, each with its place. What proves them, its kind reads.
-fn identities<'n>(cursor: &Cursor<'n>, terms: Terms<'_>) -> Option<Vec<(Identity, Cursor<'n>)>> {
-    let items = cursor.list()?;
-    if items.is_empty() {
-        return cursor.wrong("is an empty list", "name at least one identity");
-    }
-    let read: Vec<Option<Identity>> = items.iter().map(|item| identity(item, terms)).collect();
-    // One that cannot be read is told from all others by its place.
-    let name_of = |(index, one): (usize, &Option<Identity>)| match one {
-        Some(identity) => sha256(identity.id.as_bytes()),
-        None => sha256(&index.to_be_bytes()),
-    };
-    for pair in in_order(read.iter().enumerate().map(name_of)).windows(2) {
-        if let [(id, _), (again, index)] = pair
-            && id == again
-            && let Some(item) = items.get(*index)
-        {
-            item.wrong::<()>("has the same `id` as an identity before it", "give it an id of its own");
-        }
-    }
-    let mut all = Vec::with_capacity(items.len());
-    for (identity, item) in read.into_iter().zip(items) {
-        all.push((identity?, item));
-    }
-    Some(all)
+    pub(crate) scopes: Option<&'t [Scope]>,
+    /// The environment variables; `None` where none may be named.
+    pub(crate) environment: Option<Environment<'t>>,
 }
 
 fn identity(cursor: &Cursor<'_>, terms: Terms<'_>) -> Option<Identity> {

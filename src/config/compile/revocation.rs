@@ -79,8 +79,8 @@ fn list(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Opti
     })
 }
 
-/// The keys of which one must have signed the list.
-fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<Rc<KeySet>> {
+/// The keys of which one must have signed a list.
+pub(super) fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<Rc<KeySet>> {
     let set = key_set(cursor, limits, warnings)?;
     if set.keys().is_empty() {
         return cursor.wrong("has no keys: no list could be used", "add the key that signs it");
@@ -123,7 +123,8 @@ fn entry(cursor: &Cursor<'_>, issuers: Option<&[Issuer]>, sets: Option<&[Credent
                     "copy it from there",
                 );
             };
-            if set.identities.iter().all(|identity| identity.id.as_str() != entry.name()) {
+            // Which identities a document has, is not known before it comes.
+            if set.remote.is_none() && set.identities.iter().all(|identity| identity.id.as_str() != entry.name()) {
                 return cursor.wrong("revokes nothing: its `id` is of no identity of that set", "copy it from there");
             }
             Some(entry)

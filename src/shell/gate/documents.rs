@@ -104,9 +104,15 @@ impl<H: Host> Gate<H> {
                 }
                 Happened::List(list, event) => {
                     let lists = &self.settings.revocation.lists;
-                    let name = lists.get(list.0).map_or("", |list| list.terms.name.as_str());
-                    let called = format!("the revocation list {name}");
-                    self.meters.list_fetches.count(&self.host, &event);
+                    let (called, fetches) = match lists.get(list.0) {
+                        Some(list) => (format!("the revocation list {}", list.terms.name), &self.meters.list_fetches),
+                        None => {
+                            let set = self.policy.remote_sets().nth(list.0.saturating_sub(lists.len()));
+                            let name = set.map_or("", |set| &set.name);
+                            (format!("the identity list of {name}"), &self.meters.identity_fetches)
+                        }
+                    };
+                    fetches.count(&self.host, &event);
                     if let Some(size) = tell(&called, "is older than it may be", event) {
                         log::info!("scopegate: {called} has {} entries in {} bytes", size.entries, size.bytes);
                     }

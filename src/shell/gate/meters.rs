@@ -12,6 +12,7 @@ use std::cell::Cell;
 pub(super) struct Meters {
     pub(super) key_fetches: Fetches,
     pub(super) list_fetches: Fetches,
+    pub(super) identity_fetches: Fetches,
     pub(super) status_fetches: Fetches,
     /// How many keys an issuer has, and how old they are.
     keys: Vec<(IssuerId, Option<Gauge>, Option<Gauge>)>,
@@ -77,6 +78,16 @@ impl Meters {
         let issuers = policy.issuers.iter().enumerate();
         let remote = issuers.filter(|(_, issuer)| matches!(issuer.keys, KeySource::Remote(_)));
         let lists = &settings.revocation.lists;
+        let of_lists = lists.iter().map(|list| ListGauges {
+            entries: named(metrics::REVOCATION_ENTRIES, &list.terms.name),
+            age_seconds: named(metrics::REVOCATION_AGE_SECONDS, &list.terms.name),
+            stale: named(metrics::REVOCATION_STALE, &list.terms.name),
+        });
+        let of_sets = policy.remote_sets().map(|set| ListGauges {
+            entries: named(metrics::IDENTITIES_IN_USE, &set.name),
+            age_seconds: named(metrics::IDENTITIES_AGE_SECONDS, &set.name),
+            stale: named(metrics::IDENTITIES_STALE, &set.name),
+        });
         let has_statuses = policy.issuers.iter().any(|issuer| issuer.status_list.is_some());
         let status_gauge = |name: &str| (if has_statuses { gauge(name) } else { None }, Cell::new(0));
         Self {
@@ -92,14 +103,12 @@ impl Meters {
                     (IssuerId(index), named(metrics::KEYS_IN_USE, &issuer.name), age)
                 })
                 .collect(),
-            lists: lists
-                .iter()
-                .map(|list| ListGauges {
-                    entries: named(metrics::REVOCATION_ENTRIES, &list.terms.name),
-                    age_seconds: named(metrics::REVOCATION_AGE_SECONDS, &list.terms.name),
-                    stale: named(metrics::REVOCATION_STALE, &list.terms.name),
-                })
-                .collect(),
+            identity_fetches: if policy.remote_sets().next().is_none() {
+                Fetches::none()
+            } else {
+                Fetches::define(host, metrics::IDENTITIES_FETCHES)
+            },
+            lists: of_lists.chain(of_sets).collect(),
             status_fetches: if has_statuses {
                 Fetches::define(host, metrics::STATUS_LIST_FETCHES)
             } else {

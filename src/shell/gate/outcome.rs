@@ -68,6 +68,7 @@ impl<H: Host> Gate<H> {
                 keys: documents.ring(),
                 own: &request.introspected,
             },
+            identities: documents.identities(),
             passwords: self.passwords.judge(),
             replay: &replay,
             revocations: documents.revocations(),

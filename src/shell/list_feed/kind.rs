@@ -3,7 +3,9 @@
 
 use super::ListSize;
 use crate::base::time::UnixSeconds;
+use crate::config::IdentityLoader;
 use crate::crypto::PureVerifier;
+use crate::policy::{FetchedSet, IdentityTerms};
 use crate::revocation::{Chunks, List, ListError, Loader, Signature, StatusList, StatusLoader, StatusTerms, Terms};
 use std::rc::Rc;
 
@@ -14,6 +16,8 @@ pub enum ListTerms {
     Revocations(Terms),
     /// A status list.
     Statuses(StatusTerms),
+    /// The identities of a set.
+    Identities(IdentityTerms),
 }
 
 /// A list in use.
@@ -23,6 +27,8 @@ pub enum Listed {
     Revocations(Rc<List>),
     /// A status list.
     Statuses(Rc<StatusList>),
+    /// The identities of a set.
+    Identities(Rc<FetchedSet>),
 }
 
 /// Reads a document, step by step.
@@ -32,6 +38,8 @@ pub enum Loading {
     Revocations(Loader),
     /// A status list.
     Statuses(StatusLoader),
+    /// The identities of a set.
+    Identities(IdentityLoader),
 }
 
 impl ListTerms {
@@ -41,6 +49,7 @@ impl ListTerms {
             // A static file server sends what it has under any name.
             Self::Revocations(_) => "application/jsonl, application/octet-stream, */*;q=0.5",
             Self::Statuses(_) => "application/statuslist+jwt",
+            Self::Identities(_) => "application/json, application/jwt, */*;q=0.5",
         }
     }
 
@@ -49,6 +58,7 @@ impl ListTerms {
         match self {
             Self::Revocations(terms) => terms.max_bytes,
             Self::Statuses(terms) => terms.max_bytes,
+            Self::Identities(terms) => terms.max_bytes,
         }
     }
 
@@ -57,14 +67,22 @@ impl ListTerms {
         match self {
             Self::Revocations(terms) => terms.signed_by.is_some(),
             Self::Statuses(_) => true,
+            Self::Identities(terms) => terms.signed_by.is_some(),
         }
     }
 
-    /// Begins to read a document that is to replace the list in use.
+    /// Begins to read a document that is to replace the list in use. Whether one `is_shared`, and its sharer has held it against
+    /// other documents.
     ///
     /// # Errors
     /// When it can be told already that it is no such list.
-    pub fn begin(&self, document: Chunks, in_use: Option<&Listed>, now: UnixSeconds) -> Result<Loading, ListError> {
+    pub fn begin(
+        &self,
+        document: Chunks,
+        in_use: Option<&Listed>,
+        is_shared: bool,
+        now: UnixSeconds,
+    ) -> Result<Loading, ListError> {
         let signature = in_use.and_then(Listed::signature);
         match self {
             Self::Revocations(terms) => {
@@ -72,6 +90,12 @@ impl ListTerms {
             }
             Self::Statuses(terms) => {
                 StatusLoader::begin(&document, terms, signature, &PureVerifier, now).map(Loading::Statuses)
+            }
+            Self::Identities(terms) => {
+                let others = if is_shared { Vec::new() } else { terms.others.clone() };
+                let terms = IdentityTerms { others, ..terms.clone() };
+                let in_use = in_use.and_then(Listed::identities);
+                IdentityLoader::begin(&document, terms, in_use.as_ref(), &PureVerifier, now).map(Loading::Identities)
             }
         }
     }
@@ -86,6 +110,7 @@ impl Loading {
         Ok(match self {
             Self::Revocations(loader) => loader.step()?.map(|list| Listed::Revocations(Rc::new(list))),
             Self::Statuses(loader) => loader.step()?.map(|list| Listed::Statuses(Rc::new(list))),
+            Self::Identities(loader) => loader.step()?.map(Listed::Identities),
         })
     }
 }
@@ -95,7 +120,7 @@ impl Listed {
     pub fn revocations(&self) -> Option<Rc<List>> {
         match self {
             Self::Revocations(list) => Some(Rc::clone(list)),
-            Self::Statuses(_) => None,
+            Self::Statuses(_) | Self::Identities(_) => None,
         }
     }
 
@@ -103,7 +128,15 @@ impl Listed {
     pub fn statuses(&self) -> Option<Rc<StatusList>> {
         match self {
             Self::Statuses(list) => Some(Rc::clone(list)),
-            Self::Revocations(_) => None,
+            Self::Revocations(_) | Self::Identities(_) => None,
+        }
+    }
+
+    /// The identities, if it has such.
+    pub fn identities(&self) -> Option<Rc<FetchedSet>> {
+        match self {
+            Self::Identities(fetched) => Some(Rc::clone(fetched)),
+            Self::Revocations(_) | Self::Statuses(_) => None,
         }
     }
 
@@ -112,6 +145,7 @@ impl Listed {
         match self {
             Self::Revocations(list) => list.signature(),
             Self::Statuses(list) => Some(list.signature()),
+            Self::Identities(fetched) => fetched.signature,
         }
     }
 
@@ -120,6 +154,7 @@ impl Listed {
         let (entries, bytes) = match self {
             Self::Revocations(list) => (list.entries(), list.bytes().len()),
             Self::Statuses(list) => (list.entries(), list.bytes()),
+            Self::Identities(fetched) => (fetched.set.identities.len(), fetched.bytes),
         };
         ListSize { entries, bytes }
     }
@@ -129,7 +164,8 @@ impl Listed {
         match (self, other) {
             (Self::Revocations(list), Self::Revocations(other)) => list.bytes().pieces() == other.bytes().pieces(),
             (Self::Statuses(list), Self::Statuses(other)) => list.says_the_same(other),
-            (Self::Revocations(_) | Self::Statuses(_), _) => false,
+            (Self::Identities(fetched), Self::Identities(other)) => fetched.digest == other.digest,
+            (Self::Revocations(_) | Self::Statuses(_) | Self::Identities(_), _) => false,
         }
     }
 }

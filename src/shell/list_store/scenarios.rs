@@ -61,7 +61,7 @@ impl Process {
     pub(super) fn of(workers: usize, policy: &RevocationSettings) -> Self {
         let store = |me: usize| {
             let me = u64::try_from(me).expect("a number") + 1;
-            ListStore::new(policy, UnixSeconds(0), true, me)
+            ListStore::new(policy, &[], UnixSeconds(0), true, me)
         };
         let process =
             Self { shared: LocalData::default(), workers: (0..workers).map(store).collect(), now: START, chance: 0 };
@@ -163,7 +163,7 @@ fn who_comes_later_picks_up_what_a_server_has_sent_again_and_again() {
     for _ in 0..5 {
         process.fetch(document(""), line("a"));
     }
-    process.workers.push(ListStore::new(&policy(WhenStale::Deny), UnixSeconds(0), true, 9));
+    process.workers.push(ListStore::new(&policy(WhenStale::Deny), &[], UnixSeconds(0), true, 9));
     let mut events = Vec::new();
     for _ in 0..5 {
         let (requests, more) = process.tick(0);
@@ -257,13 +257,21 @@ fn whoever_goes_leaves_the_fetch_to_another() {
 fn waiting_for_the_first_list_has_a_deadline_only_while_it_comes_soon() {
     let mut process = Process::new(2, WhenStale::Deny);
     let deadlines = |process: &Process| {
-        process.workers.iter().map(|worker| worker.wait_deadline(&process.outside()).is_some()).collect::<Vec<_>>()
+        process
+            .workers
+            .iter()
+            .map(|worker| worker.wait_deadline(&Need::Revocations, &process.outside()).is_some())
+            .collect::<Vec<_>>()
     };
     let ended = |process: &Process, asked: u64| {
-        let ended = |worker: &ListStore| worker.ended(asked, asked + 2000, &process.outside());
+        let ended = |worker: &ListStore| worker.ended(&Need::Revocations, asked, asked + 2000, &process.outside());
         process.workers.iter().map(ended).collect::<Vec<_>>()
     };
-    assert_eq!(process.workers[0].wait_deadline(&process.outside()), Some(START + 2000), "the timeout of the list");
+    assert_eq!(
+        process.workers[0].wait_deadline(&Need::Revocations, &process.outside()),
+        Some(START + 2000),
+        "the timeout of the list"
+    );
     let (requests, _) = process.tick(0);
     assert_eq!(deadlines(&process), [true; 2], "one fetches, and the other one sees that");
     process.answer(requests[0].0, document("\"1\""), line("a"));
@@ -299,7 +307,7 @@ fn waiting_for_the_first_list_has_a_deadline_only_while_it_comes_soon() {
 
 #[test]
 fn without_lists_nothing_is_missing() {
-    let store = ListStore::new(&RevocationSettings::default(), UnixSeconds(0), true, 1);
+    let store = ListStore::new(&RevocationSettings::default(), &[], UnixSeconds(0), true, 1);
     assert!(store.revocations().are_complete());
     assert!(!store.is_busy());
 }

@@ -33,7 +33,7 @@ fn serve(process: &mut Process, ticks: usize, document: impl Fn() -> (Answer, Ch
 
 fn newcomer(process: &mut Process, policy: &RevocationSettings) {
     let me = u64::try_from(process.workers.len()).expect("a number") + 100;
-    process.workers.push(ListStore::new(policy, UnixSeconds(0), true, me));
+    process.workers.push(ListStore::new(policy, &[], UnixSeconds(0), true, me));
 }
 
 #[test]

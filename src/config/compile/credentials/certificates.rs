@@ -1,51 +1,47 @@
 //! Client certificates of identities.
 
+use super::instant;
 use super::secrets::{Digests, written};
-use super::{Terms, identities, instant};
 use crate::config::compile::mtls::is_uri;
 use crate::config::compile::optional;
-use crate::config::cursor::{Cursor, Object};
+use crate::config::cursor::Cursor;
 use crate::config::fields;
 use crate::crypto::SHA256_BYTES;
-use crate::policy::{Certificates, Identity, Secret, digest_of_dns, digest_of_uri};
+use crate::policy::{Secret, digest_of_dns, digest_of_uri};
 
 const NAME_IT: &str =
     "write one of sha256, uri and dns: its SHA-256, or the first URI or DNS name among its subject alternative names";
 
-/// The identities of a set, and their certificates.
-pub(super) fn read<'n>(
-    object: &Object<'n>,
-    terms: Terms<'_>,
-    digests: &mut Digests<'n>,
-) -> Option<(Vec<Identity>, Certificates)> {
-    if let Some(htpasswd) = object.get("htpasswd") {
-        htpasswd.wrong::<()>("has passwords, and this is a set of certificates", "leave it out, or write basic: {}");
+/// The certificates of an identity.
+pub(super) struct Found {
+    pub(super) secrets: Vec<Secret>,
+    /// Whether some are found by the first URI in them.
+    pub(super) by_uri: bool,
+    /// Whether some are found by the first DNS name in them.
+    pub(super) by_dns: bool,
+}
+
+/// The certificates of the identity at this place in its set.
+pub(super) fn read<'n>(item: &Cursor<'n>, identity: usize, digests: &mut Digests<'n>) -> Option<Found> {
+    let list = item.member("secrets").or_else(|| item.wrong("has no `secrets`", NAME_IT))?;
+    let items = list.list()?;
+    if items.is_empty() {
+        return list.wrong("is an empty list", NAME_IT);
     }
-    let listed =
-        object.need("identities", "list those who have certificates").and_then(|list| identities(&list, terms));
-    let (mut read, mut secrets, mut is_whole) = (Vec::new(), Vec::new(), true);
-    let (mut by_uri, mut by_dns) = (false, false);
-    for (index, (identity, place)) in listed?.into_iter().enumerate() {
-        let list = place.member("secrets").or_else(|| place.wrong("has no `secrets`", NAME_IT));
-        let items = list.and_then(|list| match list.list()? {
-            items if items.is_empty() => list.wrong("is an empty list", NAME_IT),
-            items => Some(items),
-        });
-        is_whole &= items.is_some();
-        for item in items.unwrap_or_default() {
-            by_uri |= item.member("uri").is_some();
-            by_dns |= item.member("dns").is_some();
-            match certificate(&item, index) {
-                Some(secret) => {
-                    digests.note(secret.digest, &item);
-                    secrets.push(secret);
-                }
-                None => is_whole = false,
+    let mut found = Found { secrets: Vec::with_capacity(items.len()), by_uri: false, by_dns: false };
+    let mut is_whole = true;
+    for item in &items {
+        found.by_uri |= item.member("uri").is_some();
+        found.by_dns |= item.member("dns").is_some();
+        match certificate(item, identity) {
+            Some(secret) => {
+                digests.note(secret.digest, item);
+                found.secrets.push(secret);
             }
+            None => is_whole = false,
         }
-        read.push(identity);
     }
-    is_whole.then(|| (read, Certificates::new(&secrets, by_uri, by_dns)))
+    is_whole.then_some(found)
 }
 
 fn certificate(cursor: &Cursor<'_>, identity: usize) -> Option<Secret> {

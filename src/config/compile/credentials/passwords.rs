@@ -1,62 +1,46 @@
 //! Passwords of users: `secrets` of identities, and `htpasswd`.
 
-use super::secrets::{Digests, digest_of};
-use super::{Terms, claims, identities, identity_of, instant};
-use crate::base::json::Map;
+use super::holders::{Holders, listed};
+use super::secrets::{Digests, digest_of, variable};
+use super::{Terms, instant};
 use crate::base::time::UnixSeconds;
 use crate::config::compile::optional;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields;
 use crate::config::tree::Tree;
 use crate::crypto::{Effort, PasswordHash};
-use crate::policy::{Identity, MAX_USER, Passwords, WrittenSecrets};
-use std::rc::Rc;
+use crate::policy::{Identity, MAX_USER, WrittenSecrets};
 
 const MAKE_IT: &str = "make it with `htpasswd -B` or `scopegate credentials hash --bcrypt`";
 
 /// The users of a set, and their passwords.
 pub(super) fn read<'n>(
     object: &Object<'n>,
+    holders: &mut Holders,
     terms: Terms<'_>,
     digests: &mut Digests<'n>,
-) -> Option<(Vec<Identity>, Passwords)> {
+) -> Option<()> {
     let lines = match object.get("htpasswd") {
         Some(cursor) => htpasswd(&cursor, terms, digests)?,
         None => Vec::new(),
     };
-    let listed = match object.get("identities") {
-        Some(list) => identities(&list, terms)?,
-        None if object.has("htpasswd") => Vec::new(),
-        None => {
-            return object
-                .cursor()
-                .wrong("has neither `identities` nor `htpasswd`", "list the users, or give the lines of htpasswd");
-        }
-    };
-    let mut users = Vec::with_capacity(listed.len().saturating_add(lines.len()));
-    let mut written = Vec::with_capacity(users.capacity());
-    let mut is_whole = true;
-    for (identity, place) in listed {
-        match of_identity(&identity, &place, &lines, terms, digests) {
-            Some(secrets) => written.push((Rc::clone(&identity.id), secrets)),
-            None => is_whole = false,
-        }
-        users.push(identity);
+    if !object.has("identities") && !object.has("htpasswd") {
+        return object
+            .cursor()
+            .wrong("has neither `identities` nor `htpasswd`", "list the users, or give the lines of htpasswd");
     }
-    let is_listed = |name: &str| users.iter().any(|user: &Identity| user.id.as_str() == name);
-    let (_, rest): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|line| is_listed(&line.user));
+    if object.has("identities") {
+        listed(object, holders, (terms, &lines, ""), digests)?;
+    }
+    let (_, rest): (Vec<Line>, Vec<Line>) = lines.into_iter().partition(|line| holders.has(&line.user));
     for line in rest {
-        let claims = claims(object.cursor(), &line.user, terms.scopes.unwrap_or_default(), Map::new())?;
-        let subject = line.user.clone();
-        let identity = identity_of(line.user, &subject, claims);
-        written.push((Rc::clone(&identity.id), vec![(line.hash, None)]));
-        users.push(identity);
+        holders.add_line(object.cursor(), line, terms)?;
     }
-    is_whole.then(|| (users, Passwords::new(written)))
+    Some(())
 }
 
 /// The hashes of an identity: its own, or that of its line.
-fn of_identity<'n>(
+pub(super) fn of_identity<'n>(
     identity: &Identity,
     place: &Cursor<'n>,
     lines: &[Line],
@@ -123,9 +107,9 @@ fn parsed(cursor: &Cursor<'_>, is_kind: impl Fn(Effort) -> bool) -> Option<Passw
 }
 
 /// A line of htpasswd.
-struct Line {
-    user: String,
-    hash: PasswordHash,
+pub(crate) struct Line {
+    pub(super) user: String,
+    pub(super) hash: PasswordHash,
 }
 
 /// The lines of `htpasswd`, as text or in an environment variable.
@@ -136,13 +120,7 @@ fn htpasswd<'n>(cursor: &Cursor<'n>, terms: Terms<'_>, digests: &mut Digests<'n>
     } else {
         let object = cursor.object(&fields::SHARED_SECRET)?;
         let name = object.need("env", "name the environment variable with the lines, or write the lines as text")?;
-        let Some(read) = (terms.environment)(name.text()?) else {
-            return name.wrong(
-                "names an environment variable that is not set in the VM",
-                "name it in vm_config.environment_variables",
-            );
-        };
-        owned = read;
+        owned = variable(&name, terms.environment)?;
         owned.as_str()
     };
     let mut lines: Vec<Line> = Vec::new();

@@ -15,7 +15,7 @@ const HASH_IT: &str = "write {sha256: ...}, which `scopegate credentials hash` m
 
 /// The digests of all sets, each with its place in the configuration.
 #[derive(Default)]
-pub(super) struct Digests<'n>(Vec<([u8; SHA256_BYTES], Cursor<'n>)>);
+pub(crate) struct Digests<'n>(Vec<([u8; SHA256_BYTES], Cursor<'n>)>);
 
 impl<'n> Digests<'n> {
     /// Notes one, and where it is.
@@ -23,9 +23,14 @@ impl<'n> Digests<'n> {
         self.0.push((digest, at.clone()));
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = [u8; SHA256_BYTES]> {
+        self.0.iter().map(|(digest, _)| *digest)
+    }
+
     /// Notes secrets that are there twice: of two identities with one key none can be told from the other.
     pub(super) fn note_repeated(&self) {
-        for pair in in_order(self.0.iter().map(|(digest, _)| *digest)).windows(2) {
+        for pair in in_order(self.all()).windows(2) {
             if let [(digest, _), (again, at)] = pair
                 && digest == again
                 && let Some((_, cursor)) = self.0.get(*at)
@@ -38,11 +43,17 @@ impl<'n> Digests<'n> {
 
 /// The secrets of the identity at this place in its set.
 pub(super) fn read<'n>(
-    cursor: &Cursor<'n>,
+    item: &Cursor<'n>,
     identity: usize,
-    environment: Environment<'_>,
+    environment: Option<Environment<'_>>,
     digests: &mut Digests<'n>,
 ) -> Option<Vec<Secret>> {
+    let cursor = item.member("secrets").or_else(|| {
+        item.wrong(
+            "has no `secrets`",
+            "list its keys, such as [{sha256: ...}], which `scopegate credentials new` makes",
+        )
+    })?;
     let items = cursor.list()?;
     if items.is_empty() {
         return cursor.wrong("is an empty list", "name at least one secret");
@@ -58,7 +69,10 @@ pub(super) fn read<'n>(
     secrets.into_iter().collect()
 }
 
-fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA256_BYTES], Option<UnixSeconds>)> {
+fn secret(
+    cursor: &Cursor<'_>,
+    environment: Option<Environment<'_>>,
+) -> Option<([u8; SHA256_BYTES], Option<UnixSeconds>)> {
     if let Tree::Text(_) = cursor.value() {
         return cursor.wrong("is a secret as it is: every reader of the configuration could use it", HASH_IT);
     }
@@ -75,7 +89,7 @@ fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<([u8; SHA
 }
 
 /// The digest that is written, or that of a secret in an environment variable.
-pub(super) fn digest_of(object: &Object<'_>, environment: Environment<'_>) -> Option<[u8; SHA256_BYTES]> {
+pub(super) fn digest_of(object: &Object<'_>, environment: Option<Environment<'_>>) -> Option<[u8; SHA256_BYTES]> {
     match (object.has("sha256"), object.has("env")) {
         (true, false) => object.get("sha256").and_then(|cursor| written(&cursor, HASH_IT)),
         (false, true) => object.get("env").and_then(|cursor| from_environment(&cursor, environment)),
@@ -113,13 +127,8 @@ fn hex(digit: Option<&u8>) -> Option<u8> {
 }
 
 /// The digest of a key in an environment variable. No message tells anything of the key.
-fn from_environment(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<[u8; SHA256_BYTES]> {
-    let Some(key) = environment(cursor.text()?) else {
-        return cursor.wrong(
-            "names an environment variable that is not set in the VM",
-            "name it in vm_config.environment_variables",
-        );
-    };
+fn from_environment(cursor: &Cursor<'_>, environment: Option<Environment<'_>>) -> Option<[u8; SHA256_BYTES]> {
+    let key = variable(cursor, environment)?;
     let key = key.trim();
     if key.len() < LEAST_KEY {
         return cursor.wrong("names a key that is too short", "make it of at least 20 random characters");
@@ -128,4 +137,17 @@ fn from_environment(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option
         return cursor.wrong("names a key that is not visible ASCII", "make one with `scopegate credentials new`");
     }
     Some(sha256(key.as_bytes()))
+}
+
+/// The value of the environment variable that is named here. A document that is fetched names none.
+pub(super) fn variable(cursor: &Cursor<'_>, environment: Option<Environment<'_>>) -> Option<String> {
+    let Some(environment) = environment else {
+        return cursor.wrong("names an environment variable, and a document has hashes only", "write the hash");
+    };
+    environment(cursor.text()?).or_else(|| {
+        cursor.wrong(
+            "names an environment variable that is not set in the VM",
+            "name it in vm_config.environment_variables",
+        )
+    })
 }
