@@ -5,6 +5,7 @@ mod other;
 
 use crate::support::bodies;
 use crate::support::envoy::root;
+use crate::support::hostile_bodies::{self, FORBIDDEN};
 use crate::support::node;
 use crate::support::random::Random;
 use other::{Other, Said};
@@ -31,6 +32,21 @@ fn generated_bodies_say_the_same_to_another_reader_and_plain_messages_are_let_th
         }
     }
     assert!((7_000..16_000).contains(&passed), "{passed} pass: too few or too many to show anything");
+}
+
+#[test]
+fn what_two_parsers_could_read_differently_is_refused_and_what_only_looks_alarming_is_not() {
+    for (what, body) in hostile_bodies::refused() {
+        if let Ok(message) = message::read(&body) {
+            panic!("{what}: {message:?}");
+        }
+    }
+    for (what, body) in hostile_bodies::passed() {
+        let message = message::read(body.as_bytes()).unwrap_or_else(|fault| panic!("{what}: {fault:?}"));
+        assert_eq!(message.subjects, [Subject::Tool("ok".into())], "{what}");
+    }
+    let plain = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{FORBIDDEN}"}}}}"#);
+    assert_eq!(message::read(plain.as_bytes()).expect("a call").subjects, [Subject::Tool(FORBIDDEN.into())]);
 }
 
 /// What a server would execute.

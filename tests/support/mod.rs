@@ -14,6 +14,7 @@ pub mod bodies;
 pub mod client;
 pub mod envoy;
 pub mod guarded;
+pub mod hostile_bodies;
 pub mod issuer;
 pub mod node;
 pub mod outage;

@@ -150,6 +150,10 @@ fn what_is_not_json_is_refused() {
         "{\"a\":'b'}",
         "[1,]",
         "[,1]",
+        "[1}",
+        "{\"a\":1]",
+        "\"\\v\"",
+        "\"\\U0041\"",
         "[1 2]",
         "nul",
         "nulL",
@@ -203,7 +207,18 @@ fn what_is_not_json_is_refused() {
     ] {
         refused(&text, NotJson, what);
     }
-    for half in [r"\ud800", r"\udbff!", r"\udc00", r"\ud800\ud800", r"\ud800\u0041", r"\ud800\n", r"\ude00\ud83d"] {
+    for half in [
+        r"\ud800",
+        r"\udbff!",
+        r"\udc00",
+        r"\ud800\ud800",
+        r"\ud800\u0041",
+        r"\ud800\n",
+        r"\ude00\ud83d",
+        r"\udfff",
+        r"\ud800\udbff",
+        r"\ud800\ue000",
+    ] {
         refused(&call("", &format!(",\"arguments\":{{\"a\":\"{half}\"}}")), NotJson, "surrogate");
         refused(&call("", &format!(",\"arguments\":{{\"{half}\":1}}")), NotJson, "surrogate");
         refused(&call("", "").replace("\"a\"", &format!("\"{half}\"")), NotJson, "surrogate");
@@ -240,6 +255,11 @@ fn white_space_and_long_texts_are_taken() {
     ] {
         let text = format!(" \t\r\n{}\t\n\r ", call("", &format!(",\"arguments\":{argument}")));
         assert_eq!(subjects(&text), [Subject::Tool("a".into())], "{argument:.40}");
+    }
+    // The last bytes of a text are looked at one by one.
+    for id in ["\" \"", "\"!\"", "\"~\"", "\"é\"", r#""\\""#, r#""\ud800\udc00\udbff\udfff\ud7ff\ue000""#] {
+        let text = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#);
+        assert_eq!(read(text.as_bytes()).map(|message| message.id.map(Id::as_json)), Ok(Some(id)));
     }
     // A string ends at its quote, wherever that is among the bytes that are looked at together.
     for length in 0..40 {
