@@ -7,7 +7,9 @@ use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now, sign_texts};
 use crate::support::server::{Answer, Server};
 use crate::support::wait::eventually;
-use scopegate::crypto::{Algorithm, sha256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use scopegate::crypto::{Algorithm, PasswordHash, sha256};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -70,14 +72,22 @@ struct World {
     _servers: [Server; 2],
 }
 
+/// A gate whose partners have keys.
 fn start(published: Published, members: Value, workers: u32) -> World {
+    start_with(published, json!({ "api_key": { "header": "x-api-key" } }), members, workers)
+}
+
+/// A gate whose partners have credentials of this kind.
+fn start_with(published: Published, kind: Value, members: Value, workers: u32) -> World {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let mut identities =
         json!({ "uri": "http://ids.example.com/partners", "cluster": "ids", "refresh": "1s", "timeout": "2s" });
     identities.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    let mut set = json!({ "name": "partners", "identities": identities });
+    set.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
     let config = json!({
         "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
-        "credentials": [{ "name": "partners", "api_key": { "header": "x-api-key" }, "identities": identities }],
+        "credentials": [set],
         "default": { "credentials": { "any_of": ["bearer", "partners"] }, "scopes": ["orders:read"] },
         "forward": { "headers": { "x-auth-subject": "sub" } },
     });
@@ -209,4 +219,30 @@ fn a_document_that_nobody_should_believe_changes_nothing() {
     world.published.put(good);
     world.all_get(NEXT, 200);
     world.all_get(KEY, 401);
+}
+
+#[test]
+fn a_password_that_was_remembered_ends_with_its_hash() {
+    let hash = |password: &str| PasswordHash::bcrypt(password.as_bytes(), 5, [7; 16]);
+    let user = |passwords: &[&str]| {
+        let secrets: Vec<Value> = passwords.iter().map(|password| json!({ "bcrypt": hash(password) })).collect();
+        json!({ "id": "ann", "scopes": ["orders:read"], "secrets": secrets })
+    };
+    let published = Published::default();
+    published.put(written(&[user(&["one"])]));
+    let world = start_with(published, json!({ "basic": {} }), json!({}), 1);
+    let status = |password: &str| {
+        let line = format!("Basic {}", STANDARD.encode(format!("ann:{password}")));
+        send(world.envoy.address(), &head("GET", "/", &[("authorization", &line)])).status
+    };
+    eventually("the first password", || status("one") == 200);
+    assert_eq!((status("one"), status("two")), (200, 401), "one is remembered as right, the other as wrong");
+    world.published.put(written(&[user(&["one", "two"])]));
+    eventually("the second password", || status("two") == 200);
+    assert_eq!(status("one"), 200);
+    world.published.put(written(&[user(&["two"])]));
+    eventually("the first ends", || status("one") == 401);
+    assert_eq!(status("two"), 200);
+    world.published.put(written(&[]));
+    eventually("the user is gone", || status("two") == 401);
 }

@@ -169,6 +169,19 @@ impl Seeds {
             self.add("revocations", list);
             self.add("revocations", &signed(list));
         }
+        for secrets in [
+            json!([{ "sha256": "ab".repeat(32) }, { "sha256": "CD".repeat(32), "expires": 1_900_000_000 }]),
+            json!([{ "bcrypt": "$2y$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK" }]),
+            json!([{ "uri": "spiffe://example.com/orders" }, { "dns": "orders.example.com" }]),
+            json!([{ "env": "KEY" }]),
+        ] {
+            let other = json!({ "id": "b", "disabled": true, "secrets": [{ "sha256": "12".repeat(32) }] });
+            let more = json!({ "id": "a", "subject": "A", "scopes": ["s"], "claims": { "t": [1] }, "expires": 7, "secrets": secrets });
+            let document = json!({ "identities": [more, other] });
+            self.add("identities", document.to_string().as_bytes());
+            self.add("identities", &signed_identities(&document));
+        }
+        self.add("identities", br#"{"identities":[]}"#);
         // Of 16 tokens of one bit, of 12 of two, of 100 000 of four, and of none.
         for (bits, lst) in [
             (1, "eNrbuRgAAhcBXQ"),
@@ -375,6 +388,16 @@ fn status_list(bits: u8, lst: &str) -> Vec<u8> {
         "iss": "https://issuer.example.com/", "sub": "https://issuer.example.com/lists/1", "iat": 1_800_000_000,
         "ttl": 60, "status_list": { "bits": bits, "lst": lst },
     });
+    [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"]
+        .map(base64url::encode)
+        .join(".")
+        .into_bytes()
+}
+
+/// A document of identities under a signature that the verifier of the targets accepts.
+fn signed_identities(document: &Value) -> Vec<u8> {
+    let header = json!({ "alg": "ES256", "kid": "a", "typ": "scopegate-identities+jwt" });
+    let claims = json!({ "sub": "partners", "iat": 1_800_000_000, "identities": document.get("identities") });
     [header.to_string().as_bytes(), claims.to_string().as_bytes(), b"good"]
         .map(base64url::encode)
         .join(".")

@@ -18,6 +18,7 @@ targets!(
     discovery,
     header,
     htpasswd,
+    identities,
     introspection,
     key_set,
     mcp_name,
