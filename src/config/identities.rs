@@ -14,7 +14,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The bytes of JSON that are read in one step: some milliseconds in the VM.
-const STEP_BYTES: usize = 16 << 10;
+const STEP_BYTES: usize = 8 << 10;
 /// The most identities of a document.
 pub const MAX_IDENTITIES: usize = 20_000;
 /// The member with the identities.
