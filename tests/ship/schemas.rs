@@ -61,6 +61,13 @@ fn whole() -> Value {
             { "issuer": "d", "audiences": ["x"], "jwks": { "inline": keys.to_string() } },
             { "issuer": "e", "audiences": ["x"], "algorithms": ["HS256"], "secrets": [{ "kid": "k", "env": "SECRET" }] },
         ],
+        "credentials": [
+            { "name": "partners", "api_key": [{ "header": "x-api-key" }, { "scheme": "ApiKey", "prefix": "ak-" }],
+                "scopes": ["a"],
+                "identities": { "uri": "https://i.example.com/partners", "cluster": "i", "signed_by": keys,
+                    "refresh": "10s", "timeout": "2s", "max_bytes": 1024, "max_stale": "1h" } },
+            { "name": "workloads", "mtls": {}, "identities": { "uri": "https://i.example.com/", "cluster": "i" } },
+        ],
         "default": { "deny": true },
         "rules": [
             { "match": { "path": "/a", "ignore_case": true, "methods": ["GET"] }, "public": true, "jwt_allowed_in": ["request"] },
