@@ -5,6 +5,7 @@ use super::contenders::{
     native_rule_for_all, one_route,
 };
 use super::load;
+use super::opaque;
 use super::settings::Settings;
 use super::support::issuer::now;
 use super::tokens::{Mint, with_changed_signature};
@@ -23,7 +24,7 @@ const LARGE_CACHE: usize = 10_000;
 const SIGNED: usize = LARGE_CACHE;
 /// The caches that hold next to none of them.
 const SMALL_CACHE: usize = 100;
-const SCOPE: &str = "orders:read";
+pub const SCOPE: &str = "orders:read";
 /// Of the password `correct horse`, by `htpasswd -B -C 5` and `htpasswd -s`.
 const BCRYPT: [&str; 2] = [
     "$2y$05$clZPD3xmR61V/JskdPtxTOClEuCMGI3Yllb1waoy7vrkKnchyP0b2",
@@ -58,6 +59,8 @@ pub struct Case {
     pub caches: Caches,
     /// The plugin configuration, without its issuer.
     pub scopegate: Value,
+    /// What the issuer's entry has besides.
+    pub issuer: Value,
     pub scopegate_routes: Vec<Value>,
     pub native_rules: Vec<Value>,
     pub native_policies: Value,
@@ -89,13 +92,14 @@ impl Case {
 }
 
 /// The names of all cases, in the order of the table.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     "hit-rules",
     "hit-default",
     "hit-metadata",
     "hit-many",
     "hit-key",
     "hit-basic",
+    "hit-opaque",
     "miss-rs256",
     "miss-es256",
     "miss-eddsa",
@@ -153,6 +157,7 @@ impl Cases {
             },
             "hit-key" => self.key(),
             "hit-basic" => self.basic(),
+            "hit-opaque" => opaque::hit(self.base()),
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
             "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
             "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },
@@ -184,6 +189,7 @@ impl Cases {
                 "forward": { "headers": { "x-auth-subject": "sub" } },
                 "audit": { "filter_state": "none" },
             }),
+            issuer: json!({}),
             scopegate_routes: one_route(),
             native_rules: vec![native_rule("/orders")],
             native_policies: json!({ "scope": native_policy(None, SCOPE) }),

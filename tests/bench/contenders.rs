@@ -1,9 +1,12 @@
 //! The contenders of a case: Scopegate, and Envoy's own filters set up for the same work.
 
 use super::cases::Case;
-use super::support::envoy::{Gate, listener};
+use super::support::envoy::{Gate, listener, merge};
 use super::support::issuer::{AUDIENCE, ISSUER};
 use serde_json::{Value, json};
+
+/// The environment variable with the secret with which issuers are asked about opaque tokens.
+pub const CLIENT_SECRET: &str = "CLIENT_SECRET";
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,7 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
     configuration["issuers"] = json!([{
         "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": case.mint.issuer.jwks() },
     }]);
+    merge(&mut configuration["issuers"][0], &case.issuer);
     if case.settings.has("cache") {
         configuration["cache"] = json!({ "entries": case.cache_entries });
     }
@@ -88,7 +92,9 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
         // A gate has a name that lasts as long as the program.
         name: Contender::Scopegate.listener(case.name).leak(),
         connection_manager: connection_manager(),
-        plugin: json!({ "vm_config": { "vm_id": "bench" } }),
+        plugin: json!({ "vm_config": {
+            "vm_id": "bench", "environment_variables": { "key_values": { CLIENT_SECRET: "0123456789abcdefghij" } },
+        } }),
         ..Gate::new(configuration)
     };
     gate.routes(behind.finish(&case.scopegate_routes)).listener()

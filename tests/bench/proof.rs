@@ -7,20 +7,21 @@ use super::support::envoy::{Envoy, cluster};
 use super::support::issuer::now;
 use super::support::server::Server;
 use super::tokens::with_changed_signature;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Headers that differ from request to request.
 const OF_THE_REQUEST: [&str; 1] = ["x-request-id"];
 
-/// Proves it for all cases, before an upstream that shows what it received.
+/// Proves it for all cases, before an upstream that shows what it received, with this cluster beside it.
 ///
 /// # Panics
 /// When they differ.
-pub fn prove(cases: &[Case]) {
+pub fn prove(cases: &[Case], other: &Value) {
     let upstream = Server::echo(0).unwrap();
     let listeners: Vec<_> =
         cases.iter().flat_map(|case| Contender::BOTH.map(|who| contender(who, case, Behind::Upstream))).collect();
-    let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": [cluster("upstream", upstream.address)] }));
+    let clusters = [cluster("upstream", upstream.address), other.clone()];
+    let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": clusters }));
     for case in cases {
         let measured = case.credentials.last().unwrap();
         same(&envoy, case, "what is measured", measured.as_deref(), case.status);
