@@ -23,6 +23,8 @@ pub enum Outcome {
     Denied(Reason),
     /// It went on, and would have been refused, were this not report-only.
     WouldDeny(Reason),
+    /// It was answered with the metadata of a resource.
+    Served,
 }
 
 /// The record of one decision.
@@ -61,6 +63,7 @@ impl Outcome {
         match decision {
             Decision::Await(_) => None,
             Decision::Deny(refusal) => Some(Self::Denied(refusal.denial.reason())),
+            Decision::Serve(_) => Some(Self::Served),
             Decision::Allow(grant) => Some(match &grant.basis {
                 Basis::ReportOnly(denial) => Self::WouldDeny(denial.reason()),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => Self::Allowed,
@@ -75,6 +78,7 @@ impl Outcome {
             Self::Allowed => "scopegate.allowed".to_owned(),
             Self::Denied(reason) => format!("scopegate.denied.{}", reason.name()),
             Self::WouldDeny(reason) => format!("scopegate.would_deny.{}", reason.name()),
+            Self::Served => "scopegate.metadata_served".to_owned(),
         }
     }
 
@@ -85,13 +89,17 @@ impl Outcome {
             Self::Allowed => ("allow", None),
             Self::Denied(reason) => ("deny", Some(reason.name())),
             Self::WouldDeny(reason) => ("would_deny", Some(reason.name())),
+            Self::Served => ("serve", None),
         }
     }
 
     /// All outcomes there can be.
     pub fn all() -> impl Iterator<Item = Self> {
         let reasons = || Reason::ALL.iter().copied();
-        std::iter::once(Self::Allowed).chain(reasons().map(Self::Denied)).chain(reasons().map(Self::WouldDeny))
+        [Self::Allowed, Self::Served]
+            .into_iter()
+            .chain(reasons().map(Self::Denied))
+            .chain(reasons().map(Self::WouldDeny))
     }
 }
 
@@ -104,6 +112,7 @@ impl<'d> AuditRecord<'d> {
         let (denial, token) = match decision {
             Decision::Await(_) => return None,
             Decision::Deny(refusal) => (Some(&refusal.denial), refusal.token.as_ref()),
+            Decision::Serve(_) => (None, None),
             Decision::Allow(grant) => match &grant.basis {
                 Basis::ReportOnly(denial) => (Some(denial), grant.token.as_ref()),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => (None, grant.token.as_ref()),
@@ -386,6 +395,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::HostFailure
         | Denial::AmbiguousPath
         | Denial::AmbiguousHost
+        | Denial::NoMetadata
         | Denial::Denied
         | Denial::NoCredential { .. }
         | Denial::MultipleCredentials

@@ -2,19 +2,19 @@
 //!
 //! [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3) and
 //! [RFC 9449 section 7.1](https://www.rfc-editor.org/rfc/rfc9449#section-7.1) for the challenges,
-//! [RFC 9728 section 5.1](https://www.rfc-editor.org/rfc/rfc9728#section-5.1) for the address of metadata in them,
 //! [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3) for that of a step-up,
 //! [RFC 7617 section 2](https://www.rfc-editor.org/rfc/rfc7617#section-2) for that of a password,
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) for the body,
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
+mod metadata;
 mod texts;
 
+pub use metadata::metadata;
+
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use crate::policy::{
-    AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, Resource, ResourceId, Scope, SetId, SetKind, Source,
-};
+use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, ResourceId, Scope, SetId, SetKind, Source};
 use serde_json::json;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -92,7 +92,7 @@ impl Terms {
             algs,
             has_other_places: policy.token_places.has_others() || policy.cookies().next().is_some(),
             sets,
-            metadata: policy.resources.iter().map(of_metadata).collect(),
+            metadata: policy.resources.iter().map(metadata::parameter).collect(),
         }
     }
 }
@@ -204,6 +204,7 @@ impl<'d> Answer<'d> {
             400 => ("Bad Request", 3),
             401 => ("Unauthorized", 16),
             403 => ("Forbidden", 7),
+            404 => ("Not Found", 12),
             503 => ("Service Unavailable", 14),
             _ => ("Internal Server Error", 13),
         };
@@ -323,10 +324,6 @@ fn is_of_token(schemes: &[Scheme]) -> bool {
     schemes.iter().any(|scheme| matches!(scheme, Scheme::Bearer | Scheme::Dpop))
 }
 
-fn of_metadata(resource: &Resource) -> String {
-    format!(", resource_metadata=\"{}\"", resource.identifier.metadata_url())
-}
-
 fn of_scope(scope: &[Scope]) -> String {
     let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
     if names.is_empty() { String::new() } else { format!(", scope=\"{}\"", names.join(" ")) }
@@ -420,6 +417,7 @@ fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> 
         }
         Denial::ClaimMismatch(_) => refused(403, Challenge::Bare { scope: NO_SCOPE }, of_kind(trace, MAY_NOT)),
         Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
+        Denial::NoMetadata => refused(404, Challenge::None, "No resource has its metadata here"),
         Denial::CrossSite(_) => refused(403, Challenge::None, "A page of another site must not send this request"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),

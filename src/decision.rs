@@ -4,12 +4,14 @@ mod credential_kind;
 mod further;
 mod mismatch;
 mod need;
+mod served;
 mod step_up;
 
 pub use credential_kind::CredentialKind;
 pub use further::FurtherReasons;
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
+pub use served::{MetadataPart, Served};
 pub use step_up::StepUp;
 
 use crate::base::names::{Fingerprint, Subject};
@@ -25,6 +27,8 @@ pub enum Decision {
     Allow(Grant),
     /// It is refused.
     Deny(Refusal),
+    /// It is answered, and nothing is refused.
+    Serve(Served),
     /// Fetch this and ask again from the start. Each kind of need is awaited at most once for a request.
     Await(Pending),
 }
@@ -36,6 +40,7 @@ impl Decision {
         match self {
             Self::Allow(grant) => &grant.trace,
             Self::Deny(refusal) => &refusal.trace,
+            Self::Serve(served) => &served.trace,
             Self::Await(pending) => &pending.trace,
         }
     }
@@ -255,6 +260,8 @@ denials! {
     AmbiguousPath => "ambiguous_path",
     /// A rule would have to judge a host that is none.
     AmbiguousHost => "ambiguous_host",
+    /// Clients look for metadata of resources there, and there is none.
+    NoMetadata => "no_metadata",
     /// The requirement lets no request pass.
     Denied => "denied",
     /// A page of another site may have sent it with a credential that the browser adds; the text says why.

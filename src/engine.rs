@@ -7,6 +7,7 @@ mod applicable;
 mod combined;
 mod further;
 mod grant;
+mod metadata_document;
 mod once;
 mod selection;
 
@@ -19,12 +20,13 @@ use crate::checks::{
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
-    Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Schemes, TokenTrace, Trace,
+    Basis, CredentialKind, Decision, Denial, Grant, MetadataPart, Need, Pending, Refusal, Schemes, Served, TokenTrace,
+    Trace,
 };
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{
-    AUTHORIZATION, Authority, IssuerId, Policy, SenderConstraint, TokenRequirement, Uses, WEBSOCKET_PROTOCOL,
-    same_header,
+    AUTHORIZATION, Authority, IssuerId, Policy, ResourceId, SenderConstraint, TokenRequirement, Uses,
+    WEBSOCKET_PROTOCOL, same_header,
 };
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
@@ -41,6 +43,7 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
         Err(Stop { cause, token, report_only }) => {
             let report_only = policy.report_only || report_only;
             match cause {
+                Cause::Serve(resource, part) => Decision::Serve(Served { resource, part, trace: Trace::default() }),
                 Cause::Await(need) => Decision::Await(Pending { need, trace, token, report_only }),
                 Cause::Deny(denial) => {
                     refuse(policy, request, facts.surroundings, Refusal { denial, trace, token }, report_only)
@@ -97,6 +100,9 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
             mismatch: None,
         });
         return Err(Stop { token: named, ..Denial::TokenInQuery.into() });
+    }
+    if !policy.resources.is_empty() {
+        metadata_document::stop(policy, request, found.as_ref().ok())?;
     }
     let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
     let asks = match admit(policy, request, &applicable)? {
@@ -330,6 +336,7 @@ struct Stop {
 enum Cause {
     Deny(Denial),
     Await(Need),
+    Serve(ResourceId, MetadataPart),
 }
 
 impl Stop {
@@ -364,16 +371,21 @@ impl Stop {
 
 impl From<Denial> for Stop {
     fn from(denial: Denial) -> Self {
-        Self { cause: Cause::Deny(denial), token: None, report_only: false }
+        Cause::Deny(denial).into()
+    }
+}
+
+impl From<Cause> for Stop {
+    fn from(cause: Cause) -> Self {
+        Self { cause, token: None, report_only: false }
     }
 }
 
 impl From<Unproven> for Stop {
     fn from(unproven: Unproven) -> Self {
-        let cause = match unproven {
-            Unproven::Deny(denial) => Cause::Deny(denial),
-            Unproven::Await(need) => Cause::Await(need),
-        };
-        Self { cause, token: None, report_only: false }
+        match unproven {
+            Unproven::Deny(denial) => Cause::Deny(denial).into(),
+            Unproven::Await(need) => Cause::Await(need).into(),
+        }
     }
 }

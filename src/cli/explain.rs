@@ -278,7 +278,7 @@ fn shown_target(method: &str, target: &str) -> String {
 const fn goes_on(decision: &Decision) -> bool {
     match decision {
         Decision::Allow(_) => true,
-        Decision::Deny(_) => false,
+        Decision::Deny(_) | Decision::Serve(_) => false,
         Decision::Await(pending) => pending.report_only,
     }
 }

@@ -24,6 +24,7 @@ pub struct Resource {
 pub struct ResourceIdentifier {
     origin: String,
     path: String,
+    address: TargetUri,
 }
 
 /// Why a text is not the identifier of a resource.
@@ -52,14 +53,14 @@ impl ResourceIdentifier {
         let (scheme, rest) = text.split_once("://").ok_or(NoIdentifier::Spelling)?;
         let (host, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
         let origin = [scheme, "://", host].concat();
-        let target = TargetUri::parse(text.as_bytes()).ok_or(NoIdentifier::Spelling)?;
-        if !is_origin(&origin) || !path.is_empty() && target.path() != path.as_bytes() {
+        let address = TargetUri::parse(text.as_bytes()).ok_or(NoIdentifier::Spelling)?;
+        if !is_origin(&origin) || !path.is_empty() && address.path() != path.as_bytes() {
             return Err(NoIdentifier::Spelling);
         }
         if scheme != "https" && !is_loopback(host) {
             return Err(NoIdentifier::PlainText);
         }
-        Ok(Self { origin, path: path.to_owned() })
+        Ok(Self { origin, path: path.to_owned(), address })
     }
 
     /// The whole identifier.
@@ -77,6 +78,21 @@ impl ResourceIdentifier {
     /// Its path as it is in the address of its metadata: without the slash that follows the host alone.
     fn path_of_metadata(&self) -> &str {
         if self.path == "/" { "" } else { &self.path }
+    }
+
+    /// What follows in a path that is an address of metadata, or below one; `None` for other paths.
+    #[must_use]
+    pub fn below_metadata(path: &[u8]) -> Option<&[u8]> {
+        path.strip_prefix(WELL_KNOWN.as_bytes()).filter(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
+    }
+
+    /// Whether clients look for its metadata at this host, and there below the well-known path at this one. Some clients
+    /// leave out the slash at the end.
+    #[must_use]
+    pub fn has_metadata_at(&self, authority: Option<&[u8]>, below: &[u8]) -> bool {
+        let own = self.path_of_metadata();
+        let is_path = below == own.as_bytes() || own.strip_suffix('/').is_some_and(|own| below == own.as_bytes());
+        is_path && authority.is_some_and(|authority| self.address.is_at(authority))
     }
 
     /// Whether the metadata of both has one address, or one that differs in what clients leave out: the scheme, and a slash

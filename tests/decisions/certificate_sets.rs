@@ -52,7 +52,7 @@ fn whose(ask: &Ask, config: &Value) -> Result<String, Reason> {
             Ok(identity.map_or_else(|| format!("{:?}", grant.basis), |id| id.to_string()))
         }
         Decision::Deny(refusal) => Err(refusal.denial.reason()),
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

@@ -46,6 +46,7 @@ impl Gate {
                 Need::FirstUse(claim) => Judged::Asks(claim),
                 need => panic!("{need:?}"),
             },
+            Decision::Serve(served) => panic!("{served:?}"),
         }
     }
 

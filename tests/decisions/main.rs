@@ -40,6 +40,7 @@ mod identities;
 mod introspection;
 mod keys;
 mod messages;
+mod metadata;
 mod model;
 mod passwords;
 mod presenting;

@@ -338,7 +338,7 @@ fn a_nonce_is_one_of_ours_and_not_too_old() {
         match ask.decide(&ours) {
             Decision::Allow(_) => None,
             Decision::Deny(refusal) => Some(refusal.denial.reason()),
-            Decision::Await(_) => panic!("nothing is awaited"),
+            other => panic!("undecided: {other:?}"),
         }
     };
     assert_eq!(with(&nonce, NOW), None);

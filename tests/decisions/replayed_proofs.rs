@@ -64,7 +64,7 @@ fn judged(ask: &Ask, policy: &Policy, store: &Store) -> Option<Reason> {
     match ask.decide_after(policy, store) {
         Decision::Allow(_) => None,
         Decision::Deny(refusal) => Some(refusal.denial.reason()),
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

@@ -43,7 +43,7 @@ impl Gate {
         match ask.decide_after(&self.policy, &self.store) {
             Decision::Allow(grant) => reported(&grant).map_or(Outcome::Passed, Outcome::Reported),
             Decision::Deny(refusal) => Outcome::Refused(refusal.denial.reason()),
-            Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+            other => panic!("undecided: {other:?}"),
         }
     }
 

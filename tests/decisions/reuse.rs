@@ -42,7 +42,7 @@ fn refused(ask: &Ask, (policy, store): &(Policy, SharedStore)) -> Option<Reason>
     match ask.decide_after(policy, store) {
         Decision::Allow(_) => None,
         Decision::Deny(refusal) => Some(refusal.denial.reason()),
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

@@ -192,7 +192,7 @@ fn denial(decision: Decision) -> Option<Denial> {
     match decision {
         Decision::Allow(_) => None,
         Decision::Deny(refusal) => Some(refusal.denial),
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

@@ -34,7 +34,7 @@ impl Gate {
         match ask.decide_after(&self.policy, &self.store) {
             Decision::Allow(_) => None,
             Decision::Deny(refusal) => Some(refusal.denial.reason()),
-            Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+            other => panic!("undecided: {other:?}"),
         }
     }
 

@@ -68,7 +68,7 @@ fn denial(decision: Decision) -> Option<Denial> {
     match decision {
         Decision::Deny(refusal) => Some(refusal.denial),
         Decision::Allow(_) => None,
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

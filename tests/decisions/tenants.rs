@@ -35,7 +35,7 @@ fn reason(decision: &Decision) -> Option<Reason> {
     match decision {
         Decision::Allow(_) => None,
         Decision::Deny(refusal) => Some(refusal.denial.reason()),
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

@@ -263,7 +263,7 @@ impl Ask {
         match self.decide_under(config) {
             Decision::Allow(_) => None,
             Decision::Deny(refusal) => Some(refusal.denial.reason()),
-            Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+            other => panic!("undecided: {other:?}"),
         }
     }
 
@@ -280,7 +280,7 @@ impl Ask {
 pub fn awaited(decision: &Decision) -> Option<&Need> {
     match decision {
         Decision::Await(pending) => Some(&pending.need),
-        Decision::Allow(_) | Decision::Deny(_) => None,
+        Decision::Allow(_) | Decision::Deny(_) | Decision::Serve(_) => None,
     }
 }
 

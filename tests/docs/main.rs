@@ -128,6 +128,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::AmbiguousPath => Denial::AmbiguousPath,
         Reason::AmbiguousHost => Denial::AmbiguousHost,
         Reason::CrossSite => Denial::CrossSite("x"),
+        Reason::NoMetadata => Denial::NoMetadata,
         Reason::Denied => Denial::Denied,
         Reason::NoCredential => Denial::NoCredential { scope: scope() },
         Reason::MalformedHeader => Denial::MalformedHeader("x"),

@@ -65,6 +65,7 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
             let terms = Terms::of(&situation.policy, &situation.settings.realm);
             Some(challenge::render(&refusal.denial, &refusal.trace, &terms, view.is_grpc()))
         }
+        Decision::Serve(served) => Some(challenge::metadata(served, &situation.policy)),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
@@ -77,6 +78,7 @@ const fn check_of(reason: Reason) -> &'static str {
     match reason {
         Reason::TokenInQuery => "query",
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
+        Reason::NoMetadata => "metadata",
         Reason::Denied | Reason::CrossSite => "access",
         Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
         Reason::MalformedCredential
@@ -129,6 +131,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         }
         Decision::Await(Pending { need: Need::Identities(_), .. }) => ("identity", Passing::Waits, Passing::NotReached),
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
+        Decision::Serve(_) => ("metadata", Passing::Passed, Passing::NotNeeded),
         Decision::Allow(grant) => match &grant.basis {
             Basis::ReportOnly(denial) => failure(denial),
             Basis::Token => ("", Passing::Passed, Passing::Passed),
@@ -140,8 +143,8 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
     names.dedup();
     names.retain(|name| *name != "identity" || trace.sources.is_some());
-    // No issuer is asked about a JWT.
-    names.retain(|name| *name != "introspection" || end == "introspection");
+    // No issuer is asked about a JWT, and metadata is at few addresses.
+    names.retain(|name| !matches!(*name, "introspection" | "metadata") || *name == end);
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let is_token = trace.credential.is_some_and(CredentialKind::is_token);
     let of_key_alone = trace.credential.is_some() && !is_token && trace.authority.is_none();
@@ -186,7 +189,7 @@ fn deciders(situation: &Situation, decision: &Decision, method: &str) -> Vec<Dec
         let why = match decision {
             Decision::Deny(refusal) => &refusal.denial,
             Decision::Allow(Grant { basis: Basis::ReportOnly(denial), .. }) => denial,
-            Decision::Allow(_) | Decision::Await(_) => return found,
+            Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => return found,
         };
         let place = match why {
             Denial::AmbiguousPath => "no rule: the path can be read in more than one way",
@@ -276,6 +279,7 @@ impl Explanation<'_> {
     pub(super) fn verdict(&self) -> String {
         match &self.decision {
             Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
+            Decision::Serve(_) => "answered: the metadata of a resource".to_owned(),
             Decision::Await(pending) => {
                 let verdict = if pending.report_only { "allowed: report only;" } else { "undecided:" };
                 format!("{verdict} would wait for {}", awaited(pending, &self.situation.policy))
@@ -322,7 +326,7 @@ impl Explanation<'_> {
         Some(
             match self.decision {
                 Decision::Deny(_) => record.with_request(route, None),
-                Decision::Allow(_) | Decision::Await(_) => record,
+                Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => record,
             }
             .to_line(),
         )
@@ -391,6 +395,7 @@ impl Explanation<'_> {
         let (decision, reason) = match &self.decision {
             Decision::Await(_) => ("await", None),
             Decision::Deny(refusal) => ("deny", Some(refusal.denial.reason())),
+            Decision::Serve(_) => ("serve", None),
             Decision::Allow(grant) => match &grant.basis {
                 Basis::ReportOnly(denial) => ("would_deny", Some(denial.reason())),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => ("allow", None),
@@ -419,7 +424,7 @@ impl Explanation<'_> {
                 json!({ "remove": grant.remove, "shorten": shorten, "set": set, "publish": publish,
                         "left_out": grant.left_out })
             }
-            Decision::Deny(_) | Decision::Await(_) => Value::Null,
+            Decision::Deny(_) | Decision::Serve(_) | Decision::Await(_) => Value::Null,
         };
         let told = json!({
             "request": self.told.sent,

@@ -2,7 +2,7 @@
 
 use crate::challenge::{self, Terms};
 use crate::decision::{Basis, Decision, Denial, Grant, Trace};
-use crate::policy::{Forward, ForwardBy, Scope, TokenForwarding};
+use crate::policy::{Forward, ForwardBy, Policy, Scope, TokenForwarding};
 use std::collections::BTreeSet;
 
 /// The placeholder for the token of a case in its path, its headers, and the headers expected upstream.
@@ -60,7 +60,7 @@ impl Observed {
     pub(super) fn of(
         decision: &Decision,
         headers: &[(String, String)],
-        forward: &Forward,
+        policy: &Policy,
         token: Option<String>,
     ) -> Self {
         match decision {
@@ -73,12 +73,16 @@ impl Observed {
                     status: 200,
                     reason: reason.map(|denial| denial.reason().name()),
                     scope: reason.and_then(scope),
-                    upstream: Some(upstream(grant, headers, forward)),
+                    upstream: Some(upstream(grant, headers, &policy.forward)),
                     by_envoy: None,
                     token,
                 }
             }
             Decision::Deny(refusal) => Self::refused(&refusal.denial, token),
+            Decision::Serve(served) => {
+                let status = challenge::metadata(served, policy).status;
+                Self { status, reason: None, scope: None, upstream: None, by_envoy: None, token }
+            }
             // All keys are there or have been awaited, so what is still awaited will not come.
             Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, token),
         }

@@ -199,7 +199,7 @@ impl<'s> World<'s> {
         if found.is_unserved && matches!(decision, Decision::Allow(_)) {
             return Ok(Observed::by_envoy(404, "no route matches", token));
         }
-        Ok(Observed::of(&decision, &headers, &self.policy.forward, token))
+        Ok(Observed::of(&decision, &headers, &self.policy, token))
     }
 
     /// The token of a case, and the keys that go with it.

@@ -4,6 +4,7 @@ use super::super::budget::Budgeted;
 use super::super::host::{Host, Map, Result};
 use super::super::host_verifier::HostVerifier;
 use super::super::pairs;
+use super::super::reply_cache::Prepared;
 use super::introspection::Answers;
 use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
@@ -121,6 +122,10 @@ impl<H: Host> Gate<H> {
                 self.answer(request, refusal);
                 RequestState::Answered
             }
+            Decision::Serve(served) => {
+                self.reply(&challenge::metadata(served, &self.policy).into());
+                RequestState::Answered
+            }
             Decision::Await(_) => RequestState::Undecided,
         };
         request.state.set(state);
@@ -162,8 +167,12 @@ impl<H: Host> Gate<H> {
             }
             self.replies.reply(refusal, view.is_grpc())
         });
-        if let Err(failure) = self.host.send_local_response(&reply) {
-            log::error!("scopegate: a refusal cannot be sent: status {}", failure.0);
+        self.reply(&reply);
+    }
+
+    fn reply(&self, reply: &Prepared) {
+        if let Err(failure) = self.host.send_local_response(reply) {
+            log::error!("scopegate: an answer cannot be sent: status {}", failure.0);
         }
     }
 
@@ -173,7 +182,7 @@ impl<H: Host> Gate<H> {
         let Some(outcome) = Outcome::of(decision) else { return };
         self.tallies.add(outcome, decision.trace());
         let refused: Option<Reason> = match outcome {
-            Outcome::Allowed => None,
+            Outcome::Allowed | Outcome::Served => None,
             Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
         };
         let wanted = self.records(refused.is_some());

@@ -49,7 +49,7 @@ impl Tallies {
     pub(super) fn add(&self, outcome: Outcome, trace: &Trace) {
         let by_reason = match outcome {
             Outcome::Allowed => Some(&self.allowed),
-            Outcome::Denied(_) | Outcome::WouldDeny(_) => self.outcomes.get(&outcome),
+            Outcome::Denied(_) | Outcome::WouldDeny(_) | Outcome::Served => self.outcomes.get(&outcome),
         };
         let by_issuer = match trace.authority {
             Some(Authority::Issuer(issuer)) => self.issuers.get(issuer.0),
@@ -77,7 +77,7 @@ impl OfIssuer {
 
     const fn of(&self, outcome: Outcome) -> &Tally {
         match outcome {
-            Outcome::Allowed => &self.allowed,
+            Outcome::Allowed | Outcome::Served => &self.allowed,
             Outcome::Denied(_) => &self.denied,
             Outcome::WouldDeny(_) => &self.would_deny,
         }
