@@ -163,6 +163,7 @@ impl<'p> Known<'p> {
             key_id: None,
             claims: &self.identity.claims,
             scope_claims: &self.set.scope_claims,
+            implies: None,
             leeway: Seconds(0),
         }
     }

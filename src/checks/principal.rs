@@ -6,7 +6,7 @@ use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
-use crate::policy::{Authority, Identity, SenderConstraint};
+use crate::policy::{Authority, Identity, ImpliedScopes, SenderConstraint};
 use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -26,6 +26,8 @@ pub(super) struct Claimant<'a> {
     pub(super) claims: &'a Claims,
     /// Which of the claims grant scopes.
     pub(super) scope_claims: &'a [ClaimPath],
+    /// Which scopes include others, if any do.
+    pub(super) implies: Option<&'a ImpliedScopes>,
     /// The difference between clocks that is tolerated.
     pub(super) leeway: Seconds,
 }

@@ -40,15 +40,15 @@ impl<'a, 'v> Scoped<'a, 'v> {
         self.authenticated.proven()
     }
 
-    /// What it grants.
+    /// What it names. What that includes is not added.
     #[must_use]
     pub fn granted(&self) -> &ScopeSet<'a> {
         self.granted.get_or_init(|| granted(self.principal().claimant()))
     }
 }
 
-/// Judges the scopes of a credential, whether or not the checks before have passed. All that it grants is kept in `all` where
-/// it is looked for.
+/// Judges the scopes of a credential, whether or not the checks before have passed. A scope that it lacks is granted by one
+/// that includes it. All that it names is kept in `all` where it is looked for.
 pub(super) fn judge<'a>(
     claimant: &Claimant<'a>,
     all: &OnceCell<ScopeSet<'a>>,
@@ -56,14 +56,16 @@ pub(super) fn judge<'a>(
 ) -> Result<()> {
     let all = || all.get_or_init(|| granted(claimant));
     let looks = Cell::new(0_usize);
-    let grants = |scope: &Scope| {
+    let has = |scope: &Scope| {
         looks.set(looks.get().saturating_add(1));
         if looks.get() > LOOKS { all().contains(scope) } else { names(claimant, scope) }
     };
+    let including = |scope: &Scope| claimant.implies.map_or(&[][..], |implied| implied.including(scope));
+    let grants = |scope: &Scope| has(scope) || including(scope).iter().any(has);
     if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
         Ok(())
     } else {
-        Err(Denial::InsufficientScope { scope: wanted(asks, Some(&|scope| all().contains(scope))) })
+        Err(Denial::InsufficientScope { scope: wanted(asks, Some(&grants)) })
     }
 }
 

@@ -5,6 +5,7 @@ pub(in crate::config) mod credentials;
 mod csrf;
 mod dpop;
 mod forward;
+mod implies;
 mod introspection;
 mod issuer;
 mod matching;

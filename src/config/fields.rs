@@ -33,7 +33,7 @@ shapes! {
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
-        "leeway", "max_lifetime", "required_claims", "scope_claims", "sender_constraint", "status_list", "token_header",
+        "leeway", "max_lifetime", "required_claims", "scope_claims", "implies", "sender_constraint", "status_list", "token_header",
         "websocket_protocol", "introspection",
     ];
     RESOURCE "a resource" ["resource", "authorization_servers", "scopes_supported", "audiences"];

@@ -1,6 +1,6 @@
 //! The issuers whose tokens are accepted, and what their tokens must always meet.
 
-use super::{Endpoint, Introspection, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
+use super::{Endpoint, ImpliedScopes, Introspection, SenderConstraint, StatusListPolicy, TokenHeader, TokenPlace};
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
 use crate::jose::{ClaimPath, KeySet, type_name};
@@ -38,6 +38,8 @@ pub struct Issuer {
     pub required_claims: Vec<ClaimPath>,
     /// Claims that hold scopes; the scopes of all are combined.
     pub scope_claims: Vec<ClaimPath>,
+    /// Scopes that include others.
+    pub implies: ImpliedScopes,
     /// What is asked of the senders of its tokens. No requirement asks less.
     pub sender_constraint: SenderConstraint,
     /// How the `status` claim is honoured; `None` where it is not.

@@ -18,6 +18,7 @@ pub fn everything() -> String {
   max_lifetime: 1h
   required_claims: [sub, [realm_access, roles]]
   scope_claims: [scope, [realm_access, roles]]
+  implies: {{admin: [write], 'a:b/c': [admin, x]}}
   status_list: {{clusters: [{{uri_prefix: 'https://a/s/', cluster: a}}], refresh: 1m, timeout: 1s, max_bytes: 65536, max_stale: 10m, when_stale: allow, max_lists: 4}}
 - {{issuer: https://d/, audiences: [b], jwks: {{discovery: {{cluster: d, jwks_cluster: k}}}}}}
 - {{issuer: https://i/, audiences: [b], sender_constraint: required, token_header: {{name: x-token, prefix: 'Token '}}, websocket_protocol: true, introspection: {{uri: 'https://i/introspect', cluster: i, client_id: gate, secret: {{env: KEY_20}}, prefix: ory_at_, cache: 10s, timeout: 500ms, token_types: [access_token]}}, jwks: {{inline: {{keys: [{KEY}]}}}}}}

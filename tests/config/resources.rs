@@ -1,6 +1,6 @@
-//! Protected resources, and the requirements that name one.
+//! Protected resources, the requirements that name one, and scopes that include others.
 
-use super::{KEY, problems, read};
+use super::{KEY, issuer, problems, read};
 
 /// Two issuers with addresses and one without, resources, and what else there is.
 fn gate(resources: &str, more: &str) -> String {
@@ -102,4 +102,19 @@ fn a_resource_is_an_address_as_clients_spell_it() {
         let loaded = read(&text).unwrap_or_else(|error| panic!("{resource}: {error:?}"));
         assert_eq!(loaded.policy.resources[0].audiences, [audience]);
     }
+}
+
+#[test]
+fn what_is_wrong_with_implied_scopes_is_said() {
+    let implies = |members: &str| issuer(&format!("implies: {members}"));
+    snapshot!(problems(&[
+        ("a list", implies("[a]")),
+        ("no list", implies("{a: b}")),
+        ("an empty list", implies("{a: []}")),
+        ("no scope", implies("{a: ['b c']}")),
+        ("no scope that includes", implies("{'a b': [c]}")),
+        ("itself", implies("{a: [a]}")),
+        ("itself, by way of another", implies("{x: [a], a: [b], b: [a]}")),
+    ]));
+    assert!(read(&implies("{}")).is_ok());
 }

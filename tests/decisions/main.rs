@@ -37,6 +37,7 @@ mod forwarded;
 mod further;
 mod host;
 mod identities;
+mod implied_scopes;
 mod introspection;
 mod keys;
 mod messages;

@@ -131,6 +131,7 @@ pub(in crate::checks) fn claimant<'a>(token: &'a Formed<'a>, id: IssuerId, issue
         key_id: token.header().kid.as_deref(),
         claims: token.claims(),
         scope_claims: &issuer.scope_claims,
+        implies: Some(&issuer.implies),
         leeway: issuer.leeway,
     }
 }

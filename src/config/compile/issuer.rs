@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, introspection, optional, remote, status_list, texts, token_header};
+use super::{IssuerNames, implies, introspection, optional, remote, status_list, texts, token_header};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -9,7 +9,7 @@ use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::crypto::{Algorithm, AlgorithmSet, KeyFamily, VerificationKey};
 use crate::jose::{ClaimPath, Key, KeySet};
-use crate::policy::{CryptoPlace, Issuer, KeySource, Limits, RemoteKeys, SenderConstraint, TokenTypes};
+use crate::policy::{CryptoPlace, ImpliedScopes, Issuer, KeySource, Limits, RemoteKeys, SenderConstraint, TokenTypes};
 use std::rc::Rc;
 
 /// The most leeway: five minutes ("no more than a few minutes", RFC 7519 section 4.1.4).
@@ -101,6 +101,7 @@ fn read(
     let audience_claims = claim_list("audience_claims", &["aud"]);
     let required_claims = claim_list("required_claims", &["sub"]);
     let scope_claims = claim_list("scope_claims", &["scope", "scp"]);
+    let implies = optional(&object, "implies", ImpliedScopes::default(), implies::read);
     let algorithms = optional(&object, "algorithms", default_algorithms(bounds.crypto), |c| {
         c.list_of("algorithm", |item| algorithm(item, bounds.crypto)).map(|list| list.into_iter().collect())
     });
@@ -171,6 +172,7 @@ fn read(
         max_lifetime: max_lifetime?,
         required_claims: required_claims?,
         scope_claims: scope_claims?,
+        implies: implies?,
         sender_constraint: sender_constraint?,
         status_list: status_list?,
         token_header: token_header?,

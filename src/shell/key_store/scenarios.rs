@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::time::Seconds;
 use crate::crypto::AlgorithmSet;
-use crate::policy::{Endpoint, KeyOrigin, RemoteKeys, SenderConstraint, TokenTypes};
+use crate::policy::{Endpoint, ImpliedScopes, KeyOrigin, RemoteKeys, SenderConstraint, TokenTypes};
 use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{Change, Fetched};
 
@@ -32,6 +32,7 @@ pub(super) fn issuer(origin: KeyOrigin) -> Issuer {
         max_lifetime: None,
         required_claims: vec![],
         scope_claims: vec![],
+        implies: ImpliedScopes::default(),
         status_list: None,
         token_header: None,
         websocket_protocol: false,

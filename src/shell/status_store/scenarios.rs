@@ -5,7 +5,7 @@ use crate::base::base64url;
 use crate::base::time::Seconds;
 use crate::crypto::{AlgorithmSet, test_key};
 use crate::jose::KeySet;
-use crate::policy::{KeySource, ListCluster, SenderConstraint, TokenTypes, WhenStale};
+use crate::policy::{ImpliedScopes, KeySource, ListCluster, SenderConstraint, TokenTypes, WhenStale};
 use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{FailureKind, Fetched};
 use flate2::Compression;
@@ -66,6 +66,7 @@ fn issuer(change: impl FnOnce(&mut StatusListPolicy)) -> Issuer {
         max_lifetime: None,
         required_claims: vec![],
         scope_claims: vec![],
+        implies: ImpliedScopes::default(),
         sender_constraint: SenderConstraint::IF_BOUND,
         status_list: Some(policy),
         token_header: None,
