@@ -16,6 +16,7 @@ mod injected;
 mod kubernetes;
 mod lone_routes;
 mod misplaced;
+mod named_resources;
 mod patches;
 mod per_route;
 mod redirects;
@@ -175,6 +176,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     rules::check(gate, values, &loaded.policy, findings);
     statuses::check(gate, values, &loaded.policy, findings);
     credentials::check(gate, values, &loaded.policy, sources, findings);
+    named_resources::check(gate, values, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

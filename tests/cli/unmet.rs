@@ -9,7 +9,7 @@ const PLUGIN: &str = "                    challenge: {realm: demo}\n";
 /// The shipped file whose gate asks for nonces, with this instead of the CORS policy's exposed headers.
 fn with_nonces(exposed: &str) -> String {
     let dpop = "                    dpop: {origins: ['https://api.example.com'], nonce: {secret: {env: NONCES}}}\n";
-    let own = "                  expose_headers: WWW-Authenticate, DPoP-Nonce\n";
+    let own = "                  expose_headers: WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id\n";
     with(PLUGIN, &format!("{PLUGIN}{dpop}")).replacen(own, exposed, 1)
 }
 
@@ -34,8 +34,33 @@ fn a_cors_policy_that_hides_nonces_is_a_warning_where_nonces_are_asked_for() {
     ]);
     let hidden = check(&exposing("DPoP-Nonce")).stdout;
     assert!(hidden.contains("warning[cors-hides-nonce]") && hidden.contains("hides WWW-Authenticate from"), "{hidden}");
-    let nothing = with("                  expose_headers: WWW-Authenticate, DPoP-Nonce\n", "");
+    let nothing = with("                  expose_headers: WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id\n", "");
     assert!(!check(&nothing).stdout.contains("cors-hides-nonce"), "without nonces nothing has to be read");
+}
+
+#[test]
+fn what_is_amiss_with_resources_is_a_warning() {
+    let resource = |more: &str| {
+        format!(
+            "                    resources: [{{resource: 'https://api.example.com', authorization_servers: [demo]{more}}}]\n"
+        )
+    };
+    let named = "                    - match: {path: /mcp}\n                      resource: https://api.example.com\n";
+    let rules = "                    rules:\n";
+    let of = |resources: &str, rule: &str| with(rules, &format!("{resources}{rules}{rule}"));
+    let good = || of(&resource(""), named);
+    let hiding = good().replacen("expose_headers: WWW-Authenticate, DPoP-Nonce", "expose_headers: DPoP-Nonce", 1);
+    let in_metadata = of(&resource(""), "").replacen(
+        "scopegate: {scopes: [orders:write]",
+        "scopegate: {resource: 'https://api.example.com', scopes: [orders:write]",
+        1,
+    );
+    finds(&[
+        ("cors-hides-challenge", hiding, good()),
+        ("resource-not-named", of(&resource(""), ""), good()),
+        ("resource-not-named", of(&resource(""), ""), in_metadata),
+        ("resource-shares-audience", of(&resource(", audiences: [id, 'https://api.example.com']"), named), good()),
+    ]);
 }
 
 #[test]

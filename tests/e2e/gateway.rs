@@ -74,9 +74,11 @@ fn a_gateway_and_one_of_its_routes_do_what_their_policies_say() {
         filter(&resource("gateway.yaml", "EnvoyExtensionPolicy"), whole),
         filter(&resource("route.yaml", "EnvoyExtensionPolicy"), one),
     ];
-    let prefix = &resource("route.yaml", "HTTPRoute")["spec"]["rules"][0]["matches"][0]["path"]["value"];
+    let matches = &resource("route.yaml", "HTTPRoute")["spec"]["rules"][0]["matches"];
+    let [prefix, metadata] = [0, 1].map(|index| &matches[index]["path"]["value"]);
     let routes = json!([
         { "match": { "path_separated_prefix": prefix }, "route": { "cluster": "upstream" }, "typed_per_filter_config": on(one) },
+        { "match": { "path": metadata }, "route": { "cluster": "upstream" }, "typed_per_filter_config": on(one) },
         { "match": { "prefix": "/" }, "route": { "cluster": "upstream" }, "typed_per_filter_config": on(whole) },
     ]);
     // What the resources say of headers and paths: ClientTrafficPolicy.
@@ -121,7 +123,13 @@ fn a_gateway_and_one_of_its_routes_do_what_their_policies_say() {
 
     let payments = "https://payments.example.com";
     let refused = get(envoy.address(), "/payments/1", &[]);
-    assert_eq!(refused.header("www-authenticate"), Some("Bearer realm=\"payments\", scope=\"payments:write\""));
+    let challenge = "Bearer realm=\"payments\", scope=\"payments:write\", \
+                     resource_metadata=\"https://payments.example.com/.well-known/oauth-protected-resource\"";
+    assert_eq!(refused.header("www-authenticate"), Some(challenge));
+    let told = get(envoy.address(), metadata.as_str().unwrap(), &[("host", "payments.example.com")]);
+    assert_eq!(told.status, 200);
+    let told: Value = serde_json::from_str(&told.body).unwrap();
+    assert_eq!((&told["resource"], &told["scopes_supported"]), (&json!(payments), &json!(["payments:write"])));
     assert_eq!(ask("GET", "/payments/1", payments, "payments:write", now()).status, 200);
     assert_eq!(ask("GET", "/payments/1", payments, "orders:write", now()).status, 403);
     assert_eq!(

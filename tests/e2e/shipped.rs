@@ -75,7 +75,7 @@ fn the_shipped_file_does_what_it_says() {
     let refused = get(envoy.address(), "/orders/1", &[("origin", "https://app.example.com")]);
     assert_eq!(
         (refused.status, refused.header("access-control-expose-headers")),
-        (401, Some("WWW-Authenticate, DPoP-Nonce"))
+        (401, Some("WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id"))
     );
     // The filter would refuse it too, with a body.
     let slash = get(envoy.address(), "/a%2fb", &[]);

@@ -3,7 +3,7 @@
 use super::row::{Mark, Row};
 use crate::cli::gates::Gate;
 use crate::cli::terminal::is_unsafe;
-use crate::policy::{Policy, RouteMetadata};
+use crate::policy::{Policy, RouteMetadata, Scope};
 
 /// One configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,21 @@ pub(super) fn notes(gate: &Gate<'_>, policy: &Policy) -> Vec<String> {
             issuer.name,
             issuer.issuer,
             issuer.audiences.join(" or ")
+        ));
+    }
+    for (issuer, (scope, by)) in
+        policy.issuers.iter().flat_map(|issuer| issuer.implies.all().iter().map(move |of| (issuer, of)))
+    {
+        let by: Vec<&str> = by.iter().map(Scope::as_str).collect();
+        notes.push(format!("issuer {}: {scope} is in {} too", issuer.name, by.join(" and ")));
+    }
+    for resource in &policy.resources {
+        let issuers = resource.authorization_servers.iter().filter_map(|id| policy.issuers.get(id.0));
+        notes.push(format!(
+            "resource {}: every request for {} is answered with its metadata, which names {}",
+            resource.identifier.text(),
+            resource.identifier.metadata_url(),
+            issuers.map(|issuer| issuer.name.as_str()).collect::<Vec<_>>().join(" and ")
         ));
     }
     if policy.bypass_cors_preflight {
