@@ -94,7 +94,7 @@ fn reason(decision: &Decision) -> Option<Reason> {
     match decision {
         Decision::Deny(refusal) => Some(refusal.denial.reason()),
         Decision::Allow(_) => None,
-        Decision::Await(pending) => panic!("awaits {:?}", pending.need),
+        other => panic!("undecided: {other:?}"),
     }
 }
 

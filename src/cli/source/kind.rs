@@ -25,10 +25,9 @@ pub enum DocumentKind {
 }
 
 /// The members that identify a part of Envoy's configuration.
-const ENVOY_PARTS: [&str; 9] = [
+const ENVOY_PARTS: [&str; 8] = [
     "static_resources",
     "dynamic_resources",
-    "resources",
     "filter_chains",
     "default_filter_chain",
     "virtual_hosts",
@@ -36,6 +35,9 @@ const ENVOY_PARTS: [&str; 9] = [
     "load_assignment",
     "admin",
 ];
+
+/// What Envoy fetches has this member, and so has a plugin configuration beside others.
+const OF_BOTH: &str = "resources";
 
 impl DocumentKind {
     /// The kind of a document, by its members.
@@ -52,10 +54,13 @@ impl DocumentKind {
         }
         let has = |names: &[&str]| names.iter().any(|name| root.get(name).is_some());
         let is_message = root.type_name().is_some_and(|name| name.starts_with("envoy."));
+        let own = || config::fields::POLICY.fields.iter().filter(|name| **name != OF_BOTH);
         if is_message || has(&ENVOY_PARTS) {
             Self::Envoy
-        } else if has(config::fields::POLICY.fields) {
+        } else if own().any(|name| root.get(name).is_some()) {
             Self::Plugin
+        } else if has(&[OF_BOTH]) {
+            Self::Envoy
         } else {
             Self::Unknown
         }

@@ -19,8 +19,14 @@ pub(super) fn read(cursor: &Cursor<'_>) -> Option<ImpliedScopes> {
             }
         })
         .collect();
-    let entries: Vec<(Scope, Vec<Scope>)> = entries.into_iter().collect::<Option<_>>()?;
-    match ImpliedScopes::new(&entries) {
+    // In the order of their names: a Struct has no other.
+    let mut ordered: Vec<(Scope, Vec<Scope>)> = Vec::new();
+    for entry in entries {
+        let (scope, included) = entry?;
+        let at = ordered.iter().position(|(known, _)| *known > scope).unwrap_or(ordered.len());
+        ordered.insert(at, (scope, included));
+    }
+    match ImpliedScopes::new(&ordered) {
         Ok(implied) => Some(implied),
         Err(scope) => cursor.wrong(
             format!("{scope} includes itself, perhaps by way of others"),
