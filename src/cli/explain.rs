@@ -3,6 +3,7 @@
 mod answer;
 mod awaited;
 mod before;
+mod deciders;
 mod lists;
 pub(super) mod situation;
 mod undecided;

@@ -1,15 +1,15 @@
 //! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
 use super::awaited::{asked, awaited, identities_of, keys_of};
+use super::deciders::{Decider, deciders};
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, listed};
 use crate::base::text::shown;
 use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
-use crate::config::{Node, Tree};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Need, Pending, Reason};
-use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RequirementPlace, RequirementSource};
+use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST};
 use serde_json::{Map, Value, json};
 
 /// The result of a check.
@@ -20,14 +20,6 @@ enum Passing {
     Waits,
     NotReached,
     NotNeeded,
-}
-
-/// The requirement that decides, and its place.
-struct Decider {
-    /// `rules[1]`, `default`, `metadata of route orders`.
-    place: String,
-    matching: Option<Value>,
-    asks: Option<Value>,
 }
 
 /// A decision with its reasons.
@@ -178,65 +170,6 @@ fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
 
 fn names(reasons: &[Reason]) -> Vec<&'static str> {
     reasons.iter().map(|reason| reason.name()).collect()
-}
-
-/// The requirements that decide, as the trace of the decision names them.
-fn deciders(situation: &Situation, decision: &Decision, method: &str) -> Vec<Decider> {
-    let trace = decision.trace();
-    let mut found: Vec<Decider> =
-        [trace.added, trace.requirement].into_iter().flatten().map(|place| decider(situation, place, method)).collect();
-    if trace.requirement.is_none() {
-        let why = match decision {
-            Decision::Deny(refusal) => &refusal.denial,
-            Decision::Allow(Grant { basis: Basis::ReportOnly(denial), .. }) => denial,
-            Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => return found,
-        };
-        let place = match why {
-            Denial::AmbiguousPath => "no rule: the path can be read in more than one way",
-            Denial::AmbiguousHost => "no rule: the host can be read in more than one way",
-            _ => "no rule: the request is refused before one is chosen",
-        };
-        found.push(Decider { place: place.to_owned(), matching: None, asks: None });
-    }
-    found
-}
-
-/// A requirement as it is written at its place.
-fn decider(situation: &Situation, place: RequirementPlace, method: &str) -> Decider {
-    let (name, written, matching) = match place.source {
-        RequirementSource::RouteMetadata | RequirementSource::VirtualHostMetadata => {
-            let metadata = situation.metadata.as_ref();
-            let name = metadata.map(|metadata| format!("metadata of {}", metadata.of));
-            (name, metadata.map(|metadata| &metadata.written), None)
-        }
-        RequirementSource::Rule(index) => {
-            let written = member(&situation.written, "rules").and_then(|rules| match &rules.value {
-                Tree::List(items) => items.get(index),
-                _ => None,
-            });
-            (None, written, written.and_then(|rule| member(rule, "match")))
-        }
-        RequirementSource::Default => (None, member(&situation.written, "default"), None),
-    };
-    let part = place.part.member(method);
-    let own = part.and_then(|name| member(member(written?, "methods")?, name));
-    let name = match (name, part) {
-        (None, _) => place.path(method).into_owned(),
-        (Some(name), None) => name,
-        (Some(name), Some(part)) => format!("{name}.methods.{part}"),
-    };
-    let mut asks = own.or(written).map(|node| node.value.to_json());
-    if let Some(Value::Object(members)) = &mut asks {
-        members.remove("match");
-    }
-    Decider { place: name, matching: matching.map(|node| node.value.to_json()), asks }
-}
-
-fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
-    match &node.value {
-        Tree::Object(members) => members.iter().rev().find(|(other, _)| other == name).map(|(_, node)| node),
-        _ => None,
-    }
 }
 
 /// The values in filter state for others, by key.
