@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 17] = [
+pub const COMMANDS: [&[&str]; 18] = [
     &["check"],
     &["explain"],
     &["test"],
@@ -27,6 +27,7 @@ pub const COMMANDS: [&[&str]; 17] = [
     &["credentials", "new"],
     &["credentials", "hash"],
     &["credentials", "import"],
+    &["credentials", "sign"],
     &["completions"],
     &["man"],
 ];
@@ -118,6 +119,7 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     file("envoy/envoy.yaml", &shipped());
     file("envoy.yaml", &shipped());
     file("orders.test.yaml", &cases());
+    file("partners.json", "{\"identities\": []}");
     file("key.txt", "sk-0123456789abcdefghij\n");
     file("keys.txt", "acme:sk-0123456789abcdefghij\n");
     let filter = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth";

@@ -103,7 +103,25 @@ fn a_document_that_the_command_signs_is_the_one_that_a_gate_takes() {
     assert_eq!(sign(&["--set", "partners", "--expires-in", "soon"]).status, 2);
     write(folder.join("partners.json"), r#"{"identities": [], "keys": []}"#).unwrap();
     let more = sign(&["--set", "partners"]);
-    assert!(more.status == 2 && more.stderr.contains("write an object with `identities` alone"), "{more:?}");
+    assert!(more.status == 2 && more.stderr.contains("it has members beside `identities`"), "{more:?}");
+    for (secret, wanted) in [
+        (r#""sk-0123456789abcdefghij""#, Some("identities[0].secrets[0]: is a secret as it is")),
+        (r#"{"env": "KEY"}"#, Some("names an environment variable, and a document has hashes only")),
+        (r#"{"dns": "a.example.com"}"#, None),
+        (
+            r#"{"pbkdf2": "$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44"}"#,
+            None,
+        ),
+    ] {
+        write(folder.join("partners.json"), format!(r#"{{"identities": [{{"id": "a", "secrets": [{secret}]}}]}}"#))
+            .unwrap();
+        let told = sign(&["--set", "partners"]);
+        match wanted {
+            None => assert_eq!(told.status, 0, "{told:?}"),
+            Some(why) => assert!(told.status == 2 && told.stderr.contains(why), "{secret}: {told:?}"),
+        }
+        assert!(!told.stderr.contains("0123456789"), "{told:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,10 @@ use crate::base::time::UnixSeconds;
 use crate::cli::mint::{mint, seconds};
 use crate::cli::moment;
 use crate::cli::signing::SigningKey;
-use crate::revocation::IDENTITIES_TYPE;
+use crate::config::IdentityLoader;
+use crate::crypto::PureVerifier;
+use crate::policy::{HolderKind, IdentityTerms, SetId};
+use crate::revocation::{Chunks, IDENTITIES_TYPE, ListError};
 use clap::Args;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -40,20 +43,43 @@ pub struct SignArguments {
 /// Signs a document of identities.
 ///
 /// # Errors
-/// When the document or the key cannot be read.
+/// When the document or the key cannot be read, or a gate would refuse the document: a plain key in it is not to be published.
 pub fn run(arguments: &SignArguments) -> Result<String, Box<dyn Error>> {
     let now = moment::instant(arguments.at.as_deref())?;
     let key = SigningKey::from_jwk(&object(&arguments.key)?)?;
     let mut claims = object(&arguments.file)?;
-    if !claims.get("identities").is_some_and(Value::is_array) || claims.len() > 1 {
-        return Err(format!("{}: write an object with `identities` alone, a list", arguments.file.display()).into());
-    }
+    let refused = |error| format!("{}: a gate refuses these identities: {error}", arguments.file.display());
+    check(&Value::Object(claims.clone()).to_string(), now).map_err(refused)?;
     claims.insert("sub".to_owned(), arguments.set.as_str().into());
     claims.insert("iat".to_owned(), now.0.into());
     if let Some(text) = &arguments.expires_in {
         claims.insert("exp".to_owned(), end(now, text)?.into());
     }
     Ok(mint(&key, IDENTITIES_TYPE, &claims)?)
+}
+
+/// Whether a gate takes the document, whose secrets show what kind they are.
+fn check(document: &str, now: UnixSeconds) -> Result<(), ListError> {
+    let has = |names: [&str; 2]| names.iter().any(|name| document.contains(&format!("\"{name}\":")));
+    let kind = match (has(["bcrypt", "pbkdf2"]), has(["uri", "dns"])) {
+        (true, _) => HolderKind::Users,
+        (false, true) => HolderKind::Certificates,
+        (false, false) => HolderKind::Keys,
+    };
+    let terms = IdentityTerms {
+        set: SetId(0),
+        name: "".into(),
+        kind,
+        scopes: [].into(),
+        max_bytes: usize::MAX,
+        signed_by: None,
+        configured: [].into(),
+        others: Vec::new(),
+    };
+    let document = Chunks::from(document.as_bytes());
+    let mut loader = IdentityLoader::begin(&document, terms, None, &PureVerifier, now)?;
+    while loader.step()?.is_none() {}
+    Ok(())
 }
 
 fn end(now: UnixSeconds, text: &str) -> Result<i64, String> {
