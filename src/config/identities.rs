@@ -6,6 +6,7 @@ use super::problem::Problems;
 use super::tree::Node;
 use crate::base::json;
 use crate::base::members::{Members, Raw};
+use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, Verifier, sha256};
 use crate::policy::{CredentialSet, FetchedSet, IdentityTerms, in_order};
@@ -17,6 +18,8 @@ use std::rc::Rc;
 const STEP_BYTES: usize = 8 << 10;
 /// The most identities of a document.
 pub const MAX_IDENTITIES: usize = 20_000;
+/// The longest cause that is told whole, in bytes: a name in it may be as long as the document.
+const MAX_CAUSE: usize = 400;
 /// The member with the identities.
 const IDENTITIES: &str = "identities";
 
@@ -163,8 +166,8 @@ impl Reading {
         drop((cursor, digests));
         self.done = self.done.saturating_add(1);
         problems.into_inner().settle(read).map_err(|error| {
-            let first = error.0.first().map(ToString::to_string);
-            ListError::Identities(first.unwrap_or_default())
+            let first = error.0.first().map(ToString::to_string).unwrap_or_default();
+            ListError::Identities(if first.len() > MAX_CAUSE { shown(first.as_bytes()) } else { first })
         })
     }
 

@@ -29,8 +29,8 @@ impl<W> WaitingRoom<W> {
         Self { waiters: Vec::new(), limit }
     }
 
-    /// Adds a waiter. Returns whether there was room: at most a quarter of it, rounded up, is for unknown key ids,
-    /// which any client can make up. A full room first drops the requests that `is_gone`.
+    /// Adds a waiter. Returns whether there was room: at most a quarter of it, rounded up, is for unknown key ids, and at
+    /// most half for credentials of which no identity is known yet. Any client can make those up. A full room first drops the requests that `is_gone`.
     pub fn enter(&mut self, waiter: Waiter<W>, is_gone: impl Fn(&W) -> bool) -> bool {
         if !self.has_room(&waiter.need) {
             self.waiters.retain(|waiter| !is_gone(&waiter.request));
@@ -43,9 +43,14 @@ impl<W> WaitingRoom<W> {
     }
 
     fn has_room(&self, need: &Need) -> bool {
-        let is_kid = |need: &Need| matches!(need, Need::Kid(..));
-        let of_kids = || self.waiters.iter().filter(|waiter| is_kid(&waiter.need)).count();
-        self.waiters.len() < self.limit && (!is_kid(need) || of_kids() < self.limit.div_ceil(4))
+        let share = match need {
+            Need::Kid(..) => self.limit.div_ceil(4),
+            Need::Identities(_) => self.limit.div_ceil(2),
+            _ => return self.waiters.len() < self.limit,
+        };
+        let is_alike = |other: &Need| std::mem::discriminant(other) == std::mem::discriminant(need);
+        let alike = self.waiters.iter().filter(|waiter| is_alike(&waiter.need)).count();
+        self.waiters.len() < self.limit && alike < share
     }
 
     /// Removes the waiters for which `ended` returns something, and returns both. Drops the requests that `is_gone`.
@@ -81,6 +86,7 @@ impl<W> WaitingRoom<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::SetId;
 
     fn keys(request: u32) -> Waiter<u32> {
         Waiter { need: Need::Keys(IssuerId(0)), since: 0, deadline: 10, request }
@@ -110,6 +116,20 @@ mod tests {
         }
         assert!(!room.enter(keys(10), |_| false));
         assert!(WaitingRoom::new(1).enter(kid(1), |_| false), "rounded up");
+    }
+
+    #[test]
+    fn half_of_the_places_is_for_credentials_of_which_no_identity_is_known() {
+        let of_set = |request: u32| Waiter {
+            need: Need::Identities(SetId(usize::try_from(request).expect("a number"))),
+            ..keys(request)
+        };
+        let mut room = WaitingRoom::new(4);
+        assert!(room.enter(of_set(1), |_| false) && room.enter(of_set(2), |_| false));
+        assert!(!room.enter(of_set(3), |_| false), "of whichever set");
+        assert!(room.enter(kid(4), |_| false) && room.enter(keys(5), |_| false), "the others stay free");
+        assert!(!room.enter(keys(6), |_| false));
+        assert!(WaitingRoom::new(1).enter(of_set(1), |_| false), "rounded up");
     }
 
     #[test]

@@ -161,14 +161,18 @@ fn explain_and_test_take_the_word_of_a_proxy_by_its_digest_or_its_uri() {
     assert_eq!(tested.status, 0, "{tested:?}");
 }
 
-/// The shipped file with a set of client certificates, and this TLS context.
+/// The shipped file with a set of this client certificate, and this TLS context.
 fn of_clients(secret: &str, context: &str) -> String {
+    of_identities(&format!("[{{id: a, secrets: [{secret}]}}]"), context)
+}
+
+/// The shipped file with a set of these client certificates, and this TLS context.
+fn of_identities(identities: &str, context: &str) -> String {
     let socket = format!(
         "    - transport_socket: {{name: envoy.transport_sockets.tls, typed_config: {{\"@type\": {TLS}, {context}}}}}\n      filters:\n"
     );
-    let set = format!(
-        "{PLUGIN}                    credentials: [{{name: mesh, mtls: {{}}, identities: [{{id: a, secrets: [{secret}]}}]}}]\n"
-    );
+    let set =
+        format!("{PLUGIN}                    credentials: [{{name: mesh, mtls: {{}}, identities: {identities}}}]\n");
     let chain = if context.is_empty() { CHAIN } else { &socket };
     with(PLUGIN, &set).replacen(CHAIN, chain, 1)
 }
@@ -193,4 +197,8 @@ fn a_listener_that_knows_clients_by_names_verifies_their_certificates() {
             }
         }
     }
+    // A document may have names.
+    let document = "{uri: 'https://ids.example.com/', cluster: idp}";
+    let [taken, good] = [any, ca].map(|validation| of_identities(document, &context("", validation)));
+    finds(&[("client-certificates", taken, good)]);
 }

@@ -264,6 +264,9 @@ fn a_document_is_refused_whole_and_the_cause_is_named() {
         let refused = load(&document, terms(&policy, 0)).expect_err(&document);
         assert_eq!(refused, ListError::Identities(wanted.to_owned()), "{document}");
     }
+    let long = written(json!([{ "x".repeat(100_000): 1 }]));
+    let cause = load(&long, terms(&policy, 0)).map(|_| ()).expect_err("no identity").to_string();
+    assert!(cause.len() < 250 && cause.contains("identities[0].xxx"), "{cause}");
     assert_eq!(
         load(&written(json!([])), terms(&policy, 0)).map(|read| read.set.identities.len()),
         Ok(0),

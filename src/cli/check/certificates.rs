@@ -11,11 +11,15 @@ const RULE: &str = "client-certificates";
 
 /// Checks the filter chain of the gate.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, sources: &[Source], findings: &mut Findings) {
-    let of_set = |kind: &SetKind| matches!(kind, SetKind::Certificates(Certificates { by_uri, by_dns, .. }) if *by_uri || *by_dns);
-    let by_name = policy.credentials.iter().any(|set| of_set(&set.kind));
-    if !policy.credentials.iter().any(|set| matches!(set.kind, SetKind::Certificates(_))) {
+    let certificates = || policy.credentials.iter().filter(|set| matches!(set.kind, SetKind::Certificates(_)));
+    if certificates().next().is_none() {
         return;
     }
+    // Which names a document has, is not known here.
+    let by_name = certificates().any(|set| match &set.kind {
+        SetKind::Certificates(Certificates { by_uri, by_dns, .. }) => *by_uri || *by_dns || set.remote.is_some(),
+        _ => false,
+    });
     let Some(chain) = chain_of(&envoy.manager, sources) else { return };
     let Some(tls) = tls_of(&chain) else {
         let what = "does not speak TLS, and a set of `credentials` knows clients by their certificates: there is none";
@@ -34,8 +38,8 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, sources: &[Source], fi
         let what = "asks no client for a certificate, and a set of `credentials` knows clients by theirs";
         findings.error(RULE, envoy.file, &tls, what, "give it a validation_context with trusted_ca");
     } else if let (true, Some(view)) = (by_name, unverified(&tls)) {
-        let what = "does not verify certificates, and a set of `credentials` knows clients by names in theirs: anyone can \
-                    make one with such a name";
+        let what = "does not verify certificates, and a set of `credentials` knows clients by names in theirs, or its document \
+                    may: anyone can make one with such a name";
         findings.error(
             RULE,
             envoy.file,
