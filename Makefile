@@ -50,7 +50,7 @@ SMOKE := \
   gate::a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token \
   gate::refusals_follow_the_standards \
   gate::a_grpc_client_gets_a_grpc_status_and_one_line \
-  gate::a_token_in_the_query_is_refused_and_nobody_logs_it \
+  gate::a_token_in_the_query_is_refused_and_is_in_no_log \
   gate::requirements_stand_beside_routes_and_virtual_hosts \
   keys::requests_wait_for_the_first_keys_and_nothing_of_them_goes_upstream_before \
   keys::keys_are_refreshed_and_an_outage_does_not_wipe_them \

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_become_values_that_nobody_can_split() {
+    fn claims_become_values_that_cannot_be_split() {
         for (claim, wanted) in [
             (json!("alice"), "alice"),
             (json!("José, 2nd"), "José, 2nd"),

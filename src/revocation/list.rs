@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_means_nobody() {
+    fn an_empty_list_revokes_nothing() {
         assert!(!List::default().means(EntryKind::TokenId, 0, None));
         assert_eq!(list(std::iter::empty()).entries(), 0);
     }

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_leaves_is_told_why_and_the_others_stay() {
+    fn a_request_that_leaves_is_told_why_and_the_others_stay() {
         let mut room = WaitingRoom::new(8);
         for request in 1..=4 {
             room.enter(keys(request), |_| false);

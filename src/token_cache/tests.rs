@@ -107,7 +107,7 @@ fn new_tokens_push_out_new_tokens_and_not_those_in_use() {
 }
 
 #[test]
-fn whoever_comes_back_soon_stays() {
+fn a_token_that_comes_back_soon_stays() {
     let cache = cache(100);
     for number in 0..100 {
         remember(&cache, number);

@@ -38,7 +38,7 @@ fn identity_headers_of_the_client_are_removed_in_every_spelling_on_every_route()
 }
 
 #[test]
-fn headers_that_nobody_sets_are_removed_in_every_spelling_on_every_request() {
+fn headers_that_the_gate_does_not_set_are_removed_in_every_spelling_on_every_request() {
     let remove = json!(["x-forwarded-user", "X-JWT-Payload"]);
     for report_only in [false, true] {
         let mut config = forwarding(json!({ "headers": { "x-auth-subject": "sub" }, "remove": remove }));

@@ -282,7 +282,7 @@ impl Faults {
 
 proptest! {
     #[test]
-    fn whoever_mends_the_first_failure_meets_the_first_of_the_further_ones(faults in faults()) {
+    fn a_request_with_its_first_failure_mended_meets_the_first_of_the_further_ones(faults in faults()) {
         let (mut faults, mut expected) = (faults, None);
         loop {
             let (ask, policy) = faults.made();

@@ -200,7 +200,7 @@ fn a_parked_request_is_decided_by_the_configuration_that_parked_it() {
 }
 
 #[test]
-fn nobody_is_said_to_wait_under_a_configuration_that_is_gone() {
+fn no_request_counts_as_waiting_under_a_configuration_that_is_gone() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let keys = KeyServer::held(KeyServer::keys(&issuer));
     let parking = remote(json!({ "timeout": "30s" }), json!({}));

@@ -149,7 +149,7 @@ fn a_token_of_a_key_that_was_published_a_moment_ago_is_good_at_once_on_every_wor
 }
 
 #[test]
-fn random_key_ids_cause_three_fetches_and_delay_nobody() {
+fn random_key_ids_cause_three_fetches_and_delay_no_other_request() {
     let (issuer, new) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::Es256, "new"));
     let configuration = remote(json!({ "unknown_kid_interval": "5s" }), json!({}));
     let world = start(Documents::default().with(PATH, keys_of(&[&issuer])), configuration, 2);

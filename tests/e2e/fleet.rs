@@ -1,7 +1,7 @@
 //! Tokens and proofs that pass once in a whole fleet: two real Envoys, Webdis and Redis.
 
 use crate::gate::configuration;
-use crate::support::client::{Response, get, get_with, head, try_send};
+use crate::support::client::{Response, at_once, get, get_with, head, try_send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
@@ -13,8 +13,8 @@ use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,22 +40,6 @@ fn gate(issuer: &Issuer, service: Value, more: Value) -> Gate {
 fn envoy(gate: Gate, upstream: &Server, store: SocketAddr) -> Envoy {
     let clusters = [cluster("upstream", upstream.address), cluster("store", store)];
     Envoy::try_start(&resources(&[gate], &clusters), 2).unwrap_or_else(|log| panic!("{log}"))
-}
-
-/// The statuses of requests with this token, half of them to each of two Envoys, at the same moment.
-fn at_once(addresses: [SocketAddr; 2], requests: usize, token: &str) -> Vec<u16> {
-    let barrier = Arc::new(Barrier::new(requests));
-    let threads: Vec<_> = (0..requests)
-        .map(|number| {
-            let (barrier, address) = (Arc::clone(&barrier), addresses[number % 2]);
-            let bytes = head("GET", "/", &[("authorization", &format!("Bearer {token}"))]);
-            thread::spawn(move || {
-                barrier.wait();
-                try_send(address, &bytes).map_or(0, |answer| answer.status)
-            })
-        })
-        .collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
 /// The two Envoys of envoy/fleet/, each with its Webdis, and what they need.
@@ -149,7 +133,7 @@ fn of_forty_requests_at_once_over_two_envoys_exactly_one_passes() {
     let addresses = envoys.each_ref().map(Envoy::address);
     for round in 0..5 {
         let token = issuer.token(now()).claim("jti", round.to_string()).claim("exp", now() + 100).sign();
-        let statuses = at_once(addresses, 40, &token);
+        let statuses = at_once(&addresses, 40, &token);
         let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
         assert_eq!((count(200), count(401)), (1, 39), "round {round}: {statuses:?}");
     }

@@ -151,7 +151,7 @@ fn head_is_answered_like_get_and_without_a_body() {
 }
 
 #[test]
-fn a_token_in_the_query_is_refused_and_nobody_logs_it() {
+fn a_token_in_the_query_is_refused_and_is_in_no_log() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let (envoy, _upstream) = start(Gate::new(configuration(&issuer, json!({ "default": { "public": true } }))));
     let token = issuer.token(now()).sign();

@@ -271,7 +271,7 @@ fn keys_that_are_too_old_are_not_used() {
 }
 
 #[test]
-fn a_request_whose_key_is_known_waits_for_nobody() {
+fn a_request_whose_key_is_known_does_not_wait() {
     let (issuer, unknown) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::Es256, "unknown"));
     let good = Conduct::answer("200 OK", "", issuer.jwks().to_string().as_bytes());
     let server = Unreliable::start(good);

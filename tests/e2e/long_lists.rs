@@ -100,7 +100,7 @@ fn is_bearable(form: &str, members: Value, make: impl Fn(usize, &str) -> Vec<u8>
 }
 
 #[test]
-fn a_million_entries_take_their_bytes_and_hold_nobody_up() {
+fn a_million_entries_take_their_bytes_and_delay_no_request() {
     let members = json!({ "max_bytes": 33_554_432, "timeout": "5s" });
     println!("{}", is_bearable("1 000 000 entries", members, binary, Some(COUNT)));
 }
@@ -114,7 +114,7 @@ fn a_million_entries_that_are_signed_do_neither() {
 }
 
 #[test]
-fn the_longest_text_holds_nobody_up() {
+fn the_longest_text_delays_no_request() {
     let members = json!({ "max_bytes": MAX_LINES_BYTES, "timeout": "5s" });
     let make = |count: usize, id: &str| if count == 0 { binary(0, id) } else { lines(id) };
     println!("{}", is_bearable("100 000 lines in 16 MiB", members, make, None));

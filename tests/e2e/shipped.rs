@@ -94,7 +94,7 @@ fn the_shipped_file_does_what_it_says() {
 }
 
 #[test]
-fn a_route_that_nobody_wrote_a_requirement_for_is_closed() {
+fn a_route_without_a_requirement_is_closed() {
     let forgotten = "              - name: forgotten\n                match: {path_separated_prefix: /forgotten}\n                route: {cluster: upstream}\n";
     let first = "              - name: orders\n";
     let World { envoy, issuer, servers: _servers } =

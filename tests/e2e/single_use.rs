@@ -2,37 +2,18 @@
 
 use crate::dynamic::World;
 use crate::gate::{configuration, start};
-use crate::support::client::{get_with, head, try_send};
+use crate::support::client::{at_once, get_with};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
-use std::sync::{Arc, Barrier};
-use std::thread;
 
 fn once(issuer: &Issuer, members: Value) -> Value {
     let mut configuration = configuration(issuer, json!({ "default": { "single_use": true } }));
     configuration.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     configuration
-}
-
-/// The answers to so many requests with one token at the same moment, each on a connection of its own.
-fn at_once(address: SocketAddr, requests: usize, token: &str) -> Vec<u16> {
-    let barrier = Arc::new(Barrier::new(requests));
-    let threads: Vec<_> = (0..requests)
-        .map(|_| {
-            let barrier = Arc::clone(&barrier);
-            let bytes = head("GET", "/", &[("authorization", &format!("Bearer {token}"))]);
-            thread::spawn(move || {
-                barrier.wait();
-                try_send(address, &bytes).map_or(0, |answer| answer.status)
-            })
-        })
-        .collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
 #[test]
@@ -43,7 +24,7 @@ fn of_forty_requests_at_once_over_four_workers_exactly_one_passes() {
     let envoy = Envoy::try_start(&resources(&[gate], &[cluster("upstream", upstream.address)]), 4).unwrap();
     for round in 0..5 {
         let token = issuer.token(now()).claim("jti", round.to_string()).sign();
-        let statuses = at_once(envoy.address(), 40, &token);
+        let statuses = at_once(&[envoy.address()], 40, &token);
         let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
         assert_eq!((count(200), count(401)), (1, 39), "round {round}: {statuses:?}");
     }

@@ -155,7 +155,7 @@ fn a_remembered_token_is_refused_by_four_workers_after_its_status_has_changed() 
 }
 
 #[test]
-fn a_bomb_is_an_outage_and_stalls_nobody() {
+fn a_bomb_is_an_outage_and_delays_no_request() {
     let mut world = start(json!({ "refresh": "1s", "timeout": "1s", "max_bytes": 65536 }), 2);
     let token = world.token(0, &format!("{PREFIX}1"));
     let plain = world.lists.issuer.token(now()).sign();

@@ -72,7 +72,7 @@ fn start(upstream: &Server, provider: SocketAddr, ca: &str) -> Envoy {
 }
 
 #[test]
-fn keys_come_only_from_whoever_has_the_issuers_name_and_a_trusted_certificate() {
+fn keys_come_only_from_a_server_with_the_issuers_name_and_a_trusted_certificate() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let token = || issuer.token(now()).claim("iss", NAME).sign();
     let upstream = Server::echo(0).unwrap();

@@ -64,7 +64,7 @@ fn no_such_key_bad_signature_and_revoked_have_one_answer_to_the_last_byte() {
 }
 
 #[test]
-fn while_the_issuer_is_down_a_key_that_nobody_knows_is_answered_503_and_a_bad_signature_401() {
+fn while_the_issuer_is_down_an_unknown_key_is_answered_503_and_a_bad_signature_401() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     let server = Unreliable::start(published(&[&issuer]));

@@ -26,7 +26,7 @@ fn start() -> (Stage, Issuer) {
 }
 
 #[test]
-fn a_storm_of_configurations_lets_nothing_pass_and_refuses_nobody() {
+fn a_storm_of_configurations_lets_nothing_bad_pass_and_refuses_nothing_good() {
     let (stage, issuer) = start();
     let before = stage.configured().0;
     let seen = during(&stage, &issuer, 2, || {
@@ -50,7 +50,7 @@ fn waits(client: &TcpStream) -> bool {
 }
 
 #[test]
-fn a_storm_of_connections_and_slow_clients_let_nothing_pass_and_keep_nobody_waiting() {
+fn a_storm_of_connections_and_slow_clients_lets_nothing_pass_and_delays_no_other_client() {
     let (stage, issuer) = start();
     let address = stage.envoy.listener("gate");
     let token = issuer.token(now()).header("kid", "foreign").sign();

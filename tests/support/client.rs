@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 /// An answer as it arrived.
@@ -94,6 +96,22 @@ pub fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Vec<u8> {
     }
     head.push_str("\r\n");
     head.into_bytes()
+}
+
+/// The statuses of so many requests with one token at the same moment, to each of these addresses in turn, and each over a
+/// connection of its own; 0 without an answer.
+pub fn at_once(addresses: &[SocketAddr], requests: usize, token: &str) -> Vec<u16> {
+    let barrier = Barrier::new(requests);
+    let bytes = head("GET", "/", &[("authorization", &format!("Bearer {token}"))]);
+    let ask = |address| {
+        barrier.wait();
+        try_send(address, &bytes).map_or(0, |answer| answer.status)
+    };
+    thread::scope(|scope| {
+        let of = addresses.iter().cycle().take(requests);
+        let threads: Vec<_> = of.map(|address| scope.spawn(|| ask(*address))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }
 
 /// Reads one answer; `None` when the connection ends first.

@@ -192,7 +192,7 @@ fn a_worker_that_goes_gives_its_fetch_up_to_the_next() {
 }
 
 #[test]
-fn a_lease_that_lasts_longer_than_any_is_nobodys() {
+fn a_lease_that_lasts_longer_than_any_is_a_free_one() {
     let shared = LocalData::default();
     for deadline in [START + 4001, START + 1_000_000, u64::MAX] {
         let lease = Lease { deadline, holder: 9, paid_until: 0 };
@@ -282,7 +282,7 @@ fn a_document_outlives_its_source_for_as_long_as_configured_and_not_longer() {
 }
 
 #[test]
-fn whoever_notices_first_tells_that_a_document_is_too_old_whoever_fetched_last() {
+fn the_first_worker_to_notice_tells_that_a_document_is_too_old_whichever_fetched_last() {
     let shared = LocalData::default();
     let (mut one, mut two) = (feed(1), feed(2));
     let mut now = START;

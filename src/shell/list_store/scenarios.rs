@@ -244,7 +244,7 @@ fn pieces_that_were_written_over_are_not_taken_for_the_list() {
 }
 
 #[test]
-fn whoever_goes_leaves_the_fetch_to_another() {
+fn a_worker_that_goes_leaves_the_fetch_to_another() {
     let mut process = Process::new(2, WhenStale::Deny);
     let (requests, _) = process.tick(0);
     let gone = requests[0].0;

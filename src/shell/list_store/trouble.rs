@@ -37,7 +37,7 @@ fn newcomer(process: &mut Process, policy: &RevocationSettings) {
 }
 
 #[test]
-fn documents_that_are_no_lists_leave_the_good_one_to_whoever_comes_later() {
+fn documents_that_are_no_lists_leave_the_good_one_to_later_workers() {
     let mut process = Process::new(1, WhenStale::Deny);
     process.fetch(document(""), line("a"));
     for (wait, page) in [(10_000, "<html>1"), (2000, "<html>2"), (4000, "<html>3")] {

@@ -397,7 +397,7 @@ fn a_list_that_no_token_names_is_dropped_and_comes_back_when_one_does() {
 }
 
 #[test]
-fn an_answer_to_a_list_that_was_dropped_is_for_nobody() {
+fn an_answer_to_a_list_that_was_dropped_is_ignored() {
     let mut process = Process::new(1);
     (1..=3).for_each(|list| drop(process.ask(0, list)));
     let (requests, _) = process.tick(5);

@@ -292,7 +292,7 @@ fn is_whole(token: &str) -> bool {
 }
 
 #[test]
-fn nothing_excuses_what_must_be_refused_but_that_nobody_asks() {
+fn nothing_excuses_what_must_be_refused_but_that_it_is_not_asked_for() {
     let with = |other: Fate| [Fate::of(&[Fate::Refused, other]), Fate::of(&[other, Fate::Refused])];
     for other in [Fate::Passes, Fate::Refused, Fate::Either("x")] {
         assert_eq!(with(other), [Fate::Refused; 2], "{other:?}");
