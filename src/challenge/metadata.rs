@@ -62,7 +62,7 @@ fn document(resource: &Resource, policy: &Policy) -> String {
 }
 
 /// A list of texts.
-fn list<'t>(texts: &mut dyn Iterator<Item = &'t str>) -> Value {
+fn list(texts: &mut dyn Iterator<Item = &str>) -> Value {
     let mut items = Vec::new();
     for text in texts {
         items.push(Value::String(text.to_owned()));
