@@ -81,7 +81,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     });
     let (dpop, proofs) = dpop.unzip();
     let forwarded_certificate = optional(&object, "mtls", None, |c| mtls::read(c, forward.as_ref()).map(Some));
-    let realm = optional(&object, "challenge", "api".to_owned(), read_realm);
+    let realm = optional(&object, "challenge", "api".to_owned(), |c| read_realm(c, object.has("resources")));
     let bypass_cors_preflight = optional(&object, "bypass_cors_preflight", false, Cursor::flag);
     let report_only = optional(&object, "report_only", false, Cursor::flag);
     let cache = optional(&object, "cache", CacheLimits::default(), read_cache);
@@ -247,11 +247,18 @@ fn jwt_parameters(cursor: &Cursor<'_>) -> Option<Vec<String>> {
     names.into_iter().collect()
 }
 
-fn read_realm(cursor: &Cursor<'_>) -> Option<String> {
+/// The realm of challenges. Clients that find `resource_metadata` by its name would find other names in it, too.
+fn read_realm(cursor: &Cursor<'_>, has_resources: bool) -> Option<String> {
     let object = cursor.object(&fields::CHALLENGE)?;
     optional(&object, "realm", "api".to_owned(), |cursor| {
         let text = cursor.text()?;
         let plain = text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\');
+        if has_resources && text.contains('=') {
+            return cursor.wrong(
+                "has a = in it, and clients of `resources` look for parameters such as scope= in the whole challenge",
+                "leave it out",
+            );
+        }
         if plain && text.len() <= 128 {
             Some(text.to_owned())
         } else {

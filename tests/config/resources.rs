@@ -26,6 +26,10 @@ fn what_is_wrong_with_resources_is_said() {
     let members = |members: &str| gate(&format!("[{{resource: 'https://m/mcp', {members}}}]"), "");
     snapshot!(problems(&[
         ("an empty list", gate("[]", "")),
+        (
+            "a realm that clients could take for a parameter",
+            gate(&format!("[{MCP}]"), "challenge: {realm: 'a scope=b'}")
+        ),
         ("nothing", gate("[{}]", "")),
         ("no issuers", gate("[{resource: 'https://m/mcp'}]", "")),
         ("another field", members("authorization_servers: [a], resource_name: x")),
