@@ -1,17 +1,22 @@
 //! What operators see of a decision: a record, a log line, a counter. Never a token, a secret, or text of a request
 //! that could forge a line.
 
+mod encoding;
 mod mismatch;
 
+pub use encoding::listed;
 pub use mismatch::Cause;
 
 use crate::base::names::Subject;
 use crate::base::protobuf::put_field;
-use crate::base::text::{escaped, is_plain, shown};
+use crate::base::text::{escaped, shown};
 use crate::checks::fingerprint;
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Reason, TokenTrace};
 use crate::policy::{AuditSettings, MethodPart, Policy, RequirementPlace, SubjectForm};
-use serde_json::Value;
+use encoding::{
+    ENTRY_KEY, ENTRY_VALUE, JSON_BYTES, STRUCT_BYTES, STRUCT_FIELDS, Shown, VALUE_LIST, VALUE_STRING, VALUE_STRUCT,
+    push_json, struct_list, struct_of,
+};
 use std::borrow::Cow;
 
 /// What became of a request, as counters count it.
@@ -46,7 +51,15 @@ pub struct AuditRecord<'d> {
     added_requirement: Option<Cow<'static, str>>,
     credential: Option<CredentialKind>,
     set: Option<&'d str>,
+    message: Option<MessageNames>,
     request: Option<RequestNames>,
+}
+
+/// What an MCP message is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct MessageNames {
+    method: Option<String>,
+    name: Option<String>,
 }
 
 /// What finds a request again.
@@ -150,6 +163,10 @@ impl<'d> AuditRecord<'d> {
             added_requirement: trace.added.map(path),
             credential: trace.credential,
             set: trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set)),
+            message: trace.message.as_deref().map(|message| MessageNames {
+                method: message.method.as_deref().map(|method| shown(method.as_bytes())),
+                name: message.name.as_deref().map(|name| shown(name.as_bytes())),
+            }),
             request: None,
         })
     }
@@ -183,6 +200,15 @@ impl<'d> AuditRecord<'d> {
                     }
                     text.push(']');
                 }
+                Shown::Members(members) => {
+                    for (index, (name, value)) in members.iter().enumerate() {
+                        text.push_str(if index == 0 { "{\"" } else { ",\"" });
+                        text.push_str(name);
+                        text.push_str("\":");
+                        push_json(&mut text, value);
+                    }
+                    text.push('}');
+                }
             }
         });
         text.push('}');
@@ -198,6 +224,7 @@ impl<'d> AuditRecord<'d> {
             match value {
                 Shown::Text(value) => put_field(&mut text, VALUE_STRING, value.as_bytes()),
                 Shown::Reasons(reasons) => put_field(&mut text, VALUE_LIST, &struct_list(reasons)),
+                Shown::Members(members) => put_field(&mut text, VALUE_STRUCT, &struct_of(members)),
             }
             entry.clear();
             put_field(&mut entry, ENTRY_KEY, name.as_bytes());
@@ -219,6 +246,11 @@ impl<'d> AuditRecord<'d> {
             line.push('=');
             match value {
                 Shown::Reasons(reasons) => line.push_str(&listed(reasons)),
+                Shown::Members(members) => {
+                    // In quotes, as text of the request is.
+                    let each: Vec<String> = members.iter().map(|(name, value)| format!("{name}:\"{value}\"")).collect();
+                    line.push_str(&each.join(","));
+                }
                 // Text of the token, or of several words: in quotes, which it cannot hold, it cannot look like further fields.
                 Shown::Text(value) if QUOTED.contains(&name) => {
                     line.push('"');
@@ -278,6 +310,15 @@ impl<'d> AuditRecord<'d> {
         text("credential", self.credential.map(CredentialKind::name));
         text("credential_set", self.set);
         text("identity", self.identity.as_deref());
+        if let Some(message) = &self.message {
+            let members = [("method", &message.method), ("name", &message.name)];
+            let members: Vec<(&str, &str)> =
+                members.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
+            if !members.is_empty() {
+                show("mcp", Shown::Members(&members));
+            }
+        }
+        let mut text = |name, value: Option<&str>| value.into_iter().for_each(|value| show(name, Shown::Text(value)));
         text("route", request.and_then(|request| request.route.as_deref()));
         text("request_id", request.and_then(|request| request.id.as_deref()));
     }
@@ -296,60 +337,6 @@ const QUOTED: [&str; 10] = [
     "route",
     "request_id",
 ];
-
-/// Room for a record as JSON, in bytes: most take less.
-const JSON_BYTES: usize = 256;
-
-/// Room for a record as a struct, in bytes: most take less.
-const STRUCT_BYTES: usize = 256;
-
-/// `google.protobuf.Struct.fields`, a map.
-const STRUCT_FIELDS: u8 = 1;
-/// The key of a map's entry.
-const ENTRY_KEY: u8 = 1;
-/// The value of a map's entry.
-const ENTRY_VALUE: u8 = 2;
-/// `google.protobuf.Value.string_value`.
-const VALUE_STRING: u8 = 3;
-/// `google.protobuf.Value.list_value`.
-const VALUE_LIST: u8 = 6;
-/// `google.protobuf.ListValue.values`.
-const LIST_VALUES: u8 = 1;
-
-/// The value of a member of a record.
-#[derive(Clone, Copy)]
-enum Shown<'r> {
-    Text(&'r str),
-    Reasons(&'r [Reason]),
-}
-
-/// Reasons as a log line has them.
-#[must_use]
-pub fn listed(reasons: &[Reason]) -> String {
-    reasons.iter().map(|reason| reason.name()).collect::<Vec<_>>().join(",")
-}
-
-/// A `google.protobuf.ListValue`.
-fn struct_list(reasons: &[Reason]) -> Vec<u8> {
-    let (mut list, mut text) = (Vec::new(), Vec::new());
-    for reason in reasons {
-        text.clear();
-        put_field(&mut text, VALUE_STRING, reason.name().as_bytes());
-        put_field(&mut list, LIST_VALUES, &text);
-    }
-    list
-}
-
-/// Appends a JSON string.
-fn push_json(text: &mut String, value: &str) {
-    if is_plain(value.as_bytes()) {
-        text.push('"');
-        text.push_str(value);
-        text.push('"');
-    } else {
-        text.push_str(&Value::from(value).to_string());
-    }
-}
 
 fn named(token: &TokenTrace) -> Option<(&'static str, &str)> {
     let name = if token.verified.is_some() { "fingerprint" } else { "unverified_fingerprint" };
@@ -385,7 +372,12 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::ProofMissing(why)
         | Denial::InvalidProof(why)
         | Denial::CertificateMismatch(why)
-        | Denial::CrossSite(why) => Some((*why).to_owned()),
+        | Denial::CrossSite(why)
+        | Denial::ForeignOrigin(why)
+        | Denial::UnsupportedMediaType(why)
+        | Denial::InvalidMessage { why, .. }
+        | Denial::HeaderMismatch(why) => Some((*why).to_owned()),
+        Denial::BodyTooLarge { limit } => Some(format!("limit {limit} bytes")),
         Denial::InsufficientScope { scope } => {
             let names: Vec<&str> = scope.iter().map(crate::policy::Scope::as_str).collect();
             Some(format!("needs {}", names.join(" ")))
@@ -397,6 +389,11 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::AmbiguousHost
         | Denial::NoMetadata
         | Denial::Denied
+        | Denial::MisdirectedHost
+        | Denial::MethodNotAllowed
+        | Denial::UnsupportedVersion(_)
+        | Denial::UnknownMethod { .. }
+        | Denial::AmbiguousUri
         | Denial::NoCredential { .. }
         | Denial::MultipleCredentials
         | Denial::UnknownIdentity

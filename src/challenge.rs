@@ -8,17 +8,20 @@
 //! [RFC 9110 section 11](https://www.rfc-editor.org/rfc/rfc9110#section-11) for the grammar. Nothing of the request is
 //! ever part of an answer.
 
+mod answers;
 mod metadata;
+mod rpc;
 mod texts;
 
 pub use metadata::metadata;
 
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
 use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, ResourceId, Scope, SetId, SetKind, Source};
+use answers::answer;
+use rpc::Rpc;
 use serde_json::json;
 use std::borrow::Cow;
 use std::rc::Rc;
-use texts::{LACKS_SCOPE, MAY_NOT, NOT_ACCEPTED, of_kind};
 
 /// An answer in the place of the upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +38,10 @@ pub struct Reply {
     pub details: String,
 }
 
-/// Seconds after which a client should try again when something that is fetched is missing, or a service does not answer: about
-/// the time from a failed fetch to the next.
-const RETRY_AFTER: u32 = 5;
-/// Seconds when a worker is too busy: its budget is renewed every second.
-const RETRY_AFTER_BUSY: u32 = 1;
-
 const IN_AUTHORIZATION: &str = "This resource needs an access token in the Authorization header";
 const AUTHORIZATION_MALFORMED: &str = "The Authorization header is malformed";
+/// The error of a challenge that asks for another authentication (RFC 9470 section 3).
+const STEP_UP: &str = "insufficient_user_authentication";
 /// How a challenge for a user name and a password begins (RFC 7617 section 2).
 const BASIC: &str = "Basic ";
 
@@ -130,6 +129,8 @@ pub struct Answer<'d> {
     nonce: Option<Cow<'d, str>>,
     text: &'static str,
     retry_after: Option<u32>,
+    /// What the answer to an MCP message says beside; `None` where there is none.
+    rpc: Option<Rpc>,
 }
 
 /// What a challenge is for.
@@ -174,15 +175,15 @@ impl<'d> Answer<'d> {
             Denial::UseNonce(nonce) => Some(Cow::Borrowed(nonce.as_str())),
             _ => None,
         };
-        let answer = answer(denial, told_in, trace);
+        let (answer, rpc) = (answer(denial, told_in, trace), Rpc::of(denial, trace));
         let resource = trace.resource.filter(|_| matches!(answer.status, 401 | 403));
-        Answer { sources: trace.sources.clone(), schemes, resource, told_in, nonce, ..answer }
+        Answer { sources: trace.sources.clone(), schemes, resource, told_in, nonce, rpc, ..answer }
     }
 
     /// Whether the same answer will be given again.
     #[must_use]
-    pub const fn recurs(&self) -> bool {
-        self.nonce.is_none()
+    pub fn recurs(&self) -> bool {
+        self.nonce.is_none() && self.rpc.as_ref().is_none_or(Rpc::recurs)
     }
 
     /// Renders it.
@@ -200,16 +201,27 @@ impl<'d> Answer<'d> {
         if let Some(seconds) = self.retry_after {
             headers.push(("retry-after", seconds.to_string()));
         }
+        if status == 405 {
+            headers.push(("allow", "POST, GET, DELETE".to_owned()));
+        }
         let (title, grpc_status) = match status {
             400 => ("Bad Request", 3),
             401 => ("Unauthorized", 16),
             403 => ("Forbidden", 7),
             404 => ("Not Found", 12),
+            405 => ("Method Not Allowed", 12),
+            413 => ("Content Too Large", 8),
+            415 => ("Unsupported Media Type", 3),
+            421 => ("Misdirected Request", 3),
             503 => ("Service Unavailable", 14),
             _ => ("Internal Server Error", 13),
         };
         let body = if grpc {
             text.to_owned()
+        } else if let Some(rpc) = &self.rpc {
+            headers.push(("content-type", "application/json".to_owned()));
+            let (error, scope) = self.challenge.class();
+            rpc.body(status, text, error, scope)
         } else {
             headers.push(("content-type", "application/problem+json".to_owned()));
             json!({ "title": title, "status": status, "detail": text }).to_string()
@@ -230,7 +242,8 @@ impl<'d> Answer<'d> {
     /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
-        let Self { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after } = self;
+        let Self { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after, rpc } =
+            self;
         let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
         let challenge = match challenge {
             Challenge::None => Challenge::None,
@@ -239,7 +252,7 @@ impl<'d> Answer<'d> {
             Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
         let nonce = nonce.map(|nonce| Cow::Owned(nonce.into_owned()));
-        Answer { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after }
+        Answer { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after, rpc }
     }
 
     /// A challenge for each scheme that is good here, in the order of the requirement.
@@ -293,6 +306,16 @@ impl Terms {
 }
 
 impl Challenge<'_> {
+    /// The class of the failure, and the scopes that are needed.
+    fn class(&self) -> (Option<&'static str>, &[Scope]) {
+        match self {
+            Self::None => (None, &[]),
+            Self::Bare { scope } => (None, scope),
+            Self::Error { code, scope } => (Some(code), scope),
+            Self::StepUp(_) => (Some(STEP_UP), &[]),
+        }
+    }
+
     /// The challenge that begins so; an error is told in one alone.
     fn render(
         &self,
@@ -311,7 +334,7 @@ impl Challenge<'_> {
             Self::Bare { scope } => (None, of_scope(scope)),
             Self::Error { .. } | Self::StepUp(_) if !has_error => (None, String::new()),
             Self::Error { code, scope } => (Some(*code), of_scope(scope)),
-            Self::StepUp(needed) => (Some("insufficient_user_authentication"), of_step_up(needed)),
+            Self::StepUp(needed) => (Some(STEP_UP), of_step_up(needed)),
         };
         let error = code.map_or_else(String::new, |code| format!(", error=\"{code}\", error_description=\"{text}\""));
         let algs = if schemes.contains(&Scheme::Dpop) { format!(", algs=\"{}\"", terms.algs) } else { String::new() };
@@ -335,106 +358,6 @@ fn of_step_up(needed: &StepUp) -> String {
     let values = values.map_or_else(String::new, |values| format!(", acr_values=\"{}\"", values.join(" ")));
     let age = needed.max_age.map_or_else(String::new, |age| format!(", max_age=\"{}\"", age.0));
     values + &age
-}
-
-/// The text gives the class of a failure, never which of the key and signature checks failed.
-fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> Answer<'d> {
-    const NO_SCOPE: Cow<'static, [Scope]> = Cow::Borrowed(&[]);
-    let unadorned = Answer {
-        reason: denial.reason(),
-        status: 401,
-        challenge: Challenge::None,
-        sources: None,
-        schemes: Schemes::default(),
-        resource: None,
-        told_in,
-        nonce: None,
-        text: "",
-        retry_after: None,
-    };
-    let refused = |status, challenge, text| Answer { status, challenge, text, ..unadorned.clone() };
-    let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: NO_SCOPE }, text);
-    let invalid_request = |text| refused(400, Challenge::Error { code: "invalid_request", scope: NO_SCOPE }, text);
-    // RFC 9449 section 7.1 has a code of its own for proofs, which `Bearer` does not know.
-    let proof_error = if told_in == Scheme::Dpop { "invalid_dpop_proof" } else { "invalid_token" };
-    let invalid_proof = |text| refused(401, Challenge::Error { code: proof_error, scope: NO_SCOPE }, text);
-    let unavailable = |seconds, text| Answer { status: 503, text, retry_after: Some(seconds), ..unadorned.clone() };
-    // Whose key it would have been, or that it was good, is not told: the bytes are the same.
-    let invalid_secret = || {
-        let challenge = Challenge::Error { code: "invalid_key", scope: NO_SCOPE };
-        refused(401, challenge, of_kind(trace, NOT_ACCEPTED))
-    };
-    let asks_token = trace.sources.is_none();
-    match denial {
-        Denial::NoCredential { scope } => {
-            let text =
-                if asks_token { IN_AUTHORIZATION } else { "This resource needs a credential, as the challenges say" };
-            refused(401, Challenge::Bare { scope: scope.into() }, text)
-        }
-        Denial::MalformedCredential(_)
-        | Denial::UnknownIdentity
-        | Denial::WrongSecret { .. }
-        | Denial::CredentialExpired { .. } => invalid_secret(),
-        Denial::Revoked(_) if trace.credential.and_then(CredentialKind::set).is_some() => invalid_secret(),
-        Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
-        Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
-            invalid_token("The access token is not one that this resource accepts")
-        }
-        Denial::WrongAudience => invalid_token("The access token is meant for another resource"),
-        Denial::Expired { .. } => invalid_token("The access token expired"),
-        Denial::NotYetValid { .. } | Denial::IssuedInFuture { .. } => {
-            invalid_token("The access token is not valid yet")
-        }
-        Denial::LifetimeTooLong { .. } => invalid_token("The access token was issued for too long a time"),
-        Denial::TooOld { .. } => invalid_token("The access token is too old"),
-        Denial::NotBound => invalid_token("The access token is not bound to its sender as this resource asks"),
-        Denial::BoundToAnother(_) | Denial::CertificateMismatch(_) => {
-            invalid_token("The access token is bound to another sender")
-        }
-        Denial::ProofMissing(_) => invalid_proof("The access token is bound to a key, and needs a DPoP proof"),
-        Denial::InvalidProof(_) => invalid_proof("The DPoP proof is not one of this request"),
-        Denial::ProofReplayed => invalid_proof("The DPoP proof has been used before"),
-        Denial::UseNonce(_) => refused(
-            401,
-            Challenge::Error { code: "use_dpop_nonce", scope: NO_SCOPE },
-            "The DPoP proof needs the nonce of this answer",
-        ),
-        // A thief does not learn that the token is known to be stolen.
-        Denial::AlgorithmNotAllowed
-        | Denial::UnknownKey
-        | Denial::BadSignature
-        | Denial::Inactive
-        | Denial::Revoked(_) => invalid_token("The access token could not be verified"),
-        Denial::Replayed => invalid_token("The access token has been used"),
-        Denial::StepUpNeeded(needed) => refused(
-            401,
-            Challenge::StepUp(Cow::Borrowed(needed)),
-            "The user has to authenticate anew, as this resource asks",
-        ),
-        Denial::InsufficientScope { scope } => {
-            let challenge = Challenge::Error { code: "insufficient_scope", scope: scope.into() };
-            refused(403, challenge, of_kind(trace, LACKS_SCOPE))
-        }
-        Denial::ClaimMismatch(_) => refused(403, Challenge::Bare { scope: NO_SCOPE }, of_kind(trace, MAY_NOT)),
-        Denial::Denied => refused(403, Challenge::None, "This resource is closed"),
-        Denial::NoMetadata => refused(404, Challenge::None, "No resource has its metadata here"),
-        Denial::CrossSite(_) => refused(403, Challenge::None, "A page of another site must not send this request"),
-        Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
-        Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
-        Denial::MalformedHeader(_) => invalid_request(AUTHORIZATION_MALFORMED),
-        Denial::AmbiguousHost => refused(400, Challenge::None, "The host can be read in more than one way"),
-        Denial::AmbiguousPath => refused(400, Challenge::None, "The path can be read in more than one way"),
-        Denial::PolicyUnreadable => refused(500, Challenge::None, "The policy of this route cannot be read"),
-        Denial::HostFailure => refused(500, Challenge::None, "The request could not be checked"),
-        Denial::KeysUnavailable => unavailable(RETRY_AFTER, "The keys of the issuer are not available"),
-        Denial::IdentitiesUnavailable => unavailable(RETRY_AFTER, "It cannot be found out whose the credential is"),
-        Denial::RevocationUnavailable => unavailable(RETRY_AFTER, "The list of revoked tokens is not available"),
-        Denial::ReplayUnavailable => {
-            unavailable(RETRY_AFTER, "It cannot be found out whether the access token or its proof has been used")
-        }
-        Denial::IntrospectionUnavailable => unavailable(RETRY_AFTER, "The issuer does not answer"),
-        Denial::TooBusy => unavailable(RETRY_AFTER_BUSY, "Too many requests wait to be checked"),
-    }
 }
 
 #[cfg(test)]

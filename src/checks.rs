@@ -38,6 +38,7 @@ mod condition;
 mod cross_site;
 mod failures;
 mod identity;
+mod message;
 mod mismatch;
 mod possession;
 mod principal;
@@ -55,6 +56,7 @@ pub use condition::{Permit, check_beside};
 pub use cross_site::{check_site, judge_site};
 pub use failures::failures;
 pub use identity::{Identified, NotIdentified, secret_failures};
+pub use message::{Hearing, Verdict, check_transport, hear, wanted as wanted_message};
 pub use mismatch::{PLACE, mismatch};
 pub use possession::Possession;
 pub use principal::Principal;
@@ -71,7 +73,8 @@ use crate::decision::{Denial, Need};
 use crate::policy::TokenRequirement;
 use std::rc::Rc;
 
-/// What the requirements that hold for a request ask of its credential: one, or two where route metadata restricts.
+/// What the requirements that hold for a request ask of its credential: one, or two where route metadata restricts, and
+/// those of the items that its MCP message names.
 pub type TokenRequirements<'a> = [&'a Rc<TokenRequirement>];
 
 /// Shorthand of this room.

@@ -2,6 +2,7 @@
 
 mod credential_kind;
 mod further;
+mod message;
 mod mismatch;
 mod need;
 mod served;
@@ -9,6 +10,7 @@ mod step_up;
 
 pub use credential_kind::CredentialKind;
 pub use further::FurtherReasons;
+pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
 pub use served::{MetadataPart, Served};
@@ -66,6 +68,8 @@ pub struct Trace {
     pub schemes: Schemes,
     /// The resource that challenges name.
     pub resource: Option<ResourceId>,
+    /// The MCP message, where messages are judged.
+    pub message: Option<Box<MessageTrace>>,
 }
 
 /// The authentication schemes of tokens that a requirement admits.
@@ -103,10 +107,12 @@ pub struct Pending {
     pub token: Option<TokenTrace>,
     /// Whether it goes on even if what is missing does not come.
     pub report_only: bool,
+    /// What is done to its headers if they go on before their message is here.
+    pub grant: Option<Box<Grant>>,
 }
 
 /// A request that goes on, and what is done to it first.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Grant {
     /// Why it may pass.
     pub basis: Basis,
@@ -159,7 +165,7 @@ pub struct Judged {
 }
 
 /// Why a request may pass.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Basis {
     /// Its credential meets everything.
     Token,
@@ -266,6 +272,12 @@ denials! {
     Denied => "denied",
     /// A page of another site may have sent it with a credential that the browser adds; the text says why.
     CrossSite(&'static str) => "cross_site",
+    /// A page may send no MCP messages; the text says why.
+    ForeignOrigin(&'static str) => "foreign_origin",
+    /// The MCP server has other hosts.
+    MisdirectedHost => "misdirected_host",
+    /// An MCP server is asked with POST, GET and DELETE alone.
+    MethodNotAllowed => "method_not_allowed",
     /// No credential that is read here, or only a part of a combination; `scope` is what the route needs.
     NoCredential { scope: Vec<Scope> } => "no_credential",
     /// The `authorization` header does not follow its grammar; the text says where.
@@ -340,6 +352,20 @@ denials! {
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.
     ClaimMismatch(String) => "claim_mismatch",
+    /// The body of an MCP message is none in JSON, or it is compressed; the text says why.
+    UnsupportedMediaType(&'static str) => "unsupported_media_type",
+    /// An MCP message is longer than the limit, in bytes.
+    BodyTooLarge { limit: u32 } => "body_too_large",
+    /// The body is no MCP message that every reader reads alike; the text says why.
+    InvalidMessage { fault: MessageFault, why: &'static str } => "invalid_message",
+    /// The revision of MCP is not accepted.
+    UnsupportedVersion(Box<VersionMismatch>) => "unsupported_version",
+    /// The headers of an MCP message do not say what its body says; the text says which.
+    HeaderMismatch(&'static str) => "header_mismatch",
+    /// No revision of MCP has the method, and no rule names it.
+    UnknownMethod { is_stateless: bool } => "unknown_method",
+    /// A rule would have to judge a URI that servers read in more than one way.
+    AmbiguousUri => "ambiguous_uri",
     /// The proof has been used before.
     ProofReplayed => "proof_replayed",
     /// The token is good once, and has been used.

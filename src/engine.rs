@@ -7,6 +7,7 @@ mod applicable;
 mod combined;
 mod further;
 mod grant;
+mod message;
 mod metadata_document;
 mod once;
 mod selection;
@@ -15,13 +16,13 @@ pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::checks::{
-    self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Live, Permit, Possession, Proven,
-    Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verified,
+    self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Hearing, Live, Permit, Possession,
+    Proven, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verdict, Verified,
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
-    Basis, CredentialKind, Decision, Denial, Grant, MetadataPart, Need, Pending, Refusal, Schemes, Served, TokenTrace,
-    Trace,
+    Basis, CredentialKind, Decision, Denial, Grant, MessageWanted, MetadataPart, Need, Pending, Refusal, Schemes,
+    Served, TokenTrace, Trace,
 };
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{
@@ -44,7 +45,11 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
             let report_only = policy.report_only || report_only;
             match cause {
                 Cause::Serve(resource, part) => Decision::Serve(Served { resource, part, trace: Trace::default() }),
-                Cause::Await(need) => Decision::Await(Pending { need, trace, token, report_only }),
+                Cause::Await(need) => Decision::Await(Pending { need, trace, token, report_only, grant: None }),
+                Cause::Hear(wanted, grant) => {
+                    let need = Need::Message(wanted);
+                    Decision::Await(Pending { need, trace, token, report_only, grant })
+                }
                 Cause::Deny(denial) => {
                     refuse(policy, request, facts.surroundings, Refusal { denial, trace, token }, report_only)
                 }
@@ -91,6 +96,7 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
         Ok(applicable) => (Some(applicable.place()), applicable.added_place()),
         Err(missing) => (missing.place, missing.added),
     };
+    trace.message = found.as_ref().ok().and_then(message::trace);
     let also_allowed = found.as_ref().map_or(&[][..], Applicable::jwt_allowed_in);
     let in_query = request.query().and_then(|query| credential::find_token(query, &policy.query, also_allowed));
     if let Some(token) = in_query {
@@ -114,15 +120,15 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     trace.sources = selection::rule(&asks).map(|rule| rule.sources());
     let effects = effects(policy, &applicable);
     let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {
-        let mut judged = Judged { policy, request, facts, trace, asks: &asks, effects };
+        let mut judged = Judged { policy, request, facts, trace, asks: &asks, verdict: None, effects };
         let granted = permit(&mut judged, applicable.allows_missing());
         return granted.map_err(|stop| if applicable.reports_only() { stop.reported() } else { stop });
     };
     let once = ClaimedOnce::new(facts.replay);
     let facts = &Facts { replay: &once, ..*facts };
-    permit(&mut Judged { policy, request, facts, trace, asks: &asks, effects }, false).map_err(|stop| {
+    permit(&mut Judged { policy, request, facts, trace, asks: &asks, verdict: None, effects }, false).map_err(|stop| {
         // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match permit(&mut Judged { policy, request, facts, trace, asks: &[added], effects }, false) {
+        match permit(&mut Judged { policy, request, facts, trace, asks: &[added], verdict: None, effects }, false) {
             Err(refused) => refused,
             Ok(_) => stop.reported(),
         }
@@ -136,6 +142,8 @@ struct Judged<'j, 'f> {
     facts: &'j Facts<'f>,
     trace: &'j mut Trace,
     asks: &'j TokenRequirements<'j>,
+    /// What is known of the MCP message; `None` where none is judged.
+    verdict: Option<&'j Verdict>,
     effects: Effects,
 }
 
@@ -151,6 +159,9 @@ fn admit<'p>(policy: &Policy, request: &RequestView<'_>, applicable: &Applicable
     match applicable.admission() {
         Admission::NoOne => Err(Denial::Denied),
         _ if policy.bypass_cors_preflight && is_preflight(policy, request) => Ok(Admitted::Anyway(Basis::Preflight)),
+        Admission::TokenHolders(asks) if message::admits_preflight(&asks, request) && is_preflight(policy, request) => {
+            Ok(Admitted::Anyway(Basis::Preflight))
+        }
         Admission::Everyone => Ok(Admitted::Anyway(Basis::Public)),
         Admission::TokenHolders(asks) => Ok(Admitted::Holders(asks)),
     }
@@ -204,14 +215,32 @@ fn possession<'r>(
     }
 }
 
-/// Judges the credential of a request that needs one.
+/// Judges a request that needs a credential. What its MCP message names is asked of the credential, too.
 fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
+    let asks = judged.asks;
+    let Some(Hearing { items, verdict }) = message::hear(judged, asks)? else {
+        return permit_credential(judged, allows_missing);
+    };
+    let asks = message::with_items(asks, &items);
+    let Judged { policy, request, facts, effects, .. } = *judged;
+    let trace = &mut *judged.trace;
+    let mut judged = Judged { policy, request, facts, trace, asks: &asks, verdict: Some(&verdict), effects };
+    // Nobody has what an item asks.
+    permit_credential(&mut judged, allows_missing && items.is_empty())
+}
+
+/// Judges the credential of a request that needs one.
+fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
     checks::check_site(asks, request)?;
     let selected = selection::select(policy, request, judged.trace, asks, facts.surroundings, allows_missing)?;
     selected.check_site(policy, request).inspect_err(|_| judged.trace.credential = selected.token_kind())?;
     match selected {
-        Selected::Nothing => Ok(grant::without_credential(policy, request, facts.surroundings)),
+        Selected::Nothing => {
+            let grant = || grant::without_credential(policy, request, facts.surroundings);
+            message::check(judged, grant)?;
+            Ok(grant())
+        }
         Selected::Token(scheme, token) => {
             judged.trace.credential = Some(scheme);
             let possession = possession(policy, request, scheme, token);
@@ -258,11 +287,14 @@ fn grant_to(
     let permit = Scoped::check(proof, asks)
         .and_then(|proof| Permit::check(proof, asks, request))
         .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
+    let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
+    let grant =
+        |permit: &Permit<'_, '_>| grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
+    message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
     let used = beside.map_or(principal, Authenticated::principal);
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)
         .map_err(|denial| Stop::from(denial).about(used.trace()))?;
-    let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
-    Ok(grant::for_principal(policy, request, facts.surroundings, first_use.permit(), judged_in, source))
+    Ok(grant(first_use.permit()))
 }
 
 /// Takes a token apart; of an opaque one it finds what its issuer says.
@@ -337,6 +369,8 @@ enum Cause {
     Deny(Denial),
     Await(Need),
     Serve(ResourceId, MetadataPart),
+    /// The message is wanted, and this is done to the headers if they go on before it.
+    Hear(MessageWanted, Option<Box<Grant>>),
 }
 
 impl Stop {

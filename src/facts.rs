@@ -48,6 +48,8 @@ pub struct Facts<'a> {
     pub statuses: Option<&'a StatusLists>,
     /// What route and virtual host metadata ask.
     pub metadata: MetadataRequirement<'a>,
+    /// The body of the request, where it is read.
+    pub body: Body<'a>,
     /// What has been awaited for this request: it is not awaited again.
     pub awaited: AwaitedNeeds,
     /// Whether a record or a log line can show what a refused token has where something else was wanted. If not, the
@@ -77,10 +79,22 @@ impl<'a> Facts<'a> {
             replay: &NothingUsed,
             statuses: None,
             metadata: MetadataRequirement::None,
+            body: Body::Awaited,
             awaited: AwaitedNeeds::default(),
             shows_mismatch: true,
         }
     }
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// It has not been read.
+    Awaited,
+    /// This is all of it.
+    Whole(&'a [u8]),
+    /// It is longer than what is read.
+    TooLarge,
 }
 
 /// What is around a request. Each answer may cost a call of the host, so a decision asks only where it needs one, and

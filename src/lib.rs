@@ -9,16 +9,16 @@
 //! revocation -> base, crypto, jose
 //! request
 //! mcp -> base
-//! policy -> base, crypto, jose, request, revocation
-//! decision -> base, policy
+//! policy -> base, crypto, jose, mcp, request, revocation
+//! decision -> base, mcp, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request
-//! checks -> base, credential, crypto, decision, facts, jose, policy, request, revocation
+//! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation
 //! challenge -> base, decision, policy
 //! audit -> base, checks, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
 //! replay_store -> base, crypto, facts, policy
-//! config -> base, credential, crypto, jose, policy, revocation
+//! config -> base, credential, crypto, jose, mcp, policy, revocation
 //! engine -> base, checks, credential, decision, facts, policy, request
 //! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, replay_store, request,
 //!     revocation, token_cache

@@ -15,6 +15,7 @@ mod forwarded;
 mod injected;
 mod kubernetes;
 mod lone_routes;
+mod messages;
 mod misplaced;
 mod named_resources;
 mod patches;
@@ -155,6 +156,7 @@ fn not_seen(gate: &Gate<'_>) -> Option<String> {
 fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     let values = &gate.values;
     chain::check_plugin(gate, findings);
+    messages::check_setting(gate, sources, findings);
     written::check(gate, findings);
     if let Some(envoy) = &gate.envoy {
         disclosures::check(envoy, gate.policy.as_ref().ok().map(|loaded| &loaded.policy), findings);
@@ -177,6 +179,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     statuses::check(gate, values, &loaded.policy, findings);
     credentials::check(gate, values, &loaded.policy, sources, findings);
     named_resources::check(gate, values, &loaded.policy, findings);
+    messages::check_methods(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

@@ -3,6 +3,7 @@
 mod answer;
 mod awaited;
 mod before;
+mod check_names;
 mod deciders;
 mod lists;
 pub(super) mod situation;
@@ -38,6 +39,7 @@ Examples:
   scopegate explain scopegate.yaml --request 'GET /orders/1'
   scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json
   scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json --revocations revoked.jsonl
+  scopegate explain scopegate.yaml --request 'POST /mcp' --token @token.txt --keys jwks.json --body @call.json
   scopegate explain scopegate.yaml --request 'POST /orders' --header 'host: api.example.com' --at 2026-11-21T10:00:00Z
   scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json
   scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders"
@@ -83,6 +85,10 @@ pub struct ExplainArguments {
     /// What the issuer answers when it is asked about the opaque token: a file with JSON
     #[arg(long, value_name = "FILE")]
     pub introspection: Option<String>,
+    /// The body of the request, such as an MCP message: its text, @FILE, or - for standard input. Without a header that
+    /// names its type it is application/json
+    #[arg(long, value_name = "BODY")]
+    pub body: Option<String>,
     /// The name of the route, in place of the one that Envoy's router would choose
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
@@ -112,12 +118,16 @@ pub(super) struct Request {
 pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
     let proof = arguments.dpop.as_deref().map(read_token).transpose()?;
-    let request = Request::read(&arguments.request, &arguments.header, token.as_deref(), proof.as_deref())?;
+    let mut request = Request::read(&arguments.request, &arguments.header, token.as_deref(), proof.as_deref())?;
+    if arguments.body.is_some() {
+        request.name_media_type();
+    }
     let wanted = Wanted {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
         identities: &arguments.identities,
         introspection: arguments.introspection.as_deref(),
+        body: arguments.body.as_deref(),
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),
         client_uri: arguments.client_uri.as_deref(),
@@ -172,16 +182,8 @@ pub(super) fn verdict(
 /// # Errors
 /// When the file cannot be read.
 pub(super) fn read_token(given: &str) -> Result<String, Box<dyn Error>> {
-    let mut text = String::new();
-    if given == "-" {
-        let read = std::io::stdin().lock().take(MAX_TOKEN_FILE).read_to_string(&mut text);
-        read.map_err(|error| format!("cannot read the token from standard input: {error}"))?;
-    } else if let Some(file) = given.strip_prefix('@') {
-        let read = std::fs::File::open(file).and_then(|opened| opened.take(MAX_TOKEN_FILE).read_to_string(&mut text));
-        read.map_err(|error| format!("cannot read the token from {file}: {error}"))?;
-    } else {
-        given.clone_into(&mut text);
-    }
+    let bytes = read_given(given, "the token", MAX_TOKEN_FILE)?;
+    let text = String::from_utf8(bytes).map_err(|_| "cannot read the token: it is no text")?;
     let text = text.trim();
     let token = match text.split_once(' ') {
         Some((scheme, token)) if ["bearer", "dpop"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
@@ -190,6 +192,24 @@ pub(super) fn read_token(given: &str) -> Result<String, Box<dyn Error>> {
         _ => text,
     };
     if token.is_empty() { Err("the token is empty".into()) } else { Ok(token.to_owned()) }
+}
+
+/// What an option gives: its text, `@FILE`, or `-` for standard input.
+///
+/// # Errors
+/// When the file cannot be read.
+fn read_given(given: &str, what: &str, limit: u64) -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut bytes = Vec::new();
+    if given == "-" {
+        let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);
+        read.map_err(|error| format!("cannot read {what} from standard input: {error}"))?;
+    } else if let Some(file) = given.strip_prefix('@') {
+        let read = std::fs::File::open(file).and_then(|opened| opened.take(limit).read_to_end(&mut bytes));
+        read.map_err(|error| format!("cannot read {what} from {file}: {error}"))?;
+    } else {
+        bytes.extend_from_slice(given.as_bytes());
+    }
+    Ok(bytes)
 }
 
 impl Request {
@@ -230,6 +250,13 @@ impl Request {
         headers.extend(proof.map(|proof| ("dpop".to_owned(), proof.to_owned())));
         let shown = shown_target(method, target);
         Ok(Self { headers, names_host, shown })
+    }
+
+    /// Says that the body is JSON, unless a header says what it is.
+    fn name_media_type(&mut self) {
+        if self.headers.iter().all(|(name, _)| name != "content-type") {
+            self.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        }
     }
 
     /// The path with its query.

@@ -136,6 +136,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
     if let Some(first) = arguments.config.first() {
         let names = Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() };
         let wanted = Wanted {
+            body: None,
             keys: &arguments.keys,
             revocations: &arguments.revocations,
             identities: &[],

@@ -9,6 +9,7 @@ mod implies;
 mod introspection;
 mod issuer;
 mod matching;
+mod mcp;
 mod mtls;
 mod remote;
 mod replay;

@@ -52,12 +52,12 @@ shapes! {
     ];
     REQUIREMENT "a requirement" [
         "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
-        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
+        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
         "match", "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime",
-        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "methods", "allow_missing", "report_only", "public", "deny",
+        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     CREDENTIAL_SET "a set of credentials" [
@@ -74,6 +74,28 @@ shapes! {
     PASSWORD_SECRET "a password of an identity" ["bcrypt", "pbkdf2", "sha256", "env", "expires"];
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     CSRF "csrf" ["origins"];
+    MCP "mcp" [
+        "tools", "prompts", "resources", "methods", "origins", "hosts", "versions", "hold_headers", "body_bytes",
+    ];
+    MCP_TOOLS "tools of mcp" ["default", "rules"];
+    MCP_PROMPTS "prompts of mcp" ["default", "rules"];
+    MCP_RESOURCES "resources of mcp" ["default", "rules"];
+    MCP_METHODS "methods of mcp" ["default", "rules"];
+    MCP_ITEM "an item of mcp" [
+        "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
+    ];
+    MCP_TOOL "a rule for tools" [
+        "tool", "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
+    ];
+    MCP_PROMPT "a rule for prompts" [
+        "prompt", "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
+    ];
+    MCP_RESOURCE "a rule for resources" [
+        "uri", "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
+    ];
+    MCP_METHOD "a rule for methods" [
+        "method", "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
+    ];
     MATCH "match" [
         "path", "prefix", "path_separated_prefix", "template", "ignore_case", "route", "virtual_host", "host", "methods",
     ];

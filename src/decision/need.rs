@@ -1,6 +1,6 @@
 //! What the engine needs to decide, beyond what it was told.
 
-use super::Denial;
+use super::{Denial, MessageWanted};
 use crate::policy::{FleetClaim, IssuerId, Pool, SetId, UserSecrets};
 use std::fmt;
 use std::rc::Rc;
@@ -24,6 +24,8 @@ pub enum Need {
     Identities(SetId),
     /// Whether this is the password of its user.
     Password(Rc<PasswordJob>),
+    /// The body of the request: an MCP message.
+    Message(MessageWanted),
 }
 
 /// Whether a token is active, and what it means.
@@ -89,11 +91,13 @@ pub enum NeedKind {
     Password,
     /// Identities of a set, whichever.
     Identities,
+    /// The body.
+    Message,
 }
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -107,6 +111,7 @@ impl NeedKind {
             Self::Introspection => 5,
             Self::Password => 6,
             Self::Identities => 7,
+            Self::Message => 8,
         }
     }
 
@@ -132,6 +137,7 @@ impl Need {
             Self::Introspection(_) => NeedKind::Introspection,
             Self::Password(_) => NeedKind::Password,
             Self::Identities(_) => NeedKind::Identities,
+            Self::Message(_) => NeedKind::Message,
         }
     }
 
@@ -145,6 +151,7 @@ impl Need {
             | Self::FirstUse(_)
             | Self::Password(_)
             | Self::Identities(_)
+            | Self::Message(_)
             | Self::Introspection(_) => None,
         }
     }
@@ -160,6 +167,8 @@ impl Need {
             Self::Introspection(_) => Denial::IntrospectionUnavailable,
             Self::Password(_) => Denial::TooBusy,
             Self::Identities(_) => Denial::IdentitiesUnavailable,
+            // The host does not hand the body over.
+            Self::Message(_) => Denial::HostFailure,
         }
     }
 }

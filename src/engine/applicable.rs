@@ -103,13 +103,18 @@ impl<'p> Applicable<'p> {
         self.added.map(|added| added.place)
     }
 
+    /// What the requirement says, and what metadata adds.
+    pub(super) fn accesses(&self) -> impl Iterator<Item = &'p Access> + use<'p> {
+        [Some(self.base), self.added].into_iter().flatten().map(|located| &located.requirement.access)
+    }
+
     /// Who may pass. `public` in added metadata opens nothing.
     pub(super) fn admission(&self) -> Admission<'p> {
-        let accesses = [Some(self.base), self.added].into_iter().flatten().map(|located| &located.requirement.access);
-        if accesses.clone().any(|access| *access == Access::Deny) {
+        if self.accesses().any(|access| *access == Access::Deny) {
             return Admission::NoOne;
         }
-        let asks: Vec<_> = accesses
+        let asks: Vec<_> = self
+            .accesses()
             .filter_map(|access| match access {
                 Access::Token(ask) => Some(ask),
                 Access::Public | Access::Deny => None,

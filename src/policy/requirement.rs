@@ -1,7 +1,7 @@
 //! What a request must meet.
 
 use super::{
-    CredentialRule, Csrf, IssuerId, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint, TokenTypes,
+    CredentialRule, Csrf, IssuerId, Mcp, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint, TokenTypes,
 };
 use crate::base::json::Value;
 use crate::base::members::Raw;
@@ -70,6 +70,8 @@ pub struct TokenRequirement {
     pub max_auth_age: Option<Seconds>,
     /// Which pages may send a request; `None`: that is not looked at.
     pub csrf: Option<Csrf>,
+    /// What is asked of MCP messages; `None`: they are not looked at.
+    pub mcp: Option<Rc<Mcp>>,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.

@@ -69,6 +69,12 @@ impl ResourceIdentifier {
         [self.origin.as_str(), &self.path].concat()
     }
 
+    /// Its origin, as browsers write it.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// The address of its metadata.
     #[must_use]
     pub fn metadata_url(&self) -> String {

@@ -52,8 +52,8 @@ pub extern "C" fn scopegate_on_request_headers(context: u32, _count: u32, ends_w
 
 /// A part of the body is here.
 #[unsafe(no_mangle)]
-pub extern "C" fn scopegate_on_request_body(context: u32, _size: u32, _ends: u32) -> u32 {
-    FILTER.with(|filter| number(filter.on_request_body(context)))
+pub extern "C" fn scopegate_on_request_body(context: u32, size: usize, ends: u32) -> u32 {
+    FILTER.with(|filter| number(filter.on_request_body(context, size, ends != 0)))
 }
 
 /// The trailers are here.

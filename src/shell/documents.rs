@@ -163,7 +163,8 @@ impl Documents {
             | Need::Identities(_)
             | Need::FirstUse(_)
             | Need::Introspection(_)
-            | Need::Password(_) => Vec::new(),
+            | Need::Password(_)
+            | Need::Message(_) => Vec::new(),
             Need::StatusList(issuer, uri) => {
                 of_statuses(self.statuses.look_for(*issuer, uri, outside, self.keys.ring()))
             }
@@ -224,7 +225,7 @@ impl Documents {
     /// also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {
         match need {
-            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => None,
+            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) | Need::Message(_) => None,
             Need::Revocations | Need::Identities(_) => self.lists.wait_deadline(need, outside),
             Need::StatusList(issuer, uri) => self.statuses.wait_deadline(*issuer, uri, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.wait_deadline(need, outside),
@@ -234,7 +235,7 @@ impl Documents {
     /// How the wait for `need` that began at `since` has ended; `None` while it goes on.
     pub fn ended(&mut self, need: &Need, since: u64, deadline: u64, outside: &Outside<'_>) -> Option<Awaited> {
         match need {
-            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) => Some(Awaited::InVain),
+            Need::FirstUse(_) | Need::Introspection(_) | Need::Password(_) | Need::Message(_) => Some(Awaited::InVain),
             Need::Revocations | Need::Identities(_) => self.lists.ended(need, since, deadline, outside),
             Need::StatusList(issuer, uri) => self.statuses.ended(*issuer, uri, since, deadline, outside),
             Need::Keys(_) | Need::Kid(..) => self.keys.ended(need, since, deadline, outside),

@@ -10,6 +10,8 @@ mod introspection;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod messages;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod proxy;
@@ -20,7 +22,7 @@ mod reporting;
 #[cfg(test)]
 mod status;
 
-use super::gate::{Gate, Progress, RequestState};
+use super::gate::{Gate, Progress, RequestState, StreamRequest};
 use super::host::{Host, Map};
 use super::pairs;
 use super::reply_cache::Prepared;
@@ -134,17 +136,20 @@ impl<H: Host + Clone> Filter<H> {
         action(state)
     }
 
-    /// A part of the body is here. It never goes on while the request is undecided, even if the host ignores our pause
-    /// at the headers.
-    pub fn on_request_body(&self, context: u32) -> Action {
-        action(self.state(context))
+    /// A part of the body is here, `size` bytes so far. It never goes on while the request is undecided, even if the host
+    /// ignores our pause at the headers.
+    pub fn on_request_body(&self, context: u32, size: usize, ends: bool) -> Action {
+        action_for_body(self.heard(context, |gate, request| gate.on_body(request, size, ends)))
     }
 
     /// The trailers are here. What no client may set is removed from them too; if that fails, the request does not go on.
     pub fn on_request_trailers(&self, context: u32) -> Action {
         let gate = self.streams.look(context, |stream| stream.gate.clone()).flatten();
         let is_clean = gate.is_none_or(|gate| !gate.bars_trailers() || self.strip_trailers(&gate));
-        if is_clean { action(self.state(context)) } else { Action::Pause }
+        if !is_clean {
+            return Action::Pause;
+        }
+        action_for_body(self.heard(context, Gate::on_body_end))
     }
 
     /// A context ends.
@@ -170,6 +175,18 @@ impl<H: Host + Clone> Filter<H> {
         self.streams.look(context, |stream| stream.progress.state()).unwrap_or(RequestState::Undecided)
     }
 
+    /// The state of a stream, of whose body more has come.
+    fn heard(&self, context: u32, hear: impl FnOnce(&Gate<H>, &Rc<StreamRequest>) -> RequestState) -> RequestState {
+        let waiting = self.streams.look(context, |stream| match (&stream.gate, &stream.progress) {
+            (Some(gate), Progress::Waiting(request)) => Some((Rc::clone(gate), Rc::clone(request))),
+            _ => None,
+        });
+        match waiting.flatten() {
+            Some((gate, request)) => hear(&gate, &request),
+            None => self.state(context),
+        }
+    }
+
     /// Removes from the trailers what no client may set. Returns whether that could be done.
     fn strip_trailers(&self, gate: &Gate<H>) -> bool {
         let Ok(map) = self.host.header_map(Map::RequestTrailers) else { return false };
@@ -193,9 +210,18 @@ impl<H: Host + Clone> Filter<H> {
     }
 }
 
+/// What is done with the body and the trailers.
+const fn action_for_body(state: RequestState) -> Action {
+    match state {
+        RequestState::Listening => Action::Pause,
+        state => action(state),
+    }
+}
+
+/// What is done with the headers.
 const fn action(state: RequestState) -> Action {
     match state {
-        RequestState::Passed => Action::Continue,
+        RequestState::Passed | RequestState::Listening => Action::Continue,
         RequestState::Undecided | RequestState::Answered => Action::Pause,
     }
 }

@@ -35,6 +35,7 @@ pub enum Map {
 /// A buffer (`proxy_buffer_type_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Buffer {
+    RequestBody,
     CallResponseBody,
     PluginConfiguration,
 }

@@ -153,7 +153,8 @@ impl KeyStore {
             | Need::FirstUse(_)
             | Need::Introspection(_)
             | Need::Password(_)
-            | Need::Identities(_) => false,
+            | Need::Identities(_)
+            | Need::Message(_) => false,
             Need::Keys(_) => remote.feed.is_under_way(outside) || remote.feed.next_at(outside.now) < deadline,
             Need::Kid(_, kid) => {
                 let interval = remote.interval_ms();
@@ -173,7 +174,8 @@ impl KeyStore {
             | Need::FirstUse(_)
             | Need::Introspection(_)
             | Need::Password(_)
-            | Need::Identities(_) => {
+            | Need::Identities(_)
+            | Need::Message(_) => {
                 return Some(Awaited::Yes);
             }
             Need::Keys(_) if remote.keys.is_some() => return Some(Awaited::Yes),

@@ -59,6 +59,8 @@ pub struct HostStream {
     pub headers: Vec<(String, String)>,
     /// The request's trailers.
     pub trailers: Vec<(String, String)>,
+    /// What has come of the request's body, and is held.
+    pub body: Vec<u8>,
     /// How the headers were edited, in order.
     pub edits: Vec<String>,
     /// What was answered: status and details.
@@ -69,6 +71,8 @@ pub struct HostStream {
     pub record: Option<Vec<u8>>,
     /// The address of its client, with a port.
     pub address: String,
+    /// Whether its headers went on alone, for a body that is judged.
+    pub is_listened_to: bool,
     /// Whether the stream has ended.
     pub is_gone: bool,
 }
@@ -81,7 +85,7 @@ impl HostStream {
 
     /// The headers go upstream, once.
     pub fn go_on(&mut self) {
-        assert!(self.answers.is_empty(), "an answered request goes on: {self:?}");
+        assert!(self.answers.is_empty() || self.is_listened_to, "an answered request goes on: {self:?}");
         self.upstream.get_or_insert_with(|| self.headers.clone());
     }
 }
@@ -184,6 +188,7 @@ impl Host for ScriptedHost {
         self.call("buffer")?;
         let whole = match buffer {
             Buffer::PluginConfiguration => self.0.configuration.clone(),
+            Buffer::RequestBody => self.stream(|stream| stream.body.clone())?,
             Buffer::CallResponseBody => self.0.answer.borrow().1.clone(),
         };
         Ok(whole.into_iter().skip(start).take(limit).collect())
@@ -242,7 +247,10 @@ impl Host for ScriptedHost {
     fn send_local_response(&self, reply: &Prepared) -> Result<()> {
         self.call("send_local_response")?;
         self.stream(|stream| {
-            assert!(stream.upstream.is_none(), "a request that went on is answered: {stream:?}");
+            assert!(
+                stream.upstream.is_none() || stream.is_listened_to,
+                "a request that went on is answered: {stream:?}"
+            );
             stream.answers.push((reply.status, reply.details.clone()));
         })?;
         self.come_back();

@@ -106,6 +106,7 @@ const fn map_number(map: Map) -> u32 {
 
 const fn buffer_number(buffer: Buffer) -> u32 {
     match buffer {
+        Buffer::RequestBody => 0,
         Buffer::CallResponseBody => 4,
         Buffer::PluginConfiguration => 7,
     }

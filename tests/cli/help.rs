@@ -120,6 +120,9 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     file("envoy.yaml", &shipped());
     file("orders.test.yaml", &cases());
     file("partners.json", "{\"identities\": []}");
+    let params = json!({ "name": "get_weather" });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    file("call.json", &call.to_string());
     file("key.txt", "sk-0123456789abcdefghij\n");
     file("keys.txt", "acme:sk-0123456789abcdefghij\n");
     let filter = "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth";

@@ -69,7 +69,14 @@ fn restricted(capabilities: &str) -> String {
 fn what_opens_the_gate_or_undoes_it_is_an_error() {
     let another = || with(ROUTER, &after_the_gate("jwt_authn.v3.JwtAuthentication", ""));
     let no_upgrade = || with(MANAGER, &format!("{MANAGER}          upgrade_configs: [{{upgrade_type: websocket}}]\n"));
+    let rule =
+        |more: &str| with(RULES, &format!("{RULES}                    - {{match: {{path: /mcp}}, mcp: {more}}}\n"));
+    let plugin = |text: &str, setting: &str| text.replacen(PLUGIN, &format!("{PLUGIN}                {setting}\n"), 1);
+    let only_headers = restricted("proxy_on_request_headers: {}, proxy_on_request_trailers: {}");
     for (rule, text, right) in [
+("headers-not-held", rule("{hold_headers: true}"), plugin(&rule("{hold_headers: true}"), "allow_on_headers_stop_iteration: true")),
+("stop-iteration", plugin(&rule("{}"), "allow_on_headers_stop_iteration: true"), rule("{}")),
+("fails-open", rule("{}").replacen(PLUGIN, &only_headers, 1), with(PLUGIN, &only_headers)),
 ("fails-open", with("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN"), shipped()),
 ("fails-open", with(PLUGIN, "                fail_open: true\n"), shipped()),
 ("fails-open", with(PLUGIN, &restricted("proxy_on_request_body: {}")), with(PLUGIN, &restricted(

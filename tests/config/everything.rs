@@ -65,6 +65,17 @@ rules:
   methods: {{POST: {{deny: true}}}}
 - {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
 - {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
+- match: {{prefix: /mcp}}
+  mcp:
+    tools: {{default: {{deny: true}}, rules: [{{tool: 'a*', scopes: [a], claims: [{{claim: c, equals: 1}}], issuers: [a], max_token_age: 1m, acr_values: [phr], max_auth_age: 5m}}, {{tool: [b, c], deny: true}}]}}
+    prompts: {{default: {{scopes: [a]}}, rules: [{{prompt: a}}]}}
+    resources: {{rules: [{{uri: 'file:///*'}}]}}
+    methods: {{rules: [{{method: logging/setLevel, deny: true}}]}}
+    origins: ['https://a']
+    hosts: [a.example.com]
+    versions: ['2025-11-25', '2026-07-28']
+    hold_headers: true
+    body_bytes: 1000
 route_metadata: restrict
 shared_keys: never
 replay: {{entries: 1000, service: {{cluster: r, form: upstash, secret: {{env: NONCES}}, timeout: 1s, uri: 'https://r/', authorization: {{env: NONCES}}}}}}

@@ -25,6 +25,7 @@ mod csrf;
 mod everything;
 mod identities;
 mod introspection;
+mod mcp;
 mod passwords;
 mod replay;
 mod request_parts;

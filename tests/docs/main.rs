@@ -14,7 +14,7 @@ mod security;
 use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::fields;
-use scopegate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
+use scopegate::decision::{CredentialKind, Denial, MessageFault, Reason, Schemes, StepUp, Trace, VersionMismatch};
 use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope, SetId, Source};
 use std::collections::BTreeMap;
 use std::fs;
@@ -130,6 +130,18 @@ fn denial(reason: Reason) -> Denial {
         Reason::CrossSite => Denial::CrossSite("x"),
         Reason::NoMetadata => Denial::NoMetadata,
         Reason::Denied => Denial::Denied,
+        Reason::ForeignOrigin => Denial::ForeignOrigin("x"),
+        Reason::MisdirectedHost => Denial::MisdirectedHost,
+        Reason::MethodNotAllowed => Denial::MethodNotAllowed,
+        Reason::UnsupportedMediaType => Denial::UnsupportedMediaType("x"),
+        Reason::BodyTooLarge => Denial::BodyTooLarge { limit: 1 },
+        Reason::InvalidMessage => Denial::InvalidMessage { fault: MessageFault::NotJson, why: "x" },
+        Reason::UnsupportedVersion => {
+            Denial::UnsupportedVersion(Box::new(VersionMismatch { requested: "x".into(), supported: Vec::new() }))
+        }
+        Reason::HeaderMismatch => Denial::HeaderMismatch("x"),
+        Reason::UnknownMethod => Denial::UnknownMethod { is_stateless: false },
+        Reason::AmbiguousUri => Denial::AmbiguousUri,
         Reason::NoCredential => Denial::NoCredential { scope: scope() },
         Reason::MalformedHeader => Denial::MalformedHeader("x"),
         Reason::MultipleCredentials => Denial::MultipleCredentials,

@@ -43,6 +43,7 @@ mod istio;
 mod keys;
 mod login;
 mod long_lists;
+mod messages;
 mod metadata;
 mod native;
 mod normalise;

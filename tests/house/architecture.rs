@@ -14,19 +14,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("request", &[]),
     ("mcp", &["base"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
-    ("policy", &["base", "crypto", "jose", "request", "revocation"]),
-    ("decision", &["base", "policy"]),
+    ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation"]),
+    ("decision", &["base", "mcp", "policy"]),
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request"]),
-    ("checks", &["base", "credential", "crypto", "decision", "facts", "jose", "policy", "request", "revocation"]),
+    (
+        "checks",
+        &["base", "credential", "crypto", "decision", "facts", "jose", "mcp", "policy", "request", "revocation"],
+    ),
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "checks", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     ("replay_store", &["base", "crypto", "facts", "policy"]),
     // `credential` has the names of token parameters.
-    ("config", &["base", "credential", "crypto", "jose", "policy", "revocation"]),
+    ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation"]),
     ("engine", &["base", "checks", "credential", "decision", "facts", "policy", "request"]),
     (
         "shell",

@@ -103,10 +103,11 @@ fn the_modules_hold_no_names_and_no_path_of_the_machine_that_built_them() {
     let ours = root().display().to_string();
     for artifact in ARTIFACTS {
         let bytes = bytes(artifact);
+        // A method of MCP is `notifications/roots/list_changed`.
         let found: Vec<String> = [&home, &ours]
             .into_iter()
+            .map(|path| format!("{}/", path.trim_end_matches('/')))
             .filter(|path| path.len() > 1 && bytes.windows(path.len()).any(|window| window == path.as_bytes()))
-            .cloned()
             .collect();
         assert_none(&found, "The same sources then no longer give the same file: see `wasm` in the Makefile.");
         let named = module(artifact).funcs.iter().any(|function| function.name.is_some());

@@ -1,6 +1,6 @@
 //! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
-use super::{Findings, filters};
+use super::{Findings, filters, messages};
 use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Loaded;
@@ -28,11 +28,12 @@ pub(super) fn check(
 /// Checks the plugin's own settings, which may be in another file than the chain.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(plugin) = &gate.plugin {
-        check_settings(gate.file, plugin, findings);
+        let judges_messages = gate.policy.as_ref().is_ok_and(|loaded| messages::judges(&loaded.policy));
+        check_settings(gate.file, plugin, judges_messages, findings);
     }
 }
 
-fn check_settings(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
+fn check_settings(file: &Path, plugin: &View<'_>, judges_messages: bool, findings: &mut Findings) {
     let fail_open = plugin.get("fail_open").filter(View::is_true);
     if let Some(view) = &fail_open {
         findings.error(
@@ -63,28 +64,20 @@ fn check_settings(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
         ),
         _ => {}
     }
-    if let Some(view) = plugin.get("allow_on_headers_stop_iteration").filter(View::is_true) {
-        findings.error(
-            "stop-iteration",
-            file,
-            &view,
-            "changes what a pause at the headers holds back, and no feature of Scopegate needs it",
-            "leave it out",
-        );
-    }
-    check_capabilities(file, plugin, findings);
+    check_capabilities(file, plugin, judges_messages, findings);
 }
 
 /// Without some calls the host never asks the gate, and requests pass; without any other the gate refuses. An empty map
 /// restricts nothing.
-fn check_capabilities(file: &Path, plugin: &View<'_>, findings: &mut Findings) {
-    const OPENING: [(&str, &str); 2] = [
+fn check_capabilities(file: &Path, plugin: &View<'_>, judges_messages: bool, findings: &mut Findings) {
+    const OPENING: [(&str, &str); 3] = [
+        ("proxy_on_request_body", "lets every message through: the gate is not asked about bodies"),
         ("proxy_on_request_headers", "lets every request through: the gate is not asked"),
         ("proxy_on_request_trailers", "lets identity headers in trailers through: the gate is not asked"),
     ];
     let Some(allowed) = plugin.at(&["capability_restriction_config", "allowed_capabilities"]) else { return };
     let names = allowed.members();
-    for (callback, what) in OPENING {
+    for (callback, what) in OPENING.into_iter().skip(usize::from(!judges_messages)) {
         if !names.is_empty() && names.iter().all(|(name, _)| *name != callback) {
             let instead = format!("add {callback}, or leave capability_restriction_config out");
             findings.error("fails-open", file, &allowed, what, &instead);

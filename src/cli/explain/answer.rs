@@ -1,6 +1,7 @@
 //! Explains the decision of the engine. Everything here is read from the decision, and nothing is judged again.
 
 use super::awaited::{asked, awaited, identities_of, keys_of};
+use super::check_names::{check_of, check_of_denial};
 use super::deciders::{Decider, deciders};
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
@@ -65,54 +66,6 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
     Explanation { method, deciders, checks: checks(&decision), situation, told, decision, further, reply, notes }
 }
 
-/// The check that gives a reason. A new reason must be added here, since there is no wildcard.
-const fn check_of(reason: Reason) -> &'static str {
-    match reason {
-        Reason::TokenInQuery => "query",
-        Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
-        Reason::NoMetadata => "metadata",
-        Reason::Denied | Reason::CrossSite => "access",
-        Reason::NoCredential | Reason::MalformedHeader | Reason::MultipleCredentials => "credential",
-        Reason::MalformedCredential
-        | Reason::UnknownIdentity
-        | Reason::IdentitiesUnavailable
-        | Reason::WrongSecret
-        | Reason::CredentialExpired => "identity",
-        Reason::TokenTooLarge | Reason::MalformedToken => "form",
-        Reason::Inactive | Reason::IntrospectionUnavailable => "introspection",
-        Reason::UnknownIssuer | Reason::AlgorithmNotAllowed => "issuer",
-        Reason::WrongType => "type",
-        Reason::WrongAudience => "audience",
-        Reason::Expired | Reason::NotYetValid | Reason::IssuedInFuture | Reason::LifetimeTooLong | Reason::TooOld => {
-            "time"
-        }
-        Reason::MissingClaim => "claims",
-        Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
-        Reason::Revoked | Reason::RevocationUnavailable => "revocation",
-        Reason::NotBound
-        | Reason::BoundToAnother
-        | Reason::ProofMissing
-        | Reason::InvalidProof
-        | Reason::UseNonce
-        | Reason::CertificateMismatch => "sender",
-        Reason::StepUpNeeded => "step-up",
-        Reason::InsufficientScope => "scopes",
-        Reason::ClaimMismatch => "conditions",
-        Reason::ProofReplayed | Reason::Replayed | Reason::ReplayUnavailable => "once",
-    }
-}
-
-/// The check that made a denial.
-fn check_of_denial(denial: &Denial) -> &'static str {
-    match denial {
-        // Without `exp` there is no time to judge.
-        Denial::MissingClaim(claim) if claim == "exp" => "time",
-        // The claim that names a status list is read where the status is looked up.
-        Denial::MalformedToken(why) if why.starts_with("`status") => "revocation",
-        other => check_of(other.reason()),
-    }
-}
-
 /// The checks in the order of the engine, with their results.
 fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     // Where the decision ended: at a check, or after the last one that was needed.
@@ -122,6 +75,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
             ("introspection", Passing::Waits, Passing::NotReached)
         }
         Decision::Await(Pending { need: Need::Identities(_), .. }) => ("identity", Passing::Waits, Passing::NotReached),
+        Decision::Await(Pending { need: Need::Message(_), .. }) => ("message", Passing::Waits, Passing::NotReached),
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Serve(_) => ("metadata", Passing::Passed, Passing::NotNeeded),
         Decision::Allow(grant) => match &grant.basis {
@@ -137,6 +91,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     names.retain(|name| *name != "identity" || trace.sources.is_some());
     // No issuer is asked about a JWT, and metadata is at few addresses.
     names.retain(|name| !matches!(*name, "introspection" | "metadata") || *name == end);
+    names.retain(|name| !["transport", "message"].contains(name) || trace.message.is_some());
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let is_token = trace.credential.is_some_and(CredentialKind::is_token);
     let of_key_alone = trace.credential.is_some() && !is_token && trace.authority.is_none();

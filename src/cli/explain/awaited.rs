@@ -14,6 +14,7 @@ pub(super) fn awaited(pending: &Pending, policy: &Policy) -> String {
             let name = policy.set_name(*set).unwrap_or("?");
             format!("the identities of {name}: give their document with --identities")
         }
+        Need::Message(_) => "the message in its body: give it with --body".to_owned(),
         need => format!("the keys of {}", need.issuer().map_or("?", |id| name(policy, id))),
     }
 }

@@ -17,7 +17,9 @@ use crate::config::{self, ConfigError, Loaded, Node};
 use crate::crypto::PureVerifier;
 use crate::decision::{Decision, FurtherReasons, Need, NeedKind, Pending};
 use crate::engine::{decide, further};
-use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource};
+use crate::facts::{
+    Awaited, AwaitedNeeds, Body, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource,
+};
 use crate::jose::KeySet;
 use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, Settings};
 use crate::request::RequestView;
@@ -26,6 +28,9 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+/// The largest body that is read, in bytes: above every limit of messages.
+const MAX_BODY_FILE: u64 = 8 << 20;
 
 /// The options or fields that name a route and a virtual host.
 const LABELS: [&str; 2] = ["--route", "--virtual-host"];
@@ -46,6 +51,8 @@ pub(in crate::cli) struct Situation {
     pub identities: Documents,
     /// What the issuer says of the opaque token.
     pub introspected: Answer,
+    /// The body of the request, where it is given.
+    pub body: Option<Vec<u8>>,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     pub metadata: Option<Metadata>,
@@ -78,6 +85,7 @@ pub(in crate::cli) struct Wanted<'a> {
     pub revocations: &'a [String],
     pub identities: &'a [String],
     pub introspection: Option<&'a str>,
+    pub body: Option<&'a str>,
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
     pub client_uri: Option<&'a str>,
@@ -153,6 +161,7 @@ impl Situation {
         notes.extend(not_known::statuses(&policy));
         notes.extend(not_known::used(&policy, &settings));
         let introspected = wanted.introspection.map(introspected).transpose()?.unwrap_or_default();
+        let body = wanted.body.map(|given| super::read_given(given, "the body", MAX_BODY_FILE)).transpose()?;
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;
@@ -170,6 +179,7 @@ impl Situation {
             revocations,
             identities,
             introspected,
+            body,
             route: place.route,
             virtual_host: place.virtual_host,
             metadata,
@@ -184,14 +194,17 @@ impl Situation {
 
     /// A request as the filter would see it.
     pub(super) fn view<'a>(&'a self, headers: &'a [(&'a [u8], &'a [u8])]) -> RequestView<'a> {
-        let has_body = headers
-            .iter()
-            .any(|(name, value)| *name == b"transfer-encoding" || *name == b"content-length" && *value != b"0");
+        // A POST has a body, also where it is not given.
+        let has_body = headers.iter().any(|(name, value)| match *name {
+            b":method" => *value == b"POST",
+            b"content-length" => *value != b"0",
+            name => name == b"transfer-encoding",
+        });
         RequestView {
             headers,
             route_name: self.route.as_deref(),
             virtual_host: self.virtual_host.as_deref(),
-            ends_with_headers: !has_body,
+            ends_with_headers: !has_body && self.body.is_none(),
         }
     }
 
@@ -219,7 +232,15 @@ impl Situation {
         };
         let awaited = AwaitedNeeds::default().with(NeedKind::Revocations, Awaited::Yes);
         let offline = Facts::offline(&self.surroundings, &self.keys, &PureVerifier, &self.revocations);
-        Facts { metadata, awaited, identities: &self.identities.fetched, introspections: &self.introspected, ..offline }
+        let body = self.body.as_deref().map_or(Body::Awaited, Body::Whole);
+        Facts {
+            metadata,
+            awaited,
+            body,
+            identities: &self.identities.fetched,
+            introspections: &self.introspected,
+            ..offline
+        }
     }
 }
 

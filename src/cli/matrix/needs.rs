@@ -4,8 +4,8 @@ use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
 use crate::policy::{
-    ClaimCondition, Condition, CredentialRule, Policy, RequestPart, Scope, ScopeRule, SenderConstraint, Source,
-    TokenRequirement,
+    ClaimCondition, Condition, CredentialRule, Item, ItemRules, Policy, RequestPart, Scope, ScopeRule,
+    SenderConstraint, Source, TokenRequirement,
 };
 
 /// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` if none is needed.
@@ -49,6 +49,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         acr_values,
         max_auth_age,
         csrf,
+        mcp,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -87,7 +88,35 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     if let Some(csrf) = csrf {
         out.push(format!("sent by its own pages or those of {}", one_of(csrf.origins.iter().map(String::as_str))));
     }
+    if let Some(mcp) = mcp {
+        let lists = [
+            ("tools", &mcp.tools),
+            ("prompts", &mcp.prompts),
+            ("resources", &mcp.resources),
+            ("methods", &mcp.methods),
+        ];
+        out.extend(lists.into_iter().filter_map(|(name, rules)| items(name, rules, policy)));
+    }
     out
+}
+
+/// What rules ask of the items of an MCP server, such as `tools delete_*: mcp:write; others: mcp:basic`.
+fn items(kind: &str, rules: &ItemRules, policy: &Policy) -> Option<String> {
+    let asked = |item: &Item| match item {
+        Item::Nothing => "no more".to_owned(),
+        Item::Deny => "denied".to_owned(),
+        Item::Ask(ask) => {
+            let more = conditions(&TokenRequirement { credentials: None, ..(**ask).clone() }, None, policy);
+            scopes(&ask.scopes).into_iter().chain(more).collect::<Vec<_>>().join(" and ")
+        }
+    };
+    let each = rules.rules().iter().map(|rule| {
+        let names: Vec<String> = rule.patterns.iter().map(ToString::to_string).collect();
+        format!("{}: {}", names.join(", "), asked(&rule.item))
+    });
+    let default = Some(rules.default_item()).filter(|item| **item != Item::Nothing);
+    let all: Vec<String> = each.chain(default.map(|item| format!("others: {}", asked(item)))).collect();
+    (!all.is_empty()).then(|| format!("{kind} ({})", all.join("; ")))
 }
 
 /// The credentials that are accepted, such as `bearer or (staff and partners)`.

@@ -57,8 +57,8 @@ pub(super) struct CaseRequest {
     /// None for CONNECT.
     pub path: Option<String>,
     pub headers: Vec<(String, String)>,
-    /// Whether a body follows the headers.
-    pub body: bool,
+    /// What follows the headers.
+    pub body: CaseBody,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     /// The requirement in the metadata of its route, if no Envoy file has the route.
@@ -69,6 +69,18 @@ pub(super) struct CaseRequest {
     pub client_uri: Option<String>,
     /// Its first DNS name.
     pub client_dns: Option<String>,
+}
+
+/// The body of a request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum CaseBody {
+    /// None.
+    #[default]
+    None,
+    /// One that nobody reads.
+    Any,
+    /// This text.
+    Text(String),
 }
 
 /// The credential of a request.

@@ -1,6 +1,6 @@
 //! The world of the cases: a policy, keys made for the run, a fixed clock.
 
-use super::cases::{Case, CaseRequest, PolicyFrom, Suite, Token};
+use super::cases::{Case, CaseBody, CaseRequest, PolicyFrom, Suite, Token};
 use super::outcome::{Observed, PLACEHOLDER};
 use super::token::{self, NoKey};
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
@@ -14,9 +14,11 @@ use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError, Loaded};
 use crate::crypto::PureVerifier;
-use crate::decision::Decision;
+use crate::decision::{Decision, Need, Pending};
 use crate::engine::decide;
-use crate::facts::{Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource};
+use crate::facts::{
+    Awaited, AwaitedNeeds, Body, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource,
+};
 use crate::policy::{Issuer, IssuerId, KeySource, Policy, Requirement, Settings};
 use crate::request::RequestView;
 use crate::token_cache::TokenCache;
@@ -174,7 +176,7 @@ impl<'s> World<'s> {
             headers: &lines,
             route_name: found.route.as_deref(),
             virtual_host: found.virtual_host.as_deref(),
-            ends_with_headers: !case.request.body,
+            ends_with_headers: case.request.body == CaseBody::None,
         };
         // No further key will come.
         let revocations = self.settings.revocation.without_lists(self.suite.now);
@@ -186,8 +188,17 @@ impl<'s> World<'s> {
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
         let (introspections, identities) = (&case.introspected, &self.identities.fetched);
-        let facts = Facts { metadata, identities, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
+        let body = match &case.request.body {
+            CaseBody::None => Body::Whole(b""),
+            CaseBody::Any => Body::Awaited,
+            CaseBody::Text(text) => Body::Whole(text.as_bytes()),
+        };
+        let facts =
+            Facts { metadata, body, identities, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
+        if let Decision::Await(Pending { need: Need::Message(_), .. }) = decision {
+            return Err(here("request.body: here the message is judged, so give it as an object".to_owned()).into());
+        }
         // The cache changes nothing: neither at the first use of a token nor at the second.
         let cache = TokenCache::new(self.settings.cache);
         let remembering = || decide(&self.policy, &request, &Facts { memory: &cache, ..facts });

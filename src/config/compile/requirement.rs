@@ -4,6 +4,7 @@ use super::credentials::{self, Sources};
 use super::csrf;
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
+use super::mcp::{self, Around};
 use super::{IssuerNames, introspection, jwt_parameters, optional, resources, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
@@ -101,12 +102,12 @@ fn alone(object: &Object<'_>, word: &str) -> Option<()> {
 fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<String>>) -> Option<Requirement> {
     let credentials = credentials::read_rule(object, context.sources);
     let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
-    let claims = optional(object, "claims", Vec::new(), |c| c.list_of("condition", |item| condition(item, context)));
-    let issuers =
-        optional(object, "issuers", None, |c| c.list_of("issuer", |item| issuer_id(item, context.issuers)).map(Some));
+    let claims = optional(object, "claims", Vec::new(), |c| conditions(c, context));
+    let issuers = optional(object, "issuers", None, |c| issuer_ids(c, context).map(Some));
     let audiences = optional(object, "audiences", None, |c| texts(c, "audience").map(Some));
     let resource = optional(object, "resource", None, |c| resources::named(c, context.resources).map(Some));
     let of_resource = resource.flatten().and_then(|id| context.resources?.get(id.0));
+    let own_origin = of_resource.map(|resource| resource.identifier.origin());
     let servers = of_resource.map(|resource| &resource.authorization_servers);
     let issuers = issuers.and_then(|mut own| resources::narrow(object, "issuers", &mut own, servers).map(|()| own));
     let of_resource = of_resource.map(|resource| &resource.audiences);
@@ -121,7 +122,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     let max_lifetime = optional(object, "max_lifetime", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let single_use = optional(object, "single_use", false, Cursor::flag);
-    let acr_values = optional(object, "acr_values", None, |c| c.list_of("value of acr", acr_value).map(Some));
+    let acr_values = optional(object, "acr_values", None, |c| acr_values(c).map(Some));
     let max_auth_age = optional(object, "max_auth_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
     let allow_missing = optional(object, "allow_missing", false, Cursor::flag);
     let report_only = optional(object, "report_only", false, Cursor::flag);
@@ -154,8 +155,11 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         ..context
     };
     let methods = optional(object, "methods", Vec::new(), |c| methods(c, of_methods));
+    let credentials = credentials.map(|rule| Some(rule).filter(|rule| *rule != CredentialRule::default()));
+    let around = Around { context, credentials: credentials.as_ref().and_then(Option::as_ref), own_origin };
+    let mcp = optional(object, "mcp", None, |c| mcp::read(c, around).map(|mcp| Some(Rc::new(mcp))));
     let ask = TokenRequirement {
-        credentials: Some(credentials?).filter(|rule| *rule != CredentialRule::default()),
+        credentials: credentials?,
         scopes: scopes?,
         claims: claims?,
         issuers: issuers?,
@@ -169,10 +173,42 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         acr_values: acr_values?,
         max_auth_age: max_auth_age?,
         csrf: csrf?,
+        mcp: mcp?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };
     Some(Requirement { access: Access::Token(Rc::new(ask)), jwt_allowed_in: jwt_allowed_in?, methods: methods? })
+}
+
+/// What is asked of those who name an item of an MCP server.
+pub(super) fn of_item(object: &Object<'_>, context: Context<'_>) -> Option<TokenRequirement> {
+    let scopes = optional(object, "scopes", ScopeRule::default(), scope_rule);
+    let claims = optional(object, "claims", Vec::new(), |c| conditions(c, context));
+    let issuers = optional(object, "issuers", None, |c| issuer_ids(c, context).map(Some));
+    let max_token_age = optional(object, "max_token_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    let acr_values = optional(object, "acr_values", None, |c| acr_values(c).map(Some));
+    let max_auth_age = optional(object, "max_auth_age", None, |c| c.seconds(1..=MAX_AGE).map(Some));
+    Some(TokenRequirement {
+        scopes: scopes?,
+        claims: claims?,
+        issuers: issuers?,
+        max_token_age: max_token_age?,
+        acr_values: acr_values?,
+        max_auth_age: max_auth_age?,
+        ..TokenRequirement::default()
+    })
+}
+
+fn conditions(cursor: &Cursor<'_>, context: Context<'_>) -> Option<Vec<ClaimCondition>> {
+    cursor.list_of("condition", |item| condition(item, context))
+}
+
+fn issuer_ids(cursor: &Cursor<'_>, context: Context<'_>) -> Option<Vec<IssuerId>> {
+    cursor.list_of("issuer", |item| issuer_id(item, context.issuers))
+}
+
+fn acr_values(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    cursor.list_of("value of acr", acr_value)
 }
 
 /// A list, of which all are needed, or `{any_of: […]}` or `{all_of: […]}`, nested to any depth.

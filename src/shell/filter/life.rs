@@ -98,7 +98,10 @@ fn a_stream_that_the_filter_does_not_know_is_refused() {
     proxy.filter.on_delete(context);
     assert_eq!(proxy.headers(context, false), Action::Pause);
     assert_eq!(proxy.answers(context), ["scopegate_host_failure"]);
-    assert_eq!([proxy.filter.on_request_body(9999), proxy.filter.on_request_trailers(9999)], [Action::Pause; 2]);
+    assert_eq!(
+        [proxy.filter.on_request_body(9999, 0, false), proxy.filter.on_request_trailers(9999)],
+        [Action::Pause; 2]
+    );
 }
 
 #[test]
@@ -215,7 +218,7 @@ fn the_host_may_come_back_in_while_a_request_goes_on_or_is_answered() {
         let counted = Rc::clone(&came);
         *proxy.script().comes_back.borrow_mut() = Some(Rc::new(move |context| {
             counted.set(counted.get() + 1);
-            filter.on_request_body(context);
+            filter.on_request_body(context, 0, false);
             filter.on_request_trailers(context);
             filter.on_tick(ROOT);
             if ends {

@@ -251,10 +251,22 @@ impl Proxy {
         context
     }
 
+    /// The headers of this stream went on alone, for a body that is judged: it may be answered even so.
+    pub(super) fn allow_answers_after_headers(&self, context: u32) {
+        self.change(context, |stream| stream.is_listened_to = true);
+    }
+
     /// A part of the body comes. A part may go on only after the headers went on.
     pub(super) fn body(&self, context: u32) -> Action {
+        self.part(context, b"part", false)
+    }
+
+    /// This part of the body comes.
+    pub(super) fn part(&self, context: u32, part: &[u8], ends: bool) -> Action {
         self.host.enter(context);
-        let action = self.filter.on_request_body(context);
+        self.change(context, |stream| stream.body.extend_from_slice(part));
+        let size = self.stream(context).body.len();
+        let action = self.filter.on_request_body(context, size, ends);
         self.host.enter(ROOT);
         self.check_part(context, action);
         action
@@ -360,7 +372,7 @@ impl Proxy {
             edits.dedup();
             assert_eq!(edits.len(), stream.edits.len(), "edited twice: {client:?} {stream:?}");
             let Some(upstream) = &stream.upstream else { continue };
-            assert!(stream.answers.is_empty(), "answered, and went on: {client:?} {stream:?}");
+            assert!(stream.answers.is_empty() || stream.is_listened_to, "answered, and went on: {client:?} {stream:?}");
             assert!(self.reports.let_pass(*client), "what must be refused went on: {client:?} {stream:?}");
             let values: Vec<_> =
                 upstream.iter().filter(|(name, _)| name == IDENTITY).map(|(_, it)| it.as_str()).collect();
@@ -385,7 +397,8 @@ impl Proxy {
         if action == Action::Continue {
             let stream = self.stream(context);
             let refuses = self.script().refused.get().is_some();
-            assert!(stream.upstream.is_some() || refuses, "a part went on before the request was decided: {stream:?}");
+            let may_go_on = stream.upstream.is_some() || stream.is_listened_to || refuses;
+            assert!(may_go_on, "a part went on before the request was decided: {stream:?}");
             // If the host refused to let the headers go on alone, they go on with the next part.
             self.change(context, HostStream::go_on);
         }

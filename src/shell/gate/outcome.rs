@@ -38,8 +38,13 @@ impl<H: Host> Gate<H> {
             decision => return Progress::Decided(self.carry_out(&request, decision)),
         };
         let request = Rc::new(request);
+        request.body.wanted.set(pending.trace.message.as_ref().map(|message| message.wanted));
         match self.park(&request, pending) {
             Parked::Waiting => Progress::Waiting(request),
+            Parked::Listens(pending) => {
+                self.listen(&request, *pending);
+                Progress::Waiting(request)
+            }
             Parked::Decided(decision) => Progress::Decided(self.carry_out(&request, *decision)),
         }
     }
@@ -53,32 +58,35 @@ impl<H: Host> Gate<H> {
     fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
         let documents = self.documents.borrow();
         let replay = self.replay.of_request(&self.settings.replay, &request.claims);
-        let facts = Facts {
-            surroundings: &HostSurroundings::new(&self.host),
-            keys: documents.ring(),
-            verifier: &HostVerifier {
-                host: &self.host,
-                host_checks: self.host_checks,
-                host_failures: &self.host_failures,
-                fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
-            },
-            memory: &self.cache,
-            introspections: &Answers {
-                inquiries: &self.inquiries,
-                cache: &self.cache,
+        request.body.with(|body| {
+            let facts = Facts {
+                surroundings: &HostSurroundings::new(&self.host),
                 keys: documents.ring(),
-                own: &request.introspected,
-            },
-            identities: documents.identities(),
-            passwords: self.passwords.judge(),
-            replay: &replay,
-            revocations: documents.revocations(),
-            statuses: Some(documents.statuses()),
-            metadata: request.metadata.as_fact(request.metadata_source),
-            awaited: request.awaited.get(),
-            shows_mismatch: self.records(true) || self.logs.has_room(),
-        };
-        judged(&facts)
+                verifier: &HostVerifier {
+                    host: &self.host,
+                    host_checks: self.host_checks,
+                    host_failures: &self.host_failures,
+                    fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
+                },
+                memory: &self.cache,
+                introspections: &Answers {
+                    inquiries: &self.inquiries,
+                    cache: &self.cache,
+                    keys: documents.ring(),
+                    own: &request.introspected,
+                },
+                identities: documents.identities(),
+                passwords: self.passwords.judge(),
+                replay: &replay,
+                revocations: documents.revocations(),
+                statuses: Some(documents.statuses()),
+                metadata: request.metadata.as_fact(request.metadata_source),
+                body,
+                awaited: request.awaited.get(),
+                shows_mismatch: self.records(true) || self.logs.has_room(),
+            };
+            judged(&facts)
+        })
     }
 
     /// Ends a wait that brought nothing: the request is refused for this reason, or would be in report-only.
@@ -107,6 +115,8 @@ impl<H: Host> Gate<H> {
             decision = self.end_wait(request, pending, denial);
         }
         if let Decision::Allow(grant) = &mut decision
+            // Headers that have gone on have been edited.
+            && request.state.get() != RequestState::Listening
             && let Err(failure) = self.publish(grant).and_then(|()| self.edit(grant))
         {
             log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
@@ -131,12 +141,13 @@ impl<H: Host> Gate<H> {
         request.state.set(state);
         self.report(request, &decision);
         drop((request.headers.take(), request.introspected.take()));
+        request.body.clear();
         state
     }
 
     /// Publishes what later filters, or the router, look for. A missing value sets no header, and a missing seal
     /// refuses, so neither opens anything. Still, a host that does not take them is not to be trusted.
-    fn publish(&self, grant: &Grant) -> Result<()> {
+    pub(super) fn publish(&self, grant: &Grant) -> Result<()> {
         for (key, value) in grant.identity() {
             self.host.set_filter_state(key, value.as_bytes())?;
         }
@@ -146,7 +157,7 @@ impl<H: Host> Gate<H> {
     }
 
     /// Edits the request's headers, once: Envoy matches routes again after an edit.
-    fn edit(&self, grant: &Grant) -> Result<()> {
+    pub(super) fn edit(&self, grant: &Grant) -> Result<()> {
         for name in &grant.remove {
             self.host.remove_header(Map::RequestHeaders, name)?;
         }
@@ -242,7 +253,7 @@ impl<H: Host> Gate<H> {
 }
 
 /// The decision on a request that cannot be read.
-fn unread() -> Decision {
+pub(super) fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
 }
 

@@ -3,6 +3,7 @@
 use super::super::host::{Host, Map, Result};
 use super::super::metadata_cache::Parsed;
 use super::Gate;
+use super::message::BodyRead;
 use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, Introspected, MetadataSource, TokenName};
@@ -29,6 +30,8 @@ pub struct StreamRequest {
     pub(super) claims: RequestClaims,
     /// What the issuer of its opaque token has said to it.
     pub(super) introspected: RefCell<Option<(TokenName, Introspected)>>,
+    /// Its body, where it is judged.
+    pub(super) body: BodyRead,
 }
 
 /// The state of a request.
@@ -36,6 +39,8 @@ pub struct StreamRequest {
 pub enum RequestState {
     /// It has not been decided, and nothing of it may go upstream.
     Undecided,
+    /// Its headers have gone on, and its body may not before it is judged.
+    Listening,
     /// It goes on.
     Passed,
     /// It has been answered here.
@@ -76,6 +81,7 @@ impl StreamRequest {
             awaited: Cell::default(),
             claims: RequestClaims::default(),
             introspected: RefCell::default(),
+            body: BodyRead::default(),
         }
     }
 
@@ -108,6 +114,7 @@ impl<H: Host> Gate<H> {
             awaited: Cell::default(),
             claims: RequestClaims::default(),
             introspected: RefCell::default(),
+            body: BodyRead::default(),
         })
     }
 

@@ -13,6 +13,8 @@ use std::rc::{Rc, Weak};
 pub(super) enum Parked {
     /// It waits.
     Waiting,
+    /// It waits for its own body.
+    Listens(Box<Pending>),
     /// It does not wait, since it has been decided.
     Decided(Box<Decision>),
 }
@@ -20,6 +22,9 @@ pub(super) enum Parked {
 impl<H: Host> Gate<H> {
     /// Lets a request wait, or decides it where waiting is pointless.
     pub(super) fn park(&self, request: &Rc<StreamRequest>, pending: Pending) -> Parked {
+        if let Need::Message(_) = pending.need {
+            return Parked::Listens(Box::new(pending));
+        }
         let outside = self.outside();
         let pending = match self.look_for(request, pending, &outside) {
             Decision::Await(pending) => pending,
@@ -116,6 +121,12 @@ impl<H: Host> Gate<H> {
         let decision = match decide(&request) {
             Decision::Await(pending) => match self.park(&request, pending) {
                 Parked::Waiting => return,
+                Parked::Listens(pending) => {
+                    if self.listen(&request, *pending) && self.host.resume_request().is_err() {
+                        log::error!("scopegate: the headers of a request that waited could not go on");
+                    }
+                    return;
+                }
                 Parked::Decided(decision) => *decision,
             },
             decision => decision,

@@ -1,6 +1,6 @@
 //! The request of a case.
 
-use super::{CaseRequest, Reader};
+use super::{CaseBody, CaseRequest, Reader};
 use crate::cli::certificate;
 use crate::cli::source::View;
 use crate::config::Tree;
@@ -41,15 +41,25 @@ impl Reader<'_> {
         if view.get("path").is_none() && method != "CONNECT" {
             return self.wrong(view, "`path` is missing");
         }
-        let headers = match view.get("headers") {
+        let mut headers = match view.get("headers") {
             Some(headers) => self.headers(&headers)?,
             None => Vec::new(),
         };
         let body = match view.get("body") {
-            None => false,
-            Some(body) => match body.node.value {
-                Tree::Bool(flag) => flag,
-                _ => return self.wrong_kind(&body, "true where a body follows the headers, or leave it out"),
+            None => CaseBody::None,
+            Some(body) => match &body.node.value {
+                Tree::Bool(false) => CaseBody::None,
+                Tree::Bool(true) => CaseBody::Any,
+                Tree::Text(text) => CaseBody::Text(text.clone()),
+                Tree::Object(_) => {
+                    if headers.iter().all(|(name, _)| name != "content-type") {
+                        headers.push(("content-type".to_owned(), "application/json".to_owned()));
+                    }
+                    CaseBody::Text(body.node.value.to_json().to_string())
+                }
+                _ => {
+                    return self.wrong_kind(&body, "true where a body follows the headers, its text, or a JSON object");
+                }
             },
         };
         let route = self.optional_text(view, "route");

@@ -1,0 +1,100 @@
+//! MCP messages: whether what the gate holds back and what Envoy lets it hold back agree.
+
+use super::Findings;
+use crate::cli::gates::Gate;
+use crate::cli::source::{DocumentKind, Source, View};
+use crate::policy::{Access, Mcp, Policy, Requirement, RouteMetadata};
+
+const SETTING: &str = "allow_on_headers_stop_iteration";
+
+/// Checks the plugin's setting against the policy; without a policy that can be read, that it is not set.
+pub(super) fn check_setting(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
+    let holds = gate.policy.as_ref().is_ok_and(|loaded| is_held(gate, &loaded.policy));
+    let set = gate.plugin.as_ref().and_then(|plugin| plugin.get(SETTING)).filter(View::is_true);
+    match (holds, &set) {
+        (false, Some(view)) => findings.error(
+            "stop-iteration",
+            gate.file,
+            view,
+            "changes what a pause at the headers holds back, and nothing here needs it",
+            "leave it out, or set hold_headers: true where mcp is",
+        ),
+        (true, None) if gate.plugin.is_some() || is_of_kubernetes(gate, sources) => {
+            let (what, remedy) = match &gate.plugin {
+                Some(_) => ("it is not set", "set allow_on_headers_stop_iteration: true beside root_id"),
+                None => (
+                    "this resource cannot set it",
+                    "leave hold_headers out: a refused call is executed nowhere even so",
+                ),
+            };
+            findings.error(
+                "headers-not-held",
+                gate.file,
+                gate.plugin.as_ref().unwrap_or(&gate.values),
+                format!("has hold_headers: true, which needs {SETTING}, and {what}: every message would wait in vain"),
+                remedy,
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Checks requirements whose methods have another one without `mcp`.
+pub(super) fn check_methods(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
+    for requirement in requirements(policy) {
+        let unjudged = requirement.methods.iter().find(|(name, of_method)| {
+            let is_open = matches!(&of_method.access, Access::Token(ask) if ask.mcp.is_none())
+                || of_method.access == Access::Public;
+            is_open && matches!(name.as_str(), "POST" | "GET" | "DELETE")
+        });
+        if let (Some(_), Some((method, _))) = (mcp_of(requirement), unjudged) {
+            findings.warn(
+                "messages-not-judged",
+                gate.file,
+                &gate.values,
+                format!("has mcp in a requirement whose methods.{method} has none: its messages are not judged"),
+                "write mcp there too, or leave the method out of methods",
+            );
+        }
+    }
+}
+
+/// Whether the policy judges messages.
+pub(super) fn judges(policy: &Policy) -> bool {
+    requirements(policy).any(|one| one.methods.iter().map(|(_, own)| own).chain([one]).any(|one| mcp_of(one).is_some()))
+}
+
+/// Whether the headers of a message wait for it, according to the policy or to a route.
+fn is_held(gate: &Gate<'_>, policy: &Policy) -> bool {
+    let holds = |requirement: &Requirement| {
+        let own = requirement.methods.iter().map(|(_, of_method)| of_method);
+        own.chain([requirement]).filter_map(mcp_of).any(|mcp| mcp.hold_headers)
+    };
+    let reads_metadata = policy.route_metadata != RouteMetadata::Ignore;
+    let hosts = gate.envoy.iter().flat_map(|envoy| &envoy.virtual_hosts).filter(|_| reads_metadata);
+    let mut written = hosts.flat_map(|host| {
+        let of_routes = host.routes.iter().map(|route| route.requirement(policy));
+        of_routes.chain([host.requirement(policy)]).flatten().flatten()
+    });
+    requirements(policy).any(holds) || written.any(|requirement| holds(&requirement))
+}
+
+fn requirements(policy: &Policy) -> impl Iterator<Item = &Requirement> {
+    policy.rules.as_slice().iter().map(|rule| &rule.requirement).chain([&policy.default])
+}
+
+fn mcp_of(requirement: &Requirement) -> Option<&Mcp> {
+    match &requirement.access {
+        Access::Token(ask) => ask.mcp.as_deref(),
+        Access::Public | Access::Deny => None,
+    }
+}
+
+/// Whether a resource of Istio or Envoy Gateway configures it.
+fn is_of_kubernetes(gate: &Gate<'_>, sources: &[Source]) -> bool {
+    let documents = sources.iter().filter(|source| source.file == gate.file).flat_map(|source| &source.documents);
+    let is_resource = |kind: &DocumentKind| {
+        matches!(kind, DocumentKind::WasmPlugin | DocumentKind::TrafficExtension | DocumentKind::EnvoyExtensionPolicy)
+    };
+    documents.map(|document| &document.kind).any(is_resource)
+}

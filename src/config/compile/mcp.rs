@@ -1,0 +1,126 @@
+//! `mcp` of a requirement: what is asked of the messages of an MCP client.
+
+use super::requirement::{self, Context};
+use super::{csrf, matching, optional};
+use crate::config::cursor::{Cursor, Object};
+use crate::config::fields::{self, Shape};
+use crate::config::tree::Tree;
+use crate::mcp::version::Version;
+use crate::policy::{CredentialRule, DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Mcp, Pattern, TokenRequirement};
+use std::rc::Rc;
+
+/// The longest message that can be admitted, in bytes.
+const MAX_BODY_BYTES: u32 = 4_194_304;
+/// Rules in one list.
+const MAX_RULES: usize = 10_000;
+/// The revisions, as they are written.
+const VERSIONS: [(&str, Version); 4] = [
+    ("2025-03-26", Version::V2025_03_26),
+    ("2025-06-18", Version::V2025_06_18),
+    ("2025-11-25", Version::V2025_11_25),
+    ("2026-07-28", Version::V2026_07_28),
+];
+
+/// What the requirement around it says.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'c> {
+    /// What conditions and issuers refer to.
+    pub(super) context: Context<'c>,
+    /// The credentials that are good there: an item is asked of them, and not of others.
+    pub(super) credentials: Option<&'c CredentialRule>,
+    /// The origin of its resource, whose pages may send messages.
+    pub(super) own_origin: Option<&'c str>,
+}
+
+/// `mcp` of a requirement.
+pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
+    let object = cursor.object(&fields::MCP)?;
+    let tools = list(&object, "tools", (&fields::MCP_TOOLS, &fields::MCP_TOOL, "tool"), around);
+    let prompts = list(&object, "prompts", (&fields::MCP_PROMPTS, &fields::MCP_PROMPT, "prompt"), around);
+    let resources = list(&object, "resources", (&fields::MCP_RESOURCES, &fields::MCP_RESOURCE, "uri"), around);
+    let methods = list(&object, "methods", (&fields::MCP_METHODS, &fields::MCP_METHOD, "method"), around);
+    let origins = optional(&object, "origins", Vec::new(), |c| Some(csrf::origins(c)?.origins));
+    let origins = origins.map(|mut origins| {
+        origins.extend(around.own_origin.map(str::to_owned));
+        origins
+    });
+    let hosts = optional(&object, "hosts", Vec::new(), hosts);
+    let versions =
+        optional(&object, "versions", Version::ALL.to_vec(), |c| c.list_of("version", |item| item.word(&VERSIONS)));
+    let hold_headers = optional(&object, "hold_headers", false, Cursor::flag);
+    let body_bytes = optional(&object, "body_bytes", DEFAULT_BODY_BYTES, |c| c.whole(1..=MAX_BODY_BYTES));
+    Some(Mcp {
+        tools: tools?,
+        prompts: prompts?,
+        resources: resources?,
+        methods: methods?,
+        origins: origins?,
+        hosts: hosts?,
+        versions: versions?,
+        hold_headers: hold_headers?,
+        body_bytes: body_bytes?,
+    })
+}
+
+/// A list may be empty: any host.
+fn hosts(cursor: &Cursor<'_>) -> Option<Vec<String>> {
+    let items = cursor.list()?;
+    let read = |item: &Cursor<'_>| {
+        let text = item.text()?;
+        matching::host_name(text)
+            .or_else(|| item.wrong("is not a host", "write its name without port, such as mcp.example.com"))
+    };
+    let hosts: Vec<Option<String>> = items.iter().map(read).collect();
+    hosts.into_iter().collect()
+}
+
+/// The rules for one kind of item. `naming` is the field of a rule with its patterns.
+fn list(
+    object: &Object<'_>,
+    name: &str,
+    (shape, rule_shape, naming): (&'static Shape, &'static Shape, &str),
+    around: Around<'_>,
+) -> Option<ItemRules> {
+    optional(object, name, ItemRules::default(), |cursor| {
+        let object = cursor.object(shape)?;
+        let default = optional(&object, "default", Item::Nothing, |c| item(&c.object(&fields::MCP_ITEM)?, around));
+        let rules = optional(&object, "rules", Vec::new(), |cursor| {
+            let items = cursor.list()?;
+            if items.len() > MAX_RULES {
+                return cursor.wrong(format!("has {} rules", items.len()), format!("write {MAX_RULES} at most"));
+            }
+            let rules: Vec<Option<ItemRule>> = items.iter().map(|c| rule(c, rule_shape, naming, around)).collect();
+            rules.into_iter().collect()
+        });
+        Some(ItemRules::new(rules?, default?))
+    })
+}
+
+fn rule(cursor: &Cursor<'_>, shape: &Shape, naming: &str, around: Around<'_>) -> Option<ItemRule> {
+    let object = cursor.object(shape)?;
+    let patterns = object.need(naming, "write a name, or several; `*` is any run of characters").and_then(|cursor| {
+        match cursor.value() {
+            Tree::List(_) => cursor.list_of("name", |item| item.text().map(Pattern::new)),
+            _ => Some(vec![Pattern::new(cursor.text()?)]),
+        }
+    });
+    let item = item(&object, around);
+    Some(ItemRule { patterns: patterns?, item: item? })
+}
+
+/// What is asked of one item.
+fn item(object: &Object<'_>, around: Around<'_>) -> Option<Item> {
+    let deny = optional(object, "deny", false, Cursor::flag);
+    let ask = requirement::of_item(object, around.context);
+    let (deny, ask) = (deny?, ask?);
+    match (deny, ask == TokenRequirement::default()) {
+        (true, true) => Some(Item::Deny),
+        (true, false) => {
+            object.cursor().wrong("has other fields beside `deny`", "`deny: true` stands alone; keep it or the others")
+        }
+        (false, true) => Some(Item::Nothing),
+        (false, false) => {
+            Some(Item::Ask(Rc::new(TokenRequirement { credentials: around.credentials.cloned(), ..ask })))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What is asked of the messages of an MCP client (Model Context Protocol, revisions 2025-03-26 to 2026-07-28).
+
+mod items;
+mod pattern;
+
+pub use items::{Item, ItemRule, ItemRules, Items};
+pub use pattern::Pattern;
+
+use super::matching::normal_host;
+use crate::mcp::message::{Message, Subject};
+use crate::mcp::method::is_known;
+use crate::mcp::version::Version;
+
+/// The default of `body_bytes`.
+pub const DEFAULT_BODY_BYTES: u32 = 262_144;
+
+/// Why rules refuse a message, whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its method is of no revision, and of no rule.
+    UnknownMethod,
+    /// A rule denies it.
+    Denied,
+    /// It names a URI that servers read in more than one way, and rules with a `*` would judge it.
+    AmbiguousUri,
+}
+
+/// What is asked of messages, beyond what their requirement asks of every request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mcp {
+    /// Judged by the name of the tool.
+    pub tools: ItemRules,
+    /// Judged by the name of the prompt.
+    pub prompts: ItemRules,
+    /// Judged by the URI of the resource.
+    pub resources: ItemRules,
+    /// Judged by the method of the message. A method that no revision has is refused unless a rule names it.
+    pub methods: ItemRules,
+    /// The origins of pages that may send messages, as browsers write them.
+    pub origins: Vec<String>,
+    /// The only hosts that messages are sent to, in lower case and without port; empty: any.
+    pub hosts: Vec<String>,
+    /// The revisions that are accepted.
+    pub versions: Vec<Version>,
+    /// Whether the headers of a message wait for its body.
+    pub hold_headers: bool,
+    /// The longest message, in bytes.
+    pub body_bytes: u32,
+}
+
+impl Mcp {
+    /// Whether a page of this origin may send messages.
+    #[must_use]
+    pub fn lists_origin(&self, origin: &[u8]) -> bool {
+        self.origins.iter().any(|listed| listed.as_bytes() == origin)
+    }
+
+    /// Whether messages may be sent to this host.
+    #[must_use]
+    pub fn serves(&self, authority: Option<&[u8]>) -> bool {
+        let named = || authority.and_then(|authority| normal_host(authority).ok());
+        self.hosts.is_empty() || named().is_some_and(|host| self.hosts.iter().any(|own| own.as_bytes() == host))
+    }
+
+    /// Adds what the rules ask of a message to `items`.
+    ///
+    /// # Errors
+    /// Why the message is refused.
+    pub fn judge<'p>(&'p self, message: &Message<'_>, items: &mut Items<'p>) -> Result<(), Refused> {
+        // What a server has asked for comes back without a method: it names nothing.
+        let Some(method) = &message.method else { return Ok(()) };
+        if !is_known(method) && !self.methods.name(method) {
+            return Err(Refused::UnknownMethod);
+        }
+        self.methods.add(method, items)?;
+        message.subjects.iter().try_for_each(|subject| self.judge_subject(subject, items))
+    }
+
+    /// Adds what the rules ask of one thing that a message names.
+    ///
+    /// # Errors
+    /// Why the message is refused.
+    pub fn judge_subject<'p>(&'p self, subject: &Subject<'_>, items: &mut Items<'p>) -> Result<(), Refused> {
+        match subject {
+            Subject::Tool(name) => self.tools.add(name, items),
+            Subject::Prompt(name) => self.prompts.add(name, items),
+            Subject::Resource(uri) => self.resources.add_uri(uri, items),
+            Subject::Template(template) => self.resources.add_template(template, items),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `mcp`: what is asked of messages.
+
+use super::{problems, read, with};
+
+#[test]
+fn what_is_wrong_with_rules_about_messages_is_said() {
+    let mcp = |text: &str| with(&format!("default: {{mcp: {{{text}}}}}"));
+    let tools = |rule: &str| mcp(&format!("tools: {{rules: [{rule}]}}"));
+    snapshot!(problems(&[
+        ("a list in place of an object", with("default: {mcp: []}")),
+        ("beside public", with("default: {public: true, mcp: {}}")),
+        ("an unknown field", mcp("tool: {}")),
+        ("rules that are no list", mcp("tools: {rules: {tool: a}}")),
+        ("a rule without a name", tools("{scopes: [a]}")),
+        ("the name of another kind", tools("{prompt: a}")),
+        ("no name", tools("{tool: []}")),
+        ("a name that is no text", tools("{tool: 1}")),
+        ("a field that no item has", tools("{tool: a, single_use: true}")),
+        ("deny beside others", tools("{tool: a, deny: true, scopes: [a]}")),
+        ("a default that names something", mcp("tools: {default: {tool: a}}")),
+        ("an issuer that there is not", tools("{tool: a, issuers: [b]}")),
+        ("an origin with a path", mcp("origins: ['https://a/']")),
+        ("a host with a scheme", mcp("hosts: ['https://a']")),
+        ("a version that there is not", mcp("versions: ['2024-11-05']")),
+        ("a version that is no text", mcp("versions: [2025]")),
+        ("no version", mcp("versions: []")),
+        ("a word for a flag", mcp("hold_headers: 'yes'")),
+        ("no bytes", mcp("body_bytes: 0")),
+        ("too many bytes", mcp("body_bytes: 4194305")),
+    ]));
+    assert!(read(&mcp("hosts: [], tools: {default: {}, rules: [{tool: ['*', a]}]}")).is_ok());
+}
