@@ -37,6 +37,7 @@ mod gate;
 mod gateway;
 mod host_calls;
 mod hostile;
+mod hostile_messages;
 mod identities;
 mod introspection;
 mod istio;

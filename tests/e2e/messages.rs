@@ -28,7 +28,7 @@ fn rules(holds: bool) -> Value {
 type Way<'a> = &'a dyn Fn(&str) -> Response;
 
 /// An upstream that keeps what it receives, whole requests alone.
-struct Upstream {
+pub(crate) struct Upstream {
     server: Server,
     received: Arc<Mutex<Vec<(String, String)>>>,
 }
@@ -48,12 +48,12 @@ impl Upstream {
     }
 
     /// What has been received since the last look.
-    fn take(&self) -> Vec<(String, String)> {
+    pub(crate) fn take(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.received.lock().unwrap())
     }
 }
 
-fn gate(configuration: Value, holds: bool) -> Gate {
+pub(crate) fn gate(configuration: Value, holds: bool) -> Gate {
     let mut gate = Gate::new(configuration);
     gate.name = if holds { "held" } else { "gate" };
     gate.plugin = json!({ "allow_on_headers_stop_iteration": holds });
@@ -61,7 +61,7 @@ fn gate(configuration: Value, holds: bool) -> Gate {
 }
 
 /// An Envoy in front of an upstream; with a key server if keys have to be fetched.
-fn start(gate: Gate, keys: Option<&KeyServer>) -> (Envoy, Upstream) {
+pub(crate) fn start(gate: Gate, keys: Option<&KeyServer>) -> (Envoy, Upstream) {
     let upstream = Upstream::start();
     let mut clusters = vec![cluster("upstream", upstream.server.address)];
     clusters.extend(keys.map(|keys| cluster("issuer", keys.server.address)));
@@ -73,7 +73,7 @@ fn call(tool: &str) -> String {
         .to_string()
 }
 
-fn post(bearer: &str, more: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn post(bearer: &str, more: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let length = body.len().to_string();
     let mut headers = vec![("authorization", bearer), ("content-type", "application/json")];
     headers.extend(more);
@@ -105,7 +105,7 @@ fn chunked(body: &str, size: usize, trailers: &str) -> Vec<u8> {
     [chunks.collect::<Vec<_>>().concat(), format!("0\r\n{trailers}\r\n").into_bytes()].concat()
 }
 
-fn rpc(response: &Response) -> Value {
+pub(crate) fn rpc(response: &Response) -> Value {
     assert_eq!(response.header("content-type"), Some("application/json"), "{response:?}");
     serde_json::from_str(&response.body).unwrap_or_else(|_| panic!("{response:?}"))
 }
