@@ -55,8 +55,17 @@ fn what_is_amiss_with_resources_is_a_warning() {
         "scopegate: {resource: 'https://api.example.com', scopes: [orders:write]",
         1,
     );
+    let of_mcp = |exposed: &str| {
+        let rule = format!("{named}                      mcp: {{}}\n");
+        of(&resource(""), &rule).replacen("expose_headers: WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id", exposed, 1)
+    };
     finds(&[
         ("cors-hides-challenge", hiding, good()),
+        (
+            "cors-hides-challenge",
+            of_mcp("expose_headers: WWW-Authenticate"),
+            of_mcp("expose_headers: Mcp-Session-Id, WWW-Authenticate"),
+        ),
         ("resource-not-named", of(&resource(""), ""), good()),
         ("resource-not-named", of(&resource(""), ""), in_metadata),
         ("resource-shares-audience", of(&resource(", audiences: [id, 'https://api.example.com']"), named), good()),

@@ -5,7 +5,7 @@
 use super::Findings;
 use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
-use crate::policy::Policy;
+use crate::policy::{Access, Policy};
 use std::path::Path;
 
 const CORS_POLICY: &str = "envoy.extensions.filters.http.cors.v3.CorsPolicy";
@@ -27,13 +27,20 @@ const FOR_METADATA: Wanted = Wanted {
     rule: "cors-hides-challenge",
     headers: &["WWW-Authenticate"],
     why: "which find the metadata of `resources` by it",
-    remedy: "write expose_headers: WWW-Authenticate, and before an MCP server Mcp-Session-Id too",
+    remedy: "write expose_headers: WWW-Authenticate",
+};
+const FOR_MCP: Wanted = Wanted {
+    rule: "cors-hides-challenge",
+    headers: &["WWW-Authenticate", "Mcp-Session-Id"],
+    why: "which are MCP clients as well as any other",
+    remedy: "write expose_headers: WWW-Authenticate, Mcp-Session-Id",
 };
 
 /// Checks the CORS policies of the gate's routes, where nonces are asked for or a resource has metadata.
 pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     let wanted = match &policy.dpop {
         Some(dpop) if dpop.nonce.is_some() => &FOR_NONCES,
+        _ if judges_messages(policy) => &FOR_MCP,
         _ if policy.resources.is_empty() => return,
         _ => &FOR_METADATA,
     };
@@ -50,6 +57,12 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
             }
         }
     }
+}
+
+/// Whether a rule, or `default`, judges MCP messages.
+fn judges_messages(policy: &Policy) -> bool {
+    let rules = policy.rules.as_slice().iter().map(|rule| &rule.requirement);
+    rules.chain([&policy.default]).any(|one| matches!(&one.access, Access::Token(ask) if ask.mcp.is_some()))
 }
 
 /// The CORS policies of a route configuration, a virtual host, or a route.
