@@ -2,6 +2,7 @@
 
 mod items;
 mod pattern;
+mod uri;
 
 pub use items::{Item, ItemRule, ItemRules, Items};
 pub use pattern::Pattern;
@@ -21,7 +22,7 @@ pub enum Refused {
     UnknownMethod,
     /// A rule denies it.
     Denied,
-    /// It names a URI that servers read in more than one way, and rules with a `*` would judge it.
+    /// It names a URI that servers read in more than one way, and no rule before those with a `*` names it in full.
     AmbiguousUri,
 }
 

@@ -1,5 +1,6 @@
 //! Rules for what messages name. The first rule that matches decides.
 
+use super::uri::{is_ambiguous, is_ambiguous_template};
 use super::{Pattern, Refused};
 use crate::policy::TokenRequirement;
 use std::rc::Rc;
@@ -120,14 +121,14 @@ impl ItemRules {
         found.map_or(&self.default, |rule| &rule.item).add(items)
     }
 
-    /// Adds what is asked of a URI. One that servers read in more than one way reaches no rule with a `*`.
+    /// Adds what is asked of a URI. One that servers read in more than one way is judged by no rule with a `*`, and not by
+    /// the default after rules that its other readings may match.
     pub(super) fn add_uri<'p>(&'p self, uri: &str, items: &mut Items<'p>) -> Result<(), Refused> {
-        let reaches_open =
-            |found: Option<usize>| self.first_open.is_some_and(|open| found.is_none_or(|found| open <= found));
-        if self.first_open.is_some()
-            && is_ambiguous(uri)
-            && reaches_open(of_text(&self.names, uri).next().map(|p| p.rule))
-        {
+        let is_named = || {
+            let named = of_text(&self.names, uri).next().map(|place| place.rule);
+            named.is_some_and(|named| self.first_open.is_none_or(|open| named < open))
+        };
+        if !self.rules.is_empty() && is_ambiguous(uri) && !is_named() {
             return Err(Refused::AmbiguousUri);
         }
         self.add(uri, items)
@@ -137,7 +138,7 @@ impl ItemRules {
     /// matches whatever it becomes.
     pub(super) fn add_template<'p>(&'p self, template: &str, items: &mut Items<'p>) -> Result<(), Refused> {
         let beginning = template.split('{').next().unwrap_or(template);
-        if self.first_open.is_some() && is_ambiguous(template) {
+        if !self.rules.is_empty() && is_ambiguous_template(template) {
             return Err(Refused::AmbiguousUri);
         }
         for rule in &self.rules {
@@ -161,6 +162,8 @@ impl Item {
     fn add<'p>(&'p self, items: &mut Items<'p>) -> Result<(), Refused> {
         match self {
             Self::Nothing => {}
+            // A message may name thousands of items that ask for one thing.
+            Self::Ask(ask) if items.iter().any(|asked| Rc::ptr_eq(asked, ask)) => {}
             Self::Ask(ask) => items.push(ask),
             Self::Deny => return Err(Refused::Denied),
         }
@@ -174,13 +177,5 @@ fn of_text<'l>(list: &'l [Place], text: &str) -> impl Iterator<Item = &'l Place>
     list.iter().skip(from).take_while(move |place| place.text == text)
 }
 
-/// Whether servers may read a URI in more than one way: with dot segments, `\`, or an encoded `/`, `.` or `\`.
-fn is_ambiguous(uri: &str) -> bool {
-    let encoded = |at: usize| {
-        let code = uri.get(at.saturating_add(1)..at.saturating_add(3)).unwrap_or_default();
-        ["2f", "2e", "5c"].iter().any(|known| known.eq_ignore_ascii_case(code))
-    };
-    uri.contains('\\')
-        || uri.match_indices('%').any(|(at, _)| encoded(at))
-        || uri.split(['/', '?', '#']).any(|segment| matches!(segment, "." | ".."))
-}
+#[cfg(test)]
+mod tests;
