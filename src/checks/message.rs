@@ -192,7 +192,8 @@ fn foresee<'p>(
 
 /// RFC 9110 sections 8.3 and 8.4: one media type, which is `application/json`, in UTF-8 and not compressed.
 fn check_media_type(request: &RequestView<'_>) -> Result<()> {
-    let Some(value) = request.sole_value("content-type") else {
+    // Envoy joins lines with a comma.
+    let Some(value) = request.sole_value("content-type").filter(|value| !value.contains(&b',')) else {
         return Err(Denial::UnsupportedMediaType("not one line of Content-Type"));
     };
     let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);

@@ -1,6 +1,7 @@
 //! MCP messages: in which order they are judged, what their headers have to say, and what a refused client is told. What the
 //! rules ask of what they name is in `cases/mcp.yaml`.
 
+use crate::credentials::{ACME, accepting};
 use crate::world::{Ask, awaited, config, configured_keys, get, policy, reported, token};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::{Node, requirement};
@@ -264,6 +265,8 @@ fn media_types_that_others_could_read_otherwise_are_refused() {
         &[][..],
         &["application/json", "application/json"],
         &["application/json, text/plain"],
+        &["application/json;, text/plain"],
+        &["application/json; x=y, text/plain"],
         &["application/json; charset=utf-16"],
         &["application/json; charset=utf-8; charset=utf-7"],
         &["application/jsonl"],
@@ -361,4 +364,16 @@ fn a_call_that_is_only_reported_passes_and_says_what_it_would_have_been_refused_
         let Decision::Allow(grant) = decide_on(&post(), &policy, Body::Whole(body.as_bytes())) else { panic!() };
         assert_eq!(reported(&grant), Some(Reason::Denied));
     }
+}
+
+/// What an item asks, it asks of the credential that the route chose: it does not make two of them good together.
+#[test]
+fn an_item_does_not_let_two_credentials_come_where_one_is_asked_for() {
+    let rule = json!({ "any_of": ["bearer", "partners"] });
+    let item = json!({ "tools": { "rules": [{ "tool": WRITE, "scopes": ["orders:read"] }] } });
+    let config = accepting(rule, json!({ "mcp": item }));
+    let two = mirrored(WRITE).header("x-api-key", ACME);
+    assert_eq!(refused(&mirrored(WRITE), &config, &stateless(WRITE).to_string()), None);
+    assert_eq!(refused(&two, &config, &stateless("x").to_string()), Some(Reason::MultipleCredentials));
+    assert_eq!(refused(&two, &config, &stateless(WRITE).to_string()), Some(Reason::MultipleCredentials));
 }
