@@ -44,6 +44,7 @@ mod istio;
 mod keys;
 mod login;
 mod long_lists;
+mod mcp_clients;
 mod messages;
 mod metadata;
 mod native;
