@@ -30,3 +30,31 @@ fn what_is_wrong_with_rules_about_messages_is_said() {
     ]));
     assert!(read(&mcp("hosts: [], tools: {default: {}, rules: [{tool: ['*', a]}]}")).is_ok());
 }
+
+/// An API key has no user who could have authenticated again: the item would be open to it.
+#[test]
+fn an_item_asks_for_nothing_of_tokens_where_a_credential_without_one_is_good() {
+    let hash = "ab".repeat(32);
+    let gate = |credentials: &str, item: &str| {
+        let set = format!(
+            "{{name: partners, api_key: {{header: X-Api-Key}}, identities: [{{id: a, secrets: [{{sha256: {hash}}}]}}]}}"
+        );
+        with(&format!(
+            "credentials: [{set}]\ndefault: {{credentials: {credentials}, mcp: {{tools: {{rules: [{{tool: pay, {item}}}]}}}}}}"
+        ))
+    };
+    let any = "{any_of: [bearer, partners]}";
+    snapshot!(problems(&[
+        ("acr_values beside keys", gate(any, "acr_values: [phr]")),
+        ("max_auth_age beside keys", gate(any, "max_auth_age: 5m")),
+        ("issuers without tokens", gate("partners", "issuers: ['https://a/']")),
+        ("the age of a token without tokens", gate("partners", "max_token_age: 1m")),
+    ]));
+    for good in [
+        gate("bearer", "acr_values: [phr]"),
+        gate("{all_of: [bearer, partners]}", "max_auth_age: 5m"),
+        gate(any, "max_token_age: 1m"),
+    ] {
+        assert!(read(&good).is_ok(), "{:?}", read(&good).err());
+    }
+}

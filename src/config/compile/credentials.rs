@@ -9,7 +9,7 @@ mod rule;
 mod secrets;
 
 pub(in crate::config) use holders::Holders;
-pub(super) use rule::{Sources, read as read_rule};
+pub(super) use rule::{Sources, check_of_tokens, read as read_rule};
 pub(in crate::config) use secrets::Digests;
 
 use super::forward::{RESERVED, RESERVED_PREFIXES, is_apart, plain_name};

@@ -1,7 +1,7 @@
 //! `mcp` of a requirement: what is asked of the messages of an MCP client.
 
 use super::requirement::{self, Context};
-use super::{csrf, matching, optional};
+use super::{credentials, csrf, matching, optional};
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields::{self, Shape};
 use crate::config::tree::Tree;
@@ -112,6 +112,9 @@ fn rule(cursor: &Cursor<'_>, shape: &Shape, naming: &str, around: Around<'_>) ->
 fn item(object: &Object<'_>, around: Around<'_>) -> Option<Item> {
     let deny = optional(object, "deny", false, Cursor::flag);
     let ask = requirement::of_item(object, around.context);
+    if let Some(rule) = around.credentials {
+        credentials::check_of_tokens(object, rule, around.context.sources);
+    }
     let (deny, ask) = (deny?, ask?);
     match (deny, ask == TokenRequirement::default()) {
         (true, true) => Some(Item::Deny),

@@ -2,8 +2,8 @@
 
 use super::super::pairs;
 use super::super::scripted::NO_CLUSTER;
-use super::Filter;
 use super::proxy::{Client, Proxy, jwks};
+use super::{Action, Filter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -375,4 +375,33 @@ fn requests_that_wait_for_introspection_take_no_place_of_claims() {
     assert!(claims.iter().all(|context| proxy.stream(*context).is_undecided()));
     let third = proxy.request(Client::Once(3));
     assert_eq!(proxy.answers(third), ["scopegate_too_busy"], "claims have the places of claims");
+}
+
+/// Such a message is judged when it is whole; its headers may be upstream by then.
+#[test]
+fn a_message_is_counted_for_the_fleet_once_it_may_pass() {
+    let mcp = json!({ "tools": { "rules": [{ "tool": "debug", "deny": true }] } });
+    for (tool, answer, answers) in
+        [("read", FIRST, &[][..]), ("read", AGAIN, &["scopegate_replayed"]), ("debug", "", &["scopegate_denied"])]
+    {
+        let members =
+            members("redis", &json!({ "default": { "single_use": true, "mcp": mcp }, "route_metadata": "ignore" }));
+        let mut proxy = Proxy::configured(&members);
+        let context = proxy.begin(Client::Once(1));
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        proxy.script().streams.borrow_mut().get_mut(&context).unwrap().headers.push(json);
+        assert_eq!(proxy.headers(context, false), Action::Continue);
+        assert!(asked(&proxy).is_empty(), "before the message is here");
+        proxy.allow_answers_after_headers(context);
+        let call = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
+        assert_eq!(proxy.part(context, call.as_bytes(), true), Action::Pause, "{tool}");
+        if answer.is_empty() {
+            assert!(asked(&proxy).is_empty(), "a refused call uses nothing up");
+        } else {
+            say(&proxy, 200, answer);
+        }
+        assert_eq!(proxy.answers(context), answers, "{tool}");
+        let resumed = proxy.script().calls.borrow().iter().filter(|call| call.contains("resume")).count();
+        assert_eq!(resumed, usize::from(answers.is_empty()), "{tool} {answer}");
+    }
 }

@@ -51,6 +51,12 @@ pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<Credenti
         return Some(CredentialRule::default());
     }
     let rule = object.get("credentials").and_then(|cursor| expression(&cursor, sources))?;
+    check_of_tokens(object, &rule, sources);
+    Some(rule)
+}
+
+/// Notes what these fields ask of tokens where this rule accepts what is none.
+pub(crate) fn check_of_tokens(object: &Object<'_>, rule: &CredentialRule, sources: Sources<'_>) {
     if !rule.sources().iter().any(|source| sources.is_token(source)) {
         for name in OF_TOKENS {
             note(
@@ -61,7 +67,7 @@ pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<Credenti
             );
         }
     }
-    if !sources.always_has_token(&rule) {
+    if !sources.always_has_token(rule) {
         for name in MET_BY_TOKENS {
             note(
                 object,
@@ -71,7 +77,6 @@ pub(crate) fn read(object: &Object<'_>, sources: Sources<'_>) -> Option<Credenti
             );
         }
     }
-    Some(rule)
 }
 
 fn note(object: &Object<'_>, name: &str, what: &str, remedy: &str) {
