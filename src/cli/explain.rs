@@ -119,7 +119,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
     let proof = arguments.dpop.as_deref().map(read_token).transpose()?;
     let mut request = Request::read(&arguments.request, &arguments.header, token.as_deref(), proof.as_deref())?;
-    if arguments.body.is_some() {
+    if arguments.body.is_some() || arguments.request.starts_with("POST ") {
         request.name_media_type();
     }
     let wanted = Wanted {

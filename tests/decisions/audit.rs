@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 fn read_value(value: prost_types::Value) -> Value {
     match value.kind {
         Some(prost_types::value::Kind::StringValue(text)) => Value::from(text),
+        Some(prost_types::value::Kind::StructValue(inner)) => {
+            Value::Object(inner.fields.into_iter().map(|(name, value)| (name, read_value(value))).collect())
+        }
         Some(prost_types::value::Kind::ListValue(list)) => list.values.into_iter().map(read_value).collect(),
         other => panic!("{other:?}"),
     }
 }
 
-/// The members of a record that is a `google.protobuf.Struct`: text, and lists of text.
+/// The members of a record that is a `google.protobuf.Struct`: text, lists of text, and objects of text.
 pub fn read_struct(bytes: &[u8]) -> Value {
     let read = prost_types::Struct::decode(bytes).unwrap();
     let member = |(name, value): (String, prost_types::Value)| (name, read_value(value));

@@ -1,14 +1,17 @@
 //! MCP messages: in which order they are judged, what their headers have to say, and what a refused client is told. What the
 //! rules ask of what they name is in `cases/mcp.yaml`.
 
+use crate::audit::read_struct;
 use crate::credentials::{ACME, accepting};
+use crate::trace::{misfits, schema};
 use crate::world::{Ask, awaited, config, configured_keys, get, policy, reported, token};
+use scopegate::audit::AuditRecord;
 use scopegate::challenge::{self, Terms};
 use scopegate::config::{Node, requirement};
 use scopegate::decision::{Basis, Decision, MessageWanted, Need, Reason};
 use scopegate::engine::decide;
 use scopegate::facts::{Body, Facts, NoMemory};
-use scopegate::policy::Policy;
+use scopegate::policy::{AuditSettings, Policy};
 use scopegate::request::RequestView;
 use serde_json::{Value, json};
 
@@ -329,6 +332,28 @@ fn a_refusal_is_an_error_of_json_rpc_with_the_id_of_the_message() {
     let data =
         json!({ "supported": ["2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"], "requested": "2030-01-01" });
     assert_eq!((&error["error"]["code"], &error["error"]["data"]), (&json!(-32022), &data));
+}
+
+#[test]
+fn a_record_has_the_method_and_the_name_of_the_message_in_every_form() {
+    let policy = policy(&judging(rules()));
+    for (tool, name, shown) in [
+        ("debug", "debug", "name:\"debug\""),
+        ("read", "read", "name:\"read\""),
+        ("a\u{e9}\" b", "a%C3%A9%22%20b", "name:\"a%C3%A9%22%20b\""),
+    ] {
+        let decision = decide_on(&post(), &policy, Body::Whole(call(tool).to_string().as_bytes()));
+        let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"POST").unwrap();
+        let json: Value = serde_json::from_str(&record.to_json()).unwrap();
+        assert_eq!(json["mcp"], json!({ "method": "tools/call", "name": name }), "{json}");
+        assert_eq!(read_struct(&record.to_struct()), json, "both forms say the same");
+        assert!(record.to_line().contains(&format!("mcp=method:\"tools/call\",{shown}")), "{}", record.to_line());
+        assert_eq!(misfits("record", &json, &schema()), Vec::<String>::new());
+    }
+    let long = call(&"x".repeat(1000)).to_string();
+    let decision = decide_on(&post(), &policy, Body::Whole(long.as_bytes()));
+    let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"POST").unwrap();
+    assert!(record.to_json().len() < 600, "{}", record.to_json());
 }
 
 #[test]

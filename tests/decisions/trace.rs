@@ -100,7 +100,7 @@ fn a_record_says_what_decided_and_what_kind_of_credential_was_judged() {
 
 /// What in a record the published schema does not admit. Reads the words of JSON Schema that the schema uses, and fails on
 /// others.
-fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
+pub fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
     let mut found = Vec::new();
     let mut wrong = |what: String| found.push(format!("{at}: {what}"));
     for (word, rule) in schema.as_object().unwrap() {
@@ -145,7 +145,7 @@ fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
     found
 }
 
-fn schema() -> Value {
+pub fn schema() -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/audit.schema.json");
     serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
