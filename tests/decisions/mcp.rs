@@ -340,7 +340,7 @@ fn a_record_has_the_method_and_the_name_of_the_message_in_every_form() {
     for (tool, name, shown) in [
         ("debug", "debug", "name:\"debug\""),
         ("read", "read", "name:\"read\""),
-        ("a\u{e9}\" b", "a%C3%A9%22%20b", "name:\"a%C3%A9%22%20b\""),
+        ("a\u{e9}\" b", "a%C3%A9%22 b", "name:\"a%C3%A9%22 b\""),
     ] {
         let decision = decide_on(&post(), &policy, Body::Whole(call(tool).to_string().as_bytes()));
         let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"POST").unwrap();
