@@ -7,7 +7,12 @@ const SPECIAL: [&str; 6] = ["file", "http", "https", "ws", "wss", "ftp"];
 /// Whether servers may read a URI in more than one way.
 pub(super) fn is_ambiguous(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else { return is_ambiguous_template(uri) };
-    is_ambiguous_template(uri) || SPECIAL.contains(&scheme) && is_special_ambiguous(scheme, rest)
+    let is_other_ambiguous = || {
+        let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        authority.starts_with('@') || authority.ends_with(':') || authority.contains('[')
+    };
+    is_ambiguous_template(uri)
+        || if SPECIAL.contains(&scheme) { is_special_ambiguous(scheme, rest) } else { is_other_ambiguous() }
 }
 
 /// Whether servers may read a template in more than one way, whatever it becomes: white space around it, capitals in its
@@ -35,17 +40,28 @@ fn is_ambiguous_escape(text: &str) -> bool {
 /// Whether the host of a special URI, or where it begins and ends, is written in another way than in the normal form.
 fn is_special_ambiguous(scheme: &str, rest: &str) -> bool {
     let Some(rest) = rest.strip_prefix("//") else { return true };
-    let (host, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+    let (host, path) = rest.find(['/', '?', '#']).and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
     if scheme == "file" {
-        // Its readers take the path alone, and an empty segment for none.
-        return !host.is_empty() || path.contains(['?', '#']) || path.contains("//");
+        // Its readers take the path alone, an empty segment for none, and `|` for the colon of a drive.
+        return !host.is_empty() || !path.starts_with('/') || path.contains(['?', '#', '|']) || path.contains("//");
     }
-    let has_default_port =
-        ["", "80", "443", "21"].iter().any(|port| host.rsplit_once(':').is_some_and(|it| it.1 == *port));
-    host.is_empty()
-        || path.is_empty()
-        || has_default_port
-        || host.bytes().any(|byte| !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b':' | b'[' | b']'))
+    let (name, port) = host.split_once(':').unwrap_or((host, "1"));
+    let is_of_name = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+    !path.starts_with('/')
+        || name.is_empty()
+        || !name.bytes().all(is_of_name)
+        || is_unusual_number(name)
+        || matches!(port, "" | "80" | "443" | "21")
+        || port.starts_with('0')
+}
+
+/// Whether a host is an address of IPv4 in another way than four decimal numbers: one is, whose last label is a number.
+fn is_unusual_number(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_usual =
+        |label: &str| label.bytes().all(|byte| byte.is_ascii_digit()) && (label == "0" || !label.starts_with('0'));
+    last.starts_with(|first: char| first.is_ascii_digit())
+        && !(host.split('.').count() == 4 && host.split('.').all(is_usual))
 }
 
 #[cfg(test)]
@@ -83,6 +99,17 @@ mod tests {
             "https://a:/b",
             "https://x@a/b",
             "https://é/b",
+            "https://a:0443/b",
+            "http://127.1/a",
+            "http://0x7f.0.0.1/",
+            "http://127.0.0.01/",
+            "http://[::1]/a",
+            "file://",
+            "https://a:#b/",
+            "memo://a:/b",
+            "memo://@a",
+            "memo://[0::1]/",
+            "file:///C|/a",
             "..",
         ] {
             assert!(is_ambiguous(uri), "{uri}");
@@ -106,7 +133,8 @@ mod tests {
             "file:///C:/a",
             "https://a.example/",
             "https://a:8443/B?c=/D",
-            "http://[::1]/a",
+            "http://127.0.0.1:8080/a",
+            "https://4.example/",
             "urn:isbn:1",
             "a",
         ] {
