@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 /// A program that ends when its standard input is closed.
-struct Program(Child);
+pub struct Program(Child);
 
 impl Drop for Program {
     fn drop(&mut self) {
@@ -24,7 +24,7 @@ fn script(name: &str) -> Command {
     command
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -49,36 +49,68 @@ fn start(at: u16, server: SocketAddr, issuer: &str, holds: bool) -> Envoy {
     Envoy::start_text(&text, 1).unwrap_or_else(|log| panic!("{log}"))
 }
 
-#[test]
-#[ignore = "needs PyPI mcp: make evidence-services"]
-fn a_client_finds_the_issuer_from_the_401_alone_calls_a_tool_and_steps_up_for_another() {
+/// The server in a separate process.
+pub fn server() -> (Program, SocketAddr) {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let (process, _) = announced(script("mcp_server.py").arg(address.port().to_string()));
+    let server = Program(process);
+    eventually("the server listens", || TcpStream::connect(address).is_ok());
+    (server, address)
+}
+
+/// Has clients, each with how it calls a refusal, go through a gate that holds headers and through one that does not.
+fn each_steps_up(clients: &[(&str, &str)], client: impl Fn() -> Command) {
     let mut provider = Command::new(node::binary());
     provider.arg(root().join("tests/e2e/mcp_provider.mjs")).env("PACKAGES", node::packages());
     let (process, issuer) = announced(&mut provider);
     let _provider = Program(process);
-    // "auto" is 2026-07-28 with this server, and "legacy" the revision before it.
-    for (holds, mode) in [(true, "auto"), (true, "legacy"), (false, "auto"), (false, "legacy")] {
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (process, _) = announced(script("mcp_server.py").arg(address.port().to_string()));
-        let _server = Program(process);
-        eventually("the server listens", || TcpStream::connect(address).is_ok());
+    for holds in [true, false] {
+        let (_server, address) = server();
         let at = free_port();
         let envoy = start(at, address, &issuer, holds);
-        let output = script("mcp_client.py")
-            .args([&format!("http://127.0.0.1:{at}/mcp"), mode])
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        let told: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}\n{}", envoy.log()));
-        assert_eq!(told["scopes"], json!(["mcp:basic", "mcp:basic mcp:write"]), "{holds} {mode}: {told}");
-        let calls = told["calls"].as_array().unwrap();
-        assert_eq!(calls[0], json!(["get_weather", "sunny in Rome"]), "{told}");
-        assert_eq!(calls[1][1], "MCPError", "the session lives on after it: {told}");
-        assert_eq!(calls[2], json!(["delete_user", "deleted bob"]), "{told}");
-        assert_eq!(calls[3], json!(["get_weather", "sunny in Oslo"]), "{told}");
-        let log = envoy.wait_for_log("scopegate_insufficient_scope");
-        assert!(log.contains("scopegate_no_credential") && log.contains("scopegate_metadata"), "{log}");
-        assert!(log.contains("\"name\":\"debug_heap\""), "{log}");
+        for (mode, refused) in clients {
+            let url = format!("http://127.0.0.1:{at}/mcp");
+            let output = client().args([&url, *mode]).stderr(Stdio::inherit()).output().unwrap();
+            let told: Value = serde_json::from_slice(&output.stdout)
+                .unwrap_or_else(|_| panic!("{mode}: {output:?}\n{}", envoy.log()));
+            assert_eq!(told["scopes"], json!(["mcp:basic", "mcp:basic mcp:write"]), "{holds} {mode}: {told}");
+            let calls = told["calls"].as_array().unwrap();
+            assert_eq!(calls[0], json!(["get_weather", "sunny in Rome"]), "{mode}: {told}");
+            assert_eq!(calls[1][1], *refused, "the session lives on after it: {mode}: {told}");
+            assert_eq!(calls[2], json!(["delete_user", "deleted bob"]), "{mode}: {told}");
+            assert_eq!(calls[3], json!(["get_weather", "sunny in Oslo"]), "{mode}: {told}");
+            if *mode == "sdk" {
+                let again = "Server returned 403 after trying upscoping";
+                assert!(told["again"].as_str().is_some_and(|text| text.contains(again)), "{told}");
+            }
+        }
+        let each = [
+            "scopegate_no_credential",
+            "scopegate_insufficient_scope",
+            "scopegate_metadata",
+            "\"name\":\"debug_heap\"",
+        ];
+        for text in each {
+            eventually(text, || envoy.log().matches(text).count() >= clients.len());
+        }
     }
+}
+
+#[test]
+#[ignore = "needs PyPI mcp: make evidence-services"]
+fn a_client_finds_the_issuer_from_the_401_alone_calls_a_tool_and_steps_up_for_another() {
+    // "auto" is 2026-07-28 with this server, and "legacy" the revision before it.
+    each_steps_up(&[("auto", "MCPError"), ("legacy", "MCPError")], || script("mcp_client.py"));
+}
+
+#[test]
+#[ignore = "needs PyPI mcp, for the server: make evidence-services"]
+fn clients_on_npm_do_so_too() {
+    // "sdk" is version 1 of the client, which knows no revision after 2025-11-25.
+    let clients = [("sdk", "StreamableHTTPError"), ("auto", "SdkHttpError"), ("legacy", "SdkHttpError")];
+    each_steps_up(&clients, || {
+        let mut client = Command::new(node::binary());
+        client.arg(root().join("tests/e2e/mcp_client.mjs")).env("PACKAGES", node::packages());
+        client
+    });
 }
