@@ -108,7 +108,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
             refused(400, Challenge::None, "The body is no message of the protocol")
         }
         Denial::InvalidMessage { fault: MessageFault::NoName, .. } => {
-            refused(400, Challenge::None, "The message does not name what it is about")
+            refused(400, Challenge::None, "The message does not name what it is about, or its revision")
         }
         Denial::UnsupportedVersion(_) => refused(400, Challenge::None, "The version of the protocol is not accepted"),
         Denial::HeaderMismatch(_) => refused(400, Challenge::None, "The headers do not say what the body says"),

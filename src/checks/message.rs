@@ -187,7 +187,11 @@ fn foresee<'p>(
         task_id: None,
     };
     note(trace, &message);
-    judge(all, &message, true, items)
+    match judge(all, &message, true, items) {
+        // A header may misspell what the body has: that is told as a mismatch.
+        Err(Denial::UnknownMethod { .. }) => Ok(()),
+        judged => judged,
+    }
 }
 
 /// RFC 9110 sections 8.3 and 8.4: one media type, which is `application/json`, in UTF-8 and not compressed.
@@ -257,7 +261,8 @@ fn check_version(all: &[&Mcp], request: &RequestView<'_>, message: &Message<'_>)
     match &message.meta_version {
         Some(own) if own.as_bytes() == header => Ok(version.is_stateless()),
         None if !version.is_stateless() || message.kind != Kind::Request => Ok(version.is_stateless()),
-        _ => Err(Denial::HeaderMismatch("MCP-Protocol-Version is not the version in the body")),
+        Some(_) => Err(Denial::HeaderMismatch("MCP-Protocol-Version is not the version in the body")),
+        None => Err(Denial::InvalidMessage { fault: MessageFault::NoName, why: "no protocol version in _meta" }),
     }
 }
 

@@ -9,7 +9,7 @@ pub enum MessageFault {
     NotJson,
     /// It is no message of JSON-RPC 2.0 as MCP has them.
     NotMessage,
-    /// It does not name what it is about.
+    /// It does not name what it is about, or its revision.
     NoName,
 }
 

@@ -176,10 +176,13 @@ fn what_the_headers_of_a_call_forbid_is_refused_before_its_body() {
     };
     assert_eq!(reason(&mirrored(WRITE)), Some(Reason::InsufficientScope));
     assert_eq!(reason(&mirrored("=?base64?ZGVidWc=?=")), Some(Reason::Denied));
-    assert_eq!(
-        reason(&post().header("mcp-protocol-version", "2026-07-28").header("mcp-method", "no/such")),
-        Some(Reason::UnknownMethod)
-    );
+    // A method that is unknown may be a mismatch.
+    let misspelt = post().header("mcp-protocol-version", "2026-07-28").header("mcp-method", "TOOLS/CALL");
+    assert_eq!(reason(&misspelt), None);
+    let body = stateless(WRITE).to_string();
+    assert_eq!(refused(&misspelt, &judging(rules()), &body), Some(Reason::HeaderMismatch));
+    let body = body.replace("tools/call", "TOOLS/CALL");
+    assert_eq!(refused(&misspelt, &judging(rules()), &body), Some(Reason::UnknownMethod));
     // What they allow is judged by the body, and so is everything of earlier revisions, whose servers do not read them.
     assert_eq!(reason(&mirrored("get_weather")), None);
     assert_eq!(
@@ -223,7 +226,6 @@ fn headers_say_once_what_the_body_says() {
         ask
     };
     for (ask, body) in [
-        (whole(), &old),
         (post(), &new),
         (version("2025-11-25"), &new),
         (without("mcp-method"), &new),
@@ -240,6 +242,7 @@ fn headers_say_once_what_the_body_says() {
     ] {
         assert_eq!(refused(&ask, &config, body), Some(Reason::HeaderMismatch), "{ask:?} {body}");
     }
+    assert_eq!(refused(&whole(), &config, &old), Some(Reason::InvalidMessage), "the body names no revision");
     for date in ["2024-11-05", "2026-07-29", "", "x".repeat(100).as_str()] {
         assert_eq!(refused(&version(date), &config, &old), Some(Reason::UnsupportedVersion), "{date}");
     }

@@ -45,6 +45,7 @@ mod keys;
 mod login;
 mod long_lists;
 mod mcp_clients;
+mod mcp_conformance;
 mod messages;
 mod metadata;
 mod native;
