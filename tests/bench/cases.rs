@@ -1,5 +1,6 @@
 //! The cases: what is asked of both contenders, and the requests that are sent.
 
+use super::calls::{self, Posted};
 use super::contenders::{
     api_key_auth, basic_auth, native_client_policy, native_policy, native_route_policy, native_rule,
     native_rule_for_all, one_route,
@@ -61,13 +62,21 @@ pub struct Case {
     pub scopegate: Value,
     /// What the issuer's entry has besides.
     pub issuer: Value,
+    /// What the configuration of the Wasm plugin has besides.
+    pub plugin: Value,
     pub scopegate_routes: Vec<Value>,
     pub native_rules: Vec<Value>,
     pub native_policies: Value,
     /// The filter in the place of `jwt_authn`.
     pub native_authentication: Option<Value>,
+    /// The filters between it and `rbac`.
+    pub native_between: Vec<Value>,
     /// What both refuse beside what is measured, where that is no token: what is sent in `authorization`, and the status.
     pub refused: Vec<(&'static str, String, u16)>,
+    /// The message that is posted; a request without a body where there is none.
+    pub posted: Option<Posted>,
+    /// Messages that both refuse, and the status.
+    pub refused_messages: Vec<(&'static str, Posted, u16)>,
     pub native_routes: Vec<Value>,
     pub path: String,
     pub scope: String,
@@ -82,7 +91,10 @@ pub struct Case {
 impl Case {
     /// The bytes of a request with this `authorization`.
     pub fn request(&self, credential: Option<&str>) -> Vec<u8> {
-        load::request(&self.path, credential)
+        match &self.posted {
+            None => load::request(&self.path, credential),
+            Some(posted) => posted.request(&self.path, credential),
+        }
     }
 
     /// All requests, one after the other.
@@ -92,7 +104,7 @@ impl Case {
 }
 
 /// The names of all cases, in the order of the table.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 23] = [
     "hit-rules",
     "hit-default",
     "hit-metadata",
@@ -112,6 +124,10 @@ pub const NAMES: [&str; 19] = [
     "rules-10000",
     "routes-10000",
     "routes-10000-keep",
+    "mcp-400",
+    "mcp-4k",
+    "mcp-40k",
+    "mcp-1000-rules",
 ];
 
 /// Makes cases, and the tokens that they need.
@@ -166,6 +182,10 @@ impl Cases {
             "rules-10000" => self.rules(10_000, "10 000 rules, a request for the last", 10.0),
             "routes-10000" => self.routes("10 000 Envoy routes with metadata, a request for the last", "strip"),
             "routes-10000-keep" => self.routes("the same, no header edited (`forward: {token: keep}`)", "keep"),
+            "mcp-400" => calls::case(self.base(), "a tool call of 400 bytes, ten tools with rules", 10, 400, Some(1.3)),
+            "mcp-4k" => calls::case(self.base(), "the same of 4 KB", 10, 4_000, Some(1.2)),
+            "mcp-40k" => calls::case(self.base(), "the same of 40 KB", 10, 40_000, Some(1.0)),
+            "mcp-1000-rules" => calls::case(self.base(), "400 bytes, 1 000 tools with rules", 1_000, 400, None),
             _ => self.base(),
         };
         Some(Case { name, ..case })
@@ -190,11 +210,15 @@ impl Cases {
                 "audit": { "filter_state": "none" },
             }),
             issuer: json!({}),
+            plugin: json!({}),
             scopegate_routes: one_route(),
             native_rules: vec![native_rule("/orders")],
             native_policies: json!({ "scope": native_policy(None, SCOPE) }),
             native_authentication: None,
+            native_between: Vec::new(),
             refused: Vec::new(),
+            posted: None,
+            refused_messages: Vec::new(),
             native_routes: one_route(),
             path: "/orders/1".to_owned(),
             scope: SCOPE.to_owned(),
@@ -367,6 +391,6 @@ fn without(mut object: Value, names: &[&str]) -> Value {
     object
 }
 
-fn bearers(tokens: &[String]) -> Vec<Option<String>> {
+pub fn bearers(tokens: &[String]) -> Vec<Option<String>> {
     tokens.iter().map(|token| Some(format!("Bearer {token}"))).collect()
 }

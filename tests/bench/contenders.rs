@@ -88,13 +88,15 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
     }
     // Here nothing else is to be kept alive, and every token is to be answered as the native filters answer it.
     configuration["limits"] = json!({ "wasm_crypto_percent": 100 });
+    let mut plugin = json!({ "vm_config": {
+        "vm_id": "bench", "environment_variables": { "key_values": { CLIENT_SECRET: "0123456789abcdefghij" } },
+    } });
+    merge(&mut plugin, &case.plugin);
     let gate = Gate {
         // A gate has a name that lasts as long as the program.
         name: Contender::Scopegate.listener(case.name).leak(),
         connection_manager: connection_manager(),
-        plugin: json!({ "vm_config": {
-            "vm_id": "bench", "environment_variables": { "key_values": { CLIENT_SECRET: "0123456789abcdefghij" } },
-        } }),
+        plugin,
         ..Gate::new(configuration)
     };
     gate.routes(behind.finish(&case.scopegate_routes)).listener()
@@ -110,8 +112,10 @@ fn native(case: &Case, behind: Behind) -> Value {
             "rules": { "action": "ALLOW", "policies": case.native_policies },
         },
     });
+    let filters: Vec<Value> =
+        [authentication].into_iter().chain(case.native_between.iter().cloned()).chain([rbac]).collect();
     let name = Contender::Native.listener(case.name);
-    listener(&name, &[authentication, rbac], &behind.finish(&case.native_routes), &json!({}), &connection_manager())
+    listener(&name, &filters, &behind.finish(&case.native_routes), &json!({}), &connection_manager())
 }
 
 /// `api_key_auth` with these keys, which it takes away and puts their client in the place of.
@@ -187,14 +191,16 @@ pub fn native_policy(path: Option<&str>, scope: &str) -> Value {
         || json!({ "any": true }),
         |path| json!({ "url_path": { "path": { "prefix": format!("{path}/") } } }),
     );
-    json!({
-        "permissions": [permission],
-        "principals": [{ "sourced_metadata": { "metadata_matcher": {
-            "filter": "envoy.filters.http.jwt_authn",
-            "path": [{ "key": "claims" }, { "key": "scope" }],
-            "value": { "list_match": { "one_of": { "string_match": { "exact": scope } } } },
-        } } }],
-    })
+    json!({ "permissions": [permission], "principals": [native_scope(scope)] })
+}
+
+/// An `rbac` principal: who has this scope.
+pub fn native_scope(scope: &str) -> Value {
+    json!({ "sourced_metadata": { "metadata_matcher": {
+        "filter": "envoy.filters.http.jwt_authn",
+        "path": [{ "key": "claims" }, { "key": "scope" }],
+        "value": { "list_match": { "one_of": { "string_match": { "exact": scope } } } },
+    } } })
 }
 
 /// What a route adds so that `rbac` asks for this scope on it.

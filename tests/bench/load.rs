@@ -34,8 +34,13 @@ pub fn request(path: &str, credential: Option<&str>) -> Vec<u8> {
 
 /// The bytes of a request with these lines.
 pub fn request_with(path: &str, lines: &[(&str, &str)]) -> Vec<u8> {
+    request_of("GET", path, "application/json", lines)
+}
+
+/// The bytes of the head of a request with these lines.
+pub fn request_of(method: &str, path: &str, accepted: &str, lines: &[(&str, &str)]) -> Vec<u8> {
     let mut text =
-        format!("GET {path} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: application/json\r\n");
+        format!("{method} {path} HTTP/1.1\r\nhost: api.example.com\r\nuser-agent: bench/1\r\naccept: {accepted}\r\n");
     for (name, value) in lines {
         text += &format!("{name}: {value}\r\n");
     }

@@ -19,12 +19,14 @@
 )]
 
 mod before;
+mod calls;
 mod cases;
 pub(crate) mod chart;
 mod contenders;
 mod edits;
 mod flood;
 mod footprint;
+mod held;
 mod hollow;
 pub(crate) mod load;
 mod looked_up;
@@ -113,6 +115,9 @@ fn bench(settings: &Settings) {
     if settings.wants(looked_up::NAME) {
         whole.insert(looked_up::NAME.into(), looked_up::measure(&cores, &cases, settings));
     }
+    if settings.wants(held::NAME) {
+        whole.insert(held::NAME.replace('-', "_"), held::measure(&cores, &cases, settings));
+    }
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
     }
@@ -143,7 +148,7 @@ fn compare(cores: &Cores, settings: &Settings, cases: &Cases, whole: &mut Map<St
         listeners.extend(Contender::BOTH.map(|who| contender(who, case, Behind::DirectResponse)));
     }
     let envoy = start_with(cores, &listeners, &[cluster]);
-    let requests = load::write_requests("bare", &[cases[0].request(None)]);
+    let requests = load::write_requests("bare", &[load::request(&cases[0].path, None)]);
     let bare = load::full_speed(&envoy, cores, "bare", &requests, settings.seconds);
     println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
     whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));

@@ -43,6 +43,10 @@ pub fn prove(cases: &[Case], other: &Value) {
         ] {
             same(&envoy, case, what, Some(&format!("Bearer {token}")), status);
         }
+        for (what, posted, status) in &case.refused_messages {
+            let case = Case { posted: Some(posted.clone()), ..case.clone() };
+            same(&envoy, &case, what, measured.as_deref(), *status);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the bench was asked to do, and what the module under it understands.
 
-use super::{before, cases, edits, flood, footprint, looked_up, made_of, stolen};
+use super::{before, cases, edits, flood, footprint, held, looked_up, made_of, stolen};
 use scopegate::config::{self, Node};
 use serde_json::json;
 use std::fmt;
@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// The parts that compare nothing with the native filters.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     flood::TOKENS.name,
     flood::PASSWORDS.name,
     made_of::NAME,
@@ -30,6 +30,7 @@ const OTHERS: [&str; 8] = [
     edits::NAME,
     stolen::NAME,
     before::NAME,
+    held::NAME,
     footprint::NAME,
 ];
 
