@@ -130,7 +130,7 @@ pub struct Answer<'d> {
     text: &'static str,
     retry_after: Option<u32>,
     /// What the answer to an MCP message says beside; `None` where there is none.
-    rpc: Option<Rpc>,
+    rpc: Option<Box<Rpc>>,
 }
 
 /// What a challenge is for.
@@ -183,7 +183,7 @@ impl<'d> Answer<'d> {
     /// Whether the same answer will be given again.
     #[must_use]
     pub fn recurs(&self) -> bool {
-        self.nonce.is_none() && self.rpc.as_ref().is_none_or(Rpc::recurs)
+        self.nonce.is_none() && self.rpc.as_deref().is_none_or(Rpc::recurs)
     }
 
     /// Renders it.

@@ -159,7 +159,7 @@ fn admit<'p>(policy: &Policy, request: &RequestView<'_>, applicable: &Applicable
     match applicable.admission() {
         Admission::NoOne => Err(Denial::Denied),
         _ if policy.bypass_cors_preflight && is_preflight(policy, request) => Ok(Admitted::Anyway(Basis::Preflight)),
-        Admission::TokenHolders(asks) if message::admits_preflight(&asks, request) && is_preflight(policy, request) => {
+        Admission::TokenHolders(asks) if is_preflight(policy, request) && message::admits_preflight(&asks, request) => {
             Ok(Admitted::Anyway(Basis::Preflight))
         }
         Admission::Everyone => Ok(Admitted::Anyway(Basis::Public)),

@@ -27,7 +27,7 @@ const INVALID_PARAMS: i32 = -32602;
 
 impl Rpc {
     /// The answer to the message of a refused request; `None` where there is no message.
-    pub(super) fn of(denial: &Denial, trace: &Trace) -> Option<Self> {
+    pub(super) fn of(denial: &Denial, trace: &Trace) -> Option<Box<Self>> {
         let message = trace.message.as_ref()?;
         let code = match denial {
             Denial::InvalidMessage { fault: MessageFault::NotJson, .. } => Some(PARSE_ERROR),
@@ -44,7 +44,7 @@ impl Rpc {
             Denial::UnsupportedVersion(versions) => Some((**versions).clone()),
             _ => None,
         };
-        Some(Self { id: message.id.clone(), code, versions })
+        Some(Box::new(Self { id: message.id.clone(), code, versions }))
     }
 
     /// Whether other messages get the same answer.

@@ -39,8 +39,11 @@ pub(super) fn hear<'p>(
     judged: &mut Judged<'_, '_>,
     asks: &TokenRequirements<'p>,
 ) -> Result<Option<Hearing<'p>>, Denial> {
+    let Some(trace) = judged.trace.message.as_deref_mut() else { return Ok(None) };
     let all = asked(asks);
-    let Some(trace) = judged.trace.message.as_deref_mut().filter(|_| !all.is_empty()) else { return Ok(None) };
+    if all.is_empty() {
+        return Ok(None);
+    }
     checks::check_transport(&all, judged.request)?;
     Ok(Some(checks::hear(&all, judged.request, judged.facts.body, trace)))
 }
