@@ -20,6 +20,7 @@ mod mcp;
 mod passwords;
 mod path;
 mod place;
+mod prefixes;
 mod published;
 mod query;
 mod remote_identities;

@@ -3,6 +3,7 @@
 use super::uri::{is_ambiguous, is_ambiguous_template};
 use super::{Pattern, Refused};
 use crate::policy::TokenRequirement;
+use crate::policy::prefixes::Prefixes;
 use std::rc::Rc;
 
 /// What is asked of whoever names an item.
@@ -34,22 +35,12 @@ pub struct ItemRule {
 pub struct ItemRules {
     rules: Vec<ItemRule>,
     default: Item,
-    /// The names without a `*`, sorted, each with the first rule that has it.
-    names: Vec<Place>,
-    /// The beginnings of patterns with a `*`, sorted, each with the rule and the pattern.
-    beginnings: Vec<Place>,
-    /// The lengths of those beginnings.
-    lengths: Vec<usize>,
+    /// The patterns without a `*`, sorted, each with the first rule that has it.
+    names: Vec<(String, usize)>,
+    /// The beginnings of the others.
+    beginnings: Prefixes,
     /// The first rule with a `*`.
     first_open: Option<usize>,
-}
-
-/// A text and where it is in the rules.
-#[derive(Clone, Debug, PartialEq)]
-struct Place {
-    text: String,
-    rule: usize,
-    pattern: usize,
 }
 
 impl Default for ItemRules {
@@ -62,26 +53,20 @@ impl ItemRules {
     /// Rules in their order, and what is asked where none matches.
     #[must_use]
     pub fn new(rules: Vec<ItemRule>, default: Item) -> Self {
-        let (mut names, mut beginnings, mut lengths) = (Vec::<Place>::new(), Vec::<Place>::new(), Vec::new());
-        let mut first_open = None;
-        for (rule, ItemRule { patterns, .. }) in rules.iter().enumerate() {
-            for (number, pattern) in patterns.iter().enumerate() {
-                let text = pattern.beginning().to_owned();
-                let list = if pattern.is_open() {
-                    first_open = first_open.or(Some(rule));
-                    if !lengths.contains(&text.len()) {
-                        lengths.push(text.len());
-                    }
-                    &mut beginnings
-                } else {
-                    &mut names
-                };
-                // Behind those with the same text, so that the first rule comes first.
-                let at = list.partition_point(|place| *place.text <= *text);
-                list.insert(at, Place { text, rule, pattern: number });
+        let (mut names, mut beginnings, mut first_open) = (Vec::<(String, usize)>::new(), Prefixes::default(), None);
+        for (number, rule) in rules.iter().enumerate() {
+            for pattern in &rule.patterns {
+                let text = pattern.beginning();
+                if pattern.is_open() {
+                    first_open = first_open.or(Some(number));
+                    beginnings.add(text.as_bytes().to_vec(), number);
+                } else if let Err(at) = names.binary_search_by(|(name, _)| name.as_str().cmp(text)) {
+                    names.insert(at, (text.to_owned(), number));
+                }
             }
         }
-        Self { rules, default, names, beginnings, lengths, first_open }
+        beginnings.finish();
+        Self { rules, default, names, beginnings, first_open }
     }
 
     /// The rules, in their order.
@@ -104,15 +89,18 @@ impl ItemRules {
 
     /// The first rule that matches.
     fn find(&self, name: &str) -> Option<usize> {
-        let exact = of_text(&self.names, name).next().map(|place| place.rule);
-        let open = self.lengths.iter().filter_map(|&length| name.get(..length)).filter_map(|beginning| {
-            let matching = |place: &&Place| {
-                let pattern = self.rules.get(place.rule).and_then(|rule| rule.patterns.get(place.pattern));
-                pattern.is_some_and(|pattern| pattern.matches(name))
-            };
-            of_text(&self.beginnings, beginning).find(matching).map(|place| place.rule)
-        });
-        open.chain(exact).min()
+        let mut open = Vec::new();
+        self.beginnings.collect(name.as_bytes(), &mut open);
+        let matches = |rule: &usize| {
+            self.rules.get(*rule).is_some_and(|rule| rule.patterns.iter().any(|pattern| pattern.matches(name)))
+        };
+        open.into_iter().filter(matches).chain(self.named(name)).min()
+    }
+
+    /// The first rule that names this in full.
+    fn named(&self, name: &str) -> Option<usize> {
+        let at = self.names.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        self.names.get(at).map(|(_, rule)| *rule)
     }
 
     /// Adds what is asked of a name.
@@ -124,10 +112,7 @@ impl ItemRules {
     /// Adds what is asked of a URI. One that servers read in more than one way is judged by no rule with a `*`, and not by
     /// the default after rules that its other readings may match.
     pub(super) fn add_uri<'p>(&'p self, uri: &str, items: &mut Items<'p>) -> Result<(), Refused> {
-        let is_named = || {
-            let named = of_text(&self.names, uri).next().map(|place| place.rule);
-            named.is_some_and(|named| self.first_open.is_none_or(|open| named < open))
-        };
+        let is_named = || self.named(uri).is_some_and(|named| self.first_open.is_none_or(|open| named < open));
         if !self.rules.is_empty() && is_ambiguous(uri) && !is_named() {
             return Err(Refused::AmbiguousUri);
         }
@@ -169,12 +154,6 @@ impl Item {
         }
         Ok(())
     }
-}
-
-/// The places of a text in a sorted list, in the order of their rules.
-fn of_text<'l>(list: &'l [Place], text: &str) -> impl Iterator<Item = &'l Place> {
-    let from = list.partition_point(|place| *place.text < *text);
-    list.iter().skip(from).take_while(move |place| place.text == text)
 }
 
 #[cfg(test)]
