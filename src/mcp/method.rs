@@ -38,6 +38,12 @@ pub fn is_known(method: &str) -> bool {
     KNOWN.contains(&method)
 }
 
+/// Whether a method is known but for the case of its letters: a server that ignores case would take it for the known one.
+#[must_use]
+pub fn is_misspelt(method: &str) -> bool {
+    !is_known(method) && KNOWN.iter().any(|known| known.eq_ignore_ascii_case(method))
+}
+
 /// What `Mcp-Name` says of a message under 2026-07-28: the tool, the prompt, the URI of `resources/read`, or the task.
 #[must_use]
 pub fn mirrored<'m>(message: &'m Message<'_>) -> Option<&'m str> {
@@ -51,6 +57,12 @@ pub fn mirrored<'m>(message: &'m Message<'_>) -> Option<&'m str> {
 mod tests {
     use super::super::message::read;
     use super::*;
+
+    #[test]
+    fn a_known_method_in_another_case_is_misspelt() {
+        assert!(is_misspelt("Tools/Call") && is_misspelt("RESOURCES/READ"));
+        assert!(["tools/call", "vendor/call", ""].into_iter().all(|method| !is_misspelt(method)));
+    }
 
     #[test]
     fn methods_are_known_by_their_exact_names() {

@@ -9,16 +9,16 @@ pub use pattern::Pattern;
 
 use super::matching::normal_host;
 use crate::mcp::message::{Message, Subject};
-use crate::mcp::method::is_known;
+use crate::mcp::method::{is_known, is_misspelt};
 use crate::mcp::version::Version;
 
 /// The default of `body_bytes`.
 pub const DEFAULT_BODY_BYTES: u32 = 262_144;
 
-/// Why rules refuse a message, whoever sends it.
+/// Why rules refuse a message, without a look at its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Its method is of no revision, and of no rule.
+    /// Its method is of no revision, and of no rule; or it is a known one in another case.
     UnknownMethod,
     /// A rule denies it.
     Denied,
@@ -35,7 +35,8 @@ pub struct Mcp {
     pub prompts: ItemRules,
     /// Judged by the URI of the resource.
     pub resources: ItemRules,
-    /// Judged by the method of the message. A method that no revision has is refused unless a rule names it.
+    /// Judged by the method of the message. A method that no revision has is refused unless a rule names it, and a known one in another case
+    /// always: what it names would not be judged.
     pub methods: ItemRules,
     /// The origins of pages that may send messages, as browsers write them.
     pub origins: Vec<String>,
@@ -70,7 +71,7 @@ impl Mcp {
     pub fn judge<'p>(&'p self, message: &Message<'_>, items: &mut Items<'p>) -> Result<(), Refused> {
         // What a server has asked for comes back without a method: it names nothing.
         let Some(method) = &message.method else { return Ok(()) };
-        if !is_known(method) && !self.methods.name(method) {
+        if is_misspelt(method) || !is_known(method) && !self.methods.name(method) {
             return Err(Refused::UnknownMethod);
         }
         self.methods.add(method, items)?;

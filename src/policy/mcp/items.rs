@@ -6,7 +6,7 @@ use crate::policy::TokenRequirement;
 use crate::policy::prefixes::Prefixes;
 use std::rc::Rc;
 
-/// What is asked of whoever names an item.
+/// What is asked of those who name an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// Nothing beyond what is asked of every message.
@@ -120,17 +120,16 @@ impl ItemRules {
     }
 
     /// Adds what is asked of all that a template can become (RFC 6570): what every rule asks that may match, until one
-    /// matches whatever it becomes.
+    /// matches whatever it becomes. Without a variable it is a URI.
     pub(super) fn add_template<'p>(&'p self, template: &str, items: &mut Items<'p>) -> Result<(), Refused> {
-        let beginning = template.split('{').next().unwrap_or(template);
+        let Some((beginning, _)) = template.split_once('{') else { return self.add_uri(template, items) };
         if !self.rules.is_empty() && is_ambiguous_template(template) {
             return Err(Refused::AmbiguousUri);
         }
         for rule in &self.rules {
             let may_match = |pattern: &Pattern| {
                 let own = pattern.beginning();
-                beginning.starts_with(own) && (pattern.is_open() || own.len() == template.len())
-                    || own.starts_with(beginning)
+                own.starts_with(beginning) || pattern.is_open() && beginning.starts_with(own)
             };
             if rule.patterns.iter().any(may_match) {
                 rule.item.add(items)?;

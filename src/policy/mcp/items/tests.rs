@@ -53,6 +53,14 @@ fn what_many_items_of_one_message_ask_is_asked_once() {
     assert_eq!(items.iter().map(|item| item.single_use).collect::<Vec<_>>(), [true, false]);
 }
 
+#[test]
+fn a_template_without_a_variable_is_judged_as_the_uri_that_it_is() {
+    let open = ItemRule { item: Item::Nothing, ..deny(&["memo://a"]) };
+    let rules = ItemRules::new(vec![open, deny(&["memo://*"])], Item::Deny);
+    assert_eq!(rules.add_template("memo://a", &mut Items::new()), Ok(()));
+    assert_eq!(rules.add_template("memo://b", &mut Items::new()), Err(Refused::Denied));
+}
+
 /// Any run of characters for each `*`, by trying all of them.
 fn naive(pattern: &[char], name: &[char]) -> bool {
     match pattern.split_first() {
@@ -63,6 +71,24 @@ fn naive(pattern: &[char], name: &[char]) -> bool {
 }
 
 proptest! {
+    #[test]
+    fn a_template_is_denied_if_something_that_it_can_become_is(
+        rules in prop::collection::vec((any::<bool>(), prop::collection::vec("[ab*]{0,4}", 1..3)), 0..6),
+        closed in any::<bool>(),
+        beginning in "[ab]{0,3}",
+        rest in "[ab]{0,3}",
+    ) {
+        let item = |is_open: bool| if is_open { Item::Nothing } else { Item::Deny };
+        let rule = |(is_open, patterns): &(bool, Vec<String>)| {
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            ItemRule { item: item(*is_open), ..deny(&patterns) }
+        };
+        let compiled = ItemRules::new(rules.iter().map(rule).collect(), item(!closed));
+        let becomes = compiled.add(&format!("{beginning}{rest}"), &mut Items::new());
+        let template = compiled.add_template(&format!("{beginning}{{x}}"), &mut Items::new());
+        prop_assert!(becomes.is_ok() || template.is_err(), "{} {} {:?}", beginning, rest, rules);
+    }
+
     #[test]
     fn the_first_rule_that_matches_is_found_as_if_each_were_tried(
         rules in prop::collection::vec(prop::collection::vec("[abé*]{0,5}", 1..4), 0..8),
