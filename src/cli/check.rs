@@ -179,7 +179,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     statuses::check(gate, values, &loaded.policy, findings);
     credentials::check(gate, values, &loaded.policy, sources, findings);
     named_resources::check(gate, values, &loaded.policy, findings);
-    messages::check_methods(gate, &loaded.policy, findings);
+    messages::check_beside(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

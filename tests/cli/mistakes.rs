@@ -182,6 +182,16 @@ fn what_should_be_looked_at_is_a_warning() {
     let tls = || socket("tls.v3.UpstreamTlsContext");
     for (rule, text, right) in [
         ("failure-policy-missing", with(PLUGIN, ""), shipped()),
+        (
+            "messages-not-judged",
+            any_rule("- {match: {path: /mcp}, mcp: {}}\n                    - {match: {prefix: /mcp}, scopes: [a]}"),
+            any_rule("- {match: {path: /mcp}, mcp: {}}"),
+        ),
+        (
+            "messages-not-judged",
+            any_rule("- {match: {prefix: /mcp}, mcp: {}, methods: {GET: {scopes: [a]}}}"),
+            any_rule("- {match: {prefix: /mcp}, mcp: {}, methods: {GET: {mcp: {}}}}"),
+        ),
         ("paths-not-normalised", with("normalize_path: true", "normalize_path: false"), shipped()),
         ("paths-not-normalised", with("merge_slashes: true", "merge_slashes: false"), shipped()),
         ("escaped-slashes", with("          path_with_escaped_slashes_action: REJECT_REQUEST\n", ""), shipped()),

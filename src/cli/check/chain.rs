@@ -28,7 +28,7 @@ pub(super) fn check(
 /// Checks the plugin's own settings, which may be in another file than the chain.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(plugin) = &gate.plugin {
-        let judges_messages = gate.policy.as_ref().is_ok_and(|loaded| messages::judges(&loaded.policy));
+        let judges_messages = gate.policy.as_ref().is_ok_and(|loaded| messages::judges(gate, &loaded.policy));
         check_settings(gate.file, plugin, judges_messages, findings);
     }
 }

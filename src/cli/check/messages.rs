@@ -3,7 +3,8 @@
 use super::Findings;
 use crate::cli::gates::Gate;
 use crate::cli::source::{DocumentKind, Source, View};
-use crate::policy::{Access, Mcp, Policy, Requirement, RouteMetadata};
+use crate::policy::{Access, Mcp, PathMatch, Policy, Requirement, RouteMetadata};
+use crate::request::RequestView;
 
 const SETTING: &str = "allow_on_headers_stop_iteration";
 
@@ -39,15 +40,13 @@ pub(super) fn check_setting(gate: &Gate<'_>, sources: &[Source], findings: &mut 
     }
 }
 
-/// Checks requirements whose methods have another one without `mcp`.
-pub(super) fn check_methods(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
-    for requirement in requirements(policy) {
+/// Checks what is beside the requirements that judge messages: their own methods, and their path with a slash at its end.
+pub(super) fn check_beside(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
+    for requirement in requirements(gate, policy) {
         let unjudged = requirement.methods.iter().find(|(name, of_method)| {
-            let is_open = matches!(&of_method.access, Access::Token(ask) if ask.mcp.is_none())
-                || of_method.access == Access::Public;
-            is_open && matches!(name.as_str(), "POST" | "GET" | "DELETE")
+            !judges_or_denies(of_method) && matches!(name.as_str(), "POST" | "GET" | "DELETE")
         });
-        if let (Some(_), Some((method, _))) = (mcp_of(requirement), unjudged) {
+        if let (Some(_), Some((method, _))) = (mcp_of(&requirement), unjudged) {
             findings.warn(
                 "messages-not-judged",
                 gate.file,
@@ -57,30 +56,59 @@ pub(super) fn check_methods(gate: &Gate<'_>, policy: &Policy, findings: &mut Fin
             );
         }
     }
+    let judged = policy.rules.as_slice().iter().filter(|rule| mcp_of(&rule.requirement).is_some());
+    for path in judged.filter_map(|rule| match &rule.matching.path {
+        Some(PathMatch::Exact(path)) if !path.ends_with('/') => Some(path),
+        _ => None,
+    }) {
+        let other = format!("{path}/");
+        let headers: [(&[u8], &[u8]); 2] = [(b":method", b"POST"), (b":path", other.as_bytes())];
+        let request = RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: false };
+        let found = policy.rules.find(&request, policy.paths).ok().flatten();
+        let asked = found.map_or(&policy.default, |found| found.requirement).for_method(b"POST").1;
+        if !judges_or_denies(asked) {
+            findings.warn(
+                "messages-not-judged",
+                gate.file,
+                &gate.values,
+                format!("judges the messages to {path}, and lets those to {other} through unread, which many servers take for it"),
+                "write default: {deny: true}, or a rule for that path",
+            );
+        }
+    }
 }
 
-/// Whether the policy judges messages.
-pub(super) fn judges(policy: &Policy) -> bool {
-    requirements(policy).any(|one| one.methods.iter().map(|(_, own)| own).chain([one]).any(|one| mcp_of(one).is_some()))
+/// Whether the policy, or a route, judges messages.
+pub(super) fn judges(gate: &Gate<'_>, policy: &Policy) -> bool {
+    requirements(gate, policy).iter().any(|one| with_methods(one).any(|one| mcp_of(one).is_some()))
 }
 
 /// Whether the headers of a message wait for it, according to the policy or to a route.
 fn is_held(gate: &Gate<'_>, policy: &Policy) -> bool {
-    let holds = |requirement: &Requirement| {
-        let own = requirement.methods.iter().map(|(_, of_method)| of_method);
-        own.chain([requirement]).filter_map(mcp_of).any(|mcp| mcp.hold_headers)
-    };
+    let requirements = requirements(gate, policy);
+    requirements.iter().flat_map(with_methods).filter_map(mcp_of).any(|mcp| mcp.hold_headers)
+}
+
+/// Those of the policy, and of the routes and virtual hosts in the files.
+fn requirements(gate: &Gate<'_>, policy: &Policy) -> Vec<Requirement> {
     let reads_metadata = policy.route_metadata != RouteMetadata::Ignore;
     let hosts = gate.envoy.iter().flat_map(|envoy| &envoy.virtual_hosts).filter(|_| reads_metadata);
-    let mut written = hosts.flat_map(|host| {
+    let written = hosts.flat_map(|host| {
         let of_routes = host.routes.iter().map(|route| route.requirement(policy));
         of_routes.chain([host.requirement(policy)]).flatten().flatten()
     });
-    requirements(policy).any(holds) || written.any(|requirement| holds(&requirement))
+    let own = policy.rules.as_slice().iter().map(|rule| &rule.requirement).chain([&policy.default]);
+    own.cloned().chain(written).collect()
 }
 
-fn requirements(policy: &Policy) -> impl Iterator<Item = &Requirement> {
-    policy.rules.as_slice().iter().map(|rule| &rule.requirement).chain([&policy.default])
+/// A requirement, and those that replace it for some methods.
+fn with_methods(requirement: &Requirement) -> impl Iterator<Item = &Requirement> {
+    requirement.methods.iter().map(|(_, own)| own).chain([requirement])
+}
+
+/// Whether a requirement lets no message through unread.
+fn judges_or_denies(requirement: &Requirement) -> bool {
+    requirement.access == Access::Deny || mcp_of(requirement).is_some()
 }
 
 fn mcp_of(requirement: &Requirement) -> Option<&Mcp> {
