@@ -225,7 +225,7 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
     let Judged { policy, request, facts, effects, .. } = *judged;
     let trace = &mut *judged.trace;
     let mut judged = Judged { policy, request, facts, trace, asks: &asks, verdict: Some(&verdict), effects };
-    // Nobody has what an item asks.
+    // What an item asks, a request without a credential does not have.
     permit_credential(&mut judged, allows_missing && items.is_empty())
 }
 

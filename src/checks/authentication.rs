@@ -25,7 +25,7 @@ impl<'a, 'v> Authenticated<'a, 'v> {
         Ok(Self(proven))
     }
 
-    /// A holder of a secret, of whom nobody knows how a user authenticated. The configuration refuses to ask that where
+    /// A holder of a secret, of whom it is not known how a user authenticated. The configuration refuses to ask that where
     /// there need be no token beside it.
     #[must_use]
     pub const fn by_secret(live: Live<'a, 'v>) -> Self {

@@ -281,7 +281,7 @@ fn judge(
     let found_in = found_in.map_or_else(String::new, |place| format!(" (so says {place})"));
     let mut text = format!("{issuer}{uri}{found_in}, {} bytes\n{}", bytes.len(), judged.text);
     if uri.starts_with("http://") {
-        text.push_str("\nwarning: fetched in plain text: whoever stands between can put in keys");
+        text.push_str("\nwarning: fetched in plain text: a machine in between can put in keys");
     }
     Ok(Output { text, failed: judged.failed })
 }

@@ -105,7 +105,7 @@ pub(super) fn for_principal(
 }
 
 /// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would
-/// take what nobody looked at for what was approved. Those in `kept` stay.
+/// take what was not looked at for what was approved. Those in `kept` stay.
 fn remove_credentials(remove: &mut Vec<Cow<'static, str>>, policy: &Policy, request: &RequestView<'_>, kept: &[&str]) {
     let mut places = policy.credential_headers();
     places.extend(policy.token_places.websocket_protocol.then_some(WEBSOCKET_PROTOCOL));

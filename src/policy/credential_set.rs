@@ -19,7 +19,7 @@ pub const AUTHORIZATION: &str = "authorization";
 pub struct CredentialSet {
     /// Its name in requirements, records and identity headers.
     pub name: Rc<str>,
-    /// Whom its credentials stand for. Nobody, if they are in a document.
+    /// Whom its credentials stand for. Empty if they are in a document.
     pub identities: Vec<Identity>,
     /// The document that its identities are in, if they are not in the configuration.
     pub remote: Option<Box<RemoteList<IdentityTerms>>>,

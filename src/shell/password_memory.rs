@@ -159,7 +159,7 @@ mod tests {
         job(ask(&memory, 0, &passwords(&["old", "other"]), "alice", "new", 0));
     }
 
-    /// Even if a hash of nobody could be met, an unknown user is none.
+    /// Even if a hash that is of no user could be met, an unknown user is none.
     #[test]
     fn an_unknown_user_is_never_right() {
         let (memory, all) = (PasswordMemory::new().unwrap(), passwords(&["old"]));

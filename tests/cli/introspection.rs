@@ -1,4 +1,4 @@
-//! What the commands know of opaque tokens: offline nobody is asked what they mean.
+//! What the commands know of opaque tokens: offline no issuer is asked what they mean.
 
 use crate::world::{folder, run};
 use std::fs::write;

@@ -27,7 +27,7 @@ fn what_is_wrong_with_fetched_identities_is_said() {
         ("kept for too long", document("max_stale: 721h")),
         ("a short wait", document("timeout: 10ms")),
         ("too long a document", document("max_bytes: 4194305")),
-        ("nobody signs it", document("signed_by: {keys: []}")),
+        ("it has no keys", document("signed_by: {keys: []}")),
         (
             "htpasswd beside it",
             with(

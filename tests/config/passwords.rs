@@ -23,7 +23,7 @@ fn what_is_wrong_with_passwords_is_said() {
     snapshot!(problems(&[
         ("two kinds", set("api_key: {header: x-a}, identities: []")),
         ("a field of no set of users", with("credentials: [{name: staff, basic: {realm: a}, htpasswd: 'a:b'}]")),
-        ("nobody", set("scopes: [a]")),
+        ("no users", set("scopes: [a]")),
         ("no identities", set("identities: []")),
         (
             "htpasswd of keys",

@@ -59,7 +59,7 @@ fn what_is_wrong_with_forwarded_certificates_is_said() {
         ("nothing about who forwards them, and in which header", forwarded("")),
         ("a header that is not known", forwarded("header: x-ssl-client-cert, from: ['spiffe://a/b']")),
         ("a header in the spelling of its RFC", forwarded("header: Client-Cert, from: ['spiffe://a/b']")),
-        ("proxies that nobody names", forwarded("header: client-cert, from: []")),
+        ("no proxies", forwarded("header: client-cert, from: []")),
         (
             "what does not name a certificate",
             forwarded(

@@ -270,7 +270,7 @@ fn a_document_is_refused_whole_and_the_cause_is_named() {
     assert_eq!(
         load(&written(json!([])), terms(&policy, 0)).map(|read| read.set.identities.len()),
         Ok(0),
-        "nobody is left"
+        "the user is gone"
     );
     let mut short = terms(&policy, 0);
     short.max_bytes = written(json!([good])).len();

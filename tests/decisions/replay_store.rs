@@ -143,7 +143,7 @@ fn a_claim_gives_up_where_others_write_its_bucket_again_and_again() {
     let before = counted(&shared);
     assert_eq!(claim(&store, "x"), Claimed::Unknown);
     assert_eq!(troubles(&store), [(Trouble::Contended, 1)]);
-    assert_eq!(counted(&shared), before, "it counts for nobody");
+    assert_eq!(counted(&shared), before, "it counts for no subject");
     assert_eq!(claim(&open(&shared, 100_000), "x"), Claimed::First, "and has used nothing up");
 }
 
@@ -178,7 +178,7 @@ fn what_has_been_used_is_remembered_until_it_would_be_refused_anyway() {
     assert_eq!(claim_at(&store, "x", "alice", NOW), Claimed::First);
     for now in [NOW, NOW + 1, NOW + 59] {
         assert_eq!(claim_at(&store, "x", "alice", now), Claimed::Again, "{now}");
-        assert_eq!(claim_at(&store, "x", "bob", now), Claimed::Again, "whoever holds it: {now}");
+        assert_eq!(claim_at(&store, "x", "bob", now), Claimed::Again, "for another subject: {now}");
     }
     let bucket = bucket_of(&shared, "y");
     assert_eq!(claim_at(&store, "x", "alice", NOW + 60), Claimed::First, "its time is over, so it is another one");

@@ -159,7 +159,7 @@ fn random_key_ids_cause_three_fetches_and_delay_no_other_request() {
     for number in 0..60 {
         let token = issuer.token(now()).header("kid", format!("random-{number}")).sign();
         made_up.push(get_with(world.envoy.address(), "/", &token).status);
-        assert_eq!(world.status(&issuer), 200, "whoever has a known key is not delayed");
+        assert_eq!(world.status(&issuer), 200, "a client with a known key is not delayed");
     }
     assert!(made_up.iter().all(|status| *status == 401), "{made_up:?}");
     let allowed = 1 + 3 + usize::try_from(begin.elapsed().as_secs() / 5).unwrap();

@@ -1,5 +1,5 @@
 //! Identities that change, in a real Envoy: a key is issued, rotated and withdrawn at a server, and Envoy's configuration stays
-//! as it is; outages, and documents that nobody should believe.
+//! as it is; outages, and documents that are not to be believed.
 
 use crate::keys::in_background;
 use crate::support::client::{Response, get, get_with, head, send};
@@ -196,7 +196,7 @@ fn before_the_first_document_only_its_keys_are_refused() {
 }
 
 #[test]
-fn a_document_that_nobody_should_believe_changes_nothing() {
+fn a_document_that_is_not_to_be_believed_changes_nothing() {
     let published = Published::default();
     let start_at = now();
     published.put(signed(&SIGNER, start_at, &[identity("acme", &[KEY])]));

@@ -44,7 +44,7 @@ fn checks(address: SocketAddr, revision: &str) -> Checks {
     all
 }
 
-/// A gate that reads every message, of pages of its own origin too, and asks nobody for a token.
+/// A gate that reads every message, of pages of its own origin too, and asks for no token.
 fn gate(server: SocketAddr, holds: bool, versions: &[&str]) -> (Envoy, SocketAddr) {
     let at = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let issuer = Issuer::new(Algorithm::Es256, "a");

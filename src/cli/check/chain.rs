@@ -195,7 +195,7 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
                 what.rule(),
                 gate.file,
                 &entry,
-                format!("fetches identities that nobody has signed through the cluster {cluster} in plain text, from another machine"),
+                format!("fetches identities without a signature through the cluster {cluster} in plain text, from another machine"),
                 "give the cluster a TLS transport_socket with a validation context, or sign the document and name the key in signed_by",
             ),
             Some(view) if !has_tls(view) && !is_local(view) => findings.warn(

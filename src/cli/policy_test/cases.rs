@@ -77,7 +77,7 @@ pub(super) enum CaseBody {
     /// None.
     #[default]
     None,
-    /// One that nobody reads.
+    /// One that is not looked at.
     Any,
     /// This text.
     Text(String),

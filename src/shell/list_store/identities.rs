@@ -98,7 +98,7 @@ impl Process {
         self.workers[worker].answered(&outside, list, answer, body).into_iter().map(|(_, event)| event).collect()
     }
 
-    /// Lets whoever begins fetch these documents, by list, and all read them. Returns what has happened.
+    /// Lets the worker that begins fetch these documents, by list, and all read them. Returns what has happened.
     fn fetch(&mut self, documents: &[Chunks]) -> Events {
         let (requests, mut events) = self.tick(11_000);
         assert_eq!(requests.len(), documents.len(), "one request for each document: {requests:?}");

@@ -194,7 +194,7 @@ fn one_worker_fetches_and_all_that_need_the_list_have_it() {
     assert_eq!((fetch.accept, fetch.endpoint.uri.as_str()), ("application/statuslist+jwt", uri(1).as_str()));
     assert_eq!((fetch.endpoint.cluster.as_str(), fetch.timeout_ms, fetch.max_bytes), ("lists", 2000, 1 << 20));
     process.serve(&requests[0], 1);
-    assert_eq!(process.settle(0), 0, "and nobody else asks");
+    assert_eq!(process.settle(0), 0, "and no other worker asks");
     assert_eq!(process.seen(1), [Some((Some(1), true)); 4]);
 }
 
@@ -337,7 +337,7 @@ fn waiting_has_a_deadline_while_the_list_comes() {
         let deadline = process.workers[worker].wait_deadline(IDP, &uri(1), &outside);
         (deadline, process.workers[worker].ended(IDP, &uri(1), START, START + 2000, &outside))
     };
-    assert_eq!(wait(&process, 0), (None, Some(Awaited::InVain)), "nobody has asked for it");
+    assert_eq!(wait(&process, 0), (None, Some(Awaited::InVain)), "it was not asked for");
     (0..2).for_each(|worker| drop(process.ask(worker, 1)));
     assert_eq!(wait(&process, 0), (Some(START + 2000), None));
     let (requests, _) = process.tick(5);
@@ -349,7 +349,7 @@ fn waiting_has_a_deadline_while_the_list_comes() {
     process.ask(0, 1);
     process.tick(5);
     process.now = START + 2000;
-    assert_eq!(wait(&process, 0).1, Some(Awaited::InVain), "and nobody waits beyond the deadline");
+    assert_eq!(wait(&process, 0).1, Some(Awaited::InVain), "and no request waits beyond the deadline");
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_list_that_no_token_names_is_dropped_and_comes_back_when_one_does() {
     process.settle(0);
     assert_eq!(process.seen(1)[0], Some((Some(0), true)), "what one drops is not taken from the other");
     process.now += 900_000;
-    assert_eq!(process.settle(0), 0, "nobody fetches what nobody needs");
+    assert_eq!(process.settle(0), 0, "what is not needed is not fetched");
     assert_eq!(process.seen(1), [None, None]);
     process.ask(1, 1);
     assert_eq!(process.settle(1), 1);

@@ -62,7 +62,7 @@ impl<'f> Prepared<'f> {
         self.bearer(&json!({ "cnf": { "x5t#S256": self.front.thumbprint() } }))
     }
 
-    /// Tokens that nobody has seen, of as many users.
+    /// New tokens, of as many users.
     pub fn fresh(&self) -> Vec<Vec<u8>> {
         let fresh = (0..self.count).map(|_| {
             let number = self.next.replace(self.next.get() + 1);

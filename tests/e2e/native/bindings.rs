@@ -35,7 +35,7 @@ pub(super) const BINDINGS: &[Kind<Say>] = &[
     refused("it is bound to a key and a certificate", |draft, _, random| {
         draft.claim("cnf", json!({ "jkt": digest(random), "x5t#S256": digest(random) }));
     }),
-    refused("it is bound by what nobody knows", |draft, keyring, random| {
+    refused("it is bound by an unknown member", |draft, keyring, random| {
         let name = random.of(&["kid", "jwk", "jwe", "jku", "x5t", "x5t#S512", "JKT", "osc", ""]);
         let value =
             if name == "jwk" { Value::Object(keyring.foreign[0].key.to_public_jwk()) } else { json!(digest(random)) };

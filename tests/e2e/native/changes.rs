@@ -36,7 +36,7 @@ impl Fate {
         if has(Self::RefusedEverywhere) {
             Self::RefusedEverywhere
         } else if has(Self::Refused) {
-            if has(Self::Unasked) { Self::Either("nobody asks for what is wrong with it") } else { Self::Refused }
+            if has(Self::Unasked) { Self::Either("what is wrong with it is not asked for") } else { Self::Refused }
         } else {
             let open = all.iter().copied().find(|fate| matches!(fate, Self::Either(_)));
             open.unwrap_or(if has(Self::Unasked) { Self::Unasked } else { Self::Passes })

@@ -29,7 +29,7 @@ pub(super) struct Disagreement {
     pub(super) how: How,
     /// The first minor version of Envoy in which they agree.
     pub(super) until: Option<u32>,
-    #[expect(dead_code, reason = "for whoever reads the list")]
+    #[expect(dead_code, reason = "for readers of the list")]
     pub(super) why: &'static str,
 }
 
@@ -87,7 +87,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     refuses(
         "it is signed with a key whose private part is published",
         "unknown_key",
-        "RFC 7517 section 9.2: whoever has read the key set can sign",
+        "RFC 7517 section 9.2: every reader of the key set can sign",
     ),
     refuses("kid is empty", "unknown_key", "RFC 7515 section 4.1.4: `kid` says which key it was, and this is no key's"),
     refuses(
@@ -122,7 +122,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "insufficient_scope",
         "RFC 9068 section 2.2.3: what cannot be read grants nothing",
     ),
-    refuses("iat is in the future", "issued_in_future", "decided: nobody issues in the future, beyond the leeway"),
+    refuses("iat is in the future", "issued_in_future", "decided: no issuer issues in the future, beyond the leeway"),
     refuses("iat is missing", "lifetime_too_long", "`max_lifetime` bounds `exp - iat`; theirs bounds what is left"),
     refuses("exp is beyond every year", "lifetime_too_long", "`max_lifetime` holds for every number, however large"),
     refuses(
@@ -202,7 +202,7 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
     ),
     refuses("it is bound to a key and a certificate", "certificate_mismatch", "RFC 7800 section 3.1: both hold"),
     refuses(
-        "it is bound by what nobody knows",
+        "it is bound by an unknown member",
         "bound_to_another",
         "RFC 7800 section 3.1: what cannot be confirmed is not confirmed",
     ),
@@ -247,8 +247,8 @@ pub(super) const DISAGREEMENTS: &[Disagreement] = &[
         "RFC 9700 section 4.8: what was used is of no use to a thief",
     ),
     identity(
-        "it says who it is, where nobody asks",
-        "RFC 9700 section 4.13: where nothing is asked, nobody was authenticated either",
+        "it says who it is, where that is not asked",
+        "RFC 9700 section 4.13: where nothing is asked, no client was authenticated either",
     )
     .until(40),
     identity("it says who it is, with underscores", "RFC 9700 section 4.13: many upstreams read `_` as `-`"),

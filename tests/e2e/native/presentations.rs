@@ -270,7 +270,7 @@ pub(super) const PRESENTATIONS: &[Kind<Send>] = &[
         let good = request.good_credential();
         request.comes_behind(&[("authorization", &good)], true);
     }),
-    refused("it has a token of nobody, and comes behind a request with a good one", |request, _| {
+    refused("it has a token of no issuer, and comes behind a request with a good one", |request, _| {
         let good = request.good_credential();
         let input = request.good.rsplit_once('.').unwrap().0.to_owned();
         request.credential(format!("Bearer {input}.{}", base64url::encode(&[1; 64])));
@@ -283,7 +283,7 @@ pub(super) const PRESENTATIONS: &[Kind<Send>] = &[
         request.written.over("request", "before");
         request.before = Some(Before { bytes: head("GET", "/once", &[("authorization", &good)]), passes: true });
     }),
-    passes("there is a proof that nobody asks for", |request, random| {
+    passes("there is a proof that is not asked for", |request, random| {
         request.header("dpop", random.of(&["a.b.c", "", "eyJ0eXAiOiJkcG9wK2p3dCJ9.e30.AA"]));
     }),
     passes("it says what certificate it has shown", |request, _| {

@@ -205,7 +205,7 @@ pub(super) const SIGNERS: &[Kind<Spell>] = &[
     refused("it is signed for a key of small order", |token, _, _| {
         named(token, "EdDSA", Some("small-order"), |_| [identity(), [0; 32]].concat())
     }),
-    refused("it is signed for a key that nobody should have", |token, keyring, random| {
+    refused("it is signed for a key that must not exist", |token, keyring, random| {
         match random.below(4) {
             // The first power of a number is the number itself.
             0 => named(token, "RS256", Some("exponent-1"), encoded),

@@ -59,7 +59,7 @@ pub(super) const TARGETS: &[Kind<Send>] = &[
         request.header(random.of(&["x-auth-subject", "X-Auth-Subject"]), "admin");
         request.path("/orders");
     }),
-    unasked("it says who it is, where nobody asks", |request, random| {
+    unasked("it says who it is, where that is not asked", |request, random| {
         request.header(random.of(&["x-auth-subject", "X-Auth-Subject"]), "admin");
         request.path("/open/a");
     }),

@@ -76,7 +76,7 @@ fuzz_target!(|document: &[u8]| {
             reached("identities", &format!("{} of {kind:?}", fetched.set.identities.len()));
             check(&fetched, &serde_json::from_slice(document).expect("JSON"));
         }
-        assert!(load(document, kind, true, &Nobody).is_none(), "nobody verified its signature");
+        assert!(load(document, kind, true, &Nobody).is_none(), "its signature was not verified");
         let verifier = StandIn::default();
         let Some(fetched) = load(document, kind, true, &verifier) else { continue };
         assert!(verifier.accepted.get() > 0, "it is used as signed");

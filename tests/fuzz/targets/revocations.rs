@@ -48,7 +48,7 @@ fuzz_target!(|document: &[u8]| {
         }
     }
     let keys = || Some(KEYS.with(Rc::clone));
-    assert!(load_as(document, keys(), &Nobody).is_none(), "nobody verified its signature");
+    assert!(load_as(document, keys(), &Nobody).is_none(), "its signature was not verified");
     let verifier = StandIn::default();
     if let Some(signed) = load_as(document, keys(), &verifier) {
         assert!(verifier.accepted.get() > 0 && signed.signature().is_some(), "it is used as signed");

@@ -28,7 +28,7 @@ pub(crate) struct Holders {
 }
 
 impl Holders {
-    /// Nobody yet.
+    /// None yet.
     pub(crate) const fn new(kind: HolderKind) -> Self {
         Self {
             kind,

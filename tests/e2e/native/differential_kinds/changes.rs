@@ -229,7 +229,7 @@ fn of_keys() -> Vec<Change> {
         refused("it is in the query too", "token_in_query", |request, random| {
             request.target = format!("/orders?{}={}", random.of(&["api_key", "x-api-key", "api-key"]), request.secret);
         }),
-        passes("a token is beside it that nobody asks for", |request, random| {
+        passes("a token is beside it that is not asked for", |request, random| {
             request.line("authorization", random.of(&["Bearer a.b.c", "Basic dTpw"]));
         }),
     ]
