@@ -13,6 +13,10 @@ pub struct RequestView<'a> {
     pub ends_with_headers: bool,
 }
 
+/// A header has more than one line, where it may have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoLines;
+
 impl<'a> RequestView<'a> {
     /// The values of all lines of the header `name`, which is lower-case.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
@@ -27,6 +31,16 @@ impl<'a> RequestView<'a> {
             (Some(value), None) => Some(value),
             _ => None,
         }
+    }
+
+    /// The value of the header `name`; `None` where it is missing.
+    ///
+    /// # Errors
+    /// [`TwoLines`] if there is more than one line of it.
+    pub fn only_value(&self, name: &str) -> Result<Option<&'a [u8]>, TwoLines> {
+        let mut values = self.values(name);
+        let first = values.next();
+        if values.next().is_some() { Err(TwoLines) } else { Ok(first) }
     }
 
     /// `:method`, empty when it is missing.
@@ -96,6 +110,8 @@ mod tests {
     fn a_repeated_header_is_never_read_as_its_first_line() {
         let headers: [(&[u8], &[u8]); 2] = [(b"x", b"1"), (b"x", b"2")];
         assert_eq!(view(&headers).sole_value("x"), None);
+        assert_eq!(view(&headers).only_value("x"), Err(TwoLines));
+        assert_eq!(view(&headers).only_value("y"), Ok(None));
         assert_eq!(view(&headers).values("x").count(), 2);
     }
 

@@ -23,7 +23,7 @@ pub fn check_site(asks: &TokenRequirements<'_>, request: &RequestView<'_>) -> Re
 /// [`Denial::CrossSite`]; the text says why.
 pub fn judge_site(csrf: &Csrf, request: &RequestView<'_>) -> Result<()> {
     let refused = |why| Err(Denial::CrossSite(why));
-    let (Ok(origin), Ok(site)) = (line(request, "origin"), line(request, "sec-fetch-site")) else {
+    let (Ok(origin), Ok(site)) = (request.only_value("origin"), request.only_value("sec-fetch-site")) else {
         return refused("two lines of Origin or Sec-Fetch-Site");
     };
     // Of a page that has no address, and of a request that was redirected across sites.
@@ -41,13 +41,6 @@ pub fn judge_site(csrf: &Csrf, request: &RequestView<'_>) -> Result<()> {
         None => refused("no Sec-Fetch-Site, and no Origin that is listed"),
         Some(_) => refused("Sec-Fetch-Site is no known word"),
     }
-}
-
-/// The value of the one line of a header; an error where there are two.
-fn line<'r>(request: &RequestView<'r>, name: &str) -> std::result::Result<Option<&'r [u8]>, ()> {
-    let mut lines = request.values(name);
-    let first = lines.next();
-    if lines.next().is_some() { Err(()) } else { Ok(first) }
 }
 
 /// Whether a request changes nothing (RFC 9110 section 9.2.1). What it upgrades to does not follow its method.

@@ -9,7 +9,7 @@ use crate::mcp::message::{self, Fault, FaultKind, Id, Kind, Message, Subject};
 use crate::mcp::method::mirrored;
 use crate::mcp::version::Version;
 use crate::policy::{Items, Mcp, Refused};
-use crate::request::RequestView;
+use crate::request::{RequestView, TwoLines};
 use std::borrow::Cow;
 
 const VERSION_HEADER: &str = "mcp-protocol-version";
@@ -43,15 +43,15 @@ pub enum Verdict {
 /// # Errors
 /// [`Denial::ForeignOrigin`], [`Denial::MisdirectedHost`], [`Denial::MethodNotAllowed`].
 pub fn check_transport(all: &[&Mcp], request: &RequestView<'_>) -> Result<()> {
-    let mut origins = request.values("origin");
-    if let Some(origin) = origins.next() {
-        let why = match (origins.next(), origin) {
-            (Some(_), _) => Some("two lines of Origin"),
-            (None, b"null") => Some("Origin is null"),
-            (None, origin) if all.iter().all(|mcp| mcp.lists_origin(origin)) => None,
-            (None, _) => Some("Origin is not listed"),
-        };
-        why.map_or(Ok(()), |why| Err(Denial::ForeignOrigin(why)))?;
+    let foreign = match request.only_value("origin") {
+        Ok(None) => None,
+        Ok(Some(b"null")) => Some("Origin is null"),
+        Ok(Some(origin)) if all.iter().all(|mcp| mcp.lists_origin(origin)) => None,
+        Ok(Some(_)) => Some("Origin is not listed"),
+        Err(TwoLines) => Some("two lines of Origin"),
+    };
+    if let Some(why) = foreign {
+        return Err(Denial::ForeignOrigin(why));
     }
     if !all.iter().all(|mcp| mcp.serves(request.authority())) {
         return Err(Denial::MisdirectedHost);
@@ -224,9 +224,8 @@ fn check_media_type(request: &RequestView<'_>) -> Result<()> {
 
 /// The value of the one line of a header, without white space around it.
 fn line<'r>(request: &RequestView<'r>, name: &str, twice: &'static str) -> Result<Option<&'r [u8]>> {
-    let mut lines = request.values(name);
-    let first = lines.next();
-    if lines.next().is_some() { Err(Denial::HeaderMismatch(twice)) } else { Ok(first.map(<[u8]>::trim_ascii)) }
+    let value = request.only_value(name).map_err(|TwoLines| Denial::HeaderMismatch(twice))?;
+    Ok(value.map(<[u8]>::trim_ascii))
 }
 
 /// The revision that this names, which all of them must accept.

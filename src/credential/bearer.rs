@@ -5,7 +5,7 @@
 use super::{Presented, Result};
 use crate::decision::{CredentialKind, Denial};
 use crate::policy::TokenPlace;
-use crate::request::RequestView;
+use crate::request::{RequestView, TwoLines};
 
 /// A token, and where it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,11 +80,8 @@ impl<'a> Line<'a> {
 /// When there are two credentials, or no scheme. Envoy joins repeated `authorization` lines with a comma, so a comma is how
 /// a second credential shows.
 pub(super) fn authorization<'a>(request: &RequestView<'a>) -> Result<Option<Line<'a>>> {
-    let mut lines = request.values("authorization");
-    let Some(line) = lines.next() else { return Ok(None) };
-    if lines.next().is_some() {
-        return Err(Denial::MultipleCredentials);
-    }
+    let line = request.only_value("authorization").map_err(|TwoLines| Denial::MultipleCredentials)?;
+    let Some(line) = line else { return Ok(None) };
     let whole = trim(line);
     let scheme_end = whole.iter().position(|&byte| !is_tchar(byte)).unwrap_or(whole.len());
     let (scheme, rest) = whole.split_at(scheme_end);

@@ -2,17 +2,12 @@
 
 use super::Result;
 use crate::decision::Denial;
-use crate::request::RequestView;
+use crate::request::{RequestView, TwoLines};
 
 /// The one proof of a request; `None` without one.
 ///
 /// # Errors
 /// [`Denial::InvalidProof`] when there are several lines, equal ones too (RFC 9449 section 4.3 (1)).
 pub fn proof<'a>(request: &RequestView<'a>) -> Result<Option<&'a [u8]>> {
-    let mut lines = request.values("dpop");
-    let first = lines.next();
-    if lines.next().is_some() {
-        return Err(Denial::InvalidProof("several DPoP header lines"));
-    }
-    Ok(first)
+    request.only_value("dpop").map_err(|TwoLines| Denial::InvalidProof("several DPoP header lines"))
 }
