@@ -1,6 +1,6 @@
 //! What the commands know of identities that the gate fetches: offline they are read from files, as the gate reads them.
 
-use crate::world::{folder, run};
+use crate::world::{envoy, folder, run};
 use std::fs::write;
 use std::path::Path;
 
@@ -151,40 +151,6 @@ fn cases_have_the_identities_in_files_beside_them() {
     assert!(list.status == 2 && list.stderr.contains("names of sets, each with its file"), "{list:?}");
 }
 
-/// An Envoy file with the gate, whose cluster `ids` has this address and these members.
-fn envoy(gate: &str, address: &str, more: &str) -> String {
-    format!(
-        "static_resources:
-  listeners:
-  - name: main
-    address: {{socket_address: {{address: 127.0.0.1, port_value: 8080}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: main
-          http_filters:
-          - name: scopegate
-            typed_config:
-              '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-              config:
-                root_id: scopegate
-                failure_policy: FAIL_RELOAD
-                vm_config: {{vm_id: a, runtime: envoy.wasm.runtime.v8, code: {{local: {{filename: scopegate.wasm}}}}}}
-                configuration:
-                  '@type': type.googleapis.com/google.protobuf.Struct
-                  value:
-                      {}
-          - name: envoy.filters.http.router
-  clusters:
-  - name: ids
-    load_assignment: {{cluster_name: ids, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {address}, port_value: 443}}}}}}}}]}}]}}
-{more}",
-        gate.replace('\n', "\n                      ")
-    )
-}
-
 #[test]
 fn identities_do_not_come_from_another_machine_in_plain_text() {
     let folder = folder();
@@ -195,16 +161,16 @@ fn identities_do_not_come_from_another_machine_in_plain_text() {
     let one = |more: &str| {
         format!("credentials:\n{}default: {{credentials: partners}}\n", set("partners", "x-api-key", more))
     };
-    let plain = check(&envoy(&one(""), "ids.example.com", ""));
+    let plain = check(&envoy(&one(""), "ids", "ids.example.com", ""));
     assert!(plain.status == 1 && plain.stdout.contains("error[identities-in-plain-text]"), "{plain:?}");
-    let local = check(&envoy(&one(""), "127.0.0.1", ""));
+    let local = check(&envoy(&one(""), "ids", "127.0.0.1", ""));
     assert!(local.status == 0 && !local.stdout.contains("identities-in-plain-text"), "{local:?}");
     let tls = "    transport_socket: {name: t, typed_config: {'@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext}}\n";
-    let tls = check(&envoy(&one(""), "ids.example.com", tls));
+    let tls = check(&envoy(&one(""), "ids", "ids.example.com", tls));
     assert!(!tls.stdout.contains("identities-in-plain-text"), "{tls:?}");
     let key = "{keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}";
-    let signed = check(&envoy(&one(&format!(", signed_by: {key}")), "ids.example.com", ""));
+    let signed = check(&envoy(&one(&format!(", signed_by: {key}")), "ids", "ids.example.com", ""));
     assert!(signed.stdout.contains("warning[identities-in-plain-text]"), "{signed:?}");
-    let missing = check(&envoy(&one("").replace("cluster: ids", "cluster: other"), "127.0.0.1", ""));
+    let missing = check(&envoy(&one("").replace("cluster: ids", "cluster: other"), "ids", "127.0.0.1", ""));
     assert!(missing.stdout.contains("error[cluster-missing]"), "{missing:?}");
 }

@@ -1,6 +1,6 @@
 //! What the commands know of opaque tokens: offline no issuer is asked what they mean.
 
-use crate::world::{folder, run};
+use crate::world::{envoy, folder, run};
 use std::fs::write;
 
 const GATE: &str = "issuers:
@@ -11,40 +11,6 @@ const GATE: &str = "issuers:
 forward: {headers: {x-sub: sub}}
 ";
 
-/// An Envoy file whose cluster of the issuer has these members.
-fn envoy(cluster: &str, address: &str) -> String {
-    format!(
-        "static_resources:
-  listeners:
-  - name: main
-    address: {{socket_address: {{address: 127.0.0.1, port_value: 8080}}}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: main
-          http_filters:
-          - name: scopegate
-            typed_config:
-              '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
-              config:
-                root_id: scopegate
-                failure_policy: FAIL_RELOAD
-                vm_config: {{vm_id: a, runtime: envoy.wasm.runtime.v8, code: {{local: {{filename: scopegate.wasm}}}}}}
-                configuration:
-                  '@type': type.googleapis.com/google.protobuf.Struct
-                  value:
-                      {}
-          - name: envoy.filters.http.router
-  clusters:
-  - name: {cluster}
-    load_assignment: {{cluster_name: {cluster}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {address}, port_value: 443}}}}}}}}]}}]}}
-",
-        GATE.replace('\n', "\n                      ")
-    )
-}
-
 #[test]
 fn tokens_are_not_sent_to_another_machine_in_plain_text() {
     let folder = folder();
@@ -52,11 +18,11 @@ fn tokens_are_not_sent_to_another_machine_in_plain_text() {
         write(folder.join("envoy.yaml"), text).unwrap();
         run(&["check", "envoy.yaml"], &folder)
     };
-    let plain = check(&envoy("idp", "idp.example.com"));
+    let plain = check(&envoy(GATE, "idp", "idp.example.com", ""));
     assert!(plain.status == 1 && plain.stdout.contains("error[introspection-in-plain-text]"), "{plain:?}");
-    let local = check(&envoy("idp", "127.0.0.1"));
+    let local = check(&envoy(GATE, "idp", "127.0.0.1", ""));
     assert!(!local.stdout.contains("introspection-in-plain-text"), "{local:?}");
-    let missing = check(&envoy("another", "127.0.0.1"));
+    let missing = check(&envoy(GATE, "another", "127.0.0.1", ""));
     assert!(missing.stdout.contains("error[cluster-missing]") && missing.stdout.contains("idp"), "{missing:?}");
 }
 

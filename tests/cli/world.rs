@@ -33,3 +33,37 @@ pub fn folder() -> PathBuf {
 pub fn shipped() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/envoy.yaml")).unwrap()
 }
+
+/// An Envoy file with this gate, and a cluster of this name and address with further members.
+pub fn envoy(gate: &str, cluster: &str, address: &str, more: &str) -> String {
+    format!(
+        "static_resources:
+  listeners:
+  - name: main
+    address: {{socket_address: {{address: 127.0.0.1, port_value: 8080}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: main
+          http_filters:
+          - name: scopegate
+            typed_config:
+              '@type': type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm
+              config:
+                root_id: scopegate
+                failure_policy: FAIL_RELOAD
+                vm_config: {{vm_id: a, runtime: envoy.wasm.runtime.v8, code: {{local: {{filename: scopegate.wasm}}}}}}
+                configuration:
+                  '@type': type.googleapis.com/google.protobuf.Struct
+                  value:
+                      {}
+          - name: envoy.filters.http.router
+  clusters:
+  - name: {cluster}
+    load_assignment: {{cluster_name: {cluster}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {address}, port_value: 443}}}}}}}}]}}]}}
+{more}",
+        gate.replace('\n', "\n                      ")
+    )
+}

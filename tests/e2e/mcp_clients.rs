@@ -1,6 +1,6 @@
 //! `envoy/mcp.yaml`, with real clients and a real server of MCP: `mcp` of Python, and npm `oidc-provider` as the issuer.
 
-use crate::provider::announced;
+use crate::provider::{Provider, announced};
 use crate::support::envoy::{Envoy, module, root};
 use crate::support::wait::eventually;
 use crate::support::{node, python};
@@ -60,14 +60,11 @@ pub fn server() -> (Program, SocketAddr) {
 
 /// Has clients, each with how it calls a refusal, go through a gate that holds headers and through one that does not.
 fn each_steps_up(clients: &[(&str, &str)], client: impl Fn() -> Command) {
-    let mut provider = Command::new(node::binary());
-    provider.arg(root().join("tests/e2e/mcp_provider.mjs")).env("PACKAGES", node::packages());
-    let (process, issuer) = announced(&mut provider);
-    let _provider = Program(process);
+    let provider = Provider::of_mcp_clients();
     for holds in [true, false] {
         let (_server, address) = server();
         let at = free_port();
-        let envoy = start(at, address, &issuer, holds);
+        let envoy = start(at, address, &provider.issuer, holds);
         for (mode, refused) in clients {
             let url = format!("http://127.0.0.1:{at}/mcp");
             let output = client().args([&url, *mode]).stderr(Stdio::inherit()).output().unwrap();

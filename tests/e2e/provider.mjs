@@ -4,7 +4,8 @@
 // names the folder with node_modules; `TLS` has certificate and key in PEM, as JSON, for an address with https. Prints its
 // address.
 //
-// With `LOGIN`, users log in with any name, and access tokens are good for so many seconds.
+// With `LOGIN`, users log in with any name, and access tokens are good for so many seconds. The client `mcp` is a public one; with
+// `SCOPES`, these are the scopes that there are.
 //
 //   POST /test/login?URI  the client `web` may come back to this address
 //   POST /test/publish  new keys are published and used, the old ones stay published
@@ -29,7 +30,7 @@ const algorithmOf = {
   "https://es.example.com": "ES256",
   "https://ed.example.com": "EdDSA",
 };
-const scope = "orders:read orders:write";
+const scope = process.env.SCOPES ?? "orders:read orders:write";
 
 let generation = 0;
 const makeKeys = () => {
@@ -62,6 +63,14 @@ const web = () => ({
   redirect_uris: [redirect],
 });
 
+const mcp = {
+  client_id: "mcp",
+  application_type: "native",
+  token_endpoint_auth_method: "none",
+  grant_types: ["authorization_code", "refresh_token"],
+  redirect_uris: ["http://127.0.0.1:1/back"],
+};
+
 // There is no call that rotates keys: a provider with other keys takes the place of the one before.
 const provide = (keys) =>
   new Provider(issuer, {
@@ -70,6 +79,7 @@ const provide = (keys) =>
       { ...client, client_id: "demo" },
       { ...client, client_id: "certified", tls_client_certificate_bound_access_tokens: true },
       ...(redirect ? [web()] : []),
+      ...(process.env.LOGIN ? [mcp] : []),
       { ...client, client_id: "gate", client_secret: "a b:c/%+&" },
     ],
     enabledJWA: { dPoPSigningAlgValues: ["ES256", "Ed25519", "EdDSA", "RS256", "PS256"] },

@@ -46,6 +46,11 @@ impl Provider {
         Self::start_with(|command| command.env("LOGIN", lifetime))
     }
 
+    /// Where users of MCP clients log in.
+    pub fn of_mcp_clients() -> Self {
+        Self::start_with(|command| command.env("LOGIN", "300").env("SCOPES", "mcp:basic mcp:write"))
+    }
+
     fn start_with(prepare: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let mut command = Command::new(node::binary());
         prepare(command.arg(root().join("tests/e2e/provider.mjs")).env("PACKAGES", node::packages()));
