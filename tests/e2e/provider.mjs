@@ -84,7 +84,8 @@ const provide = (keys) =>
     ],
     enabledJWA: { dPoPSigningAlgValues: ["ES256", "Ed25519", "EdDSA", "RS256", "PS256"] },
     scopes: ["openid", ...scope.split(" ")],
-    issueRefreshToken: () => true,
+    // Version 1 of the MCP client refreshes where it should step up, if it can.
+    issueRefreshToken: (_context, { clientId }) => clientId !== mcp.client_id,
     features: {
       devInteractions: { enabled: Boolean(process.env.LOGIN) },
       clientCredentials: { enabled: true },
