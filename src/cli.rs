@@ -11,6 +11,7 @@ mod identities;
 pub mod inspect;
 mod introspected;
 pub mod jwks;
+mod log;
 mod man;
 mod markup;
 pub mod matrix;
@@ -28,6 +29,7 @@ pub mod revoke;
 pub mod routing;
 pub mod signing;
 pub mod source;
+pub mod tail;
 mod terminal;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -72,6 +74,8 @@ enum Command {
     Matrix(matrix::MatrixArguments),
     /// Explains the decision on one request: the rule, each check, the answer, the headers that go upstream.
     Explain(explain::ExplainArguments),
+    /// Shows the decisions in an access log or in Envoy's log, a line each, and follows the log.
+    Tail(tail::TailArguments),
     /// Prints the completions of this command for a shell.
     Completions(CompletionsArguments),
     /// Prints the man page of this command.
@@ -157,6 +161,7 @@ pub fn main() -> ExitCode {
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let coloured = std::io::stdout().is_terminal() && !is_plain;
     let result: Result<Output, Box<dyn std::error::Error>> = match Arguments::parse().command {
+        Command::Tail(arguments) => tail::run(&arguments, coloured, &mut std::io::stdout().lock()),
         Command::Completions(arguments) => Ok(completions(&arguments)),
         Command::Man => man::page(Arguments::command()),
         Command::Check(arguments) => check::run(&arguments, coloured),
@@ -177,6 +182,8 @@ pub fn main() -> ExitCode {
         Command::Jwks(JwksCommand::Public(arguments)) => jwks::public(&arguments).map(Output::from),
     };
     match result {
+        // It has been printed as it came.
+        Ok(output) if output.text.is_empty() => ExitCode::SUCCESS,
         Ok(output) => match writeln!(std::io::stdout().lock(), "{}", output.text) {
             Ok(()) if output.failed => ExitCode::from(FAILED),
             Ok(()) => ExitCode::SUCCESS,

@@ -47,6 +47,7 @@ mod senders;
 mod served;
 mod served_by_router;
 mod statuses;
+mod tail;
 mod unmet;
 mod upgrades;
 mod used;

@@ -1,0 +1,181 @@
+//! Finds the record in a line: an object, or a text that holds one, under any key.
+
+use super::Tally;
+use super::line;
+use super::millis::Millis;
+use super::node::{Members, Node};
+use super::record::{Record, time_of};
+use std::borrow::Cow;
+
+/// How many texts of JSON may be in each other: a record as text, in an access log as text, in a collector's file.
+const MAX_TEXTS: usize = 4;
+/// The names under which access logs and collectors have the time of a line.
+const TIMES: [&str; 4] = ["time", "start_time", "@timestamp", "timestamp"];
+/// The names under which collectors have a line.
+const LINES: [&str; 5] = ["log", "message", "msg", "textPayload", "body"];
+/// A member whose name has this word holds the record, and no other does.
+const OURS: &str = "scopegate";
+/// A line without any of these words has no record.
+const WORDS: [&str; 2] = ["decision", "token_reuse"];
+
+/// Finds the records of lines, and counts what it read.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Finder {
+    /// What was read so far.
+    pub tally: Tally,
+    member: Option<String>,
+}
+
+/// Why nothing was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Nothing {
+    NoRecord,
+    Unreadable,
+    Ambiguous,
+}
+
+/// What takes a record.
+type Take<'t> = &'t mut dyn FnMut(&Record<'_>);
+
+impl Finder {
+    /// One that takes only what is under this name, or anything.
+    pub(in crate::cli) fn new(member: Option<String>) -> Self {
+        Self { tally: Tally::default(), member }
+    }
+
+    /// Hands over each record of a line, which is without its line feed.
+    pub(in crate::cli) fn read(&mut self, line: &[u8], take: Take<'_>) {
+        self.tally.lines = self.tally.lines.saturating_add(1);
+        let mut found = 0_u64;
+        let mut counted = |record: &Record<'_>| {
+            found = found.saturating_add(1);
+            take(record);
+        };
+        let outcome = self.search_line(&String::from_utf8_lossy(line), &mut counted);
+        self.tally.records = self.tally.records.saturating_add(found);
+        let count = match outcome {
+            Ok(()) => return,
+            Err(Nothing::NoRecord) => &mut self.tally.others,
+            Err(Nothing::Unreadable) => &mut self.tally.unreadable,
+            Err(Nothing::Ambiguous) => &mut self.tally.ambiguous,
+        };
+        *count = count.saturating_add(1);
+    }
+
+    /// Counts a line that was too long to be kept.
+    pub(in crate::cli) fn skip(&mut self) {
+        self.tally.lines = self.tally.lines.saturating_add(1);
+        self.tally.unreadable = self.tally.unreadable.saturating_add(1);
+    }
+
+    fn search_line(&self, line: &str, take: Take<'_>) -> Result<(), Nothing> {
+        if !WORDS.iter().any(|word| line.contains(word)) {
+            return Err(Nothing::NoRecord);
+        }
+        if let Some((before, record)) = line::split(line) {
+            return of_text(record, Millis::find(before), take);
+        }
+        // Collectors write a time or a name before a line, and never a quotation mark.
+        let (before, json) = line.split_at_checked(line.find('{').ok_or(Nothing::NoRecord)?).unwrap_or(("", line));
+        if before.contains(['\'', '"']) {
+            return Err(Nothing::NoRecord);
+        }
+        let node = Node::parse(json.trim_end()).ok_or(Nothing::Unreadable)?;
+        self.search(&node, Millis::find(before), MAX_TEXTS, take)
+    }
+
+    fn search(&self, node: &Node<'_>, time: Option<Millis>, texts: usize, take: Take<'_>) -> Result<(), Nothing> {
+        match node {
+            Node::Object(members) => {
+                // A record under the name that was given is the only one.
+                let own = if self.member.is_none() { Record::of(members, time) } else { None };
+                let Some(record) = own else {
+                    return self.search_members(members, time_of(members, &TIMES).or(time), texts, take);
+                };
+                take(&record);
+                Ok(())
+            }
+            Node::List(items) => {
+                let found = items.iter().map(|item| self.search(item, time, texts, take));
+                found.fold(Err(Nothing::NoRecord), better)
+            }
+            Node::Text(text) if text.starts_with('{') && texts > 0 => match Node::parse(text) {
+                Some(node) => self.search(&node, time, texts.saturating_sub(1), take),
+                None => Err(Nothing::NoRecord),
+            },
+            Node::Text(_) | Node::Nothing | Node::Integer(_) | Node::Float(_) => Err(Nothing::NoRecord),
+        }
+    }
+
+    fn search_members(
+        &self,
+        members: &Members<'_>,
+        time: Option<Millis>,
+        texts: usize,
+        take: Take<'_>,
+    ) -> Result<(), Nothing> {
+        let is_ours = |name: &str| match &self.member {
+            Some(member) => name == member,
+            None => names_us(name),
+        };
+        let mut ours = members.iter().filter(|(name, _)| is_ours(name)).map(|(_, value)| value).peekable();
+        if ours.peek().is_some() {
+            let any = Self::default();
+            return ours.map(|value| any.search(value, time, texts, take)).fold(Err(Nothing::NoRecord), better);
+        }
+        let objects = members.iter().filter(|(_, value)| matches!(value, Node::Object(_) | Node::List(_)));
+        let found =
+            objects.map(|(_, value)| self.search(value, time, texts, take)).fold(Err(Nothing::NoRecord), better);
+        if found.is_ok() {
+            return found;
+        }
+        let as_line = members.iter().filter(|(name, _)| LINES.contains(&&**name)).find_map(|(_, value)| match value {
+            Node::Text(text) => line::split(text),
+            _ => None,
+        });
+        if let Some((before, record)) = as_line {
+            return of_text(record, Millis::find(before).or(time), take);
+        }
+        let mut texts_of_json: Vec<&Node<'_>> =
+            members.iter().map(|(_, value)| value).filter(|value| may_hold_record(value)).collect();
+        if texts_of_json.len() > 1 {
+            // A client may have written one of them.
+            texts_of_json.retain(|value| self.search(value, None, texts, &mut |_| ()).is_ok());
+        }
+        match texts_of_json.as_slice() {
+            [] => found,
+            [one] => self.search(one, time, texts, take),
+            _ => Err(Nothing::Ambiguous),
+        }
+    }
+}
+
+/// Whether a value is a text that looks as if it held a record.
+fn may_hold_record(value: &Node<'_>) -> bool {
+    matches!(value, Node::Text(text) if text.starts_with('{') && WORDS.iter().any(|word| text.contains(word)))
+}
+
+/// Hands over the record in a line of Envoy's log.
+fn of_text(record: &str, time: Option<Millis>, take: Take<'_>) -> Result<(), Nothing> {
+    let members: Vec<(Cow<'_, str>, Node<'_>)> = line::members(record);
+    let record = Record::of(&members, time).ok_or(Nothing::Unreadable)?;
+    take(&record);
+    Ok(())
+}
+
+/// What is known of two places: a record in either is one.
+fn better(one: Result<(), Nothing>, other: Result<(), Nothing>) -> Result<(), Nothing> {
+    match (one, other) {
+        (Ok(()), _) | (_, Ok(())) => Ok(()),
+        (Err(Nothing::NoRecord), other) => other,
+        (one, Err(_)) => one,
+    }
+}
+
+/// Whether a name contains ours, in any letter case.
+fn names_us(name: &str) -> bool {
+    name.as_bytes().windows(OURS.len()).any(|part| part.eq_ignore_ascii_case(OURS.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

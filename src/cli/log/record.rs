@@ -1,0 +1,176 @@
+//! A record of a log, as `envoy/audit.schema.json` describes it. Every member may be absent, and a number may be text:
+//! older gates, and the forms of access logs, write less and otherwise.
+
+use super::millis::Millis;
+use super::node::{Node, member};
+use std::borrow::Cow;
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::cli) enum Verdict {
+    Allow,
+    Deny,
+    WouldDeny,
+    Serve,
+    /// No decision: a token was seen from several clients.
+    Reuse,
+}
+
+impl Verdict {
+    /// The word of a record.
+    pub(in crate::cli) const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::WouldDeny => "would_deny",
+            Self::Serve => "serve",
+            Self::Reuse => "token_reuse",
+        }
+    }
+
+    fn of_decision(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Deny, Self::WouldDeny, Self::Serve].into_iter().find(|verdict| verdict.word() == word)
+    }
+}
+
+/// One record.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Record<'r> {
+    /// When it was written, by its own `time`, or else by that of the line.
+    pub time: Option<Millis>,
+    pub verdict: Verdict,
+    members: &'r [(Cow<'r, str>, Node<'r>)],
+}
+
+impl<'r> Record<'r> {
+    /// The record that these members are; `None` if they are none. `time` is that of the line.
+    pub(super) fn of(members: &'r [(Cow<'r, str>, Node<'r>)], time: Option<Millis>) -> Option<Self> {
+        let word = |name| match member(members, name) {
+            Some(Node::Text(word)) => Some(&**word),
+            _ => None,
+        };
+        let verdict = match (word("decision"), word("event")) {
+            (_, Some("token_reuse")) => Verdict::Reuse,
+            (Some(word), _) => Verdict::of_decision(word)?,
+            (None, _) => return None,
+        };
+        let time = time_of(members, &["time"]).or(time);
+        Some(Self { time, verdict, members })
+    }
+
+    /// The member of that name, or of that path through objects, such as `mcp.name`.
+    fn node(&self, path: &str) -> Option<&'r Node<'r>> {
+        let mut parts = path.split('.');
+        let mut node = member(self.members, parts.next()?)?;
+        for name in parts {
+            let Node::Object(members) = node else { return None };
+            node = member(members, name)?;
+        }
+        Some(node)
+    }
+
+    /// A member as text; an empty one counts as absent, and so does a `-`, which Envoy writes where it has nothing.
+    pub(in crate::cli) fn text(&self, path: &str) -> Option<Cow<'r, str>> {
+        match self.node(path)? {
+            Node::Text(text) if text.is_empty() || text == "-" => None,
+            Node::Text(text) => Some(Cow::Borrowed(text)),
+            Node::Integer(number) => Some(number.to_string().into()),
+            Node::Float(number) => Some(number.to_string().into()),
+            Node::Nothing | Node::List(_) | Node::Object(_) => None,
+        }
+    }
+
+    /// A member as a whole number.
+    pub(in crate::cli) fn number(&self, path: &str) -> Option<i64> {
+        match self.node(path)? {
+            Node::Integer(number) => Some(*number),
+            Node::Text(text) => text.parse().ok().or_else(|| whole(text.parse().ok()?)),
+            Node::Float(number) => whole(*number),
+            Node::Nothing | Node::List(_) | Node::Object(_) => None,
+        }
+    }
+
+    /// A member as a list: its items, or the words of a text.
+    pub(in crate::cli) fn list(&self, path: &str) -> Option<Vec<&'r str>> {
+        match self.node(path)? {
+            Node::List(items) => Some(
+                items
+                    .iter()
+                    .filter_map(|item| match item {
+                        Node::Text(text) => Some(&**text),
+                        _ => None,
+                    })
+                    .collect(),
+            ),
+            Node::Text(text) => Some(text.split([' ', ',']).filter(|word| !word.is_empty()).collect()),
+            Node::Nothing | Node::Integer(_) | Node::Float(_) | Node::Object(_) => None,
+        }
+    }
+
+    /// The fingerprint of the token, and whether the token was verified.
+    pub(in crate::cli) fn fingerprint(&self) -> Option<(Cow<'r, str>, bool)> {
+        let verified = self.text("fingerprint").map(|text| (text, true));
+        verified.or_else(|| Some((self.text("unverified_fingerprint")?, false)))
+    }
+
+    /// The client of a credential: its `client_id`, or the identity in its set.
+    pub(in crate::cli) fn client(&self) -> Option<Cow<'r, str>> {
+        if let Some(client) = self.text("client_id") {
+            return Some(client);
+        }
+        let identity = self.text("identity")?;
+        Some(match self.text("credential_set") {
+            Some(set) => format!("{set}/{identity}").into(),
+            None => identity,
+        })
+    }
+
+    /// What a refused token was found to be, and what was wanted, in a few words.
+    pub(in crate::cli) fn why(&self) -> Option<String> {
+        if let Some(missing) = self.list("scopes_missing").filter(|scopes| !scopes.is_empty()) {
+            return Some(format!("lacks {}", missing.join(" ")));
+        }
+        let member = self.text("member");
+        let received = self.text("received").or_else(|| self.text("unverified_received"));
+        let cause = member.map(|member| {
+            let is = received.map_or_else(|| "is missing".to_owned(), |received| format!("is {received}"));
+            let wanted = self.text("wanted").map_or_else(String::new, |wanted| format!("; wanted: {wanted}"));
+            format!("{member} {is}{wanted}")
+        });
+        match (cause, self.text(DETAIL)) {
+            (Some(cause), Some(detail)) => Some(format!("{cause} ({detail})")),
+            (Some(cause), None) => Some(cause),
+            (None, detail) => detail.map(Cow::into_owned),
+        }
+    }
+
+    /// How many clients showed the token, and in how many seconds, of an event `token_reuse`.
+    pub(in crate::cli) fn reuse(&self) -> (Option<i64>, Option<i64>) {
+        let number = |names: [&str; 2]| names.into_iter().find_map(|name| self.number(name));
+        (number(["clients", "reuse.clients"]), number(["window", "reuse.window_seconds"]))
+    }
+}
+
+/// The member that has what an Envoy log line says at its end in parentheses.
+pub(super) const DETAIL: &str = "detail";
+
+/// The instant in the first of these members that has one.
+pub(super) fn time_of(members: &[(Cow<'_, str>, Node<'_>)], names: &[&str]) -> Option<Millis> {
+    names.iter().find_map(|name| match member(members, name)? {
+        Node::Text(text) => Millis::read(text),
+        Node::Integer(number) => Some(Millis::of_number(*number)),
+        Node::Float(number) => Some(Millis::of_number(whole(*number)?)),
+        Node::Nothing | Node::List(_) | Node::Object(_) => None,
+    })
+}
+
+/// The whole part of a number, if it is small enough to be exact.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "the range is checked, and the standard library has no other conversion"
+)]
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.abs() < EXACT).then_some(number as i64)
+}
