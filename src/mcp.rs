@@ -4,8 +4,11 @@
 //! parsers could read differently where it matters, and a message that is let through names what the server will execute.
 
 pub mod header;
+pub mod list;
+pub mod media;
 pub mod message;
 pub mod method;
+pub mod sse;
 pub mod version;
 
 mod judged;

@@ -5,6 +5,7 @@ use super::Result;
 use crate::decision::{Denial, MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 use crate::facts::Body;
 use crate::mcp::header::decode_name;
+use crate::mcp::media::{MediaType, is_identity};
 use crate::mcp::message::{self, Fault, FaultKind, Id, Kind, Message, Subject};
 use crate::mcp::method::mirrored;
 use crate::mcp::version::Version;
@@ -200,22 +201,14 @@ fn check_media_type(request: &RequestView<'_>) -> Result<()> {
     let Some(value) = request.sole_value("content-type").filter(|value| !value.contains(&b',')) else {
         return Err(Denial::UnsupportedMediaType("not one line of Content-Type"));
     };
-    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    if !parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(b"application/json")) {
+    let media = MediaType::read(value);
+    if !media.is("application/json") {
         return Err(Denial::UnsupportedMediaType("Content-Type is not application/json"));
     }
-    let is_other_charset = |part: &[u8]| {
-        let mut halves = part.splitn(2, |&byte| byte == b'=').map(<[u8]>::trim_ascii);
-        let is_charset = halves.next().is_some_and(|name| name.eq_ignore_ascii_case(b"charset"));
-        let value = halves.next().unwrap_or_default();
-        let value = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
-        is_charset && !value.eq_ignore_ascii_case(b"utf-8") && !value.eq_ignore_ascii_case(b"utf8")
-    };
-    if parts.any(is_other_charset) {
+    if !media.is_utf8 {
         return Err(Denial::UnsupportedMediaType("the charset is not utf-8"));
     }
-    let mut encodings = request.values("content-encoding").map(<[u8]>::trim_ascii);
-    if encodings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+    if is_identity(request.values("content-encoding")) {
         Ok(())
     } else {
         Err(Denial::UnsupportedMediaType("the body is compressed"))

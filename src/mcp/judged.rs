@@ -1,4 +1,4 @@
-//! The members of a message that are looked at, and what another parser could take for one of them.
+//! The members of a message, and of an answer, that are looked at, and what another parser could take for one of them.
 
 /// Where an object is in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub(super) enum Level {
     Meta,
     /// `params.notifications`.
     Notifications,
+    /// An answer of a server.
+    Answer,
+    /// `result` of an answer.
+    Result,
+    /// A list in it.
+    List,
+    /// An item of the list.
+    Item,
     /// Anywhere else: nothing is looked at.
     Other,
 }
@@ -39,39 +47,69 @@ pub(super) enum Member {
     RefUri,
     MetaVersion,
     Subscriptions,
+    /// `result` of an answer.
+    Answered,
+    Tools,
+    Prompts,
+    Resources,
+    Templates,
+    CacheScope,
+    Ttl,
+    /// An item of a list, which has no name.
+    Item,
+    Template,
 }
 
-/// Where each member is, and its name.
-const MEMBERS: &[(Level, &str, Member)] = &[
-    (Level::Top, "jsonrpc", Member::JsonRpc),
-    (Level::Top, "id", Member::Id),
-    (Level::Top, "method", Member::Method),
-    (Level::Top, "params", Member::Params),
-    (Level::Top, "result", Member::Result),
-    (Level::Top, "error", Member::Error),
-    (Level::Params, "name", Member::Name),
-    (Level::Params, "uri", Member::Uri),
-    (Level::Params, "arguments", Member::Arguments),
-    (Level::Params, "taskId", Member::TaskId),
-    (Level::Params, "protocolVersion", Member::ProtocolVersion),
-    (Level::Params, "ref", Member::Ref),
-    (Level::Params, "_meta", Member::Meta),
-    (Level::Params, "notifications", Member::Notifications),
-    (Level::Ref, "type", Member::RefType),
-    (Level::Ref, "name", Member::RefName),
-    (Level::Ref, "uri", Member::RefUri),
-    (Level::Meta, "io.modelcontextprotocol/protocolVersion", Member::MetaVersion),
-    (Level::Notifications, "resourceSubscriptions", Member::Subscriptions),
-];
+impl Level {
+    /// The members that are looked at, by their names.
+    const fn members(self) -> &'static [(&'static str, Member)] {
+        match self {
+            Self::Top => &[
+                ("jsonrpc", Member::JsonRpc),
+                ("id", Member::Id),
+                ("method", Member::Method),
+                ("params", Member::Params),
+                ("result", Member::Result),
+                ("error", Member::Error),
+            ],
+            Self::Params => &[
+                ("name", Member::Name),
+                ("uri", Member::Uri),
+                ("arguments", Member::Arguments),
+                ("taskId", Member::TaskId),
+                ("protocolVersion", Member::ProtocolVersion),
+                ("ref", Member::Ref),
+                ("_meta", Member::Meta),
+                ("notifications", Member::Notifications),
+            ],
+            Self::Ref => &[("type", Member::RefType), ("name", Member::RefName), ("uri", Member::RefUri)],
+            Self::Meta => &[("io.modelcontextprotocol/protocolVersion", Member::MetaVersion)],
+            Self::Notifications => &[("resourceSubscriptions", Member::Subscriptions)],
+            Self::Answer => &[("id", Member::Id), ("result", Member::Answered)],
+            Self::Result => &[
+                ("tools", Member::Tools),
+                ("prompts", Member::Prompts),
+                ("resources", Member::Resources),
+                ("resourceTemplates", Member::Templates),
+                ("cacheScope", Member::CacheScope),
+                ("ttlMs", Member::Ttl),
+            ],
+            Self::Item => &[("name", Member::Name), ("uri", Member::Uri), ("uriTemplate", Member::Template)],
+            Self::List | Self::Other => &[],
+        }
+    }
+}
 
 impl Member {
     /// Where the members of its value are.
     pub(super) const fn below(self) -> Level {
         match self {
             Self::Params => Level::Params,
+            Self::Answered => Level::Result,
             Self::Ref => Level::Ref,
             Self::Meta => Level::Meta,
             Self::Notifications => Level::Notifications,
+            Self::Tools | Self::Prompts | Self::Resources | Self::Templates => Level::List,
             _ => Level::Other,
         }
     }
@@ -86,29 +124,30 @@ pub(super) struct Found<'b> {
     pub(super) is_ambiguous: bool,
     /// Whether it could take it for one of the message itself, of which `id` is one.
     pub(super) is_ambiguous_on_top: bool,
-    values: Vec<(Member, &'b str)>,
+    /// The values of the members, in the order of their ends, and where each begins.
+    pub(super) values: Vec<(Member, usize, &'b str)>,
 }
 
 impl<'b> Found<'b> {
     /// The member that has this name, without escapes, at this level. Notes what looks like one.
     pub(super) fn look(&mut self, level: Level, name: &[u8]) -> Option<Member> {
-        let mut members = MEMBERS.iter().filter(|(place, ..)| *place == level);
-        let exact = members.clone().find(|(_, known, _)| known.as_bytes() == name);
-        if exact.is_none() && (!is_plain(name) || members.any(|(_, known, _)| is_like(name, known))) {
+        let members = level.members();
+        let exact = members.iter().find(|(known, _)| known.as_bytes() == name);
+        if exact.is_none() && (!is_plain(name) || members.iter().any(|(known, _)| is_like(name, known))) {
             self.is_ambiguous = true;
-            self.is_ambiguous_on_top |= level == Level::Top;
+            self.is_ambiguous_on_top |= matches!(level, Level::Top | Level::Answer);
         }
-        exact.map(|(.., member)| *member)
+        exact.map(|(_, member)| *member)
     }
 
-    /// Keeps the JSON text of a member's value.
-    pub(super) fn note(&mut self, member: Member, value: &'b str) {
-        self.values.push((member, value));
+    /// Keeps the JSON text of a member's value, which begins at `start`.
+    pub(super) fn note(&mut self, member: Member, start: usize, value: &'b str) {
+        self.values.push((member, start, value));
     }
 
     /// The JSON text of a member's value.
     pub(super) fn get(&self, member: Member) -> Option<&'b str> {
-        self.values.iter().find(|(other, _)| *other == member).map(|(_, value)| *value)
+        self.values.iter().find(|(other, ..)| *other == member).map(|(.., value)| *value)
     }
 }
 

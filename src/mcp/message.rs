@@ -67,7 +67,7 @@ impl Subject<'_> {
 pub struct Id<'b>(&'b str);
 
 impl<'b> Id<'b> {
-    fn read(value: &'b str) -> Option<Self> {
+    pub(super) fn read(value: &'b str) -> Option<Self> {
         let raw = Raw::checked(value);
         let is_valid = match raw.kind() {
             JsonType::Text => raw.as_text()?.len() <= ID_BYTES,
@@ -218,7 +218,7 @@ fn name<'b>(found: &Found<'b>, member: Member) -> Option<Cow<'b, str>> {
 }
 
 /// Whether a text can be a name or a URI: it is not empty, and has no control characters, at which some programs end it.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.bytes().any(|byte| byte.is_ascii_control())
 }
 

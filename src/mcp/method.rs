@@ -44,6 +44,12 @@ pub fn is_misspelt(method: &str) -> bool {
     !is_known(method) && KNOWN.iter().any(|known| known.eq_ignore_ascii_case(method))
 }
 
+/// Whether the answer to this method is a list of items that have rules.
+#[must_use]
+pub fn asks_for_list(method: &str) -> bool {
+    matches!(method, "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list")
+}
+
 /// What `Mcp-Name` says of a message under 2026-07-28: the tool, the prompt, the URI of `resources/read`, or the task.
 #[must_use]
 pub fn mirrored<'m>(message: &'m Message<'_>) -> Option<&'m str> {

@@ -8,12 +8,25 @@ use std::borrow::Cow;
 /// How deep objects and arrays may be nested, the outermost included.
 const DEPTH: usize = 64;
 
-/// Reads `text`, which must be one JSON value with nothing but white space around it. Or what is wrong with it.
+/// Reads the text of a message, which must be one JSON value with nothing but white space around it. Or what is wrong with
+/// it.
 pub(super) fn scan(text: &str) -> Result<Found<'_>, &'static str> {
-    let mut scanner = Scanner { text, at: 0, flaw: "not JSON", names: Names::new(), found: Found::default() };
+    read(text, Level::Top)
+}
+
+/// Reads the text of an answer. Only objects that are looked at must not have a member twice, and only what is looked at must
+/// be text that every reader reads alike.
+pub(super) fn scan_answer(text: &str) -> Result<Found<'_>, &'static str> {
+    read(text, Level::Answer)
+}
+
+fn read(text: &str, level: Level) -> Result<Found<'_>, &'static str> {
+    let is_strict = level == Level::Top;
+    let mut scanner =
+        Scanner { text, at: 0, is_strict, flaw: "not JSON", names: Names::new(), found: Found::default() };
     scanner.space();
     scanner.found.is_object = scanner.peek() == Some(b'{');
-    scanner.value(Level::Top, DEPTH).ok_or(scanner.flaw)?;
+    scanner.value(level, DEPTH).ok_or(scanner.flaw)?;
     scanner.space();
     if scanner.at == text.len() { Ok(scanner.found) } else { Err("more text after the message") }
 }
@@ -23,6 +36,8 @@ struct Scanner<'b> {
     text: &'b str,
     /// The place of the next byte.
     at: usize,
+    /// Whether what is not looked at is held to the same as what is.
+    is_strict: bool,
     /// What is wrong with the text, if it is refused.
     flaw: &'static str,
     names: Names<'b>,
@@ -70,7 +85,7 @@ impl<'b> Scanner<'b> {
         match self.peek()? {
             b'"' => self.string().map(drop),
             b'{' => self.object(level, depth),
-            b'[' => self.array(depth),
+            b'[' => self.array(level, depth),
             b'-' | b'0'..=b'9' => self.number(),
             b't' => self.word(b"true"),
             b'f' => self.word(b"false"),
@@ -86,16 +101,23 @@ impl<'b> Scanner<'b> {
         }
         let mark = self.names.mark();
         loop {
-            let name = self.name()?;
-            let member = if level == Level::Other { None } else { self.found.look(level, &name) };
-            self.names.push(name);
+            let mut member = None;
+            if !self.is_strict && level == Level::Other {
+                self.string()?;
+            } else {
+                let name = self.name()?;
+                if level != Level::Other {
+                    member = self.found.look(level, &name);
+                }
+                self.names.push(name);
+            }
             self.space();
             self.expect(b':')?;
             self.space();
             let start = self.at;
             self.value(member.map_or(Level::Other, Member::below), depth)?;
             if let Some(member) = member {
-                self.found.note(member, self.text.get(start..self.at)?);
+                self.found.note(member, start, self.text.get(start..self.at)?);
             }
             if self.closes(b'}')? {
                 break;
@@ -104,13 +126,19 @@ impl<'b> Scanner<'b> {
         if self.names.close(mark) { Some(()) } else { self.refuse("a member twice in one object") }
     }
 
-    fn array(&mut self, depth: usize) -> Option<()> {
+    fn array(&mut self, level: Level, depth: usize) -> Option<()> {
         let depth = self.open(depth)?;
         if self.take(b']') {
             return Some(());
         }
         loop {
-            self.value(Level::Other, depth)?;
+            if level == Level::List {
+                let start = self.at;
+                self.value(Level::Item, depth)?;
+                self.found.note(Member::Item, start, self.text.get(start..self.at)?);
+            } else {
+                self.value(Level::Other, depth)?;
+            }
             if self.closes(b']')? {
                 return Some(());
             }
@@ -172,7 +200,11 @@ impl<'b> Scanner<'b> {
         match kind {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
             b'u' => {
-                let has_its_half = match self.unit()? {
+                let unit = self.unit()?;
+                if !self.is_strict {
+                    return Some(());
+                }
+                let has_its_half = match unit {
                     0xd800..=0xdbff => self.take(b'\\') && self.take(b'u') && matches!(self.unit()?, 0xdc00..=0xdfff),
                     unit => !matches!(unit, 0xdc00..=0xdfff),
                 };

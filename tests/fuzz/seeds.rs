@@ -138,6 +138,7 @@ impl Seeds {
         self.add_keys();
         self.add_credentials();
         self.add_messages();
+        self.add_events();
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],
@@ -216,6 +217,30 @@ impl Seeds {
             "a\0",
         ] {
             self.add("mcp_name", value.as_bytes());
+        }
+    }
+
+    /// Adds streams of events: lists, flaws, and what is neither. The first byte is the size of the parts.
+    fn add_events(&mut self) {
+        let tools = |items: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{items}],"ttlMs":5}}}}"#);
+        let list = tools(r#"{"name":"a"},{"name":"xb"},{"name":"c","inputSchema":{}}"#);
+        let spaced = list.replace(',', ",\n");
+        let streams = [
+            format!(": ping\n\nid: 1\ndata: \n\nevent: message\ndata: {list}\n\n"),
+            format!("data: {}\r\n\r\n", spaced.replace('\n', "\r\ndata: ")),
+            format!("data:{}\n\n", list.replace("tools", "resources").replace("name", "uri")),
+            format!("data: [{list}]\n\n"),
+            format!("\u{feff}data: {list}\n\n"),
+            format!("data: {list}\r\rdata: {list}\n\n"),
+            format!("Data: {list}\n\ndata: {list}"),
+            format!("data: {}\n\n", tools(r#"{"title":"a"}"#)),
+            format!("data: {}\n\n", tools(r#"{"name":"a","Name":"x"}"#)),
+            format!("data: {}\n\n", list.replace("\"id\":1", "\"result\":1")),
+            format!("data: {}\n\n", " ".repeat(5_000)),
+            "data: {\"method\":\"a\"}\n\nretry: 1\n\ndata\n\n".to_owned(),
+        ];
+        for (size, stream) in (1..).zip(&streams) {
+            self.add("events", &[&[size], stream.as_bytes()].concat());
         }
     }
 

@@ -16,6 +16,7 @@ targets!(
     cookies,
     decide,
     discovery,
+    events,
     header,
     htpasswd,
     identities,

@@ -1,5 +1,6 @@
 //! What the targets share: a policy to judge by, and a verifier that a fuzzer can satisfy.
 
+pub mod events;
 pub mod mcp;
 pub mod message;
 
