@@ -376,6 +376,8 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::ForeignOrigin(why)
         | Denial::UnsupportedMediaType(why)
         | Denial::InvalidMessage { why, .. }
+        | Denial::ForeignSession(why)
+        | Denial::UnusableSession(why)
         | Denial::HeaderMismatch(why) => Some((*why).to_owned()),
         Denial::BodyTooLarge { limit } => Some(format!("limit {limit} bytes")),
         Denial::InsufficientScope { scope } => {

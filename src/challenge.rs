@@ -213,6 +213,7 @@ impl<'d> Answer<'d> {
             413 => ("Content Too Large", 8),
             415 => ("Unsupported Media Type", 3),
             421 => ("Misdirected Request", 3),
+            502 => ("Bad Gateway", 14),
             503 => ("Service Unavailable", 14),
             _ => ("Internal Server Error", 13),
         };

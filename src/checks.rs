@@ -46,6 +46,7 @@ mod replay;
 mod revocation;
 mod scope;
 mod sender;
+mod session;
 mod status;
 mod time;
 mod token;
@@ -64,6 +65,7 @@ pub use replay::{Effect, Effects, FirstUse};
 pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use sender::Proven;
+pub use session::{Session, SessionHeader, check_session};
 pub use token::{
     Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, asked_issuer,
     fingerprint, id_token_claim, is_opaque, named_issuer,

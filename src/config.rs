@@ -71,10 +71,14 @@ pub fn compile(root: &Node, environment: Environment<'_>) -> Result<Loaded, Conf
 /// # Errors
 /// Every problem. The request then must not be judged by another requirement: see
 /// [`crate::facts::MetadataRequirement`].
-pub fn metadata_requirement(bytes: &[u8], policy: &Policy) -> Result<Option<Requirement>, ConfigError> {
+pub fn metadata_requirement(
+    bytes: &[u8],
+    policy: &Policy,
+    environment: Environment<'_>,
+) -> Result<Option<Requirement>, ConfigError> {
     match wire::metadata(bytes).map_err(whole)? {
         None => Ok(None),
-        Some(root) => requirement(&root, policy).map(Some),
+        Some(root) => requirement(&root, policy, environment).map(Some),
     }
 }
 
@@ -82,9 +86,9 @@ pub fn metadata_requirement(bytes: &[u8], policy: &Policy) -> Result<Option<Requ
 ///
 /// # Errors
 /// Every problem, each with the path of its field.
-pub fn requirement(root: &Node, policy: &Policy) -> Result<Requirement, ConfigError> {
+pub fn requirement(root: &Node, policy: &Policy, environment: Environment<'_>) -> Result<Requirement, ConfigError> {
     let problems = RefCell::new(Problems::default());
-    let compiled = compile::metadata(&Cursor::root(root, &problems), policy);
+    let compiled = compile::metadata(&Cursor::root(root, &problems), policy, environment);
     problems.into_inner().settle(compiled)
 }
 

@@ -5,6 +5,7 @@ mod further;
 mod message;
 mod mismatch;
 mod need;
+mod response;
 mod served;
 mod step_up;
 
@@ -13,6 +14,7 @@ pub use further::FurtherReasons;
 pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
+pub use response::ResponseEdits;
 pub use served::{MetadataPart, Served};
 pub use step_up::StepUp;
 
@@ -130,6 +132,8 @@ pub struct Grant {
     pub published: Option<Box<Published>>,
     /// How many identity headers were left out because a claim cannot be a header value.
     pub left_out: u32,
+    /// What is done with the response; `None`: it goes to the client as it comes.
+    pub response: Option<Box<ResponseEdits>>,
 }
 
 impl Grant {
@@ -352,6 +356,8 @@ denials! {
     InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.
     ClaimMismatch(String) => "claim_mismatch",
+    /// The session id of an MCP client was not handed out to who sends it; the text says why it is known.
+    ForeignSession(&'static str) => "foreign_session",
     /// The body of an MCP message is none in JSON, or it is compressed; the text says why.
     UnsupportedMediaType(&'static str) => "unsupported_media_type",
     /// An MCP message is longer than the limit, in bytes.
@@ -372,6 +378,8 @@ denials! {
     Replayed => "replayed",
     /// The service of the fleet did not say whether the token or the proof has been used.
     ReplayUnavailable => "replay_unavailable",
+    /// The response of an MCP server has a session id that cannot be bound; the text says why.
+    UnusableSession(&'static str) => "unusable_session",
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ mod message;
 mod metadata_document;
 mod once;
 mod selection;
+mod session;
 
 pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::checks::{
     self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Hearing, Live, Permit, Possession,
-    Proven, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verdict, Verified,
+    Principal, Proven, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verdict, Verified,
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
@@ -84,6 +85,7 @@ fn refuse(
     }
     let Refusal { denial, trace, token } = refusal;
     let grant = grant::untouched(policy, request, surroundings, Basis::ReportOnly(denial), token);
+    let grant = session::reported(grant, trace.message.as_deref(), request);
     Decision::Allow(Grant { trace, ..grant })
 }
 
@@ -112,7 +114,10 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     }
     let applicable = found.map_err(|NotFound { denial, .. }| denial)?;
     let asks = match admit(policy, request, &applicable)? {
-        Admitted::Anyway(basis) => return Ok(grant::untouched(policy, request, facts.surroundings, basis, None)),
+        Admitted::Anyway(basis) => {
+            let grant = grant::untouched(policy, request, facts.surroundings, basis, None);
+            return Ok(session::without_session(grant, trace.message.as_deref(), request));
+        }
         Admitted::Holders(asks) => asks,
     };
     trace.schemes = schemes(policy, &asks);
@@ -237,7 +242,11 @@ fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Resul
     selected.check_site(policy, request).inspect_err(|_| judged.trace.credential = selected.token_kind())?;
     match selected {
         Selected::Nothing => {
-            let grant = || grant::without_credential(policy, request, facts.surroundings);
+            let session = session::check(judged, &[])?;
+            let grant = || {
+                let grant = grant::without_credential(policy, request, facts.surroundings);
+                session::with_session(grant, session.as_ref(), request)
+            };
             message::check(judged, grant)?;
             Ok(grant())
         }
@@ -287,9 +296,14 @@ fn grant_to(
     let permit = Scoped::check(proof, asks)
         .and_then(|proof| Permit::check(proof, asks, request))
         .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
+    let principals = [Some(principal), beside.map(Authenticated::principal)];
+    let principals: Vec<&Principal<'_>> = principals.into_iter().flatten().collect();
+    let session = session::check(judged, &principals).map_err(|stop| stop.about(principal.trace()))?;
     let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
-    let grant =
-        |permit: &Permit<'_, '_>| grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
+    let grant = |permit: &Permit<'_, '_>| {
+        let grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
+        session::with_session(grant, session.as_ref(), request)
+    };
     message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
     let used = beside.map_or(principal, Authenticated::principal);
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)

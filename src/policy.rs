@@ -56,7 +56,10 @@ pub use implied_scopes::ImpliedScopes;
 pub use introspection::Introspection;
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
-pub use mcp::{DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Items, Mcp, Pattern, Refused};
+pub use mcp::{
+    DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Items, MAX_SESSION_ID, Mcp, Pattern, Refused, SESSION_ID,
+    SessionBinding, SessionKeys, server_session_id,
+};
 pub use passwords::{MAX_PASSWORD, MAX_USER, Passwords, UserSecrets, WrittenSecrets};
 pub use path::{PathForms, PathPolicy, is_unambiguous};
 pub use place::{MethodPart, RequirementPlace, RequirementSource};
@@ -126,6 +129,19 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The first field that is met only where the module is called for responses, by its path.
+    #[must_use]
+    pub fn needs_responses(&self) -> Option<String> {
+        let of_rules = self.rules.as_slice().iter().enumerate();
+        let of_default = || Some(["default.", &self.default.needs_responses()?].concat());
+        of_rules
+            .map(|(index, rule)| {
+                Some(["rules[", &index.to_string(), "].", &rule.requirement.needs_responses()?].concat())
+            })
+            .find_map(|field| field)
+            .or_else(of_default)
+    }
+
     /// Whether a value begins as the keys of a set do.
     #[must_use]
     pub fn is_key(&self, value: &[u8]) -> bool {
@@ -183,7 +199,7 @@ impl Policy {
     }
 
     /// Whether a header may not be among trailers, which nothing judges: an identity header, one with a client's
-    /// certificate, and where requests are refused, one that can hold a credential (RFC 9110 section 6.5.1).
+    /// certificate, and where requests are refused, one that can hold a credential or a session id (RFC 9110 section 6.5.1).
     #[must_use]
     pub fn is_barred_trailer(&self, name: &[u8]) -> bool {
         let is_credential = || {
@@ -191,9 +207,10 @@ impl Policy {
             places.extend(self.credential_lists());
             places.iter().any(|place| same_header(place.as_bytes(), name))
         };
+        let is_barred = || is_credential() || same_header(SESSION_ID.as_bytes(), name);
         self.forward.is_identity_header(name)
             || self.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name))
-            || !self.report_only && is_credential()
+            || !self.report_only && is_barred()
     }
 }
 

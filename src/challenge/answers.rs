@@ -110,6 +110,11 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         Denial::InvalidMessage { fault: MessageFault::NoName, .. } => {
             refused(400, Challenge::None, "The message does not name what it is about, or its revision")
         }
+        // Clients begin a new session at a 404 (MCP 2025-11-25, "Session Management").
+        Denial::ForeignSession(_) => {
+            refused(404, Challenge::None, "The session is none of this client, or it has ended")
+        }
+        Denial::UnusableSession(_) => refused(502, Challenge::None, "The session that the server began cannot be used"),
         Denial::UnsupportedVersion(_) => refused(400, Challenge::None, "The version of the protocol is not accepted"),
         Denial::HeaderMismatch(_) => refused(400, Challenge::None, "The headers do not say what the body says"),
         // Clients of earlier revisions take a 404 for the end of their session.

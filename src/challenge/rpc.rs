@@ -33,7 +33,8 @@ impl Rpc {
             Denial::InvalidMessage { fault: MessageFault::NotJson, .. } => Some(PARSE_ERROR),
             Denial::InvalidMessage { fault: MessageFault::NotMessage, .. }
             | Denial::BodyTooLarge { .. }
-            | Denial::UnsupportedMediaType(_) => Some(INVALID_REQUEST),
+            | Denial::UnsupportedMediaType(_)
+            | Denial::ForeignSession(_) => Some(INVALID_REQUEST),
             Denial::InvalidMessage { fault: MessageFault::NoName, .. } | Denial::AmbiguousUri => Some(INVALID_PARAMS),
             Denial::HeaderMismatch(_) => Some(HEADER_MISMATCH),
             Denial::UnsupportedVersion(_) => Some(UNSUPPORTED_VERSION),

@@ -163,14 +163,11 @@ fn foresee<'p>(
     trace: &mut MessageTrace,
     items: &mut Items<'p>,
 ) -> Result<()> {
-    let sole = |name| request.sole_value(name).map(<[u8]>::trim_ascii);
-    let stateless = Version::V2026_07_28;
-    if sole(VERSION_HEADER) != Some(stateless.as_str().as_bytes())
-        || !all.iter().all(|mcp| mcp.versions.contains(&stateless))
-    {
+    if !is_of_stateless_version(all, request) {
         return Ok(());
     }
-    let Some(method) = sole(METHOD_HEADER).and_then(|method| std::str::from_utf8(method).ok()) else { return Ok(()) };
+    let method = request.sole_value(METHOD_HEADER).map(<[u8]>::trim_ascii);
+    let Some(method) = method.and_then(|method| std::str::from_utf8(method).ok()) else { return Ok(()) };
     let name = request.sole_value(NAME_HEADER).and_then(decode_name);
     let subject = name.and_then(|name| match method {
         "tools/call" => Some(Subject::Tool(name)),
@@ -193,6 +190,13 @@ fn foresee<'p>(
         Err(Denial::UnknownMethod { .. }) => Ok(()),
         judged => judged,
     }
+}
+
+/// Whether the headers name the revision without sessions, and it is accepted.
+pub(super) fn is_of_stateless_version(all: &[&Mcp], request: &RequestView<'_>) -> bool {
+    let stateless = Version::V2026_07_28;
+    let named = request.sole_value(VERSION_HEADER).map(<[u8]>::trim_ascii);
+    named == Some(stateless.as_str().as_bytes()) && all.iter().all(|mcp| mcp.versions.contains(&stateless))
 }
 
 /// RFC 9110 sections 8.3 and 8.4: one media type, which is `application/json`, in UTF-8 and not compressed.

@@ -92,6 +92,22 @@ impl<'a> Principal<'a> {
         TokenTrace { fingerprint: self.claimant.fingerprint(), verified: Some(verified), mismatch: None }
     }
 
+    /// What sessions are bound to: of a token its issuer, subject and client, which a refreshed token has too; of another
+    /// credential its set and identity.
+    pub(super) fn names(&self) -> [Option<Cow<'_, str>>; 4] {
+        let claimant = &self.claimant;
+        let authority = Some(Cow::Borrowed(claimant.authority_name));
+        match claimant.name {
+            CredentialName::Token(_) => {
+                let (subject, client) = (claimant.name(EntryKind::Subject), claimant.name(EntryKind::Client));
+                [Some("token".into()), authority, subject, client]
+            }
+            CredentialName::Identity(identity) => {
+                [Some("identity".into()), authority, Some(Cow::Borrowed(&identity.id)), None]
+            }
+        }
+    }
+
     /// What its credential says.
     pub(super) const fn claimant(&self) -> &Claimant<'a> {
         &self.claimant

@@ -242,7 +242,7 @@ fn refused(text: &str) -> ConfigError {
 #[must_use]
 pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<Result<Requirement, ConfigError>> {
     let metadata = holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])?;
-    Some(config::requirement(metadata.node, policy))
+    Some(config::requirement(metadata.node, policy, &any_secret))
 }
 
 /// Stands in for secrets, which are missing when a configuration is checked. It is long enough for every use, and no two

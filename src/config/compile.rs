@@ -58,7 +58,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let prefixes = introspection::prefixes(issuers.as_deref().unwrap_or_default());
     let resources =
         optional(&object, "resources", Vec::new(), |cursor| resources::read(cursor, &names, issuers.as_deref()));
-    let context = Context::new(&names, &prefixes, resources.as_deref(), sources, has_dpop);
+    let context = Context::new(&names, &prefixes, resources.as_deref(), sources, has_dpop, environment);
     introspection::apart(&object, issuers.as_deref(), sets.as_deref(), context);
     if !object.has("default") && !sources.has_issuers {
         object.need("default", "say what holds where no rule matches, such as default: {credentials: NAME}");
@@ -151,15 +151,15 @@ fn places_apart(
 }
 
 /// The requirement in route metadata, under a policy.
-pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy) -> Option<Requirement> {
+pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy, environment: Environment<'_>) -> Option<Requirement> {
     let names = policy.issuers.iter().map(|issuer| issuer.name.clone()).collect();
     if policy.forward.by == ForwardBy::Router {
         router::check_requirement(cursor);
     }
     let sources = Sources { sets: Some(&policy.credentials), has_issuers: !policy.issuers.is_empty() };
     let prefixes = introspection::prefixes(&policy.issuers);
-    let requirement =
-        requirement(cursor, Context::new(&names, &prefixes, Some(&policy.resources), sources, policy.dpop.is_some()))?;
+    let (resources, has_dpop) = (Some(policy.resources.as_slice()), policy.dpop.is_some());
+    let requirement = requirement(cursor, Context::new(&names, &prefixes, resources, sources, has_dpop, environment))?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",

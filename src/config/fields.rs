@@ -75,12 +75,13 @@ shapes! {
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     CSRF "csrf" ["origins"];
     MCP "mcp" [
-        "tools", "prompts", "resources", "methods", "origins", "hosts", "versions", "hold_headers", "body_bytes",
+        "tools", "prompts", "resources", "methods", "session", "origins", "hosts", "versions", "hold_headers", "body_bytes",
     ];
     MCP_TOOLS "tools of mcp" ["default", "rules"];
     MCP_PROMPTS "prompts of mcp" ["default", "rules"];
     MCP_RESOURCES "resources of mcp" ["default", "rules"];
     MCP_METHODS "methods of mcp" ["default", "rules"];
+    MCP_SESSION "session of mcp" ["keys"];
     MCP_ITEM "an item of mcp" [
         "scopes", "claims", "issuers", "max_token_age", "acr_values", "max_auth_age", "deny",
     ];

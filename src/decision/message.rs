@@ -33,6 +33,8 @@ pub struct MessageTrace {
     pub name: Option<Box<str>>,
     /// What is wanted of its body.
     pub wanted: MessageWanted,
+    /// Whether session ids are bound to who they are handed out to.
+    pub binds_sessions: bool,
 }
 
 /// What is wanted of the body of a message.

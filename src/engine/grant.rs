@@ -32,6 +32,7 @@ pub(super) fn untouched(
         shortened: Vec::new(),
         published: published(Vec::new(), policy, request),
         left_out: 0,
+        response: None,
     }
 }
 
@@ -101,7 +102,17 @@ pub(super) fn for_principal(
     }
     let published = published(publish, policy, request);
     let token = Some(scoped.principal().trace());
-    Grant { basis: Basis::Token, trace: Trace::default(), token, remove, set, shortened, published, left_out }
+    Grant {
+        basis: Basis::Token,
+        trace: Trace::default(),
+        token,
+        remove,
+        set,
+        shortened,
+        published,
+        left_out,
+        response: None,
+    }
 }
 
 /// Adds every header that is the place of a credential, whether or not it was judged, in every spelling: the upstream would

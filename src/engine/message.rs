@@ -20,8 +20,10 @@ pub(super) fn trace(applicable: &Applicable<'_>) -> Option<Box<MessageTrace>> {
         Access::Public | Access::Deny => None,
     });
     let all: Vec<&Mcp> = asks.collect();
-    (!all.is_empty())
-        .then(|| Box::new(MessageTrace { wanted: checks::wanted_message(&all), ..MessageTrace::default() }))
+    let binds_sessions = all.iter().any(|mcp| mcp.session.is_some());
+    (!all.is_empty()).then(|| {
+        Box::new(MessageTrace { wanted: checks::wanted_message(&all), binds_sessions, ..MessageTrace::default() })
+    })
 }
 
 /// Whether a page of this origin may send messages, wherever they are judged: then its preflight passes.

@@ -2,15 +2,18 @@
 
 mod items;
 mod pattern;
+mod session;
 mod uri;
 
 pub use items::{Item, ItemRule, ItemRules, Items};
 pub use pattern::Pattern;
+pub use session::{MAX_SESSION_ID, SESSION_ID, SessionBinding, SessionKeys, server_session_id};
 
 use super::matching::normal_host;
 use crate::mcp::message::{Message, Subject};
 use crate::mcp::method::{is_known, is_misspelt};
 use crate::mcp::version::Version;
+use std::rc::Rc;
 
 /// The default of `body_bytes`.
 pub const DEFAULT_BODY_BYTES: u32 = 262_144;
@@ -48,6 +51,8 @@ pub struct Mcp {
     pub hold_headers: bool,
     /// The longest message, in bytes.
     pub body_bytes: u32,
+    /// The keys that session ids are bound to identities with; `None`: they pass as they are.
+    pub session: Option<Rc<SessionKeys>>,
 }
 
 impl Mcp {

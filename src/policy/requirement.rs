@@ -92,6 +92,18 @@ impl Requirement {
         own || self.methods.iter().any(|(_, requirement)| requirement.asks_single_use())
     }
 
+    /// The first field that is met only where the module is called for responses, by its path below this.
+    #[must_use]
+    pub fn needs_responses(&self) -> Option<String> {
+        if let Access::Token(ask) = &self.access
+            && ask.mcp.as_ref().is_some_and(|mcp| mcp.session.is_some())
+        {
+            return Some("mcp.session".to_owned());
+        }
+        let below = |(name, one): &(String, Self)| Some(["methods.", name, ".", &one.needs_responses()?].concat());
+        self.methods.iter().find_map(below)
+    }
+
     /// The requirement for `method`, and which part of this one it is: that of the method's own name; for HEAD
     /// otherwise that of GET; otherwise the enclosing one.
     #[must_use]

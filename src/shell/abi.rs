@@ -64,8 +64,8 @@ pub extern "C" fn scopegate_on_request_trailers(context: u32, _count: u32) -> u3
 
 /// The headers of a response are here. Only the module `scopegate-full.wasm` exports what is called for responses.
 #[unsafe(no_mangle)]
-pub extern "C" fn scopegate_on_response_headers(_context: u32, _count: u32, _ends_with_headers: u32) -> u32 {
-    number(Action::Continue)
+pub extern "C" fn scopegate_on_response_headers(context: u32, _count: u32, _ends_with_headers: u32) -> u32 {
+    FILTER.with(|filter| number(filter.on_response_headers(context)))
 }
 
 /// A part of the response's body is here.

@@ -20,6 +20,8 @@ mod records;
 #[cfg(test)]
 mod reporting;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod status;
 
 use super::gate::{Gate, Progress, RequestState, StreamRequest};
@@ -150,6 +152,20 @@ impl<H: Host + Clone> Filter<H> {
             return Action::Pause;
         }
         action_for_body(self.heard(context, Gate::on_body_end))
+    }
+
+    /// The headers of a response are here. Nothing is done with most: their streams are not even in the table.
+    pub fn on_response_headers(&self, context: u32) -> Action {
+        let awaiting = self.streams.look(context, |stream| match (&stream.gate, &stream.progress) {
+            (Some(gate), Progress::Waiting(request)) if request.awaits_response() => {
+                Some((Rc::clone(gate), Rc::clone(request)))
+            }
+            _ => None,
+        });
+        match awaiting.flatten() {
+            Some((gate, request)) if !gate.on_response_headers(&request) => Action::Pause,
+            _ => Action::Continue,
+        }
     }
 
     /// A context ends.

@@ -10,6 +10,7 @@ mod outcome;
 mod passwords;
 mod replay;
 mod request;
+mod response;
 mod surroundings;
 mod tallies;
 mod waiting;
@@ -51,6 +52,8 @@ const TICK_WHILE_INCOMPLETE_MS: u32 = 50;
 const TICK_WHILE_READING_MS: u32 = 10;
 /// The tick period otherwise. A worker picks up what another has fetched within this time.
 const TICK_MS: u32 = 500;
+/// Why a module that is not called for responses refuses a field.
+pub(super) const NEEDS_FULL: &str = "needs a module that is called for responses; load scopegate-full.wasm";
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
 /// A configured plugin.
@@ -119,6 +122,10 @@ impl<H: Host> Gate<H> {
             log::warn!("scopegate: {warning}");
         }
         let Loaded { policy, settings, .. } = loaded;
+        if let Some(field) = policy.needs_responses().filter(|_| !host.calls_for_responses()) {
+            log::error!("scopegate: configuration refused: {field}: {NEEDS_FULL}");
+            return None;
+        }
         let host_checks = match (settings.crypto, host_verifier::probe(&host)) {
             (CryptoPlace::Host, false) => {
                 log::error!(
@@ -172,7 +179,7 @@ impl<H: Host> Gate<H> {
             waiting: RefCell::new(WaitingRoom::new(settings.limits.waiting_requests)),
             meters: Meters::define(&host, &policy, &settings),
             tick_period: Cell::new(0),
-            metadata: MetadataCache::default(),
+            metadata: MetadataCache::new(host.calls_for_responses()),
             told_unreadable: Cell::new(false),
             logs: LogBudget::new(settings.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),

@@ -29,6 +29,7 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 pub enum Map {
     RequestHeaders,
     RequestTrailers,
+    ResponseHeaders,
     CallResponseHeaders,
 }
 
@@ -36,6 +37,7 @@ pub enum Map {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Buffer {
     RequestBody,
+    ResponseBody,
     CallResponseBody,
     PluginConfiguration,
 }
@@ -72,6 +74,10 @@ pub trait Host {
 
     /// A buffer from `start` on, up to `limit` bytes of it.
     fn buffer(&self, buffer: Buffer, start: usize, limit: usize) -> Result<Vec<u8>>;
+
+    /// Puts these bytes in the place of what is in a buffer: of its first `size` bytes, which are all of them.
+    #[cfg_attr(test, expect(dead_code, reason = "what rewrites bodies of responses calls it"))]
+    fn set_buffer(&self, buffer: Buffer, size: usize, bytes: &[u8]) -> Result<()>;
 
     /// All lines of a map, as [`super::pairs::parse`] reads them.
     fn header_map(&self, map: Map) -> Result<Vec<u8>>;

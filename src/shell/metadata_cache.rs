@@ -1,10 +1,12 @@
 //! Requirements in metadata, each distinct text parsed once.
 
-use crate::config::{ConfigError, metadata_requirement};
+use super::gate::NEEDS_FULL;
+use crate::config::{Environment, metadata_requirement};
 use crate::facts::{MetadataRequirement, MetadataSource};
 use crate::policy::{Policy, Requirement};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::rc::Rc;
 
 /// The most texts that are remembered. Metadata comes from the operator's configuration, so there are at most as many
@@ -26,8 +28,12 @@ pub enum Parsed {
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Parsed metadata by its bytes.
-#[derive(Debug, Default)]
-pub struct MetadataCache(RefCell<Entries>);
+#[derive(Debug)]
+pub struct MetadataCache {
+    /// Whether the module is called for responses: what needs that is unreadable elsewhere.
+    has_responses: bool,
+    entries: RefCell<Entries>,
+}
 
 #[derive(Debug, Default)]
 struct Entries {
@@ -36,20 +42,36 @@ struct Entries {
 }
 
 impl MetadataCache {
+    /// Nothing is remembered yet.
+    pub fn new(has_responses: bool) -> Self {
+        Self { has_responses, entries: RefCell::default() }
+    }
+
     /// The requirement in `bytes`. `report` is called once for each text that cannot be read.
-    pub fn parse(&self, bytes: Vec<u8>, policy: &Policy, report: impl FnOnce(&ConfigError)) -> Parsed {
-        if let Some(parsed) = self.0.borrow().parsed.get(&bytes) {
+    pub fn parse(
+        &self,
+        bytes: Vec<u8>,
+        policy: &Policy,
+        environment: Environment<'_>,
+        report: impl FnOnce(&dyn Display),
+    ) -> Parsed {
+        if let Some(parsed) = self.entries.borrow().parsed.get(&bytes) {
             return parsed.clone();
         }
-        let parsed = match metadata_requirement(&bytes, policy) {
+        let parsed = match metadata_requirement(&bytes, policy, environment) {
             Ok(None) => Parsed::Nothing,
+            Ok(Some(requirement)) if !self.has_responses && requirement.needs_responses().is_some() => {
+                let field = requirement.needs_responses().unwrap_or_default();
+                report(&format_args!("{field}: {NEEDS_FULL}"));
+                Parsed::Unreadable
+            }
             Ok(Some(requirement)) => Parsed::Given(Rc::new(requirement)),
             Err(error) => {
                 report(&error);
                 Parsed::Unreadable
             }
         };
-        let mut cache = self.0.borrow_mut();
+        let mut cache = self.entries.borrow_mut();
         if cache.parsed.len() >= MAX_ENTRIES || cache.bytes.saturating_add(bytes.len()) > MAX_BYTES {
             *cache = Entries::default();
         }

@@ -43,6 +43,8 @@ pub struct Script {
     pub values: RefCell<BTreeMap<String, i64>>,
     /// The period of the timer.
     pub tick_ms: Cell<u32>,
+    /// Whether the module is called for responses.
+    pub has_responses: Cell<bool>,
     /// Whether types of filter state can be declared.
     pub declares: Cell<bool>,
     /// The declarations.
@@ -59,8 +61,12 @@ pub struct HostStream {
     pub headers: Vec<(String, String)>,
     /// The request's trailers.
     pub trailers: Vec<(String, String)>,
+    /// The response's headers.
+    pub response: Vec<(String, String)>,
     /// What has come of the request's body, and is held.
     pub body: Vec<u8>,
+    /// What is here of the response's body, and has not gone on.
+    pub response_body: Vec<u8>,
     /// How the headers were edited, in order.
     pub edits: Vec<String>,
     /// What was answered: status and details.
@@ -109,6 +115,7 @@ impl ScriptedHost {
             metrics: RefCell::default(),
             values: RefCell::default(),
             tick_ms: Cell::new(0),
+            has_responses: Cell::new(true),
             declares: Cell::new(true),
             declared: RefCell::default(),
         }))
@@ -175,7 +182,7 @@ impl Host for ScriptedHost {
     }
 
     fn calls_for_responses(&self) -> bool {
-        false
+        self.0.has_responses.get()
     }
 
     fn set_tick_period(&self, milliseconds: u32) -> Result<()> {
@@ -189,9 +196,19 @@ impl Host for ScriptedHost {
         let whole = match buffer {
             Buffer::PluginConfiguration => self.0.configuration.clone(),
             Buffer::RequestBody => self.stream(|stream| stream.body.clone())?,
+            Buffer::ResponseBody => self.stream(|stream| stream.response_body.clone())?,
             Buffer::CallResponseBody => self.0.answer.borrow().1.clone(),
         };
         Ok(whole.into_iter().skip(start).take(limit).collect())
+    }
+
+    fn set_buffer(&self, buffer: Buffer, size: usize, bytes: &[u8]) -> Result<()> {
+        self.call("set_buffer")?;
+        assert_eq!(buffer, Buffer::ResponseBody, "no other is written");
+        self.stream(|stream| {
+            assert_eq!(size, stream.response_body.len(), "the whole buffer is replaced");
+            stream.response_body = bytes.to_vec();
+        })
     }
 
     fn header_map(&self, map: Map) -> Result<Vec<u8>> {
@@ -199,6 +216,7 @@ impl Host for ScriptedHost {
         match map {
             Map::RequestHeaders => self.stream(|stream| lines(&stream.headers)),
             Map::RequestTrailers => self.stream(|stream| lines(&stream.trailers)),
+            Map::ResponseHeaders => self.stream(|stream| lines(&stream.response)),
             Map::CallResponseHeaders => Ok(self.0.answer.borrow().0.clone()),
         }
     }
@@ -207,6 +225,7 @@ impl Host for ScriptedHost {
         self.call("remove_header")?;
         self.stream(|stream| match map {
             Map::RequestTrailers => stream.trailers.retain(|(other, _)| other != name),
+            Map::ResponseHeaders => stream.response.retain(|(other, _)| other != name),
             Map::RequestHeaders | Map::CallResponseHeaders => {
                 stream.edits.push(format!("remove {name}"));
                 stream.headers.retain(|(other, _)| other != name);
@@ -214,10 +233,15 @@ impl Host for ScriptedHost {
         })
     }
 
-    fn set_header(&self, _map: Map, name: &str, value: &[u8]) -> Result<()> {
+    fn set_header(&self, map: Map, name: &str, value: &[u8]) -> Result<()> {
         self.call("set_header")?;
         let value = String::from_utf8(value.to_vec()).unwrap();
         self.stream(|stream| {
+            if map == Map::ResponseHeaders {
+                stream.response.retain(|(other, _)| other != name);
+                stream.response.push((name.to_owned(), value));
+                return;
+            }
             stream.edits.push(format!("set {name}"));
             stream.headers.retain(|(other, _)| other != name);
             stream.headers.push((name.to_owned(), value));

@@ -33,6 +33,7 @@ mod raw {
             data: *mut *mut u8,
             length: *mut usize,
         ) -> u32;
+        pub fn proxy_set_buffer_bytes(kind: u32, start: usize, size: usize, data: *const u8, length: usize) -> u32;
         pub fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, length: *mut usize) -> u32;
         pub fn proxy_remove_header_map_value(map: u32, name: *const u8, name_length: usize) -> u32;
         pub fn proxy_replace_header_map_value(
@@ -100,6 +101,7 @@ const fn map_number(map: Map) -> u32 {
     match map {
         Map::RequestHeaders => 0,
         Map::RequestTrailers => 1,
+        Map::ResponseHeaders => 2,
         Map::CallResponseHeaders => 6,
     }
 }
@@ -107,6 +109,7 @@ const fn map_number(map: Map) -> u32 {
 const fn buffer_number(buffer: Buffer) -> u32 {
     match buffer {
         Buffer::RequestBody => 0,
+        Buffer::ResponseBody => 1,
         Buffer::CallResponseBody => 4,
         Buffer::PluginConfiguration => 7,
     }
@@ -169,6 +172,11 @@ impl Host for WasmHost {
             NOT_FOUND => Ok(Vec::new()),
             other => Err(Failure(other)),
         }
+    }
+
+    fn set_buffer(&self, buffer: Buffer, size: usize, bytes: &[u8]) -> Result<()> {
+        // SAFETY: pointer and length are those of one slice.
+        done(unsafe { raw::proxy_set_buffer_bytes(buffer_number(buffer), 0, size, bytes.as_ptr(), bytes.len()) })
     }
 
     fn header_map(&self, map: Map) -> Result<Vec<u8>> {

@@ -344,13 +344,13 @@ fn metadata_is_read_from_its_message() {
     let policy = read(&with("")).unwrap().policy;
     let metadata = |namespace: &str, json: serde_json::Value| {
         let entry = Entries { filter_metadata: BTreeMap::from([(namespace.to_owned(), to_struct(&json))]) };
-        metadata_requirement(&entry.encode_to_vec(), &policy)
+        metadata_requirement(&entry.encode_to_vec(), &policy, &|_| None)
     };
     assert!(metadata("scopegate", serde_json::json!({ "scopes": ["a"] })).unwrap().is_some());
     assert!(metadata("other", serde_json::json!({ "scopes": 1 })).unwrap().is_none());
     assert!(metadata("scopegate", serde_json::json!({ "scopes": 1 })).is_err());
-    assert!(metadata_requirement(b"", &policy).unwrap().is_none());
-    assert!(metadata_requirement(b"\xff\xff", &policy).is_err());
+    assert!(metadata_requirement(b"", &policy, &|_| None).unwrap().is_none());
+    assert!(metadata_requirement(b"\xff\xff", &policy, &|_| None).is_err());
 }
 
 /// `envoy.config.core.v3.Metadata`

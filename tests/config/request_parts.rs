@@ -42,8 +42,9 @@ fn a_variable_is_known_in_every_method_of_its_rule() {
 #[test]
 fn route_metadata_can_name_the_host_and_no_variable() {
     let policy = read(&with("rules: [{match: {template: '/{t}/x'}}]")).unwrap().policy;
-    let metadata =
-        |condition: serde_json::Value| requirement(&Node::from(serde_json::json!({ "claims": [condition] })), &policy);
+    let metadata = |condition: serde_json::Value| {
+        requirement(&Node::from(serde_json::json!({ "claims": [condition] })), &policy, &|_| None)
+    };
     assert!(metadata(serde_json::json!({ "claim": "t", "equals_host": "*.example.com" })).is_ok());
     let error = metadata(serde_json::json!({ "claim": "t", "equals_path": "t" })).unwrap_err().to_string();
     assert!(error.contains("names a variable where there is no template"), "{error}");

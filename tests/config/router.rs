@@ -14,7 +14,7 @@ fn what_only_reports_stands_beside_the_filters_own_edits_and_metadata_that_does_
         ("{public: true}", false),
     ] {
         let node = read_yaml(text).unwrap();
-        assert!(scopegate::config::requirement(&node, &policy("filter")).is_ok(), "{text}");
-        assert_eq!(scopegate::config::requirement(&node, &policy("router")).is_err(), refused, "{text}");
+        assert!(scopegate::config::requirement(&node, &policy("filter"), &|_| None).is_ok(), "{text}");
+        assert_eq!(scopegate::config::requirement(&node, &policy("router"), &|_| None).is_err(), refused, "{text}");
     }
 }

@@ -132,7 +132,7 @@ fn where_metadata_restricts_a_certificate_does_not_replace_what_is_presented() {
         config
     };
     let under = |ask: Ask, config: &Value, metadata: Value| {
-        let added = config::requirement(&Node::from(metadata), &policy(config)).unwrap();
+        let added = config::requirement(&Node::from(metadata), &policy(config), &|_| None).unwrap();
         whose(&ask.under(added), config)
     };
     let signed = |scope: &str| token().claim("scope", scope).sign();

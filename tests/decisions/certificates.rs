@@ -145,7 +145,7 @@ fn route_metadata_drops_nothing_that_the_issuer_asks() {
         let policy =
             policy(&with_issuer(json!({ "sender_constraint": "required" }), json!({ "route_metadata": mode })));
         for metadata in [json!({}), json!({ "sender_constraint": "if_bound" })] {
-            let asked = unbound.clone().under(requirement(&Node::from(metadata), &policy).unwrap());
+            let asked = unbound.clone().under(requirement(&Node::from(metadata), &policy, &|_| None).unwrap());
             let Decision::Deny(refusal) = asked.decide(&policy) else { panic!("{mode}") };
             assert_eq!(refusal.denial.reason(), Reason::NotBound, "{mode}");
         }
@@ -157,7 +157,7 @@ fn what_metadata_adds_and_what_it_is_added_to_both_hold() {
     for (default, metadata) in [("mtls", "if_bound"), ("if_bound", "mtls"), ("required", "mtls")] {
         let policy =
             policy(&config(json!({ "route_metadata": "restrict", "default": { "sender_constraint": default } })));
-        let metadata = requirement(&Node::from(json!({ "sender_constraint": metadata })), &policy).unwrap();
+        let metadata = requirement(&Node::from(json!({ "sender_constraint": metadata })), &policy, &|_| None).unwrap();
         let asked = confirmed(json!({ "jkt": digest(OURS) })).under(metadata);
         let Decision::Deny(refusal) = asked.decide(&policy) else { panic!("{default}") };
         assert_eq!(refusal.denial.reason(), Reason::NotBound, "{default}");

@@ -93,7 +93,7 @@ fn what_restricts_asks_for_its_own_credentials_too() {
     let restrict = |default: Value| gate(json!({ "route_metadata": "restrict", "default": default }));
     let base = restrict(json!({ "credentials": { "any_of": ["bearer", "partners"] } }));
     let read = |metadata: Value| -> Requirement {
-        config::requirement(&Node::from(metadata), &policy(&base)).unwrap_or_else(|error| panic!("{error}"))
+        config::requirement(&Node::from(metadata), &policy(&base), &|_| None).unwrap_or_else(|error| panic!("{error}"))
     };
     let (partners, mesh, bearer) =
         (json!({ "credentials": "partners" }), json!({ "credentials": "mesh" }), json!({ "scopes": [] }));
@@ -138,7 +138,7 @@ fn what_restricts_is_met_by_its_own_credential_too() {
             Some(Reason::ClaimMismatch),
         ),
     ] {
-        let added = config::requirement(&Node::from(metadata.clone()), &policy(base)).unwrap();
+        let added = config::requirement(&Node::from(metadata.clone()), &policy(base), &|_| None).unwrap();
         assert_eq!(ask.clone().under(added).refused(base), wanted, "{metadata} {ask:?}");
     }
 }

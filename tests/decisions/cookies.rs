@@ -244,7 +244,8 @@ fn a_request_has_one_token_also_where_metadata_restricts() {
         config
     };
     let added = |config: &Value, metadata: Value| {
-        scopegate_config::requirement(&Node::from(metadata), &policy(config)).unwrap_or_else(|error| panic!("{error}"))
+        scopegate_config::requirement(&Node::from(metadata), &policy(config), &|_| None)
+            .unwrap_or_else(|error| panic!("{error}"))
     };
     let with_other = |text: &str| sent(&format!("__Host-token={good}; __Host-admin={text}"));
     let offering = |text: &str| {

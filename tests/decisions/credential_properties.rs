@@ -269,7 +269,7 @@ proptest! {
         });
         let gate = gate(&base, json!({}), json!({ "route_metadata": "restrict" }));
         let metadata = json!({ "credentials": expression(&added) });
-        let metadata = config::requirement(&Node::from(metadata), &gate.policy).unwrap_or_else(|error| panic!("{error}"));
+        let metadata = config::requirement(&Node::from(metadata), &gate.policy, &|_| None).unwrap_or_else(|error| panic!("{error}"));
         let decision = gate.decide(request(held).under(metadata.clone()));
         let is_met = |all: &[BTreeSet<usize>]| all.iter().any(|one| one.iter().all(|at| matches!(held[*at], Held::Good(_))));
         let passes = matches!(decision, Decision::Allow(_));

@@ -146,7 +146,7 @@ fn of_two_requirements_the_stricter_one_holds() {
     ] {
         let mut config = if base { guarded(json!({})) } else { config(json!({})) };
         extend(&mut config, json!({ "route_metadata": "restrict" }));
-        let compiled = requirement(&Node::from(added.clone()), &policy(&config)).unwrap();
+        let compiled = requirement(&Node::from(added.clone()), &policy(&config), &|_| None).unwrap();
         assert_eq!(from(origin, "POST").under(compiled).refused(&config), wanted, "{added} {origin}");
     }
 }

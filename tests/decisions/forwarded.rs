@@ -158,7 +158,8 @@ fn passing(header: &str) -> Vec<(&'static str, Ask, Value)> {
     let preflight =
         get("/").method("OPTIONS").header("origin", "https://a").header("access-control-request-method", "GET");
     let covered =
-        requirement(&Node::from(json!({ "scopes": ["x"], "report_only": true })), &policy(&of(json!({})))).unwrap();
+        requirement(&Node::from(json!({ "scopes": ["x"], "report_only": true })), &policy(&of(json!({}))), &|_| None)
+            .unwrap();
     vec![
         ("a token", get("/").bearer(token().sign()), of(json!({}))),
         ("public", get("/"), of(json!({ "default": { "public": true } }))),

@@ -148,8 +148,11 @@ fn only_what_is_reported_has_further_reasons() {
     // What metadata adds counts where the rule reports.
     let restricting =
         policy(&config(json!({ "route_metadata": "restrict", "default": { "report_only": true, "scopes": ["x"] } })));
-    let added =
-        requirement(&Node::from(json!({ "claims": [{ "claim": "scope", "equals": "orders:read" }] })), &restricting);
+    let added = requirement(
+        &Node::from(json!({ "claims": [{ "claim": "scope", "equals": "orders:read" }] })),
+        &restricting,
+        &|_| None,
+    );
     let ask = get("/").bearer(token().sign()).under(added.unwrap());
     let (decision, further) = ask.decide_further(&restricting, &configured_keys(&restricting));
     assert_eq!((first(&decision), further), (Some(Reason::InsufficientScope), FurtherReasons::default()));

@@ -439,7 +439,7 @@ fn a_value_with_the_prefix_of_a_key_set_is_asked_of_no_issuer() {
 #[test]
 fn metadata_is_told_which_issuers_it_cannot_tell_apart() {
     let policy = several(&[None, None], json!({ "default": { "issuers": ["i0"] } }));
-    let read = |value: Value| requirement(&Node::from(value), &policy).map_err(|error| error.to_string());
+    let read = |value: Value| requirement(&Node::from(value), &policy, &|_| None).map_err(|error| error.to_string());
     let error = read(json!({ "scopes": ["a"] })).unwrap_err();
     assert!(error.contains("accepts opaque tokens of two issuers") && error.contains("i0 and i1"), "{error}");
     assert!(read(json!({ "issuers": ["i1"] })).is_ok());

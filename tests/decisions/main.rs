@@ -57,6 +57,7 @@ mod reuse;
 mod revocation;
 mod revocation_lists;
 mod schemes;
+mod sessions;
 mod single_use;
 mod status;
 mod step_up;

@@ -368,7 +368,7 @@ fn what_metadata_adds_is_asked_too() {
     let policy = policy(&config);
     let added =
         json!({ "mcp": { "tools": { "rules": [{ "tool": ["a", "b"], "scopes": ["added"] }] }, "body_bytes": 400 } });
-    let ask = post().under(requirement(&Node::from(added), &policy).unwrap());
+    let ask = post().under(requirement(&Node::from(added), &policy, &|_| None).unwrap());
     let scopes = |tool: &str| match decide_on(&ask, &policy, Body::Whole(call(tool).to_string().as_bytes())) {
         Decision::Deny(refusal) => challenge::render(&refusal.denial, &refusal.trace, &Terms::default(), false).body,
         _ => String::new(),

@@ -150,7 +150,7 @@ proptest! {
         let before = ask.decide(&with(&asked));
         let after = if in_metadata {
             let policy = with(&asked);
-            let metadata = requirement(&Node::from(narrower), &policy).unwrap();
+            let metadata = requirement(&Node::from(narrower), &policy, &|_| None).unwrap();
             ask.clone().under(metadata).decide(&policy)
         } else {
             let mut narrowed = if narrower.get("deny").is_some() { json!({}) } else { asked };

@@ -101,7 +101,7 @@ fn a_wait_that_ends_early_refuses_or_reports_for_its_reason_with_the_token_named
 fn what_metadata_adds_to_a_requirement_that_reports_is_refused_when_its_keys_do_not_come() {
     let members = json!({ "route_metadata": "restrict", "default": { "report_only": true } });
     let policy = policy(&remote(members));
-    let added = requirement(&Node::from(json!({ "scopes": ["b"] })), &policy).unwrap();
+    let added = requirement(&Node::from(json!({ "scopes": ["b"] })), &policy, &|_| None).unwrap();
     let ask = get("/").bearer(token().sign()).under(added);
     let first = ask.decide_with(&policy, &KeyRing::default());
     assert!(matches!(&first, Decision::Await(pending) if !pending.report_only), "{first:?}");

@@ -49,7 +49,7 @@ impl Gate {
 
     /// A request on a route whose metadata adds this.
     fn under(&self, ask: Ask, requirement: Value) -> Ask {
-        ask.under(config::requirement(&Node::from(requirement), &self.policy).unwrap())
+        ask.under(config::requirement(&Node::from(requirement), &self.policy, &|_| None).unwrap())
     }
 }
 

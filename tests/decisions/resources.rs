@@ -7,14 +7,14 @@ use scopegate::config::{Node, requirement};
 use scopegate::decision::{Decision, Reason};
 use serde_json::{Value, json};
 
-const MCP: &str = "https://mcp.example.com/mcp";
+pub const MCP: &str = "https://mcp.example.com/mcp";
 const MCP_METADATA: &str = "resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"";
 const FILES: &str = "https://files.example.com";
 const FILES_METADATA: &str = "resource_metadata=\"https://files.example.com/.well-known/oauth-protected-resource\"";
 const API: &str = "https://api.example.com";
 
 /// Two issuers, of which one alone has the resources.
-fn gate(members: Value) -> Value {
+pub fn gate(members: Value) -> Value {
     let audiences = [MCP, FILES, API, "id"];
     let resource = |resource: &str| json!({ "resource": resource, "authorization_servers": ["demo"] });
     let mut config =
@@ -175,7 +175,7 @@ fn route_metadata_names_a_resource_and_under_restrict_both_hold() {
         let config = gate(json!({ "route_metadata": mode, "default": { "resource": MCP }, "rules": [
             { "match": { "prefix": "/any" } }
         ] }));
-        let added = requirement(&Node::from(asked), &policy(&config)).expect("a requirement");
+        let added = requirement(&Node::from(asked), &policy(&config), &|_| None).expect("a requirement");
         (config, added)
     };
     let files = json!({ "resource": FILES });
@@ -194,7 +194,8 @@ fn route_metadata_names_a_resource_and_under_restrict_both_hold() {
     assert_eq!(challenges(&get("/").under(added.clone()), &config).1, [base], "that of the rule");
     let only = format!("Bearer realm=\"api\", {FILES_METADATA}");
     assert_eq!(challenges(&get("/any").under(added), &config).1, [only], "that of metadata, if the rule has none");
-    let unknown = requirement(&Node::from(json!({ "resource": "https://x" })), &policy(&config)).expect_err("unknown");
+    let unknown =
+        requirement(&Node::from(json!({ "resource": "https://x" })), &policy(&config), &|_| None).expect_err("unknown");
     assert!(unknown.to_string().contains("resource: is not a resource of the configuration"), "{unknown}");
 }
 

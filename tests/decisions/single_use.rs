@@ -47,7 +47,7 @@ impl Gate {
     }
 
     fn metadata(&self, requirement: Value) -> Requirement {
-        config::requirement(&Node::from(requirement), &self.policy).unwrap()
+        config::requirement(&Node::from(requirement), &self.policy, &|_| None).unwrap()
     }
 }
 
@@ -245,7 +245,7 @@ fn what_metadata_adds_is_good_once_too_and_loosens_nothing() {
 fn metadata_asks_single_use_only_where_there_is_a_store() {
     let asks = |members: Value| {
         let policy = policy(&config(members));
-        config::requirement(&Node::from(json!({ "methods": { "GET": { "single_use": true } } })), &policy)
+        config::requirement(&Node::from(json!({ "methods": { "GET": { "single_use": true } } })), &policy, &|_| None)
     };
     let error = asks(json!({})).unwrap_err().to_string();
     assert!(error.contains("single_use") && error.contains("replay: {}"), "{error}");

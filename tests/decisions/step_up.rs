@@ -134,7 +134,7 @@ fn a_method_asks_for_itself_and_a_request_without_a_token_may_be_let_through() {
 /// Under `restrict`: the requirement of the configuration, and what metadata adds.
 fn restricted(base: Value, added: Value, ask: Ask) -> (Ask, Value) {
     let config = config(json!({ "route_metadata": "restrict", "default": base }));
-    let added = requirement(&Node::from(added), &policy(&config)).unwrap();
+    let added = requirement(&Node::from(added), &policy(&config), &|_| None).unwrap();
     (ask.under(added), config)
 }
 
@@ -157,7 +157,7 @@ fn metadata_that_restricts_adds_to_it_and_metadata_that_replaces_gives_its_own()
         }
     }
     let replaced = config(json!({ "default": base() }));
-    let added = requirement(&Node::from(json!({ "acr_values": ["pwd"] })), &policy(&replaced)).unwrap();
+    let added = requirement(&Node::from(json!({ "acr_values": ["pwd"] })), &policy(&replaced), &|_| None).unwrap();
     assert_eq!(ask(json!("pwd"), json!(1)).under(added.clone()).refused(&replaced), None);
     assert_eq!(ask(json!("phr"), json!(1)).under(added).refused(&replaced), Some(Reason::StepUpNeeded));
 }

@@ -149,7 +149,7 @@ fn a_remembered_token_is_held_against_each_request_anew() {
 fn metadata_that_restricts_does_not_lift_what_the_rule_compares() {
     let config = config(json!({ "rules": [by_path()], "route_metadata": "restrict" }));
     let policy = policy(&config);
-    let asks = |members: Value| requirement(&Node::from(members), &policy).unwrap();
+    let asks = |members: Value| requirement(&Node::from(members), &policy, &|_| None).unwrap();
     let host = json!({ "claims": [{ "claim": "tenant", "equals_host": "*.example.com" }] });
     for (members, authority, target, wanted) in [
         (json!({ "public": true }), "api.example.com", "/tenants/acme/x", None),

@@ -55,7 +55,7 @@ impl Example {
 
 /// An environment in which secrets are there.
 fn environment(name: &str) -> Option<String> {
-    name.ends_with("_SECRET").then(|| base64url::encode(&[7; 64]))
+    (name.ends_with("_SECRET") || name.ends_with("_KEY")).then(|| base64url::encode(&[7; 64]))
 }
 
 fn compile(node: &Node, place: &str) -> Policy {
@@ -66,7 +66,7 @@ fn compile(node: &Node, place: &str) -> Policy {
 }
 
 fn compile_requirement(node: &Node, policy: &Policy, place: &str) {
-    let compiled = config::requirement(node, policy);
+    let compiled = config::requirement(node, policy, &environment);
     compiled.unwrap_or_else(|error| panic!("{place}:\n{error}"));
 }
 

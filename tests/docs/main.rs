@@ -133,6 +133,8 @@ fn denial(reason: Reason) -> Denial {
         Reason::ForeignOrigin => Denial::ForeignOrigin("x"),
         Reason::MisdirectedHost => Denial::MisdirectedHost,
         Reason::MethodNotAllowed => Denial::MethodNotAllowed,
+        Reason::ForeignSession => Denial::ForeignSession("x"),
+        Reason::UnusableSession => Denial::UnusableSession("x"),
         Reason::UnsupportedMediaType => Denial::UnsupportedMediaType("x"),
         Reason::BodyTooLarge => Denial::BodyTooLarge { limit: 1 },
         Reason::InvalidMessage => Denial::InvalidMessage { fault: MessageFault::NotJson, why: "x" },

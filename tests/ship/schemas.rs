@@ -230,7 +230,7 @@ fn the_schema_of_a_requirement_takes_what_the_reader_takes() {
     let policy = config::load(whole().to_string().as_bytes(), &environment).unwrap().policy;
     let read = |document: &Value| {
         let node = config::Node::from(base::json::parse(document.to_string().as_bytes()).unwrap());
-        config::requirement(&node, &policy).map(drop)
+        config::requirement(&node, &policy, &environment).map(drop)
     };
     let mut requirements = Vec::new();
     for rule in whole()["rules"].as_array().unwrap() {

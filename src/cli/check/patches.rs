@@ -4,7 +4,7 @@ use super::routes::is_misspelt;
 use super::{Findings, unknown_fields};
 use crate::cli::gates::Gate;
 use crate::cli::gates::patches::{Part, Patch, patches};
-use crate::cli::source::{Source, View};
+use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, METADATA_NAMESPACE};
 use crate::policy::{Policy, RouteMetadata};
 use std::path::Path;
@@ -53,7 +53,7 @@ fn check_part(file: &Path, part: &Part<'_>, policy: &Policy, findings: &mut Find
         if policy.route_metadata == RouteMetadata::Ignore {
             let what = "is a requirement in metadata, and the gate does not read those (route_metadata: ignore)";
             findings.warn("metadata-ignored", file, view, what, "write it into `rules`, or leave route_metadata out");
-        } else if let Err(error) = config::requirement(view.node, policy) {
+        } else if let Err(error) = config::requirement(view.node, policy, &any_secret) {
             findings.problems("metadata", file, view, &error);
         }
     };

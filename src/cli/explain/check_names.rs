@@ -36,6 +36,7 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
         Reason::StepUpNeeded => "step-up",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
+        Reason::ForeignSession | Reason::UnusableSession => "session",
         Reason::UnsupportedMediaType
         | Reason::BodyTooLarge
         | Reason::InvalidMessage

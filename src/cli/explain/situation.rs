@@ -125,11 +125,6 @@ impl Situation {
             Err(error) => Err(error.clone()),
         };
         let Loaded { policy, settings, .. } = loaded.map_err(|error| gate.refused(&error))?;
-        for name in absent.into_inner() {
-            notes.push(format!(
-                "the environment variable {name} is not set: nothing that was made with its secret can be verified"
-            ));
-        }
         if gate.envoy.as_ref().is_some_and(|envoy| envoy.virtual_hosts.is_empty())
             && policy.route_metadata != RouteMetadata::Ignore
         {
@@ -146,8 +141,13 @@ impl Situation {
             source,
             of,
             written: view.node.clone(),
-            requirement: config::requirement(view.node, &policy),
+            requirement: config::requirement(view.node, &policy, &environment),
         });
+        for name in absent.into_inner() {
+            notes.push(format!(
+                "the environment variable {name} is not set: nothing that was made with its secret can be verified"
+            ));
+        }
         if let Some(Metadata { of, requirement: Err(error), .. }) = &metadata {
             notes.push(format!("the metadata of {of} cannot be read: {error}"));
         }

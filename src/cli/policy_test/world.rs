@@ -235,7 +235,7 @@ impl<'s> World<'s> {
     /// The route of a request, named or chosen, and what its metadata asks.
     fn place(&self, request: &CaseRequest, lines: &[(String, String)]) -> Result<RouteContext, Nowhere> {
         let names = Names { route: request.route.as_deref(), virtual_host: request.virtual_host.as_deref() };
-        let compile = |view: &View<'_>| config::requirement(view.node, &self.policy);
+        let compile = |view: &View<'_>| config::requirement(view.node, &self.policy, &any_secret);
         let by_hand = |metadata| RouteContext {
             route: request.route.clone(),
             virtual_host: request.virtual_host.clone(),

@@ -1,18 +1,23 @@
 //! `mcp` of a requirement: what is asked of the messages of an MCP client.
 
 use super::requirement::{self, Context};
-use super::{credentials, csrf, matching, optional};
+use super::{credentials, csrf, matching, optional, replay};
+use crate::config::Environment;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::fields::{self, Shape};
 use crate::config::tree::Tree;
 use crate::mcp::version::Version;
-use crate::policy::{CredentialRule, DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Mcp, Pattern, TokenRequirement};
+use crate::policy::{
+    CredentialRule, DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Mcp, Pattern, SessionKeys, TokenRequirement,
+};
 use std::rc::Rc;
 
 /// The longest message that can be admitted, in bytes.
 const MAX_BODY_BYTES: u32 = 4_194_304;
 /// Rules in one list.
 const MAX_RULES: usize = 10_000;
+/// Keys of sessions: an id that none of them has signed is tried with each.
+const MAX_KEYS: usize = 8;
 /// The revisions, as they are written.
 const VERSIONS: [(&str, Version); 4] = [
     ("2025-03-26", Version::V2025_03_26),
@@ -39,6 +44,7 @@ pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
     let prompts = list(&object, "prompts", (&fields::MCP_PROMPTS, &fields::MCP_PROMPT, "prompt"), around);
     let resources = list(&object, "resources", (&fields::MCP_RESOURCES, &fields::MCP_RESOURCE, "uri"), around);
     let methods = list(&object, "methods", (&fields::MCP_METHODS, &fields::MCP_METHOD, "method"), around);
+    let session = optional(&object, "session", None, |c| session(c, around.context.environment).map(Some));
     let origins = optional(&object, "origins", Vec::new(), |c| Some(csrf::origins(c)?.origins));
     let origins = origins.map(|mut origins| {
         origins.extend(around.own_origin.map(str::to_owned));
@@ -49,6 +55,13 @@ pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
         optional(&object, "versions", Version::ALL.to_vec(), |c| c.list_of("version", |item| item.word(&VERSIONS)));
     let hold_headers = optional(&object, "hold_headers", false, Cursor::flag);
     let body_bytes = optional(&object, "body_bytes", DEFAULT_BODY_BYTES, |c| c.whole(1..=MAX_BODY_BYTES));
+    let is_stateless = |versions: &Vec<Version>| versions.iter().all(|version| version.is_stateless());
+    if let (Some(Some(_)), true) = (&session, versions.as_ref().is_some_and(is_stateless)) {
+        object.get("session").unwrap_or_else(|| object.cursor().clone()).wrong::<()>(
+            "binds session ids, and `versions` has no revision with sessions",
+            "leave it out, or accept 2025-11-25 too",
+        );
+    }
     Some(Mcp {
         tools: tools?,
         prompts: prompts?,
@@ -59,7 +72,25 @@ pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
         versions: versions?,
         hold_headers: hold_headers?,
         body_bytes: body_bytes?,
+        session: session?,
     })
+}
+
+/// The keys that session ids are bound with.
+fn session(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Rc<SessionKeys>> {
+    let object = cursor.object(&fields::MCP_SESSION)?;
+    let list = object.need("keys", "list {env: NAME} of each key; the first signs")?;
+    let keys = list.list_of("key", |item| replay::shared_key(item, environment))?;
+    if keys.len() > MAX_KEYS {
+        return list.wrong(format!("has {} keys", keys.len()), format!("write {MAX_KEYS} at most"));
+    }
+    for (index, item) in list.list()?.iter().enumerate() {
+        let own = keys.get(index);
+        if keys.iter().take(index).any(|earlier| Some(earlier) == own) {
+            item.wrong::<()>("is the same key as one before it", "keep one");
+        }
+    }
+    Some(Rc::new(SessionKeys::new(keys.into_iter().map(Vec::into_boxed_slice).collect())))
 }
 
 /// A list may be empty: any host.

@@ -67,7 +67,11 @@ fn authorization(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Bo
 
 /// The member `secret`: bytes that the gates of a fleet share.
 pub(super) fn shared_secret(object: &Object<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
-    let cursor = object.need("secret", "write {env: NAME}, of a variable that holds it")?;
+    shared_key(&object.need("secret", "write {env: NAME}, of a variable that holds it")?, environment)
+}
+
+/// Bytes that the gates of a fleet share.
+pub(super) fn shared_key(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
     let secret = cursor.object(&fields::SHARED_SECRET)?;
     let env = secret.need("env", "name the environment variable that holds it")?;
     let bytes = secret_bytes(&env, environment)?;

@@ -8,8 +8,8 @@ use super::mcp::{self, Around};
 use super::{IssuerNames, introspection, jwt_parameters, optional, resources, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
-use crate::config::fields;
 use crate::config::tree::Tree;
+use crate::config::{Environment, fields};
 use crate::policy::{
     Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Resource,
     Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
@@ -36,6 +36,8 @@ pub(super) struct Context<'c> {
     pub(super) has_dpop: bool,
     /// Which pages may send what the requirement around this one judges: that of a method does not admit more.
     pub(super) csrf: Option<&'c Csrf>,
+    /// Where secrets are.
+    pub(super) environment: Environment<'c>,
 }
 
 impl<'c> Context<'c> {
@@ -46,6 +48,7 @@ impl<'c> Context<'c> {
         resources: Option<&'c [Resource]>,
         sources: Sources<'c>,
         has_dpop: bool,
+        environment: Environment<'c>,
     ) -> Self {
         Self {
             issuers,
@@ -56,6 +59,7 @@ impl<'c> Context<'c> {
             sender_constraint: SenderConstraint::NOTHING,
             has_dpop,
             csrf: None,
+            environment,
         }
     }
 }

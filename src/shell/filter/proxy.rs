@@ -285,6 +285,16 @@ impl Proxy {
         action
     }
 
+    /// The headers of the response come, or of an answer in its place.
+    pub(super) fn respond(&self, context: u32, headers: &[(&str, &str)]) -> Action {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.change(context, |stream| stream.response = headers);
+        self.host.enter(context);
+        let action = self.filter.on_response_headers(context);
+        self.host.enter(ROOT);
+        action
+    }
+
     /// A stream ends.
     pub(super) fn end(&self, context: u32) {
         self.change(context, |stream| stream.is_gone = true);

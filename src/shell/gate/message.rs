@@ -59,7 +59,12 @@ impl<H: Host> Gate<H> {
         if holds || body.shown.get().is_some() {
             return false;
         }
-        let edited = pending.grant.take().map(|grant| self.publish(&grant).and_then(|()| self.edit(&grant)));
+        let edited = pending.grant.take().map(|mut grant| {
+            // A response may come before the body has.
+            grant.trace = pending.trace.clone();
+            request.await_response(&mut grant);
+            self.publish(&grant).and_then(|()| self.edit(&grant))
+        });
         if let Some(Ok(())) = edited {
             request.state.set(RequestState::Listening);
             return true;

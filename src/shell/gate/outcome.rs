@@ -35,7 +35,7 @@ impl<H: Host> Gate<H> {
     fn on_request(&self, request: StreamRequest) -> Progress {
         let pending = match self.decide(&request) {
             Decision::Await(pending) => pending,
-            decision => return Progress::Decided(self.carry_out(&request, decision)),
+            decision => return self.progress(Rc::new(request), decision),
         };
         let request = Rc::new(request);
         request.body.wanted.set(pending.trace.message.as_ref().map(|message| message.wanted));
@@ -45,8 +45,14 @@ impl<H: Host> Gate<H> {
                 self.listen(&request, *pending);
                 Progress::Waiting(request)
             }
-            Parked::Decided(decision) => Progress::Decided(self.carry_out(&request, *decision)),
+            Parked::Decided(decision) => self.progress(request, *decision),
         }
+    }
+
+    /// Carries out a decision. Returns the progress of its request, of which something is kept only for its response.
+    fn progress(&self, request: Rc<StreamRequest>, decision: Decision) -> Progress {
+        let state = self.carry_out(&request, decision);
+        if request.awaits_response() { Progress::Waiting(request) } else { Progress::Decided(state) }
     }
 
     pub(super) fn decide(&self, request: &StreamRequest) -> Decision {
@@ -123,8 +129,11 @@ impl<H: Host> Gate<H> {
             let (trace, token) = (std::mem::take(&mut grant.trace), grant.token.take());
             decision = Decision::Deny(Refusal { denial: Denial::HostFailure, trace, token });
         }
-        let state = match &decision {
+        // What was to be done with the response of headers that went on alone is decided anew.
+        drop(request.response.take());
+        let state = match &mut decision {
             Decision::Allow(grant) => {
+                request.await_response(grant);
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 RequestState::Passed
             }
@@ -170,7 +179,7 @@ impl<H: Host> Gate<H> {
         Ok(())
     }
 
-    fn answer(&self, request: &StreamRequest, refusal: &Refusal) {
+    pub(super) fn answer(&self, request: &StreamRequest, refusal: &Refusal) {
         let reply = read_again(request, |view| {
             if let (true, Some(path)) = (challenge::hides_query(&refusal.denial), view.path()) {
                 // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
@@ -189,7 +198,7 @@ impl<H: Host> Gate<H> {
 
     /// Counts a decision, and records and logs it where the settings ask for it. A record that would not be seen is not
     /// made.
-    fn report(&self, request: &StreamRequest, decision: &Decision) {
+    pub(super) fn report(&self, request: &StreamRequest, decision: &Decision) {
         let Some(outcome) = Outcome::of(decision) else { return };
         self.tallies.add(outcome, decision.trace());
         let refused: Option<Reason> = match outcome {

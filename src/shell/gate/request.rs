@@ -4,6 +4,7 @@ use super::super::host::{Host, Map, Result};
 use super::super::metadata_cache::Parsed;
 use super::Gate;
 use super::message::BodyRead;
+use super::response::AwaitedResponse;
 use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, Introspected, MetadataSource, TokenName};
@@ -32,6 +33,8 @@ pub struct StreamRequest {
     pub(super) introspected: RefCell<Option<(TokenName, Introspected)>>,
     /// Its body, where it is judged.
     pub(super) body: BodyRead,
+    /// What is done with its response, from when it goes on until the response is here; `None`: nothing.
+    pub(super) response: RefCell<Option<AwaitedResponse>>,
 }
 
 /// The state of a request.
@@ -52,7 +55,7 @@ pub enum RequestState {
 pub enum Progress {
     /// It is decided, or refused for good: nothing of the request is kept.
     Decided(RequestState),
-    /// It waits, or has waited.
+    /// It waits, or has waited, or something is done with its response.
     Waiting(Rc<StreamRequest>),
 }
 
@@ -82,6 +85,7 @@ impl StreamRequest {
             claims: RequestClaims::default(),
             introspected: RefCell::default(),
             body: BodyRead::default(),
+            response: RefCell::default(),
         }
     }
 
@@ -115,6 +119,7 @@ impl<H: Host> Gate<H> {
             claims: RequestClaims::default(),
             introspected: RefCell::default(),
             body: BodyRead::default(),
+            response: RefCell::default(),
         })
     }
 
@@ -131,9 +136,11 @@ impl<H: Host> Gate<H> {
             let named = || format!("{source} of {}", self.name_of(holder));
             let parsed = match self.host.property(&["xds", source]) {
                 Ok(None) => Parsed::Nothing,
-                Ok(Some(bytes)) => self.metadata.parse(bytes, &self.policy, |error| {
-                    log::error!("scopegate: {} cannot be read, its requests are refused: {error}", named());
-                }),
+                Ok(Some(bytes)) => {
+                    self.metadata.parse(bytes, &self.policy, &|name| self.host.environment(name), |error| {
+                        log::error!("scopegate: {} cannot be read, its requests are refused: {error}", named());
+                    })
+                }
                 Err(failure) => {
                     if !self.told_unreadable.replace(true) {
                         log::error!(

@@ -25,8 +25,8 @@ thread_local! {
 fuzz_target!(|bytes: &[u8]| {
     POLICIES.with(|policies| {
         let [(restrict, ring), (replace, _)] = policies.as_slice() else { panic!("two") };
-        let read = config::metadata_requirement(bytes, restrict);
-        assert_eq!(read.is_ok(), config::metadata_requirement(bytes, replace).is_ok());
+        let read = config::metadata_requirement(bytes, restrict, &|_| None);
+        assert_eq!(read.is_ok(), config::metadata_requirement(bytes, replace, &|_| None).is_ok());
         let metadata = match &read {
             Ok(None) => return,
             Ok(Some(requirement)) => MetadataRequirement::Given(MetadataSource::Route, requirement),

@@ -1,0 +1,66 @@
+//! Responses of which the decision asks something. The others are not looked at.
+
+use super::super::host::{Host, Map};
+use super::super::pairs;
+use super::{Gate, StreamRequest};
+use crate::decision::{Decision, Denial, Grant, Refusal, ResponseEdits, TokenTrace, Trace};
+use crate::policy::{MAX_SESSION_ID, SESSION_ID, SessionBinding};
+
+/// What is kept of a request that goes on, until its response is here.
+pub struct AwaitedResponse {
+    pub(super) edits: Box<ResponseEdits>,
+    /// What decided on the request, for the record of a response that is refused.
+    trace: Trace,
+    token: Option<TokenTrace>,
+}
+
+impl StreamRequest {
+    /// Keeps what is done with the response.
+    pub(super) fn await_response(&self, grant: &mut Grant) {
+        let awaited = grant.response.take().map(|edits| AwaitedResponse {
+            edits,
+            trace: grant.trace.clone(),
+            token: grant.token.clone(),
+        });
+        self.response.replace(awaited);
+    }
+
+    /// Whether anything is done with the response.
+    pub fn awaits_response(&self) -> bool {
+        self.response.borrow().is_some()
+    }
+}
+
+impl<H: Host> Gate<H> {
+    /// The headers of the response are here. Returns whether they go on.
+    pub fn on_response_headers(&self, request: &StreamRequest) -> bool {
+        let Some(awaited) = request.response.take() else { return true };
+        let done = match &awaited.edits.session {
+            Some(binding) => self.bind_session(binding),
+            None => Ok(()),
+        };
+        let Err(denial) = done else { return true };
+        let AwaitedResponse { trace, token, .. } = awaited;
+        let refusal = Refusal { denial, trace, token };
+        self.answer(request, &refusal);
+        self.report(request, &Decision::Deny(refusal));
+        false
+    }
+
+    /// Gives the client a session id that only it can use.
+    fn bind_session(&self, binding: &SessionBinding) -> Result<(), Denial> {
+        let unreadable = |_| Denial::HostFailure;
+        let map = self.host.header_map(Map::ResponseHeaders).map_err(unreadable)?;
+        let lines = pairs::parse(&map).ok_or(Denial::HostFailure)?;
+        let mut ids = lines.iter().filter(|(name, _)| *name == SESSION_ID.as_bytes()).map(|(_, id)| *id);
+        let bound = match (ids.next(), ids.next()) {
+            (None, _) => return Ok(()),
+            (Some(id), None) => binding.bind(id).ok_or(match id.len() {
+                0..=MAX_SESSION_ID => Denial::UnusableSession("the server's Mcp-Session-Id is not visible ASCII"),
+                _ => Denial::UnusableSession("the server's Mcp-Session-Id is too long"),
+            })?,
+            _ => return Err(Denial::UnusableSession("the server's response has two lines of Mcp-Session-Id")),
+        };
+        self.host.set_header(Map::ResponseHeaders, SESSION_ID, bound.as_bytes()).map_err(unreadable)
+    }
+}
