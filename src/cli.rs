@@ -12,6 +12,7 @@ pub mod inspect;
 mod introspected;
 pub mod jwks;
 mod log;
+pub mod log_report;
 mod man;
 mod markup;
 pub mod matrix;
@@ -31,6 +32,7 @@ pub mod signing;
 pub mod source;
 pub mod tail;
 mod terminal;
+mod usage;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
@@ -76,6 +78,8 @@ enum Command {
     Explain(explain::ExplainArguments),
     /// Shows the decisions in an access log or in Envoy's log, a line each, and follows the log.
     Tail(tail::TailArguments),
+    /// Makes a report of the decisions in logs: an HTML page, JSON, or what one token did.
+    Report(log_report::ReportArguments),
     /// Prints the completions of this command for a shell.
     Completions(CompletionsArguments),
     /// Prints the man page of this command.
@@ -161,6 +165,7 @@ pub fn main() -> ExitCode {
     let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let coloured = std::io::stdout().is_terminal() && !is_plain;
     let result: Result<Output, Box<dyn std::error::Error>> = match Arguments::parse().command {
+        Command::Report(arguments) => log_report::run(&arguments),
         Command::Tail(arguments) => tail::run(&arguments, coloured, &mut std::io::stdout().lock()),
         Command::Completions(arguments) => Ok(completions(&arguments)),
         Command::Man => man::page(Arguments::command()),

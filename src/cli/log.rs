@@ -8,9 +8,10 @@ mod millis;
 mod node;
 mod record;
 
-pub(in crate::cli) use filter::{Filter, FilterArguments};
+pub(in crate::cli) use filter::{Condition, Filter, FilterArguments};
 pub(in crate::cli) use find::Finder;
 pub(in crate::cli) use input::{Lines, MAX_LINE_BYTES, open};
+pub(in crate::cli) use millis::Millis;
 pub(in crate::cli) use record::{Record, Verdict};
 
 use std::path::Path;
@@ -28,6 +29,17 @@ pub(in crate::cli) struct Tally {
     pub unreadable: u64,
     /// Lines in which several texts claim to be the record.
     pub ambiguous: u64,
+}
+
+impl Tally {
+    /// Adds what was read of another log.
+    pub(in crate::cli) const fn add(&mut self, other: Self) {
+        self.lines = self.lines.saturating_add(other.lines);
+        self.records = self.records.saturating_add(other.records);
+        self.others = self.others.saturating_add(other.others);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
+        self.ambiguous = self.ambiguous.saturating_add(other.ambiguous);
+    }
 }
 
 /// Says that a log has no record.

@@ -7,11 +7,17 @@ mod row;
 mod rows;
 mod section;
 mod text;
+mod used;
 
 use super::gates::{Gate, find, nothing_found, place};
+use super::log::Filter;
 use super::source::Source;
+use super::usage::{Terms, Usage};
 use clap::{Args, ValueEnum};
-use section::Section;
+pub(in crate::cli) use row::{Called, Mark, Row};
+pub(in crate::cli) use section::Section;
+
+use crate::policy::Policy;
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -33,7 +39,8 @@ use std::path::PathBuf;
 Examples:
   scopegate matrix envoy.yaml
   scopegate matrix --format markdown envoy.yaml
-  scopegate matrix --format html envoy.yaml > matrix.html"
+  scopegate matrix --format html envoy.yaml > matrix.html
+  scopegate matrix envoy.yaml --used access.log"
 )]
 pub struct MatrixArguments {
     /// A plugin configuration, an Envoy YAML, an Istio or Envoy Gateway resource; several files if listeners and routes
@@ -43,6 +50,12 @@ pub struct MatrixArguments {
     /// The format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// A log of the gates: says beside each row who called it; may be given several times
+    #[arg(long, value_name = "LOG")]
+    pub used: Vec<PathBuf>,
+    /// The member of the access log that holds the record [default: one whose name has `scopegate` in it, or else any]
+    #[arg(long, value_name = "NAME", requires = "used")]
+    pub record: Option<String>,
 }
 
 /// The form of a matrix.
@@ -61,12 +74,15 @@ pub enum Format {
 /// # Errors
 /// When a file cannot be read, holds no configuration, or one that the filter would refuse.
 pub fn run(arguments: &MatrixArguments) -> Result<String, Box<dyn Error>> {
-    let sources = Source::read_all(&arguments.files)?;
-    let gates = find(&sources);
-    if gates.is_empty() {
-        return Err(nothing_found(&sources).into());
+    let mut terms = Terms::default();
+    let mut sections = sections(&arguments.files, &mut |policy| terms.add(policy))?;
+    if !arguments.used.is_empty() {
+        let usage = Usage::read(&arguments.used, arguments.record.as_deref(), &Filter::default(), terms)?;
+        for section in &mut sections {
+            section.rows.iter_mut().for_each(|row| used::fill(row, &usage));
+            section.clean();
+        }
     }
-    let sections: Vec<Section> = gates.iter().map(section).collect::<Result<_, _>>()?;
     Ok(match arguments.format {
         Format::Table => text::table(&sections),
         Format::Markdown => text::markdown(&sections),
@@ -74,9 +90,28 @@ pub fn run(arguments: &MatrixArguments) -> Result<String, Box<dyn Error>> {
     })
 }
 
-fn section(gate: &Gate<'_>) -> Result<Section, Box<dyn Error>> {
+/// What is needed where, a section for each gate in the files; each policy is handed over.
+///
+/// # Errors
+/// When a file cannot be read, holds no configuration, or one that the filter would refuse.
+pub(in crate::cli) fn sections(
+    files: &[PathBuf],
+    see: &mut dyn FnMut(&Policy),
+) -> Result<Vec<Section>, Box<dyn Error>> {
+    let sources = Source::read_all(files)?;
+    let gates = find(&sources);
+    if gates.is_empty() {
+        return Err(nothing_found(&sources).into());
+    }
+    gates.iter().map(|gate| section(gate, see)).collect()
+}
+
+fn section(gate: &Gate<'_>, see: &mut dyn FnMut(&Policy)) -> Result<Section, Box<dyn Error>> {
     match &gate.policy {
-        Ok(loaded) => Ok(rows::section(gate, &loaded.policy)),
+        Ok(loaded) => {
+            see(&loaded.policy);
+            Ok(rows::section(gate, &loaded.policy))
+        }
         Err(error) => {
             let at = place(gate.file, gate.configuration.position());
             Err(format!("{at}: this configuration cannot be used\n{}", gate.refused(error)).into())

@@ -1,6 +1,6 @@
 //! `scopegate tail`: the decisions of a log, readable at a glance.
 
-mod columns;
+pub(in crate::cli) mod columns;
 mod follow;
 
 use super::Output;

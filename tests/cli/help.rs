@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 19] = [
+pub const COMMANDS: [&[&str]; 20] = [
     &["check"],
     &["explain"],
     &["test"],
     &["matrix"],
     &["tail"],
+    &["report"],
     &["token", "mint"],
     &["token", "inspect"],
     &["token", "revoke"],
@@ -156,7 +157,11 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     let list = json!({ "name": "main", "uri": "https://lists.example.com/revoked.jsonl", "cluster": "lists" });
     alone["revocation"] = json!({ "lists": [list] });
     file("scopegate.yaml", &alone.to_string());
-    file("access.log", "{\"scopegate\":{\"decision\":\"allow\",\"route\":\"orders\"}}\n");
+    let record = json!({ "decision": "allow", "route": "orders", "subject": "alice", "client_id": "web",
+                         "fingerprint": "FvdA9cRn0Ls45XKidPuQiq" });
+    for name in ["access.log", "access.log.1"] {
+        file(name, &format!("{}\n", json!({ "scopegate": record })));
+    }
     file("revoked.jsonl", "{\"entries_at_least\":0}\n");
     let extension = json!({ "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                             "name": "scopegate", "typed_config": plugin });

@@ -265,3 +265,36 @@ fn what_cannot_be_shown_is_said() {
         assert!(said.contains(wanted), "no {wanted:?} in\n{said}");
     }
 }
+
+#[test]
+fn a_log_says_beside_each_row_who_called_it() {
+    let folder = Folder::new().with_envoy();
+    let record = |route: &str, requirement: &str, decision: &str, client: &str| {
+        format!(
+            "{{\"scopegate\":{{\"decision\":\"{decision}\",\"reason\":\"x\",\"route\":\"{route}\",\"requirement\":\"{requirement}\",\"client_id\":\"{client}\"}}}}\n"
+        )
+    };
+    let log = [
+        record("orders", "route metadata.methods.GET", "allow", "web").repeat(2),
+        record("orders", "route metadata.methods.GET", "deny", "cron"),
+        record("orders", "route metadata", "would_deny", "<b>|\u{202e}"),
+        record("everything", "default", "allow", "web"),
+        record("elsewhere", "route metadata", "allow", "web"),
+    ]
+    .concat();
+    folder.write("access.log", &log);
+    let (status, said) = folder.say(&["matrix", "envoy.yaml", "--used", "access.log"]);
+    assert_eq!(status, 0, "{said}");
+    let heads = said.lines().find(|line| line.contains("WHERE")).unwrap();
+    assert!(heads.ends_with("CALLED BY"), "{heads}");
+    let orders = rows(&said, "route orders");
+    assert!(orders[0].ends_with("orders:read 3 requests, 1 refused: web 2, cron 1"), "{orders:?}");
+    assert!(orders[1].ends_with("orders:write 1 request, 1 let pass by report-only: <b>|\u{fffd} 1"), "{orders:?}");
+    assert!(rows(&said, "route everything")[0].ends_with("what rules and default ask 1 request: web 1"), "{said}");
+    assert!(rows(&said, "route internal")[0].ends_with("no request"), "{said}");
+    let (_, html) = folder.say(&["matrix", "envoy.yaml", "--used", "access.log", "--format", "html"]);
+    assert!(html.contains("<td>1 request, 1 let pass by report-only: &lt;b&gt;|\u{fffd} 1</td>"), "{html}");
+    let (_, markdown) = folder.say(&["matrix", "envoy.yaml", "--used", "access.log", "--format", "markdown"]);
+    assert!(markdown.contains("| marks | called by |\n") && markdown.contains("&lt;b&gt;\\|"), "{markdown}");
+    assert!(!table(POLICY).contains("CALLED BY"), "without a log there is no such column");
+}

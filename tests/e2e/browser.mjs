@@ -63,6 +63,14 @@ export async function open(...options) {
     async visit(url) {
       await this.leads(() => call("Page.navigate", { url }));
     },
+    /** Shows the page as someone sees it who prefers a colour scheme, on a `screen` or in `print`. */
+    async prefers(scheme, media) {
+      await call("Emulation.setEmulatedMedia", { media, features: [{ name: "prefers-color-scheme", value: scheme }] });
+    },
+    /** Gives the window a size. */
+    async resize(width, height) {
+      await call("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: false });
+    },
     /** Ends the browser with all its processes. */
     async close() {
       const gone = new Promise((resolve) => child.on("exit", resolve));

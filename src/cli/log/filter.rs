@@ -1,5 +1,6 @@
 //! Which records are meant: by the values of their members.
 
+use super::millis::Millis;
 use super::record::{Record, Verdict};
 use crate::base::text::escaped;
 use clap::Args;
@@ -53,6 +54,10 @@ impl std::str::FromStr for Condition {
 pub(in crate::cli) struct Filter {
     denied: bool,
     conditions: Vec<(String, Vec<String>)>,
+    /// Not before then.
+    since: Option<Millis>,
+    /// Before then.
+    until: Option<Millis>,
 }
 
 impl Filter {
@@ -77,6 +82,17 @@ impl Filter {
         filter
     }
 
+    /// This filter, for a span of time too.
+    pub(in crate::cli) fn between(self, since: Option<Millis>, until: Option<Millis>) -> Self {
+        Self { since, until, ..self }
+    }
+
+    /// This filter, for one token.
+    pub(in crate::cli) fn with_fingerprint(mut self, fingerprint: &str) -> Self {
+        self.add(FINGERPRINT, fingerprint);
+        self
+    }
+
     fn add(&mut self, name: &str, value: &str) {
         // Records have text of requests and tokens escaped.
         let mut forms = vec![value.to_owned()];
@@ -93,7 +109,10 @@ impl Filter {
     /// Whether a record is meant.
     pub(in crate::cli) fn takes(&self, record: &Record<'_>) -> bool {
         let is_refused = matches!(record.verdict, Verdict::Deny | Verdict::WouldDeny);
-        (!self.denied || is_refused) && self.conditions.iter().all(|(name, values)| has(record, name, values))
+        (!self.denied || is_refused)
+            && self.since.is_none_or(|since| record.time.is_some_and(|time| time >= since))
+            && self.until.is_none_or(|until| record.time.is_some_and(|time| time < until))
+            && self.conditions.iter().all(|(name, values)| has(record, name, values))
     }
 }
 
@@ -148,5 +167,16 @@ mod tests {
             assert!(!with(conditions), "{conditions:?}");
         }
         assert!("reason".parse::<Condition>().is_err() && "=x".parse::<Condition>().is_err());
+    }
+
+    #[test]
+    fn a_span_begins_with_its_first_instant_and_ends_before_its_last() {
+        let at = Millis::read("2026-11-22T00:47:31Z");
+        let later = at.map(|at| Millis(at.0 + 1));
+        for (since, until, taken) in
+            [(None, None, true), (at, later, true), (later, None, false), (None, at, false), (None, later, true)]
+        {
+            assert_eq!(takes(&Filter::default().between(since, until)), taken, "{since:?} {until:?}");
+        }
     }
 }

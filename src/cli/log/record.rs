@@ -149,6 +149,16 @@ impl<'r> Record<'r> {
         let number = |names: [&str; 2]| names.into_iter().find_map(|name| self.number(name));
         (number(["clients", "reuse.clients"]), number(["window", "reuse.window_seconds"]))
     }
+
+    /// The names of all members, with their values as text.
+    pub(in crate::cli) fn all(&self) -> impl Iterator<Item = (&'r str, String)> {
+        let record = *self;
+        let shown = move |name: &'r str| {
+            let of_list = || record.list(name).map(|items| items.join(" "));
+            record.text(name).map(Cow::into_owned).or_else(of_list)
+        };
+        self.members.iter().filter_map(move |(name, _)| Some((&**name, shown(name)?)))
+    }
 }
 
 /// The member that has what an Envoy log line says at its end in parentheses.

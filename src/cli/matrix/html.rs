@@ -1,6 +1,6 @@
 //! A matrix as one self-contained HTML page: no script, no font, no network.
 
-use super::row::{COLUMNS, Mark, Row};
+use super::row::{Mark, Row};
 use super::section::Section;
 use crate::cli::markup::escaped;
 
@@ -73,7 +73,7 @@ fn section(section: &Section) -> String {
         .collect();
     let rows = section.rows.len();
     let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
-    let heads: String = COLUMNS.into_iter().map(head).collect();
+    let heads: String = section.heads().into_iter().map(head).collect();
     let body: String = section.rows.iter().map(row).collect();
     format!(
         "<h2><code>{}</code></h2>\n{notes}<div class=\"scroll\">\n<table>\n<caption>{rows} rows{counts}</caption>\n\
@@ -98,9 +98,10 @@ fn row(row: &Row) -> String {
     let class = if row.marks.contains(&Mark::Never) { " class=\"never\"" } else { "" };
     let conditions: Vec<String> = row.conditions.iter().map(|condition| escaped(condition)).collect();
     let marks: String = row.marks.iter().map(|mark| badge(*mark)).collect();
+    let used = row.used.as_ref().map_or_else(String::new, |used| format!("<td>{}</td>", escaped(used)));
     format!(
         "<tr{class}><th scope=\"row\">{}</th><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td>\
-         <td>{marks}</td></tr>\n",
+         <td>{marks}</td>{used}</tr>\n",
         escaped(&row.place),
         escaped(&row.matching),
         escaped(&row.methods),

@@ -1,8 +1,9 @@
 //! Where rows come from: one requirement becomes a row for each method that has its own, and one for the others.
 
 use super::needs;
-use super::row::{Mark, Row};
+use super::row::{Called, Mark, Row};
 use crate::cli::source::View;
+use crate::cli::usage;
 use crate::policy::{Access, MethodPart, MethodSet, Policy, Requirement};
 
 /// The common part of the rows of one place.
@@ -14,6 +15,10 @@ pub(super) struct Origin<'v> {
     pub view: Option<View<'v>>,
     /// Whether it is only added to rules and the default.
     pub added: bool,
+    /// Its path in the configuration, as records have it.
+    pub path: String,
+    /// The route or virtual host whose metadata it is.
+    pub of: String,
 }
 
 impl Origin<'_> {
@@ -28,8 +33,13 @@ impl Origin<'_> {
         }
     }
 
+    /// The name of this requirement, or of a part of it, in a log.
+    fn called(&self, part: &str) -> Called {
+        Called::Requirement(usage::place(&format!("{}{part}", self.path), &self.of))
+    }
+
     fn row(&self, requirement: &Requirement, view: Option<&View<'_>>, policy: &Policy) -> Row {
-        let mut row = self.refers_to("");
+        let mut row = Row { access: Some(requirement.access.clone()), ..self.refers_to("") };
         match &requirement.access {
             Access::Public if self.added => {
                 row.needs = "nothing more".into();
@@ -81,6 +91,7 @@ pub(super) fn expand(origin: &Origin<'_>, requirement: &Requirement, policy: &Po
         let left: Vec<&str> = covered.iter().copied().filter(here).collect();
         let view = origin.view.as_ref().and_then(|view| view.at(&["methods", name]));
         let mut row = origin.row(own, view.as_ref(), policy);
+        row.called = Some(origin.called(&format!(".methods.{name}")));
         if left.is_empty() {
             row.mark(Mark::Never);
             row.conditions.push("the rule is not for this method".to_owned());
@@ -89,6 +100,7 @@ pub(super) fn expand(origin: &Origin<'_>, requirement: &Requirement, policy: &Po
         rows.push(row);
     }
     let mut rest = origin.row(requirement, origin.view.as_ref(), policy);
+    rest.called = Some(origin.called(""));
     rest.methods = match origin.methods {
         None if requirement.methods.is_empty() => "any".to_owned(),
         None => "any other".to_owned(),

@@ -1,11 +1,17 @@
 //! A row of a matrix, and its marks for reviewers.
 
+use crate::policy::Access;
+
 /// The heads of the columns.
 pub(super) const COLUMNS: [&str; 6] = ["where", "match", "methods", "needs", "conditions", "marks"];
+/// The head of a further column, where a log is given.
+pub(super) const USED: &str = "called by";
+/// The place of the conditions among the columns.
+pub(super) const CONDITIONS: usize = 4;
 
 /// What is needed in one place for some methods.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::cli) struct Row {
     /// The place: a route, a virtual host, a rule, the default.
     pub place: String,
     pub matching: String,
@@ -14,11 +20,26 @@ pub(super) struct Row {
     /// Further conditions, and notes.
     pub conditions: Vec<String>,
     pub marks: Vec<Mark>,
+    /// The requirement; `None` if the row only says where to look.
+    pub access: Option<Access>,
+    /// Under which name a log has its calls; `None` if it has none.
+    pub called: Option<Called>,
+    /// Who called it, where a log is given.
+    pub used: Option<String>,
+}
+
+/// Under which name a log has the calls of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Called {
+    /// That of a requirement.
+    Requirement(String),
+    /// That of a route.
+    Route(String),
 }
 
 /// A mark for reviewers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(in crate::cli) enum Mark {
     Public,
     Denied,
     AnyToken,
@@ -79,16 +100,18 @@ impl Row {
         }
     }
 
-    /// The cells in the order of [`COLUMNS`].
-    pub(super) fn cells(&self) -> [String; 6] {
+    /// The cells in the order of [`COLUMNS`], then of [`USED`].
+    pub(super) fn cells(&self) -> Vec<String> {
         let marks: Vec<&str> = self.marks.iter().map(|mark| mark.words()).collect();
-        [
+        let mut cells = vec![
             self.place.clone(),
             self.matching.clone(),
             self.methods.clone(),
             self.needs.clone(),
             self.conditions.join("; "),
             marks.join(", "),
-        ]
+        ];
+        cells.extend(self.used.clone());
+        cells
     }
 }

@@ -1,13 +1,13 @@
 //! The rows of a matrix: routes, virtual hosts, rules and the default, each for its methods.
 
 use super::origin::{Origin, expand};
-use super::row::{Mark, Row};
+use super::row::{Called, Mark, Row};
 use super::section::{Section, notes};
 use crate::cli::gates::{Gate, Route, VirtualHost, place};
 use crate::cli::reach::Reach;
 use crate::cli::source::View;
 use crate::config::ConfigError;
-use crate::policy::{Policy, Requirement, RouteMetadata, Rule};
+use crate::policy::{Policy, Requirement, RequirementSource, RouteMetadata, Rule};
 use std::collections::HashMap;
 
 /// The rows of a gate.
@@ -28,6 +28,8 @@ pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
             methods: rule.matching.methods.as_ref(),
             view: views.get(index).cloned(),
             added: false,
+            path: RequirementSource::Rule(index).to_string(),
+            of: String::new(),
         };
         let why = match reach.hidden_by(index) {
             Some(earlier) => Some(format!("rules[{earlier}] matches all of it before")),
@@ -48,6 +50,8 @@ pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
         methods: None,
         view: view.get("default"),
         added: false,
+        path: RequirementSource::Default.to_string(),
+        of: String::new(),
     };
     rows.extend(expand(&origin, &policy.default, policy));
     if policy.report_only {
@@ -72,13 +76,15 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
             methods: None,
             view: route.view.at(&namespace),
             added,
+            path: RequirementSource::RouteMetadata.to_string(),
+            of: route.name.clone(),
         };
         let own = route.requirement(policy);
         all_have_their_own &= own.is_some();
         match (own, &of_host) {
             (Some(own), _) => rows.extend(metadata_rows(&origin, own, policy)),
-            (None, Some(_)) => rows.push(origin.refers_to(&format!("what virtual host {} asks", host.name))),
-            (None, None) => rows.push(origin.refers_to("what rules and default ask")),
+            (None, Some(_)) => rows.push(of_route(&origin, &format!("what virtual host {} asks", host.name))),
+            (None, None) => rows.push(of_route(&origin, "what rules and default ask")),
         }
     }
     if let Some(of_host) = of_host {
@@ -88,6 +94,8 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
             methods: None,
             view: host.view.at(&namespace),
             added,
+            path: RequirementSource::VirtualHostMetadata.to_string(),
+            of: host.name.clone(),
         };
         let mut found = metadata_rows(&origin, of_host, policy);
         if all_have_their_own {
@@ -98,6 +106,11 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
         }
         rows.extend(found);
     }
+}
+
+/// The row of a route whose requirement is elsewhere.
+fn of_route(origin: &Origin<'_>, needs: &str) -> Row {
+    Row { called: Some(Called::Route(origin.of.clone())), ..origin.refers_to(needs) }
 }
 
 fn metadata_rows(origin: &Origin<'_>, found: Result<Requirement, ConfigError>, policy: &Policy) -> Vec<Row> {

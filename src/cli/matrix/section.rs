@@ -1,13 +1,13 @@
 //! One configuration in a matrix: its rows, and notes on all of them.
 
-use super::row::{Mark, Row};
+use super::row::{COLUMNS, Mark, Row, USED};
 use crate::cli::gates::Gate;
 use crate::cli::terminal::is_unsafe;
 use crate::policy::{Policy, RouteMetadata, Scope};
 
 /// One configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Section {
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::cli) struct Section {
     /// Its place.
     pub title: String,
     /// Notes on the whole configuration.
@@ -28,7 +28,14 @@ impl Section {
         for row in &mut self.rows {
             [&mut row.place, &mut row.matching, &mut row.methods, &mut row.needs].into_iter().for_each(clean);
             row.conditions.iter_mut().for_each(clean);
+            row.used.iter_mut().for_each(clean);
         }
+    }
+
+    /// The heads of its columns.
+    pub(super) fn heads(&self) -> Vec<&'static str> {
+        let is_used = self.rows.iter().any(|row| row.used.is_some());
+        COLUMNS.into_iter().chain(is_used.then_some(USED)).collect()
     }
 
     /// How many rows have a mark.

@@ -1,6 +1,6 @@
 //! A matrix as text: columns for a terminal, or Markdown.
 
-use super::row::{COLUMNS, Row};
+use super::row::{CONDITIONS, Row};
 use super::section::Section;
 use crate::cli::markup::text_reference;
 
@@ -11,12 +11,13 @@ pub(super) fn table(sections: &[Section]) -> String {
         let mut lines = vec![section.title.clone()];
         lines.extend(section.notes.iter().map(|note| format!("  {note}")));
         lines.push(String::new());
-        let mut cells = vec![COLUMNS.map(str::to_uppercase)];
+        let heads = section.heads();
+        let mut cells = vec![heads.iter().map(|head| head.to_uppercase()).collect()];
         cells.extend(section.rows.iter().flat_map(lines_of));
         let width = |column: usize| {
             cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
         };
-        let widths: Vec<usize> = (0..COLUMNS.len()).map(width).collect();
+        let widths: Vec<usize> = (0..heads.len()).map(width).collect();
         for row in &cells {
             let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
             lines.push(line.join("  ").trim_end().to_owned());
@@ -27,12 +28,16 @@ pub(super) fn table(sections: &[Section]) -> String {
 }
 
 /// The lines of a row: one for each condition, so that no column becomes wider than a screen.
-fn lines_of(row: &Row) -> Vec<[String; 6]> {
-    let [place, matching, methods, needs, _, marks] = row.cells();
-    let mut conditions = row.conditions.iter().cloned();
-    let mut lines = vec![[place, matching, methods, needs, conditions.next().unwrap_or_default(), marks]];
-    let below = |condition| [String::new(), String::new(), String::new(), String::new(), condition, String::new()];
-    lines.extend(conditions.map(below));
+fn lines_of(row: &Row) -> Vec<Vec<String>> {
+    let with = |mut cells: Vec<String>, condition: &str| {
+        cells.iter_mut().skip(CONDITIONS).take(1).for_each(|cell| condition.clone_into(cell));
+        cells
+    };
+    let mut conditions = row.conditions.iter();
+    let cells = row.cells();
+    let below = vec![String::new(); cells.len()];
+    let mut lines = vec![with(cells, conditions.next().map_or("", String::as_str))];
+    lines.extend(conditions.map(|condition| with(below.clone(), condition)));
     lines
 }
 
@@ -45,9 +50,13 @@ pub(super) fn markdown(sections: &[Section]) -> String {
         if !section.notes.is_empty() {
             out.push('\n');
         }
-        out.push_str(&format!("| {} |\n|{}\n", COLUMNS.join(" | "), " --- |".repeat(COLUMNS.len())));
+        let heads = section.heads();
+        out.push_str(&format!("| {} |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len())));
         for row in &section.rows {
-            out.push_str(&format!("| {} |\n", row.cells().map(|cell| escaped(&cell)).join(" | ")));
+            out.push_str(&format!(
+                "| {} |\n",
+                row.cells().iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" | ")
+            ));
         }
     }
     out.trim_end().to_owned()

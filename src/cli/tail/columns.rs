@@ -11,13 +11,13 @@ const PLAIN: &str = "\u{1b}[0m";
 const DIM: &str = "\u{1b}[2m";
 
 /// The heads.
-pub(super) fn heads(coloured: bool) -> String {
+pub(in crate::cli) fn heads(coloured: bool) -> String {
     let cells = COLUMNS.map(|(head, _)| head.to_owned());
     if coloured { format!("{DIM}{}{PLAIN}", row(&cells, None)) } else { row(&cells, None) }
 }
 
 /// The line of a record.
-pub(super) fn line(record: &Record<'_>, coloured: bool) -> String {
+pub(in crate::cli) fn line(record: &Record<'_>, coloured: bool) -> String {
     let cells = cells(record).map(|cell| clean(&cell).replace('\n', " "));
     row(&cells, coloured.then(|| colour(record.verdict)))
 }
