@@ -16,6 +16,9 @@
 //!
 //! Where a requirement has `csrf`, it is judged first whether a page of another site sent the request ([`check_site`]).
 //!
+//! Where `mcp` has `session`, [`check_session`] judges by the principals of a [`Permit`] whether the session is theirs, before
+//! a message is read whole.
+//!
 //! An API key has a shorter way. What is asked of the sender and of the user, is asked of a token:
 //!
 //! ```text

@@ -24,6 +24,7 @@ mod redirects;
 mod routes;
 mod rules;
 mod served;
+mod sessions;
 mod statuses;
 mod step_up;
 mod ungated;
@@ -180,6 +181,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     credentials::check(gate, values, &loaded.policy, sources, findings);
     named_resources::check(gate, values, &loaded.policy, findings);
     messages::check_beside(gate, &loaded.policy, findings);
+    sessions::check(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

@@ -47,6 +47,7 @@ mod samples;
 mod senders;
 mod served;
 mod served_by_router;
+mod sessions;
 mod statuses;
 mod tail;
 mod unmet;

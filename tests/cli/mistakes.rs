@@ -26,6 +26,9 @@ const ROUTE_CONFIG: &str = "          route_config:\n";
 const MANAGER: &str = "          stream_idle_timeout: 60s\n";
 const UPSTREAM: &str = "                match: {prefix: /}\n                route: {cluster: upstream}\n";
 
+/// `mcp` with sessions that are bound.
+const SESSION: &str = "{session: {keys: [{env: A}]}}";
+
 /// The shipped filter below a matcher with this action.
 fn behind_a_matcher(action: &str) -> String {
     let (before, rest) = shipped().split_once(FILTER).map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
@@ -73,7 +76,16 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
         |more: &str| with(RULES, &format!("{RULES}                    - {{match: {{path: /mcp}}, mcp: {more}}}\n"));
     let plugin = |text: &str, setting: &str| text.replacen(PLUGIN, &format!("{PLUGIN}                {setting}\n"), 1);
     let only_headers = restricted("proxy_on_request_headers: {}, proxy_on_request_trailers: {}");
+    let full = |text: &str| text.replace("/scopegate.wasm", "/scopegate-full.wasm");
+    let matched = |header: &str| {
+        let matcher = format!("match: {{prefix: /, headers: [{{name: {header}, present_match: true}}]}}");
+        full(&rule(SESSION)).replacen("match: {prefix: /}", &matcher, 1)
+    };
     for (rule, text, right) in [
+("responses-not-seen", rule(SESSION), full(&rule(SESSION))),
+("responses-not-seen", full(&rule(SESSION)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}"), 1),
+            full(&rule(SESSION)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}, proxy_on_response_headers: {}"), 1)),
+("matcher-on-edited-header", matched("Mcp-Session-Id"), matched("x-mcp-session")),
 ("headers-not-held", rule("{hold_headers: true}"), plugin(&rule("{hold_headers: true}"), "allow_on_headers_stop_iteration: true")),
 ("stop-iteration", plugin(&rule("{}"), "allow_on_headers_stop_iteration: true"), rule("{}")),
 ("fails-open", rule("{}").replacen(PLUGIN, &only_headers, 1), with(PLUGIN, &only_headers)),
@@ -180,6 +192,18 @@ fn what_should_be_looked_at_is_a_warning() {
         )
     };
     let tls = || socket("tls.v3.UpstreamTlsContext");
+    let full = |text: String| text.replace("/scopegate.wasm", "/scopegate-full.wasm");
+    let any_rule = |rule: &str| if rule.contains("session") { full(any_rule(rule)) } else { any_rule(rule) };
+    // A route of its own to an MCP server.
+    let to_mcp = |mcp: &str, cluster: &str| {
+        let route = format!("              - match: {{path: /mcp}}\n                route: {{cluster: {cluster}}}\n");
+        let text = any_rule(&format!("- {{match: {{path: /mcp}}, mcp: {mcp}}}"));
+        text.replacen("              routes:\n", &format!("              routes:\n{route}"), 1)
+    };
+    let adding = |header: &str| {
+        let added = format!("response_headers_to_add: [{{header: {{key: {header}, value: a}}}}]");
+        format!("{ROUTE_CONFIG}            {added}\n")
+    };
     for (rule, text, right) in [
         ("failure-policy-missing", with(PLUGIN, ""), shipped()),
         (
@@ -191,6 +215,26 @@ fn what_should_be_looked_at_is_a_warning() {
             "messages-not-judged",
             any_rule("- {match: {prefix: /mcp}, mcp: {}, methods: {GET: {scopes: [a]}}}"),
             any_rule("- {match: {prefix: /mcp}, mcp: {}, methods: {GET: {mcp: {}}}}"),
+        ),
+        (
+            "sessions-not-bound",
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {SESSION}, methods: {{GET: {{mcp: {{}}}}}}}}")),
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {SESSION}, methods: {{GET: {{mcp: {SESSION}}}}}}}")),
+        ),
+        ("sessions-not-bound", to_mcp(SESSION, "upstream"), to_mcp("{}", "upstream")),
+        ("sessions-not-bound", to_mcp(SESSION, "upstream"), to_mcp(SESSION, "issuer")),
+        (
+            "session-header-changed",
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {SESSION}}}")).replacen(
+                ROUTE_CONFIG,
+                &adding("Mcp-Session-Id"),
+                1,
+            ),
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {SESSION}}}")).replacen(
+                ROUTE_CONFIG,
+                &adding("x-id"),
+                1,
+            ),
         ),
         ("paths-not-normalised", with("normalize_path: true", "normalize_path: false"), shipped()),
         ("paths-not-normalised", with("merge_slashes: true", "merge_slashes: false"), shipped()),

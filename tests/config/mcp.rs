@@ -31,6 +31,31 @@ fn what_is_wrong_with_rules_about_messages_is_said() {
     assert!(read(&mcp("hosts: [], tools: {default: {}, rules: [{tool: ['*', a]}]}")).is_ok());
 }
 
+#[test]
+fn what_is_wrong_with_sessions_is_said() {
+    let session = |text: &str| with(&format!("default: {{mcp: {{session: {text}}}}}"));
+    let keys = |text: &str| session(&format!("{{keys: [{text}]}}"));
+    snapshot!(problems(&[
+        ("no keys", session("{}")),
+        ("an empty list", session("{keys: []}")),
+        ("a key in place of a list", session("{keys: {env: NONCES}}")),
+        ("a key in the configuration", keys("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")),
+        ("a variable that there is not", keys("{env: NOWHERE}")),
+        ("a key that is too short", keys("{env: SHORT}")),
+        ("a key in another form", keys("{env: PADDED}")),
+        ("the same key twice", keys("{env: NONCES}, {env: OTHER_NONCES}, {env: NONCES}")),
+        ("too many", keys(&["{env: NONCES}"; 9].join(", "))),
+        ("an unknown field", session("{keys: [{env: NONCES}], key: a}")),
+        (
+            "no revision with sessions",
+            with("default: {mcp: {session: {keys: [{env: NONCES}]}, versions: ['2026-07-28']}}"),
+        ),
+    ]));
+    for good in ["{env: NONCES}", "{env: NONCES}, {env: OTHER_NONCES}"] {
+        assert!(read(&keys(good)).is_ok(), "{:?}", read(&keys(good)).err());
+    }
+}
+
 /// An API key has no user who could have authenticated again: the item would be open to it.
 #[test]
 fn an_item_asks_for_nothing_of_tokens_where_a_credential_without_one_is_good() {

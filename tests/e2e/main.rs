@@ -66,6 +66,7 @@ mod router;
 mod routing;
 mod seal;
 mod served;
+mod sessions;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;

@@ -2,6 +2,7 @@
 
 use crate::provider::{Provider, announced};
 use crate::support::envoy::{Envoy, module, root};
+use crate::support::modules::full_module;
 use crate::support::wait::eventually;
 use crate::support::{node, python};
 use serde_json::{Value, json};
@@ -28,9 +29,21 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// How a gate is set up.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    /// Whether it holds headers.
+    holds: bool,
+    /// Whether it binds sessions, in the module that can.
+    binds: bool,
+}
+
 /// `envoy/mcp.yaml` at this address, for tokens of this issuer.
-fn start(at: u16, server: SocketAddr, issuer: &str, holds: bool) -> Envoy {
+fn start(at: u16, server: SocketAddr, issuer: &str, Form { holds, binds }: Form) -> Envoy {
     let mut text = std::fs::read_to_string(root().join("envoy/mcp.yaml")).unwrap();
+    let (before, key) = ("                        ", "A".repeat(43));
+    let session = if binds { format!("session: {{keys: [{{env: KEY}}]}}\n{before}") } else { String::new() };
+    let module = if binds { full_module() } else { module() };
     let issuers = issuer.rsplit_once(':').unwrap().1;
     for (from, to) in [
         ("port_value: 9901}", "port_value: 0}".to_owned()),
@@ -39,9 +52,17 @@ fn start(at: u16, server: SocketAddr, issuer: &str, holds: bool) -> Envoy {
         ("port_value: 10002}", format!("port_value: {issuers}}}")),
         ("http://127.0.0.1:10000/mcp", format!("http://127.0.0.1:{at}/mcp")),
         ("http://127.0.0.1:10002", issuer.to_owned()),
-        ("hold_headers: true", format!("hold_headers: {holds}")),
+        ("hold_headers: true", format!("{session}hold_headers: {holds}")),
+        (
+            "vm_id: scopegate\n",
+            format!("vm_id: scopegate\n                  environment_variables: {{key_values: {{KEY: {key}}}}}\n"),
+        ),
+        (
+            "status: \"%RESPONSE_CODE%\"",
+            "status: \"%RESPONSE_CODE%\"\n                  session: \"%RESP(MCP-SESSION-ID)%\"".to_owned(),
+        ),
         ("allow_on_headers_stop_iteration: true", format!("allow_on_headers_stop_iteration: {holds}")),
-        ("target/scopegate.wasm", module().to_string_lossy().into_owned()),
+        ("target/scopegate.wasm", module.to_string_lossy().into_owned()),
     ] {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, &to);
@@ -59,12 +80,12 @@ pub fn server() -> (Program, SocketAddr) {
 }
 
 /// Has clients, each with how it calls a refusal, go through a gate that holds headers and through one that does not.
-fn each_steps_up(clients: &[(&str, &str)], client: impl Fn() -> Command) {
+fn each_steps_up(clients: &[(&str, &str)], binds: bool, client: impl Fn() -> Command) {
     let provider = Provider::of_mcp_clients();
     for holds in [true, false] {
         let (_server, address) = server();
         let at = free_port();
-        let envoy = start(at, address, &provider.issuer, holds);
+        let envoy = start(at, address, &provider.issuer, Form { holds, binds });
         for (mode, refused) in clients {
             let url = format!("http://127.0.0.1:{at}/mcp");
             let output = client().args([&url, *mode]).stderr(Stdio::inherit()).output().unwrap();
@@ -87,6 +108,10 @@ fn each_steps_up(clients: &[(&str, &str)], client: impl Fn() -> Command) {
             "scopegate_metadata",
             "\"name\":\"debug_heap\"",
         ];
+        if binds {
+            eventually("bound ids", || envoy.log().matches(".sg1.").count() >= clients.len());
+            assert!(!envoy.log().contains("scopegate_foreign_session"), "{}", envoy.log());
+        }
         for text in each {
             eventually(text, || envoy.log().matches(text).count() >= clients.len());
         }
@@ -97,7 +122,15 @@ fn each_steps_up(clients: &[(&str, &str)], client: impl Fn() -> Command) {
 #[ignore = "needs PyPI mcp: make evidence-services"]
 fn a_client_finds_the_issuer_from_the_401_alone_calls_a_tool_and_steps_up_for_another() {
     // "auto" is 2026-07-28 with this server, and "legacy" the revision before it.
-    each_steps_up(&[("auto", "MCPError"), ("legacy", "MCPError")], || script("mcp_client.py"));
+    each_steps_up(&[("auto", "MCPError"), ("legacy", "MCPError")], false, || script("mcp_client.py"));
+}
+
+/// The token with which they step up is another one of the same user and client.
+#[test]
+#[ignore = "needs PyPI mcp: make evidence-services"]
+fn clients_keep_their_session_through_a_step_up_where_it_is_bound_to_them() {
+    each_steps_up(&[("legacy", "MCPError")], true, || script("mcp_client.py"));
+    each_steps_up(&[("sdk", "StreamableHTTPError"), ("legacy", "SdkHttpError")], true, on_node);
 }
 
 #[test]
@@ -105,9 +138,11 @@ fn a_client_finds_the_issuer_from_the_401_alone_calls_a_tool_and_steps_up_for_an
 fn clients_on_npm_do_so_too() {
     // "sdk" is version 1 of the client, which knows no revision after 2025-11-25.
     let clients = [("sdk", "StreamableHTTPError"), ("auto", "SdkHttpError"), ("legacy", "SdkHttpError")];
-    each_steps_up(&clients, || {
-        let mut client = Command::new(node::binary());
-        client.arg(root().join("tests/e2e/mcp_client.mjs")).env("PACKAGES", node::packages());
-        client
-    });
+    each_steps_up(&clients, false, on_node);
+}
+
+fn on_node() -> Command {
+    let mut client = Command::new(node::binary());
+    client.arg(root().join("tests/e2e/mcp_client.mjs")).env("PACKAGES", node::packages());
+    client
 }

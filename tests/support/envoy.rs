@@ -2,6 +2,7 @@
 
 use super::client;
 use super::guarded::Guarded;
+pub use super::modules::module;
 use super::pool::{self, Borrowed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -35,13 +36,6 @@ pub fn minor_version() -> u32 {
     // version: <commit>/1.40.0/Clean/RELEASE/BoringSSL
     let minor = text.split('/').find_map(|part| part.strip_prefix("1.")).and_then(|rest| rest.split('.').next());
     minor.and_then(|minor| minor.parse().ok()).unwrap_or_else(|| panic!("no version in {text:?}"))
-}
-
-/// The module as shipped, built by `make wasm`.
-pub fn module() -> PathBuf {
-    let path = std::env::var_os("SCOPEGATE_WASM").map_or_else(|| root().join("target/scopegate.wasm"), PathBuf::from);
-    assert!(path.exists(), "{} is missing: run `make wasm`, or `make test`", path.display());
-    path
 }
 
 /// A process of Envoy, and the files that it writes.
@@ -337,6 +331,13 @@ impl Gate {
             virtual_host: json!({}),
             plugin: json!({}),
         }
+    }
+
+    /// This gate in another module than the one that is tested.
+    pub fn module(mut self, module: &Path) -> Self {
+        let code = json!({ "vm_config": { "code": { "local": { "filename": module.to_string_lossy() } } } });
+        merge(&mut self.plugin, &code);
+        self
     }
 
     pub fn routes(self, routes: Value) -> Self {

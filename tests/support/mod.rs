@@ -16,6 +16,7 @@ pub mod envoy;
 pub mod guarded;
 pub mod hostile_bodies;
 pub mod issuer;
+pub mod modules;
 pub mod node;
 pub mod outage;
 pub mod pool;

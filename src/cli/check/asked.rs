@@ -42,6 +42,16 @@ impl Asked {
         })
     }
 
+    /// Whether session ids of MCP clients are bound.
+    pub(super) fn binds_sessions(&self) -> bool {
+        self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if ask.mcp.as_ref().is_some_and(|mcp| mcp.session.is_some())))
+    }
+
+    /// Whether no request passes.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.iter().any(|one| one.access == Access::Deny)
+    }
+
     /// Whether a token is good once.
     pub(super) fn uses_token_up(&self) -> bool {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if ask.single_use))

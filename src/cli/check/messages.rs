@@ -90,7 +90,7 @@ fn is_held(gate: &Gate<'_>, policy: &Policy) -> bool {
 }
 
 /// Those of the policy, and of the routes and virtual hosts in the files.
-fn requirements(gate: &Gate<'_>, policy: &Policy) -> Vec<Requirement> {
+pub(super) fn requirements(gate: &Gate<'_>, policy: &Policy) -> Vec<Requirement> {
     let reads_metadata = policy.route_metadata != RouteMetadata::Ignore;
     let hosts = gate.envoy.iter().flat_map(|envoy| &envoy.virtual_hosts).filter(|_| reads_metadata);
     let written = hosts.flat_map(|host| {
@@ -102,7 +102,7 @@ fn requirements(gate: &Gate<'_>, policy: &Policy) -> Vec<Requirement> {
 }
 
 /// A requirement, and those that replace it for some methods.
-fn with_methods(requirement: &Requirement) -> impl Iterator<Item = &Requirement> {
+pub(super) fn with_methods(requirement: &Requirement) -> impl Iterator<Item = &Requirement> {
     requirement.methods.iter().map(|(_, own)| own).chain([requirement])
 }
 
@@ -111,7 +111,7 @@ fn judges_or_denies(requirement: &Requirement) -> bool {
     requirement.access == Access::Deny || mcp_of(requirement).is_some()
 }
 
-fn mcp_of(requirement: &Requirement) -> Option<&Mcp> {
+pub(super) fn mcp_of(requirement: &Requirement) -> Option<&Mcp> {
     match &requirement.access {
         Access::Token(ask) => ask.mcp.as_deref(),
         Access::Public | Access::Deny => None,

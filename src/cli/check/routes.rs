@@ -1,10 +1,10 @@
 //! The routes of the gate: what turns it off there, what they ask, and matchers on what it edits.
 
-use super::Findings;
+use super::{Findings, sessions};
 use crate::cli::gates::{InEnvoy, VirtualHost};
 use crate::cli::source::View;
 use crate::config::METADATA_NAMESPACE;
-use crate::policy::{ForwardBy, Policy, RouteMetadata, TokenForwarding, Uses};
+use crate::policy::{ForwardBy, Policy, RouteMetadata, SESSION_ID, TokenForwarding, Uses, same_header};
 use std::path::Path;
 
 /// The input of a matcher tree for a header.
@@ -133,7 +133,8 @@ fn check_header(file: &Path, view: &View<'_>, policy: &Policy, findings: &mut Fi
         || policy.credential_headers().iter().any(|known| name.eq_ignore_ascii_case(known)) || is_list();
     let strips = policy.forward.by == ForwardBy::Filter && strips_some && is_credential();
     let has_certificate = policy.forwarded_certificate.as_ref().is_some_and(|of| of.is_header(name.as_bytes()));
-    if strips || has_certificate || policy.forward.is_identity_header(name.as_bytes()) {
+    let is_session = same_header(SESSION_ID.as_bytes(), name.as_bytes()) && sessions::binds(policy);
+    if strips || is_session || has_certificate || policy.forward.is_identity_header(name.as_bytes()) {
         findings.error(
             "matcher-on-edited-header",
             file,

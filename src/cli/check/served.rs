@@ -10,7 +10,7 @@ mod router;
 mod seal;
 mod table;
 
-use super::Findings;
+use super::{Findings, sessions};
 use crate::cli::gates::{Gate, InEnvoy};
 use crate::cli::source::View;
 use crate::config::Loaded;
@@ -69,6 +69,7 @@ fn edits(envoy: &InEnvoy<'_>, policy: &Policy) -> bool {
     let mut removed =
         forward.headers.iter().map(|header| &*header.name).chain(forward.remove.iter().map(String::as_str));
     match forward.by {
+        _ if sessions::binds(policy) => true,
         ForwardBy::Filter => forward.token == TokenForwarding::Strip || removed.next().is_some(),
         // It removes the identity headers that it sees, which are none if none can arrive.
         ForwardBy::Router => !removed.all(|name| inputs::removed_early(envoy, name)),

@@ -92,6 +92,9 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     // No issuer is asked about a JWT, and metadata is at few addresses.
     names.retain(|name| !matches!(*name, "introspection" | "metadata") || *name == end);
     names.retain(|name| !["transport", "message"].contains(name) || trace.message.is_some());
+    // There is no response here to judge.
+    let binds_sessions = trace.message.as_ref().is_some_and(|message| message.binds_sessions);
+    names.retain(|name| *name != "response" && (*name != "session" || binds_sessions));
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let is_token = trace.credential.is_some_and(CredentialKind::is_token);
     let of_key_alone = trace.credential.is_some() && !is_token && trace.authority.is_none();
@@ -125,6 +128,11 @@ fn failure(denial: &Denial) -> (&'static str, Passing, Passing) {
 
 fn names(reasons: &[Reason]) -> Vec<&'static str> {
     reasons.iter().map(|reason| reason.name()).collect()
+}
+
+/// Whether the client gets a session id that only it can use.
+fn binds_session(grant: &Grant) -> bool {
+    grant.response.as_ref().is_some_and(|edits| edits.session.is_some())
 }
 
 /// The values in filter state for others, by key.
@@ -268,6 +276,9 @@ impl Explanation<'_> {
                     format!("wasm.{key}: {}", shown(value.as_bytes())),
                 ));
             }
+            if binds_session(grant) {
+                rows.push(("binds", "mcp-session-id of the response".to_owned()));
+            }
             if grant.left_out > 0 {
                 rows.push(("", format!("{} left out: a claim that no header can carry", grant.left_out)));
             }
@@ -310,7 +321,7 @@ impl Explanation<'_> {
                     published(grant).map(|(key, value)| (format!("wasm.{key}"), value.into())).collect();
                 let shorten: Vec<&str> = grant.shortened.iter().map(|(name, _)| *name).collect();
                 json!({ "remove": grant.remove, "shorten": shorten, "set": set, "publish": publish,
-                        "left_out": grant.left_out })
+                        "left_out": grant.left_out, "binds_session": binds_session(grant) })
             }
             Decision::Deny(_) | Decision::Serve(_) | Decision::Await(_) => Value::Null,
         };

@@ -36,7 +36,8 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
         Reason::StepUpNeeded => "step-up",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
-        Reason::ForeignSession | Reason::UnusableSession => "session",
+        Reason::ForeignSession => "session",
+        Reason::UnusableSession => "response",
         Reason::UnsupportedMediaType
         | Reason::BodyTooLarge
         | Reason::InvalidMessage

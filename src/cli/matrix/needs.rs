@@ -96,6 +96,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
             ("methods", &mcp.methods),
         ];
         out.extend(lists.into_iter().filter_map(|(name, rules)| items(name, rules, policy)));
+        out.extend(mcp.session.as_ref().map(|_| "sessions of its own".to_owned()));
     }
     out
 }
