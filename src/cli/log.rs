@@ -7,6 +7,7 @@ mod line;
 mod millis;
 mod node;
 mod record;
+mod twice;
 
 pub(in crate::cli) use filter::{Condition, Filter, FilterArguments};
 pub(in crate::cli) use find::Finder;
@@ -14,15 +15,18 @@ pub(in crate::cli) use input::{Lines, MAX_LINE_BYTES, open};
 pub(in crate::cli) use millis::Millis;
 pub(in crate::cli) use record::{Record, Verdict};
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 
 /// What was read of a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::cli) struct Tally {
     /// Lines.
     pub lines: u64,
     /// Records in them.
     pub records: u64,
+    /// Records that were seen in another form before: they are not counted, nor handed over.
+    pub again: u64,
     /// Lines without a record.
     pub others: u64,
     /// Lines that look as if they had a record and cannot be read.
@@ -31,19 +35,8 @@ pub(in crate::cli) struct Tally {
     pub ambiguous: u64,
 }
 
-impl Tally {
-    /// Adds what was read of another log.
-    pub(in crate::cli) const fn add(&mut self, other: Self) {
-        self.lines = self.lines.saturating_add(other.lines);
-        self.records = self.records.saturating_add(other.records);
-        self.others = self.others.saturating_add(other.others);
-        self.unreadable = self.unreadable.saturating_add(other.unreadable);
-        self.ambiguous = self.ambiguous.saturating_add(other.ambiguous);
-    }
-}
-
 /// Says that a log has no record.
-pub(in crate::cli) fn nothing_read(file: &Path, tally: Tally) -> String {
+pub(in crate::cli) fn nothing_read(file: &Path, tally: &Tally) -> String {
     let ambiguous = match tally.ambiguous {
         0 => String::new(),
         count => format!(" ({count} have several that may be one: name its member with --record)"),
@@ -53,4 +46,34 @@ pub(in crate::cli) fn nothing_read(file: &Path, tally: Tally) -> String {
         file.display(),
         tally.lines
     )
+}
+
+/// Hands over each record of these logs.
+///
+/// # Errors
+/// When a log cannot be read, or none of its lines has a record.
+pub(in crate::cli) fn each_record(
+    files: &[PathBuf],
+    member: Option<&str>,
+    take: &mut dyn FnMut(&Record<'_>),
+) -> Result<Tally, Box<dyn Error>> {
+    let mut finder = Finder::new(member.map(str::to_owned));
+    for file in files {
+        let before = finder.tally;
+        let mut lines = open(file)?;
+        while let Some(line) = lines.next().map_err(|error| format!("cannot read {}: {error}", file.display()))? {
+            match line {
+                Some(line) => finder.read(line, take),
+                None => finder.skip(),
+            }
+        }
+        let tally = &finder.tally;
+        let is_bare = tally.records == before.records && tally.again == before.again;
+        if is_bare && tally.lines > before.lines {
+            let lines = tally.lines.saturating_sub(before.lines);
+            let ambiguous = tally.ambiguous.saturating_sub(before.ambiguous);
+            return Err(nothing_read(file, &Tally { lines, ambiguous, ..Tally::default() }).into());
+        }
+    }
+    Ok(finder.tally)
 }

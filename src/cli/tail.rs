@@ -102,7 +102,7 @@ pub fn run(arguments: &TailArguments, coloured: bool, out: &mut dyn Write) -> Re
     }
     let tally = printer.finder.tally;
     if tally.records == 0 && tally.lines > 0 {
-        return Err(nothing_read(&arguments.file, tally).into());
+        return Err(nothing_read(&arguments.file, &tally).into());
     }
     Ok(String::new().into())
 }

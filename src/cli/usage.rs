@@ -15,7 +15,7 @@ pub(in crate::cli) use table::{Few, Table};
 pub(in crate::cli) use terms::Terms;
 pub(in crate::cli) use token::Token;
 
-use super::log::{Filter, Finder, Record, Tally, Verdict, open};
+use super::log::{Filter, Record, Tally, Verdict, each_record};
 use counts::Reason;
 use grant::{Grant, Lifetimes};
 use std::error::Error;
@@ -36,8 +36,9 @@ pub(in crate::cli) struct Usage {
     pub counts: Counts,
     /// Events `token_reuse`.
     pub reuse_events: u64,
-    /// Records that have the scopes of a token.
+    /// Records of allowed requests that have the scopes of a token, and those that have the scopes that were needed.
     pub with_scopes: u64,
+    pub with_needed: u64,
     pub series: Series,
     pub routes: Table<Calls>,
     pub clients: Table<Calls>,
@@ -95,14 +96,11 @@ impl Usage {
         terms: Terms,
     ) -> Result<Self, Box<dyn Error>> {
         let mut usage = Self::new(terms);
-        for file in files {
-            let tally = each_record(file, member, &mut |record| {
-                if filter.takes(record) {
-                    usage.count(record);
-                }
-            })?;
-            usage.tally.add(tally);
-        }
+        usage.tally = each_record(files, member, &mut |record| {
+            if filter.takes(record) {
+                usage.count(record);
+            }
+        })?;
         Ok(usage)
     }
 
@@ -115,6 +113,7 @@ impl Usage {
             counts: Counts::default(),
             reuse_events: 0,
             with_scopes: 0,
+            with_needed: 0,
             series: Series::default(),
             routes: Table::new(2000),
             clients: Table::new(5000),
@@ -158,7 +157,6 @@ impl Usage {
             calls(&mut self.subjects, subject, route_name, verdict, reason);
         }
         let granted = record.list("scopes");
-        self.with_scopes = self.with_scopes.saturating_add(u64::from(granted.is_some()));
         let lifetime = token::lifetime(record);
         for path in [record.text("requirement"), record.text("added_requirement")].into_iter().flatten() {
             let name = place(&path, &of_metadata(&path, record));
@@ -167,6 +165,8 @@ impl Usage {
         let issuer = issuer.as_deref();
         if let (Some(granted), Verdict::Allow) = (&granted, verdict) {
             let needed = record.list("scopes_needed").unwrap_or_default();
+            self.with_scopes = self.with_scopes.saturating_add(1);
+            self.with_needed = self.with_needed.saturating_add(u64::from(!needed.is_empty()));
             let client = client.as_deref().unwrap_or(NO_NAME);
             let name = joined(&[client, issuer.unwrap_or(NO_NAME)]);
             self.grants.row(&name).count(granted, &self.terms.used(issuer, granted, &needed));
@@ -199,29 +199,6 @@ impl Usage {
 
 /// What stands for a missing name.
 pub(in crate::cli) const NO_NAME: &str = "-";
-
-/// Hands over each record of a log.
-///
-/// # Errors
-/// When the log cannot be read, or none of its lines has a record.
-pub(in crate::cli) fn each_record(
-    file: &std::path::Path,
-    member: Option<&str>,
-    take: &mut dyn FnMut(&Record<'_>),
-) -> Result<Tally, Box<dyn Error>> {
-    let mut finder = Finder::new(member.map(str::to_owned));
-    let mut lines = open(file)?;
-    while let Some(line) = lines.next().map_err(|error| format!("cannot read {}: {error}", file.display()))? {
-        match line {
-            Some(line) => finder.read(line, take),
-            None => finder.skip(),
-        }
-    }
-    if finder.tally.records == 0 && finder.tally.lines > 0 {
-        return Err(super::log::nothing_read(file, finder.tally).into());
-    }
-    Ok(finder.tally)
-}
 
 /// The route or virtual host whose metadata has the requirement; nothing if it is of the configuration.
 fn of_metadata(path: &str, record: &Record<'_>) -> String {

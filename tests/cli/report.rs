@@ -89,7 +89,7 @@ fn figures(folder: &Path, more: &[&str]) -> Value {
 fn the_figures_count_decisions_reasons_routes_and_callers() {
     let folder = in_folder(&log());
     let told = figures(&folder, &[]);
-    let wanted = json!({ "files": ["access.log"], "lines": 24, "records": 22, "other_lines": 1, "unreadable_lines": 1, "ambiguous_lines": 0,
+    let wanted = json!({ "files": ["access.log"], "lines": 24, "records": 22, "seen_again": 0, "other_lines": 1, "unreadable_lines": 1, "ambiguous_lines": 0,
         "records_without_time": 0, "from": "2026-11-22T10:00:00Z", "to": "2026-11-22T10:00:41Z" });
     assert_eq!(told["log"], wanted);
     let denied = json!({ "insufficient_scope": 2, "expired": 1, "no_credential": 1 });
@@ -162,6 +162,15 @@ fn least_privilege_says_what_was_granted_for_nothing_what_is_not_called_and_what
     let told = figures(&folder, &["--policy", "policy.yaml", "--where", "client_id=web"])["least_privilege"].clone();
     let could = &told["weaker"][0]["could_ask_for"];
     assert_eq!(could[0], "scopes: all callers have orders:delete", "{told}");
+    // Records without the needed scopes say of no scope that it was for nothing.
+    let folder_of_standard = in_folder(&line(1, json!({ "scopes_needed": null })).repeat(12));
+    let standard = figures(&folder_of_standard, &["--policy", "policy.yaml"])["least_privilege"].clone();
+    assert_eq!(standard["unused_scopes"], json!([]));
+    assert_eq!(
+        standard["weaker"],
+        json!([{ "place": "rules[0], any other", "needs": "orders:read", "allowed": 12,
+        "could_ask_for": ["max_lifetime: no token lives longer than 5 minutes"] }])
+    );
     // What only a policy tells is not guessed.
     let told = figures(&folder, &["--where", "client_id=web"])["least_privilege"].clone();
     assert_eq!(told["uncalled"], Value::Null);

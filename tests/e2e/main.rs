@@ -57,6 +57,7 @@ mod paths;
 mod places;
 mod proofs;
 mod provider;
+mod read_logs;
 mod record;
 mod redirects;
 mod remembered;

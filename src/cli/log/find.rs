@@ -4,13 +4,12 @@ use super::Tally;
 use super::line;
 use super::millis::Millis;
 use super::node::{Members, Node};
-use super::record::{Record, time_of};
+use super::record::{Around, Form, Record};
+use super::twice::Twice;
 use std::borrow::Cow;
 
 /// How many texts of JSON may be in each other: a record as text, in an access log as text, in a collector's file.
 const MAX_TEXTS: usize = 4;
-/// The names under which access logs and collectors have the time of a line.
-const TIMES: [&str; 4] = ["time", "start_time", "@timestamp", "timestamp"];
 /// The names under which collectors have a line.
 const LINES: [&str; 5] = ["log", "message", "msg", "textPayload", "body"];
 /// A member whose name has this word holds the record, and no other does.
@@ -24,6 +23,7 @@ pub(in crate::cli) struct Finder {
     /// What was read so far.
     pub tally: Tally,
     member: Option<String>,
+    twice: Twice,
 }
 
 /// Why nothing was found.
@@ -40,19 +40,26 @@ type Take<'t> = &'t mut dyn FnMut(&Record<'_>);
 impl Finder {
     /// One that takes only what is under this name, or anything.
     pub(in crate::cli) fn new(member: Option<String>) -> Self {
-        Self { tally: Tally::default(), member }
+        Self { member, ..Self::default() }
     }
 
     /// Hands over each record of a line, which is without its line feed.
     pub(in crate::cli) fn read(&mut self, line: &[u8], take: Take<'_>) {
         self.tally.lines = self.tally.lines.saturating_add(1);
-        let mut found = 0_u64;
+        let (mut found, mut again) = (0_u64, 0_u64);
+        let mut twice = std::mem::take(&mut self.twice);
         let mut counted = |record: &Record<'_>| {
-            found = found.saturating_add(1);
-            take(record);
+            if twice.is_second(record) {
+                again = again.saturating_add(1);
+            } else {
+                found = found.saturating_add(1);
+                take(record);
+            }
         };
         let outcome = self.search_line(&String::from_utf8_lossy(line), &mut counted);
+        self.twice = twice;
         self.tally.records = self.tally.records.saturating_add(found);
+        self.tally.again = self.tally.again.saturating_add(again);
         let count = match outcome {
             Ok(()) => return,
             Err(Nothing::NoRecord) => &mut self.tally.others,
@@ -73,7 +80,7 @@ impl Finder {
             return Err(Nothing::NoRecord);
         }
         if let Some((before, record)) = line::split(line) {
-            return of_text(record, Millis::find(before), take);
+            return of_text(record, Around::at(Millis::find(before)), take);
         }
         // Collectors write a time or a name before a line, and never a quotation mark.
         let (before, json) = line.split_at_checked(line.find('{').ok_or(Nothing::NoRecord)?).unwrap_or(("", line));
@@ -81,36 +88,36 @@ impl Finder {
             return Err(Nothing::NoRecord);
         }
         let node = Node::parse(json.trim_end()).ok_or(Nothing::Unreadable)?;
-        self.search(&node, Millis::find(before), MAX_TEXTS, take)
+        self.search(&node, Around::at(Millis::find(before)), MAX_TEXTS, take)
     }
 
-    fn search(&self, node: &Node<'_>, time: Option<Millis>, texts: usize, take: Take<'_>) -> Result<(), Nothing> {
+    fn search<'n>(&self, node: &'n Node<'n>, around: Around<'n>, texts: usize, take: Take<'_>) -> Result<(), Nothing> {
         match node {
             Node::Object(members) => {
                 // A record under the name that was given is the only one.
-                let own = if self.member.is_none() { Record::of(members, time) } else { None };
+                let own = if self.member.is_none() { Record::of(members, around, Form::Object) } else { None };
                 let Some(record) = own else {
-                    return self.search_members(members, time_of(members, &TIMES).or(time), texts, take);
+                    return self.search_members(members, around.within(members), texts, take);
                 };
                 take(&record);
                 Ok(())
             }
             Node::List(items) => {
-                let found = items.iter().map(|item| self.search(item, time, texts, take));
+                let found = items.iter().map(|item| self.search(item, around, texts, take));
                 found.fold(Err(Nothing::NoRecord), better)
             }
             Node::Text(text) if text.starts_with('{') && texts > 0 => match Node::parse(text) {
-                Some(node) => self.search(&node, time, texts.saturating_sub(1), take),
+                Some(node) => self.search(&node, around, texts.saturating_sub(1), take),
                 None => Err(Nothing::NoRecord),
             },
             Node::Text(_) | Node::Nothing | Node::Integer(_) | Node::Float(_) => Err(Nothing::NoRecord),
         }
     }
 
-    fn search_members(
+    fn search_members<'n>(
         &self,
-        members: &Members<'_>,
-        time: Option<Millis>,
+        members: &'n Members<'n>,
+        around: Around<'n>,
         texts: usize,
         take: Take<'_>,
     ) -> Result<(), Nothing> {
@@ -121,11 +128,11 @@ impl Finder {
         let mut ours = members.iter().filter(|(name, _)| is_ours(name)).map(|(_, value)| value).peekable();
         if ours.peek().is_some() {
             let any = Self::default();
-            return ours.map(|value| any.search(value, time, texts, take)).fold(Err(Nothing::NoRecord), better);
+            return ours.map(|value| any.search(value, around, texts, take)).fold(Err(Nothing::NoRecord), better);
         }
         let objects = members.iter().filter(|(_, value)| matches!(value, Node::Object(_) | Node::List(_)));
         let found =
-            objects.map(|(_, value)| self.search(value, time, texts, take)).fold(Err(Nothing::NoRecord), better);
+            objects.map(|(_, value)| self.search(value, around, texts, take)).fold(Err(Nothing::NoRecord), better);
         if found.is_ok() {
             return found;
         }
@@ -134,17 +141,17 @@ impl Finder {
             _ => None,
         });
         if let Some((before, record)) = as_line {
-            return of_text(record, Millis::find(before).or(time), take);
+            return of_text(record, Around::at(Millis::find(before).or(around.time)), take);
         }
         let mut texts_of_json: Vec<&Node<'_>> =
             members.iter().map(|(_, value)| value).filter(|value| may_hold_record(value)).collect();
         if texts_of_json.len() > 1 {
             // A client may have written one of them.
-            texts_of_json.retain(|value| self.search(value, None, texts, &mut |_| ()).is_ok());
+            texts_of_json.retain(|value| self.search(value, Around::default(), texts, &mut |_| ()).is_ok());
         }
         match texts_of_json.as_slice() {
             [] => found,
-            [one] => self.search(one, time, texts, take),
+            [one] => self.search(one, around, texts, take),
             _ => Err(Nothing::Ambiguous),
         }
     }
@@ -156,9 +163,9 @@ fn may_hold_record(value: &Node<'_>) -> bool {
 }
 
 /// Hands over the record in a line of Envoy's log.
-fn of_text(record: &str, time: Option<Millis>, take: Take<'_>) -> Result<(), Nothing> {
+fn of_text(record: &str, around: Around<'_>, take: Take<'_>) -> Result<(), Nothing> {
     let members: Vec<(Cow<'_, str>, Node<'_>)> = line::members(record);
-    let record = Record::of(&members, time).ok_or(Nothing::Unreadable)?;
+    let record = Record::of(&members, around, Form::Line).ok_or(Nothing::Unreadable)?;
     take(&record);
     Ok(())
 }

@@ -33,18 +33,68 @@ impl Verdict {
     }
 }
 
+/// The members of an object.
+type Object<'r> = &'r [(Cow<'r, str>, Node<'r>)];
+
+/// What an access log says around a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around<'r> {
+    /// The time of the line.
+    pub time: Option<Millis>,
+    /// The object that names the route, the method or the id of the request.
+    members: Object<'r>,
+}
+
+/// Members that Envoy's access log has itself, and a record only if it is asked for them, with the names there.
+const OF_LINE: [(&str, &[&str]); 4] = [
+    ("route", &["route", "route_name"]),
+    ("method", &["method"]),
+    ("request_id", &["request_id", "x_request_id"]),
+    ("status", &["status", "response_code"]),
+];
+
+/// The names under which access logs and collectors have the time of a line.
+const TIMES: [&str; 4] = ["time", "start_time", "@timestamp", "timestamp"];
+
+impl<'r> Around<'r> {
+    /// What is known before a line is read.
+    pub(super) const fn at(time: Option<Millis>) -> Self {
+        Self { time, members: &[] }
+    }
+
+    /// What is known in this object, and in those around it.
+    pub(super) fn within(self, members: Object<'r>) -> Self {
+        let names_request = OF_LINE.iter().take(3).any(|(_, names)| found(members, names).is_some());
+        Self {
+            time: time_of(members, &TIMES).or(self.time),
+            members: if names_request { members } else { self.members },
+        }
+    }
+}
+
 /// One record.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::cli) struct Record<'r> {
     /// When it was written, by its own `time`, or else by that of the line.
     pub time: Option<Millis>,
     pub verdict: Verdict,
-    members: &'r [(Cow<'r, str>, Node<'r>)],
+    pub form: Form,
+    members: Object<'r>,
+    around: Object<'r>,
+}
+
+/// How a record is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Form {
+    /// As JSON, in an access log.
+    Object,
+    /// As a line of Envoy's log.
+    Line,
 }
 
 impl<'r> Record<'r> {
-    /// The record that these members are; `None` if they are none. `time` is that of the line.
-    pub(super) fn of(members: &'r [(Cow<'r, str>, Node<'r>)], time: Option<Millis>) -> Option<Self> {
+    /// The record that these members are; `None` if they are none.
+    pub(super) fn of(members: Object<'r>, around: Around<'r>, form: Form) -> Option<Self> {
         let word = |name| match member(members, name) {
             Some(Node::Text(word)) => Some(&**word),
             _ => None,
@@ -54,12 +104,20 @@ impl<'r> Record<'r> {
             (Some(word), _) => Verdict::of_decision(word)?,
             (None, _) => return None,
         };
-        let time = time_of(members, &["time"]).or(time);
-        Some(Self { time, verdict, members })
+        let time = time_of(members, &["time"]).or(around.time);
+        Some(Self { time, verdict, form, members, around: around.members })
     }
 
-    /// The member of that name, or of that path through objects, such as `mcp.name`.
+    /// The member of that name, or of that path through objects, such as `mcp.name`; what the record lacks and the access
+    /// log has itself is taken from there.
     fn node(&self, path: &str) -> Option<&'r Node<'r>> {
+        self.own(path).or_else(|| {
+            let (_, names) = OF_LINE.iter().find(|(name, _)| *name == path)?;
+            found(self.around, names)
+        })
+    }
+
+    fn own(&self, path: &str) -> Option<&'r Node<'r>> {
         let mut parts = path.split('.');
         let mut node = member(self.members, parts.next()?)?;
         for name in parts {
@@ -90,7 +148,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// A member as a list: its items, or the words of a text.
+    /// A member as a list: its items, or the words of a text, which has spaces between scopes and commas between reasons.
     pub(in crate::cli) fn list(&self, path: &str) -> Option<Vec<&'r str>> {
         match self.node(path)? {
             Node::List(items) => Some(
@@ -102,7 +160,10 @@ impl<'r> Record<'r> {
                     })
                     .collect(),
             ),
-            Node::Text(text) => Some(text.split([' ', ',']).filter(|word| !word.is_empty()).collect()),
+            Node::Text(text) => {
+                let separator = if path.starts_with("scopes") { ' ' } else { ',' };
+                Some(text.split(separator).filter(|word| !word.is_empty()).collect())
+            }
             Node::Nothing | Node::Integer(_) | Node::Float(_) | Node::Object(_) => None,
         }
     }
@@ -164,8 +225,13 @@ impl<'r> Record<'r> {
 /// The member that has what an Envoy log line says at its end in parentheses.
 pub(super) const DETAIL: &str = "detail";
 
+/// The first of these members that is there.
+fn found<'r>(members: Object<'r>, names: &[&str]) -> Option<&'r Node<'r>> {
+    names.iter().find_map(|name| member(members, name))
+}
+
 /// The instant in the first of these members that has one.
-pub(super) fn time_of(members: &[(Cow<'_, str>, Node<'_>)], names: &[&str]) -> Option<Millis> {
+fn time_of(members: Object<'_>, names: &[&str]) -> Option<Millis> {
     names.iter().find_map(|name| match member(members, name)? {
         Node::Text(text) => Millis::read(text),
         Node::Integer(number) => Some(Millis::of_number(*number)),

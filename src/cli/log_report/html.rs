@@ -131,6 +131,7 @@ fn footer(usage: &Usage) -> String {
             .to_owned(),
     ];
     for (count, what) in [
+        (tally.again, "records were in the access log and in Envoy's log, and count once."),
         (tally.unreadable, "lines could not be read, or are longer than a megabyte."),
         (
             tally.ambiguous,

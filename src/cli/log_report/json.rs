@@ -20,6 +20,7 @@ pub(super) fn figures(files: &[String], usage: &Usage, sections: &[Section]) -> 
             "used": row.used,
         })).collect::<Vec<_>>(),
         "records_with_scopes": usage.with_scopes,
+        "records_with_scopes_needed": usage.with_needed,
         "uncalled": (!sections.is_empty()).then(|| uncalled(sections, usage).into_iter().map(|row| json!({
             "place": row.place,
             "match": row.matching,
@@ -39,6 +40,7 @@ pub(super) fn figures(files: &[String], usage: &Usage, sections: &[Section]) -> 
             "files": files,
             "lines": tally.lines,
             "records": tally.records,
+            "seen_again": tally.again,
             "other_lines": tally.others,
             "unreadable_lines": tally.unreadable,
             "ambiguous_lines": tally.ambiguous,

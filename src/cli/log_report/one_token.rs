@@ -2,10 +2,10 @@
 
 use super::ReportArguments;
 use super::json::decisions;
-use crate::cli::log::{Filter, Millis, Record};
+use crate::cli::log::{Filter, Millis, Record, each_record};
 use crate::cli::tail::columns;
 use crate::cli::terminal::clean;
-use crate::cli::usage::{Few, Reasons, Terms, Usage, each_record};
+use crate::cli::usage::{Few, Reasons, Terms, Usage};
 use serde_json::{Map, Value, json};
 use std::collections::VecDeque;
 use std::error::Error;
@@ -73,15 +73,12 @@ pub(super) fn report(
     let filter = filter.clone().with_fingerprint(fingerprint);
     let mut told = Told { values: vec![Few::default(); OF_TOKEN.len()], ..Told::default() };
     let mut usage = Usage::new(Terms::default());
-    for file in &arguments.files {
-        let tally = each_record(file, arguments.record.as_deref(), &mut |record| {
-            if filter.takes(record) {
-                usage.count(record);
-                told.see(record, arguments.json);
-            }
-        })?;
-        usage.tally.add(tally);
-    }
+    usage.tally = each_record(&arguments.files, arguments.record.as_deref(), &mut |record| {
+        if filter.takes(record) {
+            usage.count(record);
+            told.see(record, arguments.json);
+        }
+    })?;
     if usage.counts.total() == 0 && usage.reuse_events == 0 {
         return Err(format!("no record of {} has the fingerprint {fingerprint}", usage.tally.records).into());
     }

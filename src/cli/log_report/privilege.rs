@@ -39,8 +39,17 @@ pub(super) struct Weaker {
     pub could: Vec<String>,
 }
 
+/// Whether the records say which scopes were granted, and which were needed. A log that lacks the latter says of no scope that
+/// it was for nothing.
+pub(super) const fn has_scopes(usage: &Usage) -> bool {
+    usage.with_scopes > 0 && usage.with_needed > 0
+}
+
 /// The scopes that were granted and never used.
 pub(super) fn unused(usage: &Usage) -> Vec<Unused<'_>> {
+    if !has_scopes(usage) {
+        return Vec::new();
+    }
     let rows = usage.grants.ranked().into_iter().map(|(name, grant)| {
         let mut names = parts(name).into_iter();
         Unused {
@@ -81,12 +90,13 @@ pub(super) fn weaker(sections: &[Section], usage: &Usage) -> Vec<Weaker> {
     let mut found: Vec<Weaker> = if sections.is_empty() {
         // Without a policy only scopes can be compared.
         let rows = usage.requirements.ranked().into_iter();
-        rows.filter_map(|(name, asked)| found(parts(name).join(" of "), String::new(), asked, scopes(asked))).collect()
+        rows.filter_map(|(name, asked)| found(parts(name).join(" of "), String::new(), asked, scopes(asked, usage)))
+            .collect()
     } else {
         let rows = sections.iter().flat_map(|section| &section.rows);
         rows.filter_map(|row| {
             let (asked, Some(Access::Token(ask))) = (asked(row, usage)?, &row.access) else { return None };
-            let mut could = scopes(asked);
+            let mut could = scopes(asked, usage);
             could.extend(beyond(ask, asked, usage));
             let methods = if row.methods == "any" { String::new() } else { format!(", {}", row.methods) };
             found(format!("{}{methods}", row.place), row.needs.clone(), asked, could)
@@ -102,9 +112,13 @@ fn found(place: String, needs: String, asked: &Asked, could: Vec<String>) -> Opt
     (allowed >= ENOUGH && !could.is_empty()).then_some(Weaker { place, needs, allowed, could })
 }
 
-fn scopes(asked: &Asked) -> Vec<String> {
+fn scopes(asked: &Asked, usage: &Usage) -> Vec<String> {
     let beyond = asked.beyond();
-    if beyond.is_empty() { Vec::new() } else { vec![format!("scopes: all callers have {}", beyond.join(", "))] }
+    if beyond.is_empty() || !has_scopes(usage) {
+        Vec::new()
+    } else {
+        vec![format!("scopes: all callers have {}", beyond.join(", "))]
+    }
 }
 
 fn beyond(ask: &TokenRequirement, asked: &Asked, usage: &Usage) -> Vec<String> {

@@ -3,8 +3,7 @@
 use super::{LONGEST_LEEWAY, RevokeArguments};
 use crate::base::text::{SHOWN_BYTES, percent_decode};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::cli::log::{Filter, Record, Tally};
-use crate::cli::usage::each_record;
+use crate::cli::log::{Filter, Record, each_record};
 use crate::revocation::{Entry, MAX_LINES_ENTRIES};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -27,15 +26,13 @@ struct Found {
 pub(super) fn entries(arguments: &RevokeArguments) -> Result<Vec<Entry>, Box<dyn Error>> {
     let filter = Filter::of(&arguments.conditions);
     let mut found = Found::default();
-    let (mut tally, mut meant) = (Tally::default(), 0_u64);
-    for file in &arguments.log {
-        tally.add(each_record(file, arguments.record.as_deref(), &mut |record| {
-            if filter.takes(record) {
-                meant = meant.saturating_add(1);
-                found.take(record);
-            }
-        })?);
-    }
+    let mut meant = 0_u64;
+    let tally = each_record(&arguments.log, arguments.record.as_deref(), &mut |record| {
+        if filter.takes(record) {
+            meant = meant.saturating_add(1);
+            found.take(record);
+        }
+    })?;
     if found.entries.is_empty() {
         return Err(format!(
             "{meant} of {} records are meant, and none of them names a token or an identity: nothing is revoked",

@@ -176,3 +176,60 @@ fn an_event_is_no_decision() {
         assert_eq!(seen, [(Verdict::Reuse, (Some(4), Some(600)))], "{event}");
     }
 }
+
+#[test]
+fn what_a_record_lacks_is_taken_from_the_access_log_around_it() {
+    let seen = |line: &str| {
+        let mut seen = Vec::new();
+        Finder::default().read(line.as_bytes(), &mut |record| {
+            let text = |name| record.text(name).map_or_else(|| "-".to_owned(), Cow::into_owned);
+            seen.push(["route", "method", "status", "request_id", "subject"].map(text).join(" "));
+        });
+        seen.concat()
+    };
+    let around = |record: &str| {
+        format!(
+            r#"{{"route":"orders","method":"GET","response_code":200,"request_id":"r","subject":"eve","scopegate":{record}}}"#
+        )
+    };
+    for (line, wanted) in [
+        (around(r#"{"decision":"allow"}"#), "orders GET 200 r -"),
+        (around(&quoted(r#"{"decision":"allow"}"#)), "orders GET 200 r -"),
+        (around(r#"{"x":{"decision":"allow"}}"#), "orders GET 200 r -"),
+        (around(r#"{"decision":"allow","route":"own","status":403}"#), "own GET 403 r -"),
+        (format!(r#"{{"log":{}}}"#, quoted(&around(r#"{"decision":"allow"}"#))), "orders GET 200 r -"),
+        (r#"{"route_name":"x","scopegate":{"decision":"allow"}}"#.to_owned(), "x - - - -"),
+        (r#"{"decision":"allow"}"#.to_owned(), "- - - - -"),
+    ] {
+        assert_eq!(seen(&line), wanted, "{line}");
+    }
+}
+
+#[test]
+fn scopes_have_spaces_between_them_and_reasons_commas() {
+    let line = "scopegate: decision=deny scopes_needed=\"a,b c\" further_reasons=expired,revoked";
+    Finder::default().read(line.as_bytes(), &mut |record| {
+        assert_eq!(record.list("scopes_needed"), Some(vec!["a,b", "c"]));
+        assert_eq!(record.list("further_reasons"), Some(vec!["expired", "revoked"]));
+    });
+}
+
+#[test]
+fn a_record_in_the_access_log_and_in_envoys_log_is_one() {
+    let object = |id: &str, reason: &str| {
+        format!(r#"{{"request_id":"{id}","scopegate":{{"decision":"deny","reason":"{reason}"}}}}"#)
+    };
+    let line = |id: &str, reason: &str| format!("scopegate: decision=deny reason={reason} request_id=\"{id}\"");
+    let count = |lines: &[String]| {
+        let mut finder = Finder::default();
+        lines.iter().for_each(|line| finder.read(line.as_bytes(), &mut |_| ()));
+        (finder.tally.records, finder.tally.again)
+    };
+    assert_eq!(count(&[line("a", "x"), line("b", "x"), object("a", "x"), object("b", "x")]), (2, 2));
+    assert_eq!(count(&[object("a", "x"), object("b", "x"), line("b", "x"), line("a", "x")]), (2, 2));
+    assert_eq!(count(&[line("a", "x"), object("a", "y")]), (2, 0), "another decision");
+    // A client that gives all of its requests one id.
+    assert_eq!(count(&[object("a", "x"), object("a", "x"), line("a", "x"), line("a", "x"), object("a", "x")]), (3, 2));
+    let nameless = |text: &str| text.replace("request_id", "other");
+    assert_eq!(count(&[nameless(&line("a", "x")), nameless(&object("a", "x"))]), (2, 0), "without an id they are two");
+}

@@ -2,7 +2,7 @@
 
 use super::calls::few;
 use super::{ROWS, code, counted, left_out, none, number, number_cell, section, share, table, text, to_u64};
-use crate::cli::log_report::privilege::{ENOUGH, uncalled, unused, weaker};
+use crate::cli::log_report::privilege::{ENOUGH, has_scopes, uncalled, unused, weaker};
 use crate::cli::log_report::tokens::{clients, refused_for_age};
 use crate::cli::log_report::{chart, span, tokens};
 use crate::cli::matrix;
@@ -124,8 +124,10 @@ pub(super) fn privilege(usage: &Usage, sections: &[matrix::Section]) -> String {
             )
         })
         .collect();
-    body.push_str(&if usage.with_scopes == 0 {
-        none("The records do not have the scopes of tokens: set `audit: {fields: full}`.")
+    body.push_str(&if !has_scopes(usage) {
+        none(
+            "The records do not have the scopes of tokens, or not those that were needed: set `audit: {fields: full}`.",
+        )
     } else if rows.is_empty() {
         none("Each scope of each client was needed by some request.")
     } else {
