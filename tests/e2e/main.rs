@@ -57,6 +57,7 @@ mod paths;
 mod places;
 mod proofs;
 mod provider;
+mod quotas;
 mod read_logs;
 mod record;
 mod redirects;
