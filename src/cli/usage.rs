@@ -131,12 +131,14 @@ impl Usage {
     pub(in crate::cli) fn count(&mut self, record: &Record<'_>) {
         let issuer = record.text("issuer");
         let fingerprint = record.fingerprint();
-        if record.verdict == Verdict::Reuse {
+        if record.is_reuse {
             self.reuse_events = self.reuse_events.saturating_add(1);
             // An API key has no fingerprint: its client is its set and its id.
-            let name = fingerprint.map(|(text, _)| text).or_else(|| record.client());
-            let name = name.unwrap_or_else(|| "-".into());
+            let name = fingerprint.as_ref().map(|(text, _)| text.clone()).or_else(|| record.client());
+            let name = name.unwrap_or_else(|| NO_NAME.into());
             self.tokens.row(&name).seen_again(record);
+        }
+        if record.verdict == Verdict::Reuse {
             return;
         }
         let reason = record.text("reason").map(|name| self.reasons.reason(&name)).unwrap_or_default();

@@ -13,6 +13,7 @@ const LOG: &str = r#"{"time":"2026-11-22T00:47:31.123Z","path":"/","scopegate":{
 [2026-11-22 00:47:33.001][9][info][wasm] [context.cc:1195] wasm log scopegate scopegate v: scopegate: decision=deny reason=insufficient_scope issuer=demo subject="bob" fingerprint=BrWc-GLf3VVEB3xXXa7ip8 route="orders" (needs orders:write)
 {"time":"2026-11-22T00:47:34Z","scopegate":{"decision":"would_deny","reason":"expired","route":"reports","unverified_issuer":"demo","unverified_fingerprint":"DGDlztqioAvUw2Al_82Zl5","member":"exp","unverified_received":"1","wanted":"a time after 2"}}
 {"event":"token_reuse","time":"2026-11-22T00:47:35Z","clients":4,"window":600,"issuer":"demo","subject":"alice","fingerprint":"FvdA9cRn0Ls45XKidPuQiq","action":"report"}
+{"decision":"deny","reason":"reused","time":"2026-11-22T00:47:36Z","event":"token_reuse","clients":5,"window":600,"fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}
 "#;
 
 const SHOWN: &str = "\
@@ -20,7 +21,8 @@ TIME (UTC)           DECISION  REASON                ROUTE                   WHO
 2026-11-22 00:47:31  allow                           GET orders              alice@demo by web         FvdA9cRn0Ls45XKidPuQiq
 2026-11-22 00:47:33  deny      insufficient_scope    orders                  bob@demo                  BrWc-GLf3VVEB3xXXa7ip8  needs orders:write
 2026-11-22 00:47:34  would     expired               reports                 @demo?                    DGDlztqioAvUw2Al_82Zl5?  exp is 1; wanted: a time after 2
-2026-11-22 00:47:35  reuse     report                                        alice@demo                FvdA9cRn0Ls45XKidPuQiq  4 clients within 600 s
+2026-11-22 00:47:35  reuse     report                                        alice@demo                FvdA9cRn0Ls45XKidPuQiq  shown by 4 clients within 600 s
+2026-11-22 00:47:36  deny      reused                                                                  FvdA9cRn0Ls45XKidPuQiq  shown by 5 clients within 600 s
 ";
 
 fn tail(log: &str, more: &[&str]) -> String {
@@ -40,15 +42,15 @@ fn each_decision_is_a_line_of_aligned_columns_without_colours_in_a_file() {
 fn options_choose_records() {
     let shown: Vec<&str> = SHOWN.lines().collect();
     for (options, lines) in [
-        (&["--denied"][..], &[2, 3][..]),
+        (&["--denied"][..], &[2, 3, 5][..]),
         (&["--reason", "expired"], &[3]),
         (&["--route", "orders"], &[1, 2]),
         (&["--subject", "alice"], &[1, 4]),
         (&["--fingerprint", "DGDlztqioAvUw2Al_82Zl5"], &[3]),
         (&["--where", "client_id=web"], &[1]),
         (&["--route", "orders", "--denied"], &[2]),
-        (&["-n", "2"], &[3, 4]),
-        (&["-n", "1", "--denied"], &[3]),
+        (&["-n", "2"], &[4, 5]),
+        (&["-n", "1", "--denied"], &[5]),
         (&["-n", "0"], &[]),
     ] {
         let mut wanted = vec![shown[0]];

@@ -12,7 +12,7 @@ pub(in crate::cli) enum Verdict {
     Deny,
     WouldDeny,
     Serve,
-    /// No decision: a token was seen from several clients.
+    /// No decision: the record only says that a token was seen from several clients.
     Reuse,
 }
 
@@ -78,6 +78,8 @@ pub(in crate::cli) struct Record<'r> {
     /// When it was written, by its own `time`, or else by that of the line.
     pub time: Option<Millis>,
     pub verdict: Verdict,
+    /// Whether it says that a token was seen from several clients: the event `token_reuse`.
+    pub is_reuse: bool,
     pub form: Form,
     members: Object<'r>,
     around: Object<'r>,
@@ -99,13 +101,14 @@ impl<'r> Record<'r> {
             Some(Node::Text(word)) => Some(&**word),
             _ => None,
         };
-        let verdict = match (word("decision"), word("event")) {
-            (_, Some("token_reuse")) => Verdict::Reuse,
-            (Some(word), _) => Verdict::of_decision(word)?,
-            (None, _) => return None,
+        let is_reuse = word("event") == Some(Verdict::Reuse.word());
+        let verdict = match word("decision") {
+            Some(word) => Verdict::of_decision(word)?,
+            None if is_reuse => Verdict::Reuse,
+            None => return None,
         };
         let time = time_of(members, &["time"]).or(around.time);
-        Some(Self { time, verdict, form, members, around: around.members })
+        Some(Self { time, verdict, is_reuse, form, members, around: around.members })
     }
 
     /// The member of that name, or of that path through objects, such as `mcp.name`; what the record lacks and the access

@@ -61,15 +61,18 @@ thead th { color: var(--soft); font-size: .8rem; font-weight: 550; white-space: 
 tbody th { font-weight: 500; }
 th.n, td.n { text-align: right; padding-right: 1.5rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .zero { color: var(--faint); }
-td.bar { width: 26%; min-width: 6rem; vertical-align: middle; }
+td.bar { width: 26%; min-width: 6rem; padding-top: .75rem; }
 th[scope=row] { min-width: 6.5rem; }
+.whole { white-space: nowrap; }
 .bar span { display: flex; height: .7rem; gap: 2px; }
 .bar i { border-radius: .15rem; min-width: 2px; }
 .tag { display: inline-block; border: 1px solid var(--line); border-radius: .35rem; padding: 0 .4rem; margin: .05rem .25rem .05rem 0; }
 .none { color: var(--soft); margin: .5rem 0 0; }
 footer { color: var(--soft); font-size: .87rem; padding: .75rem .25rem 0; }
 footer ul { margin: .2rem 0 0; padding-left: 1.1rem; }
+@media (max-width: 50rem) { .scroll table { min-width: 44rem; } figure { overflow-x: auto; } svg { min-width: 34rem; } }
 @media print {
+  html { font-size: 9.5pt; }
   @page { size: A4; margin: 13mm; }
   :root { color-scheme: light; --page: #fff; --card: #fff; --ink: #000; --soft: #444; --faint: #666; --line: #ccc; --grid: #e2e2e2;
     --accent: #000; --allow: #b9c9e6; --deny: #b8302e; --would: #d2930f; --good: #14663b;
@@ -77,6 +80,7 @@ footer ul { margin: .2rem 0 0; padding-left: 1.1rem; }
     --c0: #b8302e; --c1: #2a78d6; --c2: #e0a11b; --c3: #4a3aa7; --c4: #1b9e77; --c5: #d55a9b; --c6: #e2703a; --c7: #9aa3ae; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 9.5pt; }
+  .scroll { overflow: visible; } .scroll table, svg { min-width: 0; }
   main { max-width: none; padding: 0; }
   section { border: 0; border-top: 1px solid var(--line); border-radius: 0; padding: .7rem 0; margin: 0; }
   .tiles { grid-template-columns: repeat(4, 1fr); }

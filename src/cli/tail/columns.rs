@@ -68,9 +68,9 @@ fn cells(record: &Record<'_>) -> [String; 7] {
     let time = record.time.map(|time| time.written().replacen('T', " ", 1).trim_end_matches('Z').to_owned());
     let route = [text("method"), text("route").or_else(|| text("requirement"))];
     let mut why: Vec<String> = record.why().into_iter().collect();
-    if let (Verdict::Reuse, (Some(clients), window)) = (record.verdict, record.reuse()) {
+    if let (true, (Some(clients), window)) = (record.is_reuse, record.reuse()) {
         let within = window.map_or_else(String::new, |window| format!(" within {window} s"));
-        why.push(format!("{clients} clients{within}"));
+        why.push(format!("shown by {clients} clients{within}"));
     }
     // The tool, prompt or URI of an MCP message.
     why.extend(text("mcp.name").or_else(|| text("mcp.method")));

@@ -2,7 +2,7 @@
 
 use super::counts::{Counts, Reason};
 use super::table::{Few, Weighed, cut};
-use crate::cli::log::{Millis, Record};
+use crate::cli::log::{Millis, Record, Verdict};
 
 /// What one token did.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,9 @@ impl Token {
     pub(super) fn seen_again(&mut self, record: &Record<'_>) {
         let (clients, window) = record.reuse();
         self.is_verified = true;
-        self.see(record);
+        if record.verdict == Verdict::Reuse {
+            self.see(record);
+        }
         self.events = self.events.saturating_add(1);
         if clients.unwrap_or_default() >= self.clients {
             self.clients = clients.unwrap_or_default();

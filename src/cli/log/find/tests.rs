@@ -165,7 +165,7 @@ fn members_are_numbers_or_text_and_texts_that_say_nothing_are_absent() {
 }
 
 #[test]
-fn an_event_is_no_decision() {
+fn an_event_comes_with_a_decision_or_alone() {
     for event in [
         r#"{"event":"token_reuse","clients":4,"window":600,"fingerprint":"F","action":"report"}"#,
         r#"{"event":"token_reuse","reuse":{"clients":4,"window_seconds":600},"fingerprint":"F"}"#,
@@ -175,6 +175,11 @@ fn an_event_is_no_decision() {
         Finder::default().read(event.as_bytes(), &mut |record| seen.push((record.verdict, record.reuse())));
         assert_eq!(seen, [(Verdict::Reuse, (Some(4), Some(600)))], "{event}");
     }
+    // The gate tells it with the decision on the request.
+    let line = "scopegate: decision=deny reason=reused event=token_reuse clients=4 window=600 action=deny";
+    let mut seen = Vec::new();
+    Finder::default().read(line.as_bytes(), &mut |record| seen.push((record.verdict, record.is_reuse)));
+    assert_eq!(seen, [(Verdict::Deny, true)]);
 }
 
 #[test]

@@ -18,7 +18,8 @@ pub(super) fn reused(usage: &Usage) -> String {
             let name_of = |part: &Option<Box<str>>| part.as_deref().map(code).unwrap_or_default();
             let window = if token.window > 0 { format!(" within {}", span(token.window)) } else { String::new() };
             format!(
-                "<tr><th scope=\"row\">{}</th><td class=\"n\">{}{}</td><td>{}</td><td>{}</td><td>{}</td>{}<td>{}</td></tr>\n",
+                "<tr><th scope=\"row\" class=\"whole\">{}</th><td class=\"n\">{}{}</td><td>{}</td><td>{}</td><td>{}</td>{}\
+                 <td class=\"whole\">{}</td></tr>\n",
                 code(name),
                 number(clients(token)),
                 text(&window),
@@ -68,7 +69,7 @@ pub(super) fn long_lived(usage: &Usage) -> String {
         .map(|(name, token, lifetime)| {
             let name_of = |part: &Option<Box<str>>| part.as_deref().map(code).unwrap_or_default();
             format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n",
+                "<tr><th scope=\"row\" class=\"whole\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}</tr>\n",
                 code(name),
                 text(&span(*lifetime)),
                 name_of(&token.issuer),
