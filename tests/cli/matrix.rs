@@ -279,6 +279,7 @@ fn a_log_says_beside_each_row_who_called_it() {
         record("orders", "route metadata.methods.GET", "deny", "cron"),
         record("orders", "route metadata", "would_deny", "<b>|\u{202e}"),
         record("everything", "default", "allow", "web"),
+        record("everything", "default", "allow", ""),
         record("elsewhere", "route metadata", "allow", "web"),
     ]
     .concat();
@@ -290,7 +291,10 @@ fn a_log_says_beside_each_row_who_called_it() {
     let orders = rows(&said, "route orders");
     assert!(orders[0].ends_with("orders:read 3 requests, 1 refused: web 2, cron 1"), "{orders:?}");
     assert!(orders[1].ends_with("orders:write 1 request, 1 let pass by report-only: <b>|\u{fffd} 1"), "{orders:?}");
-    assert!(rows(&said, "route everything")[0].ends_with("what rules and default ask 1 request: web 1"), "{said}");
+    assert!(
+        rows(&said, "route everything")[0].ends_with("what rules and default ask 2 requests: unnamed 1, web 1"),
+        "{said}"
+    );
     assert!(rows(&said, "route internal")[0].ends_with("no request"), "{said}");
     let (_, html) = folder.say(&["matrix", "envoy.yaml", "--used", "access.log", "--format", "html"]);
     assert!(html.contains("<td>1 request, 1 let pass by report-only: &lt;b&gt;|\u{fffd} 1</td>"), "{html}");

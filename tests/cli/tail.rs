@@ -17,12 +17,12 @@ const LOG: &str = r#"{"time":"2026-11-22T00:47:31.123Z","path":"/","scopegate":{
 "#;
 
 const SHOWN: &str = "\
-TIME (UTC)           DECISION  REASON                ROUTE                   WHO                       TOKEN                   WHY
-2026-11-22 00:47:31  allow                           GET orders              alice@demo by web         FvdA9cRn0Ls45XKidPuQiq
-2026-11-22 00:47:33  deny      insufficient_scope    orders                  bob@demo                  BrWc-GLf3VVEB3xXXa7ip8  needs orders:write
-2026-11-22 00:47:34  would     expired               reports                 @demo?                    DGDlztqioAvUw2Al_82Zl5?  exp is 1; wanted: a time after 2
-2026-11-22 00:47:35  reuse     report                                        alice@demo                FvdA9cRn0Ls45XKidPuQiq  shown by 4 clients within 600 s
-2026-11-22 00:47:36  deny      reused                                                                  FvdA9cRn0Ls45XKidPuQiq  shown by 5 clients within 600 s
+TIME (UTC)           DECISION  REASON                  ROUTE                   WHO                             TOKEN                    WHY
+2026-11-22 00:47:31  allow                             GET orders              alice@demo by web               FvdA9cRn0Ls45XKidPuQiq
+2026-11-22 00:47:33  deny      insufficient_scope      orders                  bob@demo                        BrWc-GLf3VVEB3xXXa7ip8   needs orders:write
+2026-11-22 00:47:34  would     expired                 reports                 @demo?                          DGDlztqioAvUw2Al_82Zl5?  exp is 1; wanted: a time after 2
+2026-11-22 00:47:35  reuse     report                                          alice@demo                      FvdA9cRn0Ls45XKidPuQiq   shown by 4 clients within 600 s
+2026-11-22 00:47:36  deny      reused                                                                          FvdA9cRn0Ls45XKidPuQiq   shown by 5 clients within 600 s
 ";
 
 fn tail(log: &str, more: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! Who called what a row is about, from logs.
 
 use super::row::{Called, Row};
-use crate::cli::usage::{Counts, Few, Usage};
+use crate::cli::usage::{Counts, Few, NO_NAME, Usage};
 
 /// How many callers are named.
 const NAMED: usize = 4;
@@ -19,6 +19,11 @@ pub(super) fn fill(row: &mut Row, usage: &Usage) {
     row.used = Some(calls.map_or_else(|| "no request".to_owned(), |(counts, callers)| told(counts, callers)));
 }
 
+/// A caller; a record may name none.
+fn shown(name: &str) -> &str {
+    if name == NO_NAME { "unnamed" } else { name }
+}
+
 /// Such as `120 requests, 3 refused: web 100, cron 20`.
 fn told(counts: &Counts, callers: &Few) -> String {
     let total = counts.total();
@@ -29,7 +34,8 @@ fn told(counts: &Counts, callers: &Few) -> String {
         }
     }
     let ranked = callers.ranked();
-    let mut named: Vec<String> = ranked.iter().take(NAMED).map(|(name, count)| format!("{name} {count}")).collect();
+    let mut named: Vec<String> =
+        ranked.iter().take(NAMED).map(|(name, count)| format!("{} {count}", shown(name))).collect();
     let rest = ranked.len().saturating_sub(NAMED);
     if rest > 0 || callers.others > 0 {
         let more = if callers.others > 0 { "more than " } else { "" };

@@ -5,7 +5,7 @@ use crate::cli::terminal::clean;
 
 /// The heads of the columns and their widths in characters; the last is as wide as it becomes.
 const COLUMNS: [(&str, usize); 7] =
-    [("TIME (UTC)", 19), ("DECISION", 8), ("REASON", 20), ("ROUTE", 22), ("WHO", 24), ("TOKEN", 22), ("WHY", 0)];
+    [("TIME (UTC)", 19), ("DECISION", 8), ("REASON", 22), ("ROUTE", 22), ("WHO", 30), ("TOKEN", 23), ("WHY", 0)];
 
 const PLAIN: &str = "\u{1b}[0m";
 const DIM: &str = "\u{1b}[2m";
