@@ -378,6 +378,7 @@ fn detail(denial: &Denial) -> Option<String> {
         | Denial::InvalidMessage { why, .. }
         | Denial::ForeignSession(why)
         | Denial::UnusableSession(why)
+        | Denial::UnusableList(why)
         | Denial::HeaderMismatch(why) => Some((*why).to_owned()),
         Denial::BodyTooLarge { limit } => Some(format!("limit {limit} bytes")),
         Denial::InsufficientScope { scope } => {

@@ -14,7 +14,7 @@ pub use further::FurtherReasons;
 pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
-pub use response::ResponseEdits;
+pub use response::{ResponseEdits, ShownLists};
 pub use served::{MetadataPart, Served};
 pub use step_up::StepUp;
 
@@ -380,6 +380,8 @@ denials! {
     ReplayUnavailable => "replay_unavailable",
     /// The response of an MCP server has a session id that cannot be bound; the text says why.
     UnusableSession(&'static str) => "unusable_session",
+    /// The response of an MCP server may hold a list, and cannot be read in one way; the text says why.
+    UnusableList(&'static str) => "unusable_list",
 }
 
 #[cfg(test)]

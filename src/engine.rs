@@ -7,9 +7,11 @@ mod applicable;
 mod combined;
 mod further;
 mod grant;
+mod listing;
 mod message;
 mod metadata_document;
 mod once;
+mod schemes;
 mod selection;
 mod session;
 
@@ -22,17 +24,18 @@ use crate::checks::{
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
-    Basis, CredentialKind, Decision, Denial, Grant, MessageWanted, MetadataPart, Need, Pending, Refusal, Schemes,
-    Served, TokenTrace, Trace,
+    Basis, CredentialKind, Decision, Denial, Grant, MessageWanted, MetadataPart, Need, Pending, Refusal, Served,
+    TokenTrace, Trace,
 };
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{
-    AUTHORIZATION, Authority, IssuerId, Policy, ResourceId, SenderConstraint, TokenRequirement, Uses,
-    WEBSOCKET_PROTOCOL, same_header,
+    AUTHORIZATION, Authority, Policy, ResourceId, Source, TokenRequirement, Uses, WEBSOCKET_PROTOCOL, same_header,
 };
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
+use listing::Sender;
 use once::ClaimedOnce;
+use schemes::schemes;
 use selection::Selected;
 use std::rc::Rc;
 
@@ -125,18 +128,24 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     trace.sources = selection::rule(&asks).map(|rule| rule.sources());
     let effects = effects(policy, &applicable);
     let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {
-        let mut judged = Judged { policy, request, facts, trace, asks: &asks, verdict: None, effects };
+        // What is only reported may be called: it is in every list.
+        let enforced = if policy.report_only || applicable.reports_only() { &[][..] } else { &asks };
+        let mut judged = Judged { policy, request, facts, trace, asks: &asks, enforced, verdict: None, effects };
         let granted = permit(&mut judged, applicable.allows_missing());
         return granted.map_err(|stop| if applicable.reports_only() { stop.reported() } else { stop });
     };
     let once = ClaimedOnce::new(facts.replay);
     let facts = &Facts { replay: &once, ..*facts };
-    permit(&mut Judged { policy, request, facts, trace, asks: &asks, verdict: None, effects }, false).map_err(|stop| {
-        // What route metadata adds is not covered by the report-only of the rule that it is added to.
-        match permit(&mut Judged { policy, request, facts, trace, asks: &[added], verdict: None, effects }, false) {
-            Err(refused) => refused,
-            Ok(_) => stop.reported(),
-        }
+    // What route metadata adds is not covered by the report-only of the rule that it is added to.
+    let added = [added];
+    let enforced = if policy.report_only { &[][..] } else { &added };
+    let mut judge = |asks| {
+        let trace = &mut *trace;
+        permit(&mut Judged { policy, request, facts, trace, asks, enforced, verdict: None, effects }, false)
+    };
+    judge(&asks).map_err(|stop| match judge(&added) {
+        Err(refused) => refused,
+        Ok(_) => stop.reported(),
     })
 }
 
@@ -147,6 +156,8 @@ struct Judged<'j, 'f> {
     facts: &'j Facts<'f>,
     trace: &'j mut Trace,
     asks: &'j TokenRequirements<'j>,
+    /// The requirements of these that are not only reported.
+    enforced: &'j TokenRequirements<'j>,
     /// What is known of the MCP message; `None` where none is judged.
     verdict: Option<&'j Verdict>,
     effects: Effects,
@@ -183,26 +194,6 @@ fn effects(policy: &Policy, applicable: &Applicable<'_>) -> Effects {
     Effects { token: effect(added.is_some_and(|added| added.single_use)), proof: effect(added.is_some()) }
 }
 
-/// The authentication schemes with which a token can be good here.
-fn schemes(policy: &Policy, asks: &TokenRequirements<'_>) -> Schemes {
-    if policy.dpop.is_none() {
-        return Schemes::default();
-    }
-    let of_asks = asks.iter().fold(SenderConstraint::NOTHING, |all, ask| all.and(ask.sender_constraint));
-    let is_good =
-        |id: usize| asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&IssuerId(id))));
-    let mut schemes = Schemes { bearer: false, dpop: false };
-    for (_, issuer) in policy.issuers.iter().enumerate().filter(|(id, _)| is_good(*id)) {
-        let asked = issuer.sender_constraint.and(of_asks);
-        let key = asked.includes(SenderConstraint::DPOP);
-        schemes.bearer |= !key;
-        // In another place than `authorization` no token is good that is bound to a key.
-        schemes.dpop |= issuer.token_header.is_none() && (key || !asked.includes(SenderConstraint::MTLS));
-    }
-    schemes.dpop |= !schemes.bearer;
-    schemes
-}
-
 /// A token as it was sent, with all that a proof of its key is judged by.
 fn possession<'r>(
     policy: &'r Policy,
@@ -227,9 +218,9 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
         return permit_credential(judged, allows_missing);
     };
     let asks = message::with_items(asks, &items);
-    let Judged { policy, request, facts, effects, .. } = *judged;
+    let Judged { policy, request, facts, enforced, effects, .. } = *judged;
     let trace = &mut *judged.trace;
-    let mut judged = Judged { policy, request, facts, trace, asks: &asks, verdict: Some(&verdict), effects };
+    let mut judged = Judged { policy, request, facts, trace, asks: &asks, enforced, verdict: Some(&verdict), effects };
     // What an item asks, a request without a credential does not have.
     permit_credential(&mut judged, allows_missing && items.is_empty())
 }
@@ -245,7 +236,8 @@ fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Resul
             let session = session::check(judged, &[])?;
             let grant = || {
                 let grant = grant::without_credential(policy, request, facts.surroundings);
-                session::with_session(grant, session.as_ref(), request)
+                let grant = session::with_session(grant, session.as_ref(), request);
+                listing::with_lists(grant, judged, Sender::default())
             };
             message::check(judged, grant)?;
             Ok(grant())
@@ -254,7 +246,7 @@ fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Resul
             judged.trace.credential = Some(scheme);
             let possession = possession(policy, request, scheme, token);
             let judged_in = [token.place().name()];
-            verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &judged_in))
+            verified(judged, possession, &|judged, proof| grant_to(judged, proof, None, &[], &judged_in))
         }
         Selected::Several(combination) => combined::permit(judged, &combination),
     }
@@ -283,12 +275,13 @@ fn verified(
         .map_err(|stop| stop.at(&token, policy, request, facts, asks))
 }
 
-/// What a credential permits. `beside` is the token that came with it, if it is not the token itself. `judged_in` are the
-/// headers of all that was judged.
+/// What a credential permits. `beside` is the token that came with it, if it is not the token itself. `all` are those of a
+/// combination, and `judged_in` the headers of all that was judged.
 fn grant_to(
     judged: &Judged<'_, '_>,
     proof: Authenticated<'_, '_>,
     beside: Option<&Authenticated<'_, '_>>,
+    all: &[(Source, &Principal<'_>)],
     judged_in: &[&str],
 ) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, effects, .. } = *judged;
@@ -302,7 +295,8 @@ fn grant_to(
     let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
     let grant = |permit: &Permit<'_, '_>| {
         let grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
-        session::with_session(grant, session.as_ref(), request)
+        let grant = session::with_session(grant, session.as_ref(), request);
+        listing::with_lists(grant, judged, Sender { principals: &principals, all })
     };
     message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
     let used = beside.map_or(principal, Authenticated::principal);

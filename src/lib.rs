@@ -19,9 +19,9 @@
 //! token_cache -> base, crypto, facts, jose, policy
 //! replay_store -> base, crypto, facts, policy
 //! config -> base, credential, crypto, jose, mcp, policy, revocation
-//! engine -> base, checks, credential, decision, facts, policy, request
-//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, policy, replay_store, request,
-//!     revocation, token_cache
+//! engine -> base, checks, credential, decision, facts, mcp, policy, request
+//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, mcp, policy, replay_store,
+//!     request, revocation, token_cache
 //! cli -> audit, base, challenge, checks, config, crypto, decision, engine, facts, jose, policy, request, revocation,
 //!     token_cache
 //! ```

@@ -57,8 +57,8 @@ pub use introspection::Introspection;
 pub use issuer::{Issuer, IssuerId, KeyOrigin, KeySource, RemoteKeys, TokenTypes, is_generic_type};
 pub use matching::{Ambiguity, HostMatch, Match, MethodSet, PathMatch, Rule};
 pub use mcp::{
-    DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Items, MAX_SESSION_ID, Mcp, Pattern, Refused, SESSION_ID,
-    SessionBinding, SessionKeys, server_session_id,
+    DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Items, Listed, Lists, MAX_SESSION_ID, Mcp, Pattern, Refused,
+    SESSION_ID, SessionBinding, SessionKeys, server_session_id,
 };
 pub use passwords::{MAX_PASSWORD, MAX_USER, Passwords, UserSecrets, WrittenSecrets};
 pub use path::{PathForms, PathPolicy, is_unambiguous};

@@ -114,6 +114,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         Denial::ForeignSession(_) => {
             refused(404, Challenge::None, "The session is none of this client, or it has ended")
         }
+        Denial::UnusableList(_) => refused(502, Challenge::None, "The list of the server cannot be shown"),
         Denial::UnusableSession(_) => refused(502, Challenge::None, "The session that the server began cannot be used"),
         Denial::UnsupportedVersion(_) => refused(400, Challenge::None, "The version of the protocol is not accepted"),
         Denial::HeaderMismatch(_) => refused(400, Challenge::None, "The headers do not say what the body says"),

@@ -24,6 +24,7 @@ const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
 const METHOD_NOT_FOUND: i32 = -32601;
 const INVALID_PARAMS: i32 = -32602;
+const INTERNAL_ERROR: i32 = -32603;
 
 impl Rpc {
     /// The answer to the message of a refused request; `None` where there is no message.
@@ -36,6 +37,7 @@ impl Rpc {
             | Denial::UnsupportedMediaType(_)
             | Denial::ForeignSession(_) => Some(INVALID_REQUEST),
             Denial::InvalidMessage { fault: MessageFault::NoName, .. } | Denial::AmbiguousUri => Some(INVALID_PARAMS),
+            Denial::UnusableList(_) => Some(INTERNAL_ERROR),
             Denial::HeaderMismatch(_) => Some(HEADER_MISMATCH),
             Denial::UnsupportedVersion(_) => Some(UNSUPPORTED_VERSION),
             Denial::UnknownMethod { .. } => Some(METHOD_NOT_FOUND),

@@ -193,7 +193,8 @@ fn foresee<'p>(
 }
 
 /// Whether the headers name the revision without sessions, and it is accepted.
-pub(super) fn is_of_stateless_version(all: &[&Mcp], request: &RequestView<'_>) -> bool {
+#[must_use]
+pub fn is_of_stateless_version(all: &[&Mcp], request: &RequestView<'_>) -> bool {
     let stateless = Version::V2026_07_28;
     let named = request.sole_value(VERSION_HEADER).map(<[u8]>::trim_ascii);
     named == Some(stateless.as_str().as_bytes()) && all.iter().all(|mcp| mcp.versions.contains(&stateless))

@@ -14,6 +14,7 @@ mod filters;
 mod forwarded;
 mod injected;
 mod kubernetes;
+mod lists;
 mod lone_routes;
 mod messages;
 mod misplaced;
@@ -182,6 +183,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     named_resources::check(gate, values, &loaded.policy, findings);
     messages::check_beside(gate, &loaded.policy, findings);
     sessions::check(gate, &loaded.policy, findings);
+    lists::check(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);

@@ -75,7 +75,7 @@ shapes! {
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     CSRF "csrf" ["origins"];
     MCP "mcp" [
-        "tools", "prompts", "resources", "methods", "session", "origins", "hosts", "versions", "hold_headers", "body_bytes",
+        "tools", "prompts", "resources", "methods", "lists", "session", "origins", "hosts", "versions", "hold_headers", "body_bytes",
     ];
     MCP_TOOLS "tools of mcp" ["default", "rules"];
     MCP_PROMPTS "prompts of mcp" ["default", "rules"];

@@ -36,41 +36,52 @@ pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, 
     let Some((kind, live)) = first else { return Err(Denial::HostFailure.into()) };
     let kept = combination.headers();
     let Some((scheme, token)) = combination.token else {
-        meet_own(judged, combination, &principals, None)?;
+        let all = presented(combination, &principals, None);
+        meet_own(judged, &all)?;
         judged.trace.credential = Some(kind);
-        return grant_to(judged, Authenticated::by_secret(live), None, &kept);
+        return grant_to(judged, Authenticated::by_secret(live), None, &sources(&all), &kept);
     };
     judged.trace.credential = Some(scheme);
     verified(judged, possession(policy, request, scheme, token), &|judged, of_token| {
-        meet_own(judged, combination, &principals, Some((scheme, of_token.principal())))?;
+        let all = presented(combination, &principals, Some((scheme, of_token.principal())));
+        meet_own(judged, &all)?;
+        let all = sources(&all);
         judged.trace.credential = Some(scheme);
         if combination.token_is_first {
-            return grant_to(judged, of_token, None, &kept);
+            return grant_to(judged, of_token, None, &all, &kept);
         }
         judged.trace.credential = Some(kind);
-        grant_to(judged, Authenticated::by_secret(live), Some(&of_token), &kept)
+        grant_to(judged, Authenticated::by_secret(live), Some(&of_token), &all, &kept)
     })
+}
+
+/// A credential of a combination: its source, its kind, and who holds it.
+type Presented<'v, 'a> = (Source, CredentialKind, &'v Principal<'a>);
+
+fn presented<'v, 'a>(
+    combination: &Combination<'_, '_>,
+    of_secrets: &'v [Principal<'a>],
+    of_token: Option<(CredentialKind, &'v Principal<'a>)>,
+) -> Vec<Presented<'v, 'a>> {
+    let secrets = combination.secrets.iter().zip(of_secrets);
+    let secrets = secrets.map(|(secret, principal)| (Source::Set(secret.id), secret.kind(), principal));
+    secrets.chain(of_token.map(|(scheme, principal)| (scheme.source(), scheme, principal))).collect()
+}
+
+fn sources<'v, 'a>(all: &[Presented<'v, 'a>]) -> Vec<(Source, &'v Principal<'a>)> {
+    all.iter().map(|(source, _, principal)| (*source, *principal)).collect()
 }
 
 /// Where route metadata restricts, each of the two requirements also asks the first of its own credentials for scopes and
 /// claims, which need not be the first of all: a key does not have the scopes that metadata asks of a token.
-fn meet_own(
-    judged: &mut Judged<'_, '_>,
-    combination: &Combination<'_, '_>,
-    of_secrets: &[Principal<'_>],
-    of_token: Option<(CredentialKind, &Principal<'_>)>,
-) -> Result<(), Stop> {
+fn meet_own(judged: &mut Judged<'_, '_>, all: &[Presented<'_, '_>]) -> Result<(), Stop> {
     if judged.asks.len() < 2 {
         return Ok(());
     }
-    let secrets = combination.secrets.iter().zip(of_secrets);
-    let secrets = secrets.map(|(secret, principal)| (Source::Set(secret.id), secret.kind(), principal));
-    let token = of_token.map(|(scheme, principal)| (scheme.source(), scheme, principal));
-    let all: Vec<(Source, CredentialKind, &Principal<'_>)> = secrets.chain(token).collect();
     let presented: Vec<Source> = all.iter().map(|(source, ..)| *source).collect();
     for (source, kind, principal) in all {
-        let own = own_asks(judged.asks, source, &presented);
-        judged.trace.credential = Some(kind);
+        let own = own_asks(judged.asks, *source, &presented);
+        judged.trace.credential = Some(*kind);
         checks::check_beside(principal, &own, judged.request)
             .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
     }

@@ -3,7 +3,7 @@
 use super::message::asked;
 use super::{Judged, Stop};
 use crate::checks::{self, Principal, Session, SessionHeader};
-use crate::decision::{Grant, MessageTrace, ResponseEdits};
+use crate::decision::{Grant, MessageTrace};
 use crate::policy::{SESSION_ID, same_header, server_session_id};
 use crate::request::RequestView;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ pub(super) fn with_session(mut grant: Grant, session: Option<&Session<'_>>, requ
     if let SessionHeader::Opened(id) = header {
         grant.set.push((Rc::from(SESSION_ID), (*id).to_owned()));
     }
-    grant.response = Some(Box::new(ResponseEdits { session: Some(binding.clone()) }));
+    grant.response.get_or_insert_default().session = Some(binding.clone());
     grant
 }
 

@@ -13,7 +13,7 @@ const BOM: &[u8] = "\u{feff}".as_bytes();
 const FIELDS: [&str; 4] = ["data", "event", "id", "retry"];
 
 /// A piece of a stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Comments and empty lines: no reader makes an event of them.
     Other(&'a [u8]),

@@ -1,11 +1,13 @@
 //! What is asked of the messages of an MCP client (Model Context Protocol, revisions 2025-03-26 to 2026-07-28).
 
 mod items;
+mod listed;
 mod pattern;
 mod session;
 mod uri;
 
 pub use items::{Item, ItemRule, ItemRules, Items};
+pub use listed::Listed;
 pub use pattern::Pattern;
 pub use session::{MAX_SESSION_ID, SESSION_ID, SessionBinding, SessionKeys, server_session_id};
 
@@ -13,6 +15,7 @@ use super::matching::normal_host;
 use crate::mcp::message::{Message, Subject};
 use crate::mcp::method::{is_known, is_misspelt};
 use crate::mcp::version::Version;
+use items::Take;
 use std::rc::Rc;
 
 /// The default of `body_bytes`.
@@ -29,6 +32,16 @@ pub enum Refused {
     AmbiguousUri,
 }
 
+/// What the lists of a server show of its tools, prompts and resources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lists {
+    /// All that the server lists.
+    #[default]
+    All,
+    /// What their reader may call.
+    Granted,
+}
+
 /// What is asked of messages, beyond what their requirement asks of every request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mcp {
@@ -41,6 +54,8 @@ pub struct Mcp {
     /// Judged by the method of the message. A method that no revision has is refused unless a rule names it, and a known one in another case
     /// always: what it names would not be judged.
     pub methods: ItemRules,
+    /// What lists show.
+    pub lists: Lists,
     /// The origins of pages that may send messages, as browsers write them.
     pub origins: Vec<String>,
     /// The only hosts that messages are sent to, in lower case and without port; empty: any.
@@ -79,20 +94,18 @@ impl Mcp {
         if is_misspelt(method) || !is_known(method) && !self.methods.name(method) {
             return Err(Refused::UnknownMethod);
         }
-        self.methods.add(method, items)?;
-        message.subjects.iter().try_for_each(|subject| self.judge_subject(subject, items))
+        self.methods.of_name(method, &mut |_, item| item.add(items))?;
+        let mut add = |_, item: &'p Item| item.add(items);
+        message.subjects.iter().try_for_each(|subject| self.of_subject(subject, &mut add))
     }
 
-    /// Adds what the rules ask of one thing that a message names.
-    ///
-    /// # Errors
-    /// Why the message is refused.
-    pub fn judge_subject<'p>(&'p self, subject: &Subject<'_>, items: &mut Items<'p>) -> Result<(), Refused> {
+    /// Hands over what the rules for items ask of one thing that a message names.
+    fn of_subject<'p>(&'p self, subject: &Subject<'_>, take: Take<'p, '_>) -> Result<(), Refused> {
         match subject {
-            Subject::Tool(name) => self.tools.add(name, items),
-            Subject::Prompt(name) => self.prompts.add(name, items),
-            Subject::Resource(uri) => self.resources.add_uri(uri, items),
-            Subject::Template(template) => self.resources.add_template(template, items),
+            Subject::Tool(name) => self.tools.of_name(name, take),
+            Subject::Prompt(name) => self.prompts.of_name(name, take),
+            Subject::Resource(uri) => self.resources.of_uri(uri, take),
+            Subject::Template(template) => self.resources.of_template(template, take),
         }
     }
 }

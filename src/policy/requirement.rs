@@ -1,7 +1,8 @@
 //! What a request must meet.
 
 use super::{
-    CredentialRule, Csrf, IssuerId, Mcp, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint, TokenTypes,
+    CredentialRule, Csrf, IssuerId, Lists, Mcp, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint,
+    TokenTypes,
 };
 use crate::base::json::Value;
 use crate::base::members::Raw;
@@ -96,9 +97,12 @@ impl Requirement {
     #[must_use]
     pub fn needs_responses(&self) -> Option<String> {
         if let Access::Token(ask) = &self.access
-            && ask.mcp.as_ref().is_some_and(|mcp| mcp.session.is_some())
+            && let Some(mcp) = &ask.mcp
         {
-            return Some("mcp.session".to_owned());
+            let needed = [("mcp.session", mcp.session.is_some()), ("mcp.lists", mcp.lists == Lists::Granted)];
+            if let Some((field, _)) = needed.into_iter().find(|(_, is_needed)| *is_needed) {
+                return Some(field.to_owned());
+            }
         }
         let below = |(name, one): &(String, Self)| Some(["methods.", name, ".", &one.needs_responses()?].concat());
         self.methods.iter().find_map(below)

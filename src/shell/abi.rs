@@ -64,19 +64,20 @@ pub extern "C" fn scopegate_on_request_trailers(context: u32, _count: u32) -> u3
 
 /// The headers of a response are here. Only the module `scopegate-full.wasm` exports what is called for responses.
 #[unsafe(no_mangle)]
-pub extern "C" fn scopegate_on_response_headers(context: u32, _count: u32, _ends_with_headers: u32) -> u32 {
-    FILTER.with(|filter| number(filter.on_response_headers(context)))
+pub extern "C" fn scopegate_on_response_headers(context: u32, _count: u32, ends_with_headers: u32) -> u32 {
+    FILTER.with(|filter| number(filter.on_response_headers(context, ends_with_headers != 0)))
 }
 
 /// A part of the response's body is here.
 #[unsafe(no_mangle)]
-pub extern "C" fn scopegate_on_response_body(_context: u32, _size: u32, _ends: u32) -> u32 {
-    number(Action::Continue)
+pub extern "C" fn scopegate_on_response_body(context: u32, size: usize, ends: u32) -> u32 {
+    FILTER.with(|filter| number(filter.on_response_body(context, size, ends != 0)))
 }
 
 /// The trailers of a response are here.
 #[unsafe(no_mangle)]
-pub extern "C" fn scopegate_on_response_trailers(_context: u32, _count: u32) -> u32 {
+pub extern "C" fn scopegate_on_response_trailers(context: u32, _count: u32) -> u32 {
+    FILTER.with(|filter| filter.on_response_trailers(context));
     number(Action::Continue)
 }
 

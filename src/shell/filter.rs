@@ -10,6 +10,8 @@ mod introspection;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod passwords;
@@ -155,17 +157,31 @@ impl<H: Host + Clone> Filter<H> {
     }
 
     /// The headers of a response are here. Nothing is done with most: their streams are not even in the table.
-    pub fn on_response_headers(&self, context: u32) -> Action {
+    pub fn on_response_headers(&self, context: u32, ends: bool) -> Action {
+        let goes_on = self.answered(context, |gate, request| gate.on_response_headers(request, ends));
+        if goes_on.unwrap_or(true) { Action::Continue } else { Action::Pause }
+    }
+
+    /// A part of the response's body is here, `size` bytes.
+    pub fn on_response_body(&self, context: u32, size: usize, ends: bool) -> Action {
+        let goes_on = self.answered(context, |gate, request| gate.on_response_body(request, size, ends));
+        if goes_on.unwrap_or(true) { Action::Continue } else { Action::Pause }
+    }
+
+    /// The trailers of a response are here.
+    pub fn on_response_trailers(&self, context: u32) {
+        self.answered(context, Gate::on_response_trailers);
+    }
+
+    /// Does something with a response, if anything is to be done with it.
+    fn answered<R>(&self, context: u32, act: impl FnOnce(&Gate<H>, &StreamRequest) -> R) -> Option<R> {
         let awaiting = self.streams.look(context, |stream| match (&stream.gate, &stream.progress) {
             (Some(gate), Progress::Waiting(request)) if request.awaits_response() => {
                 Some((Rc::clone(gate), Rc::clone(request)))
             }
             _ => None,
         });
-        match awaiting.flatten() {
-            Some((gate, request)) if !gate.on_response_headers(&request) => Action::Pause,
-            _ => Action::Continue,
-        }
+        awaiting.flatten().map(|(gate, request)| act(&gate, &request))
     }
 
     /// A context ends.

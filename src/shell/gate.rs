@@ -4,6 +4,7 @@ mod claims;
 mod documents;
 mod fetch;
 mod introspection;
+mod lists;
 mod message;
 mod meters;
 mod outcome;

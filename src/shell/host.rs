@@ -76,7 +76,6 @@ pub trait Host {
     fn buffer(&self, buffer: Buffer, start: usize, limit: usize) -> Result<Vec<u8>>;
 
     /// Puts these bytes in the place of what is in a buffer: of its first `size` bytes, which are all of them.
-    #[cfg_attr(test, expect(dead_code, reason = "what rewrites bodies of responses calls it"))]
     fn set_buffer(&self, buffer: Buffer, size: usize, bytes: &[u8]) -> Result<()>;
 
     /// All lines of a map, as [`super::pairs::parse`] reads them.

@@ -28,6 +28,8 @@ const UPSTREAM: &str = "                match: {prefix: /}\n                rout
 
 /// `mcp` with sessions that are bound.
 const SESSION: &str = "{session: {keys: [{env: A}]}}";
+/// Filters lists.
+const LISTS: &str = "{lists: granted}";
 
 /// The shipped filter below a matcher with this action.
 fn behind_a_matcher(action: &str) -> String {
@@ -85,6 +87,9 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
 ("responses-not-seen", rule(SESSION), full(&rule(SESSION))),
 ("responses-not-seen", full(&rule(SESSION)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}"), 1),
             full(&rule(SESSION)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}, proxy_on_response_headers: {}"), 1)),
+("responses-not-seen", rule(LISTS), full(&rule(LISTS))),
+("responses-not-seen", full(&rule(LISTS)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}, proxy_on_response_headers: {}"), 1),
+            full(&rule(LISTS)).replacen(PLUGIN, &restricted("proxy_on_request_headers: {}, proxy_on_request_body: {}, proxy_on_request_trailers: {}, proxy_on_response_headers: {}, proxy_on_response_body: {}, proxy_on_response_trailers: {}"), 1)),
 ("matcher-on-edited-header", matched("Mcp-Session-Id"), matched("x-mcp-session")),
 ("headers-not-held", rule("{hold_headers: true}"), plugin(&rule("{hold_headers: true}"), "allow_on_headers_stop_iteration: true")),
 ("stop-iteration", plugin(&rule("{}"), "allow_on_headers_stop_iteration: true"), rule("{}")),
@@ -193,7 +198,9 @@ fn what_should_be_looked_at_is_a_warning() {
     };
     let tls = || socket("tls.v3.UpstreamTlsContext");
     let full = |text: String| text.replace("/scopegate.wasm", "/scopegate-full.wasm");
-    let any_rule = |rule: &str| if rule.contains("session") { full(any_rule(rule)) } else { any_rule(rule) };
+    let any_rule = |rule: &str| {
+        if rule.contains("session") || rule.contains("granted") { full(any_rule(rule)) } else { any_rule(rule) }
+    };
     // A route of its own to an MCP server.
     let to_mcp = |mcp: &str, cluster: &str| {
         let route = format!("              - match: {{path: /mcp}}\n                route: {{cluster: {cluster}}}\n");
@@ -236,6 +243,20 @@ fn what_should_be_looked_at_is_a_warning() {
                 1,
             ),
         ),
+        (
+            "lists-not-filtered",
+            any_rule(&format!(
+                "- {{match: {{path: /mcp}}, mcp: {LISTS}}}\n                    - {{match: {{prefix: /mcp}}, mcp: {{}}}}"
+            )),
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {LISTS}}}")),
+        ),
+        (
+            "lists-not-filtered",
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {LISTS}, methods: {{GET: {{mcp: {{}}}}}}}}")),
+            any_rule(&format!("- {{match: {{prefix: /mcp}}, mcp: {LISTS}, methods: {{GET: {{mcp: {LISTS}}}}}}}")),
+        ),
+        ("lists-not-filtered", to_mcp(LISTS, "upstream"), to_mcp("{}", "upstream")),
+        ("lists-not-filtered", to_mcp(LISTS, "upstream"), to_mcp(LISTS, "issuer")),
         ("paths-not-normalised", with("normalize_path: true", "normalize_path: false"), shipped()),
         ("paths-not-normalised", with("merge_slashes: true", "merge_slashes: false"), shipped()),
         ("escaped-slashes", with("          path_with_escaped_slashes_action: REJECT_REQUEST\n", ""), shipped()),

@@ -71,6 +71,7 @@ rules:
     prompts: {{default: {{scopes: [a]}}, rules: [{{prompt: a}}]}}
     resources: {{rules: [{{uri: 'file:///*'}}]}}
     methods: {{rules: [{{method: logging/setLevel, deny: true}}]}}
+    lists: granted
     session: {{keys: [{{env: NONCES}}]}}
     origins: ['https://a']
     hosts: [a.example.com]

@@ -25,6 +25,7 @@ fn what_is_wrong_with_rules_about_messages_is_said() {
         ("a version that is no text", mcp("versions: [2025]")),
         ("no version", mcp("versions: []")),
         ("a word for a flag", mcp("hold_headers: 'yes'")),
+        ("another word for lists", mcp("lists: some")),
         ("no bytes", mcp("body_bytes: 0")),
         ("too many bytes", mcp("body_bytes: 4194305")),
     ]));

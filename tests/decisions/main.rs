@@ -40,6 +40,7 @@ mod identities;
 mod implied_scopes;
 mod introspection;
 mod keys;
+mod lists;
 mod mcp;
 mod messages;
 mod metadata;

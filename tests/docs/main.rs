@@ -134,6 +134,7 @@ fn denial(reason: Reason) -> Denial {
         Reason::MisdirectedHost => Denial::MisdirectedHost,
         Reason::MethodNotAllowed => Denial::MethodNotAllowed,
         Reason::ForeignSession => Denial::ForeignSession("x"),
+        Reason::UnusableList => Denial::UnusableList("x"),
         Reason::UnusableSession => Denial::UnusableSession("x"),
         Reason::UnsupportedMediaType => Denial::UnsupportedMediaType("x"),
         Reason::BodyTooLarge => Denial::BodyTooLarge { limit: 1 },

@@ -83,6 +83,7 @@ fn every_word_works_unquoted() {
         "dpop: {origins: [https://a], algorithms: [ES256, EdDSA], max_age: 60s}, default: {sender_constraint: dpop}",
         "limits: {token_bytes: 4096}",
         "default: {single_use: true}",
+        "default: {mcp: {lists: all, versions: ['2025-11-25']}}",
         "replay: {entries: 1000}",
     ];
     let algorithms =

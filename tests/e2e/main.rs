@@ -42,6 +42,7 @@ mod identities;
 mod introspection;
 mod istio;
 mod keys;
+mod lists;
 mod login;
 mod long_lists;
 mod mcp_clients;

@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("replay_store", &["base", "crypto", "facts", "policy"]),
     // `credential` has the names of token parameters.
     ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation"]),
-    ("engine", &["base", "checks", "credential", "decision", "facts", "policy", "request"]),
+    ("engine", &["base", "checks", "credential", "decision", "facts", "mcp", "policy", "request"]),
     (
         "shell",
         &[
@@ -43,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "engine",
             "facts",
             "jose",
+            "mcp",
             "policy",
             "replay_store",
             "request",

@@ -67,8 +67,12 @@ fn known_algorithm(token: &Formed<'_>) -> Result<Option<Algorithm>> {
 }
 
 fn judge_issuer(token: &Formed<'_>, issuer: &Issuer, id: IssuerId, asks: &TokenRequirements<'_>) -> Result<()> {
-    let is_good = asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)));
-    if is_good && issuer.has_tokens_in(token.place()) { Ok(()) } else { Err(Denial::UnknownIssuer) }
+    if is_good(id, asks) && issuer.has_tokens_in(token.place()) { Ok(()) } else { Err(Denial::UnknownIssuer) }
+}
+
+/// Whether tokens of this issuer are accepted.
+pub(in crate::checks) fn is_good(id: IssuerId, asks: &TokenRequirements<'_>) -> bool {
+    asks.iter().all(|ask| ask.issuers.as_ref().is_none_or(|good| good.contains(&id)))
 }
 
 fn judge_algorithm(algorithm: Algorithm, issuer: &Issuer) -> Result<()> {

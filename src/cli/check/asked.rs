@@ -1,5 +1,6 @@
 //! What a route asks according to its file: metadata, rules and `default`, for a request that the route would match.
 
+use super::lists;
 use crate::cli::gates::{Route, VirtualHost};
 use crate::policy::{Access, Policy, Requirement, RouteMetadata};
 use crate::request::RequestView;
@@ -45,6 +46,11 @@ impl Asked {
     /// Whether session ids of MCP clients are bound.
     pub(super) fn binds_sessions(&self) -> bool {
         self.0.iter().any(|one| matches!(&one.access, Access::Token(ask) if ask.mcp.as_ref().is_some_and(|mcp| mcp.session.is_some())))
+    }
+
+    /// Whether lists are filtered.
+    pub(super) fn filters_lists(&self) -> bool {
+        self.0.iter().any(lists::are_filtered)
     }
 
     /// Whether no request passes.

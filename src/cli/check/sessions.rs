@@ -1,8 +1,8 @@
 //! Session ids of MCP servers: whether the module is called for responses, and where ids get to a server unbound.
 
-use super::Findings;
 use super::asked::Asked;
 use super::messages::{mcp_of, requirements, with_methods};
+use super::{Findings, lists};
 use crate::cli::gates::{Gate, InEnvoy};
 use crate::cli::source::View;
 use crate::policy::{Access, Policy, Requirement, SESSION_ID};
@@ -10,7 +10,8 @@ use std::path::Path;
 
 /// The module that is not called for responses.
 const REQUESTS_MODULE: &str = "scopegate.wasm";
-const CALLBACK: &str = "proxy_on_response_headers";
+/// What Envoy calls for responses. Session ids need the first.
+const CALLBACKS: [&str; 3] = ["proxy_on_response_headers", "proxy_on_response_body", "proxy_on_response_trailers"];
 /// The methods of MCP.
 const METHODS: [&str; 3] = ["POST", "GET", "DELETE"];
 /// What adds or removes headers beside routes.
@@ -26,7 +27,8 @@ pub(super) fn binds(policy: &Policy) -> bool {
 pub(super) fn check(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
     let requirements = requirements(gate, policy);
     if requirements.iter().any(|one| one.needs_responses().is_some()) {
-        check_module(gate, findings);
+        let reads_bodies = requirements.iter().flat_map(with_methods).any(lists::are_filtered);
+        check_module(gate, if reads_bodies { &CALLBACKS } else { &CALLBACKS[..1] }, findings);
     }
     if !requirements.iter().flat_map(with_methods).any(has_session) {
         return;
@@ -50,7 +52,7 @@ pub(super) fn check(gate: &Gate<'_>, policy: &Policy, findings: &mut Findings) {
 }
 
 /// Whether the plugin loads the module that is called for responses, and lets itself be called.
-fn check_module(gate: &Gate<'_>, findings: &mut Findings) {
+fn check_module(gate: &Gate<'_>, callbacks: &[&str], findings: &mut Findings) {
     let Some(plugin) = &gate.plugin else { return };
     let local = plugin.at(&["vm_config", "code", "local", "filename"]);
     let module = local.or_else(|| plugin.at(&["vm_config", "code", "remote", "http_uri", "uri"]));
@@ -60,19 +62,20 @@ fn check_module(gate: &Gate<'_>, findings: &mut Findings) {
             "responses-not-seen",
             gate.file,
             &view,
-            "is the module that Envoy does not call for responses, and it refuses `session` of mcp",
+            "is the module that Envoy does not call for responses, and it refuses `session` of mcp and `lists: granted`",
             "load scopegate-full.wasm",
         );
     }
     let Some(allowed) = plugin.at(&["capability_restriction_config", "allowed_capabilities"]) else { return };
     let names = allowed.members();
-    if !names.is_empty() && names.iter().all(|(name, _)| *name != CALLBACK) {
+    let missing = callbacks.iter().find(|callback| names.iter().all(|(name, _)| name != *callback));
+    if let Some(callback) = missing.filter(|_| !names.is_empty()) {
         findings.error(
             "responses-not-seen",
             gate.file,
             &allowed,
-            "does not let the gate see responses: no session id is bound, and every session is refused",
-            "add proxy_on_response_headers, or leave capability_restriction_config out",
+            "does not let the gate see responses: no session id is bound, and no list is filtered",
+            &format!("add {callback}, or leave capability_restriction_config out"),
         );
     }
 }

@@ -37,7 +37,7 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
         Reason::ForeignSession => "session",
-        Reason::UnusableSession => "response",
+        Reason::UnusableSession | Reason::UnusableList => "response",
         Reason::UnsupportedMediaType
         | Reason::BodyTooLarge
         | Reason::InvalidMessage

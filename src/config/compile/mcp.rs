@@ -8,7 +8,7 @@ use crate::config::fields::{self, Shape};
 use crate::config::tree::Tree;
 use crate::mcp::version::Version;
 use crate::policy::{
-    CredentialRule, DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Mcp, Pattern, SessionKeys, TokenRequirement,
+    CredentialRule, DEFAULT_BODY_BYTES, Item, ItemRule, ItemRules, Lists, Mcp, Pattern, SessionKeys, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -25,6 +25,9 @@ const VERSIONS: [(&str, Version); 4] = [
     ("2025-11-25", Version::V2025_11_25),
     ("2026-07-28", Version::V2026_07_28),
 ];
+
+/// What lists show, as it is written.
+const LISTS: [(&str, Lists); 2] = [("all", Lists::All), ("granted", Lists::Granted)];
 
 /// What the requirement around it says.
 #[derive(Clone, Copy)]
@@ -44,6 +47,7 @@ pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
     let prompts = list(&object, "prompts", (&fields::MCP_PROMPTS, &fields::MCP_PROMPT, "prompt"), around);
     let resources = list(&object, "resources", (&fields::MCP_RESOURCES, &fields::MCP_RESOURCE, "uri"), around);
     let methods = list(&object, "methods", (&fields::MCP_METHODS, &fields::MCP_METHOD, "method"), around);
+    let lists = optional(&object, "lists", Lists::All, |c| c.word(&LISTS));
     let session = optional(&object, "session", None, |c| session(c, around.context.environment).map(Some));
     let origins = optional(&object, "origins", Vec::new(), |c| Some(csrf::origins(c)?.origins));
     let origins = origins.map(|mut origins| {
@@ -67,6 +71,7 @@ pub(super) fn read(cursor: &Cursor<'_>, around: Around<'_>) -> Option<Mcp> {
         prompts: prompts?,
         resources: resources?,
         methods: methods?,
+        lists: lists?,
         origins: origins?,
         hosts: hosts?,
         versions: versions?,

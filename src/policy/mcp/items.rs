@@ -20,6 +20,9 @@ pub enum Item {
 /// What rules ask of one message, besides the requirement of its route.
 pub type Items<'p> = Vec<&'p Rc<TokenRequirement>>;
 
+/// Takes what is asked of an item, and the number of the rule that asks it.
+pub(super) type Take<'p, 't> = &'t mut dyn FnMut(usize, &'p Item) -> Result<(), Refused>;
+
 /// A rule: what matches one of the patterns is asked for this.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ItemRule {
@@ -103,47 +106,52 @@ impl ItemRules {
         self.names.get(at).map(|(_, rule)| *rule)
     }
 
-    /// Adds what is asked of a name.
-    pub(super) fn add<'p>(&'p self, name: &str, items: &mut Items<'p>) -> Result<(), Refused> {
-        let found = self.find(name).and_then(|rule| self.rules.get(rule));
-        found.map_or(&self.default, |rule| &rule.item).add(items)
+    /// Hands over what is asked of a name, with the number of its rule; the default has the number after the last one.
+    pub(super) fn of_name<'p>(&'p self, name: &str, take: Take<'p, '_>) -> Result<(), Refused> {
+        let found = self.find(name).and_then(|number| Some((number, &self.rules.get(number)?.item)));
+        let (number, item) = found.unwrap_or((self.rules.len(), &self.default));
+        take(number, item)
     }
 
-    /// Adds what is asked of a URI. One that servers read in more than one way is judged by no rule with a `*`, and not by
+    /// What is asked of a URI. One that servers read in more than one way is judged by no rule with a `*`, and not by
     /// the default after rules that its other readings may match.
-    pub(super) fn add_uri<'p>(&'p self, uri: &str, items: &mut Items<'p>) -> Result<(), Refused> {
+    pub(super) fn of_uri<'p>(&'p self, uri: &str, take: Take<'p, '_>) -> Result<(), Refused> {
         let is_named = || self.named(uri).is_some_and(|named| self.first_open.is_none_or(|open| named < open));
         if !self.rules.is_empty() && is_ambiguous(uri) && !is_named() {
             return Err(Refused::AmbiguousUri);
         }
-        self.add(uri, items)
+        self.of_name(uri, take)
     }
 
-    /// Adds what is asked of all that a template can become (RFC 6570): what every rule asks that may match, until one
+    /// What is asked of all that a template can become (RFC 6570): what every rule asks that may match, until one
     /// matches whatever it becomes. Without a variable it is a URI.
-    pub(super) fn add_template<'p>(&'p self, template: &str, items: &mut Items<'p>) -> Result<(), Refused> {
-        let Some((beginning, _)) = template.split_once('{') else { return self.add_uri(template, items) };
+    pub(super) fn of_template<'p>(&'p self, template: &str, take: Take<'p, '_>) -> Result<(), Refused> {
+        let Some((beginning, _)) = template.split_once('{') else { return self.of_uri(template, take) };
         if !self.rules.is_empty() && is_ambiguous_template(template) {
             return Err(Refused::AmbiguousUri);
         }
-        for rule in &self.rules {
+        for (number, rule) in self.rules.iter().enumerate() {
             let may_match = |pattern: &Pattern| {
                 let own = pattern.beginning();
                 own.starts_with(beginning) || pattern.is_open() && beginning.starts_with(own)
             };
             if rule.patterns.iter().any(may_match) {
-                rule.item.add(items)?;
+                take(number, &rule.item)?;
             }
             if rule.patterns.iter().any(|pattern| pattern.covers(beginning)) {
                 return Ok(());
             }
         }
-        self.default.add(items)
+        take(self.rules.len(), &self.default)
     }
 }
 
 impl Item {
-    fn add<'p>(&'p self, items: &mut Items<'p>) -> Result<(), Refused> {
+    /// Adds what is asked to `items`.
+    ///
+    /// # Errors
+    /// [`Refused::Denied`] where nothing is enough.
+    pub(super) fn add<'p>(&'p self, items: &mut Items<'p>) -> Result<(), Refused> {
         match self {
             Self::Nothing => {}
             // A message may name thousands of items that ask for one thing.

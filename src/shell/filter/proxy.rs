@@ -290,9 +290,33 @@ impl Proxy {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.change(context, |stream| stream.response = headers);
         self.host.enter(context);
-        let action = self.filter.on_response_headers(context);
+        let action = self.filter.on_response_headers(context, false);
         self.host.enter(ROOT);
         action
+    }
+
+    /// This part of the response's body comes. Returns what goes on to the client.
+    pub(super) fn response_part(&self, context: u32, part: &[u8], ends: bool) -> Vec<u8> {
+        self.change(context, |stream| stream.response_body.extend_from_slice(part));
+        let size = self.stream(context).response_body.len();
+        self.host.enter(context);
+        let action = self.filter.on_response_body(context, size, ends);
+        self.host.enter(ROOT);
+        if action == Action::Continue { self.take_response_body(context) } else { Vec::new() }
+    }
+
+    /// The response's trailers come, and with them all that was held of its body. Returns what goes on of that.
+    pub(super) fn response_trailers(&self, context: u32) -> Vec<u8> {
+        self.host.enter(context);
+        self.filter.on_response_trailers(context);
+        self.host.enter(ROOT);
+        self.take_response_body(context)
+    }
+
+    fn take_response_body(&self, context: u32) -> Vec<u8> {
+        let mut body = Vec::new();
+        self.change(context, |stream| body = std::mem::take(&mut stream.response_body));
+        body
     }
 
     /// A stream ends.

@@ -122,7 +122,7 @@ fn a_response_of_which_nothing_is_asked_costs_no_host_call() {
     for context in contexts {
         assert_eq!(respond(&proxy, context), [OF_SERVER]);
     }
-    assert_eq!(proxy.filter.on_response_headers(99), Action::Continue, "a stream that is not known");
+    assert_eq!(proxy.filter.on_response_headers(99, false), Action::Continue, "a stream that is not known");
     assert!(proxy.script().calls.borrow().is_empty());
 }
 

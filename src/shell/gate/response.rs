@@ -2,6 +2,7 @@
 
 use super::super::host::{Host, Map};
 use super::super::pairs;
+use super::lists::Reading;
 use super::{Gate, StreamRequest};
 use crate::decision::{Decision, Denial, Grant, Refusal, ResponseEdits, TokenTrace, Trace};
 use crate::policy::{MAX_SESSION_ID, SESSION_ID, SessionBinding};
@@ -10,8 +11,10 @@ use crate::policy::{MAX_SESSION_ID, SESSION_ID, SessionBinding};
 pub struct AwaitedResponse {
     pub(super) edits: Box<ResponseEdits>,
     /// What decided on the request, for the record of a response that is refused.
-    trace: Trace,
-    token: Option<TokenTrace>,
+    pub(super) trace: Trace,
+    pub(super) token: Option<TokenTrace>,
+    /// How far the response has been read, once its headers are here and it may hold a list.
+    pub(super) reading: Option<Reading>,
 }
 
 impl StreamRequest {
@@ -21,6 +24,7 @@ impl StreamRequest {
             edits,
             trace: grant.trace.clone(),
             token: grant.token.clone(),
+            reading: None,
         });
         self.response.replace(awaited);
     }
@@ -33,13 +37,19 @@ impl StreamRequest {
 
 impl<H: Host> Gate<H> {
     /// The headers of the response are here. Returns whether they go on.
-    pub fn on_response_headers(&self, request: &StreamRequest) -> bool {
-        let Some(awaited) = request.response.take() else { return true };
-        let done = match &awaited.edits.session {
-            Some(binding) => self.bind_session(binding),
-            None => Ok(()),
+    pub fn on_response_headers(&self, request: &StreamRequest, ends: bool) -> bool {
+        let Some(mut awaited) = request.response.take() else { return true };
+        let bound = awaited.edits.session.as_ref().map_or(Ok(()), |binding| self.bind_session(binding));
+        let has_lists = awaited.edits.lists.is_some() && !ends;
+        let denial = match bound.and_then(|()| if has_lists { self.begin_lists() } else { Ok(None) }) {
+            Ok(None) => return true,
+            Ok(reading) => {
+                awaited.reading = reading;
+                request.response.replace(Some(awaited));
+                return true;
+            }
+            Err(denial) => denial,
         };
-        let Err(denial) = done else { return true };
         let AwaitedResponse { trace, token, .. } = awaited;
         let refusal = Refusal { denial, trace, token };
         self.answer(request, &refusal);

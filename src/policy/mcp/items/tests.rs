@@ -1,6 +1,20 @@
 use super::*;
 use proptest::prelude::*;
 
+impl ItemRules {
+    fn add<'p>(&'p self, name: &str, items: &mut Items<'p>) -> Result<(), Refused> {
+        self.of_name(name, &mut |_, item| item.add(items))
+    }
+
+    fn add_uri<'p>(&'p self, uri: &str, items: &mut Items<'p>) -> Result<(), Refused> {
+        self.of_uri(uri, &mut |_, item| item.add(items))
+    }
+
+    fn add_template<'p>(&'p self, template: &str, items: &mut Items<'p>) -> Result<(), Refused> {
+        self.of_template(template, &mut |_, item| item.add(items))
+    }
+}
+
 fn deny(patterns: &[&str]) -> ItemRule {
     ItemRule { patterns: patterns.iter().map(|text| Pattern::new(text)).collect(), item: Item::Deny }
 }
