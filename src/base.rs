@@ -1,6 +1,7 @@
 //! Leaf types: no dependency on any other room.
 
 pub mod base64url;
+pub mod details;
 pub mod json;
 pub mod members;
 pub mod names;

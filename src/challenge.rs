@@ -51,6 +51,13 @@ pub fn render(denial: &Denial, trace: &Trace, terms: &Terms, grpc: bool) -> Repl
     Answer::of(denial, trace).render(terms, grpc)
 }
 
+/// The HTTP status of a refusal of a request that was judged so far.
+#[must_use]
+pub fn status(denial: &Denial, trace: &Trace, terms: &Terms) -> u16 {
+    let answer = Answer::of(denial, trace);
+    answer.status_with(&answer.challenges(terms))
+}
+
 /// What challenges say that is the same for all refusals of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
@@ -192,8 +199,7 @@ impl<'d> Answer<'d> {
         let text = self.text(terms);
         let mut headers = vec![("cache-control", "no-store".to_owned())];
         let challenges = self.challenges(terms);
-        // RFC 9110 section 15.5.2: a 401 has a challenge. Where a certificate alone is asked for, there is none.
-        let status = if self.status == 401 && challenges.is_empty() { 403 } else { self.status };
+        let status = self.status_with(&challenges);
         headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
         if let Some(nonce) = &self.nonce {
             headers.push(("dpop-nonce", nonce.clone().into_owned()));
@@ -229,6 +235,11 @@ impl<'d> Answer<'d> {
         };
         let details = format!("scopegate_{}", self.reason.name());
         Reply { status, headers, body, grpc_status, details }
+    }
+
+    /// RFC 9110 section 15.5.2: a 401 has a challenge. Where a certificate alone is asked for, there is none.
+    const fn status_with(&self, challenges: &[String]) -> u16 {
+        if self.status == 401 && challenges.is_empty() { 403 } else { self.status }
     }
 
     /// What the client is told in words, which names `authorization` only where tokens are nowhere else.

@@ -18,6 +18,7 @@ pub use response::{ResponseEdits, ShownLists};
 pub use served::{MetadataPart, Served};
 pub use step_up::StepUp;
 
+use crate::base::details::Details;
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::policy::{Authority, MethodPart, RequirementPlace, ResourceId, Scope, Source};
@@ -72,6 +73,8 @@ pub struct Trace {
     pub resource: Option<ResourceId>,
     /// The MCP message, where messages are judged.
     pub message: Option<Box<MessageTrace>>,
+    /// The scopes that are needed, where they are shown whatever is decided.
+    pub needed: Option<Box<[Scope]>>,
 }
 
 /// The authentication schemes of tokens that a requirement admits.
@@ -195,7 +198,7 @@ pub struct Refusal {
 }
 
 /// A credential as records name it: never by its text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TokenTrace {
     /// `base64url(SHA-256(signing input))[..22]` of a JWT; of an opaque token, `base64url(SHA-256(token))[..22]`, once its
     /// issuer has said that it made it. Nothing else has one: a digest of a secret could be compared with guesses.
@@ -204,6 +207,15 @@ pub struct TokenTrace {
     pub verified: Option<VerifiedIdentity>,
     /// Why it was refused: what it has, and what was wanted.
     pub mismatch: Option<Box<Mismatch>>,
+    /// Whether it was remembered; `None` for what is never remembered.
+    pub remembered: Option<bool>,
+}
+
+/// Whether it was remembered is no part of a decision, which remembering does not change.
+impl PartialEq for TokenTrace {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.fingerprint, &self.verified, &self.mismatch) == (&other.fingerprint, &other.verified, &other.mismatch)
+    }
 }
 
 /// What is known of a credential that has been verified.
@@ -215,6 +227,10 @@ pub struct VerifiedIdentity {
     pub subject: Option<Rc<Subject>>,
     /// The id of the identity in its set.
     pub identity: Option<Rc<String>>,
+    /// When its time is over.
+    pub expires_at: Option<UnixSeconds>,
+    /// What records show of it beside.
+    pub details: Rc<Details>,
 }
 
 macro_rules! denials {
@@ -352,8 +368,8 @@ denials! {
     CertificateMismatch(&'static str) => "certificate_mismatch",
     /// The user has not authenticated as the requirement asks, or too long ago (RFC 9470).
     StepUpNeeded(Box<StepUp>) => "step_up_needed",
-    /// The token lacks a scope; `scope` is what the route needs.
-    InsufficientScope { scope: Vec<Scope> } => "insufficient_scope",
+    /// The token lacks a scope; `scope` is what the route needs, and `missing` what of it is not granted.
+    InsufficientScope { scope: Vec<Scope>, missing: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.
     ClaimMismatch(String) => "claim_mismatch",
     /// The session id of an MCP client was not handed out to who sends it; the text says why it is known.

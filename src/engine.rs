@@ -46,6 +46,7 @@ pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> 
     match judge(policy, request, facts, &mut trace) {
         Ok(grant) => Decision::Allow(Grant { trace, ..grant }),
         Err(Stop { cause, token, report_only }) => {
+            let token = token.map(|token| *token);
             let report_only = policy.report_only || report_only;
             match cause {
                 Cause::Serve(resource, part) => Decision::Serve(Served { resource, part, trace: Trace::default() }),
@@ -109,8 +110,9 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
             fingerprint: Some(Fingerprint::new(&FingerprintCell::default(), &input, checks::fingerprint)),
             verified: None,
             mismatch: None,
+            remembered: None,
         });
-        return Err(Stop { token: named, ..Denial::TokenInQuery.into() });
+        return Err(Stop { token: named.map(Box::new), ..Denial::TokenInQuery.into() });
     }
     if !policy.resources.is_empty() {
         metadata_document::stop(policy, request, found.as_ref().ok())?;
@@ -228,6 +230,7 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
 /// Judges the credential of a request that needs one.
 fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, .. } = *judged;
+    judged.trace.needed = facts.shows_needs.then(|| checks::wanted(asks, None).into());
     checks::check_site(asks, request)?;
     let selected = selection::select(policy, request, judged.trace, asks, facts.surroundings, allows_missing)?;
     selected.check_site(policy, request).inspect_err(|_| judged.trace.credential = selected.token_kind())?;
@@ -278,7 +281,7 @@ fn verified(
 /// What a credential permits. `beside` is the token that came with it, if it is not the token itself. `all` are those of a
 /// combination, and `judged_in` the headers of all that was judged.
 fn grant_to(
-    judged: &Judged<'_, '_>,
+    judged: &mut Judged<'_, '_>,
     proof: Authenticated<'_, '_>,
     beside: Option<&Authenticated<'_, '_>>,
     all: &[(Source, &Principal<'_>)],
@@ -286,6 +289,7 @@ fn grant_to(
 ) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, asks, effects, .. } = *judged;
     let principal = proof.principal();
+    judged.trace.needed = facts.shows_needs.then(|| principal.needed(asks).into());
     let permit = Scoped::check(proof, asks)
         .and_then(|proof| Permit::check(proof, asks, request))
         .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
@@ -363,13 +367,14 @@ fn holds_credential(policy: &Policy, request: &RequestView<'_>) -> bool {
 }
 
 fn unverified(token: &Formed<'_>) -> TokenTrace {
-    TokenTrace { fingerprint: Some(token.fingerprint()), verified: None, mismatch: None }
+    let remembered = Some(token.is_remembered());
+    TokenTrace { fingerprint: Some(token.fingerprint()), verified: None, mismatch: None, remembered }
 }
 
 /// Why a request is refused or has to wait.
 struct Stop {
     cause: Cause,
-    token: Option<TokenTrace>,
+    token: Option<Box<TokenTrace>>,
     report_only: bool,
 }
 
@@ -383,7 +388,7 @@ enum Cause {
 
 impl Stop {
     fn about(self, token: TokenTrace) -> Self {
-        Self { token: Some(token), ..self }
+        Self { token: Some(Box::new(token)), ..self }
     }
 
     /// Keeps what the token has where something else was wanted, if that can be shown.

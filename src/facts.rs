@@ -55,6 +55,8 @@ pub struct Facts<'a> {
     /// Whether a record or a log line can show what a refused token has where something else was wanted. If not, the
     /// decision does not keep it.
     pub shows_mismatch: bool,
+    /// Whether records say which scopes are needed, whatever is decided. If not, the decision does not say so.
+    pub shows_needs: bool,
 }
 
 impl<'a> Facts<'a> {
@@ -82,6 +84,7 @@ impl<'a> Facts<'a> {
             body: Body::Awaited,
             awaited: AwaitedNeeds::default(),
             shows_mismatch: true,
+            shows_needs: false,
         }
     }
 }

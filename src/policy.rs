@@ -1,6 +1,7 @@
 //! The compiled policy: immutable and checked, with nothing left to parse. No serde, no host, no time.
 
 mod api_keys;
+mod audit;
 mod authority;
 mod certificates;
 mod cookie;
@@ -41,6 +42,9 @@ mod token_place;
 mod uses;
 
 pub use api_keys::{ApiKeys, KeyPlace, Secret, Secrets, in_order};
+pub use audit::{
+    AuditField, AuditFields, AuditSettings, FilterStateScope, LogSample, LogScope, RecordForm, SubjectForm,
+};
 pub use authority::{Authority, BEARER};
 pub use certificates::{Certificates, digest_of_dns, digest_of_uri};
 pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
@@ -74,10 +78,7 @@ pub use revocation::{RemoteList, RevocationSettings, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use sender_constraint::SenderConstraint;
-pub use settings::{
-    AuditSettings, CacheLimits, CryptoPlace, FilterStateScope, Limits, RecordForm, ReplaySettings, Settings,
-    SharedKeys, SubjectForm,
-};
+pub use settings::{CacheLimits, CryptoPlace, Limits, ReplaySettings, Settings, SharedKeys};
 pub use status_list::{ListCluster, StatusListPolicy};
 pub use target_uri::TargetUri;
 pub use template::{PathVariable, Template, TemplateError};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 /// Makes a name of bytes.
 pub type Digest = fn(&[u8]) -> String;
 
-/// Whom a token speaks for.
+/// Whom a token speaks for; or its `jti`, of which records show the digest too.
 #[derive(Clone, Debug)]
 pub struct Subject {
     text: Box<str>,

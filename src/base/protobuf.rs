@@ -15,3 +15,9 @@ pub fn put_field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     }
     out.extend_from_slice(bytes);
 }
+
+/// Appends a field of type `double`.
+pub fn put_double(out: &mut Vec<u8>, number: u8, value: f64) {
+    out.push(number << 3 | 1);
+    out.extend_from_slice(&value.to_le_bytes());
+}

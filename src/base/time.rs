@@ -45,9 +45,52 @@ impl UnixSeconds {
     }
 }
 
+/// An instant, in milliseconds since 1970, as RFC 3339 writes it: `2026-01-31T09:05:00.042Z`.
+#[must_use]
+pub fn rfc3339(milliseconds: u64) -> String {
+    const MILLIS_PER_DAY: u64 = 86_400_000;
+    let (days, of_day) = (milliseconds / MILLIS_PER_DAY, milliseconds % MILLIS_PER_DAY);
+    // Days are counted from 1 March of year 0, so that a leap day ends its year: in eras of 400 years (H. Hinnant,
+    // "chrono-Compatible Low-Level Date Algorithms").
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let of_era_years = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * of_era_years + of_era_years / 4 - of_era_years / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era.saturating_mul(400).saturating_add(of_era_years) + u64::from(month <= 2);
+    let mut text = String::with_capacity(24);
+    let parts = [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, 'T'),
+        (of_day / 3_600_000, 2, ':'),
+        (of_day / 60_000 % 60, 2, ':'),
+        (of_day / 1_000 % 60, 2, '.'),
+        (of_day % 1_000, 3, 'Z'),
+    ];
+    for (number, width, end) in parts {
+        let digits = number.to_string();
+        text.extend(std::iter::repeat_n('0', usize::saturating_sub(width, digits.len())));
+        text.push_str(&digits);
+        text.push(end);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_written_as_rfc_3339_has_it() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339(951_827_696_007), "2000-02-29T12:34:56.007Z");
+        assert_eq!(rfc3339(1_795_971_599_999), "2026-11-29T16:59:59.999Z");
+        assert_eq!(rfc3339(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+        assert!(rfc3339(u64::MAX).ends_with('Z'));
+    }
 
     fn date(text: &str) -> Option<i64> {
         let number: Number = serde_json::from_str(text).ok()?;

@@ -88,7 +88,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
             Challenge::StepUp(Cow::Borrowed(needed)),
             "The user has to authenticate anew, as this resource asks",
         ),
-        Denial::InsufficientScope { scope } => {
+        Denial::InsufficientScope { scope, .. } => {
             let challenge = Challenge::Error { code: "insufficient_scope", scope: scope.into() };
             refused(403, challenge, of_kind(trace, LACKS_SCOPE))
         }

@@ -34,7 +34,7 @@ fn each_scheme_that_is_admitted_has_a_challenge_and_the_error_is_in_the_one_that
     assert_eq!(challenges(&nothing, true, false, None), bare[..1]);
     let scoped = challenges(&Denial::NoCredential { scope: scope("a") }, true, true, None);
     assert_eq!(scoped, ["Bearer realm=\"api\", scope=\"a\"", "DPoP realm=\"api\", scope=\"a\", algs=\"ES256 EdDSA\""]);
-    let lacking = Denial::InsufficientScope { scope: scope("a") };
+    let lacking = Denial::InsufficientScope { scope: scope("a"), missing: scope("a") };
     for (denial, code) in [
         (&Denial::BadSignature, "invalid_token"),
         (&Denial::BoundToAnother(""), "invalid_token"),
@@ -92,7 +92,7 @@ fn key_and_signature_failures_and_revocation_cannot_be_told_apart() {
 
 #[test]
 fn a_missing_scope_is_named() {
-    let text = challenge(&Denial::InsufficientScope { scope: scope("a b") }).expect("a challenge");
+    let text = challenge(&Denial::InsufficientScope { scope: scope("a b"), missing: scope("a") }).expect("a challenge");
     assert!(text.starts_with("Bearer realm=\"api\", error=\"insufficient_scope\""), "{text}");
     assert!(text.ends_with(", scope=\"a b\""), "{text}");
 }
@@ -147,7 +147,7 @@ fn statuses_are_those_of_the_standards() {
         (Denial::Expired { expired_at: UnixSeconds(1), now: UnixSeconds(2) }, 401),
         (Denial::BadSignature, 401),
         (Denial::Replayed, 401),
-        (Denial::InsufficientScope { scope: scope("a") }, 403),
+        (Denial::InsufficientScope { scope: scope("a"), missing: scope("a") }, 403),
         (Denial::ClaimMismatch("tenant".into()), 403),
         (Denial::Denied, 403),
         (Denial::TokenInQuery, 400),

@@ -1,7 +1,8 @@
 //! The secret is that of an identity of its set, and good now.
 
-use super::principal::{Claimant, CredentialName, Principal};
+use super::principal::{Claimant, CredentialName, NEVER, Principal};
 use super::{Result, TokenRequirements, Unproven, condition, revocation, scope};
+use crate::base::details::Details;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::SentSecret;
 use crate::crypto::sha256;
@@ -35,7 +36,7 @@ pub struct NotIdentified {
     /// Why.
     pub why: Unproven,
     /// Whose secret it is.
-    pub trace: Option<TokenTrace>,
+    pub trace: Option<Box<TokenTrace>>,
 }
 
 impl<'p> Identified<'p> {
@@ -55,7 +56,7 @@ impl<'p> Identified<'p> {
         let known = Known::find(secret, (id, set), limit, facts).map_err(|why| NotIdentified { why, trace: None })?;
         match known.failures(facts.surroundings.now()).next() {
             None => Ok(Self(known)),
-            Some(denial) => Err(NotIdentified { why: denial.into(), trace: Some(known.trace()) }),
+            Some(denial) => Err(NotIdentified { why: denial.into(), trace: Some(Box::new(known.trace())) }),
         }
     }
 
@@ -66,10 +67,11 @@ impl<'p> Identified<'p> {
         Principal {
             claimant: known.claimant(),
             subject: Some(Rc::clone(&known.identity.subject)),
-            expires_at: known.ends().min().unwrap_or(UnixSeconds(i64::MAX)),
+            expires_at: known.ends().min().unwrap_or(NEVER),
             sender_constraint: SenderConstraint::NOTHING,
             status: None,
             clearance: None,
+            details: known.details(),
         }
     }
 }
@@ -173,8 +175,14 @@ impl<'p> Known<'p> {
             authority: Authority::Set(self.id),
             subject: Some(Rc::clone(&self.identity.subject)),
             identity: Some(Rc::clone(&self.identity.id)),
+            expires_at: self.ends().min(),
+            details: self.details(),
         };
-        TokenTrace { fingerprint: None, verified: Some(verified), mismatch: None }
+        TokenTrace { fingerprint: None, verified: Some(verified), mismatch: None, remembered: None }
+    }
+
+    fn details(self) -> Rc<Details> {
+        Rc::clone(self.identity.details.get_or_init(|| Rc::new(self.claimant().details(None))))
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a credential says of its holder, and what it proves. The checks after authentication know no kind of credential.
 
-use super::Formed;
+use super::scope::{granted, needed};
 use super::status::StatusSource;
+use super::{Formed, TokenRequirements};
+use crate::base::details::Details;
 use crate::base::names::{Fingerprint, Subject};
+use crate::base::text::escaped;
 use crate::base::time::{Seconds, UnixSeconds};
+use crate::crypto::Algorithm;
 use crate::decision::{TokenTrace, VerifiedIdentity};
 use crate::jose::{ClaimPath, Claims};
-use crate::policy::{Authority, Identity, ImpliedScopes, SenderConstraint};
+use crate::policy::{Authority, Identity, ImpliedScopes, Scope, SenderConstraint};
 use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -47,6 +51,8 @@ pub struct Principal<'a> {
     pub(super) status: Option<StatusSource<'a>>,
     /// Where it has been looked up in revocation lists before.
     pub(super) clearance: Option<&'a Clearance>,
+    /// What records show of it beside its names.
+    pub(super) details: Rc<Details>,
 }
 
 /// What records call a credential.
@@ -57,6 +63,9 @@ pub(super) enum CredentialName<'a> {
     /// An identity of a set, by its id.
     Identity(&'a Identity),
 }
+
+/// The end of what has no end.
+pub(super) const NEVER: UnixSeconds = UnixSeconds(i64::MAX);
 
 impl<'a> Principal<'a> {
     /// Whose word it is.
@@ -84,12 +93,28 @@ impl<'a> Principal<'a> {
     /// How records name it.
     #[must_use]
     pub fn trace(&self) -> TokenTrace {
-        let identity = match self.claimant.name {
-            CredentialName::Token(_) => None,
-            CredentialName::Identity(identity) => Some(Rc::clone(&identity.id)),
+        let (identity, expires_at, remembered) = match self.claimant.name {
+            // The time of a token, which counts for the client, ends before it is refused.
+            CredentialName::Token(token) => (None, token.claims().expires_at, Some(token.is_remembered())),
+            CredentialName::Identity(identity) => {
+                let ends = Some(self.expires_at).filter(|at| *at != NEVER);
+                (Some(Rc::clone(&identity.id)), ends, None)
+            }
         };
-        let verified = VerifiedIdentity { authority: self.authority(), subject: self.subject.clone(), identity };
-        TokenTrace { fingerprint: self.claimant.fingerprint(), verified: Some(verified), mismatch: None }
+        let verified = VerifiedIdentity {
+            authority: self.authority(),
+            subject: self.subject.clone(),
+            identity,
+            expires_at,
+            details: Rc::clone(&self.details),
+        };
+        TokenTrace { fingerprint: self.claimant.fingerprint(), verified: Some(verified), mismatch: None, remembered }
+    }
+
+    /// The scopes that it is asked for: of alternatives those that it has, or those that it lacks the fewest of.
+    #[must_use]
+    pub fn needed(&self, asks: &TokenRequirements<'_>) -> Vec<Scope> {
+        needed(&self.claimant, asks)
     }
 
     /// What sessions are bound to: of a token its issuer, subject and client, which a refreshed token has too; of another
@@ -125,6 +150,24 @@ impl<'a> Principal<'a> {
 }
 
 impl Claimant<'_> {
+    /// What records show of it, once it is proven. A signature has been checked by the host, or in the VM.
+    pub(super) fn details(&self, by_host: Option<bool>) -> Details {
+        let safe = |text: Cow<'_, str>| escaped(text.as_bytes()).into_owned().into_boxed_str();
+        let algorithm = match self.name {
+            CredentialName::Token(token) => token.algorithm().map(Algorithm::name),
+            CredentialName::Identity(_) => None,
+        };
+        Details {
+            client_id: self.name(EntryKind::Client).map(safe),
+            token_id: self.name(EntryKind::TokenId).map(|id| Subject::new(&id)),
+            key_id: self.key_id.map(|kid| safe(kid.into())),
+            algorithm,
+            by_host,
+            issued_at: self.claims.issued_at,
+            scopes: granted(self).joined().into(),
+        }
+    }
+
     fn fingerprint(&self) -> Option<Fingerprint> {
         match self.name {
             CredentialName::Token(token) => Some(token.fingerprint()),

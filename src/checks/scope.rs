@@ -65,8 +65,17 @@ pub(super) fn judge<'a>(
     if asks.iter().all(|ask| ask.scopes.is_met_by(&grants)) {
         Ok(())
     } else {
-        Err(Denial::InsufficientScope { scope: wanted(asks, Some(&grants)) })
+        let scope = wanted(asks, Some(&grants));
+        let missing = scope.iter().filter(|scope| !grants(scope)).cloned().collect();
+        Err(Denial::InsufficientScope { scope, missing })
     }
+}
+
+/// The scopes that a credential is asked for: of alternatives those that it has, or those that it lacks the fewest of.
+pub(super) fn needed(claimant: &Claimant<'_>, asks: &TokenRequirements<'_>) -> Vec<Scope> {
+    let including = |scope: &Scope| claimant.implies.map_or(&[][..], |implied| implied.including(scope));
+    let has = |scope: &Scope| names(claimant, scope);
+    wanted(asks, Some(&|scope| has(scope) || including(scope).iter().any(has)))
 }
 
 /// The scopes to name in a challenge. `grants` tells of a scope whether the token has it.
@@ -85,7 +94,7 @@ pub fn wanted(asks: &TokenRequirements<'_>, grants: Option<&dyn Fn(&Scope) -> bo
 ///
 /// What is no scope-token grants nothing: a tab or a comma does not separate, and an element of a list is not
 /// split. A claim of another type, or a list with anything but strings in it, grants nothing.
-fn granted<'a>(claimant: &Claimant<'a>) -> ScopeSet<'a> {
+pub(super) fn granted<'a>(claimant: &Claimant<'a>) -> ScopeSet<'a> {
     let mut set = ScopeSet::default();
     for claim in claimant.scope_claims {
         let Some(value) = claimant.claims.get(claim) else { continue };

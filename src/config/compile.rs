@@ -1,6 +1,7 @@
 //! From a tree to a [`Policy`] and its [`Settings`]. Each function reads all its fields before it gives up, so that
 //! every problem is noted.
 
+mod audit;
 pub(in crate::config) mod credentials;
 mod csrf;
 mod dpop;
@@ -26,9 +27,9 @@ use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, FilterStateScope, Forward, ForwardBy,
-    Issuer, Limits, Match, PathMatch, PathPolicy, Policy, QueryPolicy, RecordForm, ReplayPlace, ReplaySettings,
-    Requirement, RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, SubjectForm, TokenPlaces, Uses,
+    AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, Forward, ForwardBy, Issuer, Limits,
+    Match, PathMatch, PathPolicy, Policy, QueryPolicy, ReplayPlace, ReplaySettings, Requirement, RevocationSettings,
+    RouteMetadata, Rule, Rules, Settings, SharedKeys, TokenPlaces, Uses,
 };
 
 /// The names of the issuers, by which requirements refer to them.
@@ -95,7 +96,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
-    let audit = optional(&object, "audit", AuditSettings::default(), read_audit);
+    let audit = optional(&object, "audit", AuditSettings::default(), audit::read);
     if forward.as_ref().is_some_and(|forward| forward.by == ForwardBy::Router) {
         router::check_policy(root);
     }
@@ -317,22 +318,4 @@ fn read_cache(cursor: &Cursor<'_>) -> Option<CacheLimits> {
     let entries = optional(&object, "entries", defaults.entries, |c| c.whole(0..=1_000_000));
     let bytes = optional(&object, "bytes", defaults.bytes, |c| c.whole(65_536..=268_435_456));
     Some(CacheLimits { entries: entries?, bytes: bytes? })
-}
-
-fn read_audit(cursor: &Cursor<'_>) -> Option<AuditSettings> {
-    let object = cursor.object(&fields::AUDIT)?;
-    let subject = optional(&object, "subject", SubjectForm::default(), |cursor| {
-        cursor.word(&[("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash), ("omit", SubjectForm::Omit)])
-    });
-    let filter_state = optional(&object, "filter_state", FilterStateScope::default(), |cursor| {
-        cursor.word(&[
-            ("all", FilterStateScope::All),
-            ("denials", FilterStateScope::Denials),
-            ("none", FilterStateScope::None),
-        ])
-    });
-    let record = optional(&object, "record", RecordForm::default(), |cursor| {
-        cursor.word(&[("text", RecordForm::Text), ("object", RecordForm::Object)])
-    });
-    Some(AuditSettings { subject: subject?, filter_state: filter_state?, record: record? })
 }

@@ -24,6 +24,11 @@ pub enum Verification {
 pub trait Verifier {
     /// Checks `signature` over `message`. A key that does not fit the algorithm gives [`Verification::Invalid`].
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification;
+
+    /// Whether the host checked the signature that was checked last.
+    fn asked_host(&self) -> bool {
+        false
+    }
 }
 
 /// Checks signatures with the libraries compiled in. Needs no host. In the module they know no ES512.

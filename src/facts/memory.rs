@@ -5,6 +5,7 @@
 //! Everything that the time, the requirement and the revocation lists ask of it is judged for every request.
 
 use super::{Generation, KeyRing};
+use crate::base::details::DetailsCell;
 use crate::base::names::{FingerprintCell, Subject};
 use crate::base::time::UnixSeconds;
 use crate::crypto::Algorithm;
@@ -33,6 +34,8 @@ pub struct VerifiedToken {
     pub issuer: IssuerId,
     /// Which revocation lists it is not on.
     pub clearance: Clearance,
+    /// What records show of it.
+    pub details: DetailsCell,
 }
 
 /// What vouches for a token.
@@ -96,6 +99,7 @@ impl VerifiedToken {
             subject: claims.subject().map(|subject| Rc::new(Subject::new(&subject))),
             issuer,
             clearance: Clearance::default(),
+            details: DetailsCell::default(),
             claims,
         }
     }
@@ -127,6 +131,7 @@ impl VerifiedToken {
         let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
         // A subject and a fingerprint may have a digest each, which is computed later.
         let subject = self.subject.as_ref().map_or(0, |subject| size_of::<Subject>() + subject.as_str().len());
-        size_of::<Self>() + self.claims.bytes() + texts + subject + 2 * DIGEST_BYTES
+        let details = self.details.get().map_or(0, |details| details.bytes());
+        size_of::<Self>() + self.claims.bytes() + texts + subject + details + 2 * DIGEST_BYTES
     }
 }

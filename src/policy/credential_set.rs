@@ -1,6 +1,7 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
 use super::{ApiKeys, Certificates, Cookie, IdentityTerms, KeyPlace, Passwords, RemoteList};
+use crate::base::details::DetailsCell;
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
 use crate::crypto::{PasswordHash, SHA256_BYTES};
@@ -55,6 +56,8 @@ pub struct Identity {
     pub expires: Option<UnixSeconds>,
     /// Whether none of its secrets is good.
     pub disabled: bool,
+    /// What records show of it.
+    pub details: DetailsCell,
 }
 
 impl CredentialSet {

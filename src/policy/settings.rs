@@ -1,7 +1,7 @@
 //! Settings of the shell and the command: how a gate fetches, remembers, answers and reports. The engine does not read
 //! them.
 
-use super::{ReplayService, RevocationSettings};
+use super::{AuditSettings, ReplayService, RevocationSettings};
 
 /// What the shell and the command need of a configuration, beside the policy that judges.
 #[derive(Debug)]
@@ -104,49 +104,4 @@ impl Default for Limits {
             wasm_crypto_percent: 50,
         }
     }
-}
-
-/// What an audit record says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AuditSettings {
-    /// How the subject is shown.
-    pub subject: SubjectForm,
-    /// For which decisions the record is put into Envoy's filter state.
-    pub filter_state: FilterStateScope,
-    /// In which form it is put there.
-    pub record: RecordForm,
-}
-
-/// How the subject of a verified token is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SubjectForm {
-    /// As it is.
-    #[default]
-    Plain,
-    /// As `base64url(SHA-256(sub))[..22]`.
-    Hash,
-    /// Not at all.
-    Omit,
-}
-
-/// In which form the audit record is put into Envoy's filter state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RecordForm {
-    /// Bytes: the text of a JSON object.
-    #[default]
-    Text,
-    /// A `google.protobuf.Struct`.
-    Object,
-}
-
-/// For which decisions the audit record is put into Envoy's filter state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FilterStateScope {
-    /// All.
-    #[default]
-    All,
-    /// Refusals only, those of report-only included.
-    Denials,
-    /// None.
-    None,
 }

@@ -10,6 +10,7 @@ mod meters;
 mod outcome;
 mod passwords;
 mod replay;
+mod report;
 mod request;
 mod response;
 mod surroundings;
@@ -88,6 +89,10 @@ pub struct Gate<H> {
     host_checks: bool,
     /// Signatures that the host could not check, though it should, since this was last counted.
     host_failures: Cell<u32>,
+    /// The time that the decision in hand was made at, if it was asked for, in nanoseconds.
+    read_clock: Cell<Option<u64>>,
+    /// How many requests that were not refused have passed without a log line since the last one had one.
+    unlogged: Cell<u32>,
     speed: SpeedMeters,
 }
 
@@ -191,6 +196,8 @@ impl<H: Host> Gate<H> {
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
             host_failures: Cell::new(0),
+            read_clock: Cell::new(None),
+            unlogged: Cell::new(0),
             speed: SpeedMeters {
                 hits: define(metrics::CACHE_HITS),
                 misses: define(metrics::CACHE_MISSES),

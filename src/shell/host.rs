@@ -146,10 +146,7 @@ pub trait Host {
 
     /// The time in seconds since the Unix epoch; at the end of time, the last second.
     fn now(&self) -> UnixSeconds {
-        match self.now_ns() {
-            u64::MAX => UnixSeconds(i64::MAX),
-            nanoseconds => UnixSeconds(i64::try_from(nanoseconds / NANOS_PER_SECOND).unwrap_or(i64::MAX)),
-        }
+        seconds(self.now_ns())
     }
 
     /// A random number, good for spreading things out.
@@ -160,5 +157,13 @@ pub trait Host {
     /// The value of an environment variable of ours.
     fn environment(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+}
+
+/// Nanoseconds since the Unix epoch in seconds.
+pub fn seconds(nanoseconds: u64) -> UnixSeconds {
+    match nanoseconds {
+        u64::MAX => UnixSeconds(i64::MAX),
+        nanoseconds => UnixSeconds(i64::try_from(nanoseconds / NANOS_PER_SECOND).unwrap_or(i64::MAX)),
     }
 }

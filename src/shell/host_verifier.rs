@@ -15,23 +15,32 @@ pub struct HostVerifier<'h, H, V> {
     pub host_checks: bool,
     /// Counts the signatures that the host could not check, though it should.
     pub host_failures: &'h Cell<u32>,
+    /// Whether the host checked the last signature.
+    pub asked: Cell<bool>,
     /// The verifier for the rest.
     pub fallback: V,
 }
 
 impl<H: Host, V: Verifier> Verifier for HostVerifier<'_, H, V> {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
-        match HostForm::of(algorithm).filter(|_| self.host_checks) {
+        let form = HostForm::of(algorithm).filter(|_| self.host_checks);
+        self.asked.set(form.is_some());
+        match form {
             None => self.fallback.verify(key, algorithm, message, signature),
             Some(form) => match ask(self.host, form, key, message, signature) {
                 HostVerdict::Valid => Verification::Valid,
                 HostVerdict::Invalid => Verification::Invalid,
                 HostVerdict::Unknown => {
+                    self.asked.set(false);
                     self.host_failures.set(self.host_failures.get().saturating_add(1));
                     self.fallback.verify(key, algorithm, message, signature)
                 }
             },
         }
+    }
+
+    fn asked_host(&self) -> bool {
+        self.asked.get()
     }
 }
 

@@ -46,6 +46,11 @@ impl ReplyCache {
         Self { terms, replies: RefCell::default() }
     }
 
+    /// What challenges say.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     /// The reply to a refusal.
     pub fn reply(&self, refusal: &Refusal, grpc: bool) -> Rc<Prepared> {
         let answer = Answer::of(&refusal.denial, &refusal.trace);
@@ -96,7 +101,7 @@ mod tests {
             for denial in [
                 Denial::NoCredential { scope: scope("a b") },
                 Denial::NoCredential { scope: scope("a") },
-                Denial::InsufficientScope { scope: scope("a") },
+                Denial::InsufficientScope { scope: scope("a"), missing: scope("a") },
                 step_up(&["a"], 1),
                 step_up(&["b"], 1),
                 step_up(&["a"], 2),

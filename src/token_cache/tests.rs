@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::details::DetailsCell;
 use crate::base::members::Members;
 use crate::base::names::FingerprintCell;
 use crate::crypto::Algorithm;
@@ -19,6 +20,7 @@ fn keys() -> KeyRing {
 fn token(expires_at: i64, filler: usize) -> VerifiedToken {
     let claims = format!(r#"{{"iss":"a","exp":{expires_at},"x":"{}"}}"#, "x".repeat(filler));
     VerifiedToken {
+        details: DetailsCell::default(),
         header: JoseHeader { alg: "ES256".into(), kid: None, typ: None },
         claims: Claims::from_members(Members::parse(claims.into_bytes()).expect("an object")).expect("claims"),
         voucher: Voucher::Signature(Algorithm::Es256, keys().generation(IssuerId(0)).expect("keys")),

@@ -280,7 +280,12 @@ fn what_is_wrong_with_the_rest_is_said() {
         ("crypto", with("crypto: cpu")),
         ("a cache", with("cache: {entries: -1, bytes: 1000, size: 3}")),
         ("a cache that is off", with("cache: false")),
-        ("audit", with("audit: {subject: md5, filter_state: true, record: json}")),
+        (
+            "audit",
+            with(
+                "audit: {subject: md5, filter_state: true, record: json, fields: [decision, fingerprnt, token], log: true, log_sample: 0}"
+            )
+        ),
         ("a name that always carries a token", with("query_tokens: {jwt_allowed_in: [access_token], names: [1]}")),
         ("not YAML", "issuers: [".into()),
     ]));

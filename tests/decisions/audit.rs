@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 fn read_value(value: prost_types::Value) -> Value {
     match value.kind {
         Some(prost_types::value::Kind::StringValue(text)) => Value::from(text),
+        Some(prost_types::value::Kind::NumberValue(number)) => Value::from(whole(number)),
         Some(prost_types::value::Kind::StructValue(inner)) => {
             Value::Object(inner.fields.into_iter().map(|(name, value)| (name, read_value(value))).collect())
         }
@@ -17,7 +18,12 @@ fn read_value(value: prost_types::Value) -> Value {
     }
 }
 
-/// The members of a record that is a `google.protobuf.Struct`: text, lists of text, and objects of text.
+/// The whole number that a double holds.
+fn whole(number: f64) -> i64 {
+    number.to_string().parse().unwrap()
+}
+
+/// The members of a record that is a `google.protobuf.Struct`: text, numbers, lists of text, and objects of text.
 pub fn read_struct(bytes: &[u8]) -> Value {
     let read = prost_types::Struct::decode(bytes).unwrap();
     let member = |(name, value): (String, prost_types::Value)| (name, read_value(value));

@@ -2,7 +2,7 @@
 
 use crate::support::issuer::{AUDIENCE, ISSUER, Token};
 use crate::world::{Ask, NOW, compiled, config, get, policy, token, with_issuer};
-use scopegate::audit::AuditRecord;
+use scopegate::audit::{AuditRecord, Seen};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::Loaded;
 use scopegate::decision::Decision;
@@ -156,7 +156,8 @@ fn what_came_cannot_forge_a_line_and_is_capped() {
     ] {
         let decision = get("/").bearer(signed).decide(&policy);
         let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
-        let line = record.with_request(Some(b"a\" b\n"), Some(b"id\r")).to_line();
+        let line =
+            record.with_seen(Seen::default().with_places(Some(b"a\" b\n"), None).with_id(Some(b"id\r"))).to_line();
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
         assert!(line.contains("unverified_received=\"x%22 decision=allow%0D%0Ay"), "{line}");
         assert!(line.contains(" route=\"a%22 b%0A\" request_id=\"id%0D\""), "{line}");

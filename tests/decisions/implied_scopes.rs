@@ -19,7 +19,7 @@ fn holder(scopes: &str) -> Ask {
 fn named(ask: &Ask, config: &Value) -> String {
     match ask.decide(&policy(config)) {
         Decision::Deny(refusal) => match refusal.denial {
-            Denial::InsufficientScope { scope } => scope.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
+            Denial::InsufficientScope { scope, .. } => scope.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),

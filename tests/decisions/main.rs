@@ -49,6 +49,7 @@ mod passwords;
 mod presenting;
 mod proofs;
 mod properties;
+mod records;
 mod replay_store;
 mod replayed_proofs;
 mod report_only;

@@ -3,7 +3,7 @@
 
 use crate::audit::read_struct;
 use crate::credentials::{ACME, accepting};
-use crate::trace::{misfits, schema};
+use crate::support::records::{misfits, schema};
 use crate::world::{Ask, awaited, config, configured_keys, get, policy, reported, token};
 use scopegate::audit::AuditRecord;
 use scopegate::challenge::{self, Terms};

@@ -1,12 +1,11 @@
 //! What a decision says of itself: which requirement decided, whose credential it judged, and of what kind.
 
+use crate::support::records::{misfits, schema};
 use crate::world::{Ask, NOW, config, configured_keys, extend, get, policy, token};
 use scopegate::audit::AuditRecord;
 use scopegate::decision::{CredentialKind, Trace};
 use scopegate::policy::{AuditSettings, Authority, IssuerId, Requirement};
 use serde_json::{Value, json};
-use std::fs;
-use std::path::Path;
 
 fn trace(ask: &Ask, members: Value) -> Trace {
     ask.decide(&policy(&config(members))).trace().clone()
@@ -98,58 +97,6 @@ fn a_record_says_what_decided_and_what_kind_of_credential_was_judged() {
     assert_eq!(said(&ask, restrict), [json!("rules[1].methods.GET"), json!("route metadata"), json!("bearer")]);
 }
 
-/// What in a record the published schema does not admit. Reads the words of JSON Schema that the schema uses, and fails on
-/// others.
-pub fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut wrong = |what: String| found.push(format!("{at}: {what}"));
-    for (word, rule) in schema.as_object().unwrap() {
-        match word.as_str() {
-            "type" => {
-                let fits = match rule.as_str().unwrap() {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "integer" => value.is_i64() || value.is_u64(),
-                    other => panic!("the type {other} is not read here"),
-                };
-                if !fits {
-                    wrong(format!("{value} is no {rule}"));
-                }
-            }
-            "enum" if !rule.as_array().unwrap().contains(value) => wrong(format!("{value} is none of {rule}")),
-            "maxLength" if value.as_str().map(|text| text.len() as u64) > rule.as_u64() => {
-                wrong(format!("{value} is longer than {rule}"));
-            }
-            "minimum" if value.as_i64() < rule.as_i64() => wrong(format!("{value} is less than {rule}")),
-            "required" => {
-                let missing =
-                    rule.as_array().unwrap().iter().filter(|name| value.get(name.as_str().unwrap()).is_none());
-                missing.for_each(|name| wrong(format!("{name} is missing")));
-            }
-            "additionalProperties" => {
-                let names = value.as_object().into_iter().flatten().map(|(name, _)| name);
-                let unknown = names.filter(|name| schema["properties"].get(name).is_none());
-                unknown.for_each(|name| wrong(format!("{name} is not a member of the schema")));
-            }
-            "$schema" | "title" | "description" | "properties" | "items" | "enum" | "maxLength" | "minimum" => {}
-            other => panic!("the word {other} is not read here"),
-        }
-    }
-    for (name, inner) in value.as_object().into_iter().flatten() {
-        found.extend(schema["properties"].get(name).into_iter().flat_map(|schema| misfits(name, inner, schema)));
-    }
-    for inner in value.as_array().into_iter().flatten() {
-        found.extend(misfits(at, inner, &schema["items"]));
-    }
-    found
-}
-
-pub fn schema() -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("envoy/audit.schema.json");
-    serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
-}
-
 #[test]
 fn every_record_fits_the_published_schema() {
     let schema = schema();
@@ -190,7 +137,11 @@ fn the_schema_refuses_what_no_record_says() {
         json!({}),
         json!({ "decision": "maybe" }),
         json!({ "decision": "deny", "status": "401" }),
-        json!({ "decision": "deny", "status": 200 }),
+        json!({ "decision": "deny", "status": 1 }),
+        json!({ "decision": "deny", "status": 600 }),
+        json!({ "decision": "deny", "time": "now" }),
+        json!({ "decision": "allow", "scopes": vec!["a"; 33] }),
+        json!({ "decision": "allow", "client_network": "203.0.113.77" }),
         json!({ "decision": "deny", "token": "eyJ" }),
         json!({ "decision": "allow", "mcp": { "arguments": {} } }),
         json!({ "decision": "deny", "scopes_needed": "a" }),

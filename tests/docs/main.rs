@@ -185,7 +185,7 @@ fn denial(reason: Reason) -> Denial {
             acr_values: Some(vec!["x".into()]),
             max_age: Some(limit),
         })),
-        Reason::InsufficientScope => Denial::InsufficientScope { scope: scope() },
+        Reason::InsufficientScope => Denial::InsufficientScope { scope: scope(), missing: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
         Reason::Replayed => Denial::Replayed,
         Reason::ReplayUnavailable => Denial::ReplayUnavailable,

@@ -28,7 +28,7 @@ fn the_readme_shows_the_answers_that_clients_get() {
     let scope = |name| vec![Scope::new(name).unwrap()];
     for denial in [
         Denial::NoCredential { scope: scope("orders:read") },
-        Denial::InsufficientScope { scope: scope("orders:write") },
+        Denial::InsufficientScope { scope: scope("orders:write"), missing: scope("orders:write") },
     ] {
         let reply = challenge::render(&denial, &Trace::default(), &Terms::of_realm("demo"), false);
         let (_, challenge) = reply.headers.iter().find(|(name, _)| *name == "www-authenticate").unwrap();

@@ -51,6 +51,7 @@ mod messages;
 mod metadata;
 mod native;
 mod normalise;
+mod opentelemetry;
 mod opinion;
 mod outages;
 mod passwords;

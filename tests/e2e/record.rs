@@ -126,7 +126,7 @@ fn where_no_record_is_asked_for_the_access_log_has_null() {
     get(envoy.listener("denials"), "/denials/refused", &[]);
     let records = records(&envoy, 3);
     assert_eq!((&records["/none/refused"], &records["/denials/allowed"]), (&json!(null), &json!(null)));
-    let refused = json!({ "decision": "deny", "reason": "no_credential", "requirement": "default" });
+    let refused = json!({ "decision": "deny", "reason": "no_credential", "requirement": "default", "status": 401 });
     assert_eq!(records["/denials/refused"], refused);
 }
 

@@ -89,7 +89,8 @@ fn the_shipped_file_does_what_it_says() {
         "{line}"
     );
     assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 36), "{line}");
-    let record = serde_json::json!({ "decision": "deny", "reason": "no_credential", "requirement": "rules[4]" });
+    let record =
+        serde_json::json!({ "decision": "deny", "reason": "no_credential", "requirement": "rules[4]", "status": 401 });
     assert_eq!(line["scopegate"], record, "{line}");
 }
 

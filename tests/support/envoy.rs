@@ -4,6 +4,7 @@ use super::client;
 use super::guarded::Guarded;
 pub use super::modules::module;
 use super::pool::{self, Borrowed};
+use super::records;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -281,7 +282,11 @@ impl Drop for Envoy {
         }
         if std::thread::panicking() {
             let _ = writeln!(std::io::stderr(), "Envoy's log:\n{}", self.log());
-        } else if let (Some(running), Some(borrowed)) = (self.running.take(), self.borrowed.take()) {
+            return;
+        }
+        // Whatever a test is about: each record that its log has fits the published schema.
+        records::assert_records(&self.log());
+        if let (Some(running), Some(borrowed)) = (self.running.take(), self.borrowed.take()) {
             pool::give_back(running, borrowed);
         }
     }

@@ -23,6 +23,7 @@ pub mod pool;
 pub mod prover;
 pub mod python;
 pub mod random;
+pub mod records;
 pub mod redis;
 pub mod server;
 pub mod shared;

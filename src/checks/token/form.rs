@@ -22,6 +22,8 @@ pub struct Formed<'t> {
     name: Option<TokenName>,
     /// Where it is.
     place: TokenPlace<'t>,
+    /// Whether it was remembered from an earlier request.
+    is_remembered: bool,
 }
 
 #[derive(Debug)]
@@ -49,19 +51,27 @@ impl<'t> Formed<'t> {
         let text = token.as_bytes();
         let name = if text.len() > limit { None } else { facts.memory.name(text) };
         if let Some(known) = name.and_then(|name| facts.memory.recall(name, facts.surroundings.now(), facts.keys)) {
-            return Ok(Self { parts: Parts::Remembered(known, token), name, place: token.place() });
+            let parts = Parts::Remembered(known, token);
+            return Ok(Self { parts, name, place: token.place(), is_remembered: true });
         }
         token.check_grammar()?;
         if text.len() > limit {
             return Err(Denial::TokenTooLarge);
         }
         let compact = Compact::parse(text).map_err(|Malformed(why)| Denial::MalformedToken(why))?;
-        Ok(Self { parts: Parts::Fresh(compact, FingerprintCell::default()), name, place: token.place() })
+        let parts = Parts::Fresh(compact, FingerprintCell::default());
+        Ok(Self { parts, name, place: token.place(), is_remembered: false })
     }
 
-    /// A token of exactly the bytes of one that is known.
-    pub(super) const fn remembered(known: Rc<VerifiedToken>, token: BearerToken<'t>) -> Self {
-        Self { place: token.place(), parts: Parts::Remembered(known, token), name: None }
+    /// A token of exactly the bytes of one that is known, from an earlier request or from this one.
+    pub(super) const fn known(known: Rc<VerifiedToken>, token: BearerToken<'t>, is_remembered: bool) -> Self {
+        Self { place: token.place(), parts: Parts::Remembered(known, token), name: None, is_remembered }
+    }
+
+    /// Whether it was remembered from an earlier request.
+    #[must_use]
+    pub const fn is_remembered(&self) -> bool {
+        self.is_remembered
     }
 
     /// The issuer that has said what it means, if it is opaque.

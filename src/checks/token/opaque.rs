@@ -100,10 +100,11 @@ impl<'t> Formed<'t> {
         if !asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(None))) {
             return Err(Unproven::Deny(Denial::WrongType));
         }
+        let awaited = facts.awaited.of(NeedKind::Introspection);
         match facts.introspections.recall(issuer, text, facts.surroundings.now()) {
-            Some(Introspected::Active(known)) => Ok(Self::remembered(known, token)),
+            Some(Introspected::Active(known)) => Ok(Self::known(known, token, awaited == Awaited::No)),
             Some(Introspected::Inactive) => Err(Unproven::Deny(Denial::Inactive)),
-            None => Err(match facts.awaited.of(NeedKind::Introspection) {
+            None => Err(match awaited {
                 Awaited::No => Unproven::Await(Need::Introspection(Inquiry { issuer, token: text.into() })),
                 Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::IntrospectionUnavailable),
             }),

@@ -1,11 +1,11 @@
 //! The token was signed by its issuer: the only check that costs. Of an opaque token its issuer has said what it means.
 
-use super::super::principal::{Claimant, CredentialName, Principal};
+use super::super::principal::{Claimant, CredentialName, NEVER, Principal};
 use super::super::status::StatusSource;
 use super::form::Signature;
 use super::{Complete, Formed, Recognised, Unproven};
+use crate::base::details::Details;
 use crate::base::names::Subject;
-use crate::base::time::UnixSeconds;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts, VerifiedToken, Voucher};
@@ -23,6 +23,8 @@ pub struct Verified<'a> {
     found_kid: Option<String>,
     /// Its `sub`.
     subject: Option<Rc<Subject>>,
+    /// What records show of it.
+    details: Rc<Details>,
 }
 
 impl<'a> Verified<'a> {
@@ -39,7 +41,10 @@ impl<'a> Verified<'a> {
             // What is remembered names its key.
             Signature::Remembered(known) if known.issuer == id => {
                 let subject = known.subject.clone();
-                return Ok(Self { proof, found_kid: None, subject });
+                // Only what its issuer has said of an opaque token has no details yet.
+                let made = || Rc::new(claimant(token, id, issuer).details(None));
+                let details = Rc::clone(known.details.get_or_init(made));
+                return Ok(Self { proof, found_kid: None, subject, details });
             }
             // What the keys of one issuer verified is no token of another.
             Signature::Remembered(_) => return Err(Unproven::Deny(Denial::BadSignature)),
@@ -68,7 +73,11 @@ impl<'a> Verified<'a> {
                 Verification::Valid => {
                     let found_kid = key.kid.clone().filter(|_| compact.header.kid.is_none());
                     let subject = token.claims().subject().map(|subject| Rc::new(Subject::new(&subject)));
-                    let verified = Self { proof, found_kid, subject };
+                    let claimant = claimant(token, id, issuer);
+                    let key_id = claimant.key_id.or(found_kid.as_deref());
+                    let by_host = Some(facts.verifier.asked_host());
+                    let details = Rc::new(Claimant { key_id, ..claimant }.details(by_host));
+                    let verified = Self { proof, found_kid, subject, details };
                     verified.remember(Voucher::Signature(algorithm, generation), facts);
                     return Ok(verified);
                 }
@@ -92,6 +101,7 @@ impl<'a> Verified<'a> {
                 subject: self.subject.clone(),
                 issuer: id,
                 clearance: Clearance::default(),
+                details: Rc::clone(&self.details).into(),
             };
             facts.memory.remember(name, known);
         }
@@ -105,13 +115,14 @@ impl<'a> Verified<'a> {
             claimant: Claimant { key_id: self.key_id(), ..claimant(token, id, issuer) },
             subject: self.subject.clone(),
             // Without `exp` a token is refused long before.
-            expires_at: token.claims().expires_at.map_or(UnixSeconds(i64::MAX), |at| at.plus(issuer.leeway)),
+            expires_at: token.claims().expires_at.map_or(NEVER, |at| at.plus(issuer.leeway)),
             sender_constraint: issuer.sender_constraint,
             status: issuer.status_list.as_ref().map(|policy| StatusSource { issuer: id, policy }),
             clearance: match token.signature() {
                 Signature::Remembered(known) => Some(&known.clearance),
                 Signature::ToVerify(_) => None,
             },
+            details: Rc::clone(&self.details),
         }
     }
 

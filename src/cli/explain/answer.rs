@@ -5,7 +5,7 @@ use super::check_names::{check_of, check_of_denial};
 use super::deciders::{Decider, deciders};
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
-use crate::audit::{AuditRecord, listed};
+use crate::audit::{AuditRecord, Seen, listed};
 use crate::base::text::shown;
 use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
@@ -217,15 +217,14 @@ impl Explanation<'_> {
     }
 
     fn audit(&self) -> Option<String> {
-        let record = self.record()?;
+        let now = u64::try_from(self.situation.now.0).ok().and_then(|now| now.checked_mul(1000));
+        let seen = Seen::default().at(now).answered(self.reply.as_ref().map(|reply| reply.status));
         let route = self.situation.route.as_deref().map(str::as_bytes);
-        Some(
-            match self.decision {
-                Decision::Deny(_) => record.with_request(route, None),
-                Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => record,
-            }
-            .to_line(),
-        )
+        let seen = match self.decision {
+            Decision::Deny(_) => seen.with_places(route, None),
+            Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => seen,
+        };
+        Some(self.record()?.with_seen(seen).to_line())
     }
 
     /// As text.

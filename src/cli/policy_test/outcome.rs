@@ -165,7 +165,7 @@ impl Observed {
 /// The scopes that a challenge names.
 fn scope(denial: &Denial) -> Option<String> {
     match denial {
-        Denial::NoCredential { scope } | Denial::InsufficientScope { scope } if !scope.is_empty() => {
+        Denial::NoCredential { scope } | Denial::InsufficientScope { scope, .. } if !scope.is_empty() => {
             Some(scope.iter().map(Scope::as_str).collect::<Vec<_>>().join(" "))
         }
         _ => None,

@@ -16,6 +16,7 @@ use super::forward::{RESERVED, RESERVED_PREFIXES, is_apart, plain_name};
 use super::issuer::Bounds;
 use super::requirement::scope;
 use super::{Environment, optional};
+use crate::base::details::DetailsCell;
 use crate::base::json::{Map, Value};
 use crate::base::members::Members;
 use crate::base::names::Subject;
@@ -288,7 +289,7 @@ fn identity(cursor: &Cursor<'_>, terms: Terms<'_>) -> Option<Identity> {
 /// An identity whose time never ends.
 fn identity_of(id: String, subject: &str, claims: Claims) -> Identity {
     let subject = Rc::new(Subject::new(subject));
-    Identity { id: Rc::new(id), subject, claims, expires: None, disabled: false }
+    Identity { id: Rc::new(id), subject, claims, expires: None, disabled: false, details: DetailsCell::default() }
 }
 
 /// What is true of an identity, as a token would say it.

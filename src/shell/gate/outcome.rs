@@ -9,14 +9,14 @@ use super::introspection::Answers;
 use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
 use super::{Gate, Progress, RequestState, StreamRequest};
-use crate::audit::{AuditRecord, Outcome};
 use crate::challenge;
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, Denial, FurtherReasons, Grant, Pending, Reason, Refusal, Trace};
-use crate::engine::{decide, end_wait, further};
+use crate::decision::{Decision, Denial, Grant, Pending, Refusal, Trace};
+use crate::engine::{decide, end_wait};
 use crate::facts::Facts;
-use crate::policy::{FilterStateScope, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, RECORD, RecordForm};
+use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, LogScope};
 use crate::request::RequestView;
+use std::cell::Cell;
 use std::rc::Rc;
 
 impl<H: Host> Gate<H> {
@@ -61,17 +61,19 @@ impl<H: Host> Gate<H> {
     }
 
     /// Has something judged by what this worker knows now.
-    fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
+    pub(super) fn with_facts<R>(&self, request: &StreamRequest, judged: impl FnOnce(&Facts<'_>) -> R) -> R {
         let documents = self.documents.borrow();
         let replay = self.replay.of_request(&self.settings.replay, &request.claims);
+        self.read_clock.set(None);
         request.body.with(|body| {
             let facts = Facts {
-                surroundings: &HostSurroundings::new(&self.host),
+                surroundings: &HostSurroundings::new(&self.host, &self.read_clock),
                 keys: documents.ring(),
                 verifier: &HostVerifier {
                     host: &self.host,
                     host_checks: self.host_checks,
                     host_failures: &self.host_failures,
+                    asked: Cell::new(false),
                     fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
                 },
                 memory: &self.cache,
@@ -89,7 +91,8 @@ impl<H: Host> Gate<H> {
                 metadata: request.metadata.as_fact(request.metadata_source),
                 body,
                 awaited: request.awaited.get(),
-                shows_mismatch: self.records(true) || self.logs.has_room(),
+                shows_mismatch: self.records(true) || self.settings.audit.log != LogScope::Off && self.logs.has_room(),
+                shows_needs: self.settings.audit.fields.show_all_needs(),
             };
             judged(&facts)
         })
@@ -97,12 +100,13 @@ impl<H: Host> Gate<H> {
 
     /// Ends a wait that brought nothing: the request is refused for this reason, or would be in report-only.
     pub(super) fn end_wait(&self, request: &StreamRequest, pending: Pending, denial: Denial) -> Decision {
-        Self::view(request, |view| end_wait(&self.policy, view, &HostSurroundings::new(&self.host), pending, denial))
-            .unwrap_or_else(unread)
+        self.read_clock.set(None);
+        let surroundings = HostSurroundings::new(&self.host, &self.read_clock);
+        Self::view(request, |view| end_wait(&self.policy, view, &surroundings, pending, denial)).unwrap_or_else(unread)
     }
 
     /// Has a request judged that is read again from what the host handed over; `None` where that cannot be read.
-    fn view<R>(request: &StreamRequest, judged: impl FnOnce(&RequestView<'_>) -> R) -> Option<R> {
+    pub(super) fn view<R>(request: &StreamRequest, judged: impl FnOnce(&RequestView<'_>) -> R) -> Option<R> {
         let bytes = request.headers.borrow();
         let headers = pairs::parse(&bytes)?;
         Some(judged(&RequestView {
@@ -131,24 +135,22 @@ impl<H: Host> Gate<H> {
         }
         // What was to be done with the response of headers that went on alone is decided anew.
         drop(request.response.take());
-        let state = match &mut decision {
+        let (state, status) = match &mut decision {
             Decision::Allow(grant) => {
                 request.await_response(grant);
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
-                RequestState::Passed
+                (RequestState::Passed, None)
             }
-            Decision::Deny(refusal) => {
-                self.answer(request, refusal);
-                RequestState::Answered
-            }
+            Decision::Deny(refusal) => (RequestState::Answered, Some(self.answer(request, refusal))),
             Decision::Serve(served) => {
-                self.reply(&challenge::metadata(served, &self.policy).into());
-                RequestState::Answered
+                let reply = Prepared::from(challenge::metadata(served, &self.policy));
+                self.reply(&reply);
+                (RequestState::Answered, Some(reply.status))
             }
-            Decision::Await(_) => RequestState::Undecided,
+            Decision::Await(_) => (RequestState::Undecided, None),
         };
         request.state.set(state);
-        self.report(request, &decision);
+        self.report(request, &decision, status);
         drop((request.headers.take(), request.introspected.take()));
         request.body.clear();
         state
@@ -179,7 +181,8 @@ impl<H: Host> Gate<H> {
         Ok(())
     }
 
-    pub(super) fn answer(&self, request: &StreamRequest, refusal: &Refusal) {
+    /// Answers a request that is refused. Returns the HTTP status.
+    pub(super) fn answer(&self, request: &StreamRequest, refusal: &Refusal) -> u16 {
         let reply = read_again(request, |view| {
             if let (true, Some(path)) = (challenge::hides_query(&refusal.denial), view.path()) {
                 // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
@@ -188,76 +191,13 @@ impl<H: Host> Gate<H> {
             self.replies.reply(refusal, view.is_grpc())
         });
         self.reply(&reply);
+        reply.status
     }
 
     fn reply(&self, reply: &Prepared) {
         if let Err(failure) = self.host.send_local_response(reply) {
             log::error!("scopegate: an answer cannot be sent: status {}", failure.0);
         }
-    }
-
-    /// Counts a decision, and records and logs it where the settings ask for it. A record that would not be seen is not
-    /// made.
-    pub(super) fn report(&self, request: &StreamRequest, decision: &Decision) {
-        let Some(outcome) = Outcome::of(decision) else { return };
-        self.tallies.add(outcome, decision.trace());
-        let refused: Option<Reason> = match outcome {
-            Outcome::Allowed | Outcome::Served => None,
-            Outcome::Denied(reason) | Outcome::WouldDeny(reason) => Some(reason),
-        };
-        let wanted = self.records(refused.is_some());
-        let logged = refused.is_some_and(|reason| self.logs.admit(reason));
-        if !wanted && !logged {
-            return;
-        }
-        let method = if decision.trace().names_method() {
-            read_again(request, |view| view.method().to_vec())
-        } else {
-            Vec::new()
-        };
-        let Some(mut record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
-        if let Outcome::WouldDeny(_) = outcome {
-            record = record.with_further(self.further(request, decision));
-        }
-        if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
-            log::warn!("scopegate: the audit record cannot be put into filter state");
-        }
-        if logged {
-            log::info!("scopegate: {}", self.with_request(record, request).to_line());
-        }
-    }
-
-    /// The reasons beyond the first against a request that is only reported.
-    fn further(&self, request: &StreamRequest, decision: &Decision) -> FurtherReasons {
-        let judged =
-            |view: &RequestView<'_>| self.with_facts(request, |facts| further(&self.policy, view, facts, decision));
-        Self::view(request, judged).unwrap_or_default()
-    }
-
-    /// Whether filter state gets a record of a request that is refused, or would be, or of one that is not.
-    fn records(&self, is_refused: bool) -> bool {
-        match self.settings.audit.filter_state {
-            FilterStateScope::All => true,
-            FilterStateScope::Denials => is_refused,
-            FilterStateScope::None => false,
-        }
-    }
-
-    /// A record in its form for filter state.
-    fn encoded(&self, record: &AuditRecord<'_>) -> Vec<u8> {
-        match self.settings.audit.record {
-            RecordForm::Text => record.to_json().into_bytes(),
-            RecordForm::Object => record.to_struct(),
-        }
-    }
-
-    /// A record with what finds the request again. The host is asked for the route here, since few refusals are logged.
-    fn with_request<'d>(&self, record: AuditRecord<'d>, request: &StreamRequest) -> AuditRecord<'d> {
-        let route = match &request.route_name {
-            Some(name) => Some(name.clone().into_bytes()),
-            None => self.host.property(&["xds", "route_name"]).ok().flatten().filter(|name| !name.is_empty()),
-        };
-        read_again(request, |view| record.with_request(route.as_deref(), view.sole_value("x-request-id")))
     }
 }
 
@@ -267,7 +207,7 @@ pub(super) fn unread() -> Decision {
 }
 
 /// Reads the headers of a request again; none if they cannot be read.
-fn read_again<T>(request: &StreamRequest, read: impl FnOnce(&RequestView<'_>) -> T) -> T {
+pub(super) fn read_again<T>(request: &StreamRequest, read: impl FnOnce(&RequestView<'_>) -> T) -> T {
     let bytes = request.headers.borrow();
     let headers = pairs::parse(&bytes).unwrap_or_default();
     read(&RequestView { headers: &headers, route_name: None, virtual_host: None, ends_with_headers: true })

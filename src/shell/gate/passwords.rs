@@ -5,11 +5,10 @@ use super::super::host::Host;
 use super::super::password_line::{PasswordLine, Waiting};
 use super::super::password_memory::PasswordMemory;
 use super::super::turns::Network;
-use super::surroundings::HostSurroundings;
 use super::waiting::{Parked, is_gone};
 use super::{Gate, StreamRequest};
 use crate::decision::{Denial, Need, PasswordJob, Pending};
-use crate::facts::{Awaited, HashesAtOnce, PasswordJudge, Surroundings as _};
+use crate::facts::{Awaited, HashesAtOnce, PasswordJudge};
 use crate::policy::{Policy, SetKind};
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -124,7 +123,7 @@ impl<H: Host> Gate<H> {
     fn settle_password(&self, waiting: Waiting<WaitingUser>, found: Option<usize>) {
         let Waiting { job, waiters } = waiting;
         if let Some(memory) = &self.passwords.memory {
-            memory.remember(&job, found, HostSurroundings::new(&self.host).now());
+            memory.remember(&job, found, self.host.now());
         }
         let need = Need::Password(job);
         for (waiter, since) in waiters {

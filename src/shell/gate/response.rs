@@ -52,8 +52,8 @@ impl<H: Host> Gate<H> {
         };
         let AwaitedResponse { trace, token, .. } = awaited;
         let refusal = Refusal { denial, trace, token };
-        self.answer(request, &refusal);
-        self.report(request, &Decision::Deny(refusal));
+        let status = self.answer(request, &refusal);
+        self.report(request, &Decision::Deny(refusal), Some(status));
         false
     }
 

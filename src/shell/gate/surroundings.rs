@@ -1,16 +1,18 @@
 //! What the host knows of a request beside its headers, asked for when it is wanted, and once: a call of the host is a good
 //! part of what it costs to refuse a request that has no token.
 
-use super::super::host::Host;
+use super::super::host::{Host, seconds};
 use crate::base::text::from_hex;
 use crate::base::time::UnixSeconds;
 use crate::crypto::SHA256_BYTES;
 use crate::facts::{PeerName, Surroundings};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 /// The surroundings of the request of the effective context.
 pub(super) struct HostSurroundings<'h, H> {
     host: &'h H,
+    /// Where the time is left that was read, in nanoseconds.
+    read_clock: &'h Cell<Option<u64>>,
     now: OnceCell<UnixSeconds>,
     peer_certificate: OnceCell<Option<[u8; SHA256_BYTES]>>,
     peer_uri: OnceCell<Option<Vec<u8>>>,
@@ -18,9 +20,10 @@ pub(super) struct HostSurroundings<'h, H> {
 }
 
 impl<'h, H: Host> HostSurroundings<'h, H> {
-    pub(super) const fn new(host: &'h H) -> Self {
+    pub(super) const fn new(host: &'h H, read_clock: &'h Cell<Option<u64>>) -> Self {
         Self {
             host,
+            read_clock,
             now: OnceCell::new(),
             peer_certificate: OnceCell::new(),
             peer_uri: OnceCell::new(),
@@ -31,7 +34,11 @@ impl<'h, H: Host> HostSurroundings<'h, H> {
 
 impl<H: Host> Surroundings for HostSurroundings<'_, H> {
     fn now(&self) -> UnixSeconds {
-        *self.now.get_or_init(|| self.host.now())
+        *self.now.get_or_init(|| {
+            let now = self.host.now_ns();
+            self.read_clock.set(Some(now));
+            seconds(now)
+        })
     }
 
     /// What the host does not tell counts as no certificate, with which no bound token passes.
