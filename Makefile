@@ -261,10 +261,9 @@ evidence-native:
 	@echo "There is no native module yet. The other module's part runs instead:"
 	@$(MAKE) --no-print-directory evidence-full
 
-# There is nothing yet that Prometheus has a part in.
 evidence-services: needs-services setup node python wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) \
-	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib:: mcp_clients:: mcp_conformance::
+	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib:: mcp_clients:: mcp_conformance:: prometheus::
 	$(NODE_OF_TESTS) cargo test --locked --test decisions -- --include-ignored messages::
 	$(NODE_OF_TESTS) cargo test --locked --test cli -- --include-ignored report::
 

@@ -13,6 +13,7 @@ mod replay;
 mod report;
 mod request;
 mod response;
+mod series;
 mod surroundings;
 mod tallies;
 mod waiting;
@@ -24,7 +25,7 @@ use super::callouts::Callouts;
 use super::documents::Documents;
 use super::feed::local_data::LocalData;
 use super::feed::{Outside, SharedData};
-use super::host::{Buffer, Counter, Gauge, Host};
+use super::host::{Buffer, Counter, Gauge, Histogram, Host};
 use super::host_verifier;
 use super::metadata_cache::MetadataCache;
 use super::metrics;
@@ -102,6 +103,7 @@ struct SpeedMeters {
     misses: Option<Counter>,
     evictions: Option<Counter>,
     host_failures: Option<Counter>,
+    verify_us: Option<Histogram>,
     memory_bytes: Option<Gauge>,
 }
 
@@ -203,6 +205,7 @@ impl<H: Host> Gate<H> {
                 misses: define(metrics::CACHE_MISSES),
                 evictions: define(metrics::CACHE_EVICTIONS),
                 host_failures: define(metrics::CRYPTO_HOST_FAILURES),
+                verify_us: host.define_histogram(metrics::VERIFY_US).ok(),
                 memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
             },
             policy,
@@ -240,7 +243,7 @@ impl<H: Host> Gate<H> {
 
     /// Counts at ticks and not for each request, since a host call costs as much as a look into the cache.
     fn count_what_was_done(&self) {
-        self.tallies.count(&self.host);
+        self.tallies.count(&self.host, &self.policy);
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
         let counts = [
             (self.speed.hits, hits),

@@ -1,11 +1,13 @@
 //! Signatures checked by the host's `BoringSSL` where it offers that, else in the VM.
 
-use super::host::Host;
+use super::host::{Histogram, Host};
 use crate::crypto::{Algorithm, HostForm, HostVerdict, Probe, Verification, VerificationKey, Verifier};
 use std::cell::Cell;
 
 /// The foreign function (Envoy 1.31 and later).
 const FUNCTION: &str = "verify_signature";
+
+const NANOS_PER_MICRO: u64 = 1000;
 
 /// Given the host; what the host cannot check goes to `fallback`.
 pub struct HostVerifier<'h, H, V> {
@@ -17,12 +19,29 @@ pub struct HostVerifier<'h, H, V> {
     pub host_failures: &'h Cell<u32>,
     /// Whether the host checked the last signature.
     pub asked: Cell<bool>,
+    /// The histogram of how long it takes, in microseconds.
+    pub times: Option<Histogram>,
     /// The verifier for the rest.
     pub fallback: V,
 }
 
 impl<H: Host, V: Verifier> Verifier for HostVerifier<'_, H, V> {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
+        let began = self.host.now_ns();
+        let verification = self.check(key, algorithm, message, signature);
+        if let (Some(times), Verification::Valid | Verification::Invalid) = (self.times, verification) {
+            self.host.record(times, self.host.now_ns().saturating_sub(began) / NANOS_PER_MICRO);
+        }
+        verification
+    }
+
+    fn asked_host(&self) -> bool {
+        self.asked.get()
+    }
+}
+
+impl<H: Host, V: Verifier> HostVerifier<'_, H, V> {
+    fn check(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
         let form = HostForm::of(algorithm).filter(|_| self.host_checks);
         self.asked.set(form.is_some());
         match form {
@@ -37,10 +56,6 @@ impl<H: Host, V: Verifier> Verifier for HostVerifier<'_, H, V> {
                 }
             },
         }
-    }
-
-    fn asked_host(&self) -> bool {
-        self.asked.get()
     }
 }
 

@@ -1,12 +1,17 @@
 //! The names of all metrics, in one table. The counters of decisions by reason are made from the reasons
 //! ([`crate::audit::Outcome::counter`]).
 //!
-//! [`named`] fills in the part in angle brackets.
+//! [`filled`] fills in the parts in angle brackets. In Prometheus they are labels of these names, where Envoy has the
+//! `stats_tags` of envoy/envoy.yaml.
 
-/// Counters by issuer: requests that were allowed with its token.
-///
-/// These three read the trace of the decision. There are none by requirement: rules come and go with each configuration,
-/// and Envoy keeps every metric that was ever defined. Records name the requirement.
+/// Counters by what became of requests, and by the requirement that decided. Of these and the next ones there are 1 000 at
+/// most, since Envoy keeps every metric that was ever defined, and rules come and go with each configuration; what finds
+/// no room is counted under `other`.
+pub const REQUIREMENT: &str = "scopegate.requirement.<outcome>.<requirement>";
+/// Counters by mode, by the issuer or the set of the credential, and by reason: requests that were refused, or would have
+/// been.
+pub const REFUSED: &str = "scopegate.refused.<mode>.<issuer>.<reason>";
+/// Counters by issuer: requests that were allowed with its token. These three read the trace of the decision.
 pub const ISSUER_ALLOWED: &str = "scopegate.issuer.allowed.<issuer>";
 /// Counters by issuer: requests that were refused with a token that names it, verified or not.
 pub const ISSUER_DENIED: &str = "scopegate.issuer.denied.<issuer>";
@@ -34,6 +39,8 @@ pub const CRYPTO_HOST: &str = "scopegate.crypto.host";
 pub const VM_MEMORY_BYTES: &str = "scopegate.vm.memory_bytes";
 /// Gauge: requests that wait now.
 pub const WAITING: &str = "scopegate.waiting";
+/// Histogram: how long it took to check a signature, in microseconds.
+pub const VERIFY_US: &str = "scopegate.verify_us";
 /// Histogram: how long they waited, in milliseconds.
 pub const WAIT_MS: &str = "scopegate.wait_ms";
 /// Counters by outcome: fetches of keys.
@@ -65,12 +72,20 @@ pub const STATUS_LIST_HELD: &str = "scopegate.status_list.held";
 /// Gauge: how many of them are missing or too old.
 pub const STATUS_LIST_STALE: &str = "scopegate.status_list.stale";
 
-/// The metric of an outcome, an issuer, a list or a set. In its name, where dots separate parts, everything but letters and digits
-/// becomes `_`.
+/// The metric of an outcome, an issuer, a list or a set: that with one part in angle brackets.
 pub fn named(metric: &str, name: &str) -> String {
-    let stem = metric.split('<').next().unwrap_or(metric);
-    let part = name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' });
-    stem.chars().chain(part).collect()
+    filled(metric, &[name])
+}
+
+/// The metric whose last parts are these names. In a name, where dots separate parts, everything but letters and digits
+/// becomes `_`.
+pub fn filled(metric: &str, names: &[&str]) -> String {
+    let mut text = metric.split('<').next().unwrap_or(metric).trim_end_matches('.').to_owned();
+    for name in names {
+        text.push('.');
+        text.extend(name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }));
+    }
+    text
 }
 
 #[cfg(test)]
@@ -81,5 +96,6 @@ mod tests {
     fn a_name_of_the_configuration_is_one_part_of_the_name_of_a_metric() {
         assert_eq!(named("a.b.<issuer>", "https://idp.example.com/a"), "a.b.https___idp_example_com_a");
         assert_eq!(named("a.<outcome>", "not_modified"), "a.not_modified");
+        assert_eq!(filled("a.<b>.<c>", &["x.y", "rules[3].methods.GET"]), "a.x_y.rules_3__methods_GET");
     }
 }

@@ -3,8 +3,11 @@
 use crate::audit::read_struct;
 use crate::support::records::{misfits, schema};
 use crate::world::{Ask, NOW, compiled, config, configured_keys, extend, get, token};
-use scopegate::audit::{AuditRecord, Seen};
+use proptest::prelude::*;
+use scopegate::audit::{AuditRecord, Outcome, Seen};
+use scopegate::challenge::{self, Terms};
 use scopegate::config::Loaded;
+use scopegate::decision::{Basis, Decision};
 use scopegate::engine::decide;
 use scopegate::facts::{Facts, NoMemory, TokenMemory};
 use scopegate::policy::{AuditField, AuditFields, AuditSettings, CacheLimits};
@@ -110,7 +113,7 @@ fn a_set_of_fields_or_a_list_chooses_the_members() {
 #[test]
 fn a_log_line_of_standard_fields_has_the_route_and_the_request_too() {
     let line = |fields: &str| judged(&whole(), &json!({ "audit": { "fields": fields } }), &NoMemory).1;
-    assert!(line("standard").ends_with(" expires_in=270 status=403 route=\"orders\" request_id=\"id-1\""));
+    assert!(line("standard").ends_with(" expires_in=270 cache=miss status=403 route=\"orders\" request_id=\"id-1\""));
     assert!(line("minimal").ends_with(" credential=bearer status=403"));
     let full = line("full");
     for part in [
@@ -243,4 +246,87 @@ fn every_member_that_the_schema_names_can_be_chosen() {
     known.sort_unstable();
     assert_eq!(names, known);
     assert_eq!(AuditSettings::default().fields, AuditFields::STANDARD);
+}
+
+/// What is in a request and that nothing may show: an item for each part of the token, each secret and each claim that no
+/// configuration here asks for.
+fn hidden(signed: &str) -> Vec<String> {
+    let parts = signed.split('.').map(str::to_owned);
+    let others = [
+        "jti-that-is-hashed",
+        "claim-that-is-not-asked-for",
+        "query-text",
+        "key-of-partner-0123456789",
+        "203.0.113.77",
+    ];
+    parts.chain(others.map(str::to_owned)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn no_record_line_metric_or_header_holds_a_token_a_secret_a_query_or_a_claim_that_is_not_asked_for(
+        kind in 0..7_usize, report_only in any::<bool>(), granted in any::<bool>(), chosen in prop::collection::vec(any::<prop::sample::Index>(), 1..37),
+        is_list in any::<bool>(), subject in prop::sample::select(vec!["plain", "hash", "omit"]),
+    ) {
+        let token = token().claim("jti", "jti-that-is-hashed").claim("email", "claim-that-is-not-asked-for").scope(if granted { "a" } else { "b" });
+        let signed = match kind {
+            0 => token.claim("exp", NOW - 900).sign(),
+            1 => token.claim("aud", "other").sign(),
+            2 => token.header("kid", "z").sign(),
+            3 => format!("{}.AAAA", token.sign().rsplit_once('.').unwrap().0),
+            _ => token.sign(),
+        };
+        let mut ask = get("/orders?note=query-text");
+        match kind {
+            5 => ask.target = Some(format!("/orders?note=query-text&access_token={signed}")),
+            6 => ask = ask.header("x-api-key", "key-of-partner-0123456789"),
+            _ => ask = ask.bearer(&signed),
+        }
+        let names: Vec<&str> = chosen.iter().map(|index| AuditField::ALL[index.index(AuditField::ALL.len())].name).collect();
+        let fields = if is_list { json!(names) } else { json!("full") };
+        let Loaded { policy, settings, .. } = compiled(&config(json!({
+            "report_only": report_only,
+            "default": { "scopes": ["a"] },
+            "forward": { "headers": { "x-auth-scope": "scope" } },
+            "audit": { "fields": fields, "subject": subject },
+        })));
+        let keys = configured_keys(&policy);
+        let shows_needs = settings.audit.fields.show_all_needs();
+        let decision = ask.judge(&keys, &NoMemory, |view, facts| decide(&policy, view, &Facts { shows_needs, ..*facts }));
+        let record = AuditRecord::of(&decision, &policy, settings.audit, b"GET").unwrap().with_seen(seen());
+        let json: Value = serde_json::from_str(&record.to_json()).unwrap();
+        prop_assert_eq!(misfits("record", &json, &schema()), Vec::<String>::new());
+        let mut shown = format!("{json}{}{}", String::from_utf8_lossy(&record.to_struct()), record.to_line());
+        shown += &record.why().unwrap_or_default();
+        shown += &Outcome::of(&decision).unwrap().counter();
+        let places = [decision.trace().requirement, decision.trace().added];
+        shown.extend(places.into_iter().flatten().map(|place| place.path("GET").into_owned()));
+        let denial = match &decision {
+            Decision::Deny(refusal) => Some(&refusal.denial),
+            Decision::Allow(grant) => {
+                shown.extend(grant.set.iter().flat_map(|(name, value)| [name.to_string(), value.clone()]));
+                match &grant.basis {
+                    Basis::ReportOnly(denial) => Some(denial),
+                    _ => None,
+                }
+            }
+            _ => None,
+        };
+        for grpc in [false, true] {
+            let reply = denial.map(|denial| challenge::render(denial, decision.trace(), &Terms::of(&policy, "api"), grpc));
+            shown += &format!("{reply:?}");
+        }
+        for hidden in hidden(&signed) {
+            prop_assert!(!shown.contains(&hidden), "{hidden}: {shown}");
+        }
+        if subject != "plain" {
+            prop_assert!(!shown.contains("alice"), "{shown}");
+        }
+        if kind < 4 {
+            let of_verified = ["issuer", "subject", "client_id", "jti_hash", "fingerprint", "kid", "expires_in", "scopes"];
+            prop_assert!(of_verified.iter().all(|name| json.get(name).is_none()), "{json}");
+        }
+    }
 }

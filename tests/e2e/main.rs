@@ -57,6 +57,7 @@ mod outages;
 mod passwords;
 mod paths;
 mod places;
+mod prometheus;
 mod proofs;
 mod provider;
 mod quotas;

@@ -168,6 +168,11 @@ impl Envoy {
         }
     }
 
+    /// The address of the admin interface.
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// The address of the listener of that name.
     pub fn listener(&self, name: &str) -> SocketAddr {
         let found = self.listeners.iter().find(|(other, _)| other == name);

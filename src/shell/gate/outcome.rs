@@ -74,6 +74,7 @@ impl<H: Host> Gate<H> {
                     host_checks: self.host_checks,
                     host_failures: &self.host_failures,
                     asked: Cell::new(false),
+                    times: self.speed.verify_us,
                     fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
                 },
                 memory: &self.cache,

@@ -16,17 +16,17 @@ impl<H: Host> Gate<H> {
     pub(super) fn report(&self, request: &StreamRequest, decision: &Decision, status: Option<u16>) {
         let read_clock = self.read_clock.take();
         let Some(outcome) = Outcome::of(decision) else { return };
-        self.tallies.add(outcome, decision.trace());
-        let wanted = self.records(outcome.reason().is_some());
-        let logged = self.logs_decision(outcome);
-        if !wanted && !logged {
-            return;
-        }
         let method = if decision.trace().names_method() {
             read_again(request, |view| view.method().to_vec())
         } else {
             Vec::new()
         };
+        self.tallies.add(outcome, decision.trace(), &method);
+        let wanted = self.records(outcome.reason().is_some());
+        let logged = self.logs_decision(outcome);
+        if !wanted && !logged {
+            return;
+        }
         let Some(mut record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
         if let Outcome::WouldDeny(_) = outcome {
             record = record.with_further(self.further(request, decision));

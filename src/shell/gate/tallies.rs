@@ -2,6 +2,7 @@
 
 use super::super::host::{Counter, Host};
 use super::super::metrics;
+use super::series::AllSeries;
 use crate::audit::Outcome;
 use crate::decision::Trace;
 use crate::policy::{Authority, Issuer, Policy};
@@ -15,6 +16,8 @@ pub(super) struct Tallies {
     outcomes: BTreeMap<Outcome, Tally>,
     /// By the place of the issuer that the trace of a decision names.
     issuers: Vec<OfIssuer>,
+    /// By names of the configuration.
+    series: AllSeries,
 }
 
 /// The counts of requests whose tokens name one issuer.
@@ -24,8 +27,9 @@ struct OfIssuer {
     would_deny: Tally,
 }
 
+/// A counter, and what it has not been told yet.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     counter: Option<Counter>,
     uncounted: Cell<u32>,
 }
@@ -42,11 +46,13 @@ impl Tallies {
             allowed: outcomes.remove(&Outcome::Allowed).unwrap_or_default(),
             outcomes,
             issuers: policy.issuers.iter().map(|issuer| OfIssuer::define(host, issuer)).collect(),
+            series: AllSeries::default(),
         }
     }
 
-    /// Counts a decision.
-    pub(super) fn add(&self, outcome: Outcome, trace: &Trace) {
+    /// Counts a decision. `method` is that of the request, where the requirement is of one.
+    pub(super) fn add(&self, outcome: Outcome, trace: &Trace, method: &[u8]) {
+        self.series.add(outcome, trace, method);
         let by_reason = match outcome {
             Outcome::Allowed => Some(&self.allowed),
             Outcome::Denied(_) | Outcome::WouldDeny(_) | Outcome::Served => self.outcomes.get(&outcome),
@@ -59,7 +65,8 @@ impl Tallies {
     }
 
     /// Updates the counters.
-    pub(super) fn count(&self, host: &impl Host) {
+    pub(super) fn count(&self, host: &impl Host, policy: &Policy) {
+        self.series.count(host, policy);
         let of_issuers = self.issuers.iter().flat_map(OfIssuer::all);
         self.outcomes.values().chain([&self.allowed]).chain(of_issuers).for_each(|tally| tally.count(host));
     }
@@ -93,11 +100,27 @@ impl Tally {
         Self { counter: host.define_counter(name).ok(), uncounted: Cell::new(0) }
     }
 
-    fn add(&self) {
+    pub(super) fn add(&self) {
         self.uncounted.set(self.uncounted.get().saturating_add(1));
     }
 
     fn count(&self, host: &impl Host) {
         self.counter.into_iter().for_each(|counter| host.count(counter, self.uncounted.take()));
+    }
+
+    /// Counts under a name that is defined with the first count. If the host defines none, the counts are lost.
+    pub(super) fn count_as(&mut self, host: &impl Host, name: impl FnOnce() -> String) {
+        if self.uncounted.get() == 0 {
+            return;
+        }
+        if self.counter.is_none() {
+            self.counter = host.define_counter(&name()).ok();
+        }
+        self.count(host);
+    }
+
+    #[cfg(test)]
+    pub(super) fn uncounted(&self) -> u32 {
+        self.uncounted.get()
     }
 }
