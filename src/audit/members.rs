@@ -101,19 +101,21 @@ impl AuditRecord<'_> {
     }
 }
 
-/// Shows the members that are wanted.
+/// Shows the members that are wanted. Not inlined, since there are many.
 struct Members<'s> {
     fields: AuditFields,
     show: &'s mut dyn FnMut(&'static str, Shown<'_>),
 }
 
 impl Members<'_> {
+    #[inline(never)]
     fn show(&mut self, field: AuditField, value: Shown<'_>) {
         if self.fields.has(field) {
             (self.show)(field.name, value);
         }
     }
 
+    #[inline(never)]
     fn text(&mut self, field: AuditField, value: Option<&str>) {
         if let Some(value) = value {
             self.show(field, Shown::Text(value));
@@ -121,6 +123,7 @@ impl Members<'_> {
     }
 
     /// A number of either sign; one that does not fit is shown as the nearest that does.
+    #[inline(never)]
     fn number(&mut self, field: AuditField, value: Option<i64>) {
         if let Some(value) = value {
             let nearest = if value < 0 { i32::MIN } else { i32::MAX };
@@ -128,6 +131,7 @@ impl Members<'_> {
         }
     }
 
+    #[inline(never)]
     fn reasons(&mut self, field: AuditField, reasons: &[Reason]) {
         if !reasons.is_empty() {
             let names: Vec<&str> = reasons.iter().map(|reason| reason.name()).collect();
@@ -135,6 +139,7 @@ impl Members<'_> {
         }
     }
 
+    #[inline(never)]
     fn scopes(&mut self, field: AuditField, scopes: &[Scope]) {
         if !scopes.is_empty() && self.fields.has(field) {
             let names: Vec<&str> = scopes.iter().map(Scope::as_str).collect();

@@ -1,6 +1,6 @@
 //! What the host knows of a recorded request, and the decision does not.
 
-use crate::base::text::shown;
+use crate::base::text::{hex_digit, shown};
 use std::net::{IpAddr, SocketAddr};
 
 /// What is known of a request beside the decision on it. Its texts are safe to print.
@@ -93,10 +93,23 @@ fn network(address: &[u8]) -> Option<String> {
             [&a, ".", &b, ".", &c, ".0/24"].concat()
         }
         IpAddr::V6(ip) => {
-            let network = std::net::Ipv6Addr::from_bits(ip.to_bits() & !(u128::MAX >> 56));
-            network.to_string() + "/56"
+            let [a, b, c, d, ..] = ip.segments();
+            let mut groups = vec![a, b, c, d & 0xff00];
+            while groups.last() == Some(&0) {
+                groups.pop();
+            }
+            let groups: Vec<String> = groups.into_iter().map(hexadecimal).collect();
+            groups.join(":") + "::/56"
         }
     })
+}
+
+/// A group of an IPv6 address, without leading zeros (RFC 5952 section 4.1).
+fn hexadecimal(group: u16) -> String {
+    let digits = group.to_be_bytes().into_iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte)]);
+    let digits: String = digits.collect::<String>().to_ascii_lowercase();
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() { "0".to_owned() } else { significant.to_owned() }
 }
 
 #[cfg(test)]
@@ -109,6 +122,9 @@ mod tests {
             ("203.0.113.77:4711", Some("203.0.113.0/24")),
             ("[::ffff:203.0.113.77]:4711", Some("203.0.113.0/24")),
             ("[2001:db8:1:2ff:3:4:5:6]:443", Some("2001:db8:1:200::/56")),
+            ("[2001:0:1:ff::1]:443", Some("2001:0:1::/56")),
+            ("[fe80::1]:443", Some("fe80::/56")),
+            ("[::1]:443", Some("::/56")),
             ("/run/gate.sock", None),
             ("203.0.113.77", None),
         ] {

@@ -91,6 +91,10 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
             // Each names the time of its request.
             text["wanted"] = object["wanted"].clone();
         }
+        if let Some(left) = object.get("expires_in") {
+            assert!(left.is_i64() && text["expires_in"].is_i64(), "{name}: {object} {text}");
+            text["expires_in"] = left.clone();
+        }
         assert_eq!(object, &text, "{name}");
         let wanted = match *name {
             "scopeless" => ("deny", json!("insufficient_scope")),
@@ -126,7 +130,8 @@ fn where_no_record_is_asked_for_the_access_log_has_null() {
     get(envoy.listener("denials"), "/denials/refused", &[]);
     let records = records(&envoy, 3);
     assert_eq!((&records["/none/refused"], &records["/denials/allowed"]), (&json!(null), &json!(null)));
-    let refused = json!({ "decision": "deny", "reason": "no_credential", "requirement": "default", "status": 401 });
+    let refused = json!({ "decision": "deny", "reason": "no_credential", "requirement": "default",
+        "scopes_needed": ["orders:read"], "status": 401 });
     assert_eq!(records["/denials/refused"], refused);
 }
 
@@ -166,5 +171,98 @@ fn a_request_that_outlives_its_configuration_is_logged_in_the_form_that_it_was_j
         let was_object = round % 2 == 0;
         assert_eq!((old.is_object(), new.is_object()), (was_object, !was_object), "{round}: {old} {new}");
         assert!(!was_object || old["subject"] == "alice", "{old}");
+    }
+}
+
+#[test]
+fn which_decisions_have_a_line_in_the_log_is_chosen_and_of_those_that_pass_one_in_so_many() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let upstream = Server::echo(0).unwrap();
+    let audits = [
+        ("denials", json!({})),
+        ("all", json!({ "log": "all" })),
+        ("sampled", json!({ "log": "all", "log_sample": 4 })),
+        ("off", json!({ "log": "off" })),
+        // What Envoy makes of `off` without quotes in YAML.
+        ("false", json!({ "log": false })),
+    ];
+    let gates = audits.map(|(name, audit)| gate(name, &issuer, &audit, AS_TEXT));
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let token = issuer.token(now()).sign();
+    for name in ["denials", "all", "sampled", "off", "false"] {
+        for at in 0..8 {
+            let id = format!("{name}-passes-{at}");
+            let bearer = format!("Bearer {token}");
+            let headers = [("authorization", bearer.as_str()), ("x-request-id", id.as_str())];
+            assert_eq!(get(envoy.listener(name), "/", &headers).status, 200);
+        }
+        let id = format!("{name}-refused");
+        assert_eq!(get(envoy.listener(name), "/", &[("x-request-id", &id)]).status, 401);
+    }
+    // The last request that has a line.
+    envoy.wait_for_log("request_id=\"sampled-refused\"");
+    let log = envoy.log();
+    let lines = |name: &str, what: &str| {
+        let begins = format!("request_id=\"{name}-{what}");
+        log.lines().filter(|line| line.contains("scopegate: decision=") && line.contains(&begins)).count()
+    };
+    let counts =
+        ["denials", "all", "sampled", "off", "false"].map(|name| [lines(name, "passes"), lines(name, "refused")]);
+    assert_eq!(counts, [[0, 1], [8, 1], [2, 1], [0, 0], [0, 0]]);
+    let passed = log.lines().find(|line| line.contains("request_id=\"all-passes-0")).unwrap();
+    assert!(passed.contains("scopegate: decision=allow issuer=") && passed.contains(" expires_in="), "{passed}");
+    assert!(token.split('.').all(|part| !log.contains(part)), "no line has a part of the token");
+}
+
+#[test]
+fn a_full_record_in_envoy_has_every_member_that_such_a_request_can_have() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let upstream = Server::echo(0).unwrap();
+    let gates = [
+        gate("object", &issuer, &json!({ "record": "object", "fields": "full" }), AS_OBJECT),
+        gate("text", &issuer, &json!({ "fields": "full" }), AS_TEXT),
+    ];
+    let envoy = Envoy::shared(&resources(&gates, &[cluster("upstream", upstream.address)]));
+    let token = issuer.token(now()).claim("jti", "j").claim("client_id", "app").sign();
+    for gate in ["object", "text"] {
+        for at in 0..2 {
+            assert_eq!(get_with(envoy.listener(gate), &format!("/{gate}/{at}"), &token).status, 200);
+        }
+    }
+    let records = records(&envoy, 4);
+    for gate in ["object", "text"] {
+        let [first, second] = [0, 1].map(|at| match &records[&format!("/{gate}/{at}")] {
+            Value::String(text) => serde_json::from_str(text).unwrap(),
+            object => object.clone(),
+        });
+        let names: Vec<&str> = first.as_object().unwrap().keys().map(String::as_str).collect();
+        let wanted = [
+            "algorithm",
+            "cache",
+            "client_id",
+            "client_network",
+            "credential",
+            "decision",
+            "expires_in",
+            "fingerprint",
+            "issuer",
+            "jti_hash",
+            "kid",
+            "method",
+            "request_id",
+            "requirement",
+            "scopes",
+            "scopes_needed",
+            "subject",
+            "time",
+            "token_age",
+            "verified_by",
+            "virtual_host",
+        ];
+        assert_eq!(names, wanted, "{first}");
+        assert_eq!((&first["cache"], &second["cache"]), (&json!("miss"), &json!("hit")));
+        assert_eq!((&first["verified_by"], &second["verified_by"]), (&json!("host"), &json!("host")), "{first}");
+        assert_eq!((&first["client_network"], &first["virtual_host"]), (&json!("127.0.0.0/24"), &json!("all")));
+        assert!(first["time"].as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z')), "{first}");
     }
 }

@@ -25,6 +25,7 @@ pub mod python;
 pub mod random;
 pub mod records;
 pub mod redis;
+pub mod resources;
 pub mod server;
 pub mod shared;
 pub mod tools;

@@ -63,7 +63,8 @@ fn read_fields(cursor: &Cursor<'_>) -> Option<AuditFields> {
         let name = item.text()?;
         let found = AuditField::ALL.iter().find(|field| field.name == name);
         found.copied().or_else(|| {
-            let remedy = match nearest(name, AuditField::ALL.iter().map(|field| field.name)) {
+            let names: Vec<&str> = AuditField::ALL.iter().map(|field| field.name).collect();
+            let remedy = match nearest(name, names.iter().copied()) {
                 Some(known) => ["did you mean `", known, "`?"].concat(),
                 None => "envoy/audit.schema.json has their names".to_owned(),
             };
