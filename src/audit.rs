@@ -13,10 +13,11 @@ pub use mismatch::Cause;
 pub use outcome::Outcome;
 pub use seen::Seen;
 
+use crate::base::base64url;
 use crate::base::names::Subject;
 use crate::base::protobuf::put_field;
 use crate::base::text::{escaped, shown};
-use crate::checks::fingerprint;
+use crate::checks::{FINGERPRINT_CHARACTERS, fingerprint};
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, TokenTrace, Trace, VerifiedIdentity};
 use crate::policy::{AuditField, AuditFields, AuditSettings, MethodPart, Policy, RequirementPlace, Scope, SubjectForm};
 use detail::detail;
@@ -94,7 +95,7 @@ impl<'d> AuditRecord<'d> {
                 .map(|id| escaped(id.as_bytes())),
             subject: verified
                 .and_then(|identity| identity.subject.as_deref())
-                .and_then(|subject| subject_form(subject, settings.subject)),
+                .and_then(|subject| subject_form(subject, settings)),
             unverified_issuer: match (denial, verified) {
                 (Some(_), None) => trace.authority.and_then(|authority| policy.issuer_name(authority)),
                 _ => None,
@@ -185,10 +186,18 @@ impl<'d> AuditRecord<'d> {
     }
 }
 
-fn subject_form(subject: &Subject, form: SubjectForm) -> Option<Cow<'_, str>> {
-    match form {
+fn subject_form(subject: &Subject, settings: AuditSettings) -> Option<Cow<'_, str>> {
+    let hash = |text: &[u8]| match settings.salt {
+        None => fingerprint(text),
+        Some(salt) => {
+            let mut hash = base64url::encode(&salt.hash(text));
+            hash.truncate(FINGERPRINT_CHARACTERS);
+            hash
+        }
+    };
+    match settings.subject {
         SubjectForm::Plain => Some(escaped(subject.as_str().as_bytes())),
-        SubjectForm::Hash => Some(subject.digest(fingerprint).into()),
+        SubjectForm::Hash => Some(subject.digest(hash).into()),
         SubjectForm::Omit => None,
     }
 }

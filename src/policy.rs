@@ -43,7 +43,7 @@ mod uses;
 
 pub use api_keys::{ApiKeys, KeyPlace, Secret, Secrets, in_order};
 pub use audit::{
-    AuditField, AuditFields, AuditSettings, FilterStateScope, LogSample, LogScope, RecordForm, SubjectForm,
+    AuditField, AuditFields, AuditSettings, FilterStateScope, LogSample, LogScope, RecordForm, Salt, SubjectForm,
 };
 pub use authority::{Authority, BEARER};
 pub use certificates::{Certificates, digest_of_dns, digest_of_uri};

@@ -96,7 +96,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
-    let audit = optional(&object, "audit", AuditSettings::default(), audit::read);
+    let audit = optional(&object, "audit", AuditSettings::default(), |cursor| audit::read(cursor, environment));
     if forward.as_ref().is_some_and(|forward| forward.by == ForwardBy::Router) {
         router::check_policy(root);
     }

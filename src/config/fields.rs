@@ -125,5 +125,5 @@ shapes! {
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
     ];
     CACHE "cache" ["entries", "bytes"];
-    AUDIT "audit" ["subject", "filter_state", "record", "fields", "log", "log_sample"];
+    AUDIT "audit" ["subject", "salt", "filter_state", "record", "fields", "log", "log_sample"];
 }

@@ -1,10 +1,15 @@
 //! What audit records say, and where they go.
 
+use crate::crypto::{SHA256_BYTES, hmac, sha256};
+use std::fmt;
+
 /// What an audit record says, and where it goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditSettings {
     /// How the subject is shown.
     pub subject: SubjectForm,
+    /// What the hash of the subject is keyed with, if it is.
+    pub salt: Option<Salt>,
     /// For which decisions the record is put into Envoy's filter state.
     pub filter_state: FilterStateScope,
     /// In which form it is put there.
@@ -23,10 +28,35 @@ pub enum SubjectForm {
     /// As it is.
     #[default]
     Plain,
-    /// As `base64url(SHA-256(sub))[..22]`.
+    /// As `base64url(SHA-256(sub))[..22]`, or `base64url(HMAC-SHA-256(salt, sub))[..22]`.
     Hash,
     /// Not at all.
     Omit,
+}
+
+/// What makes the hash of a subject one that nobody without it can compare with guesses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Salt([u8; SHA256_BYTES]);
+
+impl Salt {
+    /// That of a secret.
+    #[must_use]
+    pub fn new(secret: &[u8]) -> Self {
+        Self(sha256(secret))
+    }
+
+    /// The hash of a subject.
+    #[must_use]
+    pub fn hash(&self, subject: &[u8]) -> [u8; SHA256_BYTES] {
+        hmac(&self.0, subject)
+    }
+}
+
+/// Shows nothing of it.
+impl fmt::Debug for Salt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Salt")
+    }
 }
 
 /// In which form the audit record is put into Envoy's filter state.

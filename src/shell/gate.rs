@@ -176,11 +176,10 @@ impl<H: Host> Gate<H> {
         let documents = Documents::new(&policy, &settings, host.now(), is_shared, me);
         // The main thread configures its plugin first, before there are workers.
         documents.seed(&*shared);
-        let define = |name: &str| host.define_counter(name).ok();
         let gate = Self {
             root_context,
             tallies: Tallies::define(&host, &policy),
-            left_out: define(metrics::HEADERS_LEFT_OUT),
+            left_out: host.define_counter(metrics::HEADERS_LEFT_OUT).ok(),
             documents: RefCell::new(documents),
             callouts: RefCell::default(),
             shared,
@@ -200,14 +199,7 @@ impl<H: Host> Gate<H> {
             host_failures: Cell::new(0),
             read_clock: Cell::new(None),
             unlogged: Cell::new(0),
-            speed: SpeedMeters {
-                hits: define(metrics::CACHE_HITS),
-                misses: define(metrics::CACHE_MISSES),
-                evictions: define(metrics::CACHE_EVICTIONS),
-                host_failures: define(metrics::CRYPTO_HOST_FAILURES),
-                verify_us: host.define_histogram(metrics::VERIFY_US).ok(),
-                memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
-            },
+            speed: SpeedMeters::define(&host),
             policy,
             settings,
             host,
@@ -286,6 +278,20 @@ impl<H: Host> Gate<H> {
     fn set_period(&self, period: u32) {
         if self.tick_period.replace(period) != period && self.host.set_tick_period(period).is_err() {
             log::error!("scopegate: the host does not let us have a timer: keys will not be refreshed");
+        }
+    }
+}
+
+impl SpeedMeters {
+    fn define(host: &impl Host) -> Self {
+        let define = |name: &str| host.define_counter(name).ok();
+        Self {
+            hits: define(metrics::CACHE_HITS),
+            misses: define(metrics::CACHE_MISSES),
+            evictions: define(metrics::CACHE_EVICTIONS),
+            host_failures: define(metrics::CRYPTO_HOST_FAILURES),
+            verify_us: host.define_histogram(metrics::VERIFY_US).ok(),
+            memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
         }
     }
 }

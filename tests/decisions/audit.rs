@@ -50,6 +50,17 @@ fn a_subject_is_shown_as_configured() {
 }
 
 #[test]
+fn the_hash_of_a_subject_is_keyed_where_there_is_a_salt() {
+    let ask = get("/").bearer(token().sign());
+    let audit = |salt: &str| json!({ "audit": { "subject": "hash", "salt": { "env": salt } } });
+    let subject = |salt: &str| record(&ask, &config(audit(salt))).0["subject"].clone();
+    // base64url(HMAC-SHA-256(SHA-256(00 01 ... 1f), "alice"))[..22]
+    assert_eq!(subject("SECRET_32"), json!("j5nGyOp6-vuxA7Mz3SHUlE"));
+    assert_ne!(subject("SECRET_64"), subject("SECRET_32"));
+    assert!(!format!("{:?}", compiled(&config(audit("SECRET_32"))).settings.audit).contains(", 2"), "no salt is shown");
+}
+
+#[test]
 fn both_forms_of_a_record_hold_texts_of_every_length_and_of_every_script() {
     for subject in ["é\"\\\n日本".to_owned(), "s".repeat(127), "s".repeat(128), "ß".repeat(60)] {
         let ask = get("/").bearer(token().claim("sub", subject).sign());

@@ -1,19 +1,27 @@
 //! What audit records say, and where they go.
 
-use super::optional;
+use super::replay::shared_key;
+use super::{Environment, optional};
 use crate::config::cursor::Cursor;
 use crate::config::fields;
 use crate::config::problem::nearest;
 use crate::config::tree::Tree;
 use crate::policy::{
-    AuditField, AuditFields, AuditSettings, FilterStateScope, LogSample, LogScope, RecordForm, SubjectForm,
+    AuditField, AuditFields, AuditSettings, FilterStateScope, LogSample, LogScope, RecordForm, Salt, SubjectForm,
 };
 
 /// `audit`.
-pub(super) fn read(cursor: &Cursor<'_>) -> Option<AuditSettings> {
+pub(super) fn read(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<AuditSettings> {
     let object = cursor.object(&fields::AUDIT)?;
     let subject = optional(&object, "subject", SubjectForm::default(), |cursor| {
         cursor.word(&[("plain", SubjectForm::Plain), ("hash", SubjectForm::Hash), ("omit", SubjectForm::Omit)])
+    });
+    let salt = optional(&object, "salt", None, |cursor| {
+        let secret = shared_key(cursor, environment)?;
+        if subject != Some(SubjectForm::Hash) {
+            return cursor.wrong("has nothing to be in", "write subject: hash beside it, or leave it out");
+        }
+        Some(Some(Salt::new(&secret)))
     });
     let filter_state = optional(&object, "filter_state", FilterStateScope::default(), |cursor| {
         cursor.word(&[
@@ -42,6 +50,7 @@ pub(super) fn read(cursor: &Cursor<'_>) -> Option<AuditSettings> {
     });
     Some(AuditSettings {
         subject: subject?,
+        salt: salt?,
         filter_state: filter_state?,
         record: record?,
         fields: fields?,
