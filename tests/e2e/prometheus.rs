@@ -71,7 +71,7 @@ impl Prometheus {
 
     /// The value of an expression.
     fn value(&self, query: &str) -> Option<f64> {
-        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = scopegate::base::text::form_encode(query.as_bytes());
         let found = self.ask(&format!("/api/v1/query?query={encoded}"));
         found["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok())
     }

@@ -1,6 +1,7 @@
 //! What the tests and the demo share: an issuer, a real Envoy, servers and a client that send and show exact bytes.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -24,13 +24,13 @@ pub fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
                 }
             }
             "enum" if !rule.as_array().unwrap().contains(value) => wrong(format!("{value} is none of {rule}")),
-            "maxLength" if value.as_str().map(|text| text.len() as u64) > rule.as_u64() => {
+            "maxLength" if value.as_str().map(|text| count(text.len())) > rule.as_u64() => {
                 wrong(format!("{value} is longer than {rule}"));
             }
-            "minLength" if value.as_str().map(|text| text.len() as u64) < rule.as_u64() => {
+            "minLength" if value.as_str().map(|text| count(text.len())) < rule.as_u64() => {
                 wrong(format!("{value} is shorter than {rule}"));
             }
-            "maxItems" if value.as_array().map(|items| items.len() as u64) > rule.as_u64() => {
+            "maxItems" if value.as_array().map(|items| count(items.len())) > rule.as_u64() => {
                 wrong(format!("{value} has more items than {rule}"));
             }
             // The one pattern there is: how the text ends.
@@ -66,6 +66,10 @@ pub fn misfits(at: &str, value: &Value, schema: &Value) -> Vec<String> {
     found
 }
 
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap()
+}
+
 /// The published schema.
 pub fn schema() -> Value {
     let file = root().join("envoy/audit.schema.json");
@@ -93,7 +97,7 @@ pub fn records_in(log: &str) -> Vec<Value> {
 
 /// The records in a line of text.
 fn records_after(line: &str) -> Vec<Value> {
-    let begins = line.match_indices("{\"decision\":").map(|(at, _)| &line[at..]);
+    let begins = line.match_indices("{\"decision\":").filter_map(|(at, _)| line.get(at..));
     begins.filter_map(|text| serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()).collect()
 }
 

@@ -92,6 +92,7 @@ impl<H: Host> Gate<H> {
     }
 
     /// What these fields show of a request beside the decision. The host is asked only for what is shown.
+    #[inline(never)]
     fn seen(&self, request: &StreamRequest, fields: AuditFields, read_clock: Option<u64>, status: Option<u16>) -> Seen {
         let mut seen = Seen::default().answered(status);
         let asks = |wanted: &[AuditField]| wanted.iter().any(|field| fields.has(*field));
