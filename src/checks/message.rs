@@ -7,7 +7,7 @@ use crate::facts::Body;
 use crate::mcp::header::decode_name;
 use crate::mcp::media::{MediaType, is_identity};
 use crate::mcp::message::{self, Fault, FaultKind, Id, Kind, Message, Subject};
-use crate::mcp::method::mirrored;
+use crate::mcp::method::{is_replaced, mirrored};
 use crate::mcp::version::Version;
 use crate::policy::{Items, Mcp, Refused};
 use crate::request::{RequestView, TwoLines};
@@ -115,8 +115,12 @@ fn hear_post<'p>(
         Body::Whole(_) | Body::TooLarge => return Err(too_large),
         Body::Awaited => return foresee(all, request, trace, items).map(|()| Verdict::Awaited),
     };
-    let message = message::read(bytes).map_err(|Fault { kind, what, id }| {
+    let message = message::read(bytes).map_err(|Fault { kind, what, id, method }| {
         trace.id = id.map(owned_id);
+        trace.method = method.as_deref().map(Into::into);
+        if method.is_some_and(|method| is_replaced(&method)) && is_of_stateless_version(all, request) {
+            return Denial::UnknownMethod { is_stateless: true };
+        }
         let fault = match kind {
             FaultKind::NotJson => MessageFault::NotJson,
             FaultKind::NotMessage => MessageFault::NotMessage,

@@ -93,6 +93,8 @@ pub struct Fault<'b> {
     pub what: &'static str,
     /// The `id` of the message, if no parser reads another one.
     pub id: Option<Id<'b>>,
+    /// The method that lacks a name.
+    pub method: Option<Cow<'b, str>>,
 }
 
 /// What is wrong with a body, as JSON-RPC tells it apart.
@@ -111,11 +113,14 @@ pub enum FaultKind {
 /// # Errors
 /// When the body is not one message, or when two parsers could read different ones.
 pub fn read(body: &[u8]) -> Result<Message<'_>, Fault<'_>> {
-    let not_json = |what| Fault { kind: FaultKind::NotJson, what, id: None };
+    let not_json = |what| Fault { kind: FaultKind::NotJson, what, id: None, method: None };
     let text = std::str::from_utf8(body).map_err(|_| not_json("not UTF-8"))?;
     let found = scan(text).map_err(not_json)?;
     let id = found.get(Member::Id).filter(|_| !found.is_ambiguous_on_top).and_then(Id::read);
-    message(&found, id).map_err(|(kind, what)| Fault { kind, what, id })
+    message(&found, id).map_err(|(kind, what)| {
+        let method = if kind == FaultKind::NoName { name(&found, Member::Method) } else { None };
+        Fault { kind, what, id, method }
+    })
 }
 
 type Problem = (FaultKind, &'static str);

@@ -50,6 +50,12 @@ pub fn asks_for_list(method: &str) -> bool {
     matches!(method, "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list")
 }
 
+/// Whether 2026-07-28 has `subscriptions/listen` instead of this method.
+#[must_use]
+pub fn is_replaced(method: &str) -> bool {
+    matches!(method, "resources/subscribe" | "resources/unsubscribe")
+}
+
 /// What `Mcp-Name` says of a message under 2026-07-28: the tool, the prompt, the URI of `resources/read`, or the task.
 #[must_use]
 pub fn mirrored<'m>(message: &'m Message<'_>) -> Option<&'m str> {

@@ -167,6 +167,24 @@ fn the_body_is_asked_for_once_the_sender_may_send_messages() {
     }
 }
 
+/// Its server would say so, too.
+#[test]
+fn a_method_that_a_revision_has_replaced_is_unknown_even_without_a_uri() {
+    for (method, reason) in [
+        ("resources/subscribe", Reason::UnknownMethod),
+        ("resources/unsubscribe", Reason::UnknownMethod),
+        ("resources/read", Reason::InvalidMessage),
+    ] {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} }).to_string();
+        let ask = |version| post().header("mcp-protocol-version", version).header("mcp-method", method);
+        assert_eq!(refused(&ask("2026-07-28"), &judging(rules()), &body), Some(reason), "{method}");
+        assert_eq!(refused(&ask("2025-11-25"), &judging(rules()), &body), Some(Reason::InvalidMessage), "{method}");
+        let (status, _, answer) = answer(&ask("2026-07-28"), &judging(rules()), &body);
+        let wanted = if reason == Reason::UnknownMethod { (404, Some(-32601)) } else { (400, Some(-32602)) };
+        assert_eq!((status, answer["error"]["code"].as_i64()), wanted);
+    }
+}
+
 #[test]
 fn what_the_headers_of_a_call_forbid_is_refused_before_its_body() {
     let policy = policy(&judging(rules()));
