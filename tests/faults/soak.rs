@@ -3,6 +3,7 @@
 
 mod chart;
 mod judge;
+mod messages;
 mod sample;
 
 use crate::stage::{Stage, published, revoked};

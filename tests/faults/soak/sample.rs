@@ -96,7 +96,7 @@ impl Sample {
 }
 
 /// What the process named `envoy`, this one or one below it, has in memory, in bytes.
-fn resident(process: u32) -> u64 {
+pub fn resident(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     if value("Name:") == Some("envoy") {
