@@ -5,6 +5,7 @@ pub mod details;
 pub mod json;
 pub mod members;
 pub mod names;
+pub mod network;
 pub mod protobuf;
 pub mod shared_data;
 pub mod text;

@@ -6,6 +6,7 @@ mod message;
 mod mismatch;
 mod need;
 mod response;
+mod reuse;
 mod served;
 mod step_up;
 
@@ -15,6 +16,7 @@ pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
 pub use response::{ResponseEdits, ShownLists};
+pub use reuse::ReuseEvent;
 pub use served::{MetadataPart, Served};
 pub use step_up::StepUp;
 
@@ -75,6 +77,8 @@ pub struct Trace {
     pub message: Option<Box<MessageTrace>>,
     /// The scopes that are needed, where they are shown whatever is decided.
     pub needed: Option<Box<[Scope]>>,
+    /// That one more client than expected shows the credential.
+    pub reuse: Option<ReuseEvent>,
 }
 
 /// The authentication schemes of tokens that a requirement admits.
@@ -368,6 +372,8 @@ denials! {
     CertificateMismatch(&'static str) => "certificate_mismatch",
     /// The user has not authenticated as the requirement asks, or too long ago (RFC 9470).
     StepUpNeeded(Box<StepUp>) => "step_up_needed",
+    /// More clients show the credential than may; `step_up` is what a new one is asked for beside.
+    Reused { step_up: Option<Box<StepUp>> } => "reused",
     /// The token lacks a scope; `scope` is what the route needs, and `missing` what of it is not granted.
     InsufficientScope { scope: Vec<Scope>, missing: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.

@@ -290,6 +290,9 @@ fn grant_to(
     let Judged { policy, request, facts, asks, effects, .. } = *judged;
     let principal = proof.principal();
     judged.trace.needed = facts.shows_needs.then(|| principal.needed(asks).into());
+    let used = beside.map_or(principal, Authenticated::principal);
+    checks::check_reuse(used, asks, request, facts, judged.trace)
+        .map_err(|denial| Stop::from(denial).about(used.trace()))?;
     let permit = Scoped::check(proof, asks)
         .and_then(|proof| Permit::check(proof, asks, request))
         .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
@@ -303,7 +306,6 @@ fn grant_to(
         listing::with_lists(grant, judged, Sender { principals: &principals, all })
     };
     message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
-    let used = beside.map_or(principal, Authenticated::principal);
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)
         .map_err(|denial| Stop::from(denial).about(used.trace()))?;
     Ok(grant(first_use.permit()))

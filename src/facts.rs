@@ -5,6 +5,7 @@ mod introspections;
 mod memory;
 mod passwords;
 mod replay;
+mod sightings;
 mod statuses;
 
 pub use crate::policy::Pool;
@@ -13,6 +14,7 @@ pub use introspections::{Introspected, Introspections, NothingIntrospected};
 pub use memory::{NoMemory, TokenMemory, TokenName, VerifiedToken, Voucher};
 pub use passwords::{HashesAtOnce, PasswordAnswer, PasswordJudge, PasswordQuestion};
 pub use replay::{Claim, Claimed, NothingUsed, ReplayStore};
+pub use sightings::{Client, NothingCounted, Seen, Sighting, Sightings};
 pub use statuses::{StatusLists, StatusPlace};
 
 use crate::base::time::UnixSeconds;
@@ -44,6 +46,8 @@ pub struct Facts<'a> {
     pub revocations: &'a Revocations,
     /// What has been used that is good once.
     pub replay: &'a dyn ReplayStore,
+    /// Which clients have shown a credential.
+    pub sightings: &'a dyn Sightings,
     /// The status lists that are there; `None` away from a gate, where what they say is not judged.
     pub statuses: Option<&'a StatusLists>,
     /// What route and virtual host metadata ask.
@@ -79,6 +83,7 @@ impl<'a> Facts<'a> {
             passwords: &HashesAtOnce,
             revocations,
             replay: &NothingUsed,
+            sightings: &NothingCounted,
             statuses: None,
             metadata: MetadataRequirement::None,
             body: Body::Awaited,
@@ -112,6 +117,13 @@ pub trait Surroundings {
 
     /// The first name of this kind among the subject alternative names of that certificate.
     fn peer_name(&self, kind: PeerName) -> Option<&[u8]>;
+
+    /// The address of the client, with its port, as Envoy writes it: which one that is behind other proxies, Envoy's
+    /// configuration says.
+    fn source_address(&self) -> Option<&[u8]>;
+
+    /// The version of TLS of this connection, as Envoy writes it; `None` without TLS.
+    fn tls_version(&self) -> Option<&[u8]>;
 }
 
 /// A kind of subject alternative name (RFC 5280 section 4.2.1.6).
@@ -123,7 +135,7 @@ pub enum PeerName {
     Dns,
 }
 
-/// Surroundings with a fixed time, and no client certificate.
+/// Surroundings with a fixed time, and nothing known of the connection.
 impl Surroundings for UnixSeconds {
     fn now(&self) -> UnixSeconds {
         *self
@@ -134,6 +146,14 @@ impl Surroundings for UnixSeconds {
     }
 
     fn peer_name(&self, _: PeerName) -> Option<&[u8]> {
+        None
+    }
+
+    fn source_address(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn tls_version(&self) -> Option<&[u8]> {
         None
     }
 }
@@ -149,6 +169,8 @@ pub struct KnownSurroundings {
     pub peer_uri: Option<Rc<str>>,
     /// The first DNS name among them.
     pub peer_dns: Option<Rc<str>>,
+    /// The address of the client.
+    pub source_address: Option<Rc<str>>,
 }
 
 impl Surroundings for KnownSurroundings {
@@ -166,6 +188,14 @@ impl Surroundings for KnownSurroundings {
             PeerName::Dns => &self.peer_dns,
         };
         name.as_deref().map(str::as_bytes)
+    }
+
+    fn source_address(&self) -> Option<&[u8]> {
+        self.source_address.as_deref().map(str::as_bytes)
+    }
+
+    fn tls_version(&self) -> Option<&[u8]> {
+        None
     }
 }
 

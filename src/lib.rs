@@ -18,10 +18,11 @@
 //! audit -> base, checks, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
 //! replay_store -> base, crypto, facts, policy
+//! sightings -> base, crypto, facts, policy
 //! config -> base, credential, crypto, jose, mcp, policy, revocation
 //! engine -> base, checks, credential, decision, facts, mcp, policy, request
 //! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, mcp, policy, replay_store,
-//!     request, revocation, token_cache
+//!     request, revocation, sightings, token_cache
 //! cli -> audit, base, challenge, checks, config, crypto, decision, engine, facts, jose, policy, request, revocation,
 //!     token_cache
 //! ```
@@ -41,6 +42,7 @@
 //! | [`decision`], [`facts`] | what the engine answers, and what it is told beside the request |
 //! | [`token_cache`] | the verified-token cache, behind a trait of `facts` |
 //! | [`replay_store`] | what has been used that is good once, behind a trait of `facts` |
+//! | [`sightings`] | which clients have shown a credential, behind a trait of `facts` |
 //! | [`engine`] | [`engine::decide`]: the ordered list of checks |
 //! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
 //! | [`audit`] | a decision as record, log line and counter |
@@ -66,6 +68,7 @@ pub mod policy;
 pub mod replay_store;
 pub mod request;
 pub mod revocation;
+pub mod sightings;
 pub mod token_cache;
 
 // What it exports is for the conformance tests, which run the verifier of the filter in Envoy.

@@ -29,6 +29,7 @@ mod replay_service;
 mod request_part;
 mod requirement;
 mod resource;
+mod reuse;
 mod revocation;
 mod rule_index;
 mod rules;
@@ -74,6 +75,7 @@ pub use replay_service::{FleetClaim, Pool, ReplayPlace, ReplayService, ServiceFo
 pub use request_part::{HostPattern, RequestPart};
 pub use requirement::{Access, ClaimCondition, Condition, Requirement, TokenRequirement};
 pub use resource::{NoIdentifier, Resource, ResourceId, ResourceIdentifier};
+pub use reuse::{ClientForm, MAX_CLIENTS, Reuse, ReuseAction, Space};
 pub use revocation::{RemoteList, RevocationSettings, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
@@ -84,6 +86,8 @@ pub use target_uri::TargetUri;
 pub use template::{PathVariable, Template, TemplateError};
 pub use token_place::{TokenHeader, TokenPlace, TokenPlaces, WEBSOCKET_PROTOCOL};
 pub use uses::Uses;
+
+use std::rc::Rc;
 
 /// The default of `limits.token_bytes`.
 pub const DEFAULT_TOKEN_BYTES: usize = 8192;
@@ -123,6 +127,8 @@ pub struct Policy {
     pub bypass_cors_preflight: bool,
     /// Which ambiguous forms of a path are admitted.
     pub paths: PathPolicy,
+    /// How clients are counted that show one credential, where a requirement does not say so itself.
+    pub reuse: Option<Rc<Reuse>>,
     /// Whether nothing is refused, only counted.
     pub report_only: bool,
     /// The longest token, in bytes.

@@ -69,6 +69,7 @@ pub(super) fn detail(denial: &Denial) -> Option<String> {
         | Denial::UseNonce(_)
         | Denial::ProofReplayed
         | Denial::TooBusy
+        | Denial::Reused { .. }
         | Denial::Replayed
         | Denial::ReplayUnavailable => None,
     }

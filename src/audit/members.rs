@@ -4,8 +4,10 @@ use super::{AuditField, AuditFields, AuditRecord, CredentialKind, Denial, Scope,
 use crate::base::names::Fingerprint;
 use crate::base::text::SHOWN_BYTES;
 use crate::base::time::{UnixSeconds, rfc3339};
-use crate::decision::{Reason, VerifiedIdentity};
+use crate::decision::{Reason, ReuseEvent, VerifiedIdentity};
 
+/// The event that one more client than expected shows a credential.
+const TOKEN_REUSE: &str = "token_reuse";
 /// The most scopes of a credential that a record lists. Those that are longer than what is shown are left out.
 const LISTED_SCOPES: usize = 32;
 
@@ -16,6 +18,12 @@ impl AuditRecord<'_> {
         let (decision, reason) = self.outcome.words();
         all.text(AuditField::DECISION, Some(decision));
         all.text(AuditField::REASON, reason);
+        if let Some(ReuseEvent { clients, window, action }) = self.trace.reuse {
+            all.text(AuditField::EVENT, Some(TOKEN_REUSE));
+            all.number(AuditField::CLIENTS, Some(clients.into()));
+            all.number(AuditField::WINDOW, Some(window.0.into()));
+            all.text(AuditField::ACTION, Some(action.name()));
+        }
         all.reasons(AuditField::FURTHER_REASONS, &self.further.certain);
         all.reasons(AuditField::UNVERIFIED_FURTHER_REASONS, &self.further.unverified);
         if let Some(now_ms) = self.seen.now_ms().filter(|_| fields.has(AuditField::TIME)) {

@@ -1,7 +1,8 @@
 //! What the host knows of a recorded request, and the decision does not.
 
+use crate::base::network::read_client;
 use crate::base::text::{hex_digit, shown};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// What is known of a request beside the decision on it. Its texts are safe to print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,8 +86,8 @@ impl Seen {
 /// The network of an address with a port: 24 bits of an IPv4 address, also of one that an IPv6 socket has, and 56 bits of
 /// an IPv6 address.
 fn network(address: &[u8]) -> Option<String> {
-    let address: SocketAddr = std::str::from_utf8(address).ok()?.parse().ok()?;
-    Some(match address.ip().to_canonical() {
+    let (address, _) = read_client(address)?;
+    Some(match address {
         IpAddr::V4(ip) => {
             let [a, b, c, _] = ip.octets();
             let [a, b, c] = [a, b, c].map(|octet| octet.to_string());
@@ -126,7 +127,7 @@ mod tests {
             ("[fe80::1]:443", Some("fe80::/56")),
             ("[::1]:443", Some("::/56")),
             ("/run/gate.sock", None),
-            ("203.0.113.77", None),
+            ("203.0.113.77", Some("203.0.113.0/24")),
         ] {
             let seen = Seen::default().with_client(address.as_bytes());
             assert_eq!(seen.client_network(), wanted, "{address}");

@@ -52,7 +52,11 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::UnknownIdentity
         | Denial::WrongSecret { .. }
         | Denial::CredentialExpired { .. } => invalid_secret(),
-        Denial::Revoked(_) if trace.credential.and_then(CredentialKind::set).is_some() => invalid_secret(),
+        Denial::Revoked(_) | Denial::Reused { step_up: None }
+            if trace.credential.and_then(CredentialKind::set).is_some() =>
+        {
+            invalid_secret()
+        }
         Denial::TokenTooLarge | Denial::MalformedToken(_) => invalid_token("The access token is malformed"),
         Denial::UnknownIssuer | Denial::WrongType | Denial::MissingClaim(_) => {
             invalid_token("The access token is not one that this resource accepts")
@@ -81,9 +85,10 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::UnknownKey
         | Denial::BadSignature
         | Denial::Inactive
+        | Denial::Reused { step_up: None }
         | Denial::Revoked(_) => invalid_token("The access token could not be verified"),
         Denial::Replayed => invalid_token("The access token has been used"),
-        Denial::StepUpNeeded(needed) => refused(
+        Denial::StepUpNeeded(needed) | Denial::Reused { step_up: Some(needed) } => refused(
             401,
             Challenge::StepUp(Cow::Borrowed(needed)),
             "The user has to authenticate anew, as this resource asks",

@@ -64,12 +64,22 @@ pub(super) fn judge(
     if is_recent { Ok(()) } else { Err(needed("auth_time", asks)) }
 }
 
+/// What a user who authenticates anew has to bring; `None` where the requirements ask for no `acr`.
+pub(super) fn step_up_of(asks: &TokenRequirements<'_>) -> Option<Box<StepUp>> {
+    let asks_acr = asks.iter().any(|ask| ask.acr_values.is_some());
+    asks_acr.then(|| Box::new(step_up("acr", asks)))
+}
+
 /// What the requirements ask, added up.
 fn needed(claim: &'static str, asks: &TokenRequirements<'_>) -> Denial {
+    Denial::StepUpNeeded(Box::new(step_up(claim, asks)))
+}
+
+fn step_up(claim: &'static str, asks: &TokenRequirements<'_>) -> StepUp {
     let mut lists = asks.iter().filter_map(|ask| ask.acr_values.as_ref());
     let first = lists.next();
     let of_all = |value: &&String| lists.clone().all(|list| list.contains(value));
     let acr_values = first.map(|list| list.iter().filter(of_all).cloned().collect());
     let max_age = asks.iter().filter_map(|ask| ask.max_auth_age).min();
-    Denial::StepUpNeeded(Box::new(StepUp { claim, acr_values, max_age }))
+    StepUp { claim, acr_values, max_age }
 }

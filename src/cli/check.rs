@@ -5,6 +5,7 @@ mod asked;
 mod attached;
 mod certificates;
 mod chain;
+mod client_address;
 mod cors;
 mod credentials;
 mod csrf;
@@ -187,6 +188,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
+        client_address::check(envoy, &loaded.policy, findings);
         certificates::check(envoy, &loaded.policy, sources, findings);
         step_up::check(envoy, &loaded.policy, findings);
         csrf::check(gate, envoy, &loaded.policy, findings);

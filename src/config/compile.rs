@@ -16,6 +16,7 @@ mod remote;
 mod replay;
 mod requirement;
 mod resources;
+mod reuse;
 mod revocation;
 mod router;
 mod status_list;
@@ -27,10 +28,11 @@ use super::cursor::{Cursor, Object};
 use super::{Environment, Loaded, fields};
 use crate::credential::TOKEN_PARAMETERS;
 use crate::policy::{
-    AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, Forward, ForwardBy, Issuer, Limits,
-    Match, PathMatch, PathPolicy, Policy, QueryPolicy, ReplayPlace, ReplaySettings, Requirement, RevocationSettings,
-    RouteMetadata, Rule, Rules, Settings, SharedKeys, TokenPlaces, Uses,
+    Access, AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, Forward, ForwardBy, Issuer,
+    Limits, Match, PathMatch, PathPolicy, Policy, QueryPolicy, ReplayPlace, ReplaySettings, Requirement, Reuse,
+    RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, TokenPlaces, TokenRequirement, Uses,
 };
+use std::rc::Rc;
 
 /// The names of the issuers, by which requirements refer to them.
 pub(super) type IssuerNames = Vec<String>;
@@ -59,13 +61,15 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let prefixes = introspection::prefixes(issuers.as_deref().unwrap_or_default());
     let resources =
         optional(&object, "resources", Vec::new(), |cursor| resources::read(cursor, &names, issuers.as_deref()));
-    let context = Context::new(&names, &prefixes, resources.as_deref(), sources, has_dpop, environment);
+    let reuse = optional(&object, "reuse", None, |cursor| reuse::read(cursor).map(|reuse| Some(Rc::new(reuse))));
+    let counted = reuse.as_ref().and_then(Option::as_ref);
+    let context = Context::new(&names, &prefixes, resources.as_deref(), sources, has_dpop, environment, counted);
     introspection::apart(&object, issuers.as_deref(), sets.as_deref(), context);
     if !object.has("default") && !sources.has_issuers {
         object.need("default", "say what holds where no rule matches, such as default: {credentials: NAME}");
     }
     let paths = optional(&object, "paths", PathPolicy::default(), read_paths);
-    let default = optional(&object, "default", Requirement::default(), |cursor| requirement(cursor, context));
+    let default = optional(&object, "default", strict(counted), |cursor| requirement(cursor, context));
     let rules =
         optional(&object, "rules", Rules::default(), |cursor| read_rules(cursor, context, paths.unwrap_or_default()));
     let route_metadata = optional(&object, "route_metadata", RouteMetadata::default(), read_route_metadata);
@@ -116,15 +120,12 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         forwarded_certificate: forwarded_certificate?,
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
+        reuse: reuse?,
         report_only: report_only?,
         token_bytes: token_bytes?,
     };
-    policy.uses = Uses::of(&policy);
+    policy.uses = uses(&policy, &object);
     warnings.extend(mtls::proxies_that_are_identities(&policy));
-    // What route metadata asks is not known before requests come, so `replay` alone asks for the store, too.
-    if object.has("replay") {
-        policy.uses = policy.uses.with(Uses::SINGLE_USE);
-    }
     let settings = Settings {
         realm: realm?,
         crypto: crypto?,
@@ -136,6 +137,20 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         audit: audit?,
     };
     Some(Loaded { policy, settings, warnings })
+}
+
+/// What is asked where nothing is written: a valid token.
+fn strict(reuse: Option<&Rc<Reuse>>) -> Requirement {
+    let ask = TokenRequirement { reuse: reuse.cloned(), ..TokenRequirement::default() };
+    Requirement { access: Access::Token(Rc::new(ask)), ..Requirement::default() }
+}
+
+/// What a policy uses. What route metadata asks is not known before requests come, so `replay` alone asks for the store, and
+/// `limits.reuse_pairs` for the counts.
+fn uses(policy: &Policy, root: &Object<'_>) -> Uses {
+    let has_room = root.get("limits").is_some_and(|limits| limits.member("reuse_pairs").is_some());
+    let asked = [(root.has("replay"), Uses::SINGLE_USE), (has_room, Uses::REUSE)];
+    asked.into_iter().filter(|(is_asked, _)| *is_asked).fold(Uses::of(policy), |all, (_, part)| all.with(part))
 }
 
 /// Notes places of credentials that are those of something else.
@@ -159,12 +174,19 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy, environment: Enviro
     }
     let sources = Sources { sets: Some(&policy.credentials), has_issuers: !policy.issuers.is_empty() };
     let prefixes = introspection::prefixes(&policy.issuers);
-    let (resources, has_dpop) = (Some(policy.resources.as_slice()), policy.dpop.is_some());
-    let requirement = requirement(cursor, Context::new(&names, &prefixes, resources, sources, has_dpop, environment))?;
+    let (resources, reuse) = (Some(policy.resources.as_slice()), policy.reuse.as_ref());
+    let context = Context::new(&names, &prefixes, resources, sources, policy.dpop.is_some(), environment, reuse);
+    let requirement = requirement(cursor, context)?;
     if requirement.asks_single_use() && !policy.uses.has(Uses::SINGLE_USE) {
         return cursor.wrong(
             "asks single_use, and there is no store: it has to be there before the first request comes",
             "write replay: {} at the top of the configuration",
+        );
+    }
+    if requirement.counts_clients() && !policy.uses.has(Uses::REUSE) {
+        return cursor.wrong(
+            "has reuse, and there is no room to count: it has to be there before the first request comes",
+            "write limits: {reuse_pairs: 100000} at the top of the configuration",
         );
     }
     Some(requirement)
@@ -302,7 +324,9 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
         optional(&object, "denial_logs_per_second", defaults.denial_logs_per_second, |c| c.whole(0..=1000));
     let wasm_crypto_percent =
         optional(&object, "wasm_crypto_percent", defaults.wasm_crypto_percent, |c| c.whole(1..=100));
+    let reuse_pairs = optional(&object, "reuse_pairs", defaults.reuse_pairs, |c| c.whole(1000..=1_000_000));
     let limits = Limits {
+        reuse_pairs: reuse_pairs?,
         jwks_bytes: jwks_bytes?,
         jwks_keys: jwks_keys?,
         waiting_requests: waiting_requests?,

@@ -29,7 +29,7 @@ shapes! {
         "issuers", "resources", "credentials", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls",
         "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
-        "limits", "audit",
+        "reuse", "limits", "audit",
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
@@ -52,12 +52,12 @@ shapes! {
     ];
     REQUIREMENT "a requirement" [
         "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
-        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "methods", "allow_missing", "report_only", "public", "deny",
+        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
         "match", "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime",
-        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "methods", "allow_missing", "report_only", "public", "deny",
+        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     CREDENTIAL_SET "a set of credentials" [
@@ -123,7 +123,10 @@ shapes! {
     AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
+        "reuse_pairs",
     ];
+    REUSE "reuse" ["window", "max_clients", "client", "action", "exempt"];
+    REUSE_CLIENT "client" ["ipv4_prefix", "ipv6_prefix", "user_agent", "tls"];
     CACHE "cache" ["entries", "bytes"];
     AUDIT "audit" ["subject", "salt", "filter_state", "record", "fields", "log", "log_sample"];
 }

@@ -162,6 +162,10 @@ audit_fields! {
     CLIENT_NETWORK 34 "client_network",
     ROUTE 35 "route",
     REQUEST_ID 36 "request_id",
+    EVENT 37 "event",
+    CLIENTS 38 "clients",
+    WINDOW 39 "window",
+    ACTION 40 "action",
 }
 
 /// Which members an audit record has, as far as they are known. `decision` is always one.
@@ -184,6 +188,10 @@ impl AuditFields {
         AuditField::CREDENTIAL_SET,
         AuditField::IDENTITY,
         AuditField::STATUS,
+        AuditField::EVENT,
+        AuditField::CLIENTS,
+        AuditField::WINDOW,
+        AuditField::ACTION,
     ]);
     /// What costs no further call of the host, and is not in Envoy's access log anyway.
     pub const STANDARD: Self = Self { bits: Self::standard(), is_standard: true };

@@ -1,8 +1,8 @@
 //! What a request must meet.
 
 use super::{
-    CredentialRule, Csrf, IssuerId, Lists, Mcp, MethodPart, RequestPart, ResourceId, ScopeRule, SenderConstraint,
-    TokenTypes,
+    CredentialRule, Csrf, IssuerId, Lists, Mcp, MethodPart, RequestPart, ResourceId, Reuse, ScopeRule,
+    SenderConstraint, TokenTypes,
 };
 use crate::base::json::Value;
 use crate::base::members::Raw;
@@ -73,6 +73,8 @@ pub struct TokenRequirement {
     pub csrf: Option<Csrf>,
     /// What is asked of MCP messages; `None`: they are not looked at.
     pub mcp: Option<Rc<Mcp>>,
+    /// How the clients are counted that show the credential; `None`: they are not.
+    pub reuse: Option<Rc<Reuse>>,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.
@@ -106,6 +108,13 @@ impl Requirement {
         }
         let below = |(name, one): &(String, Self)| Some(["methods.", name, ".", &one.needs_responses()?].concat());
         self.methods.iter().find_map(below)
+    }
+
+    /// Whether clients that show a credential are counted, for some method or for all.
+    #[must_use]
+    pub fn counts_clients(&self) -> bool {
+        let own = matches!(&self.access, Access::Token(ask) if ask.reuse.is_some());
+        own || self.methods.iter().any(|(_, requirement)| requirement.counts_clients())
     }
 
     /// The requirement for `method`, and which part of this one it is: that of the method's own name; for HEAD

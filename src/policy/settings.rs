@@ -92,6 +92,8 @@ pub struct Limits {
     pub denial_logs_per_second: u32,
     /// The share of each second, in percent, that one worker may spend on checking signatures in the VM.
     pub wasm_crypto_percent: u32,
+    /// How many pairs of a credential and a client that shows it there is room for.
+    pub reuse_pairs: usize,
 }
 
 impl Default for Limits {
@@ -102,6 +104,7 @@ impl Default for Limits {
             waiting_requests: 256,
             denial_logs_per_second: 10,
             wasm_crypto_percent: 50,
+            reuse_pairs: 100_000,
         }
     }
 }

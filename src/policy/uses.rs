@@ -22,16 +22,22 @@ impl Uses {
     /// Issuers that are asked about opaque tokens.
     pub const INTROSPECTION: Self = Self(1 << 6);
 
+    /// Counts of the clients that show a credential.
+    pub const REUSE: Self = Self(1 << 7);
+
     /// What this policy uses.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
         let rules = policy.rules.as_slice().iter().map(|rule| &rule.requirement);
-        let single_use = rules.chain([&policy.default]).any(Requirement::asks_single_use);
+        let all = rules.chain([&policy.default]);
+        let single_use = all.clone().any(Requirement::asks_single_use);
+        let counts_clients = policy.reuse.is_some() || all.clone().any(Requirement::counts_clients);
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::BARRED_TRAILERS, policy.bars_trailers()),
             (Self::SINGLE_USE, single_use),
+            (Self::REUSE, counts_clients),
             (Self::PROOFS, policy.dpop.is_some()),
             (Self::CREDENTIALS, policy.uses_other_places()),
             (Self::INTROSPECTION, policy.issuers.iter().any(|issuer| issuer.introspection.is_some())),

@@ -13,6 +13,7 @@ mod replay;
 mod report;
 mod request;
 mod response;
+mod reuse;
 mod series;
 mod surroundings;
 mod tallies;
@@ -43,6 +44,7 @@ use introspection::Inquiries;
 use meters::Meters;
 use passwords::Passwords;
 use replay::Replay;
+use reuse::Reuse;
 use std::cell::{Cell, RefCell};
 use std::rc::Weak;
 use tallies::Tallies;
@@ -84,6 +86,7 @@ pub struct Gate<H> {
     cache: TokenCache,
     passwords: Passwords,
     replay: Replay,
+    reuse: Reuse,
     inquiries: Inquiries,
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
@@ -134,27 +137,7 @@ impl<H: Host> Gate<H> {
             log::error!("scopegate: configuration refused: {field}: {NEEDS_FULL}");
             return None;
         }
-        let host_checks = match (settings.crypto, host_verifier::probe(&host)) {
-            (CryptoPlace::Host, false) => {
-                log::error!(
-                    "scopegate: configuration refused: crypto: is host, and this host checks no signatures; write auto"
-                );
-                return None;
-            }
-            (CryptoPlace::Wasm, _) => false,
-            (CryptoPlace::Auto | CryptoPlace::Host, checks) => checks,
-        };
-        log::info!(
-            "scopegate: signatures are checked {}",
-            if host_checks {
-                "by the host: RS256 to RS512 and ES256 to ES512; the others in the VM"
-            } else {
-                "in the VM"
-            }
-        );
-        if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
-            host.set_gauge(gauge, u64::from(host_checks));
-        }
+        let host_checks = host_checks(&host, settings.crypto)?;
         let texts = published(&policy).map(|key| (key, host.declare_text(key)));
         let record = shows_objects(settings.audit).then(|| (RECORD, host.declare_struct(RECORD)));
         for (key, declared) in texts.chain(record) {
@@ -168,6 +151,7 @@ impl<H: Host> Gate<H> {
         }
         let passwords = Passwords::open(&policy, settings.limits.waiting_requests)?;
         let replay = Replay::open(&host, &policy, &settings.replay)?;
+        let reuse = Reuse::open(&host, &policy, settings.limits)?;
         let inquiries = Inquiries::open(&host, &policy, settings.limits)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
@@ -193,6 +177,7 @@ impl<H: Host> Gate<H> {
             cache: TokenCache::new(settings.cache),
             passwords,
             replay,
+            reuse,
             inquiries,
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
@@ -247,6 +232,7 @@ impl<H: Host> Gate<H> {
             counter.into_iter().for_each(|counter| self.host.count(counter, count));
         }
         self.replay.count(&self.host);
+        self.reuse.tick(&self.host);
         self.speed.memory_bytes.into_iter().for_each(|gauge| self.host.set_gauge(gauge, self.host.memory_bytes()));
     }
 
@@ -294,6 +280,27 @@ impl SpeedMeters {
             memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
         }
     }
+}
+
+/// Whether the host checks the signatures that it can; `None` where it has to, and cannot.
+fn host_checks(host: &impl Host, place: CryptoPlace) -> Option<bool> {
+    let host_checks = match (place, host_verifier::probe(host)) {
+        (CryptoPlace::Host, false) => {
+            log::error!(
+                "scopegate: configuration refused: crypto: is host, and this host checks no signatures; write auto"
+            );
+            return None;
+        }
+        (CryptoPlace::Wasm, _) => false,
+        (CryptoPlace::Auto | CryptoPlace::Host, checks) => checks,
+    };
+    let place =
+        if host_checks { "by the host: RS256 to RS512 and ES256 to ES512; the others in the VM" } else { "in the VM" };
+    log::info!("scopegate: signatures are checked {place}");
+    if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
+        host.set_gauge(gauge, u64::from(host_checks));
+    }
+    Some(host_checks)
 }
 
 /// Whether records go into filter state as objects.

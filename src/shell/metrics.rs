@@ -23,6 +23,12 @@ pub const HEADERS_LEFT_OUT: &str = "scopegate.headers_left_out";
 pub const REPLAY_REFUSED: &str = "scopegate.replay.refused.<cause>";
 /// Counters by outcome: claims in the service of the fleet.
 pub const REPLAY_SERVICE: &str = "scopegate.replay.service.<outcome>";
+/// Counter: credentials that one more client than expected has shown.
+pub const REUSE_EVENTS: &str = "scopegate.reuse.events";
+/// Counter: clients that were not counted for want of room.
+pub const REUSE_UNCOUNTED: &str = "scopegate.reuse.uncounted";
+/// Gauge: 1 where that has happened within a minute.
+pub const REUSE_FULL: &str = "scopegate.reuse.full";
 /// Counters by outcome: what issuers have answered about opaque tokens.
 pub const INTROSPECTION: &str = "scopegate.introspection.<outcome>";
 /// Counter: tokens found in the cache.

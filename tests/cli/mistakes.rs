@@ -214,6 +214,15 @@ fn what_should_be_looked_at_is_a_warning() {
     for (rule, text, right) in [
         ("failure-policy-missing", with(PLUGIN, ""), shipped()),
         (
+            "client-address",
+            any_rule("- {match: {path: /r}, reuse: {}}"),
+            any_rule("- {match: {path: /r}, reuse: {}}").replacen(
+                MANAGER,
+                &format!("{MANAGER}          use_remote_address: true\n"),
+                1,
+            ),
+        ),
+        (
             "messages-not-judged",
             any_rule("- {match: {path: /mcp}, mcp: {}}\n                    - {match: {prefix: /mcp}, scopes: [a]}"),
             any_rule("- {match: {path: /mcp}, mcp: {}}"),

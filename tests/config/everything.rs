@@ -45,7 +45,7 @@ credentials:
   identities:
   - {{id: bob, secrets: [{{bcrypt: '$2b$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a', expires: 1800000000}}, {{pbkdf2: '$pbkdf2-sha256$6400$.6UI/S.nXIk8jcbdHx3Fhg$98jZicV16ODfEsEZeYPGHU3kbrUrvUEXOPimVSQDD44'}}, {{sha256: '1111111111111111111111111111111111111111111111111111111111111111'}}]}}
   - {{id: job, secrets: [{{env: NONCES}}]}}
-default: {{scopes: [], single_use: true}}
+default: {{scopes: [], single_use: true, reuse: {{max_clients: 2}}}}
 rules:
 - {{match: {{prefix: /k}}, credentials: {{any_of: [bearer, {{all_of: [partners]}}]}}}}
 - {{match: {{path: /healthz}}, public: true}}
@@ -80,6 +80,7 @@ rules:
     body_bytes: 1000
 route_metadata: restrict
 shared_keys: never
+reuse: {{window: 5m, max_clients: 4, client: {{ipv4_prefix: 32, ipv6_prefix: 64, user_agent: false, tls: false}}, action: challenge, exempt: [10.0.0.0/8, '::1']}}
 replay: {{entries: 1000, service: {{cluster: r, form: upstash, secret: {{env: NONCES}}, timeout: 1s, uri: 'https://r/', authorization: {{env: NONCES}}}}}}
 query_tokens: {{names: [sid], jwt_allowed_in: [id_token_hint]}}
 seal: true
@@ -103,7 +104,7 @@ revocation:
   - {{credential: partners, id: gone}}
   lists:
   - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
-limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100}}
+limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000}}
 audit: {{subject: hash, salt: {{env: NONCES}}, filter_state: denials, record: object, fields: [reason, time], log: all, log_sample: 10}}
 "
     )

@@ -219,6 +219,14 @@ impl Surroundings for Counting {
         self.0.set(self.0.get() + 1);
         None
     }
+
+    fn source_address(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn tls_version(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
 #[test]

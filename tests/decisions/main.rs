@@ -60,6 +60,7 @@ mod revocation;
 mod revocation_lists;
 mod schemes;
 mod sessions;
+mod shown_by_many;
 mod single_use;
 mod status;
 mod step_up;

@@ -97,6 +97,8 @@ pub struct Ask {
     pub peer_uri: Option<Rc<str>>,
     /// Its first DNS name.
     pub peer_dns: Option<Rc<str>>,
+    /// The address of its client, with the port.
+    pub source_address: Option<Rc<str>>,
     /// The status lists that are there.
     pub statuses: Option<Rc<StatusLists>>,
     pub awaited_status: Awaited,
@@ -120,6 +122,7 @@ pub fn get(target: &str) -> Ask {
         peer_certificate: None,
         peer_uri: None,
         peer_dns: None,
+        source_address: None,
         statuses: None,
         awaited_status: Awaited::No,
         metadata: None,
@@ -240,6 +243,7 @@ impl Ask {
             peer_certificate: self.peer_certificate,
             peer_uri: self.peer_uri.clone(),
             peer_dns: self.peer_dns.clone(),
+            source_address: self.source_address.clone(),
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, self.revocations.as_ref().unwrap_or(&none));
         let asks = |requirement| MetadataRequirement::Given(MetadataSource::Route, requirement);

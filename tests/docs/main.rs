@@ -187,6 +187,7 @@ fn denial(reason: Reason) -> Denial {
         })),
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope(), missing: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
+        Reason::Reused => Denial::Reused { step_up: None },
         Reason::Replayed => Denial::Replayed,
         Reason::ReplayUnavailable => Denial::ReplayUnavailable,
     }
@@ -251,7 +252,7 @@ fn the_limits_have_the_defaults_of_the_table() {
     let rows = rows(&section(&document("envoy/CONFIGURATION.md"), "## limits"));
     // All of them: a new limit has to be put in here.
     let token_bytes = DEFAULT_TOKEN_BYTES;
-    let Limits { jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent } =
+    let Limits { jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent, reuse_pairs } =
         Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),
@@ -260,6 +261,7 @@ fn the_limits_have_the_defaults_of_the_table() {
         ("waiting_requests", waiting_requests.to_string()),
         ("denial_logs_per_second", denial_logs_per_second.to_string()),
         ("wasm_crypto_percent", wasm_crypto_percent.to_string()),
+        ("reuse_pairs", reuse_pairs.to_string()),
     ] {
         let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));
         assert_eq!(row[2], value, "{name}");

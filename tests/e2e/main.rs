@@ -66,6 +66,7 @@ mod record;
 mod redirects;
 mod remembered;
 mod reporting;
+mod reuse;
 mod revocation;
 mod router;
 mod routing;

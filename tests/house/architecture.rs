@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("audit", &["base", "checks", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     ("replay_store", &["base", "crypto", "facts", "policy"]),
+    ("sightings", &["base", "crypto", "facts", "policy"]),
     // `credential` has the names of token parameters.
     ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation"]),
     ("engine", &["base", "checks", "credential", "decision", "facts", "mcp", "policy", "request"]),
@@ -48,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "replay_store",
             "request",
             "revocation",
+            "sightings",
             "token_cache",
         ],
     ),

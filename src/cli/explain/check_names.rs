@@ -34,6 +34,7 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
         | Reason::UseNonce
         | Reason::CertificateMismatch => "sender",
         Reason::StepUpNeeded => "step-up",
+        Reason::Reused => "clients",
         Reason::InsufficientScope => "scopes",
         Reason::ClaimMismatch => "conditions",
         Reason::ForeignSession => "session",

@@ -175,6 +175,7 @@ impl Situation {
                 peer_certificate,
                 peer_uri: wanted.client_uri.map(Into::into),
                 peer_dns: wanted.client_dns.map(Into::into),
+                source_address: None,
             },
             revocations,
             identities,

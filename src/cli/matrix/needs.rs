@@ -4,7 +4,7 @@ use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
 use crate::policy::{
-    ClaimCondition, Condition, CredentialRule, Item, ItemRules, Policy, RequestPart, Scope, ScopeRule,
+    ClaimCondition, Condition, CredentialRule, Item, ItemRules, Policy, RequestPart, ReuseAction, Scope, ScopeRule,
     SenderConstraint, Source, TokenRequirement,
 };
 
@@ -50,6 +50,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         max_auth_age,
         csrf,
         mcp,
+        reuse,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -87,6 +88,9 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     }
     if let Some(csrf) = csrf {
         out.push(format!("sent by its own pages or those of {}", one_of(csrf.origins.iter().map(String::as_str))));
+    }
+    if let Some(reuse) = reuse.as_deref().filter(|reuse| reuse.action != ReuseAction::Report) {
+        out.push(format!("shown by at most {} clients in {}", reuse.max_clients, duration(reuse.window)));
     }
     if let Some(mcp) = mcp {
         let lists = [

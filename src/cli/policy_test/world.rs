@@ -185,6 +185,7 @@ impl<'s> World<'s> {
             peer_certificate: case.request.client_certificate,
             peer_uri: case.request.client_uri.as_deref().map(Into::into),
             peer_dns: case.request.client_dns.as_deref().map(Into::into),
+            source_address: None,
         };
         let offline = Facts::offline(&surroundings, keys, &PureVerifier, &revocations);
         let (introspections, identities) = (&case.introspected, &self.identities.fetched);

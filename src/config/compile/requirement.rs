@@ -5,14 +5,14 @@ use super::csrf;
 use super::issuer::{MAX_AGE, SENDER_CONSTRAINTS, checkable, claim_path_through_lists, token_types};
 use super::matching::host_name;
 use super::mcp::{self, Around};
-use super::{IssuerNames, introspection, jwt_parameters, optional, resources, texts};
+use super::{IssuerNames, introspection, jwt_parameters, optional, resources, reuse, texts};
 use crate::base::json::Value;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::policy::{
     Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Resource,
-    Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
+    Reuse, Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -38,6 +38,8 @@ pub(super) struct Context<'c> {
     pub(super) csrf: Option<&'c Csrf>,
     /// Where secrets are.
     pub(super) environment: Environment<'c>,
+    /// How clients are counted around this one.
+    pub(super) reuse: Option<&'c Rc<Reuse>>,
 }
 
 impl<'c> Context<'c> {
@@ -49,6 +51,7 @@ impl<'c> Context<'c> {
         sources: Sources<'c>,
         has_dpop: bool,
         environment: Environment<'c>,
+        reuse: Option<&'c Rc<Reuse>>,
     ) -> Self {
         Self {
             issuers,
@@ -60,6 +63,7 @@ impl<'c> Context<'c> {
             has_dpop,
             csrf: None,
             environment,
+            reuse,
         }
     }
 }
@@ -153,7 +157,9 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         (Some(own), Some(around)) => Some(own.and(around)),
         (own, around) => own.or_else(|| around.cloned()),
     });
+    let reuse = optional(object, "reuse", context.reuse.cloned(), |c| reuse::read(c).map(|own| Some(Rc::new(own))));
     let of_methods = Context {
+        reuse: reuse.as_ref().and_then(Option::as_ref),
         sender_constraint: sender_constraint.unwrap_or_default(),
         csrf: csrf.as_ref().and_then(Option::as_ref),
         ..context
@@ -178,6 +184,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         max_auth_age: max_auth_age?,
         csrf: csrf?,
         mcp: mcp?,
+        reuse: reuse?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };

@@ -87,6 +87,7 @@ impl<H: Host> Gate<H> {
                 identities: documents.identities(),
                 passwords: self.passwords.judge(),
                 replay: &replay,
+                sightings: &self.reuse.of_request(&request.sightings),
                 revocations: documents.revocations(),
                 statuses: Some(documents.statuses()),
                 metadata: request.metadata.as_fact(request.metadata_source),

@@ -5,7 +5,7 @@ use super::outcome::read_again;
 use super::{Gate, StreamRequest};
 use crate::audit::{AuditRecord, Outcome, Seen};
 use crate::challenge;
-use crate::decision::{Basis, Decision, FurtherReasons};
+use crate::decision::{Basis, Decision, FurtherReasons, Reason};
 use crate::engine::further;
 use crate::policy::{AuditField, AuditFields, FilterStateScope, LogScope, RECORD, RecordForm};
 use crate::request::RequestView;
@@ -22,8 +22,13 @@ impl<H: Host> Gate<H> {
             Vec::new()
         };
         self.tallies.add(outcome, decision.trace(), &method);
-        let wanted = self.records(outcome.reason().is_some());
-        let logged = self.logs_decision(outcome);
+        let event = decision.trace().reuse.map(|_| Reason::Reused);
+        if event.is_some() {
+            self.reuse.note();
+        }
+        let told = outcome.reason().or(event);
+        let wanted = self.records(told.is_some());
+        let logged = self.logs_decision(told);
         if !wanted && !logged {
             return;
         }
@@ -51,11 +56,11 @@ impl<H: Host> Gate<H> {
         Some(challenge::status(denial, &grant.trace, self.replies.terms()))
     }
 
-    /// Whether a decision has a line in the log: a refusal while there is room in this second, and of the other ones
-    /// every so many.
-    fn logs_decision(&self, outcome: Outcome) -> bool {
+    /// Whether a decision has a line in the log: a refusal, and a token that too many clients show, while there is room in this
+    /// second, and of the other ones every so many.
+    fn logs_decision(&self, told: Option<Reason>) -> bool {
         let audit = self.settings.audit;
-        match outcome.reason() {
+        match told {
             Some(reason) => audit.log != LogScope::Off && self.logs.admit(reason),
             None if audit.log == LogScope::All => {
                 let passed = self.unlogged.get();

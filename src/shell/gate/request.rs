@@ -10,6 +10,7 @@ use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, Introspected, MetadataSource, TokenName};
 use crate::policy::Uses;
 use crate::replay_store::RequestClaims;
+use crate::sightings::RequestSightings;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -29,6 +30,8 @@ pub struct StreamRequest {
     pub(super) awaited: Cell<AwaitedNeeds>,
     /// What it has claimed for its fleet.
     pub(super) claims: RequestClaims,
+    /// What its client has been counted as.
+    pub(super) sightings: RequestSightings,
     /// What the issuer of its opaque token has said to it.
     pub(super) introspected: RefCell<Option<(TokenName, Introspected)>>,
     /// Its body, where it is judged.
@@ -83,6 +86,7 @@ impl StreamRequest {
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
             claims: RequestClaims::default(),
+            sightings: RequestSightings::default(),
             introspected: RefCell::default(),
             body: BodyRead::default(),
             response: RefCell::default(),
@@ -117,6 +121,7 @@ impl<H: Host> Gate<H> {
             state: Cell::new(RequestState::Undecided),
             awaited: Cell::default(),
             claims: RequestClaims::default(),
+            sightings: RequestSightings::default(),
             introspected: RefCell::default(),
             body: BodyRead::default(),
             response: RefCell::default(),

@@ -17,6 +17,8 @@ pub(super) struct HostSurroundings<'h, H> {
     peer_certificate: OnceCell<Option<[u8; SHA256_BYTES]>>,
     peer_uri: OnceCell<Option<Vec<u8>>>,
     peer_dns: OnceCell<Option<Vec<u8>>>,
+    source_address: OnceCell<Option<Vec<u8>>>,
+    tls_version: OnceCell<Option<Vec<u8>>>,
 }
 
 impl<'h, H: Host> HostSurroundings<'h, H> {
@@ -28,6 +30,8 @@ impl<'h, H: Host> HostSurroundings<'h, H> {
             peer_certificate: OnceCell::new(),
             peer_uri: OnceCell::new(),
             peer_dns: OnceCell::new(),
+            source_address: OnceCell::new(),
+            tls_version: OnceCell::new(),
         }
     }
 }
@@ -57,5 +61,13 @@ impl<H: Host> Surroundings for HostSurroundings<'_, H> {
         };
         let ask = || self.host.property(&["connection", property]).ok().flatten();
         known.get_or_init(ask).as_deref().filter(|name| !name.is_empty())
+    }
+
+    fn source_address(&self) -> Option<&[u8]> {
+        self.source_address.get_or_init(|| self.host.property(&["source", "address"]).ok().flatten()).as_deref()
+    }
+
+    fn tls_version(&self) -> Option<&[u8]> {
+        self.tls_version.get_or_init(|| self.host.property(&["connection", "tls_version"]).ok().flatten()).as_deref()
     }
 }

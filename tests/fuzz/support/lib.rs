@@ -258,6 +258,7 @@ impl<'d> Request<'d> {
             peer_certificate: self.certificate.map(scopegate::crypto::sha256),
             peer_uri: None,
             peer_dns: None,
+            source_address: None,
         };
         let offline = Facts::offline(&surroundings, options.keys, verifier, options.revocations.unwrap_or(&nothing));
         let awaited = AwaitedNeeds::all(options.awaited);

@@ -28,6 +28,7 @@ fn shown(loaded: &Loaded) -> String {
         forwarded_certificate,
         bypass_cors_preflight,
         paths,
+        reuse,
         report_only,
         token_bytes,
     } = &loaded.policy;
@@ -35,7 +36,7 @@ fn shown(loaded: &Loaded) -> String {
     let rules = rules.as_slice();
     let judged = (uses, issuers, token_places, credentials, rules, default, route_metadata, query, paths, token_bytes);
     let done =
-        (resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
+        (reuse, resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

@@ -1,0 +1,89 @@
+//! A credential is shown by as few clients as it should be.
+
+use super::authentication::step_up_of;
+use super::{Principal, Result, TokenRequirements};
+use crate::base::network::read_client;
+use crate::decision::{Denial, ReuseEvent, Trace};
+use crate::facts::{Client, Facts, Seen, Sighting};
+use crate::policy::{Reuse, ReuseAction};
+use crate::request::RequestView;
+use crate::revocation::{EntryKind, Revocable as _};
+use std::rc::Rc;
+
+/// Counts the client of a request whose credential is valid, by each way of counting that the requirements name. A client that
+/// is not expected is noted in `trace`.
+///
+/// # Errors
+/// [`Denial::Reused`] where too many clients have shown the credential, and that is not only reported.
+pub fn check(
+    principal: &Principal<'_>,
+    asks: &TokenRequirements<'_>,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    trace: &mut Trace,
+) -> Result<()> {
+    let all = || asks.iter().filter_map(|ask| ask.reuse.as_ref());
+    for (number, reuse) in all().enumerate() {
+        if !all().take(number).any(|earlier| Rc::ptr_eq(earlier, reuse)) {
+            judge(reuse, principal, asks, request, facts, trace)?;
+        }
+    }
+    Ok(())
+}
+
+fn judge(
+    reuse: &Reuse,
+    principal: &Principal<'_>,
+    asks: &TokenRequirements<'_>,
+    request: &RequestView<'_>,
+    facts: &Facts<'_>,
+    trace: &mut Trace,
+) -> Result<()> {
+    let Some(seen) = see(reuse, principal, request, facts) else { return Ok(()) };
+    let Reuse { window, max_clients, action, .. } = *reuse;
+    if seen.clients <= max_clients {
+        return Ok(());
+    }
+    if seen.is_new {
+        trace.reuse = Some(ReuseEvent { clients: seen.clients, window, action });
+    }
+    match action {
+        ReuseAction::Challenge if seen.place > max_clients => Err(Denial::Reused { step_up: step_up_of(asks) }),
+        ReuseAction::Deny => Err(Denial::Reused { step_up: None }),
+        ReuseAction::Report | ReuseAction::Challenge => Ok(()),
+    }
+}
+
+/// Counts the client; `None` where it is not counted.
+fn see(reuse: &Reuse, principal: &Principal<'_>, request: &RequestView<'_>, facts: &Facts<'_>) -> Option<Seen> {
+    let surroundings = facts.surroundings;
+    let address = surroundings.source_address().unwrap_or_default();
+    let (ip, port) = read_client(address).unzip();
+    if ip.is_some_and(|ip| reuse.exempts(ip)) {
+        return None;
+    }
+    let form = reuse.client;
+    let agent = request.values("user-agent").next().filter(|_| form.user_agent).unwrap_or_default();
+    // Where a proxy tells the address, the connection is its own.
+    let is_direct = form.tls && port != Some(0);
+    let client = || Client {
+        network: ip.map(|ip| form.network(ip)),
+        agent,
+        tls_version: if is_direct { surroundings.tls_version().unwrap_or_default() } else { b"" },
+        certificate: if is_direct { surroundings.peer_certificate() } else { None },
+    };
+    let claimant = principal.claimant();
+    let named_by = [EntryKind::Identity, EntryKind::TokenId, EntryKind::Fingerprint];
+    let (kind, name) = named_by.into_iter().find_map(|kind| Some((kind, claimant.name(kind)?)))?;
+    facts.sightings.see(
+        &Sighting {
+            space: reuse.space(),
+            credential: &[kind.member().as_bytes(), claimant.iss().as_bytes(), name.as_bytes()],
+            came_with: &[address, agent],
+            client: &client,
+            window: reuse.window,
+            told_above: (reuse.action == ReuseAction::Deny).then_some(reuse.max_clients),
+        },
+        surroundings.now(),
+    )
+}
