@@ -193,7 +193,8 @@ impl<H: Host> Lists<'_, H> {
         }
         let refusal = Refusal { denial: Denial::UnusableList(fault.what), trace, token: self.awaited.token.clone() };
         let body = self.gate.replies.reply(&refusal, false).body.clone();
-        self.gate.report(self.request, &Decision::Deny(refusal));
+        // The status of the response is the server's.
+        self.gate.report(self.request, &Decision::Deny(refusal), None);
         body
     }
 }

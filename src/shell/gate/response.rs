@@ -22,7 +22,8 @@ impl StreamRequest {
     pub(super) fn await_response(&self, grant: &mut Grant) {
         let awaited = grant.response.take().map(|edits| AwaitedResponse {
             edits,
-            trace: grant.trace.clone(),
+            // What has been told once is not told of the response again.
+            trace: Trace { reuse: None, ..grant.trace.clone() },
             token: grant.token.clone(),
             reading: None,
         });
