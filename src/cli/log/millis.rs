@@ -5,8 +5,10 @@ use crate::cli::moment;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Numbers from here on, the year 5138 in seconds, are milliseconds.
+/// Numbers from here on, the year 5138 in seconds, are milliseconds, then microseconds, then nanoseconds.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+const FIRST_MICROSECONDS: i64 = FIRST_MILLISECONDS * 1000;
+const FIRST_NANOSECONDS: i64 = FIRST_MICROSECONDS * 1000;
 /// The characters of `2026-11-22T00:47:31`.
 const SECONDS_LENGTH: usize = 19;
 
@@ -15,10 +17,14 @@ const SECONDS_LENGTH: usize = 19;
 pub(in crate::cli) struct Millis(pub i64);
 
 impl Millis {
-    /// Reads RFC 3339, with a space for its `T` too; without an offset it is UTC.
+    /// Reads RFC 3339, with a space for its `T` too; without an offset it is UTC. Reads a number too, as
+    /// [`Millis::of_number`].
     pub(in crate::cli) fn read(text: &str) -> Option<Self> {
         let mut owned;
         let mut text = text.trim();
+        if let Ok(number) = text.parse() {
+            return Some(Self::of_number(number));
+        }
         if text.as_bytes().get(10) == Some(&b' ') {
             owned = text.replacen(' ', "T", 1);
             text = &owned;
@@ -31,9 +37,14 @@ impl Millis {
         Some(Self(i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()?))
     }
 
-    /// Reads a number: seconds, or milliseconds where it is too large for seconds.
+    /// Reads a number: seconds, or what it must be where it is too large for them.
     pub(in crate::cli) const fn of_number(number: i64) -> Self {
-        if number >= FIRST_MILLISECONDS { Self(number) } else { Self(number.saturating_mul(1000)) }
+        match number {
+            FIRST_NANOSECONDS.. => Self(number / 1_000_000),
+            FIRST_MICROSECONDS.. => Self(number / 1000),
+            FIRST_MILLISECONDS.. => Self(number),
+            _ => Self(number.saturating_mul(1000)),
+        }
     }
 
     /// Finds the first instant in the text before a record, such as `[2026-11-22 00:47:31.123][12][info]`.
@@ -84,7 +95,10 @@ mod tests {
             assert_eq!(Millis::read(text), None, "{text}");
         }
         assert_eq!(Millis::of_number(1_795_308_451), Millis(1_795_308_451_000));
-        assert_eq!(Millis::of_number(1_795_308_451_123), AT);
+        for number in [1_795_308_451_123, 1_795_308_451_123_456, 1_795_308_451_123_456_789] {
+            assert_eq!(Millis::of_number(number), AT, "{number}");
+            assert_eq!(Millis::read(&number.to_string()), Some(AT), "{number}");
+        }
     }
 
     #[test]

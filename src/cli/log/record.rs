@@ -54,7 +54,7 @@ const OF_LINE: [(&str, &[&str]); 4] = [
 ];
 
 /// The names under which access logs and collectors have the time of a line.
-const TIMES: [&str; 4] = ["time", "start_time", "@timestamp", "timestamp"];
+const TIMES: [&str; 5] = ["time", "start_time", "@timestamp", "timestamp", "timeUnixNano"];
 
 impl<'r> Around<'r> {
     /// What is known before a line is read.

@@ -136,8 +136,14 @@ fn a_named_member_is_the_only_one_that_is_read() {
 
 #[test]
 fn several_records_of_a_line_are_all_read() {
-    let line = format!(r#"{{"logRecords":[{{"body":{RECORD}}},{{"attributes":{{"x":{}}}}},{{}}]}}"#, quoted(RECORD));
-    assert_eq!(read(&line).0.len(), 2);
+    // As the file exporter of an OpenTelemetry collector writes them.
+    let log = |nanoseconds: u64| {
+        format!(r#"{{"timeUnixNano":"{nanoseconds}","body":{{"stringValue":{}}},"attributes":[]}}"#, quoted(RECORD))
+    };
+    let logs = [log(1_795_308_451_123_000_000), log(1_795_308_452_000_000_000), "{}".to_owned()].join(",");
+    let line =
+        format!(r#"{{"resourceLogs":[{{"resource":{{}},"scopeLogs":[{{"scope":{{}},"logRecords":[{logs}]}}]}}]}}"#);
+    assert_eq!(read(&line).0, ["deny expired orders 1795308451123", "deny expired orders 1795308452000"]);
 }
 
 #[test]
