@@ -341,7 +341,8 @@ bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and 
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
 	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --locked --profile dev --bench gate -- \
 	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
-	@$(if $(CASES)$(QUICK),,cargo bench --locked --bench decide && cargo bench --locked --bench replay && cargo bench --locked --bench message)
+	@$(if $(CASES)$(QUICK),,cargo bench --locked --bench decide && cargo bench --locked --bench replay && cargo bench --locked --bench message && \
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) cargo bench --locked --profile dev --bench lists)
 
 differential: setup node wasm ## send generated requests through the filter, and through Envoy's own and another judge of proofs; CASES, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
