@@ -213,6 +213,22 @@ fn it_does_so_for_every_kind_of_credential() {
     }
 }
 
+/// Where metadata restricts, what its items ask is asked of its own credential, too.
+#[test]
+fn an_item_is_asked_of_the_credential_of_its_own_requirement() {
+    let mut config = accepting(json!("partners"), json!({ "mcp": { "lists": "granted" } }));
+    config["route_metadata"] = "restrict".into();
+    let policy = policy(&config);
+    let rules = json!([{ "tool": "a", "scopes": ["orders:read"] }, { "tool": "b", "scopes": ["x"] }]);
+    let added =
+        requirement(&Node::from(json!({ "mcp": { "tools": { "rules": rules } } })), &policy, &|_| None).unwrap();
+    let tools: Vec<Subject<'_>> = ["a", "b", "c"].map(|name| Subject::Tool(name.into())).into();
+    for (scope, shown) in [("x", 1), ("orders:read", 2), ("orders:read x", 2)] {
+        let ask = get("/mcp").header("x-api-key", ACME).bearer(token().scope(scope).sign()).under(added.clone());
+        assert_eq!(agree(&ask, &policy, &tools), shown, "{scope}");
+    }
+}
+
 #[test]
 fn without_a_credential_a_list_shows_what_asks_nothing() {
     let mcp = json!({ "lists": "granted", "tools": { "rules": [{ "tool": "a*" }], "default": { "scopes": ["x"] } } });
