@@ -98,6 +98,17 @@ fn an_answer_before_the_message_is_judged_has_a_bound_id() {
 }
 
 #[test]
+fn what_comes_after_an_early_answer_that_is_refused_stays_here() {
+    let mut proxy = proxy(false).fetched();
+    let context = begin(&mut proxy, "POST", None);
+    proxy.headers(context, false);
+    proxy.allow_answers_after_headers(context);
+    assert_eq!(proxy.respond(context, &[(SESSION_ID, "a b")]), Action::Pause);
+    assert_eq!(proxy.part(context, CALL, true), Action::Pause);
+    assert_eq!(proxy.answers(context), ["scopegate_unusable_session"], "answered once");
+}
+
+#[test]
 fn an_answer_of_the_gate_is_left_as_it_is() {
     let mut proxy = proxy(false).fetched();
     let context = begin(&mut proxy, "POST", None);

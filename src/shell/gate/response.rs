@@ -3,7 +3,7 @@
 use super::super::host::{Host, Map};
 use super::super::pairs;
 use super::lists::Reading;
-use super::{Gate, StreamRequest};
+use super::{Gate, RequestState, StreamRequest};
 use crate::decision::{Decision, Denial, Grant, Refusal, ResponseEdits, TokenTrace, Trace};
 use crate::policy::{MAX_SESSION_ID, SESSION_ID, SessionBinding};
 
@@ -53,6 +53,8 @@ impl<H: Host> Gate<H> {
         };
         let AwaitedResponse { trace, token, .. } = awaited;
         let refusal = Refusal { denial, trace, token };
+        // A body that is not here yet is judged no more.
+        request.state.set(RequestState::Answered);
         let status = self.answer(request, &refusal);
         self.report(request, &Decision::Deny(refusal), Some(status));
         false
