@@ -100,6 +100,24 @@ fn what_is_no_list_leaves_a_stream_in_the_call_in_which_it_came() {
     }
 }
 
+/// A client may leave the body of a GET open, and the server answers its headers.
+#[test]
+fn a_stream_that_begins_before_its_request_has_ended_is_read_to_its_end() {
+    let mut proxy = proxy(false);
+    let context = proxy.begin(Client::Good);
+    proxy.script().streams.borrow_mut().get_mut(&context).unwrap().headers[0].1 = "GET".to_owned();
+    assert_eq!(proxy.headers(context, false), Action::Continue);
+    proxy.allow_answers_after_headers(context);
+    assert_eq!(respond(&proxy, context, EVENTS), Action::Continue);
+    let (event, shown) = (format!("data: {LIST}\n\n"), format!("data: {SHOWN}\n\n"));
+    let (first, second) = event.split_at(20);
+    let nothing = "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[]}}\n\n";
+    assert_eq!(proxy.response_part(context, [&event, first].concat().as_bytes(), false), nothing.as_bytes());
+    assert_eq!(proxy.part(context, b"", true), Action::Continue);
+    assert_eq!(proxy.response_part(context, second.as_bytes(), false), shown.as_bytes());
+    assert_eq!(proxy.response_part(context, event.as_bytes(), true), shown.as_bytes());
+}
+
 /// What cannot be read is an error to the request that waits for it.
 #[test]
 fn what_may_hold_a_list_and_is_not_read_in_one_way_becomes_an_error() {

@@ -136,7 +136,7 @@ impl<H: Host> Gate<H> {
             decision = Decision::Deny(Refusal { denial: Denial::HostFailure, trace, token });
         }
         // What was to be done with the response of headers that went on alone is decided anew.
-        drop(request.response.take());
+        request.forget_response();
         let (state, status) = match &mut decision {
             Decision::Allow(grant) => {
                 request.await_response(grant);

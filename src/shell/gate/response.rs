@@ -18,16 +18,28 @@ pub struct AwaitedResponse {
 }
 
 impl StreamRequest {
-    /// Keeps what is done with the response.
+    /// Keeps what is done with the response. One that has begun is read on, by what is known now.
     pub(super) fn await_response(&self, grant: &mut Grant) {
-        let awaited = grant.response.take().map(|edits| AwaitedResponse {
-            edits,
-            // What has been told once is not told of the response again.
-            trace: Trace { reuse: None, ..grant.trace.clone() },
-            token: grant.token.clone(),
-            reading: None,
-        });
+        self.forget_response();
+        let begun = self.response.take();
+        let awaited = match (begun, grant.response.take()) {
+            (Some(begun), Some(edits)) if edits.lists.is_some() => Some(AwaitedResponse { edits, ..begun }),
+            (Some(begun), _) => Some(begun),
+            (None, edits) => edits.map(|edits| AwaitedResponse {
+                edits,
+                // What has been told once is not told of the response again.
+                trace: Trace { reuse: None, ..grant.trace.clone() },
+                token: grant.token.clone(),
+                reading: None,
+            }),
+        };
         self.response.replace(awaited);
+    }
+
+    /// Forgets what is done with the response, unless it has begun.
+    pub(super) fn forget_response(&self) {
+        let begun = self.response.take().filter(|awaited| awaited.reading.is_some());
+        self.response.replace(begun);
     }
 
     /// Whether anything is done with the response.
