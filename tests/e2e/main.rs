@@ -25,6 +25,7 @@ mod configuration;
 mod crashed;
 mod credentials;
 mod cross_site;
+mod dashboards;
 mod dynamic;
 mod feeds;
 mod fields;

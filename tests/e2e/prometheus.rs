@@ -16,15 +16,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// A Prometheus that scrapes one Envoy each second, in a folder of its own.
-struct Prometheus {
+pub(crate) struct Prometheus {
     address: SocketAddr,
     folder: PathBuf,
     process: Option<Guarded>,
 }
 
 impl Prometheus {
-    fn start(envoy: SocketAddr) -> Self {
-        let folder = root().join(format!("target/e2e/prometheus-{}", std::process::id()));
+    pub(crate) fn start(envoy: SocketAddr) -> Self {
+        let folder = root().join(format!("target/e2e/prometheus-{}", envoy.port()));
         fs::create_dir_all(&folder).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let scrape = json!({ "scrape_configs": [{
@@ -70,7 +70,7 @@ impl Prometheus {
     }
 
     /// The value of an expression.
-    fn value(&self, query: &str) -> Option<f64> {
+    pub(crate) fn value(&self, query: &str) -> Option<f64> {
         let encoded = scopegate::base::text::form_encode(query.as_bytes());
         let found = self.ask(&format!("/api/v1/query?query={encoded}"));
         found["result"][0]["value"][1].as_str().and_then(|value| value.parse().ok())
@@ -104,11 +104,12 @@ fn table() -> BTreeMap<String, (String, BTreeSet<String>)> {
 }
 
 /// The shipped file, with everything that has metrics of its own: a revocation list, fetched identities, a status list and
-/// introspection; and a rule that only reports.
+/// introspection; counts of clients; and a rule that only reports.
 fn with_everything(text: &str) -> String {
     let rules = "                    rules:\n";
     assert!(text.contains(rules));
-    let more = "                    revocation: {lists: [{name: main, uri: 'http://127.0.0.1:10002/list', cluster: issuer, when_stale: allow}]}
+    let more = "                    reuse: {max_clients: 1}
+                    revocation: {lists: [{name: main, uri: 'http://127.0.0.1:10002/list', cluster: issuer, when_stale: allow}]}
                     credentials:
                     - {name: partners, api_key: {header: x-api-key}, identities: {uri: 'http://127.0.0.1:10002/identities', cluster: issuer}}
 ";
@@ -123,9 +124,15 @@ fn with_everything(text: &str) -> String {
         .replace("max_lifetime: 1h", "max_lifetime: 1h\n                      status_list: {clusters: [{uri_prefix: 'http://127.0.0.1:10002/', cluster: issuer}]}")
 }
 
-#[test]
-#[ignore = "needs Prometheus: make evidence-services"]
-fn prometheus_sees_each_metric_by_the_name_the_type_and_the_labels_of_the_table() {
+/// The shipped Envoy with everything that has metrics, and what it needs.
+pub(crate) struct World {
+    pub(crate) envoy: Envoy,
+    issuer: Issuer,
+    _keys: Server,
+    _upstream: Server,
+}
+
+pub(crate) fn start() -> World {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let jwks = issuer.jwks();
     let keys = Server::start(0, move |_| Answer::json(&jwks)).unwrap();
@@ -133,15 +140,28 @@ fn prometheus_sees_each_metric_by_the_name_the_type_and_the_labels_of_the_table(
     let file = fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
     let envoy = Envoy::start_text(&with_ports(&with_everything(&file), &upstream, &keys), 2);
     let envoy = envoy.unwrap_or_else(|log| panic!("{log}"));
-    let prometheus = Prometheus::start(envoy.admin());
+    World { envoy, issuer, _keys: keys, _upstream: upstream }
+}
+
+/// Three requests of each kind.
+pub(crate) fn load(world: &World) {
+    let (address, issuer) = (world.envoy.address(), &world.issuer);
     let good = issuer.token(now()).scope("orders:read").sign();
     let expired = issuer.token(now()).claim("exp", now() - 900).sign();
     for _ in 0..3 {
-        assert_eq!(get_with(envoy.address(), "/reported", &good).status, 200);
-        assert_eq!(get_with(envoy.address(), "/anything", &expired).status, 401);
-        assert_eq!(get(envoy.address(), "/anything", &[]).status, 401);
-        assert_eq!(get_with(envoy.address(), "/by-method", &good).status, 200);
+        assert_eq!(get_with(address, "/reported", &good).status, 200);
+        assert_eq!(get_with(address, "/anything", &expired).status, 401);
+        assert_eq!(get(address, "/anything", &[]).status, 401);
+        assert_eq!(get_with(address, "/by-method", &good).status, 200);
     }
+}
+
+#[test]
+#[ignore = "needs Prometheus: make evidence-services"]
+fn prometheus_sees_each_metric_by_the_name_the_type_and_the_labels_of_the_table() {
+    let world = start();
+    let prometheus = Prometheus::start(world.envoy.admin());
+    load(&world);
     let counted = |query: &str| prometheus.value(query) == Some(3.0);
     for query in [
         "scopegate_refused{mode=\"enforce\",issuer=\"demo\",reason=\"expired\"}",
