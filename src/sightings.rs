@@ -108,30 +108,44 @@ impl SharedSightings {
         self.uncounted.take()
     }
 
+    /// Notes that what a request was counted as has been told: its clients are no longer new. Of a request that ends before,
+    /// or waits, nothing is told, so the next one of its client is new as well.
+    pub fn note_told(&self, own: &RequestSightings) {
+        for Untold { name, credential, client } in own.untold.take() {
+            let _ = self.change(&name, &mut |bucket| {
+                bucket.note(credential, client, false);
+                Some(())
+            });
+        }
+    }
+
     /// Enters a client into the bucket of its credential.
-    fn enter(&self, name: &str, credential: u64, client: u32, times: Times) -> Option<Seen> {
+    fn enter(&self, pair: &Untold, times: Times, limit: u8) -> Option<Seen> {
+        self.change(&pair.name, &mut |bucket| {
+            bucket.drop_expired(times.now);
+            let seen = bucket.see(pair.credential, pair.client, times.until, self.room)?;
+            if is_untold(seen, limit) {
+                bucket.note(pair.credential, pair.client, true);
+            }
+            Some(seen)
+        })
+    }
+
+    /// Changes a bucket; `None` where that cannot be done.
+    fn change<T>(&self, name: &str, change: &mut dyn FnMut(&mut Bucket) -> Option<T>) -> Option<T> {
         for _ in 0..ATTEMPTS {
             let (bytes, mark) = self.shared.read(name)?;
             let mut bucket = Bucket::from_bytes(&bytes)?;
-            bucket.drop_expired(times.now);
-            let seen = bucket.see(credential, client, times.until, self.room)?;
+            let changed = change(&mut bucket)?;
             if self.shared.write(name, &bucket.to_bytes(), Some(mark)) {
-                return Some(seen);
+                return Some(changed);
             }
         }
         None
     }
-}
 
-/// When a client is seen, and until when it counts.
-#[derive(Clone, Copy)]
-struct Times {
-    now: u32,
-    until: u32,
-}
-
-impl Sightings for SharedSightings {
-    fn see(&self, sighting: &Sighting<'_>, now: UnixSeconds) -> Option<Seen> {
+    /// Counts a client, and adds it to `untold` if it is one more than expected.
+    fn count(&self, sighting: &Sighting<'_>, now: UnixSeconds, untold: &mut Vec<Untold>) -> Option<Seen> {
         let now = instant(now);
         let parts = |of: &[&[u8]]| {
             let all: Vec<&[u8]> = [&sighting.space[..]].into_iter().chain(of.iter().copied()).collect();
@@ -155,20 +169,52 @@ impl Sightings for SharedSightings {
         // The note of a worker is good for a quarter of the window, so a client counts for that much longer.
         let quarter = sighting.window.0.div_ceil(4);
         let until = now.saturating_add(sighting.window.0).saturating_add(quarter);
-        let name = bucket_name(number % BUCKETS);
         let [a, b, c, d, ..] = client.to_le_bytes();
-        let seen = self.enter(&name, credential, u32::from_le_bytes([a, b, c, d]), Times { now, until });
-        let Some(seen) = seen else {
+        let client = u32::from_le_bytes([a, b, c, d]);
+        let entered = Untold { name: bucket_name(number % BUCKETS), credential, client };
+        let Some(seen) = self.enter(&entered, Times { now, until }, sighting.limit) else {
             self.uncounted.set(self.uncounted.get().saturating_add(1));
             return None;
         };
-        if sighting.told_above.is_some_and(|limit| seen.clients > limit) {
+        // Also that they are no longer too many.
+        let known = self.excess.borrow().clients(credential, now).unwrap_or(0);
+        if sighting.told_above.is_some_and(|limit| seen.clients.max(known) > limit) {
             excess::tell(&*self.shared, credential, seen.clients, until, now);
             self.listen(UnixSeconds(now.into()));
+        }
+        if is_untold(seen, sighting.limit) {
+            untold.push(entered);
+            return Some(seen);
         }
         let Seen { clients, place, .. } = seen;
         self.notes.keep(slot, Note { pair, credential, clients, place, until: now.saturating_add(quarter) });
         Some(seen)
+    }
+}
+
+/// A client of a credential that has yet to be told of, and the bucket that they are in.
+#[derive(Debug)]
+struct Untold {
+    name: String,
+    credential: u64,
+    client: u32,
+}
+
+/// Whether a client is one more than expected, of which nothing has been told.
+const fn is_untold(seen: Seen, limit: u8) -> bool {
+    seen.is_new && seen.clients > limit
+}
+
+/// When a client is seen, and until when it counts.
+#[derive(Clone, Copy)]
+struct Times {
+    now: u32,
+    until: u32,
+}
+
+impl Sightings for SharedSightings {
+    fn see(&self, sighting: &Sighting<'_>, now: UnixSeconds) -> Option<Seen> {
+        self.count(sighting, now, &mut Vec::new())
     }
 }
 
@@ -180,7 +226,10 @@ impl fmt::Debug for SharedSightings {
 
 /// What one request has been counted as, so that it counts once however often it is judged.
 #[derive(Debug, Default)]
-pub struct RequestSightings(RefCell<Vec<(Space, Option<Seen>)>>);
+pub struct RequestSightings {
+    counted: RefCell<Vec<(Space, Option<Seen>)>>,
+    untold: RefCell<Vec<Untold>>,
+}
 
 /// The counts for one request.
 #[derive(Debug)]
@@ -193,10 +242,11 @@ pub struct OfRequest<'s> {
 
 impl Sightings for OfRequest<'_> {
     fn see(&self, sighting: &Sighting<'_>, now: UnixSeconds) -> Option<Seen> {
-        let before = self.own.0.borrow().iter().find(|(space, _)| *space == sighting.space).map(|(_, seen)| *seen);
+        let before =
+            self.own.counted.borrow().iter().find(|(space, _)| *space == sighting.space).map(|(_, seen)| *seen);
         before.unwrap_or_else(|| {
-            let seen = self.all?.see(sighting, now);
-            self.own.0.borrow_mut().push((sighting.space, seen));
+            let seen = self.all?.count(sighting, now, &mut self.own.untold.borrow_mut());
+            self.own.counted.borrow_mut().push((sighting.space, seen));
             seen
         })
     }

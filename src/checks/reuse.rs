@@ -82,6 +82,7 @@ fn see(reuse: &Reuse, principal: &Principal<'_>, request: &RequestView<'_>, fact
             came_with: &[address, agent],
             client: &client,
             window: reuse.window,
+            limit: reuse.max_clients,
             told_above: (reuse.action == ReuseAction::Deny).then_some(reuse.max_clients),
         },
         surroundings.now(),

@@ -17,6 +17,8 @@ pub struct Sighting<'s> {
     pub client: &'s dyn Fn() -> Client<'s>,
     /// How long a client counts.
     pub window: Seconds,
+    /// How many clients are expected. One more is told of.
+    pub limit: u8,
     /// Whether other workers have to know at once that the number of clients is above this.
     pub told_above: Option<u8>,
 }
@@ -41,7 +43,7 @@ pub struct Seen {
     pub clients: u8,
     /// The place of this one, in the order in which they came, from 1.
     pub place: u8,
-    /// Whether it shows the credential for the first time.
+    /// Whether it shows the credential for the first time, or has yet to be told of.
     pub is_new: bool,
 }
 

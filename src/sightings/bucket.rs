@@ -8,6 +8,8 @@ use crate::policy::MAX_CLIENTS;
 const FORM: [u8; 4] = *b"sgS1";
 /// The bytes of one entry: the credential, the client, the time.
 const ENTRY_BYTES: usize = 16;
+/// The bit of a client that says that it has yet to be told of.
+const UNTOLD: u32 = 1 << 31;
 
 /// Pairs of a credential and a client, each kept until a time in seconds since the epoch. Those of one credential are in the
 /// order in which the clients came.
@@ -55,20 +57,21 @@ impl Bucket {
     }
 
     /// Counts a client of a credential until a time; `None` where the bucket has no room for another entry. Beyond the clients
-    /// that are told apart, none is kept: all of them have the next place.
+    /// that are told apart, none is kept: all of them have the next place. One that has yet to be told of is new.
     pub fn see(&mut self, credential: u64, client: u32, until: u32, room: usize) -> Option<Seen> {
+        let client = client & !UNTOLD;
         let mut place = 0_u8;
         let mut found = None;
         for entry in self.0.iter_mut().filter(|entry| entry.credential == credential) {
             place = place.saturating_add(1);
-            if entry.client == client {
+            if entry.client & !UNTOLD == client {
                 entry.until = entry.until.max(until);
-                found = Some(place);
+                found = Some((place, entry.client & UNTOLD != 0));
             }
         }
         let clients = place;
-        if let Some(place) = found {
-            return Some(Seen { clients, place, is_new: false });
+        if let Some((place, is_new)) = found {
+            return Some(Seen { clients, place, is_new });
         }
         let place = clients.saturating_add(1);
         if clients >= MAX_CLIENTS {
@@ -79,6 +82,14 @@ impl Bucket {
         }
         self.0.push(Entry { credential, client, until });
         Some(Seen { clients: place, place, is_new: true })
+    }
+
+    /// Notes of a client whether it has yet to be told of.
+    pub fn note(&mut self, credential: u64, client: u32, is_untold: bool) {
+        let client = client & !UNTOLD;
+        let marked = if is_untold { client | UNTOLD } else { client };
+        let own = |entry: &&mut Entry| entry.credential == credential && entry.client & !UNTOLD == client;
+        self.0.iter_mut().filter(own).for_each(|entry| entry.client = marked);
     }
 
     /// Keeps one entry of a credential, with this number in the place of the client, if there is room. A bucket of such
@@ -130,6 +141,22 @@ mod tests {
         assert_eq!(bucket.see(1, 10, 150, 9), seen(2, 1, false));
         bucket.drop_expired(199);
         assert_eq!(bucket.see(1, 10, 400, 9), seen(2, 1, false), "an earlier time does not shorten it");
+    }
+
+    #[test]
+    fn a_client_is_new_until_it_is_told_of() {
+        let mut bucket = Bucket::default();
+        for client in [10, u32::MAX] {
+            bucket.see(1, client, 100, 9).unwrap();
+            bucket.note(1, client, true);
+            assert!(bucket.see(1, client, 100, 9).unwrap().is_new);
+            bucket.note(2, client, false);
+            bucket.note(1, client - 1, false);
+            assert!(bucket.see(1, client, 100, 9).unwrap().is_new, "another one was told of");
+            bucket.note(1, client, false);
+            assert!(!bucket.see(1, client, 100, 9).unwrap().is_new);
+        }
+        assert_eq!(bucket.entries().count(), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::time::Seconds;
 use crate::facts::Client;
+use crate::policy::MAX_CLIENTS;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -49,6 +50,7 @@ fn see_told(worker: &SharedSightings, token: &str, agent: &str, seconds: i64, li
         came_with: &[b"192.0.2.1:1", agent.as_bytes()],
         client: &client,
         window: Seconds(100),
+        limit: limit.unwrap_or(MAX_CLIENTS),
         told_above: limit,
     };
     worker.see(&sighting, UnixSeconds(START + seconds))
@@ -106,6 +108,48 @@ fn what_is_above_the_limit_all_workers_know_when_they_listen() {
 }
 
 #[test]
+fn a_client_that_is_alone_again_passes_with_every_request() {
+    let memory = Memory::default();
+    let one = worker(&memory);
+    let alone = |seconds| see_told(&one, "a", "x", seconds, Some(1));
+    assert_eq!(alone(0), seen(1, 1, true));
+    see_told(&one, "a", "y", 1, Some(1));
+    // Each count tells the others anew, until the other client is forgotten.
+    for seconds in [25, 50, 75, 100, 125] {
+        assert_eq!(alone(seconds), seen(2, 1, false), "{seconds}");
+    }
+    for seconds in [150, 151, 160] {
+        assert_eq!(alone(seconds), seen(1, 1, false), "{seconds}");
+    }
+}
+
+#[test]
+fn one_client_more_is_new_until_a_request_of_it_has_been_told_of() {
+    let memory = Memory::default();
+    let one = worker(&memory);
+    let client = || Client { network: None, agent: b"", tls_version: b"", certificate: None };
+    let ask = |own: &RequestSightings| {
+        let sighting = Sighting {
+            space: [1; 10],
+            credential: &[b"a"],
+            came_with: &[],
+            client: &client,
+            window: Seconds(100),
+            limit: 0,
+            told_above: None,
+        };
+        OfRequest { all: Some(&one), own }.see(&sighting, UnixSeconds(START)).unwrap().is_new
+    };
+    let [waits, ends, told, later] = [(); 4].map(|()| RequestSightings::default());
+    assert!(ask(&waits) && ask(&ends));
+    assert!(ask(&told) && ask(&told));
+    one.note_told(&told);
+    assert!(!ask(&later));
+    one.note_told(&waits);
+    assert!(!ask(&RequestSightings::default()));
+}
+
+#[test]
 fn what_has_no_room_is_not_counted_and_that_is_told() {
     let memory = Memory::default();
     let one = SharedSightings { room: 2, ..worker(&memory) };
@@ -141,6 +185,7 @@ fn a_request_counts_once_however_often_it_is_judged() {
         came_with: &[],
         client: &client,
         window: Seconds(100),
+        limit: 1,
         told_above: None,
     };
     let twice = [0, 1].map(|_| of_request.see(&sighting, UnixSeconds(START)));

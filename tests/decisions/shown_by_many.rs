@@ -32,9 +32,11 @@ impl Gate {
         let own = RequestSightings::default();
         let sightings = OfRequest { all: Some(&self.counts), own: &own };
         let keys = configured_keys(&self.policy);
-        ask.judge(&keys, &NoMemory, |view, facts| {
+        let decision = ask.judge(&keys, &NoMemory, |view, facts| {
             decide(&self.policy, view, &Facts { sightings: &sightings, ..*facts })
-        })
+        });
+        self.counts.note_told(&own);
+        decision
     }
 
     /// What is told of the clients of a request that passes.

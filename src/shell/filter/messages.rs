@@ -113,3 +113,27 @@ fn a_host_call_that_is_refused_lets_no_message_pass() {
         assert!(turn > 2, "{holds}: there were calls to refuse");
     }
 }
+
+/// The client goes away before its message has come, or lets it be awaited, and sends another one.
+#[test]
+fn one_client_more_is_told_of_with_its_first_message_that_is_decided() {
+    let mut proxy = Proxy::configured(&json!({
+        "default": { "mcp": {} }, "route_metadata": "ignore", "reuse": { "max_clients": 1 },
+    }))
+    .fetched();
+    let events: Vec<bool> = [("192.0.2.1:1", 1), ("198.51.100.1:1", 0), ("198.51.100.1:1", 1), ("198.51.100.1:1", 1)]
+        .into_iter()
+        .map(|(address, parts)| {
+            let context = begin(&mut proxy);
+            proxy.script().streams.borrow_mut().get_mut(&context).unwrap().address = address.to_owned();
+            proxy.headers(context, false);
+            (0..parts).for_each(|_| assert_eq!(proxy.part(context, CALL, true), Action::Continue));
+            let record = proxy.stream(context).record.map(|record| String::from_utf8(record).unwrap());
+            proxy.end(context);
+            record.is_some_and(|record| record.contains("\"event\":\"token_reuse\""))
+        })
+        .collect();
+    assert_eq!(events, [false, false, true, false]);
+    proxy.tick(1000);
+    assert_eq!(proxy.metric("reuse.events"), 1);
+}

@@ -24,7 +24,7 @@ impl<H: Host> Gate<H> {
         self.tallies.add(outcome, decision.trace(), &method);
         let event = decision.trace().reuse.map(|_| Reason::Reused);
         if event.is_some() {
-            self.reuse.note();
+            self.reuse.note(&request.sightings);
         }
         let told = outcome.reason().or(event);
         let wanted = self.records(told.is_some());

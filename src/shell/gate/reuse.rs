@@ -62,9 +62,10 @@ impl Reuse {
         OfRequest { all: self.counts.as_ref(), own }
     }
 
-    /// Notes that one more client than expected has shown a credential.
-    pub(super) fn note(&self) {
+    /// Notes that one more client than expected has shown a credential, of which the report of this request tells.
+    pub(super) fn note(&self, told: &RequestSightings) {
         self.events.set(self.events.get().saturating_add(1));
+        self.counts.iter().for_each(|counts| counts.note_told(told));
     }
 
     /// Learns what other workers have told, and brings the metrics up to date.
