@@ -175,6 +175,35 @@ fn an_id_that_cannot_be_bound_does_not_reach_the_client() {
 }
 
 #[test]
+fn the_record_of_a_response_that_is_refused_names_its_request() {
+    let fields = json!(["reason", "requirement", "method", "request_id"]);
+    let mut members = members(false);
+    let own = members["default"].clone();
+    members["default"] = json!({ "methods": { "GET": own.clone(), "POST": own } });
+    members["audit"] = json!({ "fields": fields });
+    let mut proxy = Proxy::configured(&members).fetched();
+    for (method, ends) in [("GET", true), ("POST", false)] {
+        let context = begin(&mut proxy, method, None);
+        let id = ("x-request-id".to_owned(), "r-1".to_owned());
+        proxy.script().streams.borrow_mut().get_mut(&context).unwrap().headers.push(id);
+        proxy.headers(context, ends);
+        proxy.allow_answers_after_headers(context);
+        if !ends {
+            assert_eq!(proxy.part(context, CALL, true), Action::Continue);
+        }
+        proxy.respond(context, &[(SESSION_ID, "a b")]);
+        let record: serde_json::Value = serde_json::from_slice(&proxy.stream(context).record.unwrap()).unwrap();
+        let wanted = json!({
+            "decision": "deny", "reason": "unusable_session", "requirement": format!("default.methods.{method}"),
+            "method": method, "request_id": "r-1",
+        });
+        assert_eq!(record, wanted);
+    }
+    proxy.tick(1000);
+    assert_eq!(proxy.metric("requirement.deny.default_methods_POST"), 1);
+}
+
+#[test]
 fn a_host_call_that_is_refused_lets_no_id_pass_unbound() {
     let mut turn = 0;
     loop {

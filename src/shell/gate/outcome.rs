@@ -19,6 +19,9 @@ use crate::request::RequestView;
 use std::cell::Cell;
 use std::rc::Rc;
 
+/// The header that Envoy names a request by.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
 impl<H: Host> Gate<H> {
     /// The headers of a request are here: reads and judges it. Returns its progress.
     pub fn on_headers(&self, context: u32, ends_with_headers: bool) -> Progress {
@@ -153,7 +156,8 @@ impl<H: Host> Gate<H> {
         };
         request.state.set(state);
         self.report(request, &decision, status);
-        drop((request.headers.take(), request.introspected.take()));
+        let kept = if request.awaits_response() { read_again(request, of_record) } else { Vec::new() };
+        drop((request.headers.replace(kept), request.introspected.take()));
         request.body.clear();
         state
     }
@@ -206,6 +210,14 @@ impl<H: Host> Gate<H> {
 /// The decision on a request that cannot be read.
 pub(super) fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
+}
+
+/// The headers of a request that records name it by: all that is kept of it until its response is here.
+fn of_record(view: &RequestView<'_>) -> Vec<u8> {
+    let text = |value| std::str::from_utf8(value).unwrap_or_default();
+    let id = view.sole_value(REQUEST_ID).map(|id| (REQUEST_ID, text(id)));
+    let pairs: Vec<(&str, &str)> = [(":method", text(view.method()))].into_iter().chain(id).collect();
+    pairs::serialise(&pairs)
 }
 
 /// Reads the headers of a request again; none if they cannot be read.

@@ -1,7 +1,7 @@
 //! Counts, records and logs decisions.
 
 use super::super::host::Host;
-use super::outcome::read_again;
+use super::outcome::{REQUEST_ID, read_again};
 use super::{Gate, StreamRequest};
 use crate::audit::{AuditRecord, Outcome, Seen};
 use crate::challenge;
@@ -123,8 +123,7 @@ impl<H: Host> Gate<H> {
             seen = seen.with_client(&address);
         }
         if asks(&[AuditField::METHOD, AuditField::REQUEST_ID]) {
-            let read =
-                |view: &RequestView<'_>| seen.with_method(view.method()).with_id(view.sole_value("x-request-id"));
+            let read = |view: &RequestView<'_>| seen.with_method(view.method()).with_id(view.sole_value(REQUEST_ID));
             seen = read_again(request, read);
         }
         seen
