@@ -238,9 +238,10 @@ fn permit_credential(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Resul
         Selected::Nothing => {
             let session = session::check(judged, &[])?;
             let grant = || {
-                let grant = grant::without_credential(policy, request, facts.surroundings);
-                let grant = session::with_session(grant, session.as_ref(), request);
-                listing::with_lists(grant, judged, Sender::default())
+                let mut grant = grant::without_credential(policy, request, facts.surroundings);
+                session::add_session(&mut grant, session.as_ref(), request);
+                listing::add_lists(&mut grant, judged, Sender::default());
+                grant
             };
             message::check(judged, grant)?;
             Ok(grant())
@@ -296,14 +297,16 @@ fn grant_to(
     let permit = Scoped::check(proof, asks)
         .and_then(|proof| Permit::check(proof, asks, request))
         .map_err(|denial| Stop::from(denial).about(principal.trace()))?;
-    let principals = [Some(principal), beside.map(Authenticated::principal)];
-    let principals: Vec<&Principal<'_>> = principals.into_iter().flatten().collect();
-    let session = session::check(judged, &principals).map_err(|stop| stop.about(principal.trace()))?;
+    let principals = [principal, used];
+    // Without memory of its own: most requests have one credential.
+    let principals = if beside.is_some() { &principals[..] } else { &principals[..1] };
+    let session = session::check(judged, principals).map_err(|stop| stop.about(principal.trace()))?;
     let source = judged.trace.credential.and_then(CredentialKind::set).and_then(|set| policy.set_name(set));
     let grant = |permit: &Permit<'_, '_>| {
-        let grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
-        let grant = session::with_session(grant, session.as_ref(), request);
-        listing::with_lists(grant, judged, Sender { principals: &principals, all })
+        let mut grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
+        session::add_session(&mut grant, session.as_ref(), request);
+        listing::add_lists(&mut grant, judged, Sender { principals, all });
+        grant
     };
     message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)

@@ -147,17 +147,13 @@ impl SharedSightings {
     /// Counts a client, and adds it to `untold` if it is one more than expected.
     fn count(&self, sighting: &Sighting<'_>, now: UnixSeconds, untold: &mut Vec<Untold>) -> Option<Seen> {
         let now = instant(now);
-        let parts = |of: &[&[u8]]| {
-            let all: Vec<&[u8]> = [&sighting.space[..]].into_iter().chain(of.iter().copied()).collect();
-            self.digest.of_parts(&all)
-        };
-        let shown = [sighting.credential, sighting.came_with].concat();
-        let (slot, pair) = split(parts(&shown));
+        let space: &[&[u8]] = &[&sighting.space];
+        let (slot, pair) = split(self.digest.of_lists(&[space, sighting.credential, sighting.came_with]));
         if let Some(note) = self.notes.find(slot, pair, now) {
             let clients = self.excess.borrow().clients(note.credential, now).unwrap_or(0).max(note.clients);
             return Some(Seen { clients, place: note.place, is_new: false });
         }
-        let (number, credential) = split(parts(sighting.credential));
+        let (number, credential) = split(self.digest.of_lists(&[space, sighting.credential]));
         let client = (sighting.client)();
         let network = match client.network {
             Some(IpAddr::V4(address)) => &address.octets()[..],
@@ -165,7 +161,7 @@ impl SharedSightings {
             None => b"",
         };
         let certificate = client.certificate.as_ref().map_or(&[][..], <[u8; 32]>::as_slice);
-        let (_, client) = split(parts(&[network, client.agent, client.tls_version, certificate]));
+        let (_, client) = split(self.digest.of_parts(&[network, client.agent, client.tls_version, certificate]));
         // The note of a worker is good for a quarter of the window, so a client counts for that much longer.
         let quarter = sighting.window.0.div_ceil(4);
         let until = now.saturating_add(sighting.window.0).saturating_add(quarter);

@@ -58,19 +58,21 @@ fn judge(
 fn see(reuse: &Reuse, principal: &Principal<'_>, request: &RequestView<'_>, facts: &Facts<'_>) -> Option<Seen> {
     let surroundings = facts.surroundings;
     let address = surroundings.source_address().unwrap_or_default();
-    let (ip, port) = read_client(address).unzip();
-    if ip.is_some_and(|ip| reuse.exempts(ip)) {
+    if !reuse.exempt.is_empty() && read_client(address).is_some_and(|(ip, _)| reuse.exempts(ip)) {
         return None;
     }
     let form = reuse.client;
     let agent = request.values("user-agent").next().filter(|_| form.user_agent).unwrap_or_default();
-    // Where a proxy tells the address, the connection is its own.
-    let is_direct = form.tls && port != Some(0);
-    let client = || Client {
-        network: ip.map(|ip| form.network(ip)),
-        agent,
-        tls_version: if is_direct { surroundings.tls_version().unwrap_or_default() } else { b"" },
-        certificate: if is_direct { surroundings.peer_certificate() } else { None },
+    let client = || {
+        let (ip, port) = read_client(address).unzip();
+        // Where a proxy tells the address, the connection is its own.
+        let is_direct = form.tls && port != Some(0);
+        Client {
+            network: ip.map(|ip| form.network(ip)),
+            agent,
+            tls_version: if is_direct { surroundings.tls_version().unwrap_or_default() } else { b"" },
+            certificate: if is_direct { surroundings.peer_certificate() } else { None },
+        }
     };
     let claimant = principal.claimant();
     let named_by = [EntryKind::Identity, EntryKind::TokenId, EntryKind::Fingerprint];

@@ -76,8 +76,14 @@ impl KeyedDigest {
     /// The digest of several texts, each with its length: other texts that make the same whole have another digest.
     #[must_use]
     pub fn of_parts(&self, parts: &[&[u8]]) -> u128 {
+        self.of_lists(&[parts])
+    }
+
+    /// The digest of the texts of several lists, one list after the other.
+    #[must_use]
+    pub fn of_lists(&self, lists: &[&[&[u8]]]) -> u128 {
         let mut hasher = self.0;
-        for part in parts {
+        for part in lists.iter().copied().flatten() {
             let length = u64::try_from(part.len()).unwrap_or(u64::MAX);
             hasher.write(&length.to_le_bytes());
             hasher.write(part);

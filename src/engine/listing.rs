@@ -22,11 +22,12 @@ pub(super) struct Sender<'s, 'a> {
     pub(super) all: &'s [(Source, &'s Principal<'a>)],
 }
 
-/// A grant of a request whose answer may be a list. Where nothing is known of the message yet, the answer shows nothing.
-pub(super) fn with_lists(mut grant: Grant, judged: &Judged<'_, '_>, sender: Sender<'_, '_>) -> Grant {
+/// Adds to the grant of a request whose answer may be a list what it shows. Where nothing is known of the message yet, it
+/// shows nothing.
+pub(super) fn add_lists(grant: &mut Grant, judged: &Judged<'_, '_>, sender: Sender<'_, '_>) {
     let all: Vec<&Mcp> = asked(judged.enforced);
     if !all.iter().any(|mcp| mcp.lists == Lists::Granted) {
-        return grant;
+        return;
     }
     let is_read = judged.verdict == Some(&Verdict::Good);
     let message = judged.trace.message.as_deref();
@@ -37,7 +38,7 @@ pub(super) fn with_lists(mut grant: Grant, judged: &Judged<'_, '_>, sender: Send
         _ => false,
     };
     if !may_list {
-        return grant;
+        return;
     }
     // What is compressed cannot be read.
     if judged.request.values(ACCEPT_ENCODING).next().is_some() {
@@ -46,7 +47,6 @@ pub(super) fn with_lists(mut grant: Grant, judged: &Judged<'_, '_>, sender: Send
     let lists = if is_read { shown(judged, sender) } else { ShownLists::default() };
     let is_stateless = checks::is_of_stateless_version(&all, judged.request);
     grant.response.get_or_insert_default().lists = Some(Box::new(ShownLists { is_stateless, ..lists }));
-    grant
 }
 
 /// What the sender may call, until when.

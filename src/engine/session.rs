@@ -18,16 +18,15 @@ pub(super) fn check<'j>(judged: &Judged<'j, '_>, principals: &[&Principal<'_>]) 
     Ok(checks::check_session(&asked(judged.asks), resource.as_deref(), principals, judged.request)?)
 }
 
-/// A grant with what becomes of the session: the server sees its own id, and the client one that is bound.
-pub(super) fn with_session(mut grant: Grant, session: Option<&Session<'_>>, request: &RequestView<'_>) -> Grant {
-    let Some(Session { binding, header }) = session else { return grant };
+/// Adds to a grant what becomes of the session: the server sees its own id, and the client one that is bound.
+pub(super) fn add_session(grant: &mut Grant, session: Option<&Session<'_>>, request: &RequestView<'_>) {
+    let Some(Session { binding, header }) = session else { return };
     let is_opened = matches!(header, SessionHeader::Opened(_));
-    remove(&mut grant, request, is_opened);
+    remove(grant, request, is_opened);
     if let SessionHeader::Opened(id) = header {
         grant.set.push((Rc::from(SESSION_ID), (*id).to_owned()));
     }
     grant.response.get_or_insert_default().session = Some(binding.clone());
-    grant
 }
 
 /// A grant for a request that is not judged by its session. It only reports: the server sees its own id in one that has the

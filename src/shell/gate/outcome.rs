@@ -38,7 +38,14 @@ impl<H: Host> Gate<H> {
     fn on_request(&self, request: StreamRequest) -> Progress {
         let pending = match self.decide(&request) {
             Decision::Await(pending) => pending,
-            decision => return self.progress(Rc::new(request), decision),
+            decision => {
+                let state = self.carry_out(&request, decision);
+                return if request.awaits_response() {
+                    Progress::Waiting(Rc::new(request))
+                } else {
+                    Progress::Decided(state)
+                };
+            }
         };
         let request = Rc::new(request);
         request.body.wanted.set(pending.trace.message.as_ref().map(|message| message.wanted));

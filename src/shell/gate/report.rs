@@ -10,6 +10,18 @@ use crate::engine::further;
 use crate::policy::{AuditField, AuditFields, FilterStateScope, LogScope, RECORD, RecordForm};
 use crate::request::RequestView;
 
+/// How a decision is told of.
+struct Telling {
+    outcome: Outcome,
+    /// Whether filter state gets its record.
+    wanted: bool,
+    logged: bool,
+    /// The time that the decision was made by, in nanoseconds.
+    read_clock: Option<u64>,
+    /// The method of the request, where the requirement is of one.
+    method: Vec<u8>,
+}
+
 impl<H: Host> Gate<H> {
     /// Counts a decision, and records and logs it where the settings ask for it. A record that would not be seen is not
     /// made. `status` is that of the answer, if the request has been answered here.
@@ -29,9 +41,15 @@ impl<H: Host> Gate<H> {
         let told = outcome.reason().or(event);
         let wanted = self.records(told.is_some());
         let logged = self.logs_decision(told);
-        if !wanted && !logged {
-            return;
+        if wanted || logged {
+            self.record(request, decision, status, Telling { outcome, wanted, logged, read_clock, method });
         }
+    }
+
+    /// Records and logs a decision.
+    #[inline(never)]
+    fn record(&self, request: &StreamRequest, decision: &Decision, status: Option<u16>, telling: Telling) {
+        let Telling { outcome, wanted, logged, read_clock, method } = telling;
         let Some(mut record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
         if let Outcome::WouldDeny(_) = outcome {
             record = record.with_further(self.further(request, decision));

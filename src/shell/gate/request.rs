@@ -37,7 +37,7 @@ pub struct StreamRequest {
     /// Its body, where it is judged.
     pub(super) body: BodyRead,
     /// What is done with its response, from when it goes on until the response is here; `None`: nothing.
-    pub(super) response: RefCell<Option<AwaitedResponse>>,
+    pub(super) response: RefCell<Option<Box<AwaitedResponse>>>,
 }
 
 /// The state of a request.

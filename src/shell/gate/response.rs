@@ -23,9 +23,13 @@ impl StreamRequest {
         self.forget_response();
         let begun = self.response.take();
         let awaited = match (begun, grant.response.take()) {
-            (Some(begun), Some(edits)) if edits.lists.is_some() => Some(AwaitedResponse { edits, ..begun }),
-            (Some(begun), _) => Some(begun),
-            (None, edits) => edits.map(|edits| AwaitedResponse {
+            (None, None) => return,
+            (Some(mut begun), Some(edits)) if edits.lists.is_some() => {
+                begun.edits = edits;
+                begun
+            }
+            (Some(begun), _) => begun,
+            (None, Some(edits)) => Box::new(AwaitedResponse {
                 edits,
                 // What has been told once is not told of the response again.
                 trace: Trace { reuse: None, ..grant.trace.clone() },
@@ -33,7 +37,7 @@ impl StreamRequest {
                 reading: None,
             }),
         };
-        self.response.replace(awaited);
+        self.response.replace(Some(awaited));
     }
 
     /// Forgets what is done with the response, unless it has begun.
@@ -63,7 +67,7 @@ impl<H: Host> Gate<H> {
             }
             Err(denial) => denial,
         };
-        let AwaitedResponse { trace, token, .. } = awaited;
+        let AwaitedResponse { trace, token, .. } = *awaited;
         let refusal = Refusal { denial, trace, token };
         // A body that is not here yet is judged no more.
         request.state.set(RequestState::Answered);
