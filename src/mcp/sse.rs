@@ -72,12 +72,13 @@ impl Splitter {
                 _ => end + 1,
             };
             self.at = next;
+            // That comes first, since it is known before it is known which byte follows a CR.
+            if next - start > self.limit {
+                self.flaw(TOO_LONG, take);
+            }
             if is_cr && next == end + 1 {
                 self.flaw("a line that only some readers end", take);
                 continue;
-            }
-            if next - start > self.limit {
-                self.flaw(TOO_LONG, take);
             }
             let is_blank = self.line == end && !self.has_dropped;
             let is_comment = held.get(self.line) == Some(&b':');

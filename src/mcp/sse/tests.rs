@@ -157,6 +157,18 @@ fn an_event_that_is_too_long_is_dropped_up_to_its_end() {
     }
 }
 
+/// However it comes, the same is told of it first.
+#[test]
+fn what_is_too_long_is_told_before_a_line_that_only_some_readers_end() {
+    let long = |bytes: usize| format!("data: {}\rdata: b\n\n", "a".repeat(bytes - "data: ".len()));
+    for (bytes, wanted) in [(LIMIT - 1, "a line that only some readers end"), (LIMIT, TOO_LONG)] {
+        let text = long(bytes);
+        for size in [1, 7, text.len()] {
+            assert_eq!(split(text.as_bytes().chunks(size)).flaws, [wanted], "{bytes} bytes in parts of {size}");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_held_of_what_is_dropped() {
     let mut splitter = Splitter::new(LIMIT);
