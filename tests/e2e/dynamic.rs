@@ -50,6 +50,11 @@ impl World {
         self.envoy.address()
     }
 
+    /// The value of a counter that is there from its first count on.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.envoy.stat(&format!("wasmcustom.{name}")).unwrap_or(0)
+    }
+
     /// Changes the filter's configuration, and waits until Envoy has taken or refused it.
     fn change_filter(&self, configuration: &Value) {
         self.change_plugin(&Gate::new(configuration.clone()).plugin());

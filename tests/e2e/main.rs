@@ -69,6 +69,7 @@ mod remembered;
 mod reporting;
 mod reuse;
 mod revocation;
+mod rollout;
 mod router;
 mod routing;
 mod seal;
