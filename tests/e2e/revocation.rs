@@ -346,7 +346,7 @@ fn the_lines_of_the_guide_revoke_a_token_with_nginx_as_the_server() {
         assert!(status.unwrap().success(), "{lines}");
     };
     let blocks = shell_blocks();
-    let [serve, revoke] = &blocks[..] else { panic!("two blocks: {blocks:?}") };
+    let [serve, revoke, from_log] = &blocks[..] else { panic!("three blocks: {blocks:?}") };
     let _nginx = Nginx(folder.clone());
     run(serve);
     let address = format!("127.0.0.1:{port}").parse().unwrap();
@@ -362,6 +362,16 @@ fn the_lines_of_the_guide_revoke_a_token_with_nginx_as_the_server() {
     println!("refused {:?} after the list was built, with a refresh of 2 s", began.elapsed());
     assert_eq!(world.status(&other), 200);
     world.envoy.wait_for_log("reason=revoked");
+    let record = json!({
+        "decision": "allow", "subject": "alice", "client_id": "web", "fingerprint": "0123456789abcdefghijkl", "expires_in": 60,
+    });
+    std::fs::write(folder.join("access.log"), json!({ "scopegate": record }).to_string() + "\n").unwrap();
+    run(from_log);
+    let entries = std::fs::read_to_string(folder.join("target/entries.jsonl")).unwrap();
+    let named: Vec<bool> = ["0123456789abcdefghijkl", "FvdA9cRn0Ls45XKidPuQiq"]
+        .map(|fingerprint| entries.contains(&format!("\"fingerprint\":\"{fingerprint}\"")))
+        .to_vec();
+    assert_eq!(named, [true, true], "{entries}");
     eventually("nginx says that nothing has changed", || {
         world.envoy.counter("scopegate.revocation.fetches.not_modified") > 0
     });
