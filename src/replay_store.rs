@@ -13,7 +13,7 @@ mod pool;
 
 pub use fleet::{RequestClaims, RequestStore};
 
-use crate::base::shared_data::SharedData;
+use crate::base::shared_data::{OpenError, SharedData};
 use crate::base::time::UnixSeconds;
 use crate::facts::{Claim, Claimed, Pool, ReplayStore};
 use bucket::Bucket;
@@ -42,27 +42,6 @@ struct Held {
     main: Place,
     whose: Place,
     until: u32,
-}
-
-/// Why the store cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeedError {
-    /// The host has no random numbers.
-    NoRandomNumbers,
-    /// The host refuses a value.
-    NotWritten,
-    /// The bytes in the place of the store are no store.
-    Unreadable,
-}
-
-impl fmt::Display for SeedError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NoRandomNumbers => "the host has no random numbers",
-            Self::NotWritten => "the host does not write shared data",
-            Self::Unreadable => "another plugin with this vm_id has written over it",
-        })
-    }
 }
 
 /// Why the store could not answer a claim.
@@ -107,7 +86,7 @@ impl SharedStore {
         pools: &[Pool],
         entries: usize,
         now: UnixSeconds,
-    ) -> Result<Self, SeedError> {
+    ) -> Result<Self, OpenError> {
         let pools: Result<Vec<_>, _> = pools.iter().map(|&pool| OpenPool::open(pool, &*shared, now)).collect();
         Ok(Self {
             pools: pools?,
@@ -209,8 +188,8 @@ impl SharedStore {
             return Err(Claimed::TooOld);
         }
         let (main, whose) = pool.places(claim.id, claim.principal);
-        let until = instant(claim.until);
-        match self.enter(&main, &whose, until, instant(now)) {
+        let until = claim.until.to_entry();
+        match self.enter(&main, &whose, until, now.to_entry()) {
             Ok(true) => Ok(Held { main, whose, until }),
             Ok(false) => Err(Claimed::Again),
             Err(trouble) => Err(self.count(trouble)),
@@ -235,9 +214,4 @@ impl fmt::Debug for SharedStore {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("SharedStore").field("pools", &self.pools).finish_non_exhaustive()
     }
-}
-
-/// A time in the form of entries. One beyond the range is remembered to the end of the range.
-fn instant(at: UnixSeconds) -> u32 {
-    u32::try_from(at.0.max(0)).unwrap_or(u32::MAX)
 }

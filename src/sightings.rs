@@ -12,11 +12,10 @@ mod bucket;
 mod excess;
 mod notes;
 
-use crate::base::shared_data::SharedData;
+use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
 use crate::base::time::UnixSeconds;
 use crate::crypto::KeyedDigest;
 use crate::facts::{Seen, Sighting, Sightings};
-use crate::policy::Space;
 use bucket::Bucket;
 use excess::Excess;
 use notes::{Note, Notes};
@@ -44,27 +43,6 @@ pub struct SharedSightings {
     uncounted: Cell<u32>,
 }
 
-/// Why nothing can be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenError {
-    /// The host has no random numbers.
-    NoRandomNumbers,
-    /// The host refuses a value.
-    NotWritten,
-    /// The bytes in the place of the key are no key.
-    Unreadable,
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::NoRandomNumbers => "the host has no random numbers",
-            Self::NotWritten => "the host does not write shared data",
-            Self::Unreadable => "another plugin with this vm_id has written over it",
-        })
-    }
-}
-
 impl SharedSightings {
     /// Opens the counts, with room for about `pairs` pairs of credential and client. The main thread makes what is missing.
     ///
@@ -88,7 +66,7 @@ impl SharedSightings {
         let key = bytes.strip_prefix(&KEY_FORM).and_then(|key| key.try_into().ok()).ok_or(OpenError::Unreadable)?;
         Ok(Self {
             digest: KeyedDigest::with_key(key),
-            room: room(pairs),
+            room: room_of_bucket(pairs, BUCKETS),
             notes: Notes::default(),
             excess: RefCell::default(),
             uncounted: Cell::new(0),
@@ -99,7 +77,7 @@ impl SharedSightings {
     /// Learns what other workers have told since the last call.
     pub fn listen(&self, now: UnixSeconds) {
         if let Some((bytes, _)) = self.shared.read(excess::NAME) {
-            self.excess.borrow_mut().read(&bytes, instant(now));
+            self.excess.borrow_mut().read(&bytes, now.to_entry());
         }
     }
 
@@ -144,16 +122,26 @@ impl SharedSightings {
         None
     }
 
-    /// Counts a client, and adds it to `untold` if it is one more than expected.
-    fn count(&self, sighting: &Sighting<'_>, now: UnixSeconds, untold: &mut Vec<Untold>) -> Option<Seen> {
-        let now = instant(now);
+    /// What shows what: a number for a place, and a tag.
+    fn pair(&self, sighting: &Sighting<'_>) -> Pair {
         let space: &[&[u8]] = &[&sighting.space];
-        let (slot, pair) = split(self.digest.of_lists(&[space, sighting.credential, sighting.came_with]));
+        Pair(split(self.digest.of_lists(&[space, sighting.credential, sighting.came_with])))
+    }
+
+    /// Counts a client, and adds it to `untold` if it is one more than expected.
+    fn count(
+        &self,
+        sighting: &Sighting<'_>,
+        Pair((slot, pair)): Pair,
+        now: UnixSeconds,
+        untold: &mut Vec<Untold>,
+    ) -> Option<Seen> {
+        let now = now.to_entry();
         if let Some(note) = self.notes.find(slot, pair, now) {
             let clients = self.excess.borrow().clients(note.credential, now).unwrap_or(0).max(note.clients);
             return Some(Seen { clients, place: note.place, is_new: false });
         }
-        let (number, credential) = split(self.digest.of_lists(&[space, sighting.credential]));
+        let (number, credential) = split(self.digest.of_lists(&[&[&sighting.space], sighting.credential]));
         let client = (sighting.client)();
         let network = match client.network {
             Some(IpAddr::V4(address)) => &address.octets()[..],
@@ -188,6 +176,10 @@ impl SharedSightings {
     }
 }
 
+/// A credential, and what a request came with that showed it, counted in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair((u16, u64));
+
 /// A client of a credential that has yet to be told of, and the bucket that they are in.
 #[derive(Debug)]
 struct Untold {
@@ -210,7 +202,7 @@ struct Times {
 
 impl Sightings for SharedSightings {
     fn see(&self, sighting: &Sighting<'_>, now: UnixSeconds) -> Option<Seen> {
-        self.count(sighting, now, &mut Vec::new())
+        self.count(sighting, self.pair(sighting), now, &mut Vec::new())
     }
 }
 
@@ -223,7 +215,7 @@ impl fmt::Debug for SharedSightings {
 /// What one request has been counted as, so that it counts once however often it is judged.
 #[derive(Debug, Default)]
 pub struct RequestSightings {
-    counted: RefCell<Vec<(Space, Option<Seen>)>>,
+    counted: RefCell<Vec<(Pair, Option<Seen>)>>,
     untold: RefCell<Vec<Untold>>,
 }
 
@@ -238,21 +230,15 @@ pub struct OfRequest<'s> {
 
 impl Sightings for OfRequest<'_> {
     fn see(&self, sighting: &Sighting<'_>, now: UnixSeconds) -> Option<Seen> {
-        let before =
-            self.own.counted.borrow().iter().find(|(space, _)| *space == sighting.space).map(|(_, seen)| *seen);
+        let all = self.all?;
+        let pair = all.pair(sighting);
+        let before = self.own.counted.borrow().iter().find(|(counted, _)| *counted == pair).map(|(_, seen)| *seen);
         before.unwrap_or_else(|| {
-            let seen = self.all?.count(sighting, now, &mut self.own.untold.borrow_mut());
-            self.own.counted.borrow_mut().push((sighting.space, seen));
+            let seen = all.count(sighting, pair, now, &mut self.own.untold.borrow_mut());
+            self.own.counted.borrow_mut().push((pair, seen));
             seen
         })
     }
-}
-
-/// The room of one bucket for `pairs` pairs. They spread at random, so some buckets get more than others; with five standard
-/// deviations and a few more, none is full before all are.
-fn room(pairs: usize) -> usize {
-    let mean = pairs.div_ceil(usize::from(BUCKETS));
-    mean.saturating_add(mean.isqrt().saturating_mul(5)).saturating_add(8)
 }
 
 fn bucket_name(number: u16) -> String {
@@ -263,11 +249,6 @@ fn bucket_name(number: u16) -> String {
 fn split(digest: u128) -> (u16, u64) {
     let [a, b, _, _, _, _, _, _, tag @ ..] = digest.to_le_bytes();
     (u16::from_le_bytes([a, b]), u64::from_le_bytes(tag))
-}
-
-/// A time in the form of entries.
-fn instant(at: UnixSeconds) -> u32 {
-    u32::try_from(at.0.max(0)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ impl UnixSeconds {
         Self(self.0.saturating_sub(i64::from(by.0)))
     }
 
+    /// In the form of entries in shared data: a time beyond its range is its end.
+    #[must_use]
+    pub fn to_entry(self) -> u32 {
+        u32::try_from(self.0.max(0)).unwrap_or(u32::MAX)
+    }
+
     /// Reads a NumericDate: a JSON number, with a fraction or an exponent if need be, rounded down.
     ///
     /// What lies beyond the range of `i64` becomes its nearest end, so a huge `nbf` stays in the future and a

@@ -1,8 +1,7 @@
 //! One pool: the names of its buckets in shared data, the key of its digests, and its birth.
 
-use super::SeedError;
 use super::bucket::Bucket;
-use crate::base::shared_data::SharedData;
+use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
 use crate::base::time::UnixSeconds;
 use crate::crypto::KeyedDigest;
 use crate::facts::Pool;
@@ -40,24 +39,24 @@ pub struct Place {
 impl OpenPool {
     /// Opens a pool. A missing pool is made, and only its missing buckets, since an existing one says what has been
     /// used.
-    pub fn open(pool: Pool, shared: &dyn SharedData, now: UnixSeconds) -> Result<Self, SeedError> {
+    pub fn open(pool: Pool, shared: &dyn SharedData, now: UnixSeconds) -> Result<Self, OpenError> {
         let name = format!("scopegate/replay/{}/birth", pool.name());
         if shared.lacks(&name) {
-            let key = KeyedDigest::random_key().ok_or(SeedError::NoRandomNumbers)?;
+            let key = KeyedDigest::random_key().ok_or(OpenError::NoRandomNumbers)?;
             let empty = Bucket::default().to_bytes();
             let main = (0..BUCKETS).map(|number| bucket_name(pool, number));
             for name in main.chain((0..PRINCIPAL_BUCKETS).map(|number| principal_name(pool, number))) {
                 if shared.lacks(&name) && !shared.write(&name, &empty, None) {
-                    return Err(SeedError::NotWritten);
+                    return Err(OpenError::NotWritten);
                 }
             }
             let birth = [&BIRTH_FORM[..], &key[..], &now.0.to_le_bytes()[..]].concat();
             if !shared.write(&name, &birth, None) {
-                return Err(SeedError::NotWritten);
+                return Err(OpenError::NotWritten);
             }
         }
-        let (bytes, _) = shared.read(&name).ok_or(SeedError::Unreadable)?;
-        let (key, born) = read_birth(&bytes).ok_or(SeedError::Unreadable)?;
+        let (bytes, _) = shared.read(&name).ok_or(OpenError::Unreadable)?;
+        let (key, born) = read_birth(&bytes).ok_or(OpenError::Unreadable)?;
         Ok(Self { pool, digest: KeyedDigest::with_key(key), born })
     }
 
@@ -73,11 +72,9 @@ impl OpenPool {
     }
 }
 
-/// The room of one bucket for a pool of `entries` entries. They spread at random, so some buckets get more than others.
-/// With five standard deviations and a few more, none is full before the pool is.
+/// The room of one bucket for a pool of `entries` entries.
 pub fn room(entries: usize) -> usize {
-    let mean = entries.div_ceil(usize::from(BUCKETS));
-    mean.saturating_add(mean.isqrt().saturating_mul(5)).saturating_add(8)
+    room_of_bucket(entries, BUCKETS)
 }
 
 /// The number of entries of one principal that a shard admits, for a pool of `entries`: all its shards admit a

@@ -42,7 +42,7 @@ fn see(worker: &SharedSightings, token: &str, agent: &str, seconds: i64) -> Opti
     see_told(worker, token, agent, seconds, None)
 }
 
-fn see_told(worker: &SharedSightings, token: &str, agent: &str, seconds: i64, limit: Option<u8>) -> Option<Seen> {
+fn see_told(counts: &dyn Sightings, token: &str, agent: &str, seconds: i64, limit: Option<u8>) -> Option<Seen> {
     let client = || Client { network: None, agent: agent.as_bytes(), tls_version: b"", certificate: None };
     let sighting = Sighting {
         space: [7; 10],
@@ -53,7 +53,7 @@ fn see_told(worker: &SharedSightings, token: &str, agent: &str, seconds: i64, li
         limit: limit.unwrap_or(MAX_CLIENTS),
         told_above: limit,
     };
-    worker.see(&sighting, UnixSeconds(START + seconds))
+    counts.see(&sighting, UnixSeconds(START + seconds))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what is compared is an Option")]
@@ -127,19 +127,8 @@ fn a_client_that_is_alone_again_passes_with_every_request() {
 fn one_client_more_is_new_until_a_request_of_it_has_been_told_of() {
     let memory = Memory::default();
     let one = worker(&memory);
-    let client = || Client { network: None, agent: b"", tls_version: b"", certificate: None };
-    let ask = |own: &RequestSightings| {
-        let sighting = Sighting {
-            space: [1; 10],
-            credential: &[b"a"],
-            came_with: &[],
-            client: &client,
-            window: Seconds(100),
-            limit: 0,
-            told_above: None,
-        };
-        OfRequest { all: Some(&one), own }.see(&sighting, UnixSeconds(START)).unwrap().is_new
-    };
+    let ask =
+        |own: &RequestSightings| see_told(&OfRequest { all: Some(&one), own }, "a", "", 0, Some(0)).unwrap().is_new;
     let [waits, ends, told, later] = [(); 4].map(|()| RequestSightings::default());
     assert!(ask(&waits) && ask(&ends));
     assert!(ask(&told) && ask(&told));
@@ -178,19 +167,12 @@ fn a_request_counts_once_however_often_it_is_judged() {
     let memory = Memory::default();
     let (one, own) = (worker(&memory), RequestSightings::default());
     let of_request = OfRequest { all: Some(&one), own: &own };
-    let client = || Client { network: None, agent: b"", tls_version: b"", certificate: None };
-    let sighting = Sighting {
-        space: [1; 10],
-        credential: &[b"a"],
-        came_with: &[],
-        client: &client,
-        window: Seconds(100),
-        limit: 1,
-        told_above: None,
-    };
-    let twice = [0, 1].map(|_| of_request.see(&sighting, UnixSeconds(START)));
+    let twice = [0, 1].map(|_| see_told(&of_request, "a", "", 0, None));
     assert_eq!(twice, [seen(1, 1, true); 2]);
-    assert_eq!(OfRequest { all: None, own: &RequestSightings::default() }.see(&sighting, UnixSeconds(START)), None);
+    see(&one, "b", "another", 0);
+    assert_eq!(see_told(&of_request, "b", "", 0, None), seen(2, 2, true), "for each credential by itself");
+    let none = OfRequest { all: None, own: &RequestSightings::default() };
+    assert_eq!(see_told(&none, "a", "", 0, None), None);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The store of what is good once, over threads that share data as the workers of Envoy do.
 
 use crate::support::shared::Shared;
+use scopegate::base::shared_data::OpenError;
 use scopegate::base::shared_data::SharedData;
 use scopegate::base::time::UnixSeconds;
 use scopegate::facts::{Claim, Claimed, Pool, ReplayStore};
-use scopegate::replay_store::{SeedError, SharedStore, Trouble};
+use scopegate::replay_store::{SharedStore, Trouble};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -266,7 +267,7 @@ fn what_another_wrote_over_is_refused_and_left_as_it_is() {
     for garbage in [&b""[..], b"sgB1", &[0; 28], &[shared.value(BIRTH), vec![0]].concat()] {
         assert!(shared.write(BIRTH, garbage, None));
         let opened = SharedStore::open(Box::new(shared.clone()), &[Pool::Tokens], 1_000, UnixSeconds(NOW));
-        assert_eq!(opened.err(), Some(SeedError::Unreadable), "{garbage:?}");
+        assert_eq!(opened.err(), Some(OpenError::Unreadable), "{garbage:?}");
         assert_eq!(shared.value(BIRTH), garbage);
     }
 }
@@ -335,5 +336,5 @@ fn a_store_that_cannot_be_written_is_none() {
         }
     }
     let opened = SharedStore::open(Box::new(ReadOnly), &[Pool::Tokens], 1_000, UnixSeconds(NOW));
-    assert_eq!(opened.err(), Some(SeedError::NotWritten));
+    assert_eq!(opened.err(), Some(OpenError::NotWritten));
 }
