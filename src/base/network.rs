@@ -44,6 +44,10 @@ impl Block {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let first: IpAddr = address.parse().map_err(|_| "is not a block of addresses")?;
+        // Clients with such an address are known by their IPv4 address.
+        if first.to_canonical() != first {
+            return Err("is a block of IPv4 addresses in the form of IPv6");
+        }
         let bits = bits_of(first);
         let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with("00");
         let prefix = match prefix {
@@ -125,9 +129,18 @@ mod tests {
             let read = Block::parse(block).unwrap();
             assert!(read.contains(ip(inside)) && !read.contains(ip(outside)), "{block}");
         }
-        for wrong in
-            ["", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/008", "::/129", "10/8", "a/8"]
-        {
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.1/8",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "10.0.0.0/008",
+            "::/129",
+            "10/8",
+            "a/8",
+            "::ffff:10.0.0.0/104",
+        ] {
             assert!(Block::parse(wrong).is_err(), "{wrong}");
         }
     }
