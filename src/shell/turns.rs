@@ -1,7 +1,8 @@
 //! A waiting line that serves client networks in turn: a network that sends much waits for itself, not in front of others.
 
+use crate::base::network::read_client;
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// The network of a client: the /24 of an IPv4 address, the /56 of an IPv6 address. All clients whose address is not known
 /// are one network.
@@ -11,9 +12,7 @@ pub struct Network(u64);
 impl Network {
     /// The network of an address with a port, as the property `source.address` has it.
     pub fn of(address: &[u8]) -> Self {
-        let parsed = std::str::from_utf8(address).ok().and_then(|text| text.parse::<SocketAddr>().ok());
-        // An IPv4 client of an IPv6 socket is in its IPv4 network.
-        match parsed.map(|address| address.ip().to_canonical()) {
+        match read_client(address).map(|(ip, _)| ip) {
             Some(IpAddr::V4(ip)) => Self(4 << 56 | u64::from(ip.to_bits() >> 8)),
             // 56 of 128 bits fit.
             Some(IpAddr::V6(ip)) => Self(6 << 56 | u64::try_from(ip.to_bits() >> 72).unwrap_or_default()),
@@ -127,7 +126,7 @@ mod tests {
             ("[::ffff:192.0.2.1]:80", "192.0.2.7:9"),
             ("[2001:db8:0:ab00::1]:80", "[2001:db8::abff:0:0:0:2]:9"),
             ("", "@/run/a.sock"),
-            ("192.0.2.1", "no address"),
+            ("192.0.2.1:80", "192.0.2.1"),
         ] {
             assert_eq!(of(one), of(other), "{one} {other}");
         }
