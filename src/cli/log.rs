@@ -39,7 +39,7 @@ pub(in crate::cli) struct Tally {
 pub(in crate::cli) fn nothing_read(file: &Path, tally: &Tally) -> String {
     let ambiguous = match tally.ambiguous {
         0 => String::new(),
-        count => format!(" ({count} have several that may be one: name its member with --record)"),
+        count => format!(" ({count} have text that may be one: name its member with --record)"),
     };
     format!(
         "{}: none of the {} lines has a record{ambiguous}; see \"Records\" in envoy/ON-CALL.md for how logs get it",
@@ -48,16 +48,15 @@ pub(in crate::cli) fn nothing_read(file: &Path, tally: &Tally) -> String {
     )
 }
 
-/// Hands over each record of these logs.
+/// Hands over each record of these logs that `finder` finds.
 ///
 /// # Errors
 /// When a log cannot be read, or none of its lines has a record.
 pub(in crate::cli) fn each_record(
     files: &[PathBuf],
-    member: Option<&str>,
+    mut finder: Finder,
     take: &mut dyn FnMut(&Record<'_>),
 ) -> Result<Tally, Box<dyn Error>> {
-    let mut finder = Finder::new(member.map(str::to_owned));
     for file in files {
         let before = finder.tally;
         let mut lines = open(file)?;

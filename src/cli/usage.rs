@@ -15,7 +15,7 @@ pub(in crate::cli) use table::{Few, Table};
 pub(in crate::cli) use terms::Terms;
 pub(in crate::cli) use token::Token;
 
-use super::log::{Filter, Record, Tally, Verdict, each_record};
+use super::log::{Filter, Finder, Record, Tally, Verdict, each_record};
 use counts::Reason;
 use grant::{Grant, Lifetimes};
 use std::error::Error;
@@ -96,7 +96,7 @@ impl Usage {
         terms: Terms,
     ) -> Result<Self, Box<dyn Error>> {
         let mut usage = Self::new(terms);
-        usage.tally = each_record(files, member, &mut |record| {
+        usage.tally = each_record(files, Finder::new(member.map(str::to_owned)), &mut |record| {
             if filter.takes(record) {
                 usage.count(record);
             }

@@ -23,6 +23,8 @@ pub(in crate::cli) struct Finder {
     /// What was read so far.
     pub tally: Tally,
     member: Option<String>,
+    /// Whether a text is no record because of what it says alone.
+    is_strict: bool,
     twice: Twice,
 }
 
@@ -41,6 +43,12 @@ impl Finder {
     /// One that takes only what is under this name, or anything.
     pub(in crate::cli) fn new(member: Option<String>) -> Self {
         Self { member, ..Self::default() }
+    }
+
+    /// It takes no text for the record because of what it says alone: a client may have written that into a header. Its member
+    /// has our name, or the one that was given.
+    pub(in crate::cli) fn strict(self) -> Self {
+        Self { is_strict: true, ..self }
     }
 
     /// Hands over each record of a line, which is without its line feed.
@@ -143,8 +151,14 @@ impl Finder {
         if let Some((before, record)) = as_line {
             return of_text(record, Around::at(Millis::find(before).or(around.time)), take);
         }
+        let named: Vec<_> = members.iter().filter(|(_, value)| may_hold_record(value)).collect();
+        // Collectors have whole lines as text.
+        let is_believed = |name: &str| !self.is_strict || LINES.contains(&name);
         let mut texts_of_json: Vec<&Node<'_>> =
-            members.iter().map(|(_, value)| value).filter(|value| may_hold_record(value)).collect();
+            named.iter().filter(|(name, _)| is_believed(name)).map(|(_, value)| value).collect();
+        if texts_of_json.is_empty() && !named.is_empty() {
+            return Err(Nothing::Ambiguous);
+        }
         if texts_of_json.len() > 1 {
             // A client may have written one of them.
             texts_of_json.retain(|value| self.search(value, Around::default(), texts, &mut |_| ()).is_ok());

@@ -2,7 +2,7 @@
 
 use super::ReportArguments;
 use super::json::decisions;
-use crate::cli::log::{Filter, Millis, Record, each_record};
+use crate::cli::log::{Filter, Finder, Millis, Record, each_record};
 use crate::cli::tail::columns;
 use crate::cli::terminal::clean;
 use crate::cli::usage::{Few, Reasons, Terms, Usage};
@@ -73,7 +73,7 @@ pub(super) fn report(
     let filter = filter.clone().with_fingerprint(fingerprint);
     let mut told = Told { values: vec![Few::default(); OF_TOKEN.len()], ..Told::default() };
     let mut usage = Usage::new(Terms::default());
-    usage.tally = each_record(&arguments.files, arguments.record.as_deref(), &mut |record| {
+    usage.tally = each_record(&arguments.files, Finder::new(arguments.record.clone()), &mut |record| {
         if filter.takes(record) {
             usage.count(record);
             told.see(record, arguments.json);

@@ -3,7 +3,7 @@
 use super::{LONGEST_LEEWAY, RevokeArguments};
 use crate::base::text::{SHOWN_BYTES, percent_decode};
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::cli::log::{Filter, Record, each_record};
+use crate::cli::log::{Filter, Finder, Record, each_record};
 use crate::revocation::{Entry, MAX_LINES_ENTRIES};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(super) fn entries(arguments: &RevokeArguments) -> Result<Vec<Entry>, Box<dyn
     let filter = Filter::of(&arguments.conditions);
     let mut found = Found::default();
     let mut meant = 0_u64;
-    let tally = each_record(&arguments.log, arguments.record.as_deref(), &mut |record| {
+    let tally = each_record(&arguments.log, Finder::new(arguments.record.clone()).strict(), &mut |record| {
         if filter.takes(record) {
             meant = meant.saturating_add(1);
             found.take(record);

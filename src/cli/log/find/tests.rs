@@ -134,6 +134,28 @@ fn a_named_member_is_the_only_one_that_is_read() {
     assert_eq!(read(&line.replace("\"gate\"", "\"Scopegate\"")).0, wanted);
 }
 
+/// To revoke is not for a client to decide, who may have written a header that the log prints.
+#[test]
+fn a_strict_one_believes_no_text_for_what_it_says() {
+    let read = |line: &str| {
+        let mut finder = Finder::new(None).strict();
+        let mut found = 0;
+        finder.read(line.as_bytes(), &mut |_| found += 1);
+        (found, finder.tally.ambiguous)
+    };
+    let record = r#"{"decision":"deny","fingerprint":"f"}"#;
+    let text = quoted(record);
+    for (line, wanted) in [
+        (format!(r#"{{"user_agent":{text}}}"#), (0, 1)),
+        (format!(r#"{{"authz":{record},"user_agent":{text}}}"#), (1, 0)),
+        (format!(r#"{{"scopegate":{text},"user_agent":{text}}}"#), (1, 0)),
+        (format!(r#"{{"log":{}}}"#, quoted(&format!(r#"{{"scopegate":{text}}}"#))), (1, 0)),
+        (format!(r#"{{"log":{}}}"#, quoted(&format!(r#"{{"user_agent":{text}}}"#))), (0, 1)),
+    ] {
+        assert_eq!(read(&line), wanted, "{line}");
+    }
+}
+
 #[test]
 fn several_records_of_a_line_are_all_read() {
     // As the file exporter of an OpenTelemetry collector writes them.
