@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 const ACCEPT_ENCODING: &str = "accept-encoding";
 
-/// Whose credentials a call is judged by; those of nobody by default.
+/// Whose credentials a call is judged by; by default there are none.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Sender<'s, 'a> {
     /// Who gives scopes and claims, and the token beside, if that is another one.

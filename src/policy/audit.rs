@@ -34,7 +34,7 @@ pub enum SubjectForm {
     Omit,
 }
 
-/// What makes the hash of a subject one that nobody without it can compare with guesses.
+/// What the hash of a subject is keyed with: without it, guesses cannot be compared with the hash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salt([u8; SHA256_BYTES]);
 
