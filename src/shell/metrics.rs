@@ -75,6 +75,10 @@ pub const IDENTITIES_STALE: &str = "scopegate.identities.stale.<set>";
 pub const STATUS_LIST_FETCHES: &str = "scopegate.status_list.fetches.<outcome>";
 /// Gauge: how many status lists the workers hold, each for itself.
 pub const STATUS_LIST_HELD: &str = "scopegate.status_list.held";
+/// Gauges by issuer: how many statuses they have.
+pub const STATUS_LIST_ENTRIES: &str = "scopegate.status_list.entries.<issuer>";
+/// Gauges by issuer: how long ago the oldest one that a worker uses was confirmed.
+pub const STATUS_LIST_AGE_SECONDS: &str = "scopegate.status_list.age_seconds.<issuer>";
 /// Gauge: how many of them are missing or too old.
 pub const STATUS_LIST_STALE: &str = "scopegate.status_list.stale";
 

@@ -96,6 +96,17 @@ impl StatusStore {
         (self.held.len(), stale)
     }
 
+    /// How many statuses the lists of an issuer have, and how long ago the oldest of those in use was confirmed, in
+    /// milliseconds. `None` while none is in use.
+    pub fn in_use(&self, issuer: IssuerId, now: u64) -> (usize, Option<u64>) {
+        let places = self.lists.places().iter().zip(&self.held);
+        let of_issuer = places.filter(|(place, _)| place.issuer == issuer).map(|(_, held)| &held.feed);
+        of_issuer.fold((0, None), |(entries, oldest), feed| {
+            let entries = feed.standing(now).entries.saturating_add(entries);
+            (entries, feed.feed.age(now).max(oldest))
+        })
+    }
+
     /// Gives up what is under way: the worker goes, or has another configuration.
     pub fn give_up(&mut self, shared: &dyn SharedData) {
         self.held.iter_mut().for_each(|held| held.feed.feed.give_up(shared));

@@ -127,6 +127,11 @@ fn the_first_requests_wait_for_the_list_which_four_workers_fetch_once() {
     assert_eq!(world.envoy.counter_of_at_least("scopegate.status_list.fetches.updated", 1), 1);
     let log = world.envoy.wait_for_log("by its status, INVALID");
     assert!(log.contains("the status list http://status.example.com/lists/7 has 4 entries in 1 bytes"), "{log}");
+    // Each worker that holds the list counts its four statuses.
+    let held = world.envoy.counter("scopegate.status_list.held");
+    assert!(held >= 1, "{held}");
+    eventually("all workers", || world.envoy.counter("scopegate.status_list.entries.demo") == 4 * held);
+    eventually("the age", || world.envoy.counter("scopegate.status_list.age_seconds.demo") >= 1);
     let refused = get_with(world.envoy.address(), "/", &invalid);
     let forged = get_with(world.envoy.address(), "/", &Issuer::new(Algorithm::Es256, "a").token(now()).sign());
     assert_eq!(refused.header("www-authenticate"), forged.header("www-authenticate"), "as a bad signature");

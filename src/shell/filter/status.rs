@@ -58,6 +58,23 @@ fn a_request_is_refused_when_the_list_does_not_come_and_others_are_not() {
 }
 
 #[test]
+fn the_gauges_of_an_issuer_have_the_size_and_the_age_of_its_lists_until_the_gate_ends() {
+    let mut proxy = proxy().fetched();
+    let seen = |proxy: &Proxy| {
+        ["entries", "age_seconds"].map(|name| proxy.metric(&format!("status_list.{name}.https___idp_example_com_")))
+    };
+    let _ = proxy.request(Client::WithStatus);
+    proxy.tick(5);
+    assert_eq!(seen(&proxy), [0, 0], "it is not there yet");
+    proxy.answer_with_status(0);
+    ticks(&proxy);
+    proxy.tick(70_000);
+    assert_eq!(seen(&proxy), [8, 70]);
+    proxy.filter.on_delete(super::proxy::ROOT);
+    assert_eq!(seen(&proxy), [0, 0]);
+}
+
+#[test]
 fn the_list_is_asked_for_once_the_keys_are_there_and_the_token_is_verified() {
     let mut proxy = proxy();
     let context = proxy.request(Client::WithStatus);

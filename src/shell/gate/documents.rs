@@ -85,7 +85,7 @@ impl<H: Host> Gate<H> {
     pub fn give_up(&self) {
         self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
-        self.meters.status_lists(&self.host, (0, 0));
+        self.meters.no_status_lists(&self.host);
         if let Ok(mut documents) = self.documents.try_borrow_mut() {
             documents.give_up(&*self.shared);
         }

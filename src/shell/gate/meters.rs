@@ -19,6 +19,7 @@ pub(super) struct Meters {
     lists: Vec<ListGauges>,
     /// How many status lists there are, and how many of them are stale: the gauges, and what they count of ours.
     status_lists: [(Option<Gauge>, Cell<usize>); 2],
+    statuses: Vec<StatusGauges>,
     waiting: Option<Gauge>,
     /// The requests of this worker that the gauge counts.
     waiting_counted: Cell<usize>,
@@ -37,6 +38,17 @@ struct ListGauges {
     entries: Option<Gauge>,
     age_seconds: Option<Gauge>,
     stale: Option<Gauge>,
+}
+
+/// The gauges of an issuer's status lists.
+struct StatusGauges {
+    issuer: IssuerId,
+    entries: Option<Gauge>,
+    /// The entries of this worker that the gauge counts.
+    entries_counted: Cell<usize>,
+    age_seconds: Option<Gauge>,
+    /// Whether the age that this worker wrote last was that of a list.
+    has_age: Cell<bool>,
 }
 
 impl Fetches {
@@ -88,7 +100,16 @@ impl Meters {
             age_seconds: named(metrics::IDENTITIES_AGE_SECONDS, &set.name),
             stale: named(metrics::IDENTITIES_STALE, &set.name),
         });
-        let has_statuses = policy.issuers.iter().any(|issuer| issuer.status_list.is_some());
+        let with_statuses = policy.issuers.iter().enumerate().filter(|(_, issuer)| issuer.status_list.is_some());
+        let of_statuses = with_statuses.map(|(index, issuer)| StatusGauges {
+            issuer: IssuerId(index),
+            entries: named(metrics::STATUS_LIST_ENTRIES, &issuer.name),
+            entries_counted: Cell::new(0),
+            age_seconds: named(metrics::STATUS_LIST_AGE_SECONDS, &issuer.name),
+            has_age: Cell::new(false),
+        });
+        let statuses: Vec<StatusGauges> = of_statuses.collect();
+        let has_statuses = !statuses.is_empty();
         let status_gauge = |name: &str| (if has_statuses { gauge(name) } else { None }, Cell::new(0));
         Self {
             key_fetches: Fetches::define(host, metrics::KEYS_FETCHES),
@@ -115,6 +136,7 @@ impl Meters {
                 Fetches::none()
             },
             status_lists: [status_gauge(metrics::STATUS_LIST_HELD), status_gauge(metrics::STATUS_LIST_STALE)],
+            statuses,
             waiting: gauge(metrics::WAITING),
             waiting_counted: Cell::new(0),
             wait: host.define_histogram(metrics::WAIT_MS).ok(),
@@ -126,7 +148,7 @@ impl Meters {
         let set = |gauge: Option<Gauge>, value| gauge.into_iter().for_each(|gauge| host.set_gauge(gauge, value));
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let (keys, lists, statuses) = documents.stores();
-        self.status_lists(host, statuses.count());
+        self.status_lists(host, statuses.count(), |issuer| statuses.in_use(issuer, now));
         for (issuer, count, age_ms) in keys.in_use(now) {
             if let Some((_, in_use, age)) = self.keys.iter().find(|(id, ..)| *id == issuer) {
                 set(*in_use, number(count));
@@ -142,11 +164,32 @@ impl Meters {
         }
     }
 
-    /// How many status lists this worker holds now, and how many of them are stale.
-    pub(super) fn status_lists(&self, host: &impl Host, (held, stale): (usize, usize)) {
+    /// How many status lists this worker holds now, how many of them are stale, and by issuer how many statuses they have
+    /// and how old the oldest is, in milliseconds.
+    ///
+    /// A worker without a list in use leaves the age to the others, once it has taken its own away.
+    pub(super) fn status_lists(
+        &self,
+        host: &impl Host,
+        (held, stale): (usize, usize),
+        in_use: impl Fn(IssuerId) -> (usize, Option<u64>),
+    ) {
         for ((gauge, counted), count) in self.status_lists.iter().zip([held, stale]) {
             change(host, *gauge, counted, count);
         }
+        for gauges in &self.statuses {
+            let (entries, age_ms) = in_use(gauges.issuer);
+            change(host, gauges.entries, &gauges.entries_counted, entries);
+            let had_age = gauges.has_age.replace(age_ms.is_some());
+            if let Some(gauge) = gauges.age_seconds.filter(|_| had_age || age_ms.is_some()) {
+                host.set_gauge(gauge, age_ms.unwrap_or(0) / 1000);
+            }
+        }
+    }
+
+    /// No status list any more: the gate ends.
+    pub(super) fn no_status_lists(&self, host: &impl Host) {
+        self.status_lists(host, (0, 0), |_| (0, None));
     }
 
     /// How many requests of this worker wait now.
