@@ -1,5 +1,5 @@
-//! Every cryptographic operation goes through this room, and none of it is ours: jwt-simple parses the keys, the
-//! libraries under it (RustCrypto, superboring) check signatures, ed25519-dalek checks EdDSA.
+//! Every cryptographic operation goes through this room, and none of it is ours: the libraries under jwt-simple (RustCrypto,
+//! superboring) make keys of bytes and check signatures, ed25519-dalek does so for EdDSA.
 //!
 //! Knows bytes, keys and algorithms; knows no HTTP, no JSON and no time.
 

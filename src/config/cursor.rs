@@ -48,14 +48,17 @@ impl<'n> Cursor<'n> {
     }
 
     /// Notes that something is wrong here.
-    pub fn wrong<T>(&self, what: impl Into<String>, remedy: impl Into<String>) -> Option<T> {
-        self.note(what.into(), remedy.into());
+    #[inline]
+    pub fn wrong<T>(&self, what: impl AsRef<str>, remedy: impl AsRef<str>) -> Option<T> {
+        self.note(what.as_ref(), remedy.as_ref());
         None
     }
 
     // Not inlined: this and the readers of this file would be a tenth of the module, and they run once.
     #[cold]
-    fn note(&self, what: String, remedy: String) {
+    #[inline(never)]
+    fn note(&self, what: &str, remedy: &str) {
+        let (what, remedy) = (what.to_owned(), remedy.to_owned());
         self.problems.borrow_mut().add(Problem { path: self.path.clone(), at: self.node.at, what, remedy });
     }
 

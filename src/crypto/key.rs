@@ -2,15 +2,14 @@
 
 use super::Algorithm;
 use super::spki;
-use jwt_simple::algorithms::{
-    ECDSAP256PublicKeyLike, ECDSAP256kPublicKeyLike, ECDSAP384PublicKeyLike, ES256PublicKey, ES256kPublicKey,
-    ES384PublicKey, Ed25519PublicKey, HS256Key, HS384Key, HS512Key, MLDSA44PublicKey, MLDSA65PublicKey,
-    MLDSA87PublicKey, MLDSAPublicKeyLike, RS256PublicKey, RSAPublicKeyLike,
-};
-use serde_json::{Map, Value};
+use crate::base::base64url;
+use jwt_simple::algorithms::{HS256Key, HS384Key, HS512Key};
+use k256::elliptic_curve::point::AffineCoordinates as _;
 use std::fmt;
-use superboring::mldsa::MlDsaPublicKey;
+use superboring::bn::BigNum;
+use superboring::mldsa::{Algorithm as MlDsa, MlDsaPublicKey};
 use superboring::pkey::{PKey, Public};
+use superboring::rsa::Rsa;
 
 /// The least RSA modulus in bits ([RFC 7518 section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 pub const MIN_RSA_BITS: usize = 2048;
@@ -84,10 +83,7 @@ pub(super) enum Inner {
 }
 
 impl VerificationKey {
-    /// Checks public key material and makes a key of it.
-    ///
-    /// The members are handed to jwt-simple as a separate, minimal JSON Web Key, so that other members of a real key
-    /// set (a long `x5c`, `alg: null`) do not matter to it.
+    /// Checks public key material and makes a key of it. Every member must have its one canonical spelling.
     ///
     /// # Errors
     /// When the material is not a usable key of its family.
@@ -152,55 +148,74 @@ impl fmt::Debug for VerificationKey {
     }
 }
 
-/// A JSON Web Key of these members, written by the JSON library: the values come from outside.
-fn minimal_jwk(members: &[(&str, &str)]) -> String {
-    let object: Map<String, Value> =
-        members.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-    Value::Object(object).to_string()
-}
-
 /// A key, and the same as the host is given it.
 type WithSpki = (Inner, Option<Vec<u8>>);
+
+/// Members of key material are longer than this only if they are no key: the longest is an ML-DSA-87 key.
+const MAX_MEMBER_CHARS: usize = 4096;
+
+/// The bytes of a member.
+fn bytes(member: &str) -> Option<Vec<u8>> {
+    if member.len() > MAX_MEMBER_CHARS { None } else { base64url::decode(member.as_bytes()) }
+}
 
 fn rsa(n: &str, e: &str) -> Result<WithSpki, KeyError> {
     const REFUSED: KeyError =
         KeyError("not an RSA key of 2048 to 4096 bits with the exponent 65537 in canonical base64url");
-    let jwk = minimal_jwk(&[("kty", "RSA"), ("n", n), ("e", e)]);
-    let key = RS256PublicKey::from_jwk(&jwk).map_err(|_| REFUSED)?;
-    let spki = key.to_der().map_err(|_| REFUSED)?;
-    let key = PKey::from_rsa(key.public_key().as_ref().clone()).map_err(|_| REFUSED)?;
-    Ok((Inner::Rsa(Box::new(key)), Some(spki)))
+    let n = bytes(n).filter(|_| e == "AQAB").ok_or(REFUSED)?;
+    let modulus = modulus(&n).ok_or(REFUSED)?;
+    let number = |bytes: &[u8]| BigNum::from_slice(bytes).map_err(|_| REFUSED);
+    let key = Rsa::from_public_components(number(modulus)?, number(&RSA_EXPONENT)?).map_err(|_| REFUSED)?;
+    let key = PKey::from_rsa(key).map_err(|_| REFUSED)?;
+    Ok((Inner::Rsa(Box::new(key)), Some(spki::rsa(modulus))))
+}
+
+/// 65537.
+const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
+
+/// A modulus that is odd, of a length that we take, and has no zero before it but the one that says it is not negative:
+/// some issuers write that.
+fn modulus(n: &[u8]) -> Option<&[u8]> {
+    let n = match n {
+        [0, digits @ ..] if digits.first().is_some_and(|first| first & 0x80 != 0) => digits,
+        digits => digits,
+    };
+    let (first, last) = (*n.first()?, *n.last()?);
+    let unused = usize::try_from(first.leading_zeros()).ok()?;
+    let bits = n.len().checked_mul(8)?.checked_sub(unused)?;
+    (first != 0 && last & 1 == 1 && (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits)).then_some(n)
+}
+
+/// The point with these coordinates. It is on the curve, the coordinates are of full length and less than the prime, and
+/// infinity has none. What reads points in other forms would be a fortieth of the module.
+macro_rules! on_curve {
+    ($curve:ident, $x:expr, $y:expr) => {{
+        let (x, y) = ($x.as_slice().try_into().ok(), $y.as_slice().try_into().ok());
+        let point = x.zip(y).and_then(|(x, y)| $curve::AffinePoint::from_coordinates(&x, &y).into_option());
+        point.and_then(|point| $curve::ecdsa::VerifyingKey::from_affine(point).ok())
+    }};
 }
 
 fn elliptic(family: KeyFamily, x: &str, y: &str) -> Result<WithSpki, KeyError> {
     const REFUSED: KeyError = KeyError("not a point on its curve with coordinates of full length");
-    let jwk = |crv: &str| minimal_jwk(&[("kty", "EC"), ("crv", crv), ("x", x), ("y", y)]);
+    let (x_bytes, y_bytes) = bytes(x).zip(bytes(y)).ok_or(REFUSED)?;
     let inner = match family {
-        KeyFamily::P256 => {
-            let key = ES256PublicKey::from_jwk(&jwk("P-256")).map_err(|_| REFUSED)?;
-            Inner::P256(*key.public_key().as_ref())
-        }
-        KeyFamily::P384 => {
-            let key = ES384PublicKey::from_jwk(&jwk("P-384")).map_err(|_| REFUSED)?;
-            Inner::P384(*key.public_key().as_ref())
-        }
-        KeyFamily::P521 => Inner::P521(P521Key::from_coordinates(x, y).ok_or(REFUSED)?),
-        KeyFamily::Secp256k1 => {
-            let key = ES256kPublicKey::from_jwk(&jwk("secp256k1")).map_err(|_| REFUSED)?;
-            Inner::Secp256k1(*key.public_key().as_ref())
-        }
-        _ => return Err(REFUSED),
+        KeyFamily::P256 => on_curve!(p256, x_bytes, y_bytes).map(Inner::P256),
+        KeyFamily::P384 => on_curve!(p384, x_bytes, y_bytes).map(Inner::P384),
+        KeyFamily::P521 => P521Key::from_coordinates(x, y).map(Inner::P521),
+        KeyFamily::Secp256k1 => on_curve!(k256, x_bytes, y_bytes).map(Inner::Secp256k1),
+        _ => None,
     };
-    Ok((inner, spki::elliptic(family, x, y)))
+    Ok((inner.ok_or(REFUSED)?, spki::elliptic(family, x, y)))
 }
 
 fn ed25519(x: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError = KeyError("not a canonical Ed25519 key, or one of small order");
-    let jwk = minimal_jwk(&[("kty", "OKP"), ("crv", "Ed25519"), ("x", x)]);
-    let key = Ed25519PublicKey::from_jwk(&jwk).map_err(|_| REFUSED)?;
-    let bytes: [u8; 32] = key.to_bytes().try_into().map_err(|_| REFUSED)?;
+    let bytes: [u8; 32] = bytes(x).and_then(|bytes| bytes.try_into().ok()).ok_or(REFUSED)?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| REFUSED)?;
-    if key.is_weak() {
+    // The library takes numbers beyond the prime, and a sign of zero: the same point in another spelling.
+    let is_canonical = key.to_edwards().compress().to_bytes() == bytes;
+    if key.is_weak() || !is_canonical {
         return Err(REFUSED);
     }
     Ok(Inner::Ed25519(Box::new(key)))
@@ -208,22 +223,14 @@ fn ed25519(x: &str) -> Result<Inner, KeyError> {
 
 fn ml_dsa(family: KeyFamily, public: &str) -> Result<Inner, KeyError> {
     const REFUSED: KeyError = KeyError("not an ML-DSA key of its parameter set");
-    let jwk = |alg: &str| minimal_jwk(&[("kty", "AKP"), ("alg", alg), ("pub", public)]);
-    let key = match family {
-        KeyFamily::MlDsa44 => {
-            let key = MLDSA44PublicKey::from_jwk(&jwk("ML-DSA-44")).map_err(|_| REFUSED)?;
-            key.public_key().as_ref().clone()
-        }
-        KeyFamily::MlDsa65 => {
-            let key = MLDSA65PublicKey::from_jwk(&jwk("ML-DSA-65")).map_err(|_| REFUSED)?;
-            key.public_key().as_ref().clone()
-        }
-        KeyFamily::MlDsa87 => {
-            let key = MLDSA87PublicKey::from_jwk(&jwk("ML-DSA-87")).map_err(|_| REFUSED)?;
-            key.public_key().as_ref().clone()
-        }
+    let set = match family {
+        KeyFamily::MlDsa44 => MlDsa::MlDsa44,
+        KeyFamily::MlDsa65 => MlDsa::MlDsa65,
+        KeyFamily::MlDsa87 => MlDsa::MlDsa87,
         _ => return Err(REFUSED),
     };
+    let bytes = bytes(public).ok_or(REFUSED)?;
+    let key = MlDsaPublicKey::from_slice(set, &bytes).map_err(|_| REFUSED)?;
     Ok(Inner::MlDsa(Box::new(key)))
 }
 
@@ -243,3 +250,6 @@ impl P521Key {
         p521::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok().map(|key| Self { key })
     }
 }
+
+#[cfg(test)]
+mod tests;

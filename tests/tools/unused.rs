@@ -2,20 +2,13 @@
 
 use crate::exports::Artifact;
 use crate::responses;
-use walrus::{FunctionBuilder, FunctionKind, Module};
+use walrus::Module;
 
 /// What the names of our own callbacks begin with, in the place of the ABI's `proxy_`. Such an export takes the place of
 /// the SDK's of the same name, which is defined in the linked module too.
 const OWN: &str = "scopegate_";
 /// What the names of the ABI begin with.
 const ABI: &str = "proxy_";
-
-/// What only backtraces need, by parts of mangled names: how an `anyhow::Error` shows to debuggers, with its backtrace
-/// (`anyhow::fmt::<impl ErrorImpl>::debug`), and how names of functions show to people (`rustc_demangle::DemangleStyle`,
-/// `std::backtrace_rs::symbolize::SymbolName`). WebAssembly has no backtraces, and only the message of a panic would show
-/// such an error. They are 20 KB with what they reach.
-const FOR_BACKTRACES: [&[&str]; 3] =
-    [&["6anyhow3fmt", "ErrorImpl", "5debug"], &["13DemangleStyle", "7Display3fmt"], &["10SymbolName", "7Display3fmt"]];
 
 /// Makes `artifact` of the linked module: our own callbacks get the names of the ABI, all other exports go but those of the
 /// artifact, and so does what only they reached.
@@ -44,19 +37,6 @@ pub fn drop_from(module: &mut Module, artifact: Artifact) -> Result<(), String> 
     for export in others.map(walrus::Export::id).collect::<Vec<_>>() {
         module.exports.delete(export);
     }
-    FOR_BACKTRACES.iter().for_each(|parts| empty(module, parts));
     walrus::passes::gc::run(module);
     Ok(())
-}
-
-/// Leaves nothing of a formatting function but its success (`Ok(())`). Which one it is, its mangled name tells.
-fn empty(module: &mut Module, parts: &[&str]) {
-    let is_it = |name: &String| parts.iter().all(|part| name.contains(part));
-    let found = module.funcs.iter().find(|function| function.name.as_ref().is_some_and(is_it));
-    let Some((id, ty)) = found.map(|function| (function.id(), function.ty())) else { return };
-    let (params, results) = (module.types.get(ty).params().to_vec(), module.types.get(ty).results().to_vec());
-    let arguments: Vec<_> = params.iter().map(|param| module.locals.add(*param)).collect();
-    let mut done = FunctionBuilder::new(&mut module.types, &params, &results);
-    done.func_body().i32_const(0);
-    module.funcs.get_mut(id).kind = FunctionKind::Local(done.local_func(arguments));
 }
