@@ -263,7 +263,7 @@ evidence-native:
 
 evidence-services: needs-services setup node python wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) \
-	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib:: mcp_clients:: mcp_conformance:: prometheus:: dashboards::
+	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib:: mcp_clients:: mcp_conformance:: prometheus:: dashboards:: compose::
 	$(NODE_OF_TESTS) cargo test --locked --test decisions -- --include-ignored messages::
 	$(NODE_OF_TESTS) cargo test --locked --test cli -- --include-ignored report::
 
@@ -297,14 +297,14 @@ dist: image ## make the release: target/dist
 	@cd $(DIST) && sha256sum scopegate.wasm >scopegate.wasm.sha256 && sha256sum * | grep -v SHA256SUMS >SHA256SUMS
 	@cd $(DIST) && ls -l
 
-compose: wasm ## bring up envoy/docker-compose.yaml: Envoy with the filter, an upstream and an OpenID issuer
+compose: wasm ## bring up envoy/docker-compose.yaml: Envoy with the filter, an upstream and an OpenID issuer; COMPOSE_PROFILES=prometheus adds Prometheus
 	docker compose -f envoy/docker-compose.yaml up --wait
 
 compose-test: compose ## try what `make compose` brought up, with a client
 	@tests/compose/client.sh
 
 compose-down: ## stop what `make compose` brought up
-	docker compose -f envoy/docker-compose.yaml down --timeout 2
+	docker compose -f envoy/docker-compose.yaml --profile prometheus down --timeout 2
 
 FLEET := docker compose -f envoy/fleet/docker-compose.yaml
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Stand-ins for the images of envoy/docker-compose.yaml and envoy/fleet/docker-compose.yaml, for a container engine that can pull none: images of the same
-# names, made of what `make setup` and `make node` installed and of this machine's bash, busybox and C library. They are
+# names, made of what `make setup` and `make node` installed and of this machine's programs and C library. They are
 # not the official images. Run it from the root of the project, with DOCKER_HOST set where it has to be.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -58,6 +58,9 @@ import "$work/redis" redis:7-bookworm --change 'CMD ["redis-server"]' --change '
 
 root "$work/webdis" "$(command -v webdis)"
 import "$work/webdis" nicolas/webdis:0.1.23 --change 'CMD ["webdis"]' --change 'ENV PATH=/usr/local/bin:/bin:/usr/bin'
+
+root "$work/prometheus" "$(command -v prometheus)"
+import "$work/prometheus" prom/prometheus:v3.13.2 --change 'ENTRYPOINT ["prometheus"]' --change 'ENV PATH=/usr/local/bin:/bin:/usr/bin'
 
 # From its own Dockerfile. The classic builder: Debian's engine has no other.
 DOCKER_BUILDKIT=0 docker build --quiet --network host --tag scopegate-issuer:local envoy/compose/issuer >/dev/null

@@ -111,6 +111,7 @@ fn each_alert_fires_where_it_should_and_not_where_all_is_well() {
         let output = Command::new("promtool").current_dir(&folder).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     };
+    run(&["check", "config", "prometheus.yaml"]);
     run(&["check", "rules", "alerts.yaml"]);
     run(&["test", "rules", "alerts_test.yaml"]);
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();

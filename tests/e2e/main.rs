@@ -21,6 +21,7 @@ mod authlib;
 mod certificates;
 mod chain;
 mod clients;
+mod compose;
 mod configuration;
 mod crashed;
 mod credentials;

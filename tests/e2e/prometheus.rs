@@ -9,13 +9,13 @@ use crate::support::issuer::{Issuer, now};
 use crate::support::server::{Answer, Server};
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-/// A Prometheus that scrapes one Envoy each second, in a folder of its own.
+/// A Prometheus with the shipped configuration that scrapes one Envoy each second, in a folder of its own.
 pub(crate) struct Prometheus {
     address: SocketAddr,
     folder: PathBuf,
@@ -27,15 +27,16 @@ impl Prometheus {
         let folder = root().join(format!("target/e2e/prometheus-{}", envoy.port()));
         fs::create_dir_all(&folder).unwrap();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let scrape = json!({ "scrape_configs": [{
-            "job_name": "envoy",
-            "metrics_path": "/stats/prometheus",
-            "scrape_interval": "1s",
-            "scrape_timeout": "1s",
-            "static_configs": [{ "targets": [envoy.to_string()] }],
-        }] });
-        // JSON is YAML.
-        fs::write(folder.join("prometheus.yml"), scrape.to_string()).unwrap();
+        let shipped = root().join("envoy/prometheus");
+        let mut scrape = fs::read_to_string(shipped.join("prometheus.yaml")).unwrap();
+        let alerts = shipped.join("alerts.yaml").to_string_lossy().into_owned();
+        for (from, to) in
+            [("envoy:9902", envoy.to_string().as_str()), ("_interval: 5s", "_interval: 1s"), ("alerts.yaml", &alerts)]
+        {
+            assert!(scrape.contains(from), "{from}");
+            scrape = scrape.replace(from, to);
+        }
+        fs::write(folder.join("prometheus.yml"), scrape).unwrap();
         let log = fs::File::create(folder.join("log")).unwrap();
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let arguments = [
@@ -49,7 +50,7 @@ impl Prometheus {
     }
 
     /// The `data` of an answer of its API; null while there is none.
-    fn ask(&self, path: &str) -> Value {
+    pub(crate) fn ask(&self, path: &str) -> Value {
         let head = crate::support::client::head("GET", path, &[]);
         let answer = crate::support::client::try_send(self.address, &head);
         let read = |body: &str| serde_json::from_str::<Value>(body).ok();

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compose;
 #[path = "../tools/hex.rs"]
 mod hex;
 mod image;

@@ -10,16 +10,25 @@ fn document(file: &str) -> Value {
     documents.remove(0)
 }
 
-/// The only connection manager of a file.
+/// The only element of a list.
+fn one(list: &Value, file: &str) -> Value {
+    let list = list.as_array().unwrap_or_else(|| panic!("{file}: no list"));
+    assert_eq!(list.len(), 1, "{file}");
+    list[0].clone()
+}
+
+/// The connection manager of a listener.
+fn manager_of(listener: &Value, file: &str) -> Value {
+    let chain = one(&listener["filter_chains"], file);
+    one(&chain["filters"], file)["typed_config"].clone()
+}
+
+/// The connection manager of the first listener, the only one but for that of [`metrics`].
 fn manager(file: &str) -> Value {
-    let document = document(file);
-    let one = |list: &Value| {
-        let list = list.as_array().unwrap_or_else(|| panic!("{file}: no list"));
-        assert_eq!(list.len(), 1, "{file}");
-        list[0].clone()
-    };
-    let chain = one(&one(&document["static_resources"]["listeners"])["filter_chains"]);
-    one(&chain["filters"])["typed_config"].clone()
+    let mut document = document(file);
+    let listeners = &mut document["static_resources"]["listeners"];
+    listeners.as_array_mut().unwrap().retain(|listener| listener["name"] != "metrics");
+    manager_of(&one(listeners, file), file)
 }
 
 /// The filter of ours in a connection manager.
@@ -62,6 +71,34 @@ fn the_connection_manager_of_docker_compose_is_that_of_envoy_yaml() {
         }
         assert_same(&found, &wanted, &file);
     }
+}
+
+#[test]
+fn of_the_admin_interface_docker_compose_shows_prometheus_the_metrics_and_nothing_else() {
+    let file = "compose/envoy.yaml";
+    let document = document(file);
+    assert_eq!(document["admin"], self::document("envoy.yaml")["admin"], "on the loopback address alone");
+    assert_eq!(document["stats_config"], self::document("envoy.yaml")["stats_config"]);
+    let listeners = document["static_resources"]["listeners"].as_array().unwrap();
+    let names: Vec<&Value> = listeners.iter().map(|listener| &listener["name"]).collect();
+    assert_eq!(names, ["main", "metrics"]);
+    let manager = manager_of(&listeners[1], file);
+    let host = one(&manager["route_config"]["virtual_hosts"], file);
+    let route = one(&host["routes"], file);
+    // The path as it was sent: without a query, too.
+    let headers = json!([
+        { "name": ":method", "string_match": { "exact": "GET" } },
+        { "name": ":path", "string_match": { "exact": "/stats/prometheus" } },
+    ]);
+    assert_eq!(route["match"], json!({ "path": "/stats/prometheus", "headers": headers }));
+    assert_eq!(route["route"], json!({ "cluster": "admin" }));
+    let of_gate = self::manager(file).to_string();
+    assert!(!of_gate.contains("\"cluster\":\"admin\""), "no route of the gate leads there: {of_gate}");
+    // The file for Prometheus names this listener.
+    let port = &listeners[1]["address"]["socket_address"]["port_value"];
+    let mut scrape = self::document("prometheus/prometheus.yaml");
+    assert_eq!(scrape["scrape_configs"][0]["static_configs"][0]["targets"].take(), json!([format!("envoy:{port}")]));
+    assert_eq!(scrape["scrape_configs"][0]["metrics_path"], "/stats/prometheus");
 }
 
 #[test]
