@@ -9,6 +9,7 @@
 //! revocation -> base, crypto, jose
 //! request
 //! mcp -> base
+//! signature -> base, crypto, request
 //! policy -> base, crypto, jose, mcp, request, revocation
 //! decision -> base, mcp, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
@@ -35,6 +36,7 @@
 //! | [`revocation`] | what has been revoked: entries, lists, looking a token up |
 //! | [`request`] | what the core is told of a request |
 //! | [`mcp`] | what an MCP message says: syntax only |
+//! | [`signature`] | what a request says of its signature, and the string to sign: syntax only |
 //! | [`policy`] | compiled rules, issuers, scopes: immutable |
 //! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
 //! | [`credential`] | one file for each kind of credential: syntax only |
@@ -69,6 +71,7 @@ pub mod replay_store;
 pub mod request;
 pub mod revocation;
 pub mod sightings;
+pub mod signature;
 pub mod token_cache;
 
 // What it exports is for the conformance tests, which run the verifier of the filter in Envoy.

@@ -59,7 +59,14 @@ const PLAIN: [bool; 256] = {
 /// The upper-case hexadecimal digit of the low four bits.
 #[must_use]
 pub fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble & 0x0f), 16).unwrap_or('0').to_ascii_uppercase()
+    char::from(digit(nibble))
+}
+
+const fn digit(nibble: u8) -> u8 {
+    match nibble & 0x0f {
+        value @ 0..=9 => b'0' + value,
+        value => b'A' - 10 + value,
+    }
 }
 
 /// The value of the percent-escape whose two digits are `high` and `low`, or `None` when they are not hexadecimal.
@@ -84,6 +91,18 @@ pub fn form_encode(text: &[u8]) -> String {
     out
 }
 
+/// Percent-encodes `text` (RFC 3986 section 2.1) to the end of `out`: what is not unreserved and not in `stays`.
+pub fn percent_encode(text: &[u8], stays: &[u8], out: &mut Vec<u8>) {
+    for &byte in text {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || stays.contains(&byte) {
+            out.push(byte);
+        } else {
+            out.push(b'%');
+            out.extend([byte >> 4, byte].map(digit));
+        }
+    }
+}
+
 /// Percent-decodes `text` once, leaving invalid escapes as they are (the URL Standard's reading).
 #[must_use]
 pub fn percent_decode(text: &[u8]) -> Vec<u8> {
@@ -102,6 +121,13 @@ pub fn percent_decode(text: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// The lower-case hexadecimal digits of `bytes`.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|&byte| [byte >> 4, byte]);
+    digits.map(|nibble| hex_digit(nibble).to_ascii_lowercase()).collect()
 }
 
 /// The bytes that pairs of hexadecimal digits name; `None` for anything else.
@@ -140,6 +166,23 @@ mod tests {
         for text in ["0", "0g", "+1", "00 ", "0x00", "é"] {
             assert_eq!(from_hex(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_written_in_lower_case() {
+        assert_eq!(to_hex(&[0, 0xff, 0xa9, 0x5b]), "00ffa95b");
+        assert_eq!((0..16).map(hex_digit).collect::<String>(), "0123456789ABCDEF");
+    }
+
+    #[test]
+    fn percent_encoding_keeps_what_is_unreserved() {
+        let encoded = |text: &[u8], stays: &[u8]| {
+            let mut out = b"before ".to_vec();
+            percent_encode(text, stays, &mut out);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(encoded(b"aZ09-._~ /%*\xff", b""), "before aZ09-._~%20%2F%25%2A%FF");
+        assert_eq!(encoded(b"/a%20b", b"/"), "before /a%2520b");
     }
 
     #[test]

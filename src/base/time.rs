@@ -29,6 +29,31 @@ impl UnixSeconds {
         u32::try_from(self.0.max(0)).unwrap_or(u32::MAX)
     }
 
+    /// Reads an instant in the basic format of ISO 8601, as AWS writes it: `20260131T090500Z`.
+    #[must_use]
+    pub fn from_basic_format(text: &[u8]) -> Option<Self> {
+        let (date, time) = text.strip_suffix(b"Z")?.split_at_checked(8)?;
+        let &[century, year, month, day] = pairs(date)?.as_slice() else { return None };
+        let &[hour, minute, second] = pairs(time.strip_prefix(b"T")?)?.as_slice() else { return None };
+        let year = 100 * century + year;
+        let is_leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+        let last = match month {
+            2 if is_leap => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        // As in [`rfc3339`]: days from 1 March of year 0.
+        let (year, from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+        let of_year = (153 * from_march + 2) / 5 + day - 1;
+        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year - 719_468;
+        Some(Self(86_400 * days + 3_600 * hour + 60 * minute + second))
+    }
+
     /// Reads a NumericDate: a JSON number, with a fraction or an exponent if need be, rounded down.
     ///
     /// What lies beyond the range of `i64` becomes its nearest end, so a huge `nbf` stays in the future and a
@@ -49,6 +74,13 @@ impl UnixSeconds {
         )]
         fraction.is_finite().then_some(Self(fraction as i64))
     }
+}
+
+/// The numbers that pairs of decimal digits name.
+fn pairs(digits: &[u8]) -> Option<Vec<i64>> {
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    let value = |digit: u8| digit.is_ascii_digit().then(|| i64::from(digit - b'0'));
+    pairs.iter().map(|[tens, ones]| Some(10 * value(*tens)? + value(*ones)?)).collect()
 }
 
 /// An instant, in milliseconds since 1970, as RFC 3339 writes it: `2026-01-31T09:05:00.042Z`.
@@ -96,6 +128,63 @@ mod tests {
         assert_eq!(rfc3339(1_795_971_599_999), "2026-11-29T16:59:59.999Z");
         assert_eq!(rfc3339(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
         assert!(rfc3339(u64::MAX).ends_with('Z'));
+    }
+
+    fn basic(text: &str) -> Option<i64> {
+        UnixSeconds::from_basic_format(text.as_bytes()).map(|at| at.0)
+    }
+
+    #[test]
+    fn the_basic_format_is_read_as_the_calendar_has_it() {
+        assert_eq!(basic("19700101T000000Z"), Some(0));
+        assert_eq!(basic("20000229T123456Z"), Some(951_827_696));
+        assert_eq!(basic("20261129T165959Z"), Some(1_795_971_599));
+        assert_eq!(basic("21000301T000000Z"), Some(4_107_542_400));
+        assert_eq!(basic("00000101T000000Z"), Some(-62_167_219_200));
+        // Every day of 400 years follows the day before it.
+        let mut last = basic("19991231T235959Z").expect("a day");
+        for (year, month, day) in
+            (2_000..2_400).flat_map(|year| (1..=12).flat_map(move |month| (1..=31).map(move |day| (year, month, day))))
+        {
+            let Some(at) = basic(&format!("{year}{month:02}{day:02}T235959Z")) else {
+                let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+                assert!(day > [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]);
+                continue;
+            };
+            assert_eq!(at, last + 86_400, "{year}-{month}-{day}");
+            let milliseconds = u64::try_from(at).expect("after 1970") * 1_000;
+            assert!(rfc3339(milliseconds).starts_with(&format!("{year}-{month:02}-{day:02}T23:59:59")));
+            last = at;
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_in_the_basic_format_is_refused() {
+        for text in [
+            "",
+            "20261128T120000",
+            "20261128T120000z",
+            "20261128t120000Z",
+            "2026-11-28T12:00:00Z",
+            "20261128T12000Z",
+            "20261128T1200000Z",
+            "20261128T240000Z",
+            "20261128T126000Z",
+            "20261128T120060Z",
+            "20260229T000000Z",
+            "21000229T000000Z",
+            "20261131T000000Z",
+            "20261301T000000Z",
+            "20260001T000000Z",
+            "20260100T000000Z",
+            "+2261128T120000Z",
+            "20261128T 20000Z",
+            " 0261128T120000Z",
+            "20261128T120000Z ",
+            "2026112\u{e9}T120000Z",
+        ] {
+            assert_eq!(basic(text), None, "{text}");
+        }
     }
 
     fn date(text: &str) -> Option<i64> {

@@ -7,10 +7,10 @@ pub use import::{ImportArguments, run as import};
 pub use sign::{SignArguments, run as sign};
 
 use crate::base::base64url;
-use crate::crypto::{MAX_PASSWORD, PasswordHash, SHA256_BYTES, sha256};
+use crate::base::text::to_hex;
+use crate::crypto::{MAX_PASSWORD, PasswordHash, sha256};
 use clap::Args;
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ pub fn new(arguments: &NewArguments) -> Result<String, Box<dyn Error>> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| format!("there are no random numbers: {error}"))?;
     let key = format!("{prefix}{}", base64url::encode(&random));
-    Ok(format!("key     {key}\nsha256  {}", hexadecimal(&sha256(key.as_bytes()))))
+    Ok(format!("key     {key}\nsha256  {}", to_hex(&sha256(key.as_bytes()))))
 }
 
 /// The digest of a key, or the hash of a password.
@@ -102,7 +102,7 @@ pub fn hash(arguments: &HashArguments) -> Result<String, Box<dyn Error>> {
         )
         .into());
     }
-    Ok(hexadecimal(&sha256(key.as_bytes())))
+    Ok(to_hex(&sha256(key.as_bytes())))
 }
 
 /// The hash of a password, which is the first line.
@@ -118,13 +118,5 @@ fn hash_password(arguments: &HashArguments, password: &str) -> Result<String, Bo
     Ok(match arguments.pbkdf2 {
         Some(rounds) => PasswordHash::pbkdf2(password.as_bytes(), rounds, &salt),
         None => PasswordHash::bcrypt(password.as_bytes(), arguments.bcrypt.unwrap_or(10), salt),
-    })
-}
-
-fn hexadecimal(digest: &[u8; SHA256_BYTES]) -> String {
-    digest.iter().fold(String::with_capacity(2 * SHA256_BYTES), |mut text, byte| {
-        // Writing to a String never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }

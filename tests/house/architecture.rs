@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("revocation", &["base", "crypto", "jose"]),
     ("request", &[]),
     ("mcp", &["base"]),
+    ("signature", &["base", "crypto", "request"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
     ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation"]),
     ("decision", &["base", "mcp", "policy"]),

@@ -1,6 +1,7 @@
 //! `scopegate credentials import`: the keys that another program has in plain text, as a set of digests.
 
-use super::{LEAST_KEY, hexadecimal};
+use super::LEAST_KEY;
+use crate::base::text::to_hex;
 use crate::cli::Output;
 use crate::cli::source::{Source, View};
 use crate::crypto::{SHA256_BYTES, sha256};
@@ -79,8 +80,7 @@ pub fn run(arguments: &ImportArguments) -> Result<Output, Box<dyn Error>> {
     let none = if identities.is_empty() { " []" } else { "" };
     let _ = write!(text, "- name: {}\n  api_key: {places}\n  identities:{none}", quoted(&arguments.name));
     for (id, digests) in identities {
-        let secrets: Vec<String> =
-            digests.iter().map(|digest| format!("{{sha256: {}}}", hexadecimal(digest))).collect();
+        let secrets: Vec<String> = digests.iter().map(|digest| format!("{{sha256: {}}}", to_hex(digest))).collect();
         let _ = write!(text, "\n  - {{id: {}, secrets: [{}]}}", quoted(&id), secrets.join(", "));
     }
     Ok(Output { text, failed: !notes.is_empty() })
