@@ -147,7 +147,7 @@ fn owned_id(id: Id<'_>) -> Box<str> {
 
 fn note(trace: &mut MessageTrace, message: &Message<'_>) {
     trace.method = message.method.as_deref().map(Into::into);
-    trace.name = message.subjects.first().map(|subject| subject.name().into());
+    trace.name = message.subjects.first().map(|subject| subject.shown().into());
 }
 
 fn judge<'p>(all: &[&'p Mcp], message: &Message<'_>, is_stateless: bool, items: &mut Items<'p>) -> Result<()> {

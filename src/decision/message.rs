@@ -29,7 +29,7 @@ pub struct MessageTrace {
     pub id: Option<Box<str>>,
     /// Its method.
     pub method: Option<Box<str>>,
-    /// What it names: the first tool, prompt or URI.
+    /// What it names: the first tool, prompt or URI, the latter without userinfo, query and fragment.
     pub name: Option<Box<str>>,
     /// What is wanted of its body.
     pub wanted: MessageWanted,

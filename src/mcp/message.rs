@@ -60,6 +60,26 @@ impl Subject<'_> {
             Self::Tool(name) | Self::Prompt(name) | Self::Resource(name) | Self::Template(name) => name,
         }
     }
+
+    /// Its name or URI for a record: a URI without what may hold a secret.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Tool(name) | Self::Prompt(name) => (**name).to_owned(),
+            Self::Resource(uri) | Self::Template(uri) => without_secrets(uri),
+        }
+    }
+}
+
+/// A URI, or a template of URIs, without userinfo, query and fragment (RFC 3986 section 3).
+fn without_secrets(uri: &str) -> String {
+    let end = uri.find(['?', '#']).unwrap_or(uri.len());
+    // In a template, a query may begin within braces.
+    let uri = uri.get(..end).unwrap_or_default().trim_end_matches('{');
+    let Some((scheme, rest)) = uri.split_once("://") else { return uri.to_owned() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let userinfo = authority.rfind('@').map_or(0, |at| at.saturating_add(1));
+    [scheme, "://", rest.get(userinfo..).unwrap_or_default()].concat()
 }
 
 /// The `id` of a message: a string, or an integer, of at most 256 bytes.

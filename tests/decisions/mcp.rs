@@ -16,15 +16,15 @@ use scopegate::request::RequestView;
 use serde_json::{Value, json};
 
 /// A configuration that judges the messages of every route.
-fn judging(mcp: Value) -> Value {
+pub(crate) fn judging(mcp: Value) -> Value {
     config(json!({ "default": { "scopes": ["orders:read"], "mcp": mcp } }))
 }
 
-fn post() -> Ask {
+pub(crate) fn post() -> Ask {
     get("/mcp").method("POST").header("content-type", "application/json").bearer(token().sign())
 }
 
-fn decide_on(ask: &Ask, policy: &Policy, body: Body<'_>) -> Decision {
+pub(crate) fn decide_on(ask: &Ask, policy: &Policy, body: Body<'_>) -> Decision {
     ask.judge(&configured_keys(policy), &NoMemory, |view, facts| {
         let view = RequestView { ends_with_headers: false, ..*view };
         decide(policy, &view, &Facts { body, ..*facts })

@@ -1,15 +1,16 @@
 //! The members of records: which sets have them, and what they say.
 
 use crate::audit::read_struct;
+use crate::mcp::{decide_on, judging, post};
 use crate::support::records::{misfits, schema};
-use crate::world::{Ask, NOW, compiled, config, configured_keys, extend, get, token};
+use crate::world::{Ask, NOW, compiled, config, configured_keys, extend, get, policy, token};
 use proptest::prelude::*;
 use scopegate::audit::{AuditRecord, Outcome, Seen};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::Loaded;
 use scopegate::decision::{Basis, Decision};
 use scopegate::engine::decide;
-use scopegate::facts::{Facts, NoMemory, TokenMemory};
+use scopegate::facts::{Body, Facts, NoMemory, TokenMemory};
 use scopegate::policy::{AuditField, AuditFields, AuditSettings, CacheLimits};
 use scopegate::token_cache::TokenCache;
 use serde_json::{Value, json};
@@ -234,6 +235,66 @@ fn a_token_with_many_or_long_scopes_does_not_fill_the_record() {
     let record = record(&get("/").bearer(token().scope(&scope).sign()), &full(json!({})));
     let scopes = record["scopes"].as_array().unwrap();
     assert_eq!((scopes.len(), &scopes[0]), (32, &json!("s0")), "{record}");
+}
+
+/// The record of a message in every form, and its `mcp.name`.
+fn of_message(ask: &Ask, body: Body<'_>) -> (String, Value) {
+    let rules = json!({ "resources": { "rules": [{ "uri": "memo://closed/*", "deny": true }] }, "versions": ["2025-11-25", "2026-07-28"] });
+    let policy = policy(&judging(rules));
+    let decision = decide_on(ask, &policy, body);
+    let record = AuditRecord::of(
+        &decision,
+        &policy,
+        AuditSettings { fields: AuditFields::FULL, ..AuditSettings::default() },
+        b"POST",
+    )
+    .unwrap();
+    let json: Value = serde_json::from_str(&record.to_json()).unwrap();
+    let shown = format!("{json}{}{}{:?}", String::from_utf8_lossy(&record.to_struct()), record.to_line(), record.why());
+    (shown, json["mcp"]["name"].clone())
+}
+
+#[test]
+fn the_name_of_a_resource_has_no_query_no_fragment_and_no_userinfo() {
+    let message = |method: &str, params: Value| {
+        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+    };
+    let read = |uri: &str| message("resources/read", json!({ "uri": uri }));
+    let template = |uri: &str| {
+        let reference = json!({ "type": "ref/resource", "uri": uri });
+        message("completion/complete", json!({ "ref": reference, "argument": { "name": "a", "value": "b" } }))
+    };
+    for (body, name) in [
+        (read("memo://open/a?key=hidden-text"), "memo://open/a"),
+        (read("memo://closed/a?key=hidden-text"), "memo://closed/a"),
+        (read("memo://open/a#hidden-text"), "memo://open/a"),
+        (read("memo:a?x=1#hidden-text?y"), "memo:a"),
+        (read("postgres://app:hidden-text@db.example.com/t?hidden-text"), "postgres://db.example.com/t"),
+        (read("https://example.com?q=hidden-text/@x"), "https://example.com"),
+        (read("memo://open/a@b"), "memo://open/a@b"),
+        (message("resources/subscribe", json!({ "uri": "memo://open/b?hidden-text" })), "memo://open/b"),
+        (template("memo://open/{id}?key=hidden-text"), "memo://open/{id}"),
+        (template("memo://open/{id}{?hidden-text}"), "memo://open/{id}"),
+    ] {
+        let (shown, found) =
+            of_message(&post().header("mcp-protocol-version", "2025-11-25"), Body::Whole(body.as_bytes()));
+        assert_eq!(found, name, "{body}: {shown}");
+        assert!(!shown.contains("hidden-text"), "{shown}");
+    }
+    // The name of a tool is no URI.
+    let tool = message("tools/call", json!({ "name": "what?" }));
+    let old = post().header("mcp-protocol-version", "2025-11-25");
+    assert_eq!(of_message(&old, Body::Whole(tool.as_bytes())).1, "what?");
+    // What is refused by its headers has its name from there.
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "resources/read"),
+        ("mcp-name", "memo://closed/a?hidden-text"),
+    ];
+    let ask = headers.into_iter().fold(post(), |ask, (name, value)| ask.header(name, value));
+    let (shown, found) = of_message(&ask, Body::Awaited);
+    assert_eq!(found, "memo://closed/a", "{shown}");
+    assert!(!shown.contains("hidden-text"), "{shown}");
 }
 
 #[test]

@@ -146,8 +146,8 @@ fn the_first_requests_wait_for_the_list_which_four_workers_fetch_once() {
 fn a_remembered_token_is_refused_by_four_workers_after_its_status_has_changed() {
     let world = start(json!({ "refresh": "1s" }), 4);
     world.lists.put(vec![0]);
-    let token = world.token(2, &format!("{PREFIX}1"));
-    let other = world.token(3, &format!("{PREFIX}1"));
+    let uri = format!("{PREFIX}1?key=hidden-text");
+    let (token, other) = (world.token(2, &uri), world.token(3, &uri));
     assert_eq!(world.statuses(&token, 40), [200; 40]);
     world.lists.put(vec![0b0001_0000]);
     eventually("all workers", || world.statuses(&token, 16) == [401; 16]);
@@ -157,6 +157,8 @@ fn a_remembered_token_is_refused_by_four_workers_after_its_status_has_changed() 
     assert_eq!(world.status(&token), 401);
     world.lists.put(vec![0]);
     eventually("all workers", || world.statuses(&token, 16) == [200; 16]);
+    let log = world.envoy.wait_for_log("the status list http://status.example.com/lists/1 has");
+    assert!(!log.contains("hidden-text"), "a query may hold a secret: {log}");
 }
 
 #[test]

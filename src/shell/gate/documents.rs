@@ -118,7 +118,9 @@ impl<H: Host> Gate<H> {
                     }
                 }
                 Happened::Status(uri, event) => {
-                    let called = format!("the status list {}", shown(uri.as_bytes()));
+                    // A query may hold a secret.
+                    let address = uri.split('?').next().unwrap_or_default();
+                    let called = format!("the status list {}", shown(address.as_bytes()));
                     let event = match event {
                         StatusEvent::Document(event) => event,
                         StatusEvent::NoRoom => {
