@@ -3,6 +3,7 @@
 //! Signer and gate make one text of a request, each for itself. So what can be read in two ways is refused: a signature
 //! over one reading would be good for the other.
 
+pub mod apinto;
 pub mod sigv4;
 
 mod authorization;
@@ -23,6 +24,8 @@ pub const SHA512_BYTES: usize = 64;
 pub const MAX_COVERED: usize = 64;
 /// The most bytes of a key id.
 pub const MAX_KEY_ID: usize = 128;
+/// The most bytes of a nonce.
+pub const MAX_NONCE: usize = 256;
 
 /// Why a signature cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,8 @@ pub struct ContentDigests {
 enum Form<'r> {
     /// With the value of `x-amz-date`.
     SigV4 { date: &'r str, scope: Scope<'r> },
+    /// With the scheme as it is spelt, and the value of `x-gateway-date`.
+    Apinto { scheme: &'r str, date: &'r str },
 }
 
 impl<'r> SignedRequest<'r> {
@@ -139,6 +144,7 @@ impl<'r> SignedRequest<'r> {
                 [sigv4::ALGORITHM, "\n", date, "\n", day, "/", region, "/", service, "/", sigv4::TERMINATOR, "\n"]
                     .concat()
             }
+            Form::Apinto { scheme, date } => [scheme, "\n", date, "\n"].concat(),
         };
         Ok((lines + &digest).into_bytes())
     }
@@ -159,12 +165,11 @@ impl<'r> SignedRequest<'r> {
         let Some(body) = stated.as_ref().or(body) else {
             return Err(Fault::BodyUnsigned("the body has not been hashed"));
         };
-        match self.form {
-            Form::SigV4 { scope, .. } => {
-                let (path, query) = (sigv4::path(request, scope.service)?, canonical::query_as_written(request)?);
-                canonical::request(request, &path, &query, &self.covered, body).map(Some)
-            }
-        }
+        let (path, query) = match self.form {
+            Form::SigV4 { scope, .. } => (sigv4::path(request, scope.service)?, canonical::query_as_written(request)?),
+            Form::Apinto { .. } => (apinto::path(request)?, apinto::query(request)?),
+        };
+        canonical::request(request, &path, &query, &self.covered, body).map(Some)
     }
 }
 

@@ -24,9 +24,9 @@ pub(super) fn parameters<'r, const N: usize>(value: &'r [u8], names: [&str; N]) 
     Ok(found.map(Option::unwrap_or_default))
 }
 
-/// A key id: visible ASCII without `/`.
+/// A key id: visible ASCII.
 pub(super) fn key_id(text: &str) -> Result<&str> {
-    if text.is_empty() || text.len() > MAX_KEY_ID || !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') {
+    if text.is_empty() || text.len() > MAX_KEY_ID || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Fault::Malformed("this is no key id"));
     }
     Ok(text)

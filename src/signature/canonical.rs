@@ -5,6 +5,7 @@ use crate::base::text::{percent_decode, to_hex};
 use crate::crypto::SHA256_BYTES;
 use crate::request::RequestView;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// Method, path, query, signed headers, their names and the digest of the body, each in its lines.
 pub(super) fn request(
@@ -21,9 +22,6 @@ pub(super) fn request(
     }
     for name in covered {
         let value = authorization::value(request, name)?;
-        if value.contains("  ") {
-            return Err(Fault::Malformed("a signed header has several spaces in a row"));
-        }
         for part in [name, ":", value, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }
@@ -54,26 +52,32 @@ pub(super) fn path<'r>(request: &RequestView<'r>) -> Result<&'r [u8]> {
     path.ok_or(Fault::Malformed("the path is not visible ASCII that begins with `/`"))
 }
 
-/// A parameter of a query, as it is written.
+/// A parameter of a query.
 pub(super) struct Parameter<'r> {
-    /// Decoded.
-    key: Cow<'r, [u8]>,
+    /// The name as the upstream reads it.
+    pub(super) key: Cow<'r, [u8]>,
     /// As the canonical request has it.
-    name: Cow<'r, [u8]>,
-    value: Cow<'r, [u8]>,
-    place: usize,
+    pub(super) name: Cow<'r, [u8]>,
+    pub(super) value: Cow<'r, [u8]>,
+    /// How many come before it.
+    pub(super) place: usize,
+}
+
+/// What is between `&` in the query, if there is one: visible ASCII.
+pub(super) fn parts<'r>(request: &RequestView<'r>) -> Result<impl Iterator<Item = &'r [u8]>> {
+    let query = request.query();
+    if query.is_some_and(|query| !is_visible(query)) {
+        return Err(Fault::Malformed("the query is not visible ASCII"));
+    }
+    Ok(query.into_iter().flat_map(|query| query.split(|&byte| byte == b'&')))
 }
 
 /// The query with its parameters as they are written, sorted by name and then by value.
 ///
 /// Sorting hides in what order the values of one name came, so they have to come in the order of their text.
 pub(super) fn query_as_written(request: &RequestView<'_>) -> Result<Vec<u8>> {
-    let Some(query) = request.query() else { return Ok(Vec::new()) };
-    if !is_visible(query) {
-        return Err(Fault::Malformed("the query is not visible ASCII"));
-    }
     let mut parameters = Vec::new();
-    for (place, part) in query.split(|&byte| byte == b'&').enumerate() {
+    for (place, part) in parts(request)?.enumerate() {
         let mut sides = part.splitn(2, |&byte| byte == b'=');
         let (name, value) = (sides.next().unwrap_or_default(), sides.next().unwrap_or_default());
         if name.is_empty() {
@@ -81,22 +85,26 @@ pub(super) fn query_as_written(request: &RequestView<'_>) -> Result<Vec<u8>> {
         }
         parameters.push(Parameter { key: decoded(name), name: name.into(), value: value.into(), place });
     }
-    parameters.sort_unstable_by(|a, b| a.key.cmp(&b.key).then(a.place.cmp(&b.place)));
-    let repeated = parameters.windows(2).filter_map(|pair| match pair {
-        [a, b] if a.key == b.key => Some((a, b)),
-        _ => None,
-    });
-    for (a, b) in repeated {
-        if a.name != b.name || a.value > b.value {
-            return Err(Fault::Malformed("the values of a repeated parameter do not come in ascending order"));
-        }
+    if !repeated(&mut parameters).all(|(a, b)| a.name == b.name && a.value <= b.value) {
+        return Err(Fault::Malformed("the values of a repeated parameter do not come in ascending order"));
     }
     Ok(sorted(parameters))
 }
 
+/// Each two parameters that the upstream reads as two of one name and that follow each other.
+pub(super) fn repeated<'p, 'r>(
+    parameters: &'p mut [Parameter<'r>],
+) -> impl Iterator<Item = (&'p Parameter<'r>, &'p Parameter<'r>)> {
+    sort(parameters, |a, b| a.key.cmp(&b.key));
+    parameters.windows(2).filter_map(|pair| match pair {
+        [a, b] if a.key == b.key => Some((a, b)),
+        _ => None,
+    })
+}
+
 /// The parameters sorted by name, and those of one name as they came.
-fn sorted(mut parameters: Vec<Parameter<'_>>) -> Vec<u8> {
-    parameters.sort_unstable_by(|a, b| a.name.cmp(&b.name).then(a.place.cmp(&b.place)));
+pub(super) fn sorted(mut parameters: Vec<Parameter<'_>>) -> Vec<u8> {
+    sort(&mut parameters, |a, b| a.name.cmp(&b.name));
     let mut out = Vec::new();
     for (at, parameter) in parameters.iter().enumerate() {
         let separator = if at == 0 { &b""[..] } else { b"&" };
@@ -107,13 +115,18 @@ fn sorted(mut parameters: Vec<Parameter<'_>>) -> Vec<u8> {
     out
 }
 
-/// A name as upstreams read it; a space may be `+`.
+fn sort<'r>(parameters: &mut [Parameter<'r>], order: fn(&Parameter<'r>, &Parameter<'r>) -> Ordering) {
+    parameters.sort_unstable_by(|a, b| order(a, b).then(a.place.cmp(&b.place)));
+}
+
+/// A name as upstreams read it: a space may be `+`.
 fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.iter().any(|byte| b"%+".contains(byte)) {
-        return Cow::Borrowed(text);
-    }
-    let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-    Cow::Owned(percent_decode(&spaced))
+    if text.iter().any(|byte| b"%+".contains(byte)) { percent_decode(&spaced(text)).into() } else { text.into() }
+}
+
+/// With spaces for `+`.
+pub(super) fn spaced(text: &[u8]) -> Vec<u8> {
+    text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect()
 }
 
 /// Whether it can be in a target: visible ASCII.

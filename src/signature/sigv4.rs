@@ -46,6 +46,12 @@ pub fn read<'r>(value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequ
     if !covered.is_sorted_by(|a, b| a < b) || names.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(Fault::Malformed("`SignedHeaders` is not sorted, or not in lower case, or has a name twice"));
     }
+    for name in &covered {
+        // Signers make one space of them.
+        if authorization::value(request, name)?.contains("  ") {
+            return Err(Fault::Malformed("a signed header has several spaces in a row"));
+        }
+    }
     let is_unsigned = |name: &&str| !covered.contains(name);
     let present = |name: &&str| *name == DATE || request.values(name).next().is_some();
     let required = SIGNED_IF_PRESENT.into_iter().filter(present).chain(["host"]);
