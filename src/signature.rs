@@ -4,10 +4,13 @@
 //! over one reading would be good for the other.
 
 pub mod apinto;
+pub mod message;
 pub mod sigv4;
 
 mod authorization;
 mod canonical;
+mod field;
+mod structured;
 #[cfg(test)]
 mod test_request;
 
@@ -96,6 +99,8 @@ enum Form<'r> {
     SigV4 { date: &'r str, scope: Scope<'r> },
     /// With the scheme as it is spelt, and the value of `x-gateway-date`.
     Apinto { scheme: &'r str, date: &'r str },
+    /// With the parameters of the signature, as they came.
+    Message { parameters: &'r str },
 }
 
 impl<'r> SignedRequest<'r> {
@@ -137,16 +142,16 @@ impl<'r> SignedRequest<'r> {
         request: &RequestView<'_>,
         body: Option<&[u8; SHA256_BYTES]>,
     ) -> Result<Vec<u8>, Fault> {
-        let canonical = self.canonical_request(request, body)?.unwrap_or_default();
-        let digest = to_hex(&sha256(&canonical));
         let lines = match self.form {
+            Form::Message { parameters } => return message::base(request, &self.covered, parameters),
             Form::SigV4 { date, scope: Scope { date: day, region, service } } => {
                 [sigv4::ALGORITHM, "\n", date, "\n", day, "/", region, "/", service, "/", sigv4::TERMINATOR, "\n"]
                     .concat()
             }
             Form::Apinto { scheme, date } => [scheme, "\n", date, "\n"].concat(),
         };
-        Ok((lines + &digest).into_bytes())
+        let canonical = self.canonical_request(request, body)?.unwrap_or_default();
+        Ok((lines + &to_hex(&sha256(&canonical))).into_bytes())
     }
 
     /// What is hashed into the string to sign. `None` for RFC 9421, which hashes nothing.
@@ -158,17 +163,16 @@ impl<'r> SignedRequest<'r> {
         request: &RequestView<'_>,
         body: Option<&[u8; SHA256_BYTES]>,
     ) -> Result<Option<Vec<u8>>, Fault> {
+        let (path, query) = match self.form {
+            Form::SigV4 { scope, .. } => (sigv4::path(request, scope.service)?, canonical::query_as_written(request)?),
+            Form::Apinto { .. } => (apinto::path(request)?, apinto::query(request)?),
+            Form::Message { .. } => return Ok(None),
+        };
         let stated = match self.payload {
             Payload::Digests(digests) => digests.sha256,
             Payload::Body | Payload::Nothing => None,
         };
-        let Some(body) = stated.as_ref().or(body) else {
-            return Err(Fault::BodyUnsigned("the body has not been hashed"));
-        };
-        let (path, query) = match self.form {
-            Form::SigV4 { scope, .. } => (sigv4::path(request, scope.service)?, canonical::query_as_written(request)?),
-            Form::Apinto { .. } => (apinto::path(request)?, apinto::query(request)?),
-        };
+        let body = stated.as_ref().or(body).ok_or(Fault::BodyUnsigned("the body has not been hashed"))?;
         canonical::request(request, &path, &query, &self.covered, body).map(Some)
     }
 }

@@ -6,6 +6,7 @@
 
 use super::authorization;
 use super::canonical::{self, Parameter};
+use super::field;
 use super::{Fault, Form, MAX_NONCE, Payload, Result, SignedRequest};
 use crate::base::text::{percent_decode, percent_encode};
 use crate::base::time::UnixSeconds;
@@ -23,7 +24,7 @@ const NONCE: &str = "x-gateway-nonce";
 /// [`Fault`].
 pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequest<'r>> {
     let is_known = SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
-    let scheme = authorization::text(scheme).filter(|_| is_known).ok_or(Fault::Malformed("this is not its scheme"))?;
+    let scheme = field::text(scheme).filter(|_| is_known).ok_or(Fault::Malformed("this is not its scheme"))?;
     let [access, names, signature] = authorization::parameters(value, ["Access", "SignedHeaders", "Signature"])?;
     let key_id = authorization::key_id(access)?;
     let signature = authorization::signature(signature)?;
@@ -33,7 +34,7 @@ pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) ->
         if covered.contains(&name) {
             return Err(Fault::Malformed("`SignedHeaders` has a name twice"));
         }
-        authorization::value(request, &name)?;
+        field::value(request, &name)?;
         covered.push(name);
     }
     let is_signed = |name: &str| covered.iter().any(|covered| covered == name);
@@ -42,10 +43,10 @@ pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) ->
     if let Some(name) = required.into_iter().find(|name| !is_signed(name)) {
         return Err(Fault::Incomplete(name.to_owned()));
     }
-    let date = authorization::value(request, DATE)?;
+    let date = field::value(request, DATE)?;
     let made_at = UnixSeconds::from_basic_format(date.as_bytes());
     let made_at = made_at.ok_or(Fault::Malformed("`x-gateway-date` is no time as 20260131T090500Z"))?;
-    let nonce = if has_nonce { Some(authorization::value(request, NONCE)?) } else { None };
+    let nonce = if has_nonce { Some(field::value(request, NONCE)?) } else { None };
     if nonce.is_some_and(|nonce| nonce.is_empty() || nonce.len() > MAX_NONCE) {
         return Err(Fault::Malformed("`x-gateway-nonce` is empty, or longer than 256 bytes"));
     }
@@ -72,8 +73,8 @@ pub(super) fn path(request: &RequestView<'_>) -> Result<Vec<u8>> {
     if path.ends_with(b"/") {
         return Err(Fault::Malformed("the path ends with `/`"));
     }
-    let mut decoded = unescaped(path.to_vec())?;
-    let count = |text: &[u8], wanted: u8| text.iter().filter(|&&byte| byte == wanted).count();
+    let mut decoded = unescaped(path)?;
+    let count = |text: &[u8], wanted: u8| text.split(|&byte| byte == wanted).count();
     // To an upstream, these are not what they are without the escape.
     let is_hidden = b"/.;".iter().any(|&byte| count(path, byte) != count(&decoded, byte));
     if is_hidden || decoded.iter().any(|byte| !matches!(byte, b' '..=b'~') || br"\%?#".contains(byte)) {
@@ -91,8 +92,8 @@ pub(super) fn query(request: &RequestView<'_>) -> Result<Vec<u8>> {
         let (Some(name @ [_, ..]), Some(value), None) = (sides.next(), sides.next(), sides.next()) else {
             return Err(Fault::Malformed("a part of the query is not a name, one `=`, and a value"));
         };
-        let key = unescaped(canonical::spaced(name))?;
-        let value = unescaped(canonical::spaced(value))?;
+        let key = unescaped(&canonical::spaced(name))?;
+        let value = unescaped(&canonical::spaced(value))?;
         parameters.push(Parameter {
             name: encoded_twice(&key).into(),
             value: encoded_twice(&value).into(),
@@ -107,8 +108,8 @@ pub(super) fn query(request: &RequestView<'_>) -> Result<Vec<u8>> {
 }
 
 /// Decodes `text`. An escape in lower case is refused: it would be another spelling of the same.
-fn unescaped(text: Vec<u8>) -> Result<Vec<u8>> {
-    let mut rest = text.as_slice();
+fn unescaped(text: &[u8]) -> Result<Vec<u8>> {
+    let mut rest = text;
     while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
         rest = rest.get(at + 1..).unwrap_or_default();
         let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
@@ -116,7 +117,7 @@ fn unescaped(text: Vec<u8>) -> Result<Vec<u8>> {
             return Err(Fault::Malformed("an escape is not `%` and two digits in upper case"));
         }
     }
-    Ok(percent_decode(&text))
+    Ok(percent_decode(text))
 }
 
 /// Encoded as `url.QueryEscape` of Go does it, twice: a space is `+` the first time.

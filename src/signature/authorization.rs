@@ -1,10 +1,9 @@
 //! `Authorization` of the schemes that sign like AWS: `Credential=…, SignedHeaders=a;b, Signature=…`.
 
+use super::field::{is_field_name, line, text};
 use super::{Fault, MAX_COVERED, MAX_KEY_ID, Result};
 use crate::base::text::from_hex;
 use crate::request::RequestView;
-
-const TWO_WAYS: Fault = Fault::Malformed("a signed header could be read in two ways");
 
 /// The values of these parameters. Each is there once, in any order, and no other.
 pub(super) fn parameters<'r, const N: usize>(value: &'r [u8], names: [&str; N]) -> Result<[&'r str; N]> {
@@ -57,32 +56,4 @@ pub(super) fn names<'r>(text: &'r str, request: &RequestView<'r>) -> Result<Vec<
         names.push(name);
     }
     Ok(names)
-}
-
-/// Whether `name` is a name of a header (RFC 9110 section 5.1).
-pub(super) fn is_field_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-/// The one line of a header. `host` is the authority as it was sent.
-pub(super) fn line<'r>(request: &RequestView<'r>, name: &str) -> Result<&'r [u8]> {
-    let is_host = name.eq_ignore_ascii_case("host");
-    let is_named = |other: &[u8]| other.eq_ignore_ascii_case(name.as_bytes()) || is_host && other == b":authority";
-    let mut lines = request.headers.iter().filter(|(other, _)| is_named(other));
-    match (lines.next(), lines.next()) {
-        (Some((_, value)), None) => Ok(value),
-        (None, _) => Err(Fault::Malformed("a signed header is absent")),
-        _ => Err(Fault::Malformed("a signed header has two lines")),
-    }
-}
-
-/// The value of a signed header, without white space around it.
-pub(super) fn value<'r>(request: &RequestView<'r>, name: &str) -> Result<&'r str> {
-    text(line(request, name)?.trim_ascii()).ok_or(TWO_WAYS)
-}
-
-/// Printable ASCII.
-pub(super) fn text(bytes: &[u8]) -> Option<&str> {
-    let is_printable = bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
-    std::str::from_utf8(bytes).ok().filter(|_| is_printable)
 }

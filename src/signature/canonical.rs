@@ -1,6 +1,6 @@
 //! The canonical request of the schemes that sign like AWS.
 
-use super::{Fault, Result, authorization};
+use super::{Fault, Result, field};
 use crate::base::text::{percent_decode, to_hex};
 use crate::crypto::SHA256_BYTES;
 use crate::request::RequestView;
@@ -21,7 +21,7 @@ pub(super) fn request(
         out.push(b'\n');
     }
     for name in covered {
-        let value = authorization::value(request, name)?;
+        let value = field::value(request, name)?;
         for part in [name, ":", value, "\n"] {
             out.extend_from_slice(part.as_bytes());
         }

@@ -4,7 +4,8 @@
 //! Not read: signatures in the query, the header `date` in place of `x-amz-date`, and bodies that are unsigned or signed in
 //! chunks, whose end would be judged after their beginning has gone on.
 
-use super::authorization::{self, is_field_name};
+use super::authorization;
+use super::field::{self, is_field_name};
 use super::{ContentDigests, Fault, Form, Payload, Result, Scope, SignedRequest, canonical};
 use crate::base::text::percent_encode;
 use crate::base::time::UnixSeconds;
@@ -48,7 +49,7 @@ pub fn read<'r>(value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequ
     }
     for name in &covered {
         // Signers make one space of them.
-        if authorization::value(request, name)?.contains("  ") {
+        if field::value(request, name)?.contains("  ") {
             return Err(Fault::Malformed("a signed header has several spaces in a row"));
         }
     }
@@ -61,7 +62,7 @@ pub fn read<'r>(value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequ
     if request.headers.iter().any(|(name, _)| is_amz(name) && !std::str::from_utf8(name).is_ok_and(is_field_name)) {
         return Err(Fault::Malformed("a header has what is no name"));
     }
-    let date = authorization::value(request, DATE)?;
+    let date = field::value(request, DATE)?;
     let made_at = UnixSeconds::from_basic_format(date.as_bytes());
     let made_at = made_at.ok_or(Fault::Malformed("`x-amz-date` is no time as 20260131T090500Z"))?;
     if !date.starts_with(scope.date) {
@@ -105,7 +106,7 @@ fn payload(request: &RequestView<'_>, scope: Scope<'_>) -> Result<Payload> {
         let is_s3 = scope.service == "s3";
         return if is_s3 { Err(Fault::Incomplete(CONTENT_SHA256.to_owned())) } else { Ok(Payload::Body) };
     }
-    let stated = authorization::value(request, CONTENT_SHA256)?;
+    let stated = field::value(request, CONTENT_SHA256)?;
     if stated == "UNSIGNED-PAYLOAD" {
         return Err(Fault::BodyUnsigned("the body is unsigned"));
     }
