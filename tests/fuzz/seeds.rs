@@ -8,6 +8,8 @@
 
 #[path = "support/message.rs"]
 mod message;
+#[path = "support/signed.rs"]
+mod signed;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -139,6 +141,7 @@ impl Seeds {
         self.add_credentials();
         self.add_messages();
         self.add_events();
+        signed::requests().iter().for_each(|request| self.add("signature", request.as_bytes()));
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],

@@ -30,6 +30,7 @@ targets!(
     proof,
     query,
     revocations,
+    signature,
     status_list,
     struct_configuration
 );
