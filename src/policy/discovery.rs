@@ -21,10 +21,12 @@ pub fn jwks_endpoint(document: &[u8], issuer: &str, cluster: &str) -> Result<End
         None => return Err("the metadata names no issuer".to_owned()),
     }
     let uri = text("jwks_uri").ok_or("the metadata has no jwks_uri")?;
+    // For the log: a query may hold a secret.
+    let address = uri.split('?').next().unwrap_or_default().as_bytes();
     let endpoint = Endpoint::parse(uri, cluster)
-        .ok_or_else(|| format!("the jwks_uri {} is not an http or https address", shown(uri.as_bytes())))?;
+        .ok_or_else(|| format!("the jwks_uri {} is not an http or https address", shown(address)))?;
     if endpoint.scheme != "https" && issuer.starts_with("https://") {
-        return Err(format!("the jwks_uri {} is not an https address", shown(uri.as_bytes())));
+        return Err(format!("the jwks_uri {} is not an https address", shown(address)));
     }
     Ok(endpoint)
 }
@@ -68,6 +70,8 @@ mod tests {
         ] {
             assert!(at(uri).unwrap_err().contains(words), "{uri}");
         }
+        let told = at("http://idp.example.com/k?key=hidden-text").unwrap_err();
+        assert!(told.contains("http://idp.example.com/k is not"), "a query may hold a secret: {told}");
         let plain = jwks_endpoint(br#"{"issuer":"http://a","jwks_uri":"http://a/k"}"#, "http://a", "keys");
         assert_eq!(plain.map(|endpoint| endpoint.cluster), Ok("keys".to_owned()));
     }
