@@ -122,15 +122,18 @@ impl<'r> SignedRequest<'r> {
     }
 
     /// The headers that must not reach the upstream, as `request` spells them: of SigV4 each unsigned `x-amz-*`; of every
-    /// form what an upstream that reads `_` as `-` takes for a signed header.
+    /// form what an upstream that takes `_` for `-` takes for a signed header.
     #[must_use]
     pub fn unsigned_headers(&self, request: &RequestView<'r>) -> Vec<&'r str> {
-        let names = request.headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
+        let is_sigv4 = matches!(self.form, Form::SigV4 { .. });
+        let is_alike = |(a, b)| a == b || a == b'-' && b == b'_' || a == b'_' && b == b'-';
         let unsigned = |name: &&str| {
-            let is_amz = matches!(self.form, Form::SigV4 { .. }) && sigv4::is_amz(name.as_bytes());
-            (is_amz || name.contains('_') && self.covers(&name.replace('_', "-"))) && !self.covers(name)
+            let looks_like =
+                |signed: &str| signed.len() == name.len() && signed.bytes().zip(name.bytes()).all(is_alike);
+            let counts = is_sigv4 && sigv4::is_amz(name.as_bytes()) || self.covered().any(looks_like);
+            counts && !self.covers(name)
         };
-        names.filter(unsigned).collect()
+        request.headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok()).filter(unsigned).collect()
     }
 
     /// The string to sign. `body` is the SHA-256 of the body, where [`Self::payload`] is [`Payload::Body`].

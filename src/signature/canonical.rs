@@ -7,6 +7,9 @@ use crate::request::RequestView;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+/// The most parameters of a query: each takes more memory than the two bytes that it may have on the wire.
+const MAX_PARAMETERS: usize = 1024;
+
 /// Method, path, query, signed headers, their names and the digest of the body, each in its lines.
 pub(super) fn request(
     request: &RequestView<'_>,
@@ -69,7 +72,11 @@ pub(super) fn parts<'r>(request: &RequestView<'r>) -> Result<impl Iterator<Item 
     if query.is_some_and(|query| !is_visible(query)) {
         return Err(Fault::Malformed("the query is not visible ASCII"));
     }
-    Ok(query.into_iter().flat_map(|query| query.split(|&byte| byte == b'&')))
+    let parts = query.into_iter().flat_map(|query| query.split(|&byte| byte == b'&'));
+    if parts.clone().nth(MAX_PARAMETERS).is_some() {
+        return Err(Fault::Malformed("the query has more than 1024 parameters"));
+    }
+    Ok(parts)
 }
 
 /// The query with its parameters as they are written, sorted by name and then by value.

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 /// The most members that a dictionary has.
 const MAX_MEMBERS: usize = 16;
+/// The most parameters of a member or of one of its strings.
+const MAX_PARAMETERS: usize = 32;
 
 /// A member of a dictionary.
 pub(super) struct Member<'r> {
@@ -153,6 +155,9 @@ impl<'r> Reader<'r> {
             self.skip_spaces();
             let name = self.name()?;
             let item = if self.take("=").is_some() { self.item()? } else { Item::Other };
+            if parameters.len() == MAX_PARAMETERS {
+                return None;
+            }
             parameters.push((name, item));
         }
         Some(parameters)

@@ -210,6 +210,12 @@ fn one_signature_is_not_good_for_several_queries() {
     for query in ["a=\u{e9}", "a=b c"] {
         assert_eq!(refused(&get(&format!("/?{query}"))), "the query is not visible ASCII", "{query}");
     }
+    let many = |count: usize| {
+        let parts: Vec<String> = (0..count).map(|number| format!("a{number}=")).collect();
+        get(&format!("/?{}", parts.join("&")))
+    };
+    assert_eq!(fault(&many(1024)), None);
+    assert_eq!(refused(&many(1025)), "the query has more than 1024 parameters");
     let line =
         |query: &str| canonical(&get(&format!("/?{query}")), b"").expect("no fault").lines().nth(2).map(str::to_owned);
     for (query, wanted) in [

@@ -213,6 +213,8 @@ fn other_unsigned_amz_headers_are_named_for_removal() {
         });
         assert_eq!(removed, Ok(vec![name.to_owned()]), "{name}");
     }
+    let underscore = self::request("orders", "GET", "/", &[("x_a", "1")]).add("x-a", "2").add("x-ab", "3");
+    assert_eq!(with(&underscore, |signed, view| Ok(signed.unsigned_headers(view).concat())), Ok("x-a".to_owned()));
     let others = request.add("x-amzn-trace-id", "a").add("cache_control", "a").add("amz-sdk-request", "a");
     let removed = with(&others, |signed, view| Ok(signed.unsigned_headers(view).len()));
     assert_eq!(removed, Ok(0));
@@ -306,6 +308,9 @@ fn a_query_is_signed_as_it_is_written() {
         let wanted = "the query has a parameter without a name";
         assert_eq!(refused(&get(&format!("/?{query}"))), wanted, "{query}");
     }
+    let many = |count: usize| get(&format!("/?{}", vec!["a"; count].join("&")));
+    assert_eq!(fault(&many(1024)), None);
+    assert_eq!(refused(&many(1025)), "the query has more than 1024 parameters");
     let wanted = "the values of a repeated parameter do not come in ascending order";
     // The last ones are one name to the upstream.
     for query in ["b=2&a=1&a=0", "a=1&b=0&a", "a=1&%61=2", "%61=1&a=2", "a+b=1&a%20b=1", "%c3%a9=1&%C3%A9=1"] {

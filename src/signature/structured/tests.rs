@@ -125,13 +125,16 @@ fn what_is_no_dictionary_is_refused() {
 }
 
 #[test]
-fn a_dictionary_has_at_most_16_members_and_a_list_few_more_strings_than_are_taken() {
+fn no_part_of_a_dictionary_has_many_parts() {
     let members = |count: usize| (0..count).map(|number| format!("a{number}=1")).collect::<Vec<_>>().join(", ");
     assert_eq!(read(&[&members(16)]).map(|members| members.len()), Some(16));
     assert_eq!(read(&[&members(17)]), None);
     let list = |count: usize| format!("a=({})", vec!["\"b\""; count].join(" "));
     assert!(read(&[&list(MAX_COVERED + 1)]).is_some());
     assert_eq!(read(&[&list(MAX_COVERED + 2)]), None);
+    let parameters = |count: usize| format!("a=1{}", ";b".repeat(count));
+    assert!(read(&[&parameters(32)]).is_some());
+    assert_eq!(read(&[&parameters(33)]), None);
 }
 
 proptest! {
