@@ -29,7 +29,7 @@ pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) ->
     let key_id = authorization::key_id(access)?;
     let signature = authorization::signature(signature)?;
     let mut covered = Vec::new();
-    for name in authorization::names(names, request)? {
+    for name in authorization::names(names)? {
         let name = name.to_ascii_lowercase();
         if covered.contains(&name) {
             return Err(Fault::Malformed("`SignedHeaders` has a name twice"));

@@ -43,7 +43,7 @@ pub fn read<'r>(value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequ
         authorization::parameters(value, ["Credential", "SignedHeaders", "Signature"])?;
     let (key_id, scope) = self::credential(credential)?;
     let signature = authorization::signature(signature)?;
-    let covered = authorization::names(names, request)?;
+    let covered = authorization::names(names)?;
     if !covered.is_sorted_by(|a, b| a < b) || names.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err(Fault::Malformed("`SignedHeaders` is not sorted, or not in lower case, or has a name twice"));
     }
