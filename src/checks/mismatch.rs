@@ -9,6 +9,7 @@ use crate::decision::{Denial, FailedCondition, Mismatch, Received};
 use crate::jose::Claims;
 use crate::policy::{Condition, Issuer, Policy};
 use crate::request::RequestView;
+use crate::revocation::StatusClaim;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -41,7 +42,12 @@ pub fn mismatch(
         Denial::Expired { .. } => claim("exp"),
         Denial::NotYetValid { .. } => claim("nbf"),
         Denial::IssuedInFuture { .. } | Denial::LifetimeTooLong { .. } | Denial::TooOld { .. } => claim("iat"),
-        Denial::RevocationUnavailable if of_issuer?.status_list.is_some() && claims.has("status") => claim("status"),
+        Denial::RevocationUnavailable => {
+            of_issuer?.status_list.as_ref()?;
+            let status = StatusClaim::read(claims).ok().flatten()?;
+            // A query may hold a secret.
+            ("status.status_list.uri".into(), Received::text(status.uri.split('?').next()))
+        }
         Denial::ClaimMismatch(_) => {
             let mut conditions = asks.iter().flat_map(|ask| &ask.claims).enumerate();
             let (index, failed) = conditions.find(|(_, condition)| !condition.is_met_by(claims, request))?;

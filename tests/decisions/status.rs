@@ -4,13 +4,14 @@ use crate::support::issuer::{ISSUER, Issuer, sign_texts};
 use crate::world::{Ask, DEMO, NOW, awaited, config, configured_keys, get, policy, reported, token, with_issuer};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
+use scopegate::audit::AuditRecord;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
 use scopegate::crypto::{Algorithm, AlgorithmSet, PureVerifier};
 use scopegate::decision::{Decision, Denial, Need, Reason};
 use scopegate::facts::{Awaited, StatusLists, StatusPlace};
 use scopegate::jose::KeySet;
-use scopegate::policy::{CacheLimits, IssuerId};
+use scopegate::policy::{AuditSettings, CacheLimits, IssuerId};
 use scopegate::revocation::{Builder, Chunks, Entry, Revocations, StatusList, StatusLoader, StatusTerms};
 use scopegate::token_cache::TokenCache;
 use serde_json::{Value, json};
@@ -205,6 +206,19 @@ fn an_address_that_no_prefix_fits_is_refused_and_never_fetched() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_told_of_a_list_that_is_not_there_is_its_address_without_the_query() {
+    let policy = policy(&honoured(json!({})));
+    let uri = "https://evil.example.com/lists/1?key=hidden-text";
+    let signed = token().claim("status", json!({ "status_list": { "idx": 0, "uri": uri } })).sign();
+    let decision = ask(signed, Some(Rc::default())).decide(&policy);
+    let record = AuditRecord::of(&decision, &policy, AuditSettings::default(), b"GET").unwrap();
+    let json: Value = serde_json::from_str(&record.to_json()).unwrap();
+    assert_eq!(json["member"], "status.status_list.uri", "{json}");
+    assert_eq!(json["received"], "https://evil.example.com/lists/1", "{json}");
+    assert!(!format!("{json}{}{:?}", record.to_line(), record.why()).contains("hidden-text"), "{}", record.to_line());
 }
 
 #[test]
