@@ -114,26 +114,33 @@ impl<'d> AuditRecord<'d> {
 
     /// The record with what the host knows of the request.
     #[must_use]
-    pub fn with_seen(self, seen: Seen) -> Self {
-        Self { seen, ..self }
+    pub fn with_seen(mut self, seen: Seen) -> Self {
+        self.add_seen(seen);
+        self
+    }
+
+    /// Adds what the host knows of the request.
+    pub fn add_seen(&mut self, seen: Seen) {
+        self.seen = seen;
     }
 
     /// The record with the reasons beyond the first.
     #[must_use]
-    pub fn with_further(self, further: FurtherReasons) -> Self {
-        Self { further, ..self }
+    pub fn with_further(mut self, further: FurtherReasons) -> Self {
+        self.add_further(further);
+        self
+    }
+
+    /// Adds the reasons beyond the first.
+    pub fn add_further(&mut self, further: FurtherReasons) {
+        self.further = further;
     }
 
     /// The record as a JSON object, for Envoy's filter state.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut text = String::with_capacity(JSON_BYTES);
-        self.each_member(self.fields, &mut |name, value| {
-            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
-            text.push_str(name);
-            text.push_str("\":");
-            value.push_json(&mut text);
-        });
+        self.each_member(self.fields, &mut |field, value| value.push_member(field, &mut text));
         text.push('}');
         text
     }
@@ -142,11 +149,11 @@ impl<'d> AuditRecord<'d> {
     #[must_use]
     pub fn to_struct(&self) -> Vec<u8> {
         let (mut message, mut entry, mut text) = (Vec::with_capacity(STRUCT_BYTES), Vec::new(), Vec::new());
-        self.each_member(self.fields, &mut |name, value| {
+        self.each_member(self.fields, &mut |field, value| {
             text.clear();
             value.put_value(&mut text);
             entry.clear();
-            put_field(&mut entry, ENTRY_KEY, name.as_bytes());
+            put_field(&mut entry, ENTRY_KEY, field.name.as_bytes());
             put_field(&mut entry, ENTRY_VALUE, &text);
             put_field(&mut message, STRUCT_FIELDS, &entry);
         });
@@ -157,13 +164,13 @@ impl<'d> AuditRecord<'d> {
     #[must_use]
     pub fn to_line(&self) -> String {
         let mut line = String::new();
-        self.each_member(self.fields.of_log_line(), &mut |name, value| {
+        self.each_member(self.fields.of_log_line(), &mut |field, value| {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(name);
+            line.push_str(field.name);
             line.push('=');
-            value.push_to_line(name, &mut line);
+            value.push_to_line(field.name, &mut line);
         });
         if let Some(detail) = self.denial.and_then(detail) {
             line.push_str(" (");

@@ -1,8 +1,9 @@
 //! The members of a record as JSON, as a `google.protobuf.Struct`, and as text of a log line.
 
 use crate::base::protobuf::{put_double, put_field};
-use crate::base::text::is_plain;
+use crate::base::text::{is_plain, push_number};
 use crate::decision::Reason;
+use crate::policy::AuditField;
 use serde_json::Value;
 
 /// Room for a record as JSON, in bytes: most take less.
@@ -54,17 +55,45 @@ const QUOTED: [&str; 17] = [
 #[derive(Clone, Copy)]
 pub(super) enum Shown<'r> {
     Text(&'r str),
+    /// Text that is printed and written in JSON as it is.
+    Plain(&'r str),
     Number(i32),
     Texts(&'r [&'r str]),
     Members(&'r [(&'r str, &'r str)]),
 }
 
 impl Shown<'_> {
+    /// Appends it to a JSON object as a member, the first one with the brace before it. Every record has some, so each is
+    /// put together of few parts.
+    pub(super) fn push_member(self, field: AuditField, text: &mut String) {
+        let plain = match self {
+            Shown::Plain(value) => Some(value),
+            Shown::Text(value) => Some(value).filter(|value| is_plain(value.as_bytes())),
+            Shown::Number(_) | Shown::Texts(_) | Shown::Members(_) => None,
+        };
+        let start = match text.is_empty() {
+            true => {
+                text.push('{');
+                field.json.strip_prefix(',')
+            }
+            false => Some(field.json),
+        };
+        let start = start.unwrap_or_default();
+        if let Some(value) = plain {
+            text.push_str(start);
+            text.push_str(value);
+            text.push('"');
+        } else {
+            text.push_str(start.strip_suffix('"').unwrap_or_default());
+            self.push_json(text);
+        }
+    }
+
     /// Appends it as JSON.
-    pub(super) fn push_json(self, text: &mut String) {
+    fn push_json(self, text: &mut String) {
         match self {
-            Shown::Text(value) => push_string(text, value),
-            Shown::Number(number) => text.push_str(&number.to_string()),
+            Shown::Text(value) | Shown::Plain(value) => push_string(text, value),
+            Shown::Number(number) => push_number(text, number.into()),
             Shown::Texts(items) => {
                 text.push('[');
                 for (index, item) in items.iter().enumerate() {
@@ -90,7 +119,7 @@ impl Shown<'_> {
     /// Appends it as a `google.protobuf.Value`.
     pub(super) fn put_value(self, value: &mut Vec<u8>) {
         match self {
-            Shown::Text(text) => put_field(value, VALUE_STRING, text.as_bytes()),
+            Shown::Text(text) | Shown::Plain(text) => put_field(value, VALUE_STRING, text.as_bytes()),
             Shown::Number(number) => put_double(value, VALUE_NUMBER, f64::from(number)),
             Shown::Texts(items) => {
                 let (mut list, mut text) = (Vec::new(), Vec::new());
@@ -115,9 +144,9 @@ impl Shown<'_> {
                     members.iter().map(|(name, value)| [name, ":\"", value, "\""].concat()).collect();
                 line.push_str(&each.join(","));
             }
-            Shown::Number(number) => line.push_str(&number.to_string()),
-            Shown::Text(text) if is_quoted => push_quoted(line, text),
-            Shown::Text(text) => line.push_str(text),
+            Shown::Number(number) => push_number(line, number.into()),
+            Shown::Text(text) | Shown::Plain(text) if is_quoted => push_quoted(line, text),
+            Shown::Text(text) | Shown::Plain(text) => line.push_str(text),
             Shown::Texts(items) if is_quoted => push_quoted(line, &items.join(" ")),
             Shown::Texts(items) => line.push_str(&items.join(",")),
         }

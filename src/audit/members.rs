@@ -13,16 +13,16 @@ const LISTED_SCOPES: usize = 32;
 
 impl AuditRecord<'_> {
     /// Shows each member of `fields` that has a value, in order. It is called for every request that gets a record.
-    pub(super) fn each_member(&self, fields: AuditFields, show: &mut dyn FnMut(&'static str, Shown<'_>)) {
+    pub(super) fn each_member(&self, fields: AuditFields, show: &mut dyn FnMut(AuditField, Shown<'_>)) {
         let mut all = Members { fields, show };
         let (decision, reason) = self.outcome.words();
-        all.text(AuditField::DECISION, Some(decision));
-        all.text(AuditField::REASON, reason);
+        all.plain(AuditField::DECISION, Some(decision));
+        all.plain(AuditField::REASON, reason);
         if let Some(ReuseEvent { clients, window, action }) = self.trace.reuse {
-            all.text(AuditField::EVENT, Some(TOKEN_REUSE));
+            all.plain(AuditField::EVENT, Some(TOKEN_REUSE));
             all.number(AuditField::CLIENTS, Some(clients.into()));
             all.number(AuditField::WINDOW, Some(window.0.into()));
-            all.text(AuditField::ACTION, Some(action.name()));
+            all.plain(AuditField::ACTION, Some(action.name()));
         }
         all.reasons(AuditField::FURTHER_REASONS, &self.further.certain);
         all.reasons(AuditField::UNVERIFIED_FURTHER_REASONS, &self.further.unverified);
@@ -42,14 +42,14 @@ impl AuditRecord<'_> {
         }
         all.text(AuditField::REQUIREMENT, self.requirement.as_deref());
         all.text(AuditField::ADDED_REQUIREMENT, self.added_requirement.as_deref());
-        all.text(AuditField::CREDENTIAL, self.trace.credential.map(CredentialKind::name));
+        all.plain(AuditField::CREDENTIAL, self.trace.credential.map(CredentialKind::name));
         all.text(AuditField::CREDENTIAL_SET, self.set);
         all.text(AuditField::IDENTITY, self.identity.as_deref());
         if let Some(verified) = self.verified {
             self.describe(verified, &mut all);
         }
         let remembered = self.token.and_then(|token| token.remembered);
-        all.text(AuditField::CACHE, remembered.map(|remembered| if remembered { "hit" } else { "miss" }));
+        all.plain(AuditField::CACHE, remembered.map(|remembered| if remembered { "hit" } else { "miss" }));
         self.list_scopes(&mut all);
         all.number(AuditField::STATUS, self.seen.status().map(i64::from));
         if let Some(message) = &self.message {
@@ -72,7 +72,7 @@ impl AuditRecord<'_> {
         // A digest that is not shown is not computed.
         if all.fields.has(field) {
             let fingerprint = self.token.and_then(|token| token.fingerprint.as_ref());
-            all.text(field, fingerprint.map(Fingerprint::as_str));
+            all.plain(field, fingerprint.map(Fingerprint::as_str));
         }
     }
 
@@ -81,11 +81,11 @@ impl AuditRecord<'_> {
         let details = &*verified.details;
         all.text(AuditField::CLIENT_ID, details.client_id.as_deref());
         if all.fields.has(AuditField::JTI_HASH) {
-            all.text(AuditField::JTI_HASH, details.token_id_digest(fingerprint));
+            all.plain(AuditField::JTI_HASH, details.token_id_digest(fingerprint));
         }
         all.text(AuditField::KID, details.key_id.as_deref());
-        all.text(AuditField::ALGORITHM, details.algorithm);
-        all.text(AuditField::VERIFIED_BY, details.by_host.map(|by_host| if by_host { "host" } else { "module" }));
+        all.plain(AuditField::ALGORITHM, details.algorithm);
+        all.plain(AuditField::VERIFIED_BY, details.by_host.map(|by_host| if by_host { "host" } else { "module" }));
         let Some(now_ms) = self.seen.now_ms() else { return };
         let now = i64::try_from(now_ms / 1000).unwrap_or(i64::MAX);
         all.number(AuditField::EXPIRES_IN, verified.expires_at.map(|UnixSeconds(at)| at.saturating_sub(now)));
@@ -112,14 +112,22 @@ impl AuditRecord<'_> {
 /// Shows the members that are wanted. Not inlined, since there are many.
 struct Members<'s> {
     fields: AuditFields,
-    show: &'s mut dyn FnMut(&'static str, Shown<'_>),
+    show: &'s mut dyn FnMut(AuditField, Shown<'_>),
 }
 
 impl Members<'_> {
     #[inline(never)]
     fn show(&mut self, field: AuditField, value: Shown<'_>) {
         if self.fields.has(field) {
-            (self.show)(field.name, value);
+            (self.show)(field, value);
+        }
+    }
+
+    /// Text that is printed as it is: words of this source, and digests.
+    #[inline(never)]
+    fn plain(&mut self, field: AuditField, value: Option<&str>) {
+        if let Some(value) = value {
+            self.show(field, Shown::Plain(value));
         }
     }
 

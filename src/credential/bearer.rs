@@ -3,6 +3,7 @@
 //! characters of the other ([RFC 9110 section 11.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2)).
 
 use super::{Presented, Result};
+use crate::base::text::holds;
 use crate::decision::{CredentialKind, Denial};
 use crate::policy::TokenPlace;
 use crate::request::{RequestView, TwoLines};
@@ -88,7 +89,7 @@ pub(super) fn authorization<'a>(request: &RequestView<'a>) -> Result<Option<Line
     if scheme.is_empty() {
         return Err(Denial::MalformedHeader("no scheme"));
     }
-    if rest.contains(&b',') && has_second_credential(rest) {
+    if holds(rest, b',') && has_second_credential(rest) {
         return Err(Denial::MultipleCredentials);
     }
     Ok(Some(Line { whole, scheme, rest }))

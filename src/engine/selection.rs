@@ -80,15 +80,15 @@ impl Combination<'_, '_> {
 /// What the requirements ask, as one rule; `None` where they ask for a token alone. What several ask alike is asked once: an
 /// item of a message asks for the credentials of its route.
 pub(super) fn rule<'a>(asks: &TokenRequirements<'a>) -> Option<Cow<'a, CredentialRule>> {
+    if asks.iter().all(|ask| ask.credentials.is_none()) {
+        return None;
+    }
     let mut own: Vec<Option<&CredentialRule>> = Vec::new();
     for ask in asks {
         let rule = ask.credentials.as_ref();
         if !own.contains(&rule) {
             own.push(rule);
         }
-    }
-    if own.iter().all(Option::is_none) {
-        return None;
     }
     let mut rules = own.into_iter().map(|rule| match rule {
         Some(rule) => Cow::Borrowed(rule),

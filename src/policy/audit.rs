@@ -108,6 +108,8 @@ impl Default for LogSample {
 pub struct AuditField {
     /// Its name.
     pub name: &'static str,
+    /// A comma, and the beginning of a JSON member of this name, which is text.
+    pub json: &'static str,
     bit: u64,
 }
 
@@ -116,7 +118,8 @@ macro_rules! audit_fields {
         impl AuditField {
             $(
                 #[doc = concat!("`", $name, "`.")]
-                pub const $field: Self = Self { name: $name, bit: 1 << $bit };
+                pub const $field: Self =
+                    Self { name: $name, json: concat!(",\"", $name, "\":\""), bit: 1 << $bit };
             )*
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$field,)*];

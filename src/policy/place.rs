@@ -1,5 +1,6 @@
 //! Where in the configuration a requirement is.
 
+use crate::base::text::push_number;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -48,7 +49,13 @@ impl RequirementSource {
         match self {
             Self::RouteMetadata => "route metadata".into(),
             Self::VirtualHostMetadata => "virtual host metadata".into(),
-            Self::Rule(index) => ["rules[", &index.to_string(), "]"].concat().into(),
+            Self::Rule(index) => {
+                let mut path = String::with_capacity(16);
+                path.push_str("rules[");
+                push_number(&mut path, i64::try_from(index).unwrap_or(i64::MAX));
+                path.push(']');
+                path.into()
+            }
             Self::Default => "default".into(),
         }
     }

@@ -52,13 +52,13 @@ impl<H: Host> Gate<H> {
         let Telling { outcome, wanted, logged, read_clock, method } = telling;
         let Some(mut record) = AuditRecord::of(decision, &self.policy, self.settings.audit, &method) else { return };
         if let Outcome::WouldDeny(_) = outcome {
-            record = record.with_further(self.further(request, decision));
+            record.add_further(self.further(request, decision));
             self.read_clock.set(None);
         }
         let fields = self.settings.audit.fields;
         let fields = if logged { fields.of_log_line() } else { fields };
         let status = status.or_else(|| self.status_in_report(decision));
-        record = record.with_seen(self.seen(request, fields, read_clock, status));
+        record.add_seen(self.seen(request, fields, read_clock, status));
         if wanted && self.host.set_filter_state(RECORD, &self.encoded(&record)).is_err() {
             log::warn!("scopegate: the audit record cannot be put into filter state");
         }
