@@ -71,14 +71,11 @@ impl Shown<'_> {
             Shown::Text(value) => Some(value).filter(|value| is_plain(value.as_bytes())),
             Shown::Number(_) | Shown::Texts(_) | Shown::Members(_) => None,
         };
-        let start = match text.is_empty() {
-            true => {
-                text.push('{');
-                field.json.strip_prefix(',')
-            }
-            false => Some(field.json),
-        };
-        let start = start.unwrap_or_default();
+        let mut start = field.json;
+        if text.is_empty() {
+            text.push('{');
+            start = start.strip_prefix(',').unwrap_or_default();
+        }
         if let Some(value) = plain {
             text.push_str(start);
             text.push_str(value);

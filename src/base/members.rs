@@ -5,6 +5,7 @@
 //! and most of it is never asked for.
 
 use super::json::{self, JsonType, Value};
+use super::text::holds;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -17,16 +18,22 @@ use std::ops::Range;
 pub struct Members {
     /// The text of the object, followed by the names that it spells with escapes.
     text: Box<str>,
-    /// Sorted by the length of the name, then by its bytes: most of those that are looked at have another length.
+    /// Sorted by the heads of the names, then by their lengths and bytes.
     index: Box<[Member]>,
 }
 
 /// The place of a member in the text, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Member {
+    head: Head,
     name: Span,
     value: Span,
 }
+
+/// The length of a name, or 255, and its first seven bytes. Most names are told apart by it, and found by a few comparisons of
+/// numbers: every check of a token looks for some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Head(u64);
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -56,12 +63,15 @@ impl Members {
                     Span::new(start, name.len())?
                 }
             };
-            index.push(Member { name, value });
+            index.push(Member { head: Head(0), name, value });
         }
         text.push_str(&escaped);
-        index.sort_unstable_by(|a, b| a.name.order(&text, b.name.bytes_of(&text)));
+        for member in &mut index {
+            member.head = Head::of(member.name.bytes_of(&text));
+        }
+        index.sort_unstable_by(|a, b| a.order(&text, b.head, b.name.bytes_of(&text)));
         let twice = index.windows(2).any(|pair| match pair {
-            [a, b] => a.name.order(&text, b.name.bytes_of(&text)) == Ordering::Equal,
+            [a, b] => a.order(&text, b.head, b.name.bytes_of(&text)) == Ordering::Equal,
             _ => false,
         });
         if twice {
@@ -73,7 +83,8 @@ impl Members {
     /// The value of the member `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Raw<'_>> {
-        let at = self.index.binary_search_by(|member| member.name.order(&self.text, name.as_bytes())).ok()?;
+        let head = Head::of(name.as_bytes());
+        let at = self.index.binary_search_by(|member| member.order(&self.text, head, name.as_bytes())).ok()?;
         self.index.get(at).map(|member| Raw(member.value.of(&self.text)))
     }
 
@@ -103,6 +114,39 @@ impl fmt::Debug for Members {
     }
 }
 
+impl Head {
+    fn of(name: &[u8]) -> Self {
+        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+        let start = name.first_chunk::<7>().map_or(name, <[u8; 7]>::as_slice);
+        let mut word = u64::from(length);
+        for byte in start {
+            word = word << 8 | u64::from(*byte);
+        }
+        for _ in start.len()..7 {
+            word <<= 8;
+        }
+        Self(word)
+    }
+
+    /// Whether it is the whole of a name.
+    const fn is_all(self) -> bool {
+        self.0 < 8 << 56
+    }
+}
+
+impl Member {
+    /// The order of its name, and another with this head.
+    fn order(&self, text: &str, head: Head, other: &[u8]) -> Ordering {
+        match self.head.cmp(&head) {
+            Ordering::Equal if !head.is_all() => {
+                let own = self.name.bytes_of(text);
+                own.len().cmp(&other.len()).then_with(|| own.cmp(other))
+            }
+            order => order,
+        }
+    }
+}
+
 impl Span {
     fn new(start: usize, length: usize) -> Option<Self> {
         Some(Self { start: u32::try_from(start).ok()?, end: u32::try_from(start.checked_add(length)?).ok()? })
@@ -115,12 +159,6 @@ impl Span {
 
     fn bytes_of(self, text: &str) -> &[u8] {
         self.range().and_then(|range| text.as_bytes().get(range)).unwrap_or_default()
-    }
-
-    /// The order of the name at this place, and another.
-    fn order(self, text: &str, other: &[u8]) -> Ordering {
-        let own = self.bytes_of(text);
-        own.len().cmp(&other.len()).then_with(|| own.cmp(other))
     }
 
     fn range(self) -> Option<Range<usize>> {
@@ -144,7 +182,7 @@ impl<'a> Raw<'a> {
     #[must_use]
     pub fn as_text(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        if holds(inner.as_bytes(), b'\\') {
             serde_json::from_str(self.0).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))
@@ -301,6 +339,27 @@ mod tests {
         for missing in ["", "su", "subj", "\\u0065xp", "b"] {
             assert_eq!(members.get(missing), None, "{missing:?}");
         }
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_told_apart() {
+        let long = "n".repeat(254);
+        let mut names: Vec<String> =
+            ["", "a", "a\0", "scope", "scope_a", "scope_ab", "scope_ac", "scope_abc", "\u{e9}"]
+                .map(str::to_owned)
+                .to_vec();
+        names.extend(["", "a", "b", "aa", "ab", "m"].map(|end| format!("{long}{end}")));
+        let object: serde_json::Map<String, Value> =
+            names.iter().map(|name| (name.clone(), name.as_str().into())).collect();
+        let members = Members::parse(Value::from(object).to_string().into_bytes()).expect("an object");
+        for name in &names {
+            assert_eq!(members.get(name).and_then(Raw::as_text).as_deref(), Some(name.as_str()));
+        }
+        for missing in ["\0", "a\0\0", "b", "scope\0", "scope_b", "scope_ad", "scope_abd", &format!("{long}c")] {
+            assert_eq!(members.get(missing), None, "{missing:?}");
+        }
+        let twice = format!(r#"{{"{long}ab":1,"{long}aa":2,"{long}ab":3}}"#);
+        assert!(Members::parse(twice.into_bytes()).is_none());
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn holds(text: &[u8], byte: u8) -> bool {
     let (words, rest) = text.as_chunks::<8>();
     let wanted = u64::from_le_bytes([byte; 8]);
     words.iter().fold(0, |found, word| found | has_zero(u64::from_le_bytes(*word) ^ wanted)) != 0
-        || rest.iter().any(|other| *other == byte)
+        || rest.contains(&byte)
 }
 
 /// Not 0 where one of the eight bytes of a word is 0.
