@@ -33,25 +33,26 @@ impl UnixSeconds {
     #[must_use]
     pub fn from_basic_format(text: &[u8]) -> Option<Self> {
         let (date, time) = text.strip_suffix(b"Z")?.split_at_checked(8)?;
-        let &[century, year, month, day] = pairs(date)?.as_slice() else { return None };
-        let &[hour, minute, second] = pairs(time.strip_prefix(b"T")?)?.as_slice() else { return None };
+        let [century, year, month, day] = pairs(date)?;
+        let [hour, minute, second] = pairs(time.strip_prefix(b"T")?)?;
         let year = 100 * century + year;
         let is_leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+        let is_long = u32::from(month < 8) ^ month & 1 == 0;
         let last = match month {
-            2 if is_leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
+            2 => 28 + u32::from(is_leap),
+            1..=12 => 30 + u32::from(is_long),
             _ => return None,
         };
         if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        // As in [`rfc3339`]: days from 1 March of year 0.
-        let (year, from_march) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let of_year = (153 * from_march + 2) / 5 + day - 1;
-        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year - 719_468;
-        Some(Self(86_400 * days + 3_600 * hour + 60 * minute + second))
+        // As in [`rfc3339`]: days from 1 March of a year 0, here of the one 400 years before.
+        let (year, from_march) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
+        let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day - 1;
+        let of_day = 3_600 * hour + 60 * minute + second;
+        // It fits: there are four digits of a year.
+        let days = i64::from(days) - 146_097 - 719_468;
+        Some(Self(days.wrapping_mul(86_400) + i64::from(of_day)))
     }
 
     /// Reads a NumericDate: a JSON number, with a fraction or an exponent if need be, rounded down.
@@ -76,11 +77,16 @@ impl UnixSeconds {
     }
 }
 
-/// The numbers that pairs of decimal digits name.
-fn pairs(digits: &[u8]) -> Option<Vec<i64>> {
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let value = |digit: u8| digit.is_ascii_digit().then(|| i64::from(digit - b'0'));
-    pairs.iter().map(|[tens, ones]| Some(10 * value(*tens)? + value(*ones)?)).collect()
+/// The numbers that `N` pairs of decimal digits name.
+fn pairs<const N: usize>(digits: &[u8]) -> Option<[u32; N]> {
+    let mut numbers = [0; N];
+    if digits.len() != 2 * N || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    for (number, pair) in numbers.iter_mut().zip(digits.chunks(2)) {
+        *number = pair.iter().fold(0, |number, digit| 10 * number + u32::from(digit - b'0'));
+    }
+    Some(numbers)
 }
 
 /// An instant, in milliseconds since 1970, as RFC 3339 writes it: `2026-01-31T09:05:00.042Z`.

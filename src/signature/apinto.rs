@@ -4,12 +4,11 @@
 //! In that request path and query are decoded, and what its gateway does not read of a query is left out. So one signature
 //! would be good for several requests: of these, the one with the plain spelling is taken.
 
-use super::authorization;
+use super::authorization::{self, Parameters};
 use super::canonical::{self, Parameter};
 use super::field;
 use super::{Fault, Form, MAX_NONCE, Payload, Result, SignedRequest};
 use crate::base::text::{percent_decode, percent_encode};
-use crate::base::time::UnixSeconds;
 use crate::request::RequestView;
 
 /// The schemes of `Authorization`, in lower case.
@@ -25,27 +24,15 @@ const NONCE: &str = "x-gateway-nonce";
 pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequest<'r>> {
     let is_known = SCHEMES.iter().any(|known| known.eq_ignore_ascii_case(scheme));
     let scheme = field::text(scheme).filter(|_| is_known).ok_or(Fault::Malformed("this is not its scheme"))?;
-    let [access, names, signature] = authorization::parameters(value, ["Access", "SignedHeaders", "Signature"])?;
-    let key_id = authorization::key_id(access)?;
-    let signature = authorization::signature(signature)?;
-    let mut covered = Vec::new();
-    for name in authorization::names(names)? {
-        let name = name.to_ascii_lowercase();
-        if covered.contains(&name) {
-            return Err(Fault::Malformed("`SignedHeaders` has a name twice"));
-        }
-        field::value(request, &name)?;
-        covered.push(name);
-    }
-    let is_signed = |name: &str| covered.iter().any(|covered| covered == name);
+    let parameters = Parameters::read(value, "Access", request)?;
+    let key_id = authorization::key_id(parameters.credential)?;
     let has_nonce = request.values(NONCE).next().is_some();
-    let required = ["host", DATE].into_iter().chain(has_nonce.then_some(NONCE));
-    if let Some(name) = required.into_iter().find(|name| !is_signed(name)) {
-        return Err(Fault::Incomplete(name.to_owned()));
+    for name in ["host", DATE, NONCE] {
+        if !parameters.covers(name) && (name != NONCE || has_nonce) {
+            return Err(Fault::Incomplete(name.to_owned()));
+        }
     }
-    let date = field::value(request, DATE)?;
-    let made_at = UnixSeconds::from_basic_format(date.as_bytes());
-    let made_at = made_at.ok_or(Fault::Malformed("`x-gateway-date` is no time as 20260131T090500Z"))?;
+    let (date, made_at) = authorization::date(request, DATE)?;
     let nonce = if has_nonce { Some(field::value(request, NONCE)?) } else { None };
     if nonce.is_some_and(|nonce| nonce.is_empty() || nonce.len() > MAX_NONCE) {
         return Err(Fault::Malformed("`x-gateway-nonce` is empty, or longer than 256 bytes"));
@@ -56,10 +43,10 @@ pub fn read<'r>(scheme: &'r [u8], value: &'r [u8], request: &RequestView<'r>) ->
         expires_at: None,
         nonce: nonce.map(Into::into),
         algorithm: None,
-        signature,
+        signature: parameters.signature,
         scope: None,
         payload: Payload::Body,
-        covered: covered.into_iter().map(Into::into).collect(),
+        covered: parameters.covered,
         form: Form::Apinto { scheme, date },
     })
 }
@@ -86,25 +73,21 @@ pub(super) fn path(request: &RequestView<'_>) -> Result<Vec<u8>> {
 
 /// The query: each name and each value encoded twice, sorted by name.
 pub(super) fn query(request: &RequestView<'_>) -> Result<Vec<u8>> {
-    let mut parameters = Vec::new();
-    for (place, part) in canonical::parts(request)?.enumerate() {
+    let Some(query) = canonical::query(request)? else { return Ok(Vec::new()) };
+    let mut sorted = Vec::new();
+    for part in query.split(|&byte| byte == b'&') {
         let mut sides = part.split(|&byte| byte == b'=');
         let (Some(name @ [_, ..]), Some(value), None) = (sides.next(), sides.next(), sides.next()) else {
             return Err(Fault::Malformed("a part of the query is not a name, one `=`, and a value"));
         };
-        let key = unescaped(&canonical::spaced(name))?;
-        let value = unescaped(&canonical::spaced(value))?;
-        parameters.push(Parameter {
-            name: encoded_twice(&key).into(),
-            value: encoded_twice(&value).into(),
-            key: key.into(),
-            place,
-        });
+        let [name, value] = [encoded_twice(name)?, encoded_twice(value)?];
+        let (place, same) = canonical::place(&sorted, &name, |other| &other.name)?;
+        if same.is_some() {
+            return Err(Fault::Malformed("the query has a parameter twice"));
+        }
+        sorted.insert(place, Parameter { key: [][..].into(), name: name.into(), value: value.into() });
     }
-    if canonical::repeated(&mut parameters).next().is_some() {
-        return Err(Fault::Malformed("the query has a parameter twice"));
-    }
-    Ok(canonical::sorted(parameters))
+    Ok(canonical::joined(&sorted))
 }
 
 /// Decodes `text`. An escape in lower case is refused: it would be another spelling of the same.
@@ -120,17 +103,13 @@ fn unescaped(text: &[u8]) -> Result<Vec<u8>> {
     Ok(percent_decode(text))
 }
 
-/// Encoded as `url.QueryEscape` of Go does it, twice: a space is `+` the first time.
-fn encoded_twice(text: &[u8]) -> Vec<u8> {
+/// A part of a query, decoded, and encoded twice as `url.QueryEscape` of Go does it: a space is `+` the first time.
+fn encoded_twice(text: &[u8]) -> Result<Vec<u8>> {
     let [mut once, mut twice] = [Vec::new(), Vec::new()];
-    percent_encode(text, b" ", &mut once);
-    for byte in &mut once {
-        if *byte == b' ' {
-            *byte = b'+';
-        }
-    }
+    percent_encode(&unescaped(&canonical::spaced(text))?, b" ", &mut once);
+    once.iter_mut().filter(|byte| **byte == b' ').for_each(|byte| *byte = b'+');
     percent_encode(&once, b"", &mut twice);
-    twice
+    Ok(twice)
 }
 
 #[cfg(test)]

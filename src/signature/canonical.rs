@@ -5,10 +5,10 @@ use crate::base::text::{percent_decode, to_hex};
 use crate::crypto::SHA256_BYTES;
 use crate::request::RequestView;
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
-/// The most parameters of a query: each takes more memory than the two bytes that it may have on the wire.
-const MAX_PARAMETERS: usize = 1024;
+/// The most parameters of a query: each takes more memory than the two bytes that it may have on the wire, and a place is
+/// made for it among the others.
+const MAX_PARAMETERS: usize = 256;
 
 /// Method, path, query, signed headers, their names and the digest of the body, each in its lines.
 pub(super) fn request(
@@ -62,68 +62,68 @@ pub(super) struct Parameter<'r> {
     /// As the canonical request has it.
     pub(super) name: Cow<'r, [u8]>,
     pub(super) value: Cow<'r, [u8]>,
-    /// How many come before it.
-    pub(super) place: usize,
 }
 
-/// What is between `&` in the query, if there is one: visible ASCII.
-pub(super) fn parts<'r>(request: &RequestView<'r>) -> Result<impl Iterator<Item = &'r [u8]>> {
+/// The query, if there is one: visible ASCII.
+pub(super) fn query<'r>(request: &RequestView<'r>) -> Result<Option<&'r [u8]>> {
     let query = request.query();
     if query.is_some_and(|query| !is_visible(query)) {
         return Err(Fault::Malformed("the query is not visible ASCII"));
     }
-    let parts = query.into_iter().flat_map(|query| query.split(|&byte| byte == b'&'));
-    if parts.clone().nth(MAX_PARAMETERS).is_some() {
-        return Err(Fault::Malformed("the query has more than 1024 parameters"));
-    }
-    Ok(parts)
+    Ok(query)
 }
 
 /// The query with its parameters as they are written, sorted by name and then by value.
 ///
 /// Sorting hides in what order the values of one name came, so they have to come in the order of their text.
 pub(super) fn query_as_written(request: &RequestView<'_>) -> Result<Vec<u8>> {
-    let mut parameters = Vec::new();
-    for (place, part) in parts(request)?.enumerate() {
+    let Some(query) = query(request)? else { return Ok(Vec::new()) };
+    let mut read: Vec<Parameter<'_>> = Vec::new();
+    for part in query.split(|&byte| byte == b'&') {
         let mut sides = part.splitn(2, |&byte| byte == b'=');
         let (name, value) = (sides.next().unwrap_or_default(), sides.next().unwrap_or_default());
         if name.is_empty() {
             return Err(Fault::Malformed("the query has a parameter without a name"));
         }
-        parameters.push(Parameter { key: decoded(name), name: name.into(), value: value.into(), place });
+        let key = decoded(name);
+        let (place, same) = place(&read, &key, |other| &other.key)?;
+        if same.is_some_and(|same| *same.name != *name || *same.value > *value) {
+            return Err(Fault::Malformed("the values of a repeated parameter do not come in ascending order"));
+        }
+        read.insert(place, Parameter { key, name: name.into(), value: value.into() });
     }
-    if !repeated(&mut parameters).all(|(a, b)| a.name == b.name && a.value <= b.value) {
-        return Err(Fault::Malformed("the values of a repeated parameter do not come in ascending order"));
+    let mut sorted = Vec::with_capacity(read.len());
+    for parameter in read {
+        let (place, _) = place(&sorted, &parameter.name, |other| &other.name)?;
+        sorted.insert(place, parameter);
     }
-    Ok(sorted(parameters))
+    Ok(joined(&sorted))
 }
 
-/// Each two parameters that the upstream reads as two of one name and that follow each other.
-pub(super) fn repeated<'p, 'r>(
-    parameters: &'p mut [Parameter<'r>],
-) -> impl Iterator<Item = (&'p Parameter<'r>, &'p Parameter<'r>)> {
-    sort(parameters, |a, b| a.key.cmp(&b.key));
-    parameters.windows(2).filter_map(|pair| match pair {
-        [a, b] if a.key == b.key => Some((a, b)),
-        _ => None,
-    })
+/// Where among `sorted` the next one goes, whose key or name is `text`: after those with the same. The last of these, too.
+pub(super) fn place<'s, 'r>(
+    sorted: &'s [Parameter<'r>],
+    text: &[u8],
+    of: for<'p> fn(&'p Parameter<'r>) -> &'p [u8],
+) -> Result<(usize, Option<&'s Parameter<'r>>)> {
+    if sorted.len() == MAX_PARAMETERS {
+        return Err(Fault::Malformed("the query has more than 256 parameters"));
+    }
+    let place = sorted.partition_point(|other| of(other) <= text);
+    let before = place.checked_sub(1).and_then(|before| sorted.get(before));
+    Ok((place, before.filter(|before| of(before) == text)))
 }
 
-/// The parameters sorted by name, and those of one name as they came.
-pub(super) fn sorted(mut parameters: Vec<Parameter<'_>>) -> Vec<u8> {
-    sort(&mut parameters, |a, b| a.name.cmp(&b.name));
+/// The parameters in a query.
+pub(super) fn joined(parameters: &[Parameter<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
-    for (at, parameter) in parameters.iter().enumerate() {
-        let separator = if at == 0 { &b""[..] } else { b"&" };
+    for parameter in parameters {
+        let separator = if out.is_empty() { &b""[..] } else { b"&" };
         for part in [separator, &parameter.name, b"=", &parameter.value] {
             out.extend_from_slice(part);
         }
     }
     out
-}
-
-fn sort<'r>(parameters: &mut [Parameter<'r>], order: fn(&Parameter<'r>, &Parameter<'r>) -> Ordering) {
-    parameters.sort_unstable_by(|a, b| order(a, b).then(a.place.cmp(&b.place)));
 }
 
 /// A name as upstreams read it: a space may be `+`.

@@ -13,19 +13,20 @@ pub(super) fn is_field_name(name: &str) -> bool {
 
 /// The lines of a header. That of `host` is the authority as it was sent.
 pub(super) fn lines<'r>(request: &RequestView<'r>, name: &str) -> impl Iterator<Item = &'r [u8]> {
-    let is_host = name.eq_ignore_ascii_case("host");
-    let is_named = move |other: &[u8]| other.eq_ignore_ascii_case(name.as_bytes()) || is_host && other == b":authority";
+    let is_host = name == "host";
+    let is_named = move |other: &[u8]| other == name.as_bytes() || is_host && other == b":authority";
     request.headers.iter().filter(move |(other, _)| is_named(other)).map(|(_, value)| *value)
 }
 
 /// The one line of a header.
 pub(super) fn line<'r>(request: &RequestView<'r>, name: &str) -> Result<&'r [u8]> {
-    let mut lines = lines(request, name);
-    match (lines.next(), lines.next()) {
-        (Some(value), None) => Ok(value),
-        (None, _) => Err(Fault::Malformed("a signed header is absent")),
-        _ => Err(Fault::Malformed("a signed header has two lines")),
+    let mut found = None;
+    for line in lines(request, name) {
+        if found.replace(line).is_some() {
+            return Err(Fault::Malformed("a signed header has two lines"));
+        }
     }
+    found.ok_or(Fault::Malformed("a signed header is absent"))
 }
 
 /// The value of a header that has one line, without white space around it.

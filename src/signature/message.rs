@@ -1,7 +1,7 @@
 //! HTTP Message Signatures ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)) with the digests of
 //! [RFC 9530](https://www.rfc-editor.org/rfc/rfc9530).
 //!
-//! No parameter of a component is taken (`sf`, `bs`, `key`, `tr`, `req`, `name`): with them, only a part of a header is signed.
+//! No string with an escape is taken for a name, a key id or a nonce, and no parameter of a component (`sf`, `bs`, `key`, `tr`, `req`, `name`): with them, only a part of a header is signed.
 
 use super::field::{TWO_READINGS, is_field_name, line, lines};
 use super::structured::{Item, Member, Value, dictionary};
@@ -55,10 +55,7 @@ pub fn read<'r>(request: &RequestView<'r>, tag: Option<&str>) -> Result<Option<S
 }
 
 fn has_tag(member: &Member<'_>, wanted: &str) -> bool {
-    let is_it = |(name, item): &(&str, Item<'_>)| {
-        *name == "tag" && matches!(item, Item::Text(text) if text.unescaped() == wanted)
-    };
-    member.parameters.iter().any(is_it)
+    member.parameters.iter().any(|(name, item)| *name == "tag" && matches!(item, Item::Text(text) if *text == wanted))
 }
 
 /// What one signature says.
@@ -74,7 +71,7 @@ fn signed<'r>(request: &RequestView<'r>, input: &Member<'r>, signature: &Member<
         key_id: parameters.key_id.ok_or_else(|| Fault::Incomplete("keyid".to_owned()))?,
         made_at: parameters.created,
         expires_at: parameters.expires,
-        nonce: parameters.nonce,
+        nonce: parameters.nonce.map(Into::into),
         algorithm: parameters.algorithm,
         signature: signature.ok_or(Fault::Malformed("the signature is not at most 1024 bytes in base64"))?,
         scope: None,
@@ -93,8 +90,7 @@ fn components<'r>(request: &RequestView<'r>, input: &Member<'r>) -> Result<Vec<&
         return Err(Fault::Malformed("more than 64 components are signed"));
     }
     let mut covered: Vec<&str> = Vec::with_capacity(components.len());
-    for (name, parameter) in components {
-        let name = name.plain().unwrap_or_default();
+    for &(name, parameter) in components {
         if let Some(parameter) = parameter {
             return Err(Fault::Malformed(refused_parameter(parameter)));
         }
@@ -143,7 +139,7 @@ struct Parameters<'r> {
     created: Option<UnixSeconds>,
     expires: Option<UnixSeconds>,
     key_id: Option<&'r str>,
-    nonce: Option<Cow<'r, str>>,
+    nonce: Option<&'r str>,
     algorithm: Option<&'r str>,
     tag: Option<()>,
 }
@@ -156,19 +152,14 @@ impl<'r> Parameters<'r> {
                 ("created", Item::Integer(at)) => read.created.replace(UnixSeconds(at)).is_some(),
                 ("expires", Item::Integer(at)) => read.expires.replace(UnixSeconds(at)).is_some(),
                 ("keyid", Item::Text(text)) => {
-                    let id = text.plain().filter(|id| (1..=MAX_KEY_ID).contains(&id.len()));
-                    read.key_id.replace(id.ok_or(Fault::Malformed("`keyid` is no key id"))?).is_some()
+                    read.key_id.replace(plain(text, MAX_KEY_ID, "`keyid` is no key id")?).is_some()
                 }
-                ("nonce", Item::Text(text)) => {
-                    let nonce = text.unescaped();
-                    if !(1..=MAX_NONCE).contains(&nonce.len()) {
-                        return Err(Fault::Malformed("`nonce` is empty, or longer than 256 bytes"));
-                    }
-                    read.nonce.replace(nonce).is_some()
-                }
+                ("nonce", Item::Text(text)) => read
+                    .nonce
+                    .replace(plain(text, MAX_NONCE, "`nonce` has an escape, or not 1 to 256 bytes")?)
+                    .is_some(),
                 ("alg", Item::Text(text)) => {
-                    let name = text.plain().ok_or(Fault::Malformed("`alg` is no name of an algorithm"))?;
-                    read.algorithm.replace(name).is_some()
+                    read.algorithm.replace(plain(text, MAX_KEY_ID, "`alg` is no name of an algorithm")?).is_some()
                 }
                 ("tag", Item::Text(_)) => read.tag.replace(()).is_some(),
                 ("created" | "expires" | "keyid" | "nonce" | "alg" | "tag", _) => {
@@ -184,21 +175,35 @@ impl<'r> Parameters<'r> {
     }
 }
 
+/// A string without escapes, of one byte to `most`.
+fn plain<'r>(text: &'r str, most: usize, otherwise: &'static str) -> Result<&'r str> {
+    let is_plain = (1..=most).contains(&text.len()) && !text.contains('\\');
+    is_plain.then_some(text).ok_or(Fault::Malformed(otherwise))
+}
+
 /// The digests in `content-digest`, those that are known: of each other algorithm nothing is read.
 fn content_digests(request: &RequestView<'_>) -> Result<ContentDigests> {
-    let unreadable = Fault::Malformed("`Content-Digest` cannot be read");
+    const UNREADABLE: Fault = Fault::Malformed("`Content-Digest` cannot be read");
     let mut digests = ContentDigests::default();
-    for member in dictionary(request, CONTENT_DIGEST).ok_or(unreadable.clone())? {
-        let Value::Item(Item::Bytes(text)) = member.value else { return Err(unreadable) };
-        let digest = decode_standard(text.as_bytes()).ok_or(unreadable.clone())?;
-        let wrong_length = |_| Fault::Malformed("`Content-Digest` has a digest of another length");
-        match member.name {
-            "sha-256" => digests.sha256 = Some(digest.try_into().map_err(wrong_length)?),
-            "sha-512" => digests.sha512 = Some(digest.try_into().map_err(wrong_length)?),
-            _ => {}
+    for member in dictionary(request, CONTENT_DIGEST).ok_or(UNREADABLE)? {
+        let Value::Item(Item::Bytes(text)) = member.value else { return Err(UNREADABLE) };
+        let digest = decode_standard(text.as_bytes()).ok_or(UNREADABLE)?;
+        let of_its_length = match member.name {
+            "sha-256" => {
+                digests.sha256 = digest.try_into().ok();
+                digests.sha256.is_some()
+            }
+            "sha-512" => {
+                digests.sha512 = digest.try_into().ok();
+                digests.sha512.is_some()
+            }
+            _ => true,
+        };
+        if !of_its_length {
+            return Err(Fault::Malformed("`Content-Digest` has a digest of another length"));
         }
     }
-    if digests == ContentDigests::default() {
+    if digests.sha256.is_none() && digests.sha512.is_none() {
         return Err(Fault::BodyUnsigned("`Content-Digest` has neither `sha-256` nor `sha-512`"));
     }
     Ok(digests)
@@ -237,39 +242,48 @@ fn add_header(request: &RequestView<'_>, name: &str, out: &mut Vec<u8>) -> Resul
 
 /// The value of a derived component (RFC 9421 section 2.2), whose name is without `@`.
 fn add_derived(request: &RequestView<'_>, name: &str, out: &mut Vec<u8>) -> Result<()> {
-    let scheme = request.sole_value(":scheme").unwrap_or_default().to_ascii_lowercase();
-    let authority = || visible(line(request, "host").ok());
-    let target = || visible(request.target());
-    let parts: [&[u8]; 4] = match name {
-        "method" => [visible(Some(request.method()))?, b"", b"", b""],
-        "authority" => {
-            let authority = authority()?.to_ascii_lowercase();
-            let default_port = match &*scheme {
-                b"https" => &b":443"[..],
-                b"http" => b":80",
-                _ => b"",
-            };
-            out.extend_from_slice(authority.strip_suffix(default_port).unwrap_or(&authority));
-            return Ok(());
-        }
-        "scheme" => [visible(Some(&scheme))?, b"", b"", b""],
-        "target-uri" => [visible(Some(&scheme))?, b"://", authority()?, target()?],
-        "request-target" => [target()?, b"", b"", b""],
-        "path" => match target()?.split(|&byte| byte == b'?').next() {
-            Some(path @ [_, ..]) => [path, b"", b"", b""],
-            _ => [b"/", b"", b"", b""],
-        },
-        // `query`: one that is absent is empty.
-        _ => [b"?", target().map(|_| request.query().unwrap_or_default())?, b"", b""],
-    };
+    let scheme = request.sole_value(":scheme").map(<[u8]>::to_ascii_lowercase);
+    let authority = line(request, "host").unwrap_or_default();
+    let host = authority.to_ascii_lowercase();
+    let parts = derived(request, name, scheme.as_deref(), authority, &host).unwrap_or_default();
+    let start = out.len();
     parts.iter().for_each(|part| out.extend_from_slice(part));
+    let value = out.get(start..).unwrap_or_default();
+    if value.is_empty() || !value.iter().all(u8::is_ascii_graphic) {
+        return Err(Fault::Malformed("a signed component is absent, or not visible ASCII"));
+    }
     Ok(())
 }
 
-/// A part of a target: visible ASCII, and not nothing.
-fn visible(text: Option<&[u8]>) -> Result<&[u8]> {
-    let text = text.filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_graphic));
-    text.ok_or(Fault::Malformed("a signed component is absent, or not visible ASCII"))
+/// The parts of that value; `None` where one of them is absent. `host` is the authority in lower case.
+fn derived<'r>(
+    request: &RequestView<'r>,
+    name: &str,
+    scheme: Option<&'r [u8]>,
+    authority: &'r [u8],
+    host: &'r [u8],
+) -> Option<[&'r [u8]; 4]> {
+    let is_there = |text: &&[u8]| !text.is_empty();
+    let target = request.target().filter(is_there);
+    let value = match name {
+        "method" => request.method(),
+        "authority" => {
+            let default_port: &[u8] = match scheme {
+                Some(b"https") => b":443",
+                Some(b"http") => b":80",
+                _ => b"",
+            };
+            host.strip_suffix(default_port).unwrap_or(host)
+        }
+        "scheme" => scheme?,
+        "target-uri" if !authority.is_empty() => return Some([scheme.filter(is_there)?, b"://", authority, target?]),
+        "request-target" => target?,
+        "path" => target.and_then(|_| request.path()).map(|path| if path.is_empty() { b"/" } else { path })?,
+        // One that is absent is empty.
+        "query" => return Some([b"?", target.map(|_| request.query().unwrap_or_default())?, b"", b""]),
+        _ => b"",
+    };
+    Some([value, b"", b"", b""])
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 //! Not read: signatures in the query, the header `date` in place of `x-amz-date`, and bodies that are unsigned or signed in
 //! chunks, whose end would be judged after their beginning has gone on.
 
-use super::authorization;
-use super::field::{self, is_field_name};
+use super::authorization::{self, Parameters};
+use super::field;
 use super::{ContentDigests, Fault, Form, Payload, Result, Scope, SignedRequest, canonical};
 use crate::base::text::percent_encode;
-use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, hmac};
 use crate::request::RequestView;
 
@@ -23,8 +22,10 @@ pub(super) const TERMINATOR: &str = "aws4_request";
 const DATE: &str = "x-amz-date";
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
-/// What every signer signs if it is there: unsigned, it was changed on the way.
-const SIGNED_IF_PRESENT: [&str; 7] = [
+/// What is signed: the first two always, the others if they are there. Every signer signs them, so an unsigned one was
+/// changed on the way.
+const SIGNED: [&str; 8] = [
+    "host",
     DATE,
     CONTENT_SHA256,
     "x-amz-security-token",
@@ -39,57 +40,54 @@ const SIGNED_IF_PRESENT: [&str; 7] = [
 /// # Errors
 /// [`Fault`].
 pub fn read<'r>(value: &'r [u8], request: &RequestView<'r>) -> Result<SignedRequest<'r>> {
-    let [credential, names, signature] =
-        authorization::parameters(value, ["Credential", "SignedHeaders", "Signature"])?;
-    let (key_id, scope) = self::credential(credential)?;
-    let signature = authorization::signature(signature)?;
-    let covered = authorization::names(names)?;
-    if !covered.is_sorted_by(|a, b| a < b) || names.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return Err(Fault::Malformed("`SignedHeaders` is not sorted, or not in lower case, or has a name twice"));
+    let parameters = Parameters::read(value, "Credential", request)?;
+    let (key_id, scope) = credential(parameters.credential)?;
+    if !parameters.covered.is_sorted() || parameters.names.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(Fault::Malformed("`SignedHeaders` is not sorted, or not in lower case"));
     }
-    for name in &covered {
+    for name in &parameters.covered {
         // Signers make one space of them.
-        if field::value(request, name)?.contains("  ") {
+        if field::value(request, name)?.as_bytes().windows(2).any(|pair| pair == b"  ") {
             return Err(Fault::Malformed("a signed header has several spaces in a row"));
         }
     }
-    let is_unsigned = |name: &&str| !covered.contains(name);
-    let present = |name: &&str| *name == DATE || request.values(name).next().is_some();
-    let required = SIGNED_IF_PRESENT.into_iter().filter(present).chain(["host"]);
-    if let Some(name) = required.into_iter().find(is_unsigned) {
-        return Err(Fault::Incomplete(name.to_owned()));
+    for (place, name) in SIGNED.iter().enumerate() {
+        if !parameters.covers(name) && (place < 2 || request.values(name).next().is_some()) {
+            return Err(Fault::Incomplete((*name).to_owned()));
+        }
     }
-    if request.headers.iter().any(|(name, _)| is_amz(name) && !std::str::from_utf8(name).is_ok_and(is_field_name)) {
+    if request.headers.iter().any(|(name, _)| is_amz(name) && !name.is_ascii()) {
         return Err(Fault::Malformed("a header has what is no name"));
     }
-    let date = field::value(request, DATE)?;
-    let made_at = UnixSeconds::from_basic_format(date.as_bytes());
-    let made_at = made_at.ok_or(Fault::Malformed("`x-amz-date` is no time as 20260131T090500Z"))?;
+    let (date, made_at) = authorization::date(request, DATE)?;
     if !date.starts_with(scope.date) {
         return Err(Fault::Malformed("`x-amz-date` is not of the day of the scope"));
     }
+    let payload = payload(request, scope)?;
     Ok(SignedRequest {
         key_id,
         made_at: Some(made_at),
         expires_at: None,
         nonce: None,
         algorithm: None,
-        signature,
+        signature: parameters.signature,
         scope: Some(scope),
-        payload: payload(request, scope)?,
-        covered: covered.into_iter().map(Into::into).collect(),
+        payload,
+        covered: parameters.covered,
         form: Form::SigV4 { date, scope },
     })
 }
 
 /// `ID/DATE/REGION/SERVICE/aws4_request`.
 fn credential(text: &str) -> Result<(&str, Scope<'_>)> {
-    let mut parts = text.split('/');
-    let mut next = || parts.next().unwrap_or_default();
-    let [id, date, region, service, terminator] = [next(), next(), next(), next(), next()];
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut parts = [""; 5];
+    parts.iter_mut().zip(text.split('/')).for_each(|(part, text)| *part = text);
+    let [id, date, region, service, terminator] = parts;
     let is_day = date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit());
-    if !(is_day && is_word(region) && is_word(service) && terminator == TERMINATOR) || parts.next().is_some() {
+    let has_words = parts.iter().all(|part| !part.is_empty()) && !text.contains(' ');
+    // The length of all five, so that no other follows.
+    let length = parts.iter().map(|part| part.len()).sum::<usize>() + 4;
+    if !is_day || !has_words || terminator != TERMINATOR || length != text.len() {
         return Err(Fault::Malformed("`Credential` is not ID/DATE/REGION/SERVICE/aws4_request"));
     }
     Ok((authorization::key_id(id)?, Scope { date, region, service }))
@@ -97,8 +95,9 @@ fn credential(text: &str) -> Result<(&str, Scope<'_>)> {
 
 /// What is signed of the body.
 fn payload(request: &RequestView<'_>, scope: Scope<'_>) -> Result<Payload> {
-    let mut encodings = request.values("content-encoding").flat_map(|line| line.split(|&byte| byte == b','));
-    if encodings.any(|encoding| encoding.trim_ascii().eq_ignore_ascii_case(b"aws-chunked")) {
+    let chunked = b"aws-chunked";
+    let is_chunked = |line: &[u8]| line.windows(chunked.len()).any(|part| part.eq_ignore_ascii_case(chunked));
+    if request.values("content-encoding").any(is_chunked) {
         return Err(Fault::BodyUnsigned("the body is signed in chunks"));
     }
     if request.values(CONTENT_SHA256).next().is_none() {

@@ -5,7 +5,6 @@
 
 use super::MAX_COVERED;
 use crate::request::RequestView;
-use std::borrow::Cow;
 
 /// The most members that a dictionary has.
 const MAX_MEMBERS: usize = 16;
@@ -24,7 +23,7 @@ pub(super) struct Member<'r> {
 /// The value of a member.
 pub(super) enum Value<'r> {
     /// An inner list of strings, each with the name of its first parameter.
-    Strings(Vec<(Text<'r>, Option<&'r str>)>),
+    Strings(Vec<(&'r str, Option<&'r str>)>),
     Item(Item<'r>),
 }
 
@@ -32,35 +31,12 @@ pub(super) enum Value<'r> {
 #[derive(Clone, Copy)]
 pub(super) enum Item<'r> {
     Integer(i64),
-    Text(Text<'r>),
+    /// A string, as it is between its quotes: escapes are left in it.
+    Text(&'r str),
     /// In base64.
     Bytes(&'r str),
     /// Of a type that is not looked at.
     Other,
-}
-
-/// A string, as it is between its quotes.
-#[derive(Clone, Copy)]
-pub(super) struct Text<'r>(&'r str);
-
-impl<'r> Text<'r> {
-    /// Its text if it has no escapes, as all but almost none have.
-    pub(super) fn plain(self) -> Option<&'r str> {
-        Some(self.0).filter(|text| !text.contains('\\'))
-    }
-
-    /// Its text.
-    pub(super) fn unescaped(self) -> Cow<'r, str> {
-        if let Some(plain) = self.plain() {
-            return plain.into();
-        }
-        let mut escaped = false;
-        let is_kept = |character: &char| {
-            escaped = *character == '\\' && !escaped;
-            !escaped
-        };
-        self.0.chars().filter(is_kept).collect()
-    }
 }
 
 /// The dictionary in all lines of a header; `None` if one of them is none, or a name is there twice.
@@ -130,7 +106,7 @@ impl<'r> Reader<'r> {
         Some(Member { name, value, parameters, text })
     }
 
-    fn strings(&mut self) -> Option<Vec<(Text<'r>, Option<&'r str>)>> {
+    fn strings(&mut self) -> Option<Vec<(&'r str, Option<&'r str>)>> {
         self.take("(")?;
         let mut strings = Vec::new();
         loop {
@@ -189,7 +165,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    fn string(&mut self) -> Option<Text<'r>> {
+    fn string(&mut self) -> Option<&'r str> {
         self.take("\"")?;
         let mut escaped = false;
         let mut end = None;
@@ -208,7 +184,7 @@ impl<'r> Reader<'r> {
         }
         let (text, rest) = self.rest.split_at_checked(end?)?;
         self.rest = rest;
-        self.take("\"").map(|()| Text(text))
+        self.take("\"").map(|()| text)
     }
 
     /// An integer of at most 15 digits, or a decimal of at most 12 and 3.

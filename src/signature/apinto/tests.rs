@@ -1,6 +1,7 @@
 use super::super::test_request::TestRequest;
 use super::*;
 use crate::base::text::to_hex;
+use crate::base::time::UnixSeconds;
 use crate::crypto::{hmac, sha256};
 use proptest::prelude::*;
 
@@ -164,7 +165,7 @@ fn a_signed_header_has_one_line_of_printable_ascii() {
         assert_eq!(refused(&good.set("content-type", value)), "a signed header could be read in two ways");
     }
     for value in ["20261128T120060Z", "", "1795867200"] {
-        assert_eq!(refused(&good.set(DATE, value)), "`x-gateway-date` is no time as 20260131T090500Z", "{value}");
+        assert_eq!(refused(&good.set(DATE, value)), "the date is no time as 20260131T090500Z", "{value}");
     }
     for method in ["get", "Get", ""] {
         assert_eq!(refused(&good.set(":method", method)), "the method is not in upper case");
@@ -214,8 +215,8 @@ fn one_signature_is_not_good_for_several_queries() {
         let parts: Vec<String> = (0..count).map(|number| format!("a{number}=")).collect();
         get(&format!("/?{}", parts.join("&")))
     };
-    assert_eq!(fault(&many(1024)), None);
-    assert_eq!(refused(&many(1025)), "the query has more than 1024 parameters");
+    assert_eq!(fault(&many(256)), None);
+    assert_eq!(refused(&many(257)), "the query has more than 256 parameters");
     let line =
         |query: &str| canonical(&get(&format!("/?{query}")), b"").expect("no fault").lines().nth(2).map(str::to_owned);
     for (query, wanted) in [

@@ -1,6 +1,7 @@
 use super::super::test_request::TestRequest;
 use super::*;
 use crate::base::text::to_hex;
+use crate::base::time::UnixSeconds;
 use crate::crypto::sha256;
 use proptest::prelude::*;
 
@@ -134,7 +135,7 @@ fn what_a_request_says_of_its_signature_is_read() {
 fn each_part_of_authorization_has_one_form() {
     let good = get("/");
     let credential = "`Credential` is not ID/DATE/REGION/SERVICE/aws4_request";
-    let names = "`SignedHeaders` is not sorted, or not in lower case, or has a name twice";
+    let names = "`SignedHeaders` is not sorted, or not in lower case";
     let signature = "the signature is not 64 hexadecimal digits in lower case";
     for (old, new, wanted) in [
         (", Signature=", ", Signed=", "`Authorization` has an unknown parameter"),
@@ -145,8 +146,8 @@ fn each_part_of_authorization_has_one_form() {
         (", Signature=", ",, Signature=", "`Authorization` is not a list of parameters"),
         (", Signature=", ",\tSignature=", "`Authorization` is not a list of parameters"),
         (", Signature=", "é, Signature=", "`Authorization` is not a list of parameters"),
-        ("AKIDEXAMPLE/", "/", "this is no key id"),
-        ("AKIDEXAMPLE/", "A B/", "this is no key id"),
+        ("AKIDEXAMPLE/", "/", credential),
+        ("AKIDEXAMPLE/", "A B/", credential),
         ("AKIDEXAMPLE/", &format!("{}/", "A".repeat(129)), "this is no key id"),
         ("AKIDEXAMPLE/", "", credential),
         ("AKIDEXAMPLE/", "A/B/", credential),
@@ -159,7 +160,7 @@ fn each_part_of_authorization_has_one_form() {
         ("/aws4_request", "/aws4_request/", credential),
         ("/20261128/", "/20261127/", "`x-amz-date` is not of the day of the scope"),
         ("host;x-amz-date", "x-amz-date;host", names),
-        ("host;x-amz-date", "host;host;x-amz-date", names),
+        ("host;x-amz-date", "host;host;x-amz-date", "`SignedHeaders` has a name twice"),
         ("host;x-amz-date", "Host;x-amz-date", names),
         ("host;x-amz-date", "host;x-amz-date;", "`SignedHeaders` has what is no name of a header"),
         ("host;x-amz-date", "host; x-amz-date", "`SignedHeaders` has what is no name of a header"),
@@ -198,7 +199,7 @@ fn host_the_date_and_every_known_amz_header_have_to_be_signed() {
     incomplete(&good.replace("authorization", "host;x-amz-date", "host"), DATE);
     let dated = good.without(DATE).add("date", "Sat, 28 Nov 2026 12:00:00 GMT");
     incomplete(&dated.replace("authorization", "host;x-amz-date", "date;host"), DATE);
-    for name in SIGNED_IF_PRESENT.into_iter().filter(|name| *name != DATE) {
+    for name in SIGNED.into_iter().skip(2) {
         incomplete(&good.add(name, "a"), name);
         let value = if name == CONTENT_SHA256 { &*"ab".repeat(32) } else { "a" };
         assert_eq!(fault(&request("orders", "GET", "/", &[(name, value)])), None, "{name}");
@@ -249,7 +250,7 @@ fn a_signed_header_has_one_line_with_one_reading() {
 fn the_date_is_a_time_of_the_day_of_the_scope() {
     let good = get("/");
     for value in ["20261128T240000Z", "2026-11-28T12:00:00Z", "20261128", ""] {
-        let wanted = "`x-amz-date` is no time as 20260131T090500Z";
+        let wanted = "the date is no time as 20260131T090500Z";
         assert_eq!(refused(&good.set(DATE, value)), wanted, "{value}");
     }
     let of_another_day = refused(&good.set(DATE, "20261129T000000Z"));
@@ -315,9 +316,13 @@ fn a_query_is_signed_as_it_is_written() {
         let wanted = "the query has a parameter without a name";
         assert_eq!(refused(&get(&format!("/?{query}"))), wanted, "{query}");
     }
+    // More than a sort of few would keep in order.
+    let values: Vec<String> = (10..90).map(|number| format!("b={number}&a{number}=1")).collect();
+    let sorted = line(&values.join("&"));
+    assert!(sorted.contains("a89=1&b=10&b=11&b=12&b=13&b=14&b=15&b=16") && sorted.ends_with("b=87&b=88&b=89"));
     let many = |count: usize| get(&format!("/?{}", vec!["a"; count].join("&")));
-    assert_eq!(fault(&many(1024)), None);
-    assert_eq!(refused(&many(1025)), "the query has more than 1024 parameters");
+    assert_eq!(fault(&many(256)), None);
+    assert_eq!(refused(&many(257)), "the query has more than 256 parameters");
     let wanted = "the values of a repeated parameter do not come in ascending order";
     // The last ones are one name to the upstream.
     for query in ["b=2&a=1&a=0", "a=1&b=0&a", "a=1&%61=2", "%61=1&a=2", "a+b=1&a%20b=1", "%c3%a9=1&%C3%A9=1"] {

@@ -11,14 +11,14 @@ fn read(lines: &[&str]) -> Option<Vec<String>> {
 fn spelt(member: &Member<'_>) -> String {
     let item = |item: &Item<'_>| match item {
         Item::Integer(number) => number.to_string(),
-        Item::Text(text) => format!("<{}>", text.unescaped()),
+        Item::Text(text) => format!("<{text}>"),
         Item::Bytes(text) => format!(":{text}:"),
         Item::Other => "other".to_owned(),
     };
     let value = match &member.value {
         Value::Item(value) => item(value),
         Value::Strings(strings) => {
-            let strings = strings.iter().map(|(text, parameter)| format!("{}{parameter:?}", item(&Item::Text(*text))));
+            let strings = strings.iter().map(|(text, parameter)| format!("{}{parameter:?}", item(&Item::Text(text))));
             strings.collect::<Vec<_>>().join(" ")
         }
     };
@@ -33,7 +33,7 @@ fn members_are_read_with_their_parameters_and_their_text() {
         ("*a.b_c-1=-15;x", "*a.b_c-1=-15;x=other of -15;x"),
         (
             "a=(\"@path\" \"b\";sf;key=\"c\");created=1; n=\"x\\\"\\\\y\"",
-            "a=<@path>None <b>Some(\"sf\");created=1;n=<x\"\\y> of (\"@path\" \"b\";sf;key=\"c\");created=1; n=\"x\\\"\\\\y\"",
+            "a=<@path>None <b>Some(\"sf\");created=1;n=<x\\\"\\\\y> of (\"@path\" \"b\";sf;key=\"c\");created=1; n=\"x\\\"\\\\y\"",
         ),
         ("a=(  \"b\"   \"c\"  )", "a=<b>None <c>None of (  \"b\"   \"c\"  )"),
         ("a=()", "a= of ()"),
