@@ -35,8 +35,9 @@ fn figures(edit: impl Fn(String) -> String) -> (Value, String, String) {
     let log = folder.join("envoy.log");
     // Envoy writes the access log every ten seconds.
     eventually("the access log", || {
-        std::fs::write(&log, envoy.log()).unwrap();
-        envoy.log().lines().filter(|line| line.starts_with('{')).count() >= 5
+        let written = envoy.log();
+        std::fs::write(&log, &written).unwrap();
+        written.lines().filter(|line| line.starts_with('{')).count() >= 5
     });
     std::fs::write(folder.join("envoy.yaml"), &text).unwrap();
     let said = |arguments: &[&str]| {
