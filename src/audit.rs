@@ -147,6 +147,7 @@ impl<'d> AuditRecord<'d> {
 
     /// The record as a `google.protobuf.Struct` in protobuf's encoding, with the members of the JSON object.
     #[must_use]
+    #[inline(never)]
     pub fn to_struct(&self) -> Vec<u8> {
         let (mut message, mut entry, mut text) = (Vec::with_capacity(STRUCT_BYTES), Vec::new(), Vec::new());
         self.each_member(self.fields, &mut |field, value| {
@@ -162,6 +163,7 @@ impl<'d> AuditRecord<'d> {
 
     /// The record as one log line.
     #[must_use]
+    #[inline(never)]
     pub fn to_line(&self) -> String {
         let mut line = String::new();
         self.each_member(self.fields.of_log_line(), &mut |field, value| {

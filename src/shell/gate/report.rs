@@ -91,6 +91,8 @@ impl<H: Host> Gate<H> {
     }
 
     /// The reasons beyond the first against a request that is only reported.
+    #[cold]
+    #[inline(never)]
     fn further(&self, request: &StreamRequest, decision: &Decision) -> FurtherReasons {
         let judged =
             |view: &RequestView<'_>| self.with_facts(request, |facts| further(&self.policy, view, facts, decision));
