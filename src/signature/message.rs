@@ -1,7 +1,8 @@
 //! HTTP Message Signatures ([RFC 9421](https://www.rfc-editor.org/rfc/rfc9421)) with the digests of
 //! [RFC 9530](https://www.rfc-editor.org/rfc/rfc9530).
 //!
-//! No string with an escape is taken for a name, a key id or a nonce, and no parameter of a component (`sf`, `bs`, `key`, `tr`, `req`, `name`): with them, only a part of a header is signed.
+//! No parameter of a component is taken (`sf`, `bs`, `key`, `tr`, `req`, `name`): with one, only a part of a header is signed, or
+//! another form of it. Nor is a string with an escape, as a key id or as a nonce.
 
 use super::field::{TWO_READINGS, is_field_name, line, lines};
 use super::structured::{Item, Member, Value, dictionary};
