@@ -279,9 +279,13 @@ fn derived<'r>(
         "scheme" => scheme?,
         "target-uri" if !authority.is_empty() => return Some([scheme.filter(is_there)?, b"://", authority, target?]),
         "request-target" => target?,
-        "path" => target.and_then(|_| request.path()).map(|path| if path.is_empty() { b"/" } else { path })?,
-        // One that is absent is empty.
-        "query" => return Some([b"?", target.map(|_| request.query().unwrap_or_default())?, b"", b""]),
+        // A target without a path is none in HTTP, so `?` has no second reading as `/`.
+        "path" => target.and_then(|_| request.path())?,
+        // One that is absent is signed like one that is empty, so the empty one is refused.
+        "query" => {
+            let query = target.map(|_| request.query())?;
+            return Some([b"?", query.map_or(Some(&b""[..]), |query| Some(query).filter(is_there))?, b"", b""]);
+        }
         _ => b"",
     };
     Some([value, b"", b"", b""])
