@@ -4,6 +4,7 @@
 //! Knows bytes, keys and algorithms; knows no HTTP, no JSON and no time.
 
 mod algorithm;
+mod body_hasher;
 mod digest;
 mod host_form;
 mod key;
@@ -15,6 +16,7 @@ pub mod test_key;
 mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmSet};
+pub use body_hasher::{BodyHasher, SHA512_BYTES};
 pub use digest::{KeyedDigest, SHA256_BYTES, Sha256, sha256};
 pub use host_form::{HostForm, HostVerdict, Probe};
 pub use key::{KeyError, KeyFamily, MAX_RSA_BITS, MIN_RSA_BITS, Material, VerificationKey};
