@@ -16,7 +16,10 @@ mod texts;
 pub use metadata::metadata;
 
 use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
-use crate::policy::{AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, ResourceId, Scope, SetId, SetKind, Source};
+use crate::policy::{
+    AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, ResourceId, Scope, SetId, SetKind, SignatureForm,
+    SignatureTerms, Signatures, Source,
+};
 use answers::answer;
 use rpc::Rpc;
 use serde_json::json;
@@ -69,6 +72,8 @@ pub struct Terms {
     pub has_other_places: bool,
     /// For each set of credentials how its challenges begin.
     pub sets: Vec<Vec<String>>,
+    /// For each set of credentials what a message signature has to be (RFC 9421 section 5.1); empty for other sets.
+    pub accept_signature: Vec<String>,
     /// For each resource the parameter that has the address of its metadata.
     pub metadata: Vec<String>,
 }
@@ -87,20 +92,44 @@ impl Terms {
         let of_set = |set: &CredentialSet| match &set.kind {
             // No challenge asks for a certificate.
             SetKind::Certificates(_) => vec![],
+            SetKind::Signatures(signatures) => schemes_of(signatures, realm),
             SetKind::Passwords(_) => vec![format!("{BASIC}realm=\"{realm}\", charset=\"UTF-8\"")],
             SetKind::ApiKeys(keys) => keys.places.iter().map(|place| challenge_of(place, realm)).collect(),
             // As draft-broyer-http-cookie-auth had it: RFC 9110 wants a challenge, and no standard has one for cookies.
             SetKind::Cookie(cookie) => vec![format!("Cookie realm=\"{realm}\", cookie-name=\"{}\"", cookie.name)],
         };
         let sets = policy.credentials.iter().map(of_set).collect();
+        let accept_signature = policy.credentials.iter().map(accept_signature).collect();
         Self {
             realm: realm.to_owned(),
             algs,
             has_other_places: policy.token_places.has_others() || policy.cookies().next().is_some(),
             sets,
+            accept_signature,
             metadata: policy.resources.iter().map(metadata::parameter).collect(),
         }
     }
+}
+
+/// How challenges for the signatures of a set begin. RFC 9421 has no scheme: what it has to cover is in `Accept-Signature`.
+fn schemes_of(signatures: &Signatures, realm: &str) -> Vec<String> {
+    let schemes: &[&str] = match signatures.terms.form {
+        SignatureForm::Sigv4 { .. } => &["AWS4-HMAC-SHA256"],
+        SignatureForm::Apinto => &["HMAC-SHA256"],
+        SignatureForm::Message { .. } => &["Signature"],
+    };
+    schemes.iter().map(|scheme| format!("{scheme} realm=\"{realm}\"")).collect()
+}
+
+/// The components that a message signature has to cover, and its parameters, up to the end of the list of components.
+fn accept_signature(set: &CredentialSet) -> String {
+    let terms = set.signatures().map(|signatures| &signatures.terms);
+    let Some(SignatureTerms { form: SignatureForm::Message { tag, .. }, covered, .. }) = terms else {
+        return String::new();
+    };
+    let names: Vec<String> = covered.iter().map(|name| format!("\"{name}\"")).collect();
+    let tag = tag.as_ref().map_or_else(String::new, |tag| format!(";tag=\"{tag}\""));
+    format!("sig=({});created{tag}", names.join(" "))
 }
 
 /// How a challenge for the keys of a place begins. No standard has a scheme for a header of its own.
@@ -172,7 +201,9 @@ impl<'d> Answer<'d> {
             CredentialKind::ApiKey(set)
             | CredentialKind::Cookie(set)
             | CredentialKind::Password(set)
-            | CredentialKind::Certificate(set) => Scheme::Set(set),
+            | CredentialKind::Certificate(set)
+            | CredentialKind::Aksk(set)
+            | CredentialKind::Signature(set) => Scheme::Set(set),
         });
         // An error is told in the scheme that was used. Where that is not admitted, or none was, in the first that is.
         let admitted = admitted(trace.sources.as_deref(), schemes, trace.resource.is_some());
@@ -201,6 +232,7 @@ impl<'d> Answer<'d> {
         let challenges = self.challenges(terms);
         let status = self.status_with(&challenges);
         headers.extend(challenges.into_iter().map(|challenge| ("www-authenticate", challenge)));
+        headers.extend(self.accepted_signatures(terms).map(|text| ("accept-signature", text)));
         if let Some(nonce) = &self.nonce {
             headers.push(("dpop-nonce", nonce.clone().into_owned()));
         }
@@ -235,6 +267,20 @@ impl<'d> Answer<'d> {
         };
         let details = format!("scopegate_{}", self.reason.name());
         Reply { status, headers, body, grpc_status, details }
+    }
+
+    /// What the message signatures that are good here have to be; a body is signed by its digest (RFC 9530).
+    fn accepted_signatures(&self, terms: &Terms) -> impl Iterator<Item = String> {
+        let sources = self.sources.as_deref().filter(|_| self.status == 401).unwrap_or_default();
+        let of_source = |source: &Source| match source {
+            Source::Set(set) => terms.accept_signature.get(set.0).filter(|text| !text.is_empty()),
+            Source::Tokens => None,
+        };
+        let with_digest = |text: &String| match self.reason {
+            Reason::BodyUnsigned => text.replacen(')', " \"content-digest\")", 1),
+            _ => text.clone(),
+        };
+        sources.iter().filter_map(of_source).map(with_digest).collect::<Vec<_>>().into_iter()
     }
 
     /// RFC 9110 section 15.5.2: a 401 has a challenge. Where a certificate alone is asked for, there is none.

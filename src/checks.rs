@@ -25,6 +25,12 @@
 //! ApiKey -> identity -> Identified (Principal) -> revocation -> Live -> Authenticated -> scope -> ...
 //! ```
 //!
+//! So has a signature of the request, which is judged with what it signs, and is used up at the end where it is good once:
+//!
+//! ```text
+//! SentSignature -> signature -> Identified (Principal, SignedProof) -> revocation -> Live -> ... -> SignedProof::claim
+//! ```
+//!
 //! Only the check that a proof is named after can make it, so none can be left out or done in another order. Everything up
 //! to [`Complete`] costs no cryptography: only a token that passes all of it may wait for keys or be verified, and only one
 //! that has been verified may wait for a revocation list. Validity is judged before what the credential grants (RFC 6750
@@ -52,6 +58,7 @@ mod revocation;
 mod scope;
 mod sender;
 mod session;
+mod signature;
 mod status;
 mod time;
 mod token;
@@ -73,6 +80,7 @@ pub use revocation::Live;
 pub use scope::{Scoped, wanted};
 pub use sender::Proven;
 pub use session::{Session, SessionHeader, check_session};
+pub use signature::{SignedProof, Signing};
 pub use token::{
     Addressed, Complete, FINGERPRINT_CHARACTERS, Formed, Recognised, Timely, Typed, Verified, asked_issuer,
     fingerprint, id_token_claim, is_opaque, named_issuer,

@@ -8,6 +8,7 @@ mod cookie;
 mod forwarded_certificate;
 mod proof;
 mod query;
+mod signature;
 mod token;
 mod websocket;
 
@@ -21,6 +22,7 @@ pub use cookie::{cookie, has_authorization, without_cookies};
 pub use forwarded_certificate::{Forwarded, forwarded_certificate};
 pub use proof::proof;
 pub use query::{QueryToken, TOKEN_PARAMETERS, find_token};
+pub use signature::SentSignature;
 pub use token::token;
 pub use websocket::without_token;
 
@@ -46,6 +48,8 @@ pub enum SentSecret<'r> {
     Password(BasicText<'r>),
     /// The certificate of the connection, which is not in the request.
     Certificate,
+    /// A signature of the request.
+    Signature(SentSignature<'r>),
 }
 
 /// The secret of a set, and the headers that it is in.
@@ -70,6 +74,7 @@ pub fn secret_of<'p, 'r>(
         SetKind::ApiKeys(keys) => api_key(request, &keys.places, sets),
         // It has no secret, but a token.
         SetKind::Passwords(_) => basic(request),
+        SetKind::Signatures(signatures) => signature::signature(request, signatures),
         SetKind::Cookie(_) | SetKind::Certificates(_) => Ok(None),
     }
 }

@@ -8,6 +8,7 @@ mod need;
 mod response;
 mod reuse;
 mod served;
+mod signed_body;
 mod step_up;
 
 pub use credential_kind::CredentialKind;
@@ -18,6 +19,7 @@ pub use need::{Inquiry, Need, NeedKind, PasswordJob};
 pub use response::{ResponseEdits, ShownLists};
 pub use reuse::ReuseEvent;
 pub use served::{MetadataPart, Served};
+pub use signed_body::SignedBody;
 pub use step_up::StepUp;
 
 use crate::base::details::Details;
@@ -141,6 +143,8 @@ pub struct Grant {
     pub left_out: u32,
     /// What is done with the response; `None`: it goes to the client as it comes.
     pub response: Option<Box<ResponseEdits>>,
+    /// What the body has to be, which is still to come; `None`: anything.
+    pub signed_body: Option<Box<SignedBody>>,
 }
 
 impl Grant {
@@ -310,6 +314,17 @@ denials! {
     MultipleCredentials => "multiple_credentials",
     /// An API key, or a user name and a password, cannot be one; the text says why.
     MalformedCredential(&'static str) => "malformed_credential",
+    /// The signature of the request does not follow the grammar of its form, or can be read in more than one way; the text
+    /// says where.
+    MalformedSignature(&'static str) => "malformed_signature",
+    /// Something that has to be signed is not; the text names it.
+    SignatureIncomplete(String) => "signature_incomplete",
+    /// The request has a body that its signature does not cover; the text says why.
+    BodyUnsigned(&'static str) => "body_unsigned",
+    /// The time of the signature is over, or has not come; the text says which.
+    Stale(&'static str) => "stale",
+    /// The body has to be read before the signature can be judged, and the host does not hand it over.
+    BodyUnreadable => "body_unreadable",
     /// The API key or the user name is of no identity of its set.
     UnknownIdentity => "unknown_identity",
     /// The identities of its set are not there, or too old.
@@ -350,6 +365,8 @@ denials! {
     UnknownKey => "unknown_key",
     /// No candidate key verifies the signature.
     BadSignature => "bad_signature",
+    /// The body is not the one whose digest has been signed (RFC 9530).
+    DigestMismatch => "digest_mismatch",
     /// The issuer's keys are not there.
     KeysUnavailable => "keys_unavailable",
     /// Too many requests wait, the time set aside for signatures and passwords is used up, or the replay store has no room.

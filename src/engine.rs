@@ -20,7 +20,8 @@ pub use further::further;
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::checks::{
     self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Hearing, Live, Permit, Possession,
-    Principal, Proven, Recognised, Scoped, Timely, TokenRequirements, Typed, Unproven, Verdict, Verified,
+    Principal, Proven, Recognised, Scoped, SignedProof, Signing, Timely, TokenRequirements, Typed, Unproven, Verdict,
+    Verified,
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
@@ -132,7 +133,8 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     let Some(added) = applicable.beyond_base().filter(|_| applicable.reports_only()) else {
         // What is only reported may be called: it is in every list.
         let enforced = if policy.report_only || applicable.reports_only() { &[][..] } else { &asks };
-        let mut judged = Judged { policy, request, facts, trace, asks: &asks, enforced, verdict: None, effects };
+        let mut judged =
+            Judged { policy, request, facts, trace, asks: &asks, enforced, verdict: None, effects, signed: &[] };
         let granted = permit(&mut judged, applicable.allows_missing());
         return granted.map_err(|stop| if applicable.reports_only() { stop.reported() } else { stop });
     };
@@ -143,7 +145,10 @@ fn judge(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>, trace: &
     let enforced = if policy.report_only { &[][..] } else { &added };
     let mut judge = |asks| {
         let trace = &mut *trace;
-        permit(&mut Judged { policy, request, facts, trace, asks, enforced, verdict: None, effects }, false)
+        permit(
+            &mut Judged { policy, request, facts, trace, asks, enforced, verdict: None, effects, signed: &[] },
+            false,
+        )
     };
     judge(&asks).map_err(|stop| match judge(&added) {
         Err(refused) => refused,
@@ -163,6 +168,8 @@ struct Judged<'j, 'f> {
     /// What is known of the MCP message; `None` where none is judged.
     verdict: Option<&'j Verdict>,
     effects: Effects,
+    /// The signatures of the request that are good.
+    signed: &'j [SignedProof],
 }
 
 /// What is done with a request that the requirement does not refuse at once.
@@ -213,6 +220,12 @@ fn possession<'r>(
     }
 }
 
+/// What the signature of a request is judged with. Where its message is judged, too, one limit holds for both.
+fn signing<'r>(policy: &Policy, request: &'r RequestView<'r>, trace: &Trace) -> Signing<'r> {
+    let of_message = trace.message.as_ref().map_or(u32::MAX, |message| message.wanted.max_bytes);
+    Signing { request, body_bytes: policy.signed_body_bytes.min(of_message) }
+}
+
 /// Judges a request that needs a credential. What its MCP message names is asked of the credential, too.
 fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, Stop> {
     let asks = judged.asks;
@@ -222,7 +235,8 @@ fn permit(judged: &mut Judged<'_, '_>, allows_missing: bool) -> Result<Grant, St
     let asks = message::with_items(asks, &items);
     let Judged { policy, request, facts, enforced, effects, .. } = *judged;
     let trace = &mut *judged.trace;
-    let mut judged = Judged { policy, request, facts, trace, asks: &asks, enforced, verdict: Some(&verdict), effects };
+    let verdict = Some(&verdict);
+    let mut judged = Judged { policy, request, facts, trace, asks: &asks, enforced, verdict, effects, signed: &[] };
     // What an item asks, a request without a credential does not have.
     permit_credential(&mut judged, allows_missing && items.is_empty())
 }
@@ -306,9 +320,15 @@ fn grant_to(
         let mut grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
         session::add_session(&mut grant, session.as_ref(), request);
         listing::add_lists(&mut grant, judged, Sender { principals, all });
+        for proof in judged.signed {
+            proof.add_to(&mut grant, !policy.report_only, effects.proof);
+        }
         grant
     };
     message::check(judged, || grant(&permit)).map_err(|stop| stop.about(principal.trace()))?;
+    for proof in judged.signed {
+        proof.claim(facts, effects.proof).map_err(|denial| Stop::from(denial).about(used.trace()))?;
+    }
     let first_use = FirstUse::check(permit, beside, asks, facts, effects)
         .map_err(|denial| Stop::from(denial).about(used.trace()))?;
     Ok(grant(first_use.permit()))

@@ -101,6 +101,8 @@ pub enum Body<'a> {
     Awaited,
     /// This is all of it.
     Whole(&'a [u8]),
+    /// This is all of it, and trailers follow.
+    WithTrailers(&'a [u8]),
     /// It is longer than what is read.
     TooLarge,
 }

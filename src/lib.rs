@@ -13,8 +13,8 @@
 //! policy -> base, crypto, jose, mcp, request, revocation
 //! decision -> base, mcp, policy
 //! facts -> base, crypto, decision, jose, policy, revocation
-//! credential -> base, decision, policy, request
-//! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation
+//! credential -> base, decision, policy, request, signature
+//! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation, signature
 //! challenge -> base, decision, policy
 //! audit -> base, checks, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy

@@ -36,6 +36,7 @@ mod rules;
 mod scope;
 mod sender_constraint;
 mod settings;
+mod signatures;
 mod status_list;
 mod target_uri;
 mod template;
@@ -50,7 +51,7 @@ pub use authority::{Authority, BEARER};
 pub use certificates::{Certificates, digest_of_dns, digest_of_uri};
 pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
 pub use credential_rule::{Choice, CredentialRule, Source};
-pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SetId, SetKind};
+pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SIGNATURE_HEADERS, SetId, SetKind};
 pub use csrf::Csrf;
 pub use discovery::jwks_endpoint;
 pub use dpop::{Dpop, NoncePolicy};
@@ -81,6 +82,9 @@ pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
 pub use sender_constraint::SenderConstraint;
 pub use settings::{CacheLimits, CryptoPlace, Limits, ReplaySettings, Settings, SharedKeys};
+pub use signatures::{
+    MAX_KEY_ID, SharedKey, SignatureForm, SignatureReplay, SignatureTerms, Signatures, SigningKey, SigningMaterial,
+};
 pub use status_list::{ListCluster, StatusListPolicy};
 pub use target_uri::TargetUri;
 pub use template::{PathVariable, Template, TemplateError};
@@ -133,6 +137,8 @@ pub struct Policy {
     pub report_only: bool,
     /// The longest token, in bytes.
     pub token_bytes: usize,
+    /// The longest body that is read whole before the signature of its request is judged, in bytes.
+    pub signed_body_bytes: u32,
 }
 
 impl Policy {

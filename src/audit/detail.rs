@@ -15,10 +15,14 @@ pub(super) fn detail(denial: &Denial) -> Option<String> {
         }
         Denial::LifetimeTooLong { limit } | Denial::TooOld { limit } => Some(format!("limit {} s", limit.0)),
         Denial::MissingClaim(claim) | Denial::ClaimMismatch(claim) => Some(claim.clone()),
+        Denial::SignatureIncomplete(name) => Some(format!("{name} is not signed")),
         Denial::StepUpNeeded(needed) => Some(needed.claim.to_owned()),
         Denial::Revoked(by) => Some(format!("by {by}")),
         Denial::MalformedHeader(why)
         | Denial::MalformedCredential(why)
+        | Denial::MalformedSignature(why)
+        | Denial::BodyUnsigned(why)
+        | Denial::Stale(why)
         | Denial::MalformedToken(why)
         | Denial::BoundToAnother(why)
         | Denial::ProofMissing(why)
@@ -62,6 +66,8 @@ pub(super) fn detail(denial: &Denial) -> Option<String> {
         | Denial::WrongAudience
         | Denial::UnknownKey
         | Denial::BadSignature
+        | Denial::DigestMismatch
+        | Denial::BodyUnreadable
         | Denial::KeysUnavailable
         | Denial::RevocationUnavailable
         | Denial::IdentitiesUnavailable

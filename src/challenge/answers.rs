@@ -36,9 +36,12 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
     let proof_error = if told_in == Scheme::Dpop { "invalid_dpop_proof" } else { "invalid_token" };
     let invalid_proof = |text| refused(401, Challenge::Error { code: proof_error, scope: NO_SCOPE }, text);
     let unavailable = |seconds, text| Answer { status: 503, text, retry_after: Some(seconds), ..unadorned.clone() };
+    let invalid_signature = |text| refused(401, Challenge::Error { code: "invalid_signature", scope: NO_SCOPE }, text);
+    let told_in_signature = matches!(trace.credential, Some(CredentialKind::Aksk(_) | CredentialKind::Signature(_)));
     // Whose key it would have been, or that it was good, is not told: the bytes are the same.
     let invalid_secret = || {
-        let challenge = Challenge::Error { code: "invalid_key", scope: NO_SCOPE };
+        let code = if told_in_signature { "invalid_signature" } else { "invalid_key" };
+        let challenge = Challenge::Error { code, scope: NO_SCOPE };
         refused(401, challenge, of_kind(trace, NOT_ACCEPTED))
     };
     let asks_token = trace.sources.is_none();
@@ -52,6 +55,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::UnknownIdentity
         | Denial::WrongSecret { .. }
         | Denial::CredentialExpired { .. } => invalid_secret(),
+        Denial::BadSignature if told_in_signature => invalid_signature(of_kind(trace, NOT_ACCEPTED)),
         Denial::Revoked(_) | Denial::Reused { step_up: None }
             if trace.credential.and_then(CredentialKind::set).is_some() =>
         {
@@ -87,7 +91,14 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::Inactive
         | Denial::Reused { step_up: None }
         | Denial::Revoked(_) => invalid_token("The access token could not be verified"),
+        Denial::Replayed if told_in_signature => invalid_signature("The signature has been used"),
         Denial::Replayed => invalid_token("The access token has been used"),
+        Denial::MalformedSignature(_) => invalid_signature("The signature is malformed"),
+        Denial::SignatureIncomplete(_) => invalid_signature("The signature does not cover all that it has to"),
+        Denial::BodyUnsigned(_) => invalid_signature("The signature does not cover the body"),
+        Denial::Stale(_) => invalid_signature("The signature is too old, or from the future"),
+        Denial::DigestMismatch => invalid_signature("The body is not the one that was signed"),
+        Denial::BodyUnreadable => unavailable(RETRY_AFTER, "The body could not be read"),
         Denial::StepUpNeeded(needed) | Denial::Reused { step_up: Some(needed) } => refused(
             401,
             Challenge::StepUp(Cow::Borrowed(needed)),

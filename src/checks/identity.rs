@@ -1,16 +1,16 @@
 //! The secret is that of an identity of its set, and good now.
 
 use super::principal::{Claimant, CredentialName, NEVER, Principal};
-use super::{Result, TokenRequirements, Unproven, condition, revocation, scope};
+use super::{Result, SignedProof, Signing, TokenRequirements, Unproven, condition, revocation, scope, signature};
 use crate::base::details::Details;
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::credential::SentSecret;
+use crate::credential::{SentSecret, SentSignature};
 use crate::crypto::sha256;
 use crate::decision::{Denial, Need, NeedKind, TokenTrace, VerifiedIdentity};
 use crate::facts::{Awaited, Facts, PasswordAnswer, PasswordQuestion, PeerName, Surroundings};
 use crate::policy::{
-    Authority, Certificates, CredentialSet, Identity, Secret, SenderConstraint, SetId, SetKind, digest_of_dns,
-    digest_of_uri,
+    Authority, Certificates, CredentialSet, Identity, Secret, SenderConstraint, SetId, SetKind, SigningKey,
+    digest_of_dns, digest_of_uri,
 };
 use crate::request::RequestView;
 use std::cell::OnceCell;
@@ -24,11 +24,13 @@ struct Known<'p> {
     identity: &'p Identity,
     /// From when on the secret is good no longer.
     expires: Option<UnixSeconds>,
+    /// The id of the key that has signed.
+    key_id: Option<&'p str>,
 }
 
 /// Proof: the request has a secret of an identity, which is neither disabled nor past its time.
-#[derive(Clone, Copy, Debug)]
-pub struct Identified<'p>(Known<'p>);
+#[derive(Debug)]
+pub struct Identified<'p>(Known<'p>, Option<SignedProof>);
 
 /// Why a secret is refused, and whose it is, if it is somebody's.
 #[derive(Debug)]
@@ -50,14 +52,21 @@ impl<'p> Identified<'p> {
     pub fn check(
         secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
-        limit: usize,
+        (limit, signing): (usize, Signing<'_>),
         facts: &Facts<'p>,
     ) -> std::result::Result<Self, NotIdentified> {
-        let known = Known::find(secret, (id, set), limit, facts).map_err(|why| NotIdentified { why, trace: None })?;
+        let found = Known::find(secret, (id, set), (limit, signing), facts);
+        let (known, proof) = found.map_err(|why| NotIdentified { why, trace: None })?;
         match known.failures(facts.surroundings.now()).next() {
-            None => Ok(Self(known)),
+            None => Ok(Self(known, proof)),
             Some(denial) => Err(NotIdentified { why: denial.into(), trace: Some(Box::new(known.trace())) }),
         }
+    }
+
+    /// What is still asked of a request that is signed.
+    #[must_use]
+    pub fn into_proof(self) -> Option<SignedProof> {
+        self.1
     }
 
     /// Who holds the secret.
@@ -106,9 +115,9 @@ impl<'p> Known<'p> {
     fn find(
         secret: SentSecret<'_>,
         (id, set): (SetId, &'p CredentialSet),
-        limit: usize,
+        (limit, signing): (usize, Signing<'_>),
         facts: &Facts<'p>,
-    ) -> std::result::Result<Self, Unproven> {
+    ) -> std::result::Result<(Self, Option<SignedProof>), Unproven> {
         // The kind of a set finds secrets of its own kind.
         let unknown = Denial::UnknownIdentity;
         let (set, identity, expires) = match secret {
@@ -135,6 +144,7 @@ impl<'p> Known<'p> {
                     (identity, at) => (set, identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
                 }
             }
+            SentSecret::Signature(signature) => return Self::find_signer(signature, (id, set), signing, facts),
             SentSecret::Certificate => {
                 let set = with_identities((id, set), facts)?;
                 let SetKind::Certificates(certificates) = &set.kind else { return Err(unknown.into()) };
@@ -143,7 +153,34 @@ impl<'p> Known<'p> {
             }
         };
         let identity = identity.ok_or(Denial::UnknownIdentity)?;
-        Ok(Self { id, set, identity, expires })
+        Ok((Self { id, set, identity, expires, key_id: None }, None))
+    }
+
+    /// Finds whose signature it is. An identity that is refused anyway is refused before the signature is looked at.
+    fn find_signer(
+        presented: SentSignature<'_>,
+        (id, set): (SetId, &'p CredentialSet),
+        signing: Signing<'_>,
+        facts: &Facts<'p>,
+    ) -> std::result::Result<(Self, Option<SignedProof>), Unproven> {
+        let terms = &set.signatures().ok_or(Denial::UnknownIdentity)?.terms;
+        let signed = signature::read(presented, terms, signing.request)?;
+        let set = with_identities((id, set), facts)?;
+        let signatures = set.signatures().ok_or(Denial::UnknownIdentity)?;
+        let keys = signatures.find(signed.key_id);
+        let now = facts.surroundings.now();
+        signature::check_terms(&signed, terms, signing.request, now)?;
+        let known = |key: &'p SigningKey| {
+            let identity = set.identities.get(key.identity)?;
+            Some(Self { id, set, identity, expires: key.expires, key_id: Some(&key.key_id) })
+        };
+        let refused = keys.first().and_then(|(_, key)| known(key)).and_then(|signer| {
+            let by_itself = Self { expires: None, ..signer }.failures(now).next();
+            by_itself.or_else(|| revocation::judge(&signer.claimant(), None, facts.revocations).err())
+        });
+        let keys = (keys, signatures.of_no_one());
+        let (key, proof) = signature::verify(&signed, terms, keys, refused, (&set.name, signing), facts)?;
+        Ok((known(key).ok_or(Denial::UnknownIdentity)?, Some(proof)))
     }
 
     /// From when on it is good no longer.
@@ -162,7 +199,7 @@ impl<'p> Known<'p> {
             authority: Authority::Set(self.id),
             authority_name: &self.set.name,
             name: CredentialName::Identity(self.identity),
-            key_id: None,
+            key_id: self.key_id,
             claims: &self.identity.claims,
             scope_claims: &self.set.scope_claims,
             implies: None,
@@ -182,7 +219,12 @@ impl<'p> Known<'p> {
     }
 
     fn details(self) -> Rc<Details> {
-        Rc::clone(self.identity.details.get_or_init(|| Rc::new(self.claimant().details(None))))
+        let details = || Rc::new(self.claimant().details(None));
+        // Those of a signer name its key, which changes.
+        if self.key_id.is_some() {
+            return details();
+        }
+        Rc::clone(self.identity.details.get_or_init(details))
     }
 }
 
@@ -204,20 +246,19 @@ fn password_of(question: &PasswordQuestion<'_>, facts: &Facts<'_>) -> std::resul
 pub fn secret_failures(
     secret: SentSecret<'_>,
     (id, set): (SetId, &CredentialSet),
-    limit: usize,
+    (limit, signing): (usize, Signing<'_>),
     granting: &TokenRequirements<'_>,
-    request: &RequestView<'_>,
     facts: &Facts<'_>,
 ) -> (Vec<Denial>, Vec<Denial>) {
-    let known = match Known::find(secret, (id, set), limit, facts) {
-        Ok(known) => known,
+    let known = match Known::find(secret, (id, set), (limit, signing), facts) {
+        Ok((known, _)) => known,
         Err(Unproven::Deny(denial)) => return (vec![denial], Vec::new()),
         Err(Unproven::Await(_)) => return (Vec::new(), Vec::new()),
     };
     let claimant = known.claimant();
     let mut failed: Vec<Denial> = known.failures(facts.surroundings.now()).collect();
     failed.extend(revocation::judge(&claimant, None, facts.revocations).err());
-    (failed, judged(&claimant, granting, request).collect())
+    (failed, judged(&claimant, granting, signing.request).collect())
 }
 
 fn judged(

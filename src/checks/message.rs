@@ -89,8 +89,8 @@ fn hear_without_body(all: &[&Mcp], request: &RequestView<'_>, body: Body<'_>) ->
     }
     match body {
         Body::Awaited => Ok(Verdict::Awaited),
-        Body::Whole(b"") => Ok(Verdict::Good),
-        Body::Whole(_) | Body::TooLarge => {
+        Body::Whole(b"") | Body::WithTrailers(b"") => Ok(Verdict::Good),
+        Body::Whole(_) | Body::WithTrailers(_) | Body::TooLarge => {
             Err(Denial::InvalidMessage { fault: MessageFault::NotMessage, why: "a body where the method has none" })
         }
     }
@@ -111,8 +111,12 @@ fn hear_post<'p>(
         return Err(too_large);
     }
     let bytes = match body {
-        Body::Whole(bytes) if u32::try_from(bytes.len()).is_ok_and(|length| length <= max_bytes) => bytes,
-        Body::Whole(_) | Body::TooLarge => return Err(too_large),
+        Body::Whole(bytes) | Body::WithTrailers(bytes)
+            if u32::try_from(bytes.len()).is_ok_and(|length| length <= max_bytes) =>
+        {
+            bytes
+        }
+        Body::Whole(_) | Body::WithTrailers(_) | Body::TooLarge => return Err(too_large),
         Body::Awaited => return foresee(all, request, trace, items).map(|()| Verdict::Awaited),
     };
     let message = message::read(bytes).map_err(|Fault { kind, what, id, method }| {

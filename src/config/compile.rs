@@ -123,6 +123,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         reuse: reuse?,
         report_only: report_only?,
         token_bytes: token_bytes?,
+        signed_body_bytes: limits?.signed_body_bytes,
     };
     policy.uses = uses(&policy, &object);
     warnings.extend(mtls::proxies_that_are_identities(&policy));
@@ -325,7 +326,13 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let wasm_crypto_percent =
         optional(&object, "wasm_crypto_percent", defaults.wasm_crypto_percent, |c| c.whole(1..=100));
     let reuse_pairs = optional(&object, "reuse_pairs", defaults.reuse_pairs, |c| c.whole(1000..=1_000_000));
+    let signed_body_bytes =
+        optional(&object, "signed_body_bytes", defaults.signed_body_bytes, |c| c.whole(1024..=67_108_864));
+    let body_timeout_ms =
+        optional(&object, "body_timeout", defaults.body_timeout_ms, |c| c.milliseconds(100..=300_000));
     let limits = Limits {
+        signed_body_bytes: signed_body_bytes?,
+        body_timeout_ms: body_timeout_ms?,
         reuse_pairs: reuse_pairs?,
         jwks_bytes: jwks_bytes?,
         jwks_keys: jwks_keys?,

@@ -61,7 +61,7 @@ shapes! {
         "jwt_allowed_in",
     ];
     CREDENTIAL_SET "a set of credentials" [
-        "name", "api_key", "basic", "htpasswd", "cookie", "mtls", "identities", "scopes",
+        "name", "api_key", "basic", "htpasswd", "cookie", "mtls", "aksk", "signature", "identities", "scopes",
     ];
     COOKIE "cookie" ["name", "origins"];
     CERTIFICATE_SECRET "a certificate of an identity" ["sha256", "uri", "dns", "expires"];
@@ -72,6 +72,9 @@ shapes! {
     IDENTITY "an identity" ["id", "subject", "secrets", "scopes", "claims", "expires", "disabled"];
     CREDENTIAL_SECRET "a secret of an identity" ["sha256", "env", "expires"];
     PASSWORD_SECRET "a password of an identity" ["bcrypt", "pbkdf2", "sha256", "env", "expires"];
+    AKSK "aksk" ["form", "regions", "services", "signed_headers", "max_age", "max_ahead", "replay"];
+    SIGNATURE "signature" ["components", "tag", "nonce", "max_age", "max_ahead", "replay"];
+    SIGNING_KEY "a signing key of an identity" ["key_id", "env", "jwk", "expires"];
     CREDENTIALS "credentials of a requirement" ["any_of", "all_of"];
     CSRF "csrf" ["origins"];
     MCP "mcp" [
@@ -123,7 +126,7 @@ shapes! {
     AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
-        "reuse_pairs",
+        "reuse_pairs", "signed_body_bytes", "body_timeout",
     ];
     REUSE "reuse" ["window", "max_clients", "client", "action", "exempt"];
     REUSE_CLIENT "client" ["ipv4_prefix", "ipv6_prefix", "user_agent", "tls"];

@@ -1,6 +1,6 @@
 //! Identities that change: reads the document that is fetched for a set, in steps that delay no request.
 
-use super::compile::credentials::{Digests, Holders, Terms};
+use super::compile::credentials::{Digests, Holders, Proof, Terms};
 use super::cursor::Cursor;
 use super::problem::Problems;
 use super::tree::Node;
@@ -9,7 +9,7 @@ use crate::base::members::{Members, Raw};
 use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, Verifier, sha256};
-use crate::policy::{CredentialSet, FetchedSet, IdentityTerms, in_order};
+use crate::policy::{CredentialSet, FetchedSet, HolderKind, IdentityTerms, SignatureTerms, in_order};
 use crate::revocation::{Chunks, ListError, Signature, looks_signed, open_identities};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -98,7 +98,7 @@ impl IdentityLoader {
         Ok(Self(Work::Reading(Box::new(Reading {
             items: list,
             done: 0,
-            holders: Holders::new(terms.kind),
+            holders: Holders::new(terms.kind, true),
             digests: Vec::new(),
             owners: Vec::new(),
             terms,
@@ -146,8 +146,13 @@ impl Reading {
             self.read(&node)?;
         }
         self.check_repeated()?;
-        let holders = std::mem::replace(&mut self.holders, Holders::new(self.terms.kind));
-        let (identities, kind) = holders.finish(Vec::new());
+        let holders = std::mem::replace(&mut self.holders, Holders::new(self.terms.kind, true));
+        // What is said of all proofs of the set, the policy says.
+        let proof = match self.terms.kind {
+            HolderKind::Signers => Proof::Signatures(SignatureTerms::default()),
+            HolderKind::Keys | HolderKind::Users | HolderKind::Certificates => Proof::Keys(Vec::new()),
+        };
+        let (identities, kind) = holders.finish(proof);
         let set = CredentialSet::new(&self.terms.name, identities, kind);
         Ok(Some(Rc::new(FetchedSet { set, signature: self.signature, bytes: self.bytes, digest: self.digest })))
     }

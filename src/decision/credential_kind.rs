@@ -17,6 +17,10 @@ pub enum CredentialKind {
     Password(SetId),
     /// A client certificate that this set names.
     Certificate(SetId),
+    /// A signature under an access key of this set (AWS Signature Version 4, or the form of Apinto).
+    Aksk(SetId),
+    /// An HTTP message signature of this set (RFC 9421).
+    Signature(SetId),
 }
 
 impl CredentialKind {
@@ -28,6 +32,8 @@ impl CredentialKind {
             SetKind::Cookie(_) => Self::Cookie(id),
             SetKind::Passwords(_) => Self::Password(id),
             SetKind::Certificates(_) => Self::Certificate(id),
+            SetKind::Signatures(signatures) if signatures.is_aksk() => Self::Aksk(id),
+            SetKind::Signatures(_) => Self::Signature(id),
         }
     }
 
@@ -36,7 +42,12 @@ impl CredentialKind {
     pub const fn set(self) -> Option<SetId> {
         match self {
             Self::Bearer | Self::Dpop => None,
-            Self::ApiKey(set) | Self::Cookie(set) | Self::Password(set) | Self::Certificate(set) => Some(set),
+            Self::ApiKey(set)
+            | Self::Cookie(set)
+            | Self::Password(set)
+            | Self::Certificate(set)
+            | Self::Aksk(set)
+            | Self::Signature(set) => Some(set),
         }
     }
 
@@ -63,6 +74,7 @@ impl CredentialKind {
             Self::ApiKey(_) => "API key",
             Self::Password(_) => "user",
             Self::Certificate(_) => "client certificate",
+            Self::Aksk(_) | Self::Signature(_) => "signer",
         }
     }
 
@@ -76,6 +88,8 @@ impl CredentialKind {
             Self::Cookie(_) => "cookie",
             Self::Password(_) => "basic",
             Self::Certificate(_) => "mtls",
+            Self::Aksk(_) => "aksk",
+            Self::Signature(_) => "signature",
         }
     }
 }

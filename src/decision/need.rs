@@ -24,7 +24,7 @@ pub enum Need {
     Identities(SetId),
     /// Whether this is the password of its user.
     Password(Rc<PasswordJob>),
-    /// The body of the request: an MCP message.
+    /// The body of the request: an MCP message, or what has been signed.
     Message(MessageWanted),
 }
 
@@ -85,6 +85,8 @@ pub enum NeedKind {
     TokenUse,
     /// The first use of a proof.
     ProofUse,
+    /// The first use of a signature.
+    SignatureUse,
     /// What an issuer says of an opaque token.
     Introspection,
     /// Whether a password is right.
@@ -97,7 +99,7 @@ pub enum NeedKind {
 
 impl NeedKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// Its place in an array by kind.
     #[must_use]
@@ -112,6 +114,7 @@ impl NeedKind {
             Self::Password => 6,
             Self::Identities => 7,
             Self::Message => 8,
+            Self::SignatureUse => 9,
         }
     }
 
@@ -121,6 +124,7 @@ impl NeedKind {
         match pool {
             Pool::Tokens => Self::TokenUse,
             Pool::Proofs => Self::ProofUse,
+            Pool::Signatures => Self::SignatureUse,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Judges secrets of sets, and the token that came with them.
 
 use super::selection::Combination;
-use super::{Judged, Stop, grant_to, possession, verified};
+use super::{Judged, Stop, grant_to, possession, signing, verified};
 use crate::checks::{self, Authenticated, Identified, Live, NotIdentified, Principal, TokenRequirements};
 use crate::credential::SentSecret;
 use crate::decision::{CredentialKind, Denial, Grant};
@@ -13,6 +13,7 @@ use std::rc::Rc;
 pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, '_>) -> Result<Grant, Stop> {
     let Judged { policy, request, facts, .. } = *judged;
     let mut principals: Vec<Option<Principal<'_>>> = combination.secrets.iter().map(|_| None).collect();
+    let mut signed = Vec::new();
     // A password costs most, so none is hashed beside a key that is bad.
     for hashes in [false, true] {
         for (place, secret) in principals.iter_mut().zip(&combination.secrets) {
@@ -20,11 +21,16 @@ pub(super) fn permit(judged: &mut Judged<'_, '_>, combination: &Combination<'_, 
                 continue;
             }
             judged.trace.credential = Some(secret.kind());
-            let found = Identified::check(secret.secret, secret.of_set(), policy.token_bytes, facts);
+            let bounds = (policy.token_bytes, signing(policy, request, judged.trace));
+            let found = Identified::check(secret.secret, secret.of_set(), bounds, facts);
             let found = found.map_err(|NotIdentified { why, trace }| Stop { token: trace, ..why.into() })?;
             *place = Some(found.principal());
+            signed.extend(found.into_proof());
         }
     }
+    let Judged { asks, enforced, verdict, effects, .. } = *judged;
+    let trace = &mut *judged.trace;
+    let judged = &mut Judged { policy, request, facts, trace, asks, enforced, verdict, effects, signed: &signed };
     let principals: Vec<Principal<'_>> = principals.into_iter().flatten().collect();
     let mut first = None;
     for (secret, principal) in combination.secrets.iter().zip(&principals) {

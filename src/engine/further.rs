@@ -2,7 +2,7 @@
 
 use super::applicable::{self, NotFound};
 use super::selection::{self, Combination, Selected};
-use super::{Admitted, admit, combined, formed, possession};
+use super::{Admitted, admit, combined, formed, possession, signing};
 use crate::checks::{self, TokenRequirements, Unproven};
 use crate::credential::BearerToken;
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Reason, Trace};
@@ -117,11 +117,11 @@ fn failures_of_several(
         () if asks.len() > 1 => combined::own_asks(asks, source, &presented),
         () => Vec::new(),
     };
+    let bounds = (policy.token_bytes, signing(policy, request, &Trace::default()));
     let (mut certain, mut not_granted) = (Vec::new(), Vec::new());
     for secret in &combination.secrets {
         let granting = granting(Source::Set(secret.id));
-        let (failed, missing) =
-            checks::secret_failures(secret.secret, secret.of_set(), policy.token_bytes, &granting, request, facts);
+        let (failed, missing) = checks::secret_failures(secret.secret, secret.of_set(), bounds, &granting, facts);
         certain.extend(failed);
         not_granted.extend(missing);
     }

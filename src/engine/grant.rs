@@ -33,6 +33,7 @@ pub(super) fn untouched(
         published: published(Vec::new(), policy, request),
         left_out: 0,
         response: None,
+        signed_body: None,
     }
 }
 
@@ -112,6 +113,7 @@ pub(super) fn for_principal(
         published,
         left_out,
         response: None,
+        signed_body: None,
     }
 }
 

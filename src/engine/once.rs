@@ -9,20 +9,22 @@ pub(super) struct ClaimedOnce<'s> {
     store: &'s dyn ReplayStore,
     token: Cell<Option<Claimed>>,
     proof: Cell<Option<Claimed>>,
+    signature: Cell<Option<Claimed>>,
 }
 
 impl<'s> ClaimedOnce<'s> {
     pub(super) const fn new(store: &'s dyn ReplayStore) -> Self {
-        Self { store, token: Cell::new(None), proof: Cell::new(None) }
+        Self { store, token: Cell::new(None), proof: Cell::new(None), signature: Cell::new(None) }
     }
 }
 
 impl ReplayStore for ClaimedOnce<'_> {
-    /// A request has one token and one proof, so its pool tells what is claimed.
+    /// A request has one token, one proof and one signature, so its pool tells what is claimed.
     fn claim(&self, claim: &Claim<'_>, now: UnixSeconds) -> Claimed {
         let before = match claim.pool {
             Pool::Tokens => &self.token,
             Pool::Proofs => &self.proof,
+            Pool::Signatures => &self.signature,
         };
         if let Some(claimed) = before.get() {
             return claimed;

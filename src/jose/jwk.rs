@@ -148,6 +148,12 @@ impl KeySet {
         self.keys.push(key);
     }
 
+    /// The keys, to be kept.
+    #[must_use]
+    pub fn into_keys(self) -> Vec<Key> {
+        self.keys
+    }
+
     /// The keys, in their order.
     #[must_use]
     pub fn keys(&self) -> &[Key] {

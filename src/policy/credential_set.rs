@@ -1,10 +1,12 @@
 //! Sets of credentials that the configuration holds, and the identities that they prove.
 
-use super::{ApiKeys, Certificates, Cookie, IdentityTerms, KeyPlace, Passwords, RemoteList};
+use super::{
+    ApiKeys, Certificates, Cookie, IdentityTerms, KeyPlace, Passwords, RemoteList, Signatures, SigningMaterial,
+};
 use crate::base::details::DetailsCell;
 use crate::base::names::Subject;
 use crate::base::time::UnixSeconds;
-use crate::crypto::{PasswordHash, SHA256_BYTES};
+use crate::crypto::{PasswordHash, SHA256_BYTES, sha256};
 use crate::jose::{ClaimPath, Claims};
 use std::rc::Rc;
 
@@ -14,6 +16,9 @@ pub struct SetId(pub usize);
 
 /// The header of the credentials that have a scheme (RFC 9110 section 11.6.2).
 pub const AUTHORIZATION: &str = "authorization";
+
+/// The headers of HTTP message signatures (RFC 9421 section 4).
+pub const SIGNATURE_HEADERS: [&str; 2] = ["signature-input", "signature"];
 
 /// A set of credentials of one kind.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub enum SetKind {
     Passwords(Passwords),
     /// Certificates of clients.
     Certificates(Certificates),
+    /// Signatures of requests.
+    Signatures(Signatures),
 }
 
 /// Whom a credential stands for.
@@ -72,7 +79,7 @@ impl CredentialSet {
     pub const fn cookie(&self) -> Option<&Cookie> {
         match &self.kind {
             SetKind::Cookie(cookie) => Some(cookie),
-            SetKind::ApiKeys(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => None,
+            SetKind::ApiKeys(_) | SetKind::Passwords(_) | SetKind::Certificates(_) | SetKind::Signatures(_) => None,
         }
     }
 
@@ -81,7 +88,7 @@ impl CredentialSet {
     pub fn key_places(&self) -> &[KeyPlace] {
         match &self.kind {
             SetKind::ApiKeys(keys) => &keys.places,
-            SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => &[],
+            SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Certificates(_) | SetKind::Signatures(_) => &[],
         }
     }
 
@@ -95,7 +102,23 @@ impl CredentialSet {
                 let hashes = passwords.of_identities().iter().flat_map(|secrets| secrets.hashes.iter());
                 hashes.map(PasswordHash::digest).collect()
             }
+            SetKind::Signatures(signatures) => {
+                let shared = signatures.keys().filter_map(|key| match &key.material {
+                    SigningMaterial::Shared(key) => Some(sha256(key.secret())),
+                    SigningMaterial::Public(..) => None,
+                });
+                shared.collect()
+            }
             SetKind::Cookie(_) => Vec::new(),
+        }
+    }
+
+    /// The signatures, if this is a set of such.
+    #[must_use]
+    pub const fn signatures(&self) -> Option<&Signatures> {
+        match &self.kind {
+            SetKind::Signatures(signatures) => Some(signatures),
+            SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Certificates(_) => None,
         }
     }
 
@@ -108,7 +131,12 @@ impl CredentialSet {
     /// The headers that can hold a secret of this set, and hold nothing else but other credentials. A name may be there
     /// twice.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
-        let in_authorization = matches!(self.kind, SetKind::Passwords(_)).then_some(AUTHORIZATION);
-        self.key_places().iter().map(|place| place.header.as_str()).chain(in_authorization)
+        let others: &[&str] = match &self.kind {
+            SetKind::Passwords(_) => &[AUTHORIZATION],
+            SetKind::Signatures(signatures) if signatures.is_aksk() => &[AUTHORIZATION],
+            SetKind::Signatures(_) => &SIGNATURE_HEADERS,
+            SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Certificates(_) => &[],
+        };
+        self.key_places().iter().map(|place| place.header.as_str()).chain(others.iter().copied())
     }
 }

@@ -15,6 +15,8 @@ pub enum HolderKind {
     Users,
     /// Client certificates.
     Certificates,
+    /// Keys that requests are signed with.
+    Signers,
 }
 
 /// What a document of identities must be to be used.

@@ -13,6 +13,8 @@ pub enum Pool {
     Tokens,
     /// Proofs of possession.
     Proofs,
+    /// Signatures of requests, by their nonces or by what they sign.
+    Signatures,
 }
 
 impl Pool {
@@ -23,6 +25,7 @@ impl Pool {
         match self {
             Self::Tokens => "tokens",
             Self::Proofs => "proofs",
+            Self::Signatures => "signatures",
         }
     }
 }
@@ -56,7 +59,7 @@ pub struct ReplayService {
     pub timeout_ms: u32,
     /// The value of the header `authorization` that it wants.
     pub authorization: Option<Box<str>>,
-    /// Where proofs are claimed. Tokens are always claimed in the service.
+    /// Where proofs are claimed. Tokens and signatures are always claimed in the service.
     pub proofs: ReplayPlace,
     secret: Box<[u8]>,
 }
@@ -89,7 +92,7 @@ impl ReplayService {
     #[must_use]
     pub fn claims(&self, pool: Pool) -> bool {
         match pool {
-            Pool::Tokens => true,
+            Pool::Tokens | Pool::Signatures => true,
             Pool::Proofs => self.proofs == ReplayPlace::Service,
         }
     }

@@ -94,6 +94,10 @@ pub struct Limits {
     pub wasm_crypto_percent: u32,
     /// How many pairs of a credential and a client that shows it there is room for.
     pub reuse_pairs: usize,
+    /// The longest body that is read whole before the signature of its request is judged, in bytes.
+    pub signed_body_bytes: u32,
+    /// How long a request waits for the first byte of a body that has to be read before it is decided, in milliseconds.
+    pub body_timeout_ms: u64,
 }
 
 impl Default for Limits {
@@ -105,6 +109,8 @@ impl Default for Limits {
             denial_logs_per_second: 10,
             wasm_crypto_percent: 50,
             reuse_pairs: 100_000,
+            signed_body_bytes: 1 << 20,
+            body_timeout_ms: 10_000,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The optional facts that a policy uses.
 
-use super::{Policy, Requirement, RouteMetadata};
+use super::{CredentialSet, Policy, Requirement, RouteMetadata};
 
 /// The optional facts that a policy uses, compiled once. An unused one costs one branch and no host call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,9 +21,12 @@ impl Uses {
     pub const CREDENTIALS: Self = Self(1 << 5);
     /// Issuers that are asked about opaque tokens.
     pub const INTROSPECTION: Self = Self(1 << 6);
-
     /// Counts of the clients that show a credential.
     pub const REUSE: Self = Self(1 << 7);
+    /// A store of the signatures that have been used.
+    pub const SIGNATURES: Self = Self(1 << 8);
+    /// Bodies that are read whole before the signature of their request is judged.
+    pub const SIGNED_BODIES: Self = Self(1 << 9);
 
     /// What this policy uses.
     #[must_use]
@@ -32,6 +35,7 @@ impl Uses {
         let all = rules.chain([&policy.default]);
         let single_use = all.clone().any(Requirement::asks_single_use);
         let counts_clients = policy.reuse.is_some() || all.clone().any(Requirement::counts_clients);
+        let signatures = || policy.credentials.iter().filter_map(CredentialSet::signatures);
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
@@ -40,6 +44,8 @@ impl Uses {
             (Self::REUSE, counts_clients),
             (Self::PROOFS, policy.dpop.is_some()),
             (Self::CREDENTIALS, policy.uses_other_places()),
+            (Self::SIGNATURES, signatures().any(|signatures| signatures.terms.are_used_up())),
+            (Self::SIGNED_BODIES, signatures().any(|signatures| signatures.terms.may_read_bodies())),
             (Self::INTROSPECTION, policy.issuers.iter().any(|issuer| issuer.introspection.is_some())),
         ];
         parts.into_iter().filter(|(_, used)| *used).fold(Self::default(), |all, (part, _)| all.with(part))

@@ -36,6 +36,14 @@ credentials:
   mtls: {{}}
   identities:
   - {{id: orders, secrets: [{{uri: 'spiffe://example.com/orders'}}, {{dns: orders.example.com, expires: 1900000000}}]}}
+- name: machines
+  aksk: {{form: sigv4, regions: [eu-west-1], services: [orders, s3], signed_headers: [content-type, x-amz-content-sha256], max_age: 10m, max_ahead: 30s, replay: all}}
+  identities:
+  - {{id: batch, secrets: [{{key_id: AKIDEXAMPLE, env: SIGNING, expires: 1900000000}}]}}
+- name: banks
+  signature: {{components: ['@method', '@target-uri', date], tag: gate, nonce: optional, max_age: 1m, max_ahead: 5s, replay: none}}
+  identities:
+  - {{id: bank-1, secrets: [{{jwk: {KEY}}}]}}
 - name: customers
   api_key: {{header: x-customer-key}}
   identities: {{uri: 'https://ids/customers.json', cluster: ids, signed_by: {{keys: [{KEY}]}}, refresh: 5s, timeout: 1s, max_bytes: 65536, max_stale: 5m}}

@@ -69,6 +69,7 @@ fn environment(name: &str) -> Option<String> {
         "KEY_SPACED" => Some("0123456789 abcdefghij".to_owned()),
         "NONCES" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
         "OTHER_NONCES" => Some("EAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
+        "SIGNING" => Some("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned()),
         "SHORT" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
         "PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         _ => None,

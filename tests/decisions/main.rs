@@ -61,6 +61,8 @@ mod revocation_lists;
 mod schemes;
 mod sessions;
 mod shown_by_many;
+mod signed;
+mod signed_messages;
 mod single_use;
 mod status;
 mod step_up;

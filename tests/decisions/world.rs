@@ -7,7 +7,7 @@ use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::decision::{Basis, Decision, FurtherReasons, Grant, Need, NeedKind, Reason};
 use scopegate::engine::{decide, further};
 use scopegate::facts::{
-    Awaited, AwaitedNeeds, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource, NoMemory,
+    Awaited, AwaitedNeeds, Body, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource, NoMemory,
     ReplayStore, StatusLists, TokenMemory,
 };
 use scopegate::policy::{CacheLimits, IssuerId, KeySource, Policy, Requirement};
@@ -70,6 +70,8 @@ pub fn policy(config: &Value) -> Policy {
 pub fn environment(name: &str) -> Option<String> {
     match name {
         "SECRET_32" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8".to_owned()),
+        "SIGNING" => Some(crate::support::signer::SECRET.to_owned()),
+        "SIGNING_NEXT" => Some("5a1f0e7c9b3d4826a7e1c0d9f8b6a5e4".to_owned()),
         "SECRET_31" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg".to_owned()),
         "SECRET_64" => Some(scopegate::base::base64url::encode(&(0..64).collect::<Vec<u8>>())),
         "KEY_20" => Some("0123456789abcdefghij".to_owned()),
@@ -78,6 +80,21 @@ pub fn environment(name: &str) -> Option<String> {
         "SECRET_PADDED" => Some("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
         _ => None,
     }
+}
+
+/// The body of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It has none.
+    Nothing,
+    /// It has not come.
+    Awaited,
+    /// This is all of it.
+    Whole(Vec<u8>),
+    /// This is all of it, and trailers follow.
+    WithTrailers(Vec<u8>),
+    /// It is longer than what is read.
+    TooLarge,
 }
 
 /// A request.
@@ -108,6 +125,7 @@ pub struct Ask {
     pub names: [Option<String>; 2],
     /// Whether anything shows what a refused token has.
     pub shows_mismatch: bool,
+    pub body: Sent,
 }
 
 pub fn get(target: &str) -> Ask {
@@ -128,6 +146,7 @@ pub fn get(target: &str) -> Ask {
         metadata: None,
         names: [None, None],
         shows_mismatch: true,
+        body: Sent::Nothing,
     }
 }
 
@@ -236,7 +255,14 @@ impl Ask {
         }
         headers.extend(self.headers.iter().map(|(name, value)| (name.as_bytes(), value.as_slice())));
         let [virtual_host, route_name] = [0, 1].map(|index: usize| self.names[index].as_deref());
-        let view = RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: true };
+        let view =
+            RequestView { headers: &headers, route_name, virtual_host, ends_with_headers: self.body == Sent::Nothing };
+        let body = match &self.body {
+            Sent::Nothing | Sent::Awaited => Body::Awaited,
+            Sent::Whole(bytes) => Body::Whole(bytes),
+            Sent::WithTrailers(bytes) => Body::WithTrailers(bytes),
+            Sent::TooLarge => Body::TooLarge,
+        };
         let none = Revocations::none();
         let surroundings = KnownSurroundings {
             now: UnixSeconds(self.now),
@@ -255,6 +281,7 @@ impl Ask {
             memory,
             statuses: self.statuses.as_deref(),
             metadata,
+            body,
             awaited,
             shows_mismatch: self.shows_mismatch,
             ..offline

@@ -55,7 +55,10 @@ impl Example {
 
 /// An environment in which secrets are there.
 fn environment(name: &str) -> Option<String> {
-    (name.ends_with("_SECRET") || name.ends_with("_KEY")).then(|| base64url::encode(&[7; 64]))
+    // Each has one of its own: two entries with one secret are an error.
+    let mut secret = [7; 64];
+    secret.iter_mut().zip(name.bytes()).for_each(|(byte, letter)| *byte = letter);
+    (name.ends_with("_SECRET") || name.ends_with("_KEY")).then(|| base64url::encode(&secret))
 }
 
 fn compile(node: &Node, place: &str) -> Policy {

@@ -149,6 +149,12 @@ fn denial(reason: Reason) -> Denial {
         Reason::MalformedHeader => Denial::MalformedHeader("x"),
         Reason::MultipleCredentials => Denial::MultipleCredentials,
         Reason::MalformedCredential => Denial::MalformedCredential("x"),
+        Reason::MalformedSignature => Denial::MalformedSignature("x"),
+        Reason::SignatureIncomplete => Denial::SignatureIncomplete("x".into()),
+        Reason::BodyUnsigned => Denial::BodyUnsigned("x"),
+        Reason::Stale => Denial::Stale("x"),
+        Reason::BodyUnreadable => Denial::BodyUnreadable,
+        Reason::DigestMismatch => Denial::DigestMismatch,
         Reason::UnknownIdentity => Denial::UnknownIdentity,
         Reason::IdentitiesUnavailable => Denial::IdentitiesUnavailable,
         Reason::WrongSecret => Denial::WrongSecret { identity: "x".to_owned().into() },
@@ -211,8 +217,17 @@ fn every_answer_is_the_one_in_the_table() {
         let of_key =
             matches!(reason, Reason::MalformedCredential | Reason::UnknownIdentity | Reason::CredentialExpired);
         let of_password = reason == Reason::WrongSecret;
-        let set = SetId(usize::from(of_password));
+        let of_signature = matches!(
+            reason,
+            Reason::MalformedSignature
+                | Reason::SignatureIncomplete
+                | Reason::BodyUnsigned
+                | Reason::Stale
+                | Reason::DigestMismatch
+        );
+        let set = SetId(if of_signature { 2 } else { usize::from(of_password) });
         let (scheme, credential) = match (of_proof, of_key) {
+            _ if of_signature => ("AWS4-HMAC-SHA256 ", CredentialKind::Aksk(set)),
             _ if of_password => ("Basic ", CredentialKind::Password(set)),
             (true, _) => ("DPoP ", CredentialKind::Dpop),
             (_, true) => ("ApiKey ", CredentialKind::ApiKey(set)),
@@ -220,11 +235,15 @@ fn every_answer_is_the_one_in_the_table() {
         };
         let trace = Trace {
             schemes: Schemes { bearer: !of_proof, dpop: of_proof },
-            sources: (of_key || of_password).then(|| [Source::Set(set)].into()),
+            sources: (of_key || of_password || of_signature).then(|| [Source::Set(set)].into()),
             credential: Some(credential),
             ..Trace::default()
         };
-        let sets = ["ApiKey realm=\"r\", header=\"x-api-key\"", "Basic realm=\"r\", charset=\"UTF-8\""];
+        let sets = [
+            "ApiKey realm=\"r\", header=\"x-api-key\"",
+            "Basic realm=\"r\", charset=\"UTF-8\"",
+            "AWS4-HMAC-SHA256 realm=\"r\"",
+        ];
         let sets = sets.map(|beginning| vec![beginning.to_owned()]).into();
         let reply = challenge::render(&denial(reason), &trace, &Terms { sets, ..Terms::of_realm("r") }, false);
         assert_eq!(row[2], reply.status.to_string(), "{name}: status");
@@ -252,8 +271,16 @@ fn the_limits_have_the_defaults_of_the_table() {
     let rows = rows(&section(&document("envoy/CONFIGURATION.md"), "## limits"));
     // All of them: a new limit has to be put in here.
     let token_bytes = DEFAULT_TOKEN_BYTES;
-    let Limits { jwks_bytes, jwks_keys, waiting_requests, denial_logs_per_second, wasm_crypto_percent, reuse_pairs } =
-        Limits::default();
+    let Limits {
+        jwks_bytes,
+        jwks_keys,
+        waiting_requests,
+        denial_logs_per_second,
+        wasm_crypto_percent,
+        reuse_pairs,
+        signed_body_bytes,
+        body_timeout_ms,
+    } = Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),
         ("jwks_bytes", jwks_bytes.to_string()),
@@ -262,6 +289,8 @@ fn the_limits_have_the_defaults_of_the_table() {
         ("denial_logs_per_second", denial_logs_per_second.to_string()),
         ("wasm_crypto_percent", wasm_crypto_percent.to_string()),
         ("reuse_pairs", reuse_pairs.to_string()),
+        ("signed_body_bytes", signed_body_bytes.to_string()),
+        ("body_timeout", format!("`{}s`", body_timeout_ms / 1000)),
     ] {
         let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));
         assert_eq!(row[2], value, "{name}");

@@ -19,10 +19,22 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("decision", &["base", "mcp", "policy"]),
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
-    ("credential", &["base", "decision", "policy", "request"]),
+    ("credential", &["base", "decision", "policy", "request", "signature"]),
     (
         "checks",
-        &["base", "credential", "crypto", "decision", "facts", "jose", "mcp", "policy", "request", "revocation"],
+        &[
+            "base",
+            "credential",
+            "crypto",
+            "decision",
+            "facts",
+            "jose",
+            "mcp",
+            "policy",
+            "request",
+            "revocation",
+            "signature",
+        ],
     ),
     ("challenge", &["base", "decision", "policy"]),
     // The fingerprint of a subject is made as that of a token.

@@ -29,6 +29,7 @@ pub mod redis;
 pub mod resources;
 pub mod server;
 pub mod shared;
+pub mod signer;
 pub mod tools;
 pub mod wait;
 pub mod xds;

@@ -64,6 +64,7 @@ fn check(document: &str, now: UnixSeconds) -> Result<(), ListError> {
     let kind = match (has(["bcrypt", "pbkdf2"]), has(["uri", "dns"])) {
         (true, _) => HolderKind::Users,
         (false, true) => HolderKind::Certificates,
+        (false, false) if document.contains("\"jwk\":") => HolderKind::Signers,
         (false, false) => HolderKind::Keys,
     };
     let terms = IdentityTerms {

@@ -15,6 +15,10 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
         | Reason::UnknownIdentity
         | Reason::IdentitiesUnavailable
         | Reason::WrongSecret
+        | Reason::MalformedSignature
+        | Reason::SignatureIncomplete
+        | Reason::BodyUnsigned
+        | Reason::Stale
         | Reason::CredentialExpired => "identity",
         Reason::TokenTooLarge | Reason::MalformedToken => "form",
         Reason::Inactive | Reason::IntrospectionUnavailable => "introspection",
@@ -25,7 +29,12 @@ pub(super) const fn check_of(reason: Reason) -> &'static str {
             "time"
         }
         Reason::MissingClaim => "claims",
-        Reason::UnknownKey | Reason::BadSignature | Reason::KeysUnavailable | Reason::TooBusy => "signature",
+        Reason::UnknownKey
+        | Reason::BadSignature
+        | Reason::DigestMismatch
+        | Reason::BodyUnreadable
+        | Reason::KeysUnavailable
+        | Reason::TooBusy => "signature",
         Reason::Revoked | Reason::RevocationUnavailable => "revocation",
         Reason::NotBound
         | Reason::BoundToAnother

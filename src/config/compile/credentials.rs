@@ -7,6 +7,8 @@ mod passwords;
 mod remote;
 mod rule;
 mod secrets;
+mod signatures;
+mod signing_keys;
 
 pub(in crate::config) use holders::Holders;
 pub(super) use rule::{Sources, check_of_tokens, read as read_rule};
@@ -27,12 +29,18 @@ use crate::config::tree::Tree;
 use crate::jose::{Claims, Malformed};
 use crate::policy::{
     AUTHORIZATION, BEARER, CredentialSet, Forward, HolderKind, Identity, KeyPlace, Limits, QueryPolicy, Scope, SetId,
-    SetKind,
+    SetKind, SignatureForm, SignatureTerms,
 };
 use std::rc::Rc;
 
 /// Parameters that carry an API key, refused where there are API keys.
 const KEY_PARAMETERS: [&str; 3] = ["api_key", "apikey", "api-key"];
+/// Schemes that are not those of keys.
+const OTHER_SCHEMES: [&str; 6] = ["basic", "dpop", "aws4-hmac-sha256", "hmac-sha256", "sdk-hmac-sha256", "signature"];
+/// Parameters of a request that SigV4 signs in its query: who has the link can use it.
+const PRESIGNED: [&str; 3] = ["x-amz-signature", "x-amz-credential", "x-amz-security-token"];
+/// Headers that belong to signatures.
+const OF_SIGNATURES: [&str; 3] = ["signature", "signature-input", "content-digest"];
 /// The longest name, id or subject, in bytes.
 const MAX_NAME: usize = 128;
 /// Claims that an identity has by other fields, or that mean something for tokens alone.
@@ -96,14 +104,9 @@ fn set<'n>(
     let object = cursor.object(&fields::CREDENTIAL_SET)?;
     let name = object.need("name", "name it, so that requirements can").and_then(|cursor| set_name(&cursor));
     if let Some(cursor) = object.get("cookie") {
-        if object.has("api_key") {
-            return cursor.wrong("is beside `api_key`", "make two sets of them");
-        }
-        if object.has("basic") {
-            return cursor.wrong("is beside `basic`", "make two sets of them");
-        }
-        if object.has("mtls") {
-            return cursor.wrong("is beside `mtls`", "make two sets of them");
+        if let Some(other) = ["api_key", "basic", "mtls", "aksk", "signature"].into_iter().find(|kind| object.has(kind))
+        {
+            return cursor.wrong(format!("is beside `{other}`"), "make two sets of them");
         }
         if let Some(htpasswd) = object.get("htpasswd") {
             htpasswd.wrong::<()>("has passwords, and this is a set of tokens", "leave it out");
@@ -112,20 +115,31 @@ fn set<'n>(
         return Some(CredentialSet::new(&name?, Vec::new(), SetKind::Cookie(cookie?)));
     }
     let scopes = optional(&object, "scopes", Vec::new(), scopes);
-    let (kind, places) = match (object.get("api_key"), object.get("basic"), object.get("mtls")) {
-        (Some(at), None, None) => (HolderKind::Keys, places(&at)),
-        (None, Some(basic), None) => (HolderKind::Users, takes_nothing(&basic, "write basic: {}")),
-        (None, None, Some(mtls)) => (HolderKind::Certificates, takes_nothing(&mtls, "write mtls: {}")),
-        _ => {
-            return cursor.wrong(
-                "does not have exactly one of `api_key`, `basic`, `cookie` and `mtls`",
-                "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {} or mtls: {}",
-            );
-        }
+    let kinds = ["api_key", "basic", "mtls", "aksk", "signature"];
+    let written: Vec<&str> = kinds.into_iter().filter(|kind| object.has(kind)).collect();
+    let at = written.first().and_then(|kind| object.get(kind));
+    let ([written], Some(at)) = (written.as_slice(), at) else {
+        return cursor.wrong(
+            "does not have exactly one of `api_key`, `basic`, `cookie`, `mtls`, `aksk` and `signature`",
+            "say where requests have the key, such as api_key: {header: x-api-key}, or write basic: {} or mtls: {}",
+        );
     };
-    let mut holders = Holders::new(kind);
+    let (kind, proof) = match *written {
+        "api_key" => (HolderKind::Keys, places(&at).map(Proof::Keys)),
+        "basic" => (HolderKind::Users, takes_nothing(&at, "write basic: {}")),
+        "mtls" => (HolderKind::Certificates, takes_nothing(&at, "write mtls: {}")),
+        "aksk" => (HolderKind::Signers, signatures::aksk(&at).map(Proof::Signatures)),
+        _ => (HolderKind::Signers, signatures::message(&at).map(Proof::Signatures)),
+    };
+    let mut holders = Holders::new(kind, *written == "signature");
     let document = cursor.member("identities").filter(|list| matches!(list.value(), Tree::Object(_)));
     let remote = if let Some(document) = document {
+        if *written == "aksk" {
+            return document.wrong(
+                "is fetched, and both sides of aksk have a secret, which no document may have",
+                "list the identities in the configuration",
+            );
+        }
         let common = (name.as_deref().unwrap_or_default(), scopes.as_deref().unwrap_or_default());
         Some(Box::new(remote::read(&object, &document, (id, kind), common, bounds)?))
     } else {
@@ -134,7 +148,7 @@ fn set<'n>(
         None
     };
     scopes?;
-    let (identities, kind) = holders.finish(places?);
+    let (identities, kind) = holders.finish(proof?);
     Some(CredentialSet { remote, ..CredentialSet::new(&name?, identities, kind) })
 }
 
@@ -146,6 +160,7 @@ fn inline<'n>(object: &Object<'n>, holders: &mut Holders, terms: Terms<'_>, dige
         HolderKind::Certificates => {
             ("has passwords, and this is a set of certificates", "list those who have certificates")
         }
+        HolderKind::Signers => ("has passwords, and this is a set of signers", "list those who sign"),
     };
     if let Some(htpasswd) = object.get("htpasswd") {
         htpasswd.wrong::<()>(what, "leave it out, or write basic: {}");
@@ -154,11 +169,11 @@ fn inline<'n>(object: &Object<'n>, holders: &mut Holders, terms: Terms<'_>, dige
 }
 
 /// An object that has no fields, and no places of keys.
-fn takes_nothing(cursor: &Cursor<'_>, remedy: &str) -> Option<Vec<KeyPlace>> {
+fn takes_nothing(cursor: &Cursor<'_>, remedy: &str) -> Option<Proof> {
     if cursor.any_object()?.members().next().is_some() {
         return cursor.wrong("has fields, and takes none", remedy);
     }
-    Some(Vec::new())
+    Some(Proof::Keys(Vec::new()))
 }
 
 /// A name that a header, a log line and a requirement can have.
@@ -237,7 +252,7 @@ fn scheme_word(cursor: &Cursor<'_>) -> Option<String> {
     if !word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
         return cursor.wrong("is not a scheme", "write one word, such as ApiKey");
     }
-    if ["basic", "dpop"].iter().any(|other| word.eq_ignore_ascii_case(other)) {
+    if OTHER_SCHEMES.iter().any(|other| word.eq_ignore_ascii_case(other)) {
         return cursor.wrong("is the scheme of other credentials", "choose another, such as ApiKey");
     }
     Some(word.to_owned())
@@ -255,11 +270,20 @@ pub(super) fn place_header(cursor: &Cursor<'_>) -> Option<String> {
     let name = plain_name(cursor, cursor.text()?)?;
     let dashed = name.replace('_', "-");
     let is_reserved = RESERVED.contains(&dashed.as_str()) && dashed != AUTHORIZATION;
-    let is_of_others = dashed == "dpop" || dashed.starts_with("client-cert");
+    let is_of_others =
+        dashed == "dpop" || dashed.starts_with("client-cert") || OF_SIGNATURES.contains(&dashed.as_str());
     if is_reserved || is_of_others || RESERVED_PREFIXES.iter().any(|prefix| dashed.starts_with(prefix)) {
         return cursor.wrong("is not a header of credentials", "choose one of its own, such as x-api-key");
     }
     Some(name)
+}
+
+/// What a set says of the proofs of its identities.
+pub(crate) enum Proof {
+    /// The places of keys; none, where keys are not what proves them.
+    Keys(Vec<KeyPlace>),
+    /// What signatures must be.
+    Signatures(SignatureTerms),
 }
 
 /// What the identities of a set have in common.
@@ -349,7 +373,10 @@ fn instant(cursor: &Cursor<'_>) -> Option<UnixSeconds> {
 pub(super) fn refuse_in_query(query: &mut QueryPolicy, sets: &[CredentialSet]) {
     let mut headers = sets.iter().flat_map(CredentialSet::key_places).map(|place| place.header.as_str()).peekable();
     let of_keys = headers.peek().map_or(&[][..], |_| &KEY_PARAMETERS);
-    for name in of_keys.iter().copied().chain(headers) {
+    let is_sigv4 =
+        |set: &CredentialSet| set.signatures().is_some_and(|of| matches!(of.terms.form, SignatureForm::Sigv4 { .. }));
+    let presigned = if sets.iter().any(is_sigv4) { &PRESIGNED[..] } else { &[] };
+    for name in of_keys.iter().copied().chain(headers).chain(presigned.iter().copied()) {
         if !query.names.iter().any(|known| known == name) {
             query.names.push(name.to_owned());
         }

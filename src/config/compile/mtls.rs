@@ -60,7 +60,7 @@ pub(super) fn proxies_that_are_identities(policy: &Policy) -> Option<String> {
     };
     let set = policy.credentials.iter().find(|set| match &set.kind {
         SetKind::Certificates(certificates) => peers.iter().any(|peer| certificates.find(&digest_of(peer)).is_some()),
-        SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Passwords(_) => false,
+        SetKind::ApiKeys(_) | SetKind::Cookie(_) | SetKind::Passwords(_) | SetKind::Signatures(_) => false,
     })?;
     let who = "every client of that proxy passes as its identity";
     Some(format!("mtls.forwarded.from: names a certificate of {}: {who}", set.name))

@@ -31,7 +31,8 @@ impl Replay {
     /// Opens the pools that the policy uses, or says in the log why that cannot be done. The main thread is the first to do
     /// so, before there are workers: it makes what is not there.
     pub(super) fn open(host: &impl Host, policy: &Policy, settings: &ReplaySettings) -> Option<Self> {
-        let used = [(Uses::SINGLE_USE, Pool::Tokens), (Uses::PROOFS, Pool::Proofs)];
+        let used =
+            [(Uses::SINGLE_USE, Pool::Tokens), (Uses::PROOFS, Pool::Proofs), (Uses::SIGNATURES, Pool::Signatures)];
         let pools: Vec<Pool> = used.into_iter().filter(|(part, _)| policy.uses.has(*part)).map(|(_, it)| it).collect();
         if !pools.is_empty() && !has_vm_id(host) {
             log::warn!(

@@ -3,13 +3,15 @@
 
 use super::passwords::{self, Line};
 use super::secrets::{self, Digests};
-use super::{Terms, certificates, identity, identity_of};
+use super::signing_keys::{self, Signer};
+use super::{Proof, Terms, certificates, identity, identity_of};
 use crate::base::json::Map;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::crypto::{SHA256_BYTES, sha256};
 use crate::policy::{
-    ApiKeys, Certificates, HolderKind, Identity, KeyPlace, Passwords, Secret, SetKind, WrittenSecrets, in_order,
+    ApiKeys, Certificates, HolderKind, Identity, Passwords, Secret, SetKind, Signatures, SigningKey, WrittenSecrets,
+    in_order,
 };
 use std::rc::Rc;
 
@@ -24,12 +26,15 @@ pub(crate) struct Holders {
     secrets: Vec<Secret>,
     by_uri: bool,
     by_dns: bool,
+    /// Whether signers may have public keys.
+    takes_public: bool,
+    signing: Vec<SigningKey>,
     passwords: Vec<(Rc<String>, WrittenSecrets)>,
 }
 
 impl Holders {
     /// None yet.
-    pub(crate) const fn new(kind: HolderKind) -> Self {
+    pub(crate) const fn new(kind: HolderKind, takes_public: bool) -> Self {
         Self {
             kind,
             ids: Vec::new(),
@@ -37,6 +42,8 @@ impl Holders {
             secrets: Vec::new(),
             by_uri: false,
             by_dns: false,
+            takes_public,
+            signing: Vec::new(),
             passwords: Vec::new(),
         }
     }
@@ -73,9 +80,32 @@ impl Holders {
                 self.by_uri |= found.by_uri;
                 self.by_dns |= found.by_dns;
             }),
+            HolderKind::Signers => self.add_signer(&identity, item, terms, digests),
         };
         self.identities.push(identity);
         read
+    }
+
+    /// Reads the keys of a signer. A key id names one identity.
+    fn add_signer<'n>(
+        &mut self,
+        identity: &Identity,
+        item: &Cursor<'n>,
+        terms: Terms<'_>,
+        digests: &mut Digests<'n>,
+    ) -> Option<()> {
+        let place = self.identities.len();
+        let signer = Signer { id: &identity.id, place, takes_public: self.takes_public };
+        let keys = signing_keys::read(item, signer, terms.environment, digests)?;
+        let is_taken = |key: &SigningKey| self.signing.iter().any(|other| other.key_id == key.key_id);
+        if let Some(key) = keys.iter().find(|key| is_taken(key)) {
+            return item.wrong(
+                format!("has the key id {}, which is that of another identity", key.key_id),
+                "give each identity key ids of its own",
+            );
+        }
+        self.signing.extend(keys);
+        Some(())
     }
 
     /// Adds the user of a line, whose scopes are those of the set.
@@ -106,13 +136,16 @@ impl Holders {
         places
     }
 
-    /// The identities, and what proves them. Keys are sent in these places.
-    pub(crate) fn finish(self, places: Vec<KeyPlace>) -> (Vec<Identity>, SetKind) {
-        let kind = match self.kind {
-            HolderKind::Keys => SetKind::ApiKeys(ApiKeys::new(places, &self.secrets)),
-            HolderKind::Users => SetKind::Passwords(Passwords::new(self.passwords)),
-            HolderKind::Certificates => {
+    /// The identities, and what proves them.
+    pub(crate) fn finish(self, proof: Proof) -> (Vec<Identity>, SetKind) {
+        let kind = match (self.kind, proof) {
+            (_, Proof::Signatures(terms)) => SetKind::Signatures(Signatures::new(terms, self.signing)),
+            (HolderKind::Users, Proof::Keys(_)) => SetKind::Passwords(Passwords::new(self.passwords)),
+            (HolderKind::Certificates, Proof::Keys(_)) => {
                 SetKind::Certificates(Certificates::new(&self.secrets, self.by_uri, self.by_dns))
+            }
+            (HolderKind::Keys | HolderKind::Signers, Proof::Keys(places)) => {
+                SetKind::ApiKeys(ApiKeys::new(places, &self.secrets))
             }
         };
         (self.identities, kind)

@@ -226,6 +226,12 @@ fn told_apart(cursor: &Cursor<'_>, rule: &CredentialRule, sets: &[CredentialSet]
                     "make one set of them",
                 );
             }
+            if set.signatures().is_some() && earlier.signatures().is_some() {
+                return cursor.wrong(
+                    format!("names {} and {}, and one request has one signature", earlier.name, set.name),
+                    "make one set of them, or name them in requirements of different routes",
+                );
+            }
             let overlap =
                 set.key_places().iter().find(|own| earlier.key_places().iter().any(|other| own.overlaps(other)));
             if let Some(place) = overlap {

@@ -1,0 +1,13 @@
+//! A body that has been signed by its digest, and is still to come.
+
+/// What a body has to be that goes on piece by piece: its digests were signed with the headers. At least one is known, and all
+/// that are known have to match (RFC 9530 section 2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedBody {
+    /// Its SHA-256.
+    pub sha256: Option<[u8; 32]>,
+    /// Its SHA-512.
+    pub sha512: Option<[u8; 64]>,
+    /// Whether another body is only reported.
+    pub report_only: bool,
+}
