@@ -4,6 +4,7 @@
 //! Everything calls [`host::Host`], and is compiled and tested natively with a host that a test scripts. Only the
 //! module has `abi`, from the host's calls to ours, and `wasm_host`, from ours to the host's.
 
+mod body_check;
 mod budget;
 mod callouts;
 mod declaration;

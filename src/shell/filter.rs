@@ -214,7 +214,14 @@ impl<H: Host + Clone> Filter<H> {
             _ => None,
         });
         match waiting.flatten() {
-            Some((gate, request)) => hear(&gate, &request),
+            Some((gate, request)) => {
+                let state = hear(&gate, &request);
+                if request.is_settled() {
+                    // It is dropped once the table is free again.
+                    self.streams.change(context, |stream| stream.progress = Progress::Decided(state));
+                }
+                state
+            }
             None => self.state(context),
         }
     }

@@ -3,6 +3,7 @@
 mod claims;
 mod documents;
 mod fetch;
+mod held;
 mod introspection;
 mod lists;
 mod message;
@@ -15,6 +16,7 @@ mod request;
 mod response;
 mod reuse;
 mod series;
+mod signed_body;
 mod surroundings;
 mod tallies;
 mod waiting;
@@ -40,6 +42,7 @@ use crate::policy::{
 };
 use crate::token_cache::{CacheCounts, TokenCache};
 use claims::WaitingClaim;
+use held::Held;
 use introspection::Inquiries;
 use meters::Meters;
 use passwords::Passwords;
@@ -88,6 +91,7 @@ pub struct Gate<H> {
     replay: Replay,
     reuse: Reuse,
     inquiries: Inquiries,
+    held: Held,
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
@@ -179,6 +183,7 @@ impl<H: Host> Gate<H> {
             replay,
             reuse,
             inquiries,
+            held: Held::default(),
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
             host_failures: Cell::new(0),
@@ -211,6 +216,7 @@ impl<H: Host> Gate<H> {
         self.end_lost_claims();
         self.go_on_asking();
         self.hash_on();
+        self.end_held();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -253,7 +259,8 @@ impl<H: Host> Gate<H> {
         if self.passwords.are_waited_for() {
             return self.set_period(TICK_AT_ONCE_MS);
         }
-        let missing = !is_complete || self.waiting.borrow().len() > 0 || self.inquiries.are_busy();
+        let waits = self.waiting.borrow().len() > 0 || self.inquiries.are_busy() || self.is_held_request_due();
+        let missing = !is_complete || waits;
         self.set_period(match (is_busy, missing) {
             (true, _) => TICK_WHILE_READING_MS,
             (false, true) => TICK_WHILE_INCOMPLETE_MS,

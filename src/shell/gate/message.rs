@@ -1,14 +1,15 @@
-//! Requests whose body is judged: an MCP message. Nothing of it goes on before it has been judged.
+//! Requests whose body is judged: an MCP message, or what has been signed. Nothing of it goes on before it has been judged.
 //!
-//! Where `hold_headers` is set, the headers wait for it too, which the plugin has to allow
-//! (`allow_on_headers_stop_iteration`). Elsewhere Envoy gives a filter that stops the headers no body, so the headers go on
-//! alone, edited as for a request that is let through.
+//! Where the headers wait for it, too (`hold_headers`, and every body that is signed without its digest in a header), the plugin
+//! has to allow that (`allow_on_headers_stop_iteration`). Elsewhere Envoy gives a filter that stops the headers no body, so the
+//! headers go on alone, edited as for a request that is let through.
 
 use super::super::host::{Buffer, Host};
 use super::waiting::Parked;
 use super::{Gate, RequestState, StreamRequest};
-use crate::decision::{Decision, Denial, MessageWanted, Pending, Refusal};
+use crate::decision::{Decision, Denial, MessageWanted, Need, Pending, Refusal};
 use crate::facts::Body;
+use crate::policy::Uses;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -20,26 +21,32 @@ pub struct BodyRead {
     /// Whether the request waits for its body and for nothing else.
     is_listened_for: Cell<bool>,
     /// The bytes of it that the host has shown us; `None` before the first part.
-    shown: Cell<Option<usize>>,
-    text: RefCell<Text>,
+    pub(super) shown: Cell<Option<usize>>,
+    pub(super) end: Cell<BodyEnd>,
+    /// All of it, while the request is judged by it: until then the host keeps it.
+    text: RefCell<Option<Vec<u8>>>,
 }
 
-/// The text of a body.
-#[derive(Default)]
-enum Text {
+/// How far a body has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum BodyEnd {
+    /// There may be more.
     #[default]
-    Awaited,
-    Whole(Vec<u8>),
-    TooLarge,
+    Open,
+    /// That was all.
+    Ended,
+    /// Trailers follow.
+    Trailers,
 }
 
 impl BodyRead {
     /// Has something judged by the body as far as it has been read.
     pub(super) fn with<R>(&self, judged: impl FnOnce(Body<'_>) -> R) -> R {
-        judged(match &*self.text.borrow() {
-            Text::Awaited => Body::Awaited,
-            Text::Whole(text) => Body::Whole(text),
-            Text::TooLarge => Body::TooLarge,
+        judged(match (&*self.text.borrow(), self.end.get()) {
+            _ if self.is_too_large() => Body::TooLarge,
+            (None, _) => Body::Awaited,
+            (Some(text), BodyEnd::Trailers) => Body::WithTrailers(text),
+            (Some(text), _) => Body::Whole(text),
         })
     }
 
@@ -47,17 +54,71 @@ impl BodyRead {
     pub(super) fn clear(&self) {
         drop(self.text.take());
     }
+
+    /// The request is decided without its body.
+    pub(super) fn give_up(&self) {
+        self.is_listened_for.set(false);
+    }
+
+    fn is_too_large(&self) -> bool {
+        let size = u64::try_from(self.shown.get().unwrap_or_default()).unwrap_or(u64::MAX);
+        self.wanted.get().is_some_and(|wanted| size > u64::from(wanted.max_bytes))
+    }
+
+    /// Whether as much of it has come as is wanted.
+    fn has_come(&self) -> bool {
+        self.end.get() != BodyEnd::Open || self.is_too_large()
+    }
 }
 
 impl<H: Host> Gate<H> {
-    /// Lets a request wait for its body. Returns whether its headers go on now.
-    pub(super) fn listen(&self, request: &StreamRequest, mut pending: Pending) -> bool {
+    /// What is wanted of the body of a request that waits. Where bodies are signed, what comes of one while something else is
+    /// awaited counts, too: it does not come again.
+    pub(super) fn wanted(&self, pending: &Pending) -> Option<MessageWanted> {
+        let of_signed = MessageWanted { max_bytes: self.policy.signed_body_bytes, holds_headers: true };
+        match (&pending.need, &pending.trace.message) {
+            (Need::Message(wanted), _) => Some(*wanted),
+            (_, Some(message)) => Some(message.wanted),
+            (_, None) => self.policy.uses.has(Uses::SIGNED_BODIES).then_some(of_signed),
+        }
+    }
+
+    /// Reads the body, where it is judged and has come. Returns whether that could be done.
+    pub(super) fn read_body(&self, request: &StreamRequest) -> bool {
         let body = &request.body;
+        if body.wanted.get().is_none() || body.end.get() == BodyEnd::Open || body.is_too_large() {
+            return true;
+        }
+        let size = body.shown.get().unwrap_or_default();
+        let text = if size == 0 { Ok(Vec::new()) } else { self.host.buffer(Buffer::RequestBody, 0, size) };
+        match text {
+            Ok(text) if text.len() == size => {
+                body.text.replace(Some(text));
+                true
+            }
+            _ => {
+                log::error!("scopegate: the body of a request cannot be read");
+                false
+            }
+        }
+    }
+
+    /// Lets a request wait for its body. Returns whether its headers go on now.
+    pub(super) fn listen(&self, request: &Rc<StreamRequest>, mut pending: Pending) -> bool {
+        let body = &request.body;
+        if let Need::Message(wanted) = pending.need {
+            body.wanted.set(Some(wanted));
+        }
         body.is_listened_for.set(true);
-        let holds = body.wanted.get().is_none_or(|wanted| wanted.holds_headers);
+        if body.has_come() {
+            return self.judge_body(request) == RequestState::Passed;
+        }
         // Where parts have come while the headers were held, the host gives them again to no filter.
-        if holds || body.shown.get().is_some() {
+        if body.shown.get().is_some() {
             return false;
+        }
+        if body.wanted.get().is_none_or(|wanted| wanted.holds_headers) {
+            return self.hold(request, pending) == RequestState::Passed;
         }
         let edited = pending.grant.take().map(|mut grant| {
             // A response may come before the body has.
@@ -74,30 +135,41 @@ impl<H: Host> Gate<H> {
         false
     }
 
-    /// A part of the body is here, `size` bytes so far. Returns the state of the request.
+    /// A part of the body is here. Of one that is held, `size` bytes have come so far; one that goes on comes in parts of that
+    /// size. Returns the state of the request.
     pub fn on_body(&self, request: &Rc<StreamRequest>, size: usize, ends: bool) -> RequestState {
+        match request.state.get() {
+            RequestState::Passed => self.on_signed_part(request, size, ends),
+            RequestState::Undecided | RequestState::Listening => {
+                request.body.shown.set(Some(size));
+                self.hear(request, if ends { BodyEnd::Ended } else { BodyEnd::Open })
+            }
+            RequestState::Answered => RequestState::Answered,
+        }
+    }
+
+    /// The body ends with trailers.
+    pub fn on_body_end(&self, request: &Rc<StreamRequest>) -> RequestState {
+        match request.state.get() {
+            RequestState::Passed => self.on_signed_trailers(request),
+            RequestState::Undecided | RequestState::Listening => self.hear(request, BodyEnd::Trailers),
+            RequestState::Answered => RequestState::Answered,
+        }
+    }
+
+    /// More of a body has come that does not go on yet.
+    fn hear(&self, request: &Rc<StreamRequest>, end: BodyEnd) -> RequestState {
         let body = &request.body;
-        let is_open = matches!(request.state.get(), RequestState::Undecided | RequestState::Listening);
-        let Some(wanted) = body.wanted.get().filter(|_| is_open) else { return request.state.get() };
-        body.shown.set(Some(size));
-        if u32::try_from(size).is_ok_and(|size| size <= wanted.max_bytes) {
-            if !ends {
-                return request.state.get();
-            }
-            let text = if size == 0 { Ok(Vec::new()) } else { self.host.buffer(Buffer::RequestBody, 0, size) };
-            match text {
-                Ok(text) if text.len() == size => *body.text.borrow_mut() = Text::Whole(text),
-                _ => {
-                    log::error!("scopegate: the body of a request cannot be read");
-                    return self.carry_out(request, super::outcome::unread());
-                }
-            }
-        } else {
-            *body.text.borrow_mut() = Text::TooLarge;
+        body.end.set(end);
+        if body.has_come() && body.is_listened_for.get() {
+            return self.judge_body(request);
         }
-        if !body.is_listened_for.replace(false) {
-            return request.state.get();
-        }
+        request.state.get()
+    }
+
+    /// Judges a request that has waited for its body. Returns its state.
+    fn judge_body(&self, request: &Rc<StreamRequest>) -> RequestState {
+        request.body.give_up();
         let decision = match self.decide(request) {
             Decision::Await(pending) => match self.park(request, pending) {
                 Parked::Waiting => return request.state.get(),
@@ -107,11 +179,6 @@ impl<H: Host> Gate<H> {
             decision => decision,
         };
         self.carry_out(request, decision)
-    }
-
-    /// The body ends with trailers.
-    pub fn on_body_end(&self, request: &Rc<StreamRequest>) -> RequestState {
-        self.on_body(request, request.body.shown.get().unwrap_or_default(), true)
     }
 }
 

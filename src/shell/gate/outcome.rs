@@ -40,15 +40,11 @@ impl<H: Host> Gate<H> {
             Decision::Await(pending) => pending,
             decision => {
                 let state = self.carry_out(&request, decision);
-                return if request.awaits_response() {
-                    Progress::Waiting(Rc::new(request))
-                } else {
-                    Progress::Decided(state)
-                };
+                return if request.is_kept() { Progress::Waiting(Rc::new(request)) } else { Progress::Decided(state) };
             }
         };
         let request = Rc::new(request);
-        request.body.wanted.set(pending.trace.message.as_ref().map(|message| message.wanted));
+        request.body.wanted.set(self.wanted(&pending));
         match self.park(&request, pending) {
             Parked::Waiting => Progress::Waiting(request),
             Parked::Listens(pending) => {
@@ -59,15 +55,21 @@ impl<H: Host> Gate<H> {
         }
     }
 
-    /// Carries out a decision. Returns the progress of its request, of which something is kept only for its response.
+    /// Carries out a decision. Returns the progress of its request, of which something is kept only for its response and its body.
     fn progress(&self, request: Rc<StreamRequest>, decision: Decision) -> Progress {
         let state = self.carry_out(&request, decision);
-        if request.awaits_response() { Progress::Waiting(request) } else { Progress::Decided(state) }
+        if request.is_kept() { Progress::Waiting(request) } else { Progress::Decided(state) }
     }
 
     pub(super) fn decide(&self, request: &StreamRequest) -> Decision {
-        Self::view(request, |view| self.with_facts(request, |facts| decide(&self.policy, view, facts)))
-            .unwrap_or_else(unread)
+        if !self.read_body(request) {
+            return unread();
+        }
+        let decision = Self::view(request, |view| self.with_facts(request, |facts| decide(&self.policy, view, facts)));
+        if let Some(Decision::Await(_)) = decision {
+            request.body.clear();
+        }
+        decision.unwrap_or_else(unread)
     }
 
     /// Has something judged by what this worker knows now.
@@ -136,20 +138,23 @@ impl<H: Host> Gate<H> {
             let denial = pending.need.unmet();
             decision = self.end_wait(request, pending, denial);
         }
-        if let Decision::Allow(grant) = &mut decision
-            // Headers that have gone on have been edited.
-            && request.state.get() != RequestState::Listening
-            && let Err(failure) = self.publish(grant).and_then(|()| self.edit(grant))
-        {
-            log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
-            let (trace, token) = (std::mem::take(&mut grant.trace), grant.token.take());
-            decision = Decision::Deny(Refusal { denial: Denial::HostFailure, trace, token });
+        let mut body = None;
+        if let Decision::Allow(grant) = &mut decision {
+            let prepared = self.begin_body(request, grant).and_then(|begun| {
+                body = begun;
+                self.prepare(request, grant)
+            });
+            if let Err(denial) = prepared {
+                let (trace, token) = (std::mem::take(&mut grant.trace), grant.token.take());
+                decision = Decision::Deny(Refusal { denial, trace, token });
+            }
         }
         // What was to be done with the response of headers that went on alone is decided anew.
         request.forget_response();
         let (state, status) = match &mut decision {
             Decision::Allow(grant) => {
                 request.await_response(grant);
+                request.signed.replace(body);
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 (RequestState::Passed, None)
             }
@@ -163,10 +168,41 @@ impl<H: Host> Gate<H> {
         };
         request.state.set(state);
         self.report(request, &decision, status);
-        let kept = if request.awaits_response() { read_again(request, of_record) } else { Vec::new() };
-        drop((request.headers.replace(kept), request.introspected.take()));
+        self.keep_for_records(request);
+        drop(request.introspected.take());
         request.body.clear();
         state
+    }
+
+    /// Frees what is kept of the headers, but for what later records need.
+    pub(super) fn keep_for_records(&self, request: &StreamRequest) {
+        if request.is_reported_later() {
+            return;
+        }
+        let kept = if request.is_kept() { read_again(request, of_record) } else { Vec::new() };
+        drop(request.headers.replace(kept));
+    }
+
+    /// Does what a request needs upstream.
+    fn prepare(&self, request: &StreamRequest, grant: &Grant) -> std::result::Result<(), Denial> {
+        // Headers that have gone on have been edited.
+        if request.state.get() == RequestState::Listening {
+            return Ok(());
+        }
+        self.publish(grant).and_then(|()| self.edit(grant)).map_err(|failure| {
+            log::error!("scopegate: what the request needs upstream cannot be set: status {}", failure.0);
+            Denial::HostFailure
+        })
+    }
+
+    /// Refuses a request that has gone on. If its upstream has answered, the host resets the stream.
+    pub(super) fn refuse_late(&self, request: &StreamRequest, refusal: Refusal) -> RequestState {
+        // Nothing more goes on, and the answer of the gate is left as it is.
+        request.state.set(RequestState::Answered);
+        request.forget_response();
+        let status = self.answer(request, &refusal);
+        self.report(request, &Decision::Deny(refusal), Some(status));
+        RequestState::Answered
     }
 
     /// Publishes what later filters, or the router, look for. A missing value sets no header, and a missing seal
@@ -219,11 +255,12 @@ pub(super) fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
 }
 
-/// The headers of a request that records name it by: all that is kept of it until its response is here.
+/// The headers of a request that records and answers need: all that is kept of it until its response and its body are here.
 fn of_record(view: &RequestView<'_>) -> Vec<u8> {
     let text = |value| std::str::from_utf8(value).unwrap_or_default();
     let id = view.sole_value(REQUEST_ID).map(|id| (REQUEST_ID, text(id)));
-    let pairs: Vec<(&str, &str)> = [(":method", text(view.method()))].into_iter().chain(id).collect();
+    let of_grpc = view.is_grpc().then_some(("content-type", "application/grpc"));
+    let pairs: Vec<(&str, &str)> = [(":method", text(view.method()))].into_iter().chain(id).chain(of_grpc).collect();
     pairs::serialise(&pairs)
 }
 

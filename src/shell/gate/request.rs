@@ -5,6 +5,7 @@ use super::super::metadata_cache::Parsed;
 use super::Gate;
 use super::message::BodyRead;
 use super::response::AwaitedResponse;
+use super::signed_body::PassingBody;
 use crate::base::text::shown;
 use crate::decision::Need;
 use crate::facts::{Awaited, AwaitedNeeds, Introspected, MetadataSource, TokenName};
@@ -38,6 +39,8 @@ pub struct StreamRequest {
     pub(super) body: BodyRead,
     /// What is done with its response, from when it goes on until the response is here; `None`: nothing.
     pub(super) response: RefCell<Option<Box<AwaitedResponse>>>,
+    /// Its body, from when it goes on until all of it is here; `None`: it may be any.
+    pub(super) signed: RefCell<Option<Box<PassingBody>>>,
 }
 
 /// The state of a request.
@@ -58,7 +61,7 @@ pub enum RequestState {
 pub enum Progress {
     /// It is decided, or refused for good: nothing of the request is kept.
     Decided(RequestState),
-    /// It waits, or has waited, or something is done with its response.
+    /// It waits, or has waited, or something is done with its response or its body.
     Waiting(Rc<StreamRequest>),
 }
 
@@ -90,7 +93,18 @@ impl StreamRequest {
             introspected: RefCell::default(),
             body: BodyRead::default(),
             response: RefCell::default(),
+            signed: RefCell::default(),
         }
+    }
+
+    /// Whether something is kept of it once it has gone on.
+    pub(super) fn is_kept(&self) -> bool {
+        self.awaits_response() || self.signed.borrow().is_some()
+    }
+
+    /// Whether nothing is kept of it, since it is decided.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state.get(), RequestState::Passed | RequestState::Answered) && !self.is_kept()
     }
 
     /// Notes the result of a wait.
@@ -125,6 +139,7 @@ impl<H: Host> Gate<H> {
             introspected: RefCell::default(),
             body: BodyRead::default(),
             response: RefCell::default(),
+            signed: RefCell::default(),
         })
     }
 

@@ -3,8 +3,8 @@
 use super::super::host::{Host, Map};
 use super::super::pairs;
 use super::lists::Reading;
-use super::{Gate, RequestState, StreamRequest};
-use crate::decision::{Decision, Denial, Grant, Refusal, ResponseEdits, TokenTrace, Trace};
+use super::{Gate, StreamRequest};
+use crate::decision::{Denial, Grant, Refusal, ResponseEdits, TokenTrace, Trace};
 use crate::policy::{MAX_SESSION_ID, SESSION_ID, SessionBinding};
 
 /// What is kept of a request that goes on, until its response is here.
@@ -68,11 +68,8 @@ impl<H: Host> Gate<H> {
             Err(denial) => denial,
         };
         let AwaitedResponse { trace, token, .. } = *awaited;
-        let refusal = Refusal { denial, trace, token };
         // A body that is not here yet is judged no more.
-        request.state.set(RequestState::Answered);
-        let status = self.answer(request, &refusal);
-        self.report(request, &Decision::Deny(refusal), Some(status));
+        self.refuse_late(request, Refusal { denial, trace, token });
         false
     }
 
