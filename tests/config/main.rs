@@ -33,6 +33,7 @@ mod resources;
 mod revocation;
 mod router;
 mod senders;
+mod signatures;
 mod status_list;
 mod token_places;
 

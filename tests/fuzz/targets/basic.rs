@@ -29,7 +29,7 @@ fuzz_target!(|value: &[u8]| {
             secret_of(&view, set, &policy.credentials).map(|found| {
                 found.map(|found| match found.secret {
                     SentSecret::Password(text) => text.checked(),
-                    SentSecret::ApiKey(_) | SentSecret::Certificate => panic!("not a password"),
+                    SentSecret::ApiKey(_) | SentSecret::Certificate | SentSecret::Signature(_) => panic!("not a password"),
                 })
             })
         };

@@ -31,12 +31,14 @@ fn shown(loaded: &Loaded) -> String {
         reuse,
         report_only,
         token_bytes,
+        signed_body_bytes,
     } = &loaded.policy;
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
     let judged = (uses, issuers, token_places, credentials, rules, default, route_metadata, query, paths, token_bytes);
+    let bodies = signed_body_bytes;
     let done =
-        (reuse, resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, &loaded.settings);
+        (reuse, resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, bodies, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)
 }
 

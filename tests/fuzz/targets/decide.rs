@@ -35,6 +35,13 @@ fn elsewhere(more: Value) -> Value {
     all
 }
 
+/// A set of signed requests beside tokens.
+fn signed(mut set: Value) -> Value {
+    set["name"] = json!("machines");
+    set["identities"] = json!([{ "id": "AKID", "scopes": ["orders:read"], "secrets": [{ "env": "SECRET" }] }]);
+    configuration(json!({ "credentials": [set], "default": { "credentials": { "any_of": ["bearer", "machines"] } } }))
+}
+
 thread_local! {
     static POLICIES: Vec<(Policy, KeyRing)> = [
         configuration(json!({})),
@@ -67,6 +74,9 @@ thread_local! {
             "default": { "credentials": { "all_of": ["staff", "workloads", "partners"] }, "allow_missing": true },
         })),
         elsewhere(json!({ "credentials": sets(), "default": { "credentials": { "all_of": ["mesh", "web"] } } })),
+        signed(json!({ "aksk": { "form": "sigv4", "regions": ["eu"], "services": ["s3", "orders"] } })),
+        signed(json!({ "aksk": { "form": "apinto" } })),
+        signed(json!({ "signature": { "nonce": "optional" } })),
     ]
     .map(|configuration| {
         let policy = policy(configuration);
@@ -122,6 +132,8 @@ fn is_there(kind: CredentialKind, request: &Request<'_>, accepted: u32) -> bool 
         // Base64 of `ann:` and what the password begins with.
         CredentialKind::Password(_) => any(&|value| value.windows(12).any(|part| part == b"YW5uOmE6Z29v")),
         CredentialKind::Certificate(_) => request.certificate == Some(CERTIFICATE),
+        // Without the secret none is good.
+        CredentialKind::Aksk(_) | CredentialKind::Signature(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@ use super::secrets::{Digests, variable};
 use crate::base::json::{Map, Value};
 use crate::config::compile::optional;
 use crate::config::cursor::{Cursor, Object};
+use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::crypto::{Algorithm, KeyFamily, sha256};
 use crate::jose::KeySet;
@@ -50,6 +51,9 @@ fn key<'n>(
     environment: Option<Environment<'_>>,
     digests: &mut Digests<'n>,
 ) -> Option<SigningKey> {
+    if let Tree::Text(_) = cursor.value() {
+        return cursor.wrong("is a secret as it is: every reader of the configuration could use it", NAME_IT);
+    }
     let object = cursor.object(&fields::SIGNING_KEY)?;
     let key_id = optional(&object, "key_id", signer.id.to_owned(), key_id);
     let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
