@@ -168,19 +168,10 @@ impl<H: Host> Gate<H> {
         };
         request.state.set(state);
         self.report(request, &decision, status);
-        self.keep_for_records(request);
+        keep_for_records(request);
         drop(request.introspected.take());
         request.body.clear();
         state
-    }
-
-    /// Frees what is kept of the headers, but for what later records need.
-    pub(super) fn keep_for_records(&self, request: &StreamRequest) {
-        if request.is_reported_later() {
-            return;
-        }
-        let kept = if request.is_kept() { read_again(request, of_record) } else { Vec::new() };
-        drop(request.headers.replace(kept));
     }
 
     /// Does what a request needs upstream.
@@ -253,6 +244,15 @@ impl<H: Host> Gate<H> {
 /// The decision on a request that cannot be read.
 pub(super) fn unread() -> Decision {
     Decision::Deny(Refusal { denial: Denial::HostFailure, trace: Trace::default(), token: None })
+}
+
+/// Frees what is kept of the headers, but for what later records need.
+pub(super) fn keep_for_records(request: &StreamRequest) {
+    if request.is_reported_later() {
+        return;
+    }
+    let kept = if request.is_kept() { read_again(request, of_record) } else { Vec::new() };
+    drop(request.headers.replace(kept));
 }
 
 /// The headers of a request that records and answers need: all that is kept of it until its response and its body are here.

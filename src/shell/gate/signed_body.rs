@@ -4,6 +4,7 @@
 use super::super::body_check::BodyCheck;
 use super::super::host::{Buffer, Host};
 use super::message::BodyEnd;
+use super::outcome::keep_for_records;
 use super::{Gate, RequestState, StreamRequest};
 use crate::decision::{Basis, Decision, Denial, Grant, Refusal, TokenTrace, Trace};
 use crate::request::RequestView;
@@ -74,7 +75,7 @@ impl<H: Host> Gate<H> {
     pub(super) fn on_signed_part(&self, request: &StreamRequest, size: usize, ends: bool) -> RequestState {
         let Some(mut body) = request.signed.take() else { return request.state.get() };
         match self.take_part(&mut body.check, size).and_then(|()| body.check.judge(ends)) {
-            Ok(()) if ends => self.keep_for_records(request),
+            Ok(()) if ends => keep_for_records(request),
             Ok(()) => drop(request.signed.replace(Some(body))),
             Err(denial) => return self.end_body(request, *body, denial),
         }
@@ -96,7 +97,7 @@ impl<H: Host> Gate<H> {
             return self.refuse_late(request, Refusal { denial, trace, token });
         }
         self.report(request, &Decision::Allow(Grant::reported(denial, trace, token)), None);
-        self.keep_for_records(request);
+        keep_for_records(request);
         request.state.get()
     }
 
