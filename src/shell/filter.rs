@@ -2,7 +2,11 @@
 //! gate, and judges nothing.
 
 #[cfg(test)]
+mod early_bodies;
+#[cfg(test)]
 mod fleet;
+#[cfg(test)]
+mod held;
 #[cfg(test)]
 mod interleavings;
 #[cfg(test)]
@@ -23,6 +27,8 @@ mod records;
 mod reporting;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod signed_bodies;
 #[cfg(test)]
 mod status;
 

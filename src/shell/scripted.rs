@@ -65,6 +65,8 @@ pub struct HostStream {
     pub response: Vec<(String, String)>,
     /// What has come of the request's body, and is held.
     pub body: Vec<u8>,
+    /// What has gone upstream of it.
+    pub gone: Vec<u8>,
     /// What is here of the response's body, and has not gone on.
     pub response_body: Vec<u8>,
     /// How the headers were edited, in order.
@@ -89,10 +91,11 @@ impl HostStream {
         self.upstream.is_none() && self.answers.is_empty()
     }
 
-    /// The headers go upstream, once.
+    /// The headers go upstream, once, and what is held of the body.
     pub fn go_on(&mut self) {
         assert!(self.answers.is_empty() || self.is_listened_to, "an answered request goes on: {self:?}");
         self.upstream.get_or_insert_with(|| self.headers.clone());
+        self.gone.append(&mut self.body);
     }
 }
 
