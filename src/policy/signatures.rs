@@ -229,12 +229,12 @@ mod tests {
 
     #[test]
     fn every_key_of_an_id_is_found_and_no_other() {
-        let keys = vec![key("a", 0, "1"), key("b", 1, "2"), key("a", 0, "3"), key("", 2, "4")];
+        let keys = vec![key("a", 0, "first"), key("b", 1, "second"), key("a", 0, "third"), key("", 2, "fourth")];
         let signatures = Signatures::new(terms(SignatureForm::Apinto, &[]), keys);
         let found = |id: &str| signatures.find(id).iter().map(|(_, key)| key.identity).collect::<Vec<_>>();
         assert_eq!([found("a"), found("b"), found(""), found("c")], [vec![0, 0], vec![1], vec![2], vec![]]);
         assert_eq!(signatures.keys().count(), 4);
-        assert!(!format!("{signatures:?}").contains('3'), "{signatures:?}");
+        assert!(!format!("{signatures:?}").contains("third"), "{signatures:?}");
     }
 
     #[test]
