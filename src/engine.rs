@@ -14,6 +14,7 @@ mod once;
 mod schemes;
 mod selection;
 mod session;
+mod stop;
 
 pub use further::further;
 
@@ -25,12 +26,11 @@ use crate::checks::{
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{
-    Basis, CredentialKind, Decision, Denial, Grant, MessageWanted, MetadataPart, Need, Pending, Refusal, Served,
-    TokenTrace, Trace,
+    Basis, CredentialKind, Decision, Denial, Grant, Need, Pending, Refusal, Served, TokenTrace, Trace,
 };
 use crate::facts::{Facts, Surroundings};
 use crate::policy::{
-    AUTHORIZATION, Authority, Policy, ResourceId, Source, TokenRequirement, Uses, WEBSOCKET_PROTOCOL, same_header,
+    AUTHORIZATION, Authority, Policy, Source, TokenRequirement, Uses, WEBSOCKET_PROTOCOL, same_header,
 };
 use crate::request::RequestView;
 use applicable::{Admission, Applicable, NotFound};
@@ -39,6 +39,7 @@ use once::ClaimedOnce;
 use schemes::schemes;
 use selection::Selected;
 use std::rc::Rc;
+use stop::{Cause, Stop};
 
 /// Decides on a request.
 #[must_use]
@@ -394,70 +395,4 @@ fn holds_credential(policy: &Policy, request: &RequestView<'_>) -> bool {
 fn unverified(token: &Formed<'_>) -> TokenTrace {
     let remembered = Some(token.is_remembered());
     TokenTrace { fingerprint: Some(token.fingerprint()), verified: None, mismatch: None, remembered }
-}
-
-/// Why a request is refused or has to wait.
-struct Stop {
-    cause: Cause,
-    token: Option<Box<TokenTrace>>,
-    report_only: bool,
-}
-
-enum Cause {
-    Deny(Denial),
-    Await(Need),
-    Serve(ResourceId, MetadataPart),
-    /// The message is wanted, and this is done to the headers if they go on before it.
-    Hear(MessageWanted, Option<Box<Grant>>),
-}
-
-impl Stop {
-    fn about(self, token: TokenTrace) -> Self {
-        Self { token: Some(Box::new(token)), ..self }
-    }
-
-    /// Keeps what the token has where something else was wanted, if that can be shown.
-    fn at(
-        mut self,
-        token: &Formed<'_>,
-        policy: &Policy,
-        request: &RequestView<'_>,
-        facts: &Facts<'_>,
-        asks: &TokenRequirements<'_>,
-    ) -> Self {
-        if !facts.shows_mismatch {
-            return self;
-        }
-        // What is about another credential, the token does not explain.
-        let of_token = self.token.as_mut().filter(|trace| trace.fingerprint.is_some());
-        if let (Cause::Deny(denial), Some(trace)) = (&self.cause, of_token) {
-            trace.mismatch = checks::mismatch(denial, token, policy, asks, request);
-        }
-        self
-    }
-
-    fn reported(self) -> Self {
-        Self { report_only: true, ..self }
-    }
-}
-
-impl From<Denial> for Stop {
-    fn from(denial: Denial) -> Self {
-        Cause::Deny(denial).into()
-    }
-}
-
-impl From<Cause> for Stop {
-    fn from(cause: Cause) -> Self {
-        Self { cause, token: None, report_only: false }
-    }
-}
-
-impl From<Unproven> for Stop {
-    fn from(unproven: Unproven) -> Self {
-        match unproven {
-            Unproven::Deny(denial) => Cause::Deny(denial).into(),
-            Unproven::Await(need) => Cause::Await(need).into(),
-        }
-    }
 }

@@ -116,6 +116,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         Denial::UnsupportedMediaType(_) => {
             refused(415, Challenge::None, "A message is application/json in UTF-8, without Content-Encoding")
         }
+        Denial::BodyTooLarge { .. } if told_in_signature => refused(413, Challenge::None, "The body is too large"),
         Denial::BodyTooLarge { .. } => refused(413, Challenge::None, "The message is too large"),
         Denial::InvalidMessage { fault: MessageFault::NotJson, .. } => {
             refused(400, Challenge::None, "The body is not JSON that every reader reads alike")

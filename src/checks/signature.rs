@@ -5,7 +5,7 @@ use super::replay::asked;
 use super::{Effect, Result, Unproven};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::credential::SentSignature;
-use crate::crypto::{Algorithm, BodyHasher, SHA256_BYTES, Verification, hmac, same_tag, sha256};
+use crate::crypto::{BodyHasher, SHA256_BYTES, Verification, hmac, same_tag, sha256};
 use crate::decision::{Denial, Grant, MessageWanted, Need, SignedBody};
 use crate::facts::{Body, Claim, Claimed, Facts, Pool};
 use crate::policy::{SharedKey, SignatureForm, SignatureReplay, SignatureTerms, SigningKey, SigningMaterial};
@@ -165,8 +165,12 @@ pub(super) fn verify<'k>(
     facts: &Facts<'_>,
 ) -> std::result::Result<(&'k SigningKey, SignedProof), Unproven> {
     let Signing { request, body_bytes } = signing;
-    let body = known_body(request, facts.body, body_bytes)?;
     let hashes_body = signed.payload() == Payload::Body;
+    let body = match known_body(request, facts.body, body_bytes) {
+        // A body whose digest is signed goes on as it comes, however long it is.
+        Err(Denial::BodyTooLarge { .. }) if !hashes_body => KnownBody::Coming,
+        known => known?,
+    };
     let digest = match body {
         KnownBody::Here(bytes) if hashes_body => Some(sha256(bytes)),
         KnownBody::Coming if hashes_body && (keys.is_empty() || refused.is_some()) => Some([0; SHA256_BYTES]),
@@ -229,7 +233,7 @@ fn find<'k>(
                 signed.algorithm.is_none_or(|name| name == "hmac-sha256") && is_under(shared, signed, text)
             }
             SigningMaterial::Public(public, algorithm) => {
-                signed.algorithm.is_none_or(|name| name == registered(*algorithm))
+                signed.algorithm.is_none_or(|name| algorithm.name_in_http_signatures() == Some(name))
                     && match facts.verifier.verify(public, *algorithm, text, &signed.signature) {
                         Verification::Valid => true,
                         Verification::Invalid => false,
@@ -252,18 +256,6 @@ fn is_under(shared: &SharedKey, signed: &SignedRequest<'_>, text: &[u8]) -> bool
         }
     };
     same_tag(&tag, &signed.signature)
-}
-
-/// The name of an algorithm in the registry of [RFC 9421 section 6.2](https://www.rfc-editor.org/rfc/rfc9421#section-6.2).
-const fn registered(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Ps512 => "rsa-pss-sha512",
-        Algorithm::Rs256 => "rsa-v1_5-sha256",
-        Algorithm::Es256 => "ecdsa-p256-sha256",
-        Algorithm::Es384 => "ecdsa-p384-sha384",
-        Algorithm::EdDsa => "ed25519",
-        _ => "",
-    }
 }
 
 /// Says that the hash of an empty body was signed in place of the one that came, as some clients do that stream a file.

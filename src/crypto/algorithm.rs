@@ -85,6 +85,21 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
+    /// The name in the registry of HTTP signature algorithms
+    /// ([RFC 9421 section 6.2](https://www.rfc-editor.org/rfc/rfc9421#section-6.2)); `None` if it is not there.
+    #[must_use]
+    pub const fn name_in_http_signatures(self) -> Option<&'static str> {
+        match self {
+            Self::Ps512 => Some("rsa-pss-sha512"),
+            Self::Rs256 => Some("rsa-v1_5-sha256"),
+            Self::Es256 => Some("ecdsa-p256-sha256"),
+            Self::Es384 => Some("ecdsa-p384-sha384"),
+            Self::EdDsa => Some("ed25519"),
+            Self::Hs256 => Some("hmac-sha256"),
+            _ => None,
+        }
+    }
+
     /// The family of keys that the algorithm works with.
     #[must_use]
     pub const fn family(self) -> KeyFamily {

@@ -218,6 +218,8 @@ fn a_body_whose_digest_is_signed_goes_on_as_it_comes() {
     let coming = Ask { body: Sent::Awaited, ..signed(&post) };
     let body = coming.granted(&config).signed_body.unwrap();
     assert_eq!((body.sha256, body.sha512, body.report_only), (Some(digest), None, false));
+    let long = Ask { body: Sent::TooLarge, ..signed(&post) }.granted(&config);
+    assert_eq!(long.signed_body.unwrap().sha256, Some(digest), "such a body has no bound");
     assert_eq!(signed(&post).granted(&config).signed_body, None, "it is here, and has been compared");
     assert_eq!(Ask { body: Sent::Whole(b"{}".to_vec()), ..coming }.refused(&config), Some(Reason::DigestMismatch));
     for unsigned in ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"] {

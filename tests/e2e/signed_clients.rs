@@ -1,5 +1,5 @@
-//! Real clients that sign what they send: botocore, curl, aws4, `@smithy/signature-v4`, and `http-message-signatures` of PyPI
-//! and of npm.
+//! Real clients that sign what they send: botocore, curl, aws4, `@smithy/signature-v4`, and `http-message-signatures`, that of
+//! Python and that of npm.
 
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::server::Server;
@@ -55,8 +55,11 @@ const UNCOVERED: &str = "The signature does not cover all that it has to";
 const USED: &str = "The signature has been used";
 const STALE: &str = "The signature is too old, or from the future";
 
+/// Who the upstream takes a client for, or the status and the text that it is answered.
+type Wanted<'w> = Result<&'w str, (u16, &'w str)>;
+
 /// Holds what each was answered against what it should be: who the upstream took it for, or a status and a text.
-fn check(said: &Value, wanted: &[(&str, Result<&str, (u16, &str)>)]) {
+fn check(said: &Value, wanted: &[(&str, Wanted<'_>)]) {
     for (name, wanted) in wanted {
         let answer = &said[name];
         match wanted {
@@ -98,7 +101,7 @@ fn what_botocore_and_http_message_signatures_sign_passes_and_what_is_changed_doe
             ("twice", Err((401, USED))),
             ("another body", Err((401, ACCEPTED))),
             ("s3 with another body", Err((401, OTHER_BODY))),
-            ("too large a body", Err((413, "The message is too large"))),
+            ("too large a body", Err((413, "The body is too large"))),
             ("a signed link", Err((400, link))),
             ("another service", Err((401, malformed))),
             ("an unknown key", Err((401, ACCEPTED))),

@@ -114,10 +114,10 @@ fn public(cursor: &Cursor<'_>) -> Option<SigningMaterial> {
     }
     let Some(key) = read.into_keys().pop() else { return cursor.wrong("is not a JSON Web Key", "write its members") };
     let algorithm = key.algorithm.or_else(|| by_family(key.key.family()));
-    // Those of the registry of RFC 9421 section 6.2.
-    let good = [Algorithm::Ps512, Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa];
     match algorithm {
-        Some(algorithm) if good.contains(&algorithm) => Some(SigningMaterial::Public(key.key, algorithm)),
+        Some(algorithm) if algorithm.name_in_http_signatures().is_some() => {
+            Some(SigningMaterial::Public(key.key, algorithm))
+        }
         Some(_) => cursor.wrong(
             "has an `alg` with which no HTTP message is signed",
             "use PS512, RS256, ES256, ES384 or EdDSA (RFC 9421 section 3.3)",
