@@ -28,6 +28,7 @@ pub mod report;
 pub mod revocations;
 pub mod revoke;
 pub mod routing;
+pub mod sign;
 pub mod signing;
 pub mod source;
 pub mod tail;
@@ -76,6 +77,8 @@ enum Command {
     Matrix(matrix::MatrixArguments),
     /// Explains the decision on one request: the rule, each check, the answer, the headers that go upstream.
     Explain(explain::ExplainArguments),
+    /// Signs a request, as clients do that have an access key or a signing key.
+    Sign(sign::SignArguments),
     /// Shows the decisions in an access log or in Envoy's log, a line each, and follows the log.
     Tail(tail::TailArguments),
     /// Makes a report of the decisions in logs: an HTML page, JSON, or what one token did.
@@ -173,6 +176,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => policy_test::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments).map(Output::from),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments).map(Output::from),
         Command::Token(TokenCommand::Inspect(arguments)) => inspect::token(&arguments),
         Command::Jwks(JwksCommand::Inspect(arguments)) => inspect::keys(&arguments),
         Command::Jwks(JwksCommand::Fetch(arguments)) => fetch::run(&arguments),

@@ -24,8 +24,8 @@
 //! engine -> base, checks, credential, decision, facts, mcp, policy, request
 //! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, mcp, policy, replay_store,
 //!     request, revocation, sightings, token_cache
-//! cli -> audit, base, challenge, checks, config, crypto, decision, engine, facts, jose, policy, request, revocation,
-//!     token_cache
+//! cli -> audit, base, challenge, checks, config, credential, crypto, decision, engine, facts, jose, policy, request,
+//!     revocation, signature, token_cache
 //! ```
 //!
 //! | room | what is in it |

@@ -198,7 +198,7 @@ pub(super) fn read_token(given: &str) -> Result<String, Box<dyn Error>> {
 ///
 /// # Errors
 /// When the file cannot be read.
-fn read_given(given: &str, what: &str, limit: u64) -> Result<Vec<u8>, Box<dyn Error>> {
+pub(super) fn read_given(given: &str, what: &str, limit: u64) -> Result<Vec<u8>, Box<dyn Error>> {
     let mut bytes = Vec::new();
     if given == "-" {
         let read = std::io::stdin().lock().take(limit).read_to_end(&mut bytes);

@@ -37,6 +37,11 @@ pub(in crate::cli) fn written(at: UnixSeconds) -> String {
     date.and_then(|date| date.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{} s after 1970", at.0))
 }
 
+/// The instant in the basic format of ISO 8601, as signatures have it: `20261121T100000Z`.
+pub(in crate::cli) fn basic(at: UnixSeconds) -> String {
+    written(at).chars().filter(|at| !matches!(at, '-' | ':')).collect()
+}
+
 /// A span in its two largest units: `1 hour 3 minutes`.
 pub(in crate::cli) fn span(seconds: u64) -> String {
     let mut rest = seconds;
@@ -70,6 +75,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Some(UnixSeconds(seconds)), "{text}");
             assert_eq!(written(UnixSeconds(seconds)), text);
+            assert_eq!(UnixSeconds::from_basic_format(basic(UnixSeconds(seconds)).as_bytes()), read(text), "{text}");
         }
         assert_eq!(read("1800000000"), Some(UnixSeconds(1_800_000_000)));
     }

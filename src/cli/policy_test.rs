@@ -49,6 +49,8 @@ Request: its route is the one that Envoy's router chooses: virtual host by domai
 the files do not decide (safe_regex, runtime_fraction and the like) fails the case where it makes a difference: name the
 route with `route` (and `virtual_host`) then. Without a file of Envoy's, `metadata` gives the requirement of
 the route. Paths are normalised as the file's connection manager does it. `body: true` says that a body follows.
+`sign: KEY-ID` signs the request with a key of the policy, for the first region and service of its set: a secret that is
+an environment variable is made up for the run.
 
 Token: iss, aud, iat, exp and typ are filled in for the first issuer, or for the one that `issuer` names; {claims: {...},
 header: {...}} sets both, and null leaves a member out. Times are numbers, instants, or relative to the clock (+5m, -1h).

@@ -48,6 +48,7 @@ mod senders;
 mod served;
 mod served_by_router;
 mod sessions;
+mod sign;
 mod statuses;
 mod tail;
 mod unmet;

@@ -110,7 +110,9 @@ fn read_request(reader: &mut impl BufRead) -> Option<Received> {
     let mut words = start.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     let headers = read_lines(reader)?;
-    let value = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    let value = |wanted: &str| {
+        headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_str())
+    };
     let mut body = Vec::new();
     let mut trailers = Vec::new();
     if value("transfer-encoding").is_some_and(|coding| coding.contains("chunked")) {

@@ -59,6 +59,8 @@ pub(super) struct CaseRequest {
     pub headers: Vec<(String, String)>,
     /// What follows the headers.
     pub body: CaseBody,
+    /// The id of the key that it is to be signed with.
+    pub sign: Option<String>,
     pub route: Option<String>,
     pub virtual_host: Option<String>,
     /// The requirement in the metadata of its route, if no Envoy file has the route.

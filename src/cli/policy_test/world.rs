@@ -3,6 +3,7 @@
 use super::cases::{Case, CaseBody, CaseRequest, PolicyFrom, Suite, Token};
 use super::outcome::{Observed, PLACEHOLDER};
 use super::token::{self, NoKey};
+use crate::base::time::UnixSeconds;
 use crate::cli::gates::{self, Gate, InEnvoy, find, place};
 use crate::cli::identities::Documents;
 use crate::cli::named::Names;
@@ -10,6 +11,7 @@ use crate::cli::normalise::{Arrival, PathSettings};
 use crate::cli::not_known;
 use crate::cli::placed::{self, Nowhere};
 use crate::cli::routing::Lines;
+use crate::cli::sign::{CaseToSign, sign_case};
 use crate::cli::signing::SigningKey;
 use crate::cli::source::{Source, View, any_secret};
 use crate::config::{self, ConfigError, Loaded};
@@ -152,6 +154,8 @@ impl<'s> World<'s> {
         let here = |what: String| format!("{}: {what}", case.place);
         let (token, keys) = self.token(case)?;
         let mut headers = headers(&case.request, token.as_deref()).map_err(here)?;
+        let signed = signed(&self.policy, &case.request, &headers, self.suite.now);
+        headers.extend(signed.map_err(|why| here(format!("request.sign: {why}")))?);
         if let Some(settings) = self.envoy.as_ref().map(|envoy| PathSettings::of(&envoy.manager))
             && let Some((_, target)) = headers.iter_mut().find(|(name, _)| name == ":path")
         {
@@ -170,8 +174,10 @@ impl<'s> World<'s> {
             Some((source, Ok(requirement))) => MetadataRequirement::Given(*source, requirement),
             Some((source, Err(_))) => MetadataRequirement::Unreadable(*source),
         };
-        let lines: Vec<(&[u8], &[u8])> =
+        let mut lines: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        // As clients of a listener with TLS send it.
+        lines.push((b":scheme", b"https"));
         let request = RequestView {
             headers: &lines,
             route_name: found.route.as_deref(),
@@ -198,7 +204,7 @@ impl<'s> World<'s> {
             Facts { metadata, body, identities, introspections, awaited: AwaitedNeeds::all(Awaited::Yes), ..offline };
         let decision = decide(&self.policy, &request, &facts);
         if let Decision::Await(Pending { need: Need::Message(_), .. }) = decision {
-            return Err(here("request.body: here the message is judged, so give it as an object".to_owned()).into());
+            return Err(here("request.body: here the body is judged, so give its text or an object".to_owned()).into());
         }
         // The cache changes nothing: neither at the first use of a token nor at the second.
         let cache = TokenCache::new(self.settings.cache);
@@ -280,6 +286,27 @@ fn headers(request: &CaseRequest, token: Option<&str>) -> Result<Vec<(String, St
         None => {}
     }
     Ok(lines)
+}
+
+/// The headers that sign a request, if it is to be signed.
+fn signed(
+    policy: &Policy,
+    request: &CaseRequest,
+    lines: &[(String, String)],
+    now: UnixSeconds,
+) -> Result<Vec<(String, String)>, String> {
+    let Some(key_id) = &request.sign else { return Ok(Vec::new()) };
+    let value = |name: &str| lines.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value);
+    let body = match &request.body {
+        CaseBody::None => "",
+        CaseBody::Text(text) => text,
+        CaseBody::Any => return Err("its body is signed, too: give its text or an object".to_owned()),
+    };
+    let headers: Vec<_> = lines.iter().filter(|(name, _)| !name.starts_with(':')).cloned().collect();
+    let (host, target) = (value(":authority"), value(":path"));
+    let method = &request.method;
+    let case = CaseToSign { key_id, method, host, target, headers: &headers, body: body.as_bytes() };
+    sign_case(policy, &case, now)
 }
 
 /// The one policy in these files.

@@ -7,11 +7,12 @@ use crate::config::Tree;
 use std::path::Path;
 
 /// The fields of a request.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "method",
     "path",
     "headers",
     "body",
+    "sign",
     "route",
     "virtual_host",
     "metadata",
@@ -62,6 +63,7 @@ impl Reader<'_> {
                 }
             },
         };
+        let sign = self.optional_text(view, "sign");
         let route = self.optional_text(view, "route");
         let virtual_host = self.optional_text(view, "virtual_host");
         let metadata = view.get("metadata").map(|metadata| metadata.node.clone());
@@ -82,6 +84,7 @@ impl Reader<'_> {
             path,
             headers,
             body,
+            sign,
             route,
             virtual_host,
             metadata,
