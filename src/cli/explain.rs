@@ -6,6 +6,7 @@ mod before;
 mod check_names;
 mod deciders;
 mod lists;
+mod signed;
 pub(super) mod situation;
 mod undecided;
 
@@ -41,6 +42,8 @@ Examples:
   scopegate explain scopegate.yaml --request 'GET /orders/1' --token @token.txt --keys jwks.json --revocations revoked.jsonl
   scopegate explain scopegate.yaml --request 'POST /mcp' --token @token.txt --keys jwks.json --body @call.json
   scopegate explain scopegate.yaml --request 'POST /orders' --header 'host: api.example.com' --at 2026-11-21T10:00:00Z
+  scopegate explain scopegate.yaml --request 'GET /orders' --header 'x-amz-date: 20261121T095900Z' \\
+      --header 'authorization: AWS4-HMAC-SHA256 Credential=AKID/20261121/eu-west-1/orders/aws4_request, SignedHeaders=host;x-amz-date, Signature=...'
   scopegate explain envoy.yaml --request 'GET /orders/1' --route orders --json
   scopegate explain listeners.yaml routes.yaml --request 'GET /orders/1' --route orders"
 )]
@@ -85,7 +88,7 @@ pub struct ExplainArguments {
     /// What the issuer answers when it is asked about the opaque token: a file with JSON
     #[arg(long, value_name = "FILE")]
     pub introspection: Option<String>,
-    /// The body of the request, such as an MCP message: its text, @FILE, or - for standard input. Without a header that
+    /// The body of the request, such as an MCP message or one that is signed: its text, @FILE, or - for standard input. Without a header that
     /// names its type it is application/json
     #[arg(long, value_name = "BODY")]
     pub body: Option<String>,

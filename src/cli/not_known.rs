@@ -40,21 +40,25 @@ pub(super) fn identities(policy: &Policy, documents: &Documents) -> Option<Strin
 /// What the reader of a decision has to know where tokens or proofs are good once.
 #[must_use]
 pub(super) fn used(policy: &Policy, settings: &Settings) -> Option<String> {
-    const TOKENS: &str =
-        "what has been used is not known here: every token counts as new, and the gate may refuse one as replayed";
-    const PROOFS: &str = "what has been used is not known here: every proof counts as new, and the gate may refuse one as proof_replayed";
-    const BOTH: &str = "what has been used is not known here: every token and every proof counts as new, and the gate may refuse one as replayed or proof_replayed";
     const SERVICE: &str =
         "; the gate asks the service of the fleet, and without its answer the request gets 503 replay_unavailable";
-    let used = [(Uses::SINGLE_USE, Pool::Tokens), (Uses::PROOFS, Pool::Proofs)];
-    let note = match used.map(|(part, _)| policy.uses.has(part)) {
-        [false, false] => return None,
-        [true, false] => TOKENS,
-        [false, true] => PROOFS,
-        [true, true] => BOTH,
-    };
-    let asks =
-        |service: &ReplayService| used.iter().any(|(part, pool)| policy.uses.has(*part) && service.claims(*pool));
+    let kinds = [
+        (Uses::SINGLE_USE, Pool::Tokens, "every token", "replayed"),
+        (Uses::SIGNATURES, Pool::Signatures, "every signature", "replayed"),
+        (Uses::PROOFS, Pool::Proofs, "every proof", "proof_replayed"),
+    ];
+    let used = || kinds.into_iter().filter(|(part, ..)| policy.uses.has(*part));
+    let nouns: Vec<&str> = used().map(|(_, _, noun, _)| noun).collect();
+    if nouns.is_empty() {
+        return None;
+    }
+    let mut reasons: Vec<&str> = used().map(|(.., reason)| reason).collect();
+    reasons.dedup();
+    let (nouns, reasons) = (nouns.join(" and "), reasons.join(" or "));
+    let note = format!(
+        "what has been used is not known here: {nouns} counts as new, and the gate may refuse one as {reasons}"
+    );
+    let asks = |service: &ReplayService| used().any(|(_, pool, ..)| service.claims(pool));
     let service = if settings.replay.service.as_ref().is_some_and(asks) { SERVICE } else { "" };
     Some(format!("{note}{service}"))
 }

@@ -49,6 +49,7 @@ mod served;
 mod served_by_router;
 mod sessions;
 mod sign;
+mod signed;
 mod statuses;
 mod tail;
 mod unmet;

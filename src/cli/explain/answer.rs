@@ -3,6 +3,7 @@
 use super::awaited::{asked, awaited, identities_of, keys_of};
 use super::check_names::{check_of, check_of_denial};
 use super::deciders::{Decider, deciders};
+use super::signed::Signed;
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
 use crate::audit::{AuditRecord, Seen, listed};
@@ -19,6 +20,7 @@ enum Passing {
     Passed,
     Failed(Reason),
     Waits,
+    WaitsForBody,
     NotReached,
     NotNeeded,
 }
@@ -33,12 +35,15 @@ pub(super) struct Explanation<'s> {
     deciders: Vec<Decider>,
     checks: Vec<(&'static str, Passing)>,
     reply: Option<Reply>,
+    signed: Option<Signed>,
     notes: Vec<String>,
 }
 
 /// Decides and explains.
 pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Told<'s>) -> Explanation<'s> {
-    let lines = request.lines();
+    let mut lines = request.lines();
+    // As clients of a listener with TLS send it.
+    lines.push((b":scheme", b"https"));
     let view = situation.view(&lines);
     let (decision, further) = situation.decide(&view);
     let mut notes = situation.notes.clone();
@@ -63,7 +68,19 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
     let deciders = deciders(situation, &decision, &method);
-    Explanation { method, deciders, checks: checks(&decision), situation, told, decision, further, reply, notes }
+    let signed = Signed::of(situation, &view, &decision);
+    Explanation {
+        method,
+        deciders,
+        checks: checks(&decision),
+        situation,
+        told,
+        decision,
+        further,
+        reply,
+        signed,
+        notes,
+    }
 }
 
 /// The checks in the order of the engine, with their results.
@@ -75,7 +92,10 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
             ("introspection", Passing::Waits, Passing::NotReached)
         }
         Decision::Await(Pending { need: Need::Identities(_), .. }) => ("identity", Passing::Waits, Passing::NotReached),
-        Decision::Await(Pending { need: Need::Message(_), .. }) => ("message", Passing::Waits, Passing::NotReached),
+        Decision::Await(Pending { need: Need::Message(_), trace, .. }) => {
+            let check = if trace.message.is_some() { "message" } else { "signature" };
+            (check, Passing::WaitsForBody, Passing::NotReached)
+        }
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Serve(_) => ("metadata", Passing::Passed, Passing::NotNeeded),
         Decision::Allow(grant) => match &grant.basis {
@@ -86,8 +106,12 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         },
     };
     let trace = decision.trace();
-    let mut names: Vec<&'static str> = Reason::ALL.iter().map(|reason| check_of(*reason)).collect();
-    names.dedup();
+    // A check that has reasons at several places is made at the last of them.
+    let mut names: Vec<&'static str> = Vec::new();
+    for name in Reason::ALL.iter().map(|reason| check_of(*reason)) {
+        names.retain(|other| *other != name);
+        names.push(name);
+    }
     names.retain(|name| *name != "identity" || trace.sources.is_some());
     // No issuer is asked about a JWT, and metadata is at few addresses.
     names.retain(|name| !matches!(*name, "introspection" | "metadata") || *name == end);
@@ -98,8 +122,10 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     // A key is judged alone unless a token has been recognised beside it; a token, unless the key comes first.
     let is_token = trace.credential.is_some_and(CredentialKind::is_token);
     let of_key_alone = trace.credential.is_some() && !is_token && trace.authority.is_none();
+    let is_signed = matches!(trace.credential, Some(CredentialKind::Aksk(_) | CredentialKind::Signature(_)));
     let is_needless = |name: &str| match name {
         "identity" => is_token,
+        "signature" | "once" if is_signed => false,
         name => of_key_alone && OF_TOKENS.contains(&name),
     };
     let mut current = Passing::Passed;
@@ -149,6 +175,7 @@ impl Passing {
             Self::Passed => "passed".to_owned(),
             Self::Failed(reason) => format!("failed: {}", reason.name()),
             Self::Waits => "waits for keys".to_owned(),
+            Self::WaitsForBody => "waits for the body".to_owned(),
             Self::NotReached => "not reached".to_owned(),
             Self::NotNeeded => "not needed".to_owned(),
         }
@@ -158,7 +185,7 @@ impl Passing {
         match self {
             Self::Passed => "passed",
             Self::Failed(_) => "failed",
-            Self::Waits => "waits",
+            Self::Waits | Self::WaitsForBody => "waits",
             Self::NotReached => "not_reached",
             Self::NotNeeded => "not_needed",
         }
@@ -246,6 +273,7 @@ impl Explanation<'_> {
             rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}{cause}", passing.words())));
         }
         rows.push(("decision", self.verdict()));
+        rows.extend(self.signed.iter().flat_map(Signed::rows));
         let FurtherReasons { certain, unverified } = &self.further;
         for (reasons, mark) in [(certain, ""), (unverified, " (unverified)")] {
             rows.extend((!reasons.is_empty()).then(|| ("further", format!("{}{mark}", listed(reasons)))));
@@ -340,6 +368,7 @@ impl Explanation<'_> {
             "awaits_answer_of": asked(&self.decision, &self.situation.policy),
             "decides": deciders.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),
+            "signature": self.signed.as_ref().map(Signed::to_json),
             "answer": answer,
             "upstream": upstream,
             "audit": self.audit(),

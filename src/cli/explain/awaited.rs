@@ -14,6 +14,9 @@ pub(super) fn awaited(pending: &Pending, policy: &Policy) -> String {
             let name = policy.set_name(*set).unwrap_or("?");
             format!("the identities of {name}: give their document with --identities")
         }
+        Need::Message(_) if pending.trace.message.is_none() => {
+            "the body, which is signed: give it with --body".to_owned()
+        }
         Need::Message(_) => "the message in its body: give it with --body".to_owned(),
         need => format!("the keys of {}", need.issuer().map_or("?", |id| name(policy, id))),
     }

@@ -195,9 +195,9 @@ impl Situation {
 
     /// A request as the filter would see it.
     pub(super) fn view<'a>(&'a self, headers: &'a [(&'a [u8], &'a [u8])]) -> RequestView<'a> {
-        // A POST has a body, also where it is not given.
+        // These have a body, also where it is not given.
         let has_body = headers.iter().any(|(name, value)| match *name {
-            b":method" => *value == b"POST",
+            b":method" => matches!(*value, b"POST" | b"PUT" | b"PATCH"),
             b"content-length" => *value != b"0",
             name => name == b"transfer-encoding",
         });
