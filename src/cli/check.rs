@@ -27,6 +27,7 @@ mod routes;
 mod rules;
 mod served;
 mod sessions;
+mod signatures;
 mod statuses;
 mod step_up;
 mod ungated;
@@ -192,6 +193,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         certificates::check(envoy, &loaded.policy, sources, findings);
         step_up::check(envoy, &loaded.policy, findings);
         csrf::check(gate, envoy, &loaded.policy, findings);
+        signatures::check(gate, envoy, &loaded.policy, findings);
         injected::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);

@@ -50,6 +50,7 @@ mod served_by_router;
 mod sessions;
 mod sign;
 mod signed;
+mod signed_check;
 mod statuses;
 mod tail;
 mod unmet;

@@ -1,6 +1,6 @@
 //! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
-use super::{Findings, filters, messages};
+use super::{Findings, filters, messages, signatures};
 use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Loaded;
@@ -20,7 +20,7 @@ pub(super) fn check(
     filters::check(envoy, sources, findings);
     check_access_log(envoy, findings);
     if let Some(loaded) = loaded {
-        check_manager(envoy, &loaded.policy, findings);
+        check_manager(gate, envoy, &loaded.policy, findings);
         check_clusters(gate, sources, loaded, findings);
     }
 }
@@ -28,12 +28,14 @@ pub(super) fn check(
 /// Checks the plugin's own settings, which may be in another file than the chain.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(plugin) = &gate.plugin {
-        let judges_messages = gate.policy.as_ref().is_ok_and(|loaded| messages::judges(gate, &loaded.policy));
-        check_settings(gate.file, plugin, judges_messages, findings);
+        let policy = gate.policy.as_ref().map(|loaded| &loaded.policy);
+        let reads_bodies =
+            policy.is_ok_and(|policy| messages::judges(gate, policy) || signatures::judges(gate, policy));
+        check_settings(gate.file, plugin, reads_bodies, findings);
     }
 }
 
-fn check_settings(file: &Path, plugin: &View<'_>, judges_messages: bool, findings: &mut Findings) {
+fn check_settings(file: &Path, plugin: &View<'_>, reads_bodies: bool, findings: &mut Findings) {
     let fail_open = plugin.get("fail_open").filter(View::is_true);
     if let Some(view) = &fail_open {
         findings.error(
@@ -64,20 +66,20 @@ fn check_settings(file: &Path, plugin: &View<'_>, judges_messages: bool, finding
         ),
         _ => {}
     }
-    check_capabilities(file, plugin, judges_messages, findings);
+    check_capabilities(file, plugin, reads_bodies, findings);
 }
 
 /// Without some calls the host never asks the gate, and requests pass; without any other the gate refuses. An empty map
 /// restricts nothing.
-fn check_capabilities(file: &Path, plugin: &View<'_>, judges_messages: bool, findings: &mut Findings) {
+fn check_capabilities(file: &Path, plugin: &View<'_>, reads_bodies: bool, findings: &mut Findings) {
     const OPENING: [(&str, &str); 3] = [
-        ("proxy_on_request_body", "lets every message through: the gate is not asked about bodies"),
+        ("proxy_on_request_body", "lets every body through: the gate is not asked about messages and signed bodies"),
         ("proxy_on_request_headers", "lets every request through: the gate is not asked"),
         ("proxy_on_request_trailers", "lets identity headers in trailers through: the gate is not asked"),
     ];
     let Some(allowed) = plugin.at(&["capability_restriction_config", "allowed_capabilities"]) else { return };
     let names = allowed.members();
-    for (callback, what) in OPENING.into_iter().skip(usize::from(!judges_messages)) {
+    for (callback, what) in OPENING.into_iter().skip(usize::from(!reads_bodies)) {
         if !names.is_empty() && names.iter().all(|(name, _)| *name != callback) {
             let instead = format!("add {callback}, or leave capability_restriction_config out");
             findings.error("fails-open", file, &allowed, what, &instead);
@@ -85,11 +87,11 @@ fn check_capabilities(file: &Path, plugin: &View<'_>, judges_messages: bool, fin
     }
 }
 
-fn check_manager(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+fn check_manager(gate: &Gate<'_>, envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     let manager = &envoy.manager;
     let is_true = |name: &str| manager.get(name).is_some_and(|view| view.is_true());
     if policy.rules.as_slice().iter().any(|rule| rule.matching.path.is_some()) {
-        if !(is_true("normalize_path") && is_true("merge_slashes")) {
+        if !(is_true("normalize_path") && is_true("merge_slashes") || signatures::keeps_paths(gate, policy)) {
             findings.warn(
                 "paths-not-normalised",
                 envoy.file,

@@ -10,7 +10,7 @@ use crate::cli::gates::Gate;
 use crate::cli::moment;
 use crate::cli::source::{Document, Source, View};
 use crate::config::Tree;
-use crate::policy::{HeaderSource, Policy};
+use crate::policy::{CredentialSet, HeaderSource, Policy};
 use std::path::Path;
 use use_of::Use;
 pub(super) use use_of::asks;
@@ -32,7 +32,7 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
     check_subjects(gate, values, policy, findings);
     hashes::check(gate, values, policy, findings);
     if let Some(envoy) = &gate.envoy
-        && policy.credentials.iter().any(|set| set.headers().next().is_some())
+        && policy.credentials.iter().any(|set| set.signatures().is_none() && set.headers().next().is_some())
         && let Some(chain) = chain_of(&envoy.manager, sources)
         && is_plain(&chain)
         && !is_local(&chain, sources)
@@ -45,6 +45,13 @@ pub(super) fn check(gate: &Gate<'_>, values: &View<'_>, policy: &Policy, sources
             "give it a DownstreamTlsContext, or bind it to 127.0.0.1 behind what ends TLS",
         );
     }
+}
+
+/// The sets that a requirement in the files names.
+pub(super) fn sets_in_use<'p>(gate: &Gate<'_>, policy: &'p Policy) -> Vec<&'p CredentialSet> {
+    let all = asks(gate, policy);
+    let is_used = |index: usize| all.iter().any(|ask| Use::of(index, ask).is_some());
+    policy.credentials.iter().enumerate().filter(|(index, _)| is_used(*index)).map(|(_, set)| set).collect()
 }
 
 /// Sets that no requirement names, and identities that none lets pass.

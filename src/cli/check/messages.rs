@@ -1,6 +1,6 @@
 //! MCP messages: whether what the gate holds back and what Envoy lets it hold back agree.
 
-use super::Findings;
+use super::{Findings, signatures};
 use crate::cli::gates::Gate;
 use crate::cli::source::{DocumentKind, Source, View};
 use crate::policy::{Access, Mcp, PathMatch, Policy, Requirement, RouteMetadata};
@@ -10,33 +10,48 @@ const SETTING: &str = "allow_on_headers_stop_iteration";
 
 /// Checks the plugin's setting against the policy; without a policy that can be read, that it is not set.
 pub(super) fn check_setting(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
-    let holds = gate.policy.as_ref().is_ok_and(|loaded| is_held(gate, &loaded.policy));
+    let policy = gate.policy.as_ref().ok().map(|loaded| &loaded.policy);
     let set = gate.plugin.as_ref().and_then(|plugin| plugin.get(SETTING)).filter(View::is_true);
-    match (holds, &set) {
-        (false, Some(view)) => findings.error(
+    // What waits, why it has to, what becomes of it in vain, and what to do where the setting cannot be made.
+    let mut waiting = Vec::new();
+    if policy.is_some_and(|policy| is_held(gate, policy)) {
+        waiting.push((
+            "has hold_headers: true".to_owned(),
+            "every message would wait in vain",
+            "leave hold_headers out: a refused call is executed nowhere even so",
+        ));
+    }
+    if let Some((name, instead)) = policy.and_then(|policy| signatures::holding(gate, policy)) {
+        waiting.push((
+            format!("has to read bodies before it can judge signatures of {name}"),
+            "every signed request with a body would get 503 body_unreadable",
+            instead,
+        ));
+    }
+    if let (Some(view), true) = (&set, waiting.is_empty()) {
+        findings.error(
             "stop-iteration",
             gate.file,
             view,
             "changes what a pause at the headers holds back, and nothing here needs it",
             "leave it out, or set hold_headers: true where mcp is",
-        ),
-        (true, None) if gate.plugin.is_some() || is_of_kubernetes(gate, sources) => {
-            let (what, remedy) = match &gate.plugin {
-                Some(_) => ("it is not set", "set allow_on_headers_stop_iteration: true beside root_id"),
-                None => (
-                    "this resource cannot set it",
-                    "leave hold_headers out: a refused call is executed nowhere even so",
-                ),
-            };
-            findings.error(
-                "headers-not-held",
-                gate.file,
-                gate.plugin.as_ref().unwrap_or(&gate.values),
-                format!("has hold_headers: true, which needs {SETTING}, and {what}: every message would wait in vain"),
-                remedy,
-            );
-        }
-        _ => {}
+        );
+    }
+    if set.is_some() || gate.plugin.is_none() && !is_of_kubernetes(gate, sources) {
+        return;
+    }
+    for (needing, in_vain, instead) in waiting {
+        let (what, remedy) = match &gate.plugin {
+            Some(_) => ("it is not set", "set allow_on_headers_stop_iteration: true beside root_id"),
+            None => ("this resource cannot set it", instead),
+        };
+        findings.error(
+            "headers-not-held",
+            gate.file,
+            gate.plugin.as_ref().unwrap_or(&gate.values),
+            format!("{needing}, which needs {SETTING}, and {what}: {in_vain}"),
+            remedy,
+        );
     }
 }
 
