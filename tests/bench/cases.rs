@@ -8,6 +8,7 @@ use super::contenders::{
 use super::load;
 use super::opaque;
 use super::settings::Settings;
+use super::signed;
 use super::support::issuer::now;
 use super::tokens::{Mint, with_changed_signature};
 use base64::Engine as _;
@@ -104,7 +105,7 @@ impl Case {
 }
 
 /// The names of all cases, in the order of the table.
-pub const NAMES: [&str; 23] = [
+pub const NAMES: [&str; 25] = [
     "hit-rules",
     "hit-default",
     "hit-metadata",
@@ -112,6 +113,7 @@ pub const NAMES: [&str; 23] = [
     "hit-key",
     "hit-basic",
     "hit-opaque",
+    "hit-signed",
     "miss-rs256",
     "miss-es256",
     "miss-eddsa",
@@ -120,6 +122,7 @@ pub const NAMES: [&str; 23] = [
     "reject-signature",
     "reject-none",
     "reject-garbage",
+    "reject-signed",
     "rules-1000",
     "rules-10000",
     "routes-10000",
@@ -174,6 +177,8 @@ impl Cases {
             "hit-key" => self.key(),
             "hit-basic" => self.basic(),
             "hit-opaque" => opaque::hit(self.base()),
+            "hit-signed" => signed::hit(self.base()),
+            "reject-signed" => signed::unknown(self.base()),
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
             "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
             "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },

@@ -39,6 +39,7 @@ mod profile;
 mod proof;
 mod report;
 pub(crate) mod settings;
+mod signed;
 mod stolen;
 #[path = "../support/mod.rs"]
 mod support;
