@@ -8,6 +8,11 @@ use crate::support::{node, python};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
+/// Each set has a secret of its own.
+fn secret_of(set: &str) -> String {
+    format!("{SECRET}-{set}")
+}
+
 /// A gate for signed orders, objects and messages, which reads bodies before headers go on.
 pub fn start() -> (Envoy, Server) {
     let upstream = Server::echo(0).unwrap();
@@ -18,19 +23,23 @@ pub fn start() -> (Envoy, Server) {
               "identities": [{ "id": "batch", "secrets": key }] },
             { "name": "objects", "aksk": { "form": "sigv4", "regions": ["eu-west-1"], "services": ["s3"] },
               "identities": [{ "id": "backup", "secrets": [{ "key_id": KEY_ID, "env": "SIGNING_S3" }] }] },
+            { "name": "consumers", "aksk": { "form": "apinto" },
+              "identities": [{ "id": "shop", "secrets": [{ "key_id": KEY_ID, "env": "SIGNING_SHOP" }] }] },
             { "name": "banks", "signature": {}, "identities": [{ "id": "partner", "secrets": [{ "env": "SIGNING_BANK" }] }] },
         ],
         "default": { "credentials": "machines" },
         "rules": [
             { "match": { "path_separated_prefix": "/s3" }, "credentials": "objects" },
+            { "match": { "path_separated_prefix": "/catalog" }, "credentials": "consumers" },
             { "match": { "path_separated_prefix": "/messages" }, "credentials": "banks" },
         ],
         "route_metadata": "ignore",
         "paths": { "allow": ["encoded_slash", "semicolon"] },
         "forward": { "headers": { "x-auth-subject": "sub" } },
     }));
-    let variables =
-        json!({ "SIGNING": SECRET, "SIGNING_S3": format!("{SECRET}-s3"), "SIGNING_BANK": format!("{SECRET}-bank") });
+    let variables = json!({
+        "SIGNING": SECRET, "SIGNING_S3": secret_of("s3"), "SIGNING_BANK": secret_of("bank"), "SIGNING_SHOP": secret_of("shop"),
+    });
     let plugin = json!({
         "allow_on_headers_stop_iteration": true,
         "vm_config": { "environment_variables": { "key_values": variables } },
@@ -170,4 +179,46 @@ fn curl_signs_what_the_gate_takes_but_a_file_that_it_streams() {
     let (status, body) = curl("/orders?b=2&a=1", &[]);
     assert_eq!(status, 401, "curl signs a query as it is written, not sorted");
     assert!(body.contains(ACCEPTED), "{body}");
+}
+
+/// The command signs for each form, and `sh` runs what it prints.
+#[test]
+fn what_the_command_signs_and_prints_for_curl_passes() {
+    let (envoy, _upstream) = start();
+    let signed = |form: &[&str], key_id: &str, secret: &str, request: [&str; 2], more: &[&str]| {
+        let printed = Command::new(env!("CARGO_BIN_EXE_scopegate"))
+            .args(["sign", "--curl", "--secret-env", "SIGNING", "--key-id", key_id, "--form"])
+            .args(form)
+            .args(more)
+            .args([request[0], &format!("http://{}{}", envoy.address(), request[1])])
+            .env("SIGNING", secret)
+            .output()
+            .unwrap();
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        let line = String::from_utf8(printed.stdout).unwrap();
+        let line = line.replacen("curl ", "curl -s -w '\\n%{http_code}' ", 1);
+        let output = Command::new("sh").args(["-c", &line]).current_dir(root()).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap_or_else(|| panic!("{line}: {text}"));
+        (status.to_owned(), body.to_owned())
+    };
+    let (shop, bank) = (secret_of("shop"), secret_of("bank"));
+    let sigv4 = ["sigv4", "--region", "eu-west-1", "--service", "orders"];
+    let body = ["--body", "{\"qty\": 2, \"note\": \"it's $5\"}"];
+    let file = format!("@{}", root().join("Makefile").display());
+    for (form, key_id, secret, path, subject) in [
+        (&sigv4[..], KEY_ID, SECRET, "/orders/a%20b", "batch"),
+        (&["apinto"], KEY_ID, &shop, "/catalog/1", "shop"),
+        (&["message"], "partner", &bank, "/messages", "partner"),
+    ] {
+        for (method, more) in [("GET", &[][..]), ("POST", &body), ("PUT", &["--body", &file])] {
+            let target = format!("{path}?b=2&a=1%20x");
+            let (status, answer) = signed(form, key_id, secret, [method, &target], more);
+            assert_eq!(status, "200", "{form:?} {method}: {answer}");
+            assert!(answer.contains(subject) && !answer.contains("Signature="), "{form:?} {method}: {answer}");
+        }
+        let (status, answer) = signed(form, key_id, "a secret of someone else", ["GET", path], &[]);
+        assert_eq!(status, "401", "{form:?}");
+        assert!(answer.contains(ACCEPTED), "{form:?}: {answer}");
+    }
 }
