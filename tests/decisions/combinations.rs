@@ -1,6 +1,7 @@
 //! Which of several credentials is judged, and what comes of it.
 
 use crate::credentials::{ACME, DISABLED, MESH, OPENAI, accepting, challenges, gate, key};
+use crate::support::signer::{EXAMPLE, KEY_ID, Signer, Unsigned};
 use crate::world::{Ask, NOW, extend, get, policy, token};
 use scopegate::config::{self, Node};
 use scopegate::decision::{Basis, Grant, Reason};
@@ -172,4 +173,37 @@ fn a_challenge_names_each_scheme_in_the_order_of_the_requirement() {
     assert!(lines[0].contains("error=\"invalid_request\""), "{lines:?}");
     let (_, lines, _) = challenges(&get("/"), &accepting(json!("openai"), json!({})));
     assert_eq!(lines, ["Bearer realm=\"api\"".to_owned(), openai]);
+}
+
+#[test]
+fn a_signature_is_chosen_as_every_other_credential_is() {
+    let request = Unsigned { target: "/", at: NOW, ..Unsigned::default() };
+    let with = |ask: Ask, signer: Signer<'_>| {
+        let headers = signer.message(&request, &format!(";created={NOW};nonce=\"1\""));
+        headers.into_iter().fold(ask, |ask, (name, value)| ask.header(&name, value))
+    };
+    let signed = |ask: Ask| with(ask, EXAMPLE);
+    let forged = |ask: Ask| with(ask, Signer { secret: "another secret of twenty", ..EXAMPLE });
+    let good = || token().sign();
+    let any = json!({ "any_of": ["bearer", "partners", "banks"] });
+    let both = json!({ "all_of": ["bearer", "banks"] });
+    for (rule, ask, wanted) in [
+        (&any, signed(get("/")), None),
+        (&any, forged(get("/")), Some(Reason::BadSignature)),
+        // Neither saves the other.
+        (&any, signed(key(ACME)), Some(Reason::MultipleCredentials)),
+        (&any, forged(key(ACME)), Some(Reason::MultipleCredentials)),
+        (&any, signed(get("/").bearer(good())), Some(Reason::MultipleCredentials)),
+        (&both, signed(get("/")), Some(Reason::NoCredential)),
+        (&both, get("/").bearer(good()), Some(Reason::NoCredential)),
+        (&both, signed(get("/").bearer(good())), None),
+        (&both, forged(get("/").bearer(good())), Some(Reason::BadSignature)),
+        (&both, signed(get("/").bearer("a.b.c")), Some(Reason::MalformedToken)),
+    ] {
+        let mut config = accepting(rule.clone(), json!({}));
+        config["credentials"].as_array_mut().unwrap().push(json!({
+            "name": "banks", "signature": {}, "identities": [{ "id": KEY_ID, "secrets": [{ "env": "SIGNING" }] }],
+        }));
+        assert_eq!(ask.refused(&config), wanted, "{rule} {ask:?}");
+    }
 }

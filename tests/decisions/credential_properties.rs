@@ -3,7 +3,8 @@
 
 use crate::credentials::{ACME, DISABLED, MESH, OPENAI, accepting, hex_sha256};
 use crate::support::issuer::AUDIENCE;
-use crate::world::{Ask, NOW, compiled, configured_keys, extend, get, token};
+use crate::support::signer::{EXAMPLE, KEY_ID, Signer, Unsigned};
+use crate::world::{Ask, NOW, compiled, configured_keys, environment, extend, get, token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
@@ -23,12 +24,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::LazyLock;
 
-/// The credentials that a requirement names here. The first three are all in `authorization`; the last is the certificate
+/// The credentials that a requirement names here. The first four are all in `authorization`; the last is the certificate
 /// of the connection, which is not presented.
-const NAMES: [&str; 7] = ["bearer", "openai", "staff", "partners", "mesh", "web", "workloads"];
-const IN_AUTHORIZATION: usize = 3;
-const COOKIE: usize = 5;
-const CERTIFICATE: usize = 6;
+const NAMES: [&str; 9] = ["bearer", "openai", "staff", "machines", "partners", "mesh", "web", "banks", "workloads"];
+const IN_AUTHORIZATION: usize = 4;
+/// The sets of signatures, of which a requirement names one.
+const SIGNED: [usize; 2] = [3, 7];
+const COOKIE: usize = 6;
+const CERTIFICATE: usize = 8;
 const KNOWN: &[u8] = b"a certificate";
 const REVOKED: &str = "revoked-0123456789abcdef";
 
@@ -59,6 +62,38 @@ static STAFF: LazyLock<Value> = LazyLock::new(|| {
     ] })
 });
 
+/// The headers of a request that is signed for a set of signatures, well or badly.
+fn signature(set: &str, held: Held) -> Vec<(String, String)> {
+    let bank = environment("SECRET_64").unwrap();
+    let is_sigv4 = set == "machines";
+    let good = if is_sigv4 { EXAMPLE } else { Signer { key_id: "BANK", secret: &bank } };
+    let request = Unsigned { target: "/", at: NOW, ..Unsigned::default() };
+    let sign = |signer: Signer<'_>, request: &Unsigned<'_>| {
+        let parameters = format!(";created={};nonce=\"1\"", request.at);
+        if is_sigv4 { signer.sigv4(request, ("eu-west-1", "orders")) } else { signer.message(request, &parameters) }
+    };
+    let edited = |from: &str, to: &str| {
+        sign(good, &request).into_iter().map(|(name, value)| (name, value.replace(from, to))).collect()
+    };
+    match held {
+        Held::Nothing => Vec::new(),
+        Held::Good(0) => sign(good, &request),
+        Held::Good(_) if is_sigv4 => sign(Signer { secret: &environment("SIGNING_NEXT").unwrap(), ..good }, &request),
+        // The name of a header that is not signed changes nothing.
+        Held::Good(_) => [sign(good, &request), vec![("x-unsigned".to_owned(), "1".to_owned())]].concat(),
+        Held::Bad(0) => sign(Signer { key_id: "AKIDNOBODY", ..good }, &request),
+        Held::Bad(1) => sign(Signer { secret: "another secret of twenty", ..good }, &request),
+        Held::Bad(2) => sign(good, &Unsigned { at: NOW - 900, ..request }),
+        Held::Bad(3) => sign(good, &Unsigned { at: NOW + 900, ..request }),
+        Held::Bad(4) => sign(good, &Unsigned { target: "/other", ..request }),
+        Held::Bad(5) => sign(Signer { key_id: "GONE", ..good }, &request),
+        Held::Bad(6) if is_sigv4 => edited("host;", ""),
+        Held::Bad(6) => edited("\"@authority\" ", ""),
+        Held::Bad(_) if is_sigv4 => edited("Signature=", "Signature=0"),
+        Held::Bad(_) => edited("sig=:", "sig=:A"),
+    }
+}
+
 fn text(name: &str, held: Held) -> Option<(&'static str, String)> {
     let [good_tokens, bad_tokens] = &*TOKENS;
     let of_tokens = [good_tokens, bad_tokens].map(|all| all.iter().map(String::as_str).collect::<Vec<_>>());
@@ -86,15 +121,20 @@ fn text(name: &str, held: Held) -> Option<(&'static str, String)> {
     Some((header, value))
 }
 
-fn request(held: [Held; 7]) -> Ask {
+fn request(held: [Held; 9]) -> Ask {
     let bare = match held[CERTIFICATE] {
         Held::Nothing => get("/"),
         Held::Bad(which) => get("/").certificate([which.to_le_bytes()[0]; 32]),
         Held::Good(_) => get("/").certificate(sha256(KNOWN)),
     };
-    let presented = NAMES[..CERTIFICATE].iter().zip(held).filter_map(|(name, held)| text(name, held));
+    let presented = NAMES[..CERTIFICATE].iter().zip(held).enumerate().flat_map(|(at, (name, held))| {
+        if SIGNED.contains(&at) {
+            return signature(name, held);
+        }
+        text(name, held).map(|(header, value)| (header.to_owned(), value)).into_iter().collect()
+    });
     let ask =
-        presented.fold(bare.header("sec-fetch-site", "same-origin"), |ask, (name, value)| ask.header(name, value));
+        presented.fold(bare.header("sec-fetch-site", "same-origin"), |ask, (name, value)| ask.header(&name, value));
     // The issuer has been asked about every opaque token, and did not answer where nothing is known.
     Ask { awaited: Awaited::Yes, ..ask }
 }
@@ -150,8 +190,8 @@ fn without_certificate(alternative: &BTreeSet<usize>) -> BTreeSet<usize> {
     alternative.iter().copied().filter(|at| *at != CERTIFICATE).collect()
 }
 
-/// Alternatives as sets of places in [`NAMES`]: none has two credentials in one header, and no two differ in the certificate
-/// alone.
+/// Alternatives as sets of places in [`NAMES`]: none has two credentials in one header, no two differ in the certificate
+/// alone, and there are signatures of one set at most.
 fn alternatives() -> impl Strategy<Value = Vec<BTreeSet<usize>>> {
     let one = prop::collection::btree_set(0..NAMES.len(), 1..=3).prop_filter(
         "one header holds one, and one is a token",
@@ -160,15 +200,23 @@ fn alternatives() -> impl Strategy<Value = Vec<BTreeSet<usize>>> {
             in_authorization < 2 && !(one.contains(&0) && one.contains(&COOKIE))
         },
     );
-    prop::collection::btree_set(one, 1..=4).prop_map(|all| {
-        let mut kept: Vec<BTreeSet<usize>> = Vec::new();
-        for one in all {
-            if !kept.iter().any(|other| without_certificate(other) == without_certificate(&one)) {
-                kept.push(one);
+    (prop::collection::btree_set(one, 1..=4), 0..SIGNED.len())
+        .prop_map(|(all, left_out)| {
+            let mut kept: Vec<BTreeSet<usize>> = Vec::new();
+            for one in all {
+                // Where the other set of signatures is named, this one is.
+                let [from, to] = [SIGNED[left_out], SIGNED[1 - left_out]];
+                let one: BTreeSet<usize> = one.into_iter().map(|at| if at == from { to } else { at }).collect();
+                let in_authorization = one.iter().filter(|at| **at < IN_AUTHORIZATION).count();
+                if in_authorization < 2
+                    && !kept.iter().any(|other| without_certificate(other) == without_certificate(&one))
+                {
+                    kept.push(one);
+                }
             }
-        }
-        kept
-    })
+            kept
+        })
+        .prop_filter("there is one", |kept| !kept.is_empty())
 }
 
 fn expression(alternatives: &[BTreeSet<usize>]) -> Value {
@@ -182,9 +230,10 @@ fn held() -> impl Strategy<Value = Held> {
 }
 
 /// What a request has: of those in `authorization` one at most.
-fn all_held() -> impl Strategy<Value = [Held; 7]> {
-    (0..IN_AUTHORIZATION, prop::array::uniform5(held())).prop_map(|(at, [of_authorization, a, b, c, d])| {
-        let mut held = [Held::Nothing, Held::Nothing, Held::Nothing, a, b, c, d];
+fn all_held() -> impl Strategy<Value = [Held; 9]> {
+    (0..IN_AUTHORIZATION, prop::array::uniform6(held())).prop_map(|(at, [of_authorization, a, b, c, d, e])| {
+        let [none, ..] = [Held::Nothing; 4];
+        let mut held = [none, none, none, none, a, b, c, d, e];
         held[at] = of_authorization;
         held
     })
@@ -197,7 +246,18 @@ fn gate(alternatives: &[BTreeSet<usize>], more: Value, members: Value) -> Gate {
     let workloads = json!({
         "name": "workloads", "mtls": {}, "identities": [{ "id": "a", "secrets": [{ "sha256": hex_sha256(KNOWN) }] }],
     });
-    config["credentials"].as_array_mut().unwrap().extend([web, workloads, STAFF.clone()]);
+    let key = |key_id: &str, env: &str| json!({ "key_id": key_id, "env": env });
+    let machines = json!({
+        "name": "machines", "aksk": { "form": "sigv4", "regions": ["eu-west-1"], "services": ["orders"] },
+        "identities": [{ "id": "batch", "secrets": [key(KEY_ID, "SIGNING"), key(KEY_ID, "SIGNING_NEXT")] },
+                       { "id": "gone", "secrets": [key("GONE", "SECRET_32")], "disabled": true }],
+    });
+    let banks = json!({
+        "name": "banks", "signature": {},
+        "identities": [{ "id": "bank", "secrets": [key("BANK", "SECRET_64")] },
+                       { "id": "gone", "secrets": [key("GONE", "SECRET_31")], "disabled": true }],
+    });
+    config["credentials"].as_array_mut().unwrap().extend([web, workloads, STAFF.clone(), machines, banks]);
     let revoked = json!({ "id": "revoked", "secrets": [{ "sha256": hex_sha256(REVOKED) }] });
     config["credentials"][0]["identities"].as_array_mut().unwrap().push(revoked);
     config["issuers"][0]["introspection"] = json!({
@@ -232,7 +292,7 @@ proptest! {
         let has_authorization = held[..IN_AUTHORIZATION].iter().any(|held| *held != Held::Nothing);
         let may_be_missing = presented.is_empty() && allow_missing;
         let nothing = if may_be_missing { None } else { Some(Reason::NoCredential) };
-        let is_of_set = presented.contains(&1) || presented.contains(&2);
+        let is_of_set = (1..IN_AUTHORIZATION).any(|at| presented.contains(&at));
         let two_tokens = presented.contains(&COOKIE) && has_authorization && !is_of_set;
         let wanted = match alternatives.iter().find(|one| without_certificate(one) == presented) {
             _ if two_tokens => Some(Reason::MultipleCredentials),
@@ -261,6 +321,8 @@ proptest! {
         common in 0..CERTIFICATE,
         held in all_held(),
     ) {
+        let other = SIGNED.iter().find(|at| SIGNED.contains(&common) && **at != common);
+        prop_assume!(!base.iter().chain(&added).flatten().any(|at| Some(at) == other));
         let [base, added] = [base, added].map(|mut all| {
             if !all.iter().any(|one| without_certificate(one) == BTreeSet::from([common])) {
                 all.push(BTreeSet::from([common]));
@@ -275,7 +337,7 @@ proptest! {
         let passes = matches!(decision, Decision::Allow(_));
         prop_assert!(!passes || is_met(&base) && is_met(&added), "{:?}", decision);
         // What meets each of them alone meets both, whatever certificate is there.
-        let mut alone = [Held::Nothing; 7];
+        let mut alone = [Held::Nothing; 9];
         (alone[common], alone[CERTIFICATE]) = (Held::Good(0), held[CERTIFICATE]);
         let passes = matches!(gate.decide(request(alone).under(metadata)), Decision::Allow(_));
         let is_own = |all: &[BTreeSet<usize>]| all.contains(&BTreeSet::from([common]));
