@@ -360,7 +360,7 @@ soak: setup wasm ## run mixed traffic for MINUTES, draw target/soak/soak.svg, an
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_MINUTES=$(or $(MINUTES),30) \
 	cargo test --locked --test faults soak -- --ignored --nocapture
 
-dudect: setup wasm ## measure whether the comparison of an HMAC and the refusal of a password take the same time in all cases
+dudect: setup wasm ## measure whether the comparison of an HMAC and the refusals of passwords and signatures take the same time in all cases
 	cargo test --locked --test faults the_comparison_of_an_hmac -- --ignored --nocapture
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) \
 	cargo test --locked --test faults the_time_of_a_refusal -- --ignored --nocapture

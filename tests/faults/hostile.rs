@@ -1,6 +1,7 @@
 //! A flood of hostile requests while everything around the gate fails in turn: none passes, counted.
 
 use crate::crowd::Stops;
+use crate::forgers::{self, each_kind_of_forger};
 use crate::senders::{asking, bound, each_kind_of_thief, good_once, proven, status_list};
 use crate::stage::{Stage, list, published};
 use crate::strangers::{
@@ -96,9 +97,10 @@ fn client(address: SocketAddr, current: &RwLock<Arc<Sent>>, sent: &AtomicU64, st
                 counts.wrong.push(request.what);
             }
         }
-        let request = match random.below(3) {
+        let request = match random.below(4) {
             0 => good(token),
             1 => proven(client, bound),
+            2 => forgers::good(&mut random),
             _ => random.of(others),
         };
         *counts.good.entry(connection.send(&request).status).or_default() += 1;
@@ -123,15 +125,22 @@ fn ways_of_lists() -> Vec<(&'static str, Conduct)> {
     all
 }
 
+/// A stage that knows every kind of credential.
+fn start(keys: &[&Issuer], partner: &Issuer) -> Stage {
+    let (mut more, mut plugin) = (asking(), plugin());
+    add_to(&mut more, partner);
+    forgers::add_to(&mut more);
+    forgers::add_to_plugin(&mut plugin);
+    Stage::start_asking(keys, 2, plugin, "500ms", more)
+}
+
 #[test]
 fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail_in_every_way() {
     let wanted = from_environment("SCOPEGATE_REQUESTS", 20_000);
     let seed = Random::seed(7);
     let [issuer, foreign, withdrawn, partner] =
         ["a", "foreign", "withdrawn", "partner"].map(|kid| Issuer::new(Algorithm::Es256, kid));
-    let mut more = asking();
-    add_to(&mut more, &partner);
-    let stage = Stage::start_asking(&[&issuer, &withdrawn], 2, plugin(), "500ms", more);
+    let stage = start(&[&issuer, &withdrawn], &partner);
     stage.introspection.now(all_are_active());
     let address = stage.envoy.listener("gate");
     // Good for longer than they are sent: what keeps them out is that they are revoked, and that their key is gone.
@@ -156,10 +165,11 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
         let mut all: Vec<Hostile> = (0..4).flat_map(|_| each_kind(&issuer, &foreign, random)).collect();
         all.extend((0..2).flat_map(|_| each_kind_of_thief(&issuer, random)));
         all.extend(each_kind_of_stranger(&issuer, &partner, random));
+        all.extend(each_kind_of_forger(random));
         let others = good_of_each_kind(&issuer, &partner);
-        all_pass(address, &others);
+        all_pass(address, &[&others[..], &forgers::good_of_each_kind()].concat());
         let client = Prover::new(Algorithm::Es256);
-        for (first, again) in good_once(&issuer, &client) {
+        for (first, again) in good_once(&issuer, &client).into_iter().chain(forgers::good_once()) {
             eventually(again.what, || send(address, &first).status == 200);
             all.push(again);
         }
@@ -235,6 +245,17 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
     judge(&stage, &counts, wanted, misconfigured);
 }
 
+/// Why signed requests were refused: each of these has happened.
+const REFUSALS: [&str; 7] = [
+    "malformed_signature",
+    "signature_incomplete",
+    "stale",
+    "bad_signature",
+    "digest_mismatch",
+    "body_unsigned",
+    "replayed",
+];
+
 /// What has to be true at the end.
 fn judge(stage: &Stage, counts: &Counts, wanted: u64, misconfigured: u64) {
     let all: u64 = counts.by_status().values().sum();
@@ -242,6 +263,9 @@ fn judge(stage: &Stage, counts: &Counts, wanted: u64, misconfigured: u64) {
     println!("good requests among them, by status: {:?}", counts.good);
     let (taken, refused) = stage.configured();
     println!("configurations taken: {taken}, refused: {refused}");
+    let refusals = REFUSALS.map(|reason| (reason, stage.envoy.counter(&format!("scopegate.denied.{reason}"))));
+    println!("refused as {refusals:?}");
+    assert!(refusals.iter().all(|(_, count)| *count > 0), "{refusals:?}");
     let good = &counts.good;
     assert_eq!(stage.reached.hostile.load(Ordering::SeqCst), 0, "nothing hostile reached the upstream");
     assert!(all >= wanted, "{all}");

@@ -17,9 +17,10 @@ mod support;
 
 mod answers;
 mod crowd;
+mod forgers;
 mod host_calls;
 mod hostile;
-mod passwords;
+mod refusals;
 mod replay;
 mod rewritten;
 mod senders;
