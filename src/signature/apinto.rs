@@ -74,6 +74,10 @@ pub(super) fn path(request: &RequestView<'_>) -> Result<Vec<u8>> {
 /// The query: each name and each value encoded twice, sorted by name.
 pub(super) fn query(request: &RequestView<'_>) -> Result<Vec<u8>> {
     let Some(query) = canonical::query(request)? else { return Ok(Vec::new()) };
+    // To some upstreams a separator; signed like its escape, which is none.
+    if query.contains(&b';') {
+        return Err(Fault::Malformed("the query has a `;`"));
+    }
     let mut sorted = Vec::new();
     for part in query.split(|&byte| byte == b'&') {
         let mut sides = part.split(|&byte| byte == b'=');
