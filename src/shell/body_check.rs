@@ -13,13 +13,17 @@ pub struct BodyCheck {
     hasher: Option<BodyHasher>,
     /// Its `content-length`, if it has one.
     length: Option<u64>,
+    /// Whether it has to have no byte: then the first one is refused, since a request that is signed without a body can be
+    /// sent again and again.
+    is_empty: bool,
     counted: u64,
 }
 
 impl BodyCheck {
     /// Nothing of the body has come.
     pub fn new(wanted: &SignedBody, length: Option<u64>) -> Self {
-        Self { hasher: Some(BodyHasher::new(wanted.sha256, wanted.sha512)), length, counted: 0 }
+        let hasher = || BodyHasher::new(wanted.sha256, wanted.sha512);
+        Self { hasher: Some(hasher()), length, is_empty: hasher().matches(), counted: 0 }
     }
 
     /// Takes in bytes, which do not go on before [`Self::judge`] has let them.
@@ -36,6 +40,7 @@ impl BodyCheck {
     /// [`Denial::DigestMismatch`] of another body, or of one that is longer or shorter than its `content-length`.
     pub fn judge(&mut self, ends: bool) -> Result<(), Denial> {
         let is_all = match self.length {
+            _ if self.is_empty && self.counted > 0 => return Err(Denial::DigestMismatch),
             Some(length) if self.counted > length || ends && self.counted < length => {
                 return Err(Denial::DigestMismatch);
             }
@@ -122,5 +127,10 @@ mod tests {
         assert_eq!(BodyCheck::new(&wanted, Some(0)).judge(false), Ok(()));
         assert_eq!(BodyCheck::new(&wanted, None).judge(true), Ok(()));
         assert_eq!(check(None).judge(false), Ok(()), "it may be to come");
+        let mut of_nothing = BodyCheck::new(&wanted, None);
+        of_nothing.take(b"");
+        assert_eq!(of_nothing.judge(false), Ok(()));
+        of_nothing.take(b"x");
+        assert_eq!(of_nothing.judge(false), Err(Denial::DigestMismatch), "no byte of it goes on");
     }
 }
