@@ -8,7 +8,9 @@ use crate::credential::SentSignature;
 use crate::crypto::{BodyHasher, SHA256_BYTES, Verification, hmac, same_tag, sha256};
 use crate::decision::{Denial, Grant, MessageWanted, Need, SignedBody};
 use crate::facts::{Body, Claim, Claimed, Facts, Pool};
-use crate::policy::{SharedKey, SignatureForm, SignatureReplay, SignatureTerms, SigningKey, SigningMaterial};
+use crate::policy::{
+    SharedKey, SignatureForm, SignatureReplay, SignatureTerms, SigningKey, SigningMaterial, same_header,
+};
 use crate::request::RequestView;
 use crate::signature::{ContentDigests, Fault, Payload, SignedRequest, apinto, message, sigv4};
 use std::borrow::Cow;
@@ -105,6 +107,9 @@ pub(super) fn check_terms(
     if let Some(name) = terms.covered.iter().find(|name| !covers(signed, name)) {
         return incomplete(name);
     }
+    if let Some(name) = other_methods(request).find(|name| !signed.covers(name)) {
+        return incomplete(name);
+    }
     match &terms.form {
         SignatureForm::Sigv4 { regions, services } => {
             let Some(scope) = signed.scope else { return Err(Denial::MalformedSignature("it has no scope")) };
@@ -122,7 +127,7 @@ pub(super) fn check_terms(
         if signed.payload() == Payload::Nothing {
             return Err(Denial::BodyUnsigned("its digest is not signed"));
         }
-        if request.is_websocket_handshake() || request.method() == b"CONNECT" {
+        if request.values("upgrade").next().is_some() || request.method() == b"CONNECT" {
             return Err(Denial::BodyUnsigned("what follows a handshake is not signed"));
         }
     }
@@ -137,6 +142,12 @@ pub(super) fn check_terms(
         return Err(Denial::Stale("its `expires` has been reached"));
     }
     Ok(())
+}
+
+/// The headers that frameworks take the method from, as far as the request has them, in any spelling.
+fn other_methods(request: &RequestView<'_>) -> impl Iterator<Item = &'static str> {
+    const NAMES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+    NAMES.into_iter().filter(|name| request.headers.iter().any(|(other, _)| same_header(name.as_bytes(), other)))
 }
 
 /// Whether something is signed, by itself or as a part of something else.
@@ -173,8 +184,14 @@ pub(super) fn verify<'k>(
     };
     let digest = match body {
         KnownBody::Here(bytes) if hashes_body => Some(sha256(bytes)),
-        KnownBody::Coming if hashes_body && (keys.is_empty() || refused.is_some()) => Some([0; SHA256_BYTES]),
-        KnownBody::Coming if hashes_body => return Err(await_body(request, body_bytes)),
+        KnownBody::Coming if hashes_body => {
+            // Of no id the answer tells whether there is such a key, so this is the first.
+            check_length(request, body_bytes)?;
+            if !keys.is_empty() && refused.is_none() {
+                return Err(await_body(body_bytes));
+            }
+            Some([0; SHA256_BYTES])
+        }
         _ => None,
     };
     let text = signed.string_to_sign(request, digest.as_ref()).map_err(Denial::from)?;
@@ -210,12 +227,15 @@ fn known_body<'b>(request: &RequestView<'_>, body: Body<'b>, limit: u32) -> Resu
     }
 }
 
-/// Waits for the body, unless it says that it is too long.
-fn await_body(request: &RequestView<'_>, limit: u32) -> Unproven {
+/// Refuses a body that says that it is too long.
+fn check_length(request: &RequestView<'_>, limit: u32) -> Result<()> {
     let length = request.sole_value("content-length").and_then(|text| std::str::from_utf8(text).ok());
-    if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > u64::from(limit)) {
-        return Denial::BodyTooLarge { limit }.into();
-    }
+    let is_too_long = length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > u64::from(limit));
+    if is_too_long { Err(Denial::BodyTooLarge { limit }) } else { Ok(()) }
+}
+
+/// Waits for the body, with the headers.
+const fn await_body(limit: u32) -> Unproven {
     Unproven::Await(Need::Message(MessageWanted { max_bytes: limit, holds_headers: true }))
 }
 
@@ -290,7 +310,7 @@ fn once(
     request: &RequestView<'_>,
     text: &[u8],
 ) -> Option<UnusedSignature> {
-    let is_safe = matches!(request.method(), b"GET" | b"HEAD" | b"OPTIONS");
+    let is_safe = matches!(request.method(), b"GET" | b"HEAD" | b"OPTIONS") && other_methods(request).next().is_none();
     let counts = match terms.replay {
         SignatureReplay::Unsafe => !is_safe,
         SignatureReplay::All => true,

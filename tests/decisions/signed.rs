@@ -186,6 +186,20 @@ fn what_has_to_be_signed_is_named() {
     }
 }
 
+/// Frameworks take it for the method, so a GET that is not used up would be good for a DELETE.
+#[test]
+fn another_method_in_a_header_has_to_be_signed_and_is_good_once() {
+    let config = sigv4(json!({}));
+    for name in ["x-http-method-override", "x-http-method", "x-method-override", "x_http_method_override"] {
+        let added = signed(&now()).header(name, "DELETE");
+        assert_eq!(added.refused(&config), Some(Reason::SignatureIncomplete), "{name}");
+    }
+    let request = Unsigned { headers: vec![("x-http-method-override", "DELETE".to_owned())], ..now() };
+    let (policy, store) = (compiled(&config).policy, Once::default());
+    let is_granted = || matches!(signed(&request).decide_after(&policy, &store), Decision::Allow(_));
+    assert_eq!((is_granted(), is_granted()), (true, false));
+}
+
 #[test]
 fn a_body_is_held_where_no_header_has_its_digest() {
     let config = sigv4(json!({}));
@@ -196,14 +210,25 @@ fn a_body_is_held_where_no_header_has_its_digest() {
     let long = |length: &str| coming.clone().header("content-length", length).decide_under(&config);
     assert!(matches!(long("1048577"), Decision::Deny(refusal) if refusal.denial.reason() == Reason::BodyTooLarge));
     assert!(matches!(long("1048576"), Decision::Await(_)));
+    for key_id in ["AKIDNOBODY", "AKIDGONE"] {
+        let other = with_line(coming.clone(), |line| line.replace("AKIDEXAMPLE", key_id));
+        let long = other.header("content-length", "1048577");
+        assert_eq!(
+            long.refused(&config),
+            Some(Reason::BodyTooLarge),
+            "{key_id}: the answer does not tell which ids there are"
+        );
+    }
     assert_eq!(Ask { body: Sent::TooLarge, ..coming.clone() }.refused(&config), Some(Reason::BodyTooLarge));
     let trailed = Ask { body: Sent::WithTrailers(post.body.to_vec()), ..coming.clone() };
     assert_eq!(trailed.refused(&config), Some(Reason::BodyUnsigned));
     let unknown = with_line(coming.clone(), |line| line.replace("AKIDEXAMPLE", "AKIDNOBODY"));
     assert_eq!(unknown.refused(&config), Some(Reason::UnknownIdentity), "nothing is held for a key that is unknown");
-    let mut handshake = coming.header("upgrade", "websocket");
-    handshake.method = "GET".to_owned();
-    assert_eq!(handshake.refused(&config), Some(Reason::BodyUnsigned));
+    for protocol in ["websocket", "connect-udp", "tcp, websocket"] {
+        let mut handshake = coming.clone().header("upgrade", protocol);
+        handshake.method = "GET".to_owned();
+        assert_eq!(handshake.refused(&config), Some(Reason::BodyUnsigned), "{protocol}");
+    }
     let empty = Unsigned { body: b"", ..post };
     let streamed = Ask { body: Sent::Whole(b"x".to_vec()), ..signed(&empty) };
     assert_eq!(streamed.refused(&config), Some(Reason::BodyUnsigned), "as `curl -T` signs");
