@@ -79,6 +79,7 @@ mod sessions;
 mod shipped;
 mod shipped_dynamic;
 mod signatures;
+mod signed;
 mod signed_clients;
 mod single_use;
 mod status;
