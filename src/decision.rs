@@ -145,6 +145,8 @@ pub struct Grant {
     pub response: Option<Box<ResponseEdits>>,
     /// What the body has to be, which is still to come; `None`: anything.
     pub signed_body: Option<Box<SignedBody>>,
+    /// From when on its stream is closed, if that is still open; `None`: never.
+    pub close_at: Option<UnixSeconds>,
 }
 
 impl Grant {

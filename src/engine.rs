@@ -11,6 +11,7 @@ mod listing;
 mod message;
 mod metadata_document;
 mod once;
+mod open;
 mod schemes;
 mod selection;
 mod session;
@@ -321,6 +322,7 @@ fn grant_to(
         let mut grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
         session::add_session(&mut grant, session.as_ref(), request);
         listing::add_lists(&mut grant, judged, Sender { principals, all });
+        grant.close_at = open::close_at(judged.enforced, principals, all);
         for proof in judged.signed {
             proof.add_to(&mut grant, !policy.report_only, effects.proof);
         }

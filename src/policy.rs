@@ -4,6 +4,7 @@ mod api_keys;
 mod audit;
 mod authority;
 mod certificates;
+mod close_streams;
 mod cookie;
 mod credential_rule;
 mod credential_set;
@@ -49,6 +50,7 @@ pub use audit::{
 };
 pub use authority::{Authority, BEARER};
 pub use certificates::{Certificates, digest_of_dns, digest_of_uri};
+pub use close_streams::CloseStreams;
 pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
 pub use credential_rule::{Choice, CredentialRule, Source};
 pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SIGNATURE_HEADERS, SetId, SetKind};

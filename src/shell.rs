@@ -20,6 +20,7 @@ mod list_feed;
 mod list_store;
 mod metadata_cache;
 mod metrics;
+mod open_streams;
 mod pairs;
 mod password_line;
 mod password_memory;

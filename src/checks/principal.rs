@@ -85,6 +85,12 @@ impl<'a> Principal<'a> {
         self.expires_at
     }
 
+    /// From when on it is refused because its time is over; `None`: never.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<UnixSeconds> {
+        Some(self.expires_at).filter(|at| *at != NEVER)
+    }
+
     /// What its authority asks of the sender.
     pub(super) const fn sender_constraint(&self) -> SenderConstraint {
         self.sender_constraint
@@ -96,10 +102,7 @@ impl<'a> Principal<'a> {
         let (identity, expires_at, remembered) = match self.claimant.name {
             // The time of a token, which counts for the client, ends before it is refused.
             CredentialName::Token(token) => (None, token.claims().expires_at, Some(token.is_remembered())),
-            CredentialName::Identity(identity) => {
-                let ends = Some(self.expires_at).filter(|at| *at != NEVER);
-                (Some(Rc::clone(&identity.id)), ends, None)
-            }
+            CredentialName::Identity(identity) => (Some(Rc::clone(&identity.id)), self.ends_at(), None),
         };
         let verified = VerifiedIdentity {
             authority: self.authority(),

@@ -330,7 +330,9 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
         optional(&object, "signed_body_bytes", defaults.signed_body_bytes, |c| c.whole(1024..=67_108_864));
     let body_timeout_ms =
         optional(&object, "body_timeout", defaults.body_timeout_ms, |c| c.milliseconds(100..=300_000));
+    let open_streams = optional(&object, "open_streams", defaults.open_streams, |c| c.whole(0..=100_000));
     let limits = Limits {
+        open_streams: open_streams?,
         signed_body_bytes: signed_body_bytes?,
         body_timeout_ms: body_timeout_ms?,
         reuse_pairs: reuse_pairs?,

@@ -52,12 +52,12 @@ shapes! {
     ];
     REQUIREMENT "a requirement" [
         "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime", "max_token_age",
-        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "methods", "allow_missing", "report_only", "public", "deny",
+        "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "close_streams", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     RULE "a rule" [
         "match", "credentials", "scopes", "claims", "resource", "issuers", "audiences", "token_types", "max_lifetime",
-        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "methods", "allow_missing", "report_only", "public", "deny",
+        "max_token_age", "single_use", "sender_constraint", "acr_values", "max_auth_age", "csrf", "mcp", "reuse", "close_streams", "methods", "allow_missing", "report_only", "public", "deny",
         "jwt_allowed_in",
     ];
     CREDENTIAL_SET "a set of credentials" [
@@ -126,7 +126,7 @@ shapes! {
     AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
-        "reuse_pairs", "signed_body_bytes", "body_timeout",
+        "reuse_pairs", "signed_body_bytes", "body_timeout", "open_streams",
     ];
     REUSE "reuse" ["window", "max_clients", "client", "action", "exempt"];
     REUSE_CLIENT "client" ["ipv4_prefix", "ipv6_prefix", "user_agent", "tls"];

@@ -34,6 +34,7 @@ pub(super) fn untouched(
         left_out: 0,
         response: None,
         signed_body: None,
+        close_at: None,
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) fn for_principal(
         left_out,
         response: None,
         signed_body: None,
+        close_at: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a request must meet.
 
 use super::{
-    CredentialRule, Csrf, IssuerId, Lists, Mcp, MethodPart, RequestPart, ResourceId, Reuse, ScopeRule,
+    CloseStreams, CredentialRule, Csrf, IssuerId, Lists, Mcp, MethodPart, RequestPart, ResourceId, Reuse, ScopeRule,
     SenderConstraint, TokenTypes,
 };
 use crate::base::json::Value;
@@ -75,6 +75,8 @@ pub struct TokenRequirement {
     pub mcp: Option<Rc<Mcp>>,
     /// How the clients are counted that show the credential; `None`: they are not.
     pub reuse: Option<Rc<Reuse>>,
+    /// When streams are closed that are still open.
+    pub close_streams: CloseStreams,
     /// Whether a request without a credential passes, without identity headers.
     pub allow_missing: bool,
     /// Whether refusals of this requirement are only counted.

@@ -98,6 +98,8 @@ pub struct Limits {
     pub signed_body_bytes: u32,
     /// How long a request waits for the first byte of a body that has to be read before it is decided, in milliseconds.
     pub body_timeout_ms: u64,
+    /// The most open streams of one worker that are watched until the time of their credential is over.
+    pub open_streams: usize,
 }
 
 impl Default for Limits {
@@ -111,6 +113,7 @@ impl Default for Limits {
             reuse_pairs: 100_000,
             signed_body_bytes: 1 << 20,
             body_timeout_ms: 10_000,
+            open_streams: 10_000,
         }
     }
 }

@@ -18,6 +18,8 @@ mod lists;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod open_streams;
+#[cfg(test)]
 mod passwords;
 #[cfg(test)]
 mod proxy;
@@ -34,6 +36,7 @@ mod status;
 
 use super::gate::{Gate, Progress, RequestState, StreamRequest};
 use super::host::{Host, Map};
+use super::open_streams::OpenStreams;
 use super::pairs;
 use super::reply_cache::Prepared;
 use super::streams::Streams;
@@ -57,6 +60,8 @@ pub struct Filter<H> {
     /// The root contexts: one, or a few that share the VM.
     roots: RefCell<Vec<Root<H>>>,
     streams: Streams<Stream<H>>,
+    /// Those that are closed when the time of their credential is over.
+    open: Rc<OpenStreams>,
 }
 
 /// A root context. Without a configuration it has no gate.
@@ -81,7 +86,7 @@ impl<H> Stream<H> {
 impl<H: Host + Clone> Filter<H> {
     /// A VM without contexts.
     pub fn new(host: H) -> Self {
-        Self { host, roots: RefCell::default(), streams: Streams::default() }
+        Self { host, roots: RefCell::default(), streams: Streams::default(), open: Rc::default() }
     }
 
     /// A context begins: a root context, which has no parent, or a stream.
@@ -97,7 +102,7 @@ impl<H: Host + Clone> Filter<H> {
     pub fn on_configure(&self, root: u32) -> bool {
         let ending = if self.host.calls_for_responses() { "-full" } else { "" };
         log::info!("scopegate: the module is scopegate{ending}.wasm");
-        let mut gate = Gate::configure(self.host.clone(), root).map(Rc::new);
+        let mut gate = Gate::configure(self.host.clone(), root, Rc::clone(&self.open)).map(Rc::new);
         let is_good = gate.is_some();
         let is_known = match self.roots.borrow_mut().iter_mut().find(|own| own.context == root) {
             Some(own) => {
@@ -199,7 +204,10 @@ impl<H: Host + Clone> Filter<H> {
         };
         match root {
             Some(Root { gate, .. }) => gate.iter().for_each(|gate| gate.give_up()),
-            None => self.streams.remove(context),
+            None => {
+                self.open.forget(context);
+                self.streams.remove(context);
+            }
         }
     }
 

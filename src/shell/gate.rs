@@ -8,6 +8,7 @@ mod introspection;
 mod lists;
 mod message;
 mod meters;
+mod open_streams;
 mod outcome;
 mod passwords;
 mod replay;
@@ -32,6 +33,7 @@ use super::host::{Buffer, Counter, Gauge, Histogram, Host};
 use super::host_verifier;
 use super::metadata_cache::MetadataCache;
 use super::metrics;
+use super::open_streams::OpenStreams;
 use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::challenge::Terms;
@@ -45,11 +47,12 @@ use claims::WaitingClaim;
 use held::Held;
 use introspection::Inquiries;
 use meters::Meters;
+use open_streams::Watch;
 use passwords::Passwords;
 use replay::Replay;
 use reuse::Reuse;
 use std::cell::{Cell, RefCell};
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 use tallies::Tallies;
 
 /// The tick period when a request wants a fetch, in milliseconds.
@@ -92,6 +95,7 @@ pub struct Gate<H> {
     reuse: Reuse,
     inquiries: Inquiries,
     held: Held,
+    watch: Watch,
     replies: ReplyCache,
     /// Whether the host checks the signatures that it can.
     host_checks: bool,
@@ -115,8 +119,9 @@ struct SpeedMeters {
 }
 
 impl<H: Host> Gate<H> {
-    /// Configures a plugin, or logs everything that is wrong with its configuration.
-    pub fn configure(host: H, root_context: u32) -> Option<Self> {
+    /// Configures a plugin, or logs everything that is wrong with its configuration. `open` are the streams of the VM that
+    /// are watched.
+    pub fn configure(host: H, root_context: u32, open: Rc<OpenStreams>) -> Option<Self> {
         let bytes = match host.buffer(Buffer::PluginConfiguration, 0, usize::MAX) {
             Ok(bytes) => bytes,
             Err(failure) => {
@@ -184,6 +189,7 @@ impl<H: Host> Gate<H> {
             reuse,
             inquiries,
             held: Held::default(),
+            watch: Watch::open(&host, open),
             replies: ReplyCache::new(Terms::of(&policy, &settings.realm)),
             host_checks,
             host_failures: Cell::new(0),
@@ -217,6 +223,7 @@ impl<H: Host> Gate<H> {
         self.go_on_asking();
         self.hash_on();
         self.end_held();
+        self.close_streams();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
         }
@@ -256,7 +263,7 @@ impl<H: Host> Gate<H> {
             let documents = self.documents.borrow();
             (documents.are_busy(), documents.are_complete())
         };
-        if self.passwords.are_waited_for() {
+        if self.passwords.are_waited_for() || self.watch.streams.are_more_over(|| self.host.now()) {
             return self.set_period(TICK_AT_ONCE_MS);
         }
         let waits = self.waiting.borrow().len() > 0 || self.inquiries.are_busy() || self.is_held_request_due();

@@ -96,6 +96,9 @@ pub trait Host {
     /// Lets the request of the effective context go on.
     fn resume_request(&self) -> Result<()>;
 
+    /// Resets the stream of the effective context. The host does so after the callback.
+    fn close_stream(&self) -> Result<()>;
+
     /// Answers the request of the effective context.
     fn send_local_response(&self, reply: &Prepared) -> Result<()>;
 

@@ -43,6 +43,10 @@ pub const CRYPTO_HOST_FAILURES: &str = "scopegate.crypto.host_failures";
 pub const CRYPTO_HOST: &str = "scopegate.crypto.host";
 /// Gauge: the memory of the VM.
 pub const VM_MEMORY_BYTES: &str = "scopegate.vm.memory_bytes";
+/// Gauge: streams that are closed when the time of their credential is over.
+pub const STREAMS_OPEN: &str = "scopegate.streams.open";
+/// Counter: streams that were closed so.
+pub const STREAMS_CLOSED: &str = "scopegate.streams.closed";
 /// Gauge: requests that wait now.
 pub const WAITING: &str = "scopegate.waiting";
 /// Histogram: how long it took to check a signature, in microseconds.

@@ -81,6 +81,8 @@ pub struct HostStream {
     pub address: String,
     /// Whether its headers went on alone, for a body that is judged.
     pub is_listened_to: bool,
+    /// Whether the stream has been closed.
+    pub is_closed: bool,
     /// Whether the stream has ended.
     pub is_gone: bool,
 }
@@ -267,6 +269,18 @@ impl Host for ScriptedHost {
     fn resume_request(&self) -> Result<()> {
         self.call("resume_request")?;
         self.stream(HostStream::go_on)?;
+        self.come_back();
+        Ok(())
+    }
+
+    fn close_stream(&self) -> Result<()> {
+        self.call("close_stream")?;
+        self.stream(|stream| {
+            assert!(!stream.is_closed, "a stream is closed twice: {stream:?}");
+            assert!(stream.upstream.is_some(), "a stream is closed that did not go on: {stream:?}");
+            assert!(stream.answers.is_empty(), "a stream is closed that was answered: {stream:?}");
+            stream.is_closed = true;
+        })?;
         self.come_back();
         Ok(())
     }

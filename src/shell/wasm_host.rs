@@ -46,6 +46,7 @@ mod raw {
         pub fn proxy_get_property(path: *const u8, path_length: usize, data: *mut *mut u8, length: *mut usize) -> u32;
         pub fn proxy_set_property(path: *const u8, path_length: usize, value: *const u8, value_length: usize) -> u32;
         pub fn proxy_continue_stream(stream: u32) -> u32;
+        pub fn proxy_close_stream(stream: u32) -> u32;
         pub fn proxy_send_local_response(
             status: u32,
             details: *const u8,
@@ -220,6 +221,12 @@ impl Host for WasmHost {
     fn resume_request(&self) -> Result<()> {
         // SAFETY: takes no pointers.
         done(unsafe { raw::proxy_continue_stream(0) })
+    }
+
+    fn close_stream(&self) -> Result<()> {
+        // The side of the request; a stream must not be reset from both.
+        // SAFETY: takes no pointers.
+        done(unsafe { raw::proxy_close_stream(0) })
     }
 
     fn send_local_response(&self, reply: &Prepared) -> Result<()> {

@@ -72,7 +72,7 @@ rules:
   jwt_allowed_in: [request]
   methods: {{POST: {{deny: true}}}}
 - {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
-- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
+- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, close_streams: expiry, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
 - match: {{prefix: /mcp}}
   mcp:
     tools: {{default: {{deny: true}}, rules: [{{tool: 'a*', scopes: [a], claims: [{{claim: c, equals: 1}}], issuers: [a], max_token_age: 1m, acr_values: [phr], max_auth_age: 5m}}, {{tool: [b, c], deny: true}}]}}
@@ -112,7 +112,7 @@ revocation:
   - {{credential: partners, id: gone}}
   lists:
   - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
-limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000, signed_body_bytes: 4096, body_timeout: 5s}}
+limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000, signed_body_bytes: 4096, body_timeout: 5s, open_streams: 5}}
 audit: {{subject: hash, salt: {{env: NONCES}}, filter_state: denials, record: object, fields: [reason, time], log: all, log_sample: 10}}
 "
     )

@@ -26,6 +26,7 @@ mod everything;
 mod identities;
 mod introspection;
 mod mcp;
+mod open_streams;
 mod passwords;
 mod replay;
 mod request_parts;

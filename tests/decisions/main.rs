@@ -14,6 +14,7 @@
     reason = "a test fails by a panic, reads a clock, and is a table"
 )]
 
+mod open_streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

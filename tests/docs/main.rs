@@ -280,6 +280,7 @@ fn the_limits_have_the_defaults_of_the_table() {
         reuse_pairs,
         signed_body_bytes,
         body_timeout_ms,
+        open_streams,
     } = Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),
@@ -290,6 +291,7 @@ fn the_limits_have_the_defaults_of_the_table() {
         ("wasm_crypto_percent", wasm_crypto_percent.to_string()),
         ("reuse_pairs", reuse_pairs.to_string()),
         ("signed_body_bytes", signed_body_bytes.to_string()),
+        ("open_streams", open_streams.to_string()),
         ("body_timeout", format!("`{}s`", body_timeout_ms / 1000)),
     ] {
         let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));

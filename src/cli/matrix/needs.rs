@@ -4,8 +4,8 @@ use crate::base::json::Value;
 use crate::base::time::Seconds;
 use crate::cli::source::View;
 use crate::policy::{
-    ClaimCondition, Condition, CredentialRule, Item, ItemRules, Policy, RequestPart, ReuseAction, Scope, ScopeRule,
-    SenderConstraint, Source, TokenRequirement,
+    ClaimCondition, CloseStreams, Condition, CredentialRule, Item, ItemRules, Policy, RequestPart, ReuseAction, Scope,
+    ScopeRule, SenderConstraint, Source, TokenRequirement,
 };
 
 /// Scopes as an expression, such as `orders:read AND (admin OR ops)`; `None` if none is needed.
@@ -51,6 +51,7 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
         csrf,
         mcp,
         reuse,
+        close_streams,
         allow_missing: _,
         report_only: _,
     } = ask;
@@ -91,6 +92,9 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     }
     if let Some(reuse) = reuse.as_deref().filter(|reuse| reuse.action != ReuseAction::Report) {
         out.push(format!("shown by at most {} clients in {}", reuse.max_clients, duration(reuse.window)));
+    }
+    if *close_streams == CloseStreams::Expiry {
+        out.push("streams closed at expiry".to_owned());
     }
     if let Some(mcp) = mcp {
         let lists = [

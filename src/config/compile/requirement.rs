@@ -11,8 +11,8 @@ use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
 use crate::policy::{
-    Access, ClaimCondition, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart, Requirement, Resource,
-    Reuse, Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
+    Access, ClaimCondition, CloseStreams, Condition, CredentialRule, Csrf, HostPattern, IssuerId, RequestPart,
+    Requirement, Resource, Reuse, Scope, ScopeRule, SenderConstraint, Source, Template, TokenRequirement,
 };
 use std::rc::Rc;
 
@@ -40,6 +40,8 @@ pub(super) struct Context<'c> {
     pub(super) environment: Environment<'c>,
     /// How clients are counted around this one.
     pub(super) reuse: Option<&'c Rc<Reuse>>,
+    /// When streams are closed around this one.
+    pub(super) close_streams: CloseStreams,
 }
 
 impl<'c> Context<'c> {
@@ -64,6 +66,7 @@ impl<'c> Context<'c> {
             csrf: None,
             environment,
             reuse,
+            close_streams: CloseStreams::Never,
         }
     }
 }
@@ -158,7 +161,12 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         (own, around) => own.or_else(|| around.cloned()),
     });
     let reuse = optional(object, "reuse", context.reuse.cloned(), |c| reuse::read(c).map(|own| Some(Rc::new(own))));
+    let close_streams = optional(object, "close_streams", context.close_streams, |cursor| {
+        let all = [CloseStreams::Never, CloseStreams::Expiry];
+        cursor.word(&all.map(|when| (when.name(), when)))
+    });
     let of_methods = Context {
+        close_streams: close_streams.unwrap_or_default(),
         reuse: reuse.as_ref().and_then(Option::as_ref),
         sender_constraint: sender_constraint.unwrap_or_default(),
         csrf: csrf.as_ref().and_then(Option::as_ref),
@@ -185,6 +193,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         csrf: csrf?,
         mcp: mcp?,
         reuse: reuse?,
+        close_streams: close_streams?,
         allow_missing: allow_missing?,
         report_only: report_only?,
     };

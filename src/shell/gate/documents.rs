@@ -86,6 +86,7 @@ impl<H: Host> Gate<H> {
         self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
         self.meters.no_status_lists(&self.host);
+        self.show_open_streams();
         if let Ok(mut documents) = self.documents.try_borrow_mut() {
             documents.give_up(&*self.shared);
         }

@@ -140,7 +140,8 @@ impl<H: Host> Gate<H> {
         }
         let mut body = None;
         if let Decision::Allow(grant) = &mut decision {
-            let prepared = self.begin_body(request, grant).and_then(|begun| {
+            let room = if self.has_room_to_watch(grant) { Ok(()) } else { Err(Denial::TooBusy) };
+            let prepared = room.and_then(|()| self.begin_body(request, grant)).and_then(|begun| {
                 body = begun;
                 self.prepare(request, grant)
             });
@@ -155,6 +156,9 @@ impl<H: Host> Gate<H> {
             Decision::Allow(grant) => {
                 request.await_response(grant);
                 request.signed.replace(body);
+                if let Some(at) = grant.close_at {
+                    self.watch.streams.watch(request.context, at);
+                }
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 (RequestState::Passed, None)
             }
@@ -223,6 +227,7 @@ impl<H: Host> Gate<H> {
 
     /// Answers a request that is refused. Returns the HTTP status.
     pub(super) fn answer(&self, request: &StreamRequest, refusal: &Refusal) -> u16 {
+        self.watch.streams.forget(request.context);
         let reply = read_again(request, |view| {
             if let (true, Some(path)) = (challenge::hides_query(&refusal.denial), view.path()) {
                 // The operator's access log prints the path. The request is refused even if the path cannot be replaced.
