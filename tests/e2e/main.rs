@@ -53,6 +53,7 @@ mod messages;
 mod metadata;
 mod native;
 mod normalise;
+mod open_streams;
 mod opentelemetry;
 mod opinion;
 mod outages;
