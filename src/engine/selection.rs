@@ -135,6 +135,11 @@ pub(super) fn select<'p: 'r, 'r>(
             secrets.push(PresentedSecret { id, set, secret, headers });
         }
     }
+    // A request is signed once. Where metadata restricts, two requirements can ask for two, of which one body and one use
+    // would be held against both.
+    if secrets.iter().filter(|secret| secret.set.signatures().is_some()).count() > 1 {
+        return Err(Denial::MultipleCredentials);
+    }
     // What is of a set is no token.
     let is_of_set = secrets.iter().any(|secret| secret.headers.contains(&AUTHORIZATION));
     let presented = if sources.contains(&Source::Tokens) {

@@ -1,10 +1,11 @@
 //! HTTP message signatures (RFC 9421), with digests of bodies (RFC 9530).
 
 use crate::support::signer::{EXAMPLE, KEY_ID, SECRET, Signer, Unsigned, content_digest, message_base};
-use crate::world::{Ask, NOW, Sent, config, extend, get, policy};
+use crate::world::{Ask, NOW, Sent, extend, get, policy};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use scopegate::challenge::{self, Terms};
+use scopegate::config::{self, Node};
 use scopegate::crypto::{hmac, sha256};
 use scopegate::decision::{Decision, Reason};
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 fn gate(terms: Value) -> Value {
     let point = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes();
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": scopegate::base::base64url::encode(&point) });
-    config(json!({
+    crate::world::config(json!({
         "credentials": [{ "name": "banks", "signature": terms, "identities": [
             { "id": KEY_ID, "scopes": ["payments:write"], "secrets": [{ "env": "SIGNING" }] },
             { "id": "bank-2", "secrets": [{ "jwk": jwk }] },
@@ -194,4 +195,25 @@ fn an_answer_says_what_to_sign() {
     extend(&mut config["default"], json!({ "scopes": ["admin"] }));
     let (status, _, told) = accept(&signed(&now(), &format!("{};tag=\"gate\"", fresh("1"))), &config);
     assert_eq!((status, told), (403, None));
+}
+
+/// One use and one body would be held against both signatures.
+#[test]
+fn a_request_is_signed_once_also_where_metadata_asks_for_another_signature() {
+    let mut base = gate(json!({}));
+    base["credentials"].as_array_mut().unwrap().push(json!({
+        "name": "machines", "aksk": { "form": "sigv4", "regions": ["eu-west-1"], "services": ["orders"] },
+        "identities": [{ "id": "batch", "secrets": [{ "key_id": "AKIDBATCH", "env": "SIGNING_NEXT" }] }],
+    }));
+    base["route_metadata"] = json!("restrict");
+    let of_metadata = |written: Value| config::requirement(&Node::from(written), &policy(&base), &|_| None).unwrap();
+    let machine = Signer { key_id: "AKIDBATCH", secret: "5a1f0e7c9b3d4826a7e1c0d9f8b6a5e4" };
+    let mut lines = EXAMPLE.message(&now(), &fresh("1"));
+    assert_eq!(ask(&now(), lines.clone()).under(of_metadata(json!({ "credentials": "banks" }))).refused(&base), None);
+    lines.extend(machine.sigv4(&now(), ("eu-west-1", "orders")));
+    let both = ask(&now(), lines).under(of_metadata(json!({ "credentials": "machines" })));
+    assert_eq!(both.refused(&base), Some(Reason::MultipleCredentials));
+    base["default"]["report_only"] = json!(true);
+    let reported = both.granted(&base);
+    assert_eq!(crate::world::reported(&reported), Some(Reason::MultipleCredentials), "the second alone is enforced");
 }
