@@ -96,7 +96,7 @@ enum Command {
     /// Generates keys, and publishes, fetches and inspects key sets.
     #[command(subcommand)]
     Jwks(JwksCommand),
-    /// Builds lists of revoked tokens for gates to fetch.
+    /// Builds lists of revoked tokens for gates to fetch, and shows them.
     #[command(subcommand)]
     Revocations(RevocationsCommand),
     /// Makes API keys, and the digests that a configuration has of them.
@@ -130,6 +130,8 @@ enum TokenCommand {
 enum RevocationsCommand {
     /// Builds a list of entries for gates to fetch, without those whose `until` has passed.
     Build(revocations::BuildArguments),
+    /// Shows which revision of a list a file has, and how many entries of each kind.
+    Show(revocations::ShowArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -182,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Jwks(JwksCommand::Fetch(arguments)) => fetch::run(&arguments),
         Command::Token(TokenCommand::Revoke(arguments)) => revoke::run(&arguments),
         Command::Revocations(RevocationsCommand::Build(arguments)) => revocations::build(&arguments),
+        Command::Revocations(RevocationsCommand::Show(arguments)) => revocations::show(&arguments),
         Command::Credentials(CredentialsCommand::New(arguments)) => credentials::new(&arguments).map(Output::from),
         Command::Credentials(CredentialsCommand::Hash(arguments)) => credentials::hash(&arguments).map(Output::from),
         Command::Credentials(CredentialsCommand::Import(arguments)) => credentials::import(&arguments),

@@ -1,4 +1,4 @@
-//! `scopegate revocations`: builds lists for gates to fetch.
+//! `scopegate revocations`: builds lists for gates to fetch, and shows them.
 
 use super::Output;
 use super::destination;
@@ -10,9 +10,10 @@ use super::source::Source;
 use crate::base::base64url;
 use crate::base::text::shown;
 use crate::base::time::UnixSeconds;
-use crate::crypto::sha256;
+use crate::crypto::{PureVerifier, sha256};
 use crate::revocation::{
-    Builder, DIGEST_CLAIM, Entry, EntryKind, Line, MAX_LINES_BYTES, MAX_LINES_ENTRIES, SIGNED_TYPE, Tally,
+    Builder, Chunks, DIGEST_CLAIM, Entry, EntryKind, Line, Loader, MAX_LINES_BYTES, MAX_LINES_ENTRIES, Revision,
+    SIGNED_TYPE, Tally, Terms, list_start, looks_signed,
 };
 use clap::Args;
 use serde_json::{Map, Value};
@@ -30,7 +31,8 @@ const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 #[derive(Args, Clone, Debug)]
 #[command(
     after_help = "FILE has an entry a line, as `scopegate token revoke` prints them. Entries whose `until` has been reached are
-left out. The list says how many entries it has, so that a gate sees when its end is missing. An entry whose `until` or
+left out. The list says how many entries it has, so that a gate sees when its end is missing. With --output, what is printed
+has its revision: the number that the gates show in `scopegate.revocation.revision` as soon as they have this list. An entry whose `until` or
 `issued_before` is in milliseconds is refused, and with --config one that names no configured issuer.
 
 Examples:
@@ -61,6 +63,25 @@ pub struct BuildArguments {
     /// Writes the list to this file, whole or not at all; links are followed, devices and pipes written to
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+}
+
+/// The lists.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "The revision is the number that gates show in `scopegate.revocation.revision` while they have this list. It is made of the
+list alone: signed anew, a list has the same. So it has nothing of a signature, which is not checked here: `scopegate explain
+--revocations` does that. Entries whose `until` has been reached are not counted, unless the list is binary.
+
+Examples:
+  scopegate revocations show revoked.jsonl"
+)]
+pub struct ShowArguments {
+    /// Files with lists
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// When: 2026-11-21T10:00:00Z or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
@@ -109,8 +130,41 @@ pub fn build(arguments: &BuildArguments) -> Result<Output, Box<dyn Error>> {
         return Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned().into());
     };
     destination::write(output, &document)?;
-    let entries = entries.len();
-    Ok(format!("{}: {entries} entries, {} bytes; {over} left out as over", output.display(), document.len()).into())
+    let document = Chunks::from(document.as_slice());
+    Ok(format!("{}; {over} left out as over", told(output, &document, entries.len())).into())
+}
+
+/// Shows lists as gates read them: how many entries of each kind, and which revision.
+///
+/// # Errors
+/// When a file cannot be read, or is no list that gates take.
+pub fn show(arguments: &ShowArguments) -> Result<Output, Box<dyn Error>> {
+    let now = moment::instant(arguments.at.as_deref())?;
+    let mut lines = Vec::new();
+    for file in &arguments.files {
+        let bytes = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+        let document = Chunks::from(bytes.as_slice());
+        let alone = Chunks::from(bytes.get(list_start(&document)..).unwrap_or_default());
+        let terms = Terms { name: String::new(), max_bytes: MAX_DOCUMENT_BYTES, signed_by: None };
+        let list = Loader::begin(alone, &terms, None, &PureVerifier, now).and_then(Loader::finish);
+        let list = list.map_err(|error| format!("{}: gates refuse this list: {error}", file.display()))?;
+        let mut line = told(file, &document, list.entries());
+        let kinds = EntryKind::ALL.into_iter().filter(|kind| list.entries_of(*kind) > 0);
+        let kinds: Vec<String> = kinds.map(|kind| format!("{} by {}", list.entries_of(kind), kind.member())).collect();
+        if !kinds.is_empty() {
+            line = format!("{line}; {}", kinds.join(", "));
+        }
+        if looks_signed(&document) {
+            line.push_str("; signed, and the signature has not been checked");
+        }
+        lines.push(line);
+    }
+    Ok(lines.join("\n").into())
+}
+
+/// What is told of a list in a file.
+fn told(file: &Path, document: &Chunks, entries: usize) -> String {
+    format!("{}: revision {}, {entries} entries, {} bytes", file.display(), Revision::of(document), document.len())
 }
 
 /// Reads the entries of a file, and returns their lines.

@@ -1,9 +1,9 @@
 //! A list that can be asked. It is the binary form, whatever it was read from.
 
-use super::Signature;
 use super::binary::Section;
 use super::chunks::Chunks;
 use super::kind::{EntryKind, KEY_BYTES, Key, KindSet};
+use super::{Revision, Signature};
 use crate::base::time::UnixSeconds;
 
 /// A list of entries, ready to be asked.
@@ -13,6 +13,7 @@ pub struct List {
     sections: Vec<Section>,
     kinds: KindSet,
     signature: Option<Signature>,
+    revision: Revision,
 }
 
 /// The bytes of a key that say where in a section it is to be expected.
@@ -23,7 +24,12 @@ impl List {
     pub(super) fn new(bytes: Chunks, sections: Vec<Section>, signature: Option<Signature>) -> Self {
         let mut kinds = KindSet::default();
         sections.iter().for_each(|section| kinds.insert(section.kind));
-        Self { bytes, sections, kinds, signature }
+        Self { bytes, sections, kinds, signature, revision: Revision::default() }
+    }
+
+    /// This list, read from the document of that revision.
+    pub(super) fn of_revision(self, revision: Revision) -> Self {
+        Self { revision, ..self }
     }
 
     /// How many entries it has.
@@ -48,6 +54,12 @@ impl List {
     #[must_use]
     pub const fn signature(&self) -> Option<Signature> {
         self.signature
+    }
+
+    /// The revision of the document that it was read from.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.revision
     }
 
     /// The kinds of which it has entries.

@@ -6,7 +6,7 @@ use super::chunks::Chunks;
 use super::lines::{LineReader, MAX_LINES_BYTES};
 use super::list::List;
 use super::signed::{self, Head};
-use super::{ListError, Signature};
+use super::{ListError, Revision, Signature};
 use crate::base::time::UnixSeconds;
 use crate::crypto::{Sha256, Verifier};
 use crate::jose::KeySet;
@@ -37,16 +37,18 @@ pub struct Terms {
 pub struct Loader {
     bytes: Chunks,
     signature: Option<Signature>,
+    revision: Revision,
     work: Work,
 }
 
 #[derive(Debug)]
 enum Work {
-    /// Compares the digest, before anything else of the list is looked at.
+    /// Computes the digest, of which the revision is a part. That of a signed list is compared before anything else of the
+    /// list is looked at.
     Digest {
         digest: Sha256,
         at: usize,
-        wanted: [u8; 32],
+        wanted: Option<[u8; 32]>,
         start: usize,
         now: UnixSeconds,
     },
@@ -82,8 +84,9 @@ impl Loader {
             if signed::looks_signed(&bytes) {
                 return Err(ListError::SignedForNobody);
             }
-            let work = Work::of(&bytes, 0, now)?;
-            return Ok(Self { bytes, signature: None, work });
+            // What is no list is refused before it is read through.
+            Work::of(&bytes, 0, now)?;
+            return Ok(Self::digesting(bytes, None, None, 0, now));
         };
         if !signed::looks_signed(&bytes) {
             return Err(ListError::NotSigned);
@@ -92,8 +95,19 @@ impl Loader {
         if in_use.is_some_and(|in_use| signature.issued_at < in_use.issued_at) {
             return Err(ListError::Older);
         }
-        let work = Work::Digest { digest: Sha256::default(), at: end, wanted, start: end, now };
-        Ok(Self { bytes, signature: Some(signature), work })
+        Ok(Self::digesting(bytes, Some(signature), Some(wanted), end, now))
+    }
+
+    /// Begins with the digest of the list that begins at `start`.
+    fn digesting(
+        bytes: Chunks,
+        signature: Option<Signature>,
+        wanted: Option<[u8; 32]>,
+        start: usize,
+        now: UnixSeconds,
+    ) -> Self {
+        let work = Work::Digest { digest: Sha256::default(), at: start, wanted, start, now };
+        Self { bytes, signature, revision: Revision::default(), work }
     }
 
     /// Does the next piece of work. Returns the list when that was the last.
@@ -109,9 +123,11 @@ impl Loader {
                 if end < self.bytes.len() {
                     return Ok(None);
                 }
-                if std::mem::take(digest).finish() != *wanted {
+                let found = std::mem::take(digest).finish();
+                if wanted.is_some_and(|wanted| wanted != found) {
                     return Err(ListError::Signature("the list is not the one that was signed"));
                 }
+                self.revision = Revision::of_digest(&found);
                 self.work = Work::of(&self.bytes, *start, *now)?;
                 Ok(None)
             }
@@ -126,13 +142,25 @@ impl Loader {
                 self.work = Work::Writing(reader.finish(self.signature));
                 Ok(None)
             }
-            Work::Writing(writer) => Ok(writer.step(WRITE_STEP_RECORDS)),
+            Work::Writing(writer) => Ok(writer.step(WRITE_STEP_RECORDS).map(|list| list.of_revision(self.revision))),
             Work::Order { sections, check } => {
                 if !check.step(&self.bytes, sections, ORDER_STEP_RECORDS)? {
                     return Ok(None);
                 }
                 let (bytes, sections) = (std::mem::take(&mut self.bytes), std::mem::take(sections));
-                Ok(Some(List::new(bytes, sections, self.signature)))
+                Ok(Some(List::new(bytes, sections, self.signature).of_revision(self.revision)))
+            }
+        }
+    }
+
+    /// Does all steps, where nothing is held up.
+    ///
+    /// # Errors
+    /// When the document is no list.
+    pub fn finish(mut self) -> Result<List, ListError> {
+        loop {
+            if let Some(list) = self.step()? {
+                return Ok(list);
             }
         }
     }

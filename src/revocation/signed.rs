@@ -55,6 +55,17 @@ pub fn looks_signed(bytes: &Chunks) -> bool {
     bytes.byte(0) == Some(b'e')
 }
 
+/// Where the list begins: after the line that signs it.
+#[must_use]
+pub fn list_start(document: &Chunks) -> usize {
+    if looks_signed(document) { head(document).len().saturating_add(1) } else { 0 }
+}
+
+/// The first line, without its line feed, as far as it may reach.
+fn head(document: &Chunks) -> Vec<u8> {
+    document.slices(0..MAX_HEAD_BYTES).flatten().copied().take_while(|&byte| byte != b'\n').collect()
+}
+
 /// Checks the head of the list that is called `name`. Keys and algorithms are chosen as for tokens (RFC 8725 sections
 /// 3.1 and 3.11).
 pub(super) fn check(
@@ -65,7 +76,7 @@ pub(super) fn check(
     now: UnixSeconds,
 ) -> Result<Head, ListError> {
     let wrong = ListError::Signature;
-    let head: Vec<u8> = bytes.slices(0..MAX_HEAD_BYTES).flatten().copied().take_while(|&byte| byte != b'\n').collect();
+    let head = head(bytes);
     let end = head.len().saturating_add(1);
     if bytes.byte(head.len()) != Some(b'\n') {
         return Err(wrong("no line feed ends its first line"));

@@ -17,7 +17,7 @@ use crate::base::base64url;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::crypto::sha256;
 use crate::policy::{RemoteList, WhenStale};
-use crate::revocation::{CHUNK_BYTES, Chunks, ListError, Signature};
+use crate::revocation::{CHUNK_BYTES, Chunks, ListError, Revision, Signature};
 use kind::Loading;
 use manifest::Manifest;
 use upload::Upload;
@@ -40,6 +40,8 @@ pub struct Standing {
     pub age_ms: u64,
     /// Whether it is missing or too old.
     pub stale: bool,
+    /// The revision of the revocation list in use.
+    pub revision: Revision,
 }
 
 /// A list that is fetched.
@@ -92,6 +94,7 @@ impl ListFeed {
             entries: self.list.as_ref().map_or(0, |list| list.size().entries),
             age_ms: self.feed.age(now).unwrap_or(0),
             stale: over || self.list.is_none() || !self.feed.holds_one(),
+            revision: self.list.as_ref().map(Listed::revision).unwrap_or_default(),
         }
     }
 
@@ -179,21 +182,20 @@ impl ListFeed {
             }
             Err(error) => vec![self.fail(outside, unusable(&error))],
             Ok(Some(list)) => {
-                let same = self
-                    .list
-                    .as_ref()
-                    .is_some_and(|held| held.signature() == list.signature() && held.says_the_same(&list));
-                let event = Event::Updated(list.size());
-                if !same {
+                let held = self.list.as_ref();
+                let same = held.is_some_and(|held| held.signature() == list.signature() && held.says_the_same(&list));
+                // Other text may say the same. All workers take it over, since they show its revision.
+                let is_held = same && held.is_some_and(|held| held.revision() == list.revision());
+                let event = if same { Event::Unchanged } else { Event::Updated(list.size()) };
+                if !is_held {
                     self.list = Some(list);
                 }
                 let uri = self.policy.endpoint.uri.clone();
                 let max_age_ms = self.max_age(outside, content.max_age_ms);
-                if same && self.feed.holds_newest() {
+                if is_held && self.feed.holds_newest() {
                     let tag = Validator { source: uri, etag: content.etag };
                     return after(self.feed.confirm(outside, max_age_ms, Some(&tag)), Event::Unchanged);
                 }
-                let event = if same { Event::Unchanged } else { event };
                 after(self.feed.publish(outside, &uri, &Fetched { max_age_ms, ..content }), event)
             }
         }

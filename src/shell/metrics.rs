@@ -67,6 +67,8 @@ pub const REVOCATION_ENTRIES: &str = "scopegate.revocation.entries.<list>";
 pub const REVOCATION_AGE_SECONDS: &str = "scopegate.revocation.age_seconds.<list>";
 /// Gauges by list: 1 while it is missing or too old.
 pub const REVOCATION_STALE: &str = "scopegate.revocation.stale.<list>";
+/// Gauges by list: which revision is in use, as a number; 0 while there is none.
+pub const REVOCATION_REVISION: &str = "scopegate.revocation.revision.<list>";
 /// Counters by outcome: fetches of identities.
 pub const IDENTITIES_FETCHES: &str = "scopegate.identities.fetches.<outcome>";
 /// Gauges by set: how many identities are in use.

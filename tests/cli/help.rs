@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 21] = [
+pub const COMMANDS: [&[&str]; 22] = [
     &["check"],
     &["explain"],
     &["sign"],
@@ -23,6 +23,7 @@ pub const COMMANDS: [&[&str]; 21] = [
     &["token", "inspect"],
     &["token", "revoke"],
     &["revocations", "build"],
+    &["revocations", "show"],
     &["jwks", "generate"],
     &["jwks", "public"],
     &["jwks", "inspect"],

@@ -2,6 +2,7 @@
 
 use crate::support::server::{Answer, Server};
 use crate::world::{Run, folder, run};
+use scopegate::revocation::{Chunks, Revision};
 use serde_json::json;
 use std::fs::{self, Permissions, read_to_string, symlink_metadata, write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -58,7 +59,8 @@ fn the_standard_output_is_written_to_wherever_it_leads() {
     // As /dev/stdout, but a link of our own: a command that replaces it as root breaks the machine.
     symlink("/proc/self/fd/1", folder.join("stdout")).unwrap();
     let command = "scopegate revocations build revoked.jsonl --output stdout";
-    let told = format!("{LIST}stdout: 1 entries, {} bytes; 0 left out as over\n", LIST.len());
+    let revision = Revision::of(&Chunks::from(LIST.as_bytes()));
+    let told = format!("{LIST}stdout: revision {revision}, 1 entries, {} bytes; 0 left out as over\n", LIST.len());
     assert_eq!(shell(&folder, command).stdout, told, "a pipe");
     for (text, wanted) in [("> new", told.clone()), (">> old", format!("old\n{told}"))] {
         write(folder.join("old"), "old\n").unwrap();

@@ -6,7 +6,7 @@ use scopegate::base::time::UnixSeconds;
 use scopegate::checks::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::jose::KeySet;
-use scopegate::revocation::{Chunks, EntryKind, List, ListError, Loader, Terms};
+use scopegate::revocation::{Chunks, EntryKind, List, ListError, Loader, Revision, Terms};
 use serde_json::{Value, json};
 use std::fs::{read, read_to_string, write};
 use std::path::Path;
@@ -56,12 +56,7 @@ fn build(folder: &Path, entries: &str, more: &[&str]) -> Run {
 fn load(document: &[u8], signed_by: Option<&Issuer>) -> Result<List, ListError> {
     let keys = |issuer: &Issuer| Rc::new(KeySet::parse(issuer.jwks().to_string().as_bytes(), 10_000, 10).unwrap());
     let terms = Terms { name: "main".into(), max_bytes: 32 << 20, signed_by: signed_by.map(keys) };
-    let mut loader = Loader::begin(Chunks::from(document), &terms, None, &PureVerifier, UnixSeconds(NOW))?;
-    loop {
-        if let Some(list) = loader.step()? {
-            return Ok(list);
-        }
-    }
+    Loader::begin(Chunks::from(document), &terms, None, &PureVerifier, UnixSeconds(NOW))?.finish()
 }
 
 const ENTRIES: &str = r#"{"iss":"https://a/","jti":"1"}
@@ -96,7 +91,8 @@ fn a_file_is_written_whole_and_told_of() {
     let folder = folder();
     let built = build(&folder, ENTRIES, &["--output", "list.jsonl"]);
     let list = read_to_string(folder.join("list.jsonl")).unwrap();
-    let told = format!("list.jsonl: 3 entries, {} bytes; 1 left out as over\n", list.len());
+    let (revision, bytes) = (Revision::of(&Chunks::from(list.as_bytes())), list.len());
+    let told = format!("list.jsonl: revision {revision}, 3 entries, {bytes} bytes; 1 left out as over\n");
     assert_eq!((built.status, built.stdout.as_str()), (0, told.as_str()), "{built:?}");
     assert_eq!(list, build(&folder, ENTRIES, &[]).stdout);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
@@ -143,6 +139,40 @@ fn a_signed_list_is_one_that_a_gate_accepts() {
 }
 
 #[test]
+fn the_revision_that_is_told_of_a_file_is_that_of_a_gate() {
+    let folder = folder();
+    let issuer = Issuer::new(Algorithm::Es256, "lists");
+    write(folder.join("key.json"), Value::Object(issuer.key.to_jwk()).to_string()).unwrap();
+    let kinds = "1 by jti, 1 by fingerprint, 1 by sub";
+    let mut revisions = Vec::new();
+    for (more, signer) in [
+        (&["--output", "list"][..], None),
+        (&["--output", "list", "--sign", "key.json"], Some(&issuer)),
+        (&["--output", "list", "--binary"], None),
+        (&["--output", "list", "--binary", "--sign", "key.json"], Some(&issuer)),
+    ] {
+        let built = build(&folder, ENTRIES, more);
+        let document = read(folder.join("list")).unwrap();
+        let revision = load(&document, signer).unwrap().revision();
+        let told = format!("list: revision {revision}, 3 entries, {} bytes; ", document.len());
+        assert_eq!(built.stdout, format!("{told}1 left out as over\n"), "{built:?}");
+        let shown = run(&["revocations", "show", "list", "--at", AT], &folder);
+        let signed = signer.map_or("", |_| "; signed, and the signature has not been checked");
+        assert_eq!((shown.status, shown.stdout), (0, format!("{told}{kinds}{signed}\n")), "{more:?}");
+        revisions.push(revision);
+    }
+    assert_eq!((revisions[0], revisions[2]), (revisions[1], revisions[3]), "a signature is no part of it");
+    write(folder.join("page"), "<html>").unwrap();
+    let refused = run(&["revocations", "show", "list", "page"], &folder);
+    assert_eq!((refused.status, refused.stdout.as_str()), (2, ""), "{refused:?}");
+    assert!(refused.stderr.contains("page: gates refuse this list: it is neither JSON Lines"), "{refused:?}");
+    // Lines whose time is over are not counted; the document is still the one that gates compare.
+    build(&folder, ENTRIES, &["--output", "list"]);
+    let later = run(&["revocations", "show", "list", "--at", "2026-11-21T10:00:01Z"], &folder);
+    assert!(later.stdout.contains(", 2 entries, ") && later.stdout.contains(&revisions[0].to_string()), "{later:?}");
+}
+
+#[test]
 fn what_is_no_entry_is_named_with_its_line() {
     let folder = folder();
     for (entries, wanted) in [
@@ -165,7 +195,8 @@ fn more_entries_than_text_may_have_need_the_binary_form() {
     let refused = build(&folder, &lines.concat(), &[]);
     assert_eq!((refused.status, refused.stderr.contains("--binary")), (2, true), "{refused:?}");
     let built = build(&folder, &lines.concat(), &["--binary", "--output", "list.bin"]);
-    assert!(built.stdout.starts_with("list.bin: 100001 entries, 1600040 bytes"), "{built:?}");
+    assert!(built.stdout.starts_with("list.bin: revision "), "{built:?}");
+    assert!(built.stdout.contains(", 100001 entries, 1600040 bytes; "), "{built:?}");
     assert_eq!(load(&read(folder.join("list.bin")).unwrap(), None).unwrap().entries(), 100_001);
 }
 

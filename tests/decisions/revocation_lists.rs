@@ -8,8 +8,8 @@ use scopegate::crypto::{Algorithm, PureVerifier, sha256};
 use scopegate::decision::Decision;
 use scopegate::jose::KeySet;
 use scopegate::revocation::{
-    Builder, CHUNK_BYTES, Chunks, Entry, EntryKind, List, ListError, Loader, MAX_LINES_BYTES, Revocations, Signature,
-    Terms,
+    Builder, CHUNK_BYTES, Chunks, Entry, EntryKind, List, ListError, Loader, MAX_LINES_BYTES, Revision, Revocations,
+    Signature, Terms,
 };
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -87,6 +87,29 @@ fn a_list_means_the_same_in_every_form() {
         let list = Rc::new(list);
         assert_eq!(["0", "19999", "20000", "x"].map(|id| refuses(&list, id)), [true, true, false, false]);
     }
+}
+
+#[test]
+fn a_list_has_the_revision_of_its_document_in_every_form_and_signed_that_without_its_signature() {
+    // The longest lies in two pieces, and is digested in several steps.
+    for count in [1, 100_000] {
+        let (text, bytes) = (lines(count).into_bytes(), binary(count));
+        for list in [&text, &bytes] {
+            let digest = sha256(list);
+            let wanted = digest[..6].iter().fold(0, |number, byte| number * 256 + u64::from(*byte));
+            let signed_anew = signed(list, json!({ "x": 1 }), json!({ "iat": NOW - 1 }));
+            for (document, terms) in [
+                (list.clone(), terms()),
+                (signed(list, json!({}), json!({})), signed_terms()),
+                (signed_anew, signed_terms()),
+            ] {
+                let loaded = load(&document, &terms).unwrap().revision();
+                assert_eq!(loaded, Revision::of(&Chunks::from(document.as_slice())), "{count}");
+                assert_eq!(loaded.number(), wanted, "{count}");
+            }
+        }
+    }
+    assert_eq!(Builder::new(UnixSeconds(NOW)).finish().revision().number(), 0, "it was read from no document");
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod identities;
 mod introspection;
 mod istio;
 mod keys;
+mod leaked;
 mod lists;
 mod login;
 mod long_lists;

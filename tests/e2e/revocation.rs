@@ -67,7 +67,7 @@ impl World {
     }
 }
 
-fn lines(ids: &[&str]) -> Vec<u8> {
+pub fn lines(ids: &[&str]) -> Vec<u8> {
     let line = |id: &&str| format!("{}\n", json!({ "iss": ISSUER, "jti": id }));
     let head = format!("{}\n", json!({ "entries_at_least": ids.len() }));
     (head + &ids.iter().map(line).collect::<Vec<_>>().concat()).into_bytes()

@@ -52,10 +52,5 @@ fn addressed<'l, 't>(lists: &'l [RemoteList], text: &'t str) -> Result<(&'l Remo
 }
 
 fn load(bytes: &[u8], list: &RemoteList, now: UnixSeconds) -> Result<List, ListError> {
-    let mut loader = Loader::begin(Chunks::from(bytes), &list.terms, None, &PureVerifier, now)?;
-    loop {
-        if let Some(list) = loader.step()? {
-            return Ok(list);
-        }
-    }
+    Loader::begin(Chunks::from(bytes), &list.terms, None, &PureVerifier, now)?.finish()
 }

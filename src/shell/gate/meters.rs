@@ -38,6 +38,8 @@ struct ListGauges {
     entries: Option<Gauge>,
     age_seconds: Option<Gauge>,
     stale: Option<Gauge>,
+    /// Of a revocation list.
+    revision: Option<Gauge>,
 }
 
 /// The gauges of an issuer's status lists.
@@ -94,11 +96,13 @@ impl Meters {
             entries: named(metrics::REVOCATION_ENTRIES, &list.terms.name),
             age_seconds: named(metrics::REVOCATION_AGE_SECONDS, &list.terms.name),
             stale: named(metrics::REVOCATION_STALE, &list.terms.name),
+            revision: named(metrics::REVOCATION_REVISION, &list.terms.name),
         });
         let of_sets = policy.remote_sets().map(|set| ListGauges {
             entries: named(metrics::IDENTITIES_IN_USE, &set.name),
             age_seconds: named(metrics::IDENTITIES_AGE_SECONDS, &set.name),
             stale: named(metrics::IDENTITIES_STALE, &set.name),
+            revision: None,
         });
         let with_statuses = policy.issuers.iter().enumerate().filter(|(_, issuer)| issuer.status_list.is_some());
         let of_statuses = with_statuses.map(|(index, issuer)| StatusGauges {
@@ -160,6 +164,7 @@ impl Meters {
                 set(gauges.entries, number(standing.entries));
                 set(gauges.age_seconds, standing.age_ms / 1000);
                 set(gauges.stale, u64::from(standing.stale));
+                set(gauges.revision, standing.revision.number());
             }
         }
     }

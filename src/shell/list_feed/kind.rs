@@ -6,7 +6,9 @@ use crate::base::time::UnixSeconds;
 use crate::config::IdentityLoader;
 use crate::crypto::PureVerifier;
 use crate::policy::{FetchedSet, IdentityTerms};
-use crate::revocation::{Chunks, List, ListError, Loader, Signature, StatusList, StatusLoader, StatusTerms, Terms};
+use crate::revocation::{
+    Chunks, List, ListError, Loader, Revision, Signature, StatusList, StatusLoader, StatusTerms, Terms,
+};
 use std::rc::Rc;
 
 /// What a document must be to be used.
@@ -157,6 +159,14 @@ impl Listed {
             Self::Identities(fetched) => (fetched.set.identities.len(), fetched.bytes),
         };
         ListSize { entries, bytes }
+    }
+
+    /// The revision of a revocation list.
+    pub fn revision(&self) -> Revision {
+        match self {
+            Self::Revocations(list) => list.revision(),
+            Self::Statuses(_) | Self::Identities(_) => Revision::default(),
+        }
     }
 
     /// Whether both say the same, beside their signatures.

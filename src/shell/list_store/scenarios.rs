@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::time::Seconds;
 use crate::policy::{Endpoint, RemoteList, WhenStale};
-use crate::revocation::{Builder, Entry, EntryKind, Revocable, Terms};
+use crate::revocation::{Builder, Entry, EntryKind, Revision, Revocable, Terms};
 use crate::shell::documents::DocumentId;
 use crate::shell::feed::local_data::LocalData;
 use crate::shell::feed::{Change, FailureKind, Fetched};
@@ -116,6 +116,12 @@ impl Process {
         Outside { shared: &self.shared, now: self.now, random: 0 }
     }
 
+    /// The revision of the list, by worker.
+    fn revisions(&self) -> Vec<u64> {
+        let of = |worker: &ListStore| worker.standings(self.now).map(|(_, standing)| standing.revision.number()).sum();
+        self.workers.iter().map(of).collect()
+    }
+
     pub(super) fn complete(&self) -> Vec<bool> {
         self.workers.iter().map(|worker| worker.revocations().are_complete()).collect()
     }
@@ -186,6 +192,31 @@ fn what_has_not_changed_is_not_read_again() {
     let events = process.fetch(document("\"2\""), line("a"));
     assert_eq!(events.iter().map(|(_, event)| event).collect::<Vec<_>>(), [&Event::Unchanged], "{events:?}");
     assert_eq!(process.refuses("a"), [true; 2]);
+}
+
+#[test]
+fn all_workers_show_the_revision_of_the_document_also_where_only_its_text_is_new() {
+    let mut process = Process::new(3, WhenStale::Deny);
+    assert_eq!(process.revisions(), [0; 3], "there is no list");
+    let text =
+        |reason: &str| Chunks::from(format!("{{\"iss\":\"i\",\"jti\":\"a\",\"reason\":\"{reason}\"}}\n").as_bytes());
+    for (etag, reason) in [("\"1\"", "stolen"), ("\"2\"", "lost"), ("\"3\"", "lost")] {
+        let events = process.fetch(document(etag), text(reason));
+        let wanted = Revision::of(&text(reason)).number();
+        assert!(wanted > 0 && process.revisions() == [wanted; 3], "{etag}: {:?}", process.revisions());
+        let again: Vec<&Event<ListSize>> = events.iter().map(|(_, event)| event).collect();
+        match etag {
+            "\"1\"" => {}
+            "\"2\"" => assert_eq!(again, [&Event::Unchanged, &Event::PickedUp, &Event::PickedUp], "the text is new"),
+            _ => assert_eq!(again, [&Event::Unchanged], "nothing is new"),
+        }
+    }
+    // What cannot be used leaves the revision that is in use.
+    let in_use = process.revisions();
+    let (requests, _) = process.tick(10_000);
+    let events = process.answer(requests[0].0, document("\"4\""), Chunks::from(&b"<html>"[..]));
+    assert!(matches!(events[..], [Event::Failed(..)]), "{events:?}");
+    assert_eq!(process.revisions(), in_use);
 }
 
 #[test]

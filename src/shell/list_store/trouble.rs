@@ -189,7 +189,7 @@ fn a_list_that_was_forged_in_shared_data_is_replaced_by_one_fetch_of_the_same_as
     let (requests, _) = process.tick(10);
     assert_eq!(requests.len(), 1, "who cannot use it asks anew");
     process.answer(requests[0].0, document(""), line("forged"));
-    (0..2)
+    (0..3)
         .for_each(|_| drop(process.workers[2].look(&Outside { shared: &process.shared, now: process.now, random: 0 })));
     assert!(process.workers[2].revocations().are_complete(), "it has put the forged one in shared data");
     process.workers.truncate(2);

@@ -7,7 +7,7 @@ use scopegate::base::base64url;
 use scopegate::crypto::{PureVerifier, Verifier, sha256};
 use scopegate::jose::KeySet;
 use scopegate::policy::KeySource;
-use scopegate::revocation::{Chunks, EntryKind, Line, List, Loader, Terms};
+use scopegate::revocation::{Chunks, EntryKind, Line, List, Loader, Revision, Terms};
 use scopegate_fuzz::{NOW, Nobody, StandIn, configuration, policy};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -21,6 +21,10 @@ thread_local! {
             KeySource::Remote(_) => None,
         })
         .expect("an issuer with keys");
+}
+
+fn revision(document: &[u8]) -> Revision {
+    Revision::of(&Chunks::from(document))
 }
 
 fn load(document: &[u8]) -> Option<List> {
@@ -60,9 +64,11 @@ fuzz_target!(|document: &[u8]| {
         assert!(load(document).is_none(), "it is signed, and nobody says by whom");
         let alone = load(&document[end + 1..]).expect("the same without its signature");
         assert_eq!(alone.entries(), signed.entries());
+        assert_eq!((alone.revision(), signed.revision()), (revision(document), revision(document)));
     }
     let Some(list) = load(document) else { return };
     assert!(list.signature().is_none(), "nobody signed it");
+    assert_eq!(list.revision(), revision(document), "it is told of a file as of a gate");
     let written = list.bytes().pieces().concat();
     let again = load(&written).expect("what we hold is a list");
     assert_eq!(again.entries(), list.entries());
