@@ -65,7 +65,7 @@ impl<'d> AuditRecord<'d> {
         let (denial, token) = match decision {
             Decision::Await(_) => return None,
             Decision::Deny(refusal) => (Some(&refusal.denial), refusal.token.as_ref()),
-            Decision::Serve(_) => (None, None),
+            Decision::Serve(_) | Decision::Receive(_) => (None, None),
             Decision::Allow(grant) => match &grant.basis {
                 Basis::ReportOnly(denial) => (Some(denial), grant.token.as_ref()),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => (None, grant.token.as_ref()),

@@ -9,13 +9,15 @@
 //! ever part of an answer.
 
 mod answers;
+mod event;
 mod metadata;
 mod rpc;
 mod texts;
 
+pub use event::received;
 pub use metadata::metadata;
 
-use crate::decision::{CredentialKind, Denial, Reason, Schemes, StepUp, Trace};
+use crate::decision::{CredentialKind, Denial, EventRefusal, Reason, Schemes, StepUp, Trace};
 use crate::policy::{
     AUTHORIZATION, CredentialSet, Dpop, KeyPlace, Policy, ResourceId, Scope, SetId, SetKind, SignatureForm,
     SignatureTerms, Signatures, Source,
@@ -167,6 +169,8 @@ pub struct Answer<'d> {
     retry_after: Option<u32>,
     /// What the answer to an MCP message says beside; `None` where there is none.
     rpc: Option<Box<Rpc>>,
+    /// Why a token of events is refused; `None` where it is about something else.
+    event: Option<EventRefusal>,
 }
 
 /// What a challenge is for.
@@ -261,6 +265,9 @@ impl<'d> Answer<'d> {
             headers.push(("content-type", "application/json".to_owned()));
             let (error, scope) = self.challenge.class();
             rpc.body(status, text, error, scope)
+        } else if let Some(refusal) = &self.event {
+            headers.push(("content-type", "application/json".to_owned()));
+            event::body(refusal)
         } else {
             headers.push(("content-type", "application/problem+json".to_owned()));
             json!({ "title": title, "status": status, "detail": text }).to_string()
@@ -300,8 +307,20 @@ impl<'d> Answer<'d> {
     /// The answer, owned.
     #[must_use]
     pub fn into_owned(self) -> Answer<'static> {
-        let Self { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after, rpc } =
-            self;
+        let Self {
+            reason,
+            status,
+            challenge,
+            sources,
+            schemes,
+            resource,
+            told_in,
+            nonce,
+            text,
+            retry_after,
+            rpc,
+            event,
+        } = self;
         let owned = |scope: Cow<'_, [Scope]>| Cow::Owned(scope.into_owned());
         let challenge = match challenge {
             Challenge::None => Challenge::None,
@@ -310,7 +329,7 @@ impl<'d> Answer<'d> {
             Challenge::StepUp(needed) => Challenge::StepUp(Cow::Owned(needed.into_owned())),
         };
         let nonce = nonce.map(|nonce| Cow::Owned(nonce.into_owned()));
-        Answer { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after, rpc }
+        Answer { reason, status, challenge, sources, schemes, resource, told_in, nonce, text, retry_after, rpc, event }
     }
 
     /// A challenge for each scheme that is good here, in the order of the requirement.

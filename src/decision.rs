@@ -1,6 +1,7 @@
 //! What the engine answers: effects as data. Knows no status codes and no sentences for people.
 
 mod credential_kind;
+mod event;
 mod further;
 mod message;
 mod mismatch;
@@ -12,6 +13,7 @@ mod signed_body;
 mod step_up;
 
 pub use credential_kind::CredentialKind;
+pub use event::{EventFault, EventRefusal, Received as ReceivedEvent};
 pub use further::FurtherReasons;
 pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
@@ -38,6 +40,8 @@ pub enum Decision {
     Deny(Refusal),
     /// It is answered, and nothing is refused.
     Serve(Served),
+    /// It brings events, which are taken once what they revoke is stored; it goes nowhere.
+    Receive(Box<ReceivedEvent>),
     /// Fetch this and ask again from the start. Each kind of need is awaited at most once for a request.
     Await(Pending),
 }
@@ -50,6 +54,7 @@ impl Decision {
             Self::Allow(grant) => &grant.trace,
             Self::Deny(refusal) => &refusal.trace,
             Self::Serve(served) => &served.trace,
+            Self::Receive(received) => &received.trace,
             Self::Await(pending) => &pending.trace,
         }
     }
@@ -286,6 +291,10 @@ macro_rules! denials {
 }
 
 denials! {
+    /// A token of events is refused.
+    InvalidEvent(EventRefusal) => "invalid_event",
+    /// There is no room for what an event revokes.
+    EventsFull => "events_full",
     /// The query string holds a token (RFC 9700 section 4.3.2).
     TokenInQuery => "token_in_query",
     /// The requirement in route or virtual host metadata cannot be read.

@@ -5,6 +5,7 @@
 
 mod applicable;
 mod combined;
+mod event;
 mod further;
 mod grant;
 mod listing;
@@ -17,6 +18,7 @@ mod selection;
 mod session;
 mod stop;
 
+pub use event::{brings_events, receive};
 pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
@@ -45,6 +47,9 @@ use stop::{Cause, Stop};
 /// Decides on a request.
 #[must_use]
 pub fn decide(policy: &Policy, request: &RequestView<'_>, facts: &Facts<'_>) -> Decision {
+    if let Some(events) = policy.events.as_ref().filter(|_| brings_events(policy, request)) {
+        return event::take(policy, events, request, facts);
+    }
     let mut trace = Trace::default();
     match judge(policy, request, facts, &mut trace) {
         Ok(grant) => Decision::Allow(Grant { trace, ..grant }),

@@ -9,20 +9,22 @@
 //! revocation -> base, crypto, jose
 //! request
 //! mcp -> base
+//! security_event -> base, jose, mcp, request, revocation
 //! signature -> base, crypto, request
 //! policy -> base, crypto, jose, mcp, request, revocation
-//! decision -> base, mcp, policy
+//! decision -> base, mcp, policy, revocation, security_event
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request, signature
-//! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation, signature
-//! challenge -> base, decision, policy
+//! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation, security_event, signature
+//! challenge -> base, decision, policy, security_event
 //! audit -> base, checks, decision, policy
 //! token_cache -> base, crypto, facts, jose, policy
 //! replay_store -> base, crypto, facts, policy
 //! sightings -> base, crypto, facts, policy
+//! event_store -> base, revocation
 //! config -> base, credential, crypto, jose, mcp, policy, revocation
-//! engine -> base, checks, credential, decision, facts, mcp, policy, request
-//! shell -> audit, base, challenge, config, crypto, decision, engine, facts, jose, mcp, policy, replay_store,
+//! engine -> base, checks, credential, decision, facts, mcp, policy, request, security_event
+//! shell -> audit, base, challenge, config, crypto, decision, engine, event_store, facts, jose, mcp, policy, replay_store,
 //!     request, revocation, sightings, token_cache
 //! cli -> audit, base, challenge, checks, config, credential, crypto, decision, engine, facts, jose, policy, request,
 //!     revocation, signature, token_cache
@@ -36,6 +38,7 @@
 //! | [`revocation`] | what has been revoked: entries, lists, looking a token up |
 //! | [`request`] | what the core is told of a request |
 //! | [`mcp`] | what an MCP message says: syntax only |
+//! | [`security_event`] | what a Security Event Token says, and what that revokes: syntax only |
 //! | [`signature`] | what a request says of its signature, and the string to sign: syntax only |
 //! | [`policy`] | compiled rules, issuers, scopes: immutable |
 //! | [`config`] | what the operator writes, compiled into a policy, or refused with every problem |
@@ -45,6 +48,7 @@
 //! | [`token_cache`] | the verified-token cache, behind a trait of `facts` |
 //! | [`replay_store`] | what has been used that is good once, behind a trait of `facts` |
 //! | [`sightings`] | which clients have shown a credential, behind a trait of `facts` |
+//! | [`event_store`] | what events have revoked, over all workers |
 //! | [`engine`] | [`engine::decide`]: the ordered list of checks |
 //! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
 //! | [`audit`] | a decision as record, log line and counter |
@@ -63,6 +67,7 @@ pub mod credential;
 pub mod crypto;
 pub mod decision;
 pub mod engine;
+pub mod event_store;
 pub mod facts;
 pub mod jose;
 pub mod mcp;
@@ -70,6 +75,7 @@ pub mod policy;
 pub mod replay_store;
 pub mod request;
 pub mod revocation;
+pub mod security_event;
 pub mod sightings;
 pub mod signature;
 pub mod token_cache;

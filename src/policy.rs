@@ -35,6 +35,7 @@ mod revocation;
 mod rule_index;
 mod rules;
 mod scope;
+mod security_events;
 mod sender_constraint;
 mod settings;
 mod signatures;
@@ -82,6 +83,7 @@ pub use reuse::{ClientForm, MAX_CLIENTS, Reuse, ReuseAction, Space};
 pub use revocation::{RemoteList, RevocationSettings, WhenStale};
 pub use rules::{FoundRule, Rules};
 pub use scope::{Scope, ScopeRule, ScopeSet};
+pub use security_events::{EventKeys, EventPoll, EventSource, SecurityEvents};
 pub use sender_constraint::SenderConstraint;
 pub use settings::{CacheLimits, CryptoPlace, Limits, ReplaySettings, Settings, SharedKeys};
 pub use signatures::{
@@ -135,6 +137,8 @@ pub struct Policy {
     pub paths: PathPolicy,
     /// How clients are counted that show one credential, where a requirement does not say so itself.
     pub reuse: Option<Rc<Reuse>>,
+    /// The events that revoke; `None`: none are taken.
+    pub events: Option<SecurityEvents>,
     /// Whether nothing is refused, only counted.
     pub report_only: bool,
     /// The longest token, in bytes.

@@ -36,6 +36,7 @@ pub(super) fn detail(denial: &Denial) -> Option<String> {
         | Denial::UnusableSession(why)
         | Denial::UnusableList(why)
         | Denial::HeaderMismatch(why) => Some((*why).to_owned()),
+        Denial::InvalidEvent(event) => Some(event.why.to_owned()),
         Denial::BodyTooLarge { limit } => Some(format!("limit {limit} bytes")),
         Denial::InsufficientScope { scope, .. } => {
             let names: Vec<&str> = scope.iter().map(Scope::as_str).collect();
@@ -75,6 +76,7 @@ pub(super) fn detail(denial: &Denial) -> Option<String> {
         | Denial::UseNonce(_)
         | Denial::ProofReplayed
         | Denial::TooBusy
+        | Denial::EventsFull
         | Denial::Reused { .. }
         | Denial::Replayed
         | Denial::ReplayUnavailable => None,

@@ -13,6 +13,8 @@ pub enum Outcome {
     WouldDeny(Reason),
     /// It was answered with the metadata of a resource.
     Served,
+    /// It brought events, which were taken.
+    Received,
 }
 
 impl Outcome {
@@ -23,6 +25,7 @@ impl Outcome {
             Decision::Await(_) => None,
             Decision::Deny(refusal) => Some(Self::Denied(refusal.denial.reason())),
             Decision::Serve(_) => Some(Self::Served),
+            Decision::Receive(_) => Some(Self::Received),
             Decision::Allow(grant) => Some(match &grant.basis {
                 Basis::ReportOnly(denial) => Self::WouldDeny(denial.reason()),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => Self::Allowed,
@@ -38,6 +41,7 @@ impl Outcome {
             Self::Denied(reason) => format!("scopegate.denied.{}", reason.name()),
             Self::WouldDeny(reason) => format!("scopegate.would_deny.{}", reason.name()),
             Self::Served => "scopegate.metadata_served".to_owned(),
+            Self::Received => "scopegate.events_received".to_owned(),
         }
     }
 
@@ -49,6 +53,7 @@ impl Outcome {
             Self::Denied(reason) => ("deny", Some(reason.name())),
             Self::WouldDeny(reason) => ("would_deny", Some(reason.name())),
             Self::Served => ("serve", None),
+            Self::Received => ("receive", None),
         }
     }
 
@@ -56,7 +61,7 @@ impl Outcome {
     #[must_use]
     pub const fn reason(self) -> Option<Reason> {
         match self {
-            Self::Allowed | Self::Served => None,
+            Self::Allowed | Self::Served | Self::Received => None,
             Self::Denied(reason) | Self::WouldDeny(reason) => Some(reason),
         }
     }
@@ -64,7 +69,7 @@ impl Outcome {
     /// All outcomes there can be.
     pub fn all() -> impl Iterator<Item = Self> {
         let reasons = || Reason::ALL.iter().copied();
-        [Self::Allowed, Self::Served]
+        [Self::Allowed, Self::Served, Self::Received]
             .into_iter()
             .chain(reasons().map(Self::Denied))
             .chain(reasons().map(Self::WouldDeny))

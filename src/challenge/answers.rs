@@ -28,6 +28,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         text: "",
         retry_after: None,
         rpc: None,
+        event: None,
     };
     let refused = |status, challenge, text| Answer { status, challenge, text, ..unadorned.clone() };
     let invalid_token = |text| refused(401, Challenge::Error { code: "invalid_token", scope: NO_SCOPE }, text);
@@ -142,6 +143,8 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         Denial::AmbiguousUri => refused(400, Challenge::None, "The URI can be read in more than one way"),
         Denial::NoMetadata => refused(404, Challenge::None, "No resource has its metadata here"),
         Denial::CrossSite(_) => refused(403, Challenge::None, "A page of another site must not send this request"),
+        Denial::InvalidEvent(event) => Answer { event: Some(*event), ..refused(400, Challenge::None, event.why) },
+        Denial::EventsFull => unavailable(RETRY_AFTER, "There is no room for what the event revokes"),
         Denial::TokenInQuery => invalid_request("An access token must not be sent in the query string"),
         Denial::MultipleCredentials => invalid_request("The request has more than one credential"),
         Denial::MalformedHeader(_) => invalid_request(AUTHORIZATION_MALFORMED),

@@ -309,7 +309,7 @@ fn shown_target(method: &str, target: &str) -> String {
 const fn goes_on(decision: &Decision) -> bool {
     match decision {
         Decision::Allow(_) => true,
-        Decision::Deny(_) | Decision::Serve(_) => false,
+        Decision::Deny(_) | Decision::Serve(_) | Decision::Receive(_) => false,
         Decision::Await(pending) => pending.report_only,
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 pub(in crate::config) mod credentials;
 mod csrf;
 mod dpop;
+mod events;
 mod forward;
 mod implies;
 mod introspection;
@@ -97,13 +98,13 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
     let replay = optional(&object, "replay", ReplaySettings::default(), |cursor| {
         replay::read(cursor, proofs.unwrap_or_default(), environment)
     });
+    let around = (issuers.as_deref(), bounds.limits, environment);
+    let events = optional(&object, "events", None, |c| events::read(c, around, &mut warnings).map(Some));
     let shared_keys = optional(&object, "shared_keys", SharedKeys::default(), |cursor| {
         cursor.word(&[("auto", SharedKeys::Auto), ("always", SharedKeys::Always), ("never", SharedKeys::Never)])
     });
     let audit = optional(&object, "audit", AuditSettings::default(), |cursor| audit::read(cursor, environment));
-    if forward.as_ref().is_some_and(|forward| forward.by == ForwardBy::Router) {
-        router::check_policy(root);
-    }
+    check_router(root, forward.as_ref());
     let mut policy = Policy {
         uses: Uses::default(),
         token_places: TokenPlaces::of(issuers.as_deref().unwrap_or_default()),
@@ -121,6 +122,7 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         bypass_cors_preflight: bypass_cors_preflight?,
         paths: paths?,
         reuse: reuse?,
+        events: events?,
         report_only: report_only?,
         token_bytes: token_bytes?,
         signed_body_bytes: limits?.signed_body_bytes,
@@ -138,6 +140,13 @@ pub(super) fn policy(root: &Cursor<'_>, environment: Environment<'_>) -> Option<
         audit: audit?,
     };
     Some(Loaded { policy, settings, warnings })
+}
+
+/// Notes what the router does not do.
+fn check_router(root: &Cursor<'_>, forward: Option<&Forward>) {
+    if forward.is_some_and(|forward| forward.by == ForwardBy::Router) {
+        router::check_policy(root);
+    }
 }
 
 /// What is asked where nothing is written: a valid token.
@@ -331,7 +340,11 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let body_timeout_ms =
         optional(&object, "body_timeout", defaults.body_timeout_ms, |c| c.milliseconds(100..=300_000));
     let open_streams = optional(&object, "open_streams", defaults.open_streams, |c| c.whole(0..=100_000));
+    let event_entries = optional(&object, "event_entries", defaults.event_entries, |c| c.whole(100..=100_000));
+    let events_per_second = optional(&object, "events_per_second", defaults.events_per_second, |c| c.whole(1..=10_000));
     let limits = Limits {
+        event_entries: event_entries?,
+        events_per_second: events_per_second?,
         open_streams: open_streams?,
         signed_body_bytes: signed_body_bytes?,
         body_timeout_ms: body_timeout_ms?,

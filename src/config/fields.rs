@@ -29,7 +29,7 @@ shapes! {
         "issuers", "resources", "credentials", "default", "rules", "route_metadata", "query_tokens", "forward", "seal", "dpop", "mtls",
         "challenge",
         "bypass_cors_preflight", "paths", "report_only", "crypto", "cache", "revocation", "replay", "shared_keys",
-        "reuse", "limits", "audit",
+        "reuse", "events", "limits", "audit",
     ];
     ISSUER "an issuer" [
         "issuer", "name", "audiences", "audience_claims", "jwks", "secrets", "algorithms", "token_types", "id_tokens",
@@ -121,12 +121,16 @@ shapes! {
     REVOCATION_ENTRY "a revocation entry" [
         "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "credential", "id", "until", "reason",
     ];
+    EVENTS "events" ["path", "issuers", "operators", "max_bytes"];
+    EVENT_ISSUER "an issuer of events" ["audience", "token_types", "keep", "poll"];
+    EVENT_OPERATOR "an operator" ["audience", "signed_by", "keep"];
+    EVENT_POLL "poll" ["uri", "cluster", "authorization", "interval", "timeout"];
     REPLAY "replay" ["entries", "service"];
     REPLAY_SERVICE "service" ["cluster", "form", "secret", "timeout", "uri", "authorization"];
     AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
-        "reuse_pairs", "signed_body_bytes", "body_timeout", "open_streams",
+        "reuse_pairs", "signed_body_bytes", "body_timeout", "open_streams", "event_entries", "events_per_second",
     ];
     REUSE "reuse" ["window", "max_clients", "client", "action", "exempt"];
     REUSE_CLIENT "client" ["ipv4_prefix", "ipv6_prefix", "user_agent", "tls"];

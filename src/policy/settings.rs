@@ -100,6 +100,10 @@ pub struct Limits {
     pub body_timeout_ms: u64,
     /// The most open streams of one worker that are watched until the time of their credential is over.
     pub open_streams: usize,
+    /// How many entries there is room for that events have revoked.
+    pub event_entries: usize,
+    /// The most events that one worker takes in a second.
+    pub events_per_second: u32,
 }
 
 impl Default for Limits {
@@ -114,6 +118,8 @@ impl Default for Limits {
             signed_body_bytes: 1 << 20,
             body_timeout_ms: 10_000,
             open_streams: 10_000,
+            event_entries: 10_000,
+            events_per_second: 20,
         }
     }
 }

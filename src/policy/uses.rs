@@ -28,6 +28,9 @@ impl Uses {
     /// Bodies that are read whole before the signature of their request is judged.
     pub const SIGNED_BODIES: Self = Self(1 << 9);
 
+    /// A store of what events have revoked.
+    pub const EVENTS: Self = Self(1 << 10);
+
     /// What this policy uses.
     #[must_use]
     pub fn of(policy: &Policy) -> Self {
@@ -40,6 +43,7 @@ impl Uses {
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::BARRED_TRAILERS, policy.bars_trailers()),
+            (Self::EVENTS, policy.events.is_some()),
             (Self::SINGLE_USE, single_use),
             (Self::REUSE, counts_clients),
             (Self::PROOFS, policy.dpop.is_some()),

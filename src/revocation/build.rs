@@ -4,7 +4,7 @@ use super::binary::{self, Section};
 use super::chunks::Chunks;
 use super::kind::{EntryKind, Key};
 use super::list::List;
-use super::{Entry, Signature};
+use super::{Entry, Mark, Signature};
 use crate::base::time::UnixSeconds;
 use std::collections::{BTreeMap, btree_map};
 use std::mem;
@@ -32,14 +32,26 @@ impl Builder {
         if entry.is_over(self.now) {
             self.over = self.over.saturating_add(1);
         } else {
-            let kind = entry.kind();
-            let time = self.records.entry((kind, entry.key())).or_insert_with(|| {
-                let count = self.counts.entry(kind).or_default();
-                *count = count.saturating_add(1);
-                UnixSeconds(i64::MIN)
-            });
-            *time = entry.time().max(*time);
+            self.put(entry.kind(), entry.key(), entry.time());
         }
+    }
+
+    /// Adds what an entry comes to, unless it is over.
+    pub fn add_mark(&mut self, mark: &Mark) {
+        if mark.is_over(self.now) {
+            self.over = self.over.saturating_add(1);
+        } else {
+            self.put(mark.kind, mark.key, mark.time);
+        }
+    }
+
+    fn put(&mut self, kind: EntryKind, key: Key, until: UnixSeconds) {
+        let time = self.records.entry((kind, key)).or_insert_with(|| {
+            let count = self.counts.entry(kind).or_default();
+            *count = count.saturating_add(1);
+            UnixSeconds(i64::MIN)
+        });
+        *time = until.max(*time);
     }
 
     /// How many entries were left out because they are over.

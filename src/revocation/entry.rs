@@ -37,6 +37,18 @@ impl Entry {
         Some(Self::of(EntryKind::Fingerprint, None, fingerprint))
     }
 
+    /// The tokens of that issuer and subject that were issued before a time.
+    #[must_use]
+    pub fn subject(issuer: String, subject: String, issued_before: UnixSeconds) -> Self {
+        Self { issued_before: Some(issued_before), ..Self::of(EntryKind::Subject, Some(issuer), subject) }
+    }
+
+    /// The tokens of that issuer and session.
+    #[must_use]
+    pub const fn session(issuer: String, session: String) -> Self {
+        Self::of(EntryKind::Session, Some(issuer), session)
+    }
+
     const fn of(kind: EntryKind, authority: Option<String>, name: String) -> Self {
         Self { kind, authority, name, issued_before: None, until: None, reason: None }
     }
@@ -142,6 +154,12 @@ impl Entry {
     #[must_use]
     pub fn is_over(&self, now: UnixSeconds) -> bool {
         self.until.is_some_and(|until| until <= now)
+    }
+
+    /// From when on it is no longer needed; `None`: it always is.
+    #[must_use]
+    pub const fn needed_until(&self) -> Option<UnixSeconds> {
+        self.until
     }
 
     /// By which tokens find it.

@@ -15,7 +15,7 @@ use crate::decision::Need;
 use crate::facts::{Awaited, FetchedIdentities, KeyRing, StatusLists};
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, IssuerId, Policy, Settings};
-use crate::revocation::{Chunks, Revocations};
+use crate::revocation::{Chunks, List, Revocations};
 use std::rc::Rc;
 
 /// A document.
@@ -120,6 +120,11 @@ impl Documents {
     /// What is revoked now.
     pub const fn revocations(&self) -> &Revocations {
         self.lists.revocations()
+    }
+
+    /// What events have revoked is this now.
+    pub fn tell(&mut self, told: Rc<List>, now: u64) {
+        self.lists.tell(told, now);
     }
 
     /// The identities that are fetched, as far as they are there.

@@ -2,6 +2,7 @@
 
 mod claims;
 mod documents;
+mod events;
 mod fetch;
 mod held;
 mod introspection;
@@ -44,6 +45,7 @@ use crate::policy::{
 };
 use crate::token_cache::{CacheCounts, TokenCache};
 use claims::WaitingClaim;
+use events::Events;
 use held::Held;
 use introspection::Inquiries;
 use meters::Meters;
@@ -93,6 +95,7 @@ pub struct Gate<H> {
     passwords: Passwords,
     replay: Replay,
     reuse: Reuse,
+    events: Events,
     inquiries: Inquiries,
     held: Held,
     watch: Watch,
@@ -161,6 +164,7 @@ impl<H: Host> Gate<H> {
         let passwords = Passwords::open(&policy, settings.limits.waiting_requests)?;
         let replay = Replay::open(&host, &policy, &settings.replay)?;
         let reuse = Reuse::open(&host, &policy, settings.limits)?;
+        let events = Events::open(&host, &policy, settings.limits)?;
         let inquiries = Inquiries::open(&host, &policy, settings.limits)?;
         let is_shared = shares_keys(&host, settings.shared_keys);
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
@@ -187,6 +191,7 @@ impl<H: Host> Gate<H> {
             passwords,
             replay,
             reuse,
+            events,
             inquiries,
             held: Held::default(),
             watch: Watch::open(&host, open),
@@ -200,6 +205,7 @@ impl<H: Host> Gate<H> {
             settings,
             host,
         };
+        gate.listen_for_events();
         gate.pick_up();
         gate.set_tick();
         Some(gate)
@@ -218,6 +224,7 @@ impl<H: Host> Gate<H> {
     /// Called every tick: picks up what others fetched, fetches what is due, ends the waits that are over, and reports
     /// what was not logged.
     pub fn tick(&self) {
+        self.listen_for_events();
         self.refresh();
         self.end_lost_claims();
         self.go_on_asking();

@@ -26,6 +26,8 @@ pub struct ListId(pub usize);
 #[derive(Debug)]
 pub struct ListStore {
     configured: Option<Rc<List>>,
+    /// What events have revoked.
+    told: Option<Rc<List>>,
     remotes: Vec<ListFeed>,
     revocations: Revocations,
     identities: FetchedIdentities,
@@ -53,7 +55,8 @@ impl ListStore {
         }
         let (revocations, identities) = (Revocations::none(), FetchedIdentities::default());
         let configured = policy.configured(now);
-        let mut store = Self { configured, remotes, revocations, identities, has_all_identities: false, turn: 0 };
+        let mut store =
+            Self { configured, told: None, remotes, revocations, identities, has_all_identities: false, turn: 0 };
         store.review(0);
         store
     }
@@ -76,6 +79,12 @@ impl ListStore {
     /// The identities that are there now.
     pub const fn identities(&self) -> &FetchedIdentities {
         &self.identities
+    }
+
+    /// What events have revoked is this now.
+    pub fn tell(&mut self, told: Rc<List>, now: u64) {
+        self.told = Some(told);
+        self.review(now);
     }
 
     /// Whether every list is there that some request may not pass without.
@@ -178,7 +187,8 @@ impl ListStore {
     fn review(&mut self, now: u64) {
         let complete = self.missing(&Need::Revocations, now).next().is_none();
         let fetched = |remote: &ListFeed| remote.list.as_ref().and_then(Listed::revocations);
-        let lists = self.remotes.iter().filter_map(fetched).chain(self.configured.clone());
+        let lists = self.remotes.iter().filter_map(fetched);
+        let lists = lists.chain(self.configured.clone()).chain(self.told.clone());
         self.revocations = self.revocations.followed_by(lists.collect(), complete);
         self.has_all_identities = true;
         let mut all: Vec<Rc<FetchedSet>> = Vec::new();

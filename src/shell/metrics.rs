@@ -69,6 +69,12 @@ pub const REVOCATION_AGE_SECONDS: &str = "scopegate.revocation.age_seconds.<list
 pub const REVOCATION_STALE: &str = "scopegate.revocation.stale.<list>";
 /// Gauges by list: which revision is in use, as a number; 0 while there is none.
 pub const REVOCATION_REVISION: &str = "scopegate.revocation.revision.<list>";
+/// Counter: events that revoke what was revoked before.
+pub const EVENTS_REPEATED: &str = "scopegate.events.repeated";
+/// Counter: events that revoke nothing here.
+pub const EVENTS_WITHOUT_EFFECT: &str = "scopegate.events.without_effect";
+/// Gauge: how many entries of events are in use.
+pub const EVENTS_ENTRIES: &str = "scopegate.events.entries";
 /// Counters by outcome: fetches of identities.
 pub const IDENTITIES_FETCHES: &str = "scopegate.identities.fetches.<outcome>";
 /// Gauges by set: how many identities are in use.

@@ -46,7 +46,7 @@ impl Gate {
                 Need::FirstUse(claim) => Judged::Asks(claim),
                 need => panic!("{need:?}"),
             },
-            Decision::Serve(served) => panic!("{served:?}"),
+            other @ (Decision::Serve(_) | Decision::Receive(_)) => panic!("{other:?}"),
         }
     }
 

@@ -311,7 +311,7 @@ impl Ask {
 pub fn awaited(decision: &Decision) -> Option<&Need> {
     match decision {
         Decision::Await(pending) => Some(&pending.need),
-        Decision::Allow(_) | Decision::Deny(_) | Decision::Serve(_) => None,
+        Decision::Allow(_) | Decision::Deny(_) | Decision::Serve(_) | Decision::Receive(_) => None,
     }
 }
 

@@ -14,8 +14,11 @@ mod security;
 use scopegate::base::time::{Seconds, UnixSeconds};
 use scopegate::challenge::{self, Terms};
 use scopegate::config::fields;
-use scopegate::decision::{CredentialKind, Denial, MessageFault, Reason, Schemes, StepUp, Trace, VersionMismatch};
+use scopegate::decision::{
+    CredentialKind, Denial, EventFault, EventRefusal, MessageFault, Reason, Schemes, StepUp, Trace, VersionMismatch,
+};
 use scopegate::policy::{DEFAULT_TOKEN_BYTES, Limits, Scope, SetId, Source};
+use scopegate::security_event::EventForm;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -122,6 +125,10 @@ fn denial(reason: Reason) -> Denial {
     let scope = || vec![Scope::new("a").unwrap()];
     let (at, limit) = (UnixSeconds(0), Seconds(0));
     match reason {
+        Reason::InvalidEvent => {
+            Denial::InvalidEvent(EventRefusal { form: EventForm::Set, fault: EventFault::Request, why: "x" })
+        }
+        Reason::EventsFull => Denial::EventsFull,
         Reason::TokenInQuery => Denial::TokenInQuery,
         Reason::PolicyUnreadable => Denial::PolicyUnreadable,
         Reason::HostFailure => Denial::HostFailure,
@@ -281,6 +288,8 @@ fn the_limits_have_the_defaults_of_the_table() {
         signed_body_bytes,
         body_timeout_ms,
         open_streams,
+        event_entries,
+        events_per_second,
     } = Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),
@@ -292,6 +301,8 @@ fn the_limits_have_the_defaults_of_the_table() {
         ("reuse_pairs", reuse_pairs.to_string()),
         ("signed_body_bytes", signed_body_bytes.to_string()),
         ("open_streams", open_streams.to_string()),
+        ("event_entries", event_entries.to_string()),
+        ("events_per_second", events_per_second.to_string()),
         ("body_timeout", format!("`{}s`", body_timeout_ms / 1000)),
     ] {
         let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));

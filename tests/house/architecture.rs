@@ -13,10 +13,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("revocation", &["base", "crypto", "jose"]),
     ("request", &[]),
     ("mcp", &["base"]),
+    // An event comes to entries, and its body is read by the type that messages have.
+    ("security_event", &["base", "jose", "mcp", "request", "revocation"]),
     ("signature", &["base", "crypto", "request"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
     ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation"]),
-    ("decision", &["base", "mcp", "policy"]),
+    ("decision", &["base", "mcp", "policy", "revocation", "security_event"]),
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request", "signature"]),
@@ -33,18 +35,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "policy",
             "request",
             "revocation",
+            "security_event",
             "signature",
         ],
     ),
-    ("challenge", &["base", "decision", "policy"]),
+    ("challenge", &["base", "decision", "policy", "security_event"]),
     // The fingerprint of a subject is made as that of a token.
     ("audit", &["base", "checks", "decision", "policy"]),
     ("token_cache", &["base", "crypto", "facts", "jose", "policy"]),
     ("replay_store", &["base", "crypto", "facts", "policy"]),
     ("sightings", &["base", "crypto", "facts", "policy"]),
+    ("event_store", &["base", "revocation"]),
     // `credential` has the names of token parameters.
     ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation"]),
-    ("engine", &["base", "checks", "credential", "decision", "facts", "mcp", "policy", "request"]),
+    ("engine", &["base", "checks", "credential", "decision", "facts", "mcp", "policy", "request", "security_event"]),
     (
         "shell",
         &[
@@ -55,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "crypto",
             "decision",
             "engine",
+            "event_store",
             "facts",
             "jose",
             "mcp",

@@ -37,18 +37,18 @@ pub(in crate::checks) fn judge(claims: &Claims, issuer: &Issuer, asks: &TokenReq
 }
 
 /// The audiences in a claim: a string, or a list of nothing but strings.
-enum Named<'t> {
+pub(in crate::checks) enum Named<'t> {
     One(Cow<'t, str>),
     Several(Vec<Cow<'t, str>>),
 }
 
 impl<'t> Named<'t> {
-    fn read(claim: Raw<'t>) -> Option<Self> {
+    pub(in crate::checks) fn read(claim: Raw<'t>) -> Option<Self> {
         claim.as_text().map(Self::One).or_else(|| claim.as_texts().map(Self::Several))
     }
 
     /// Whether one of them is wanted.
-    fn one_of(&self, wanted: &[String]) -> bool {
+    pub(in crate::checks) fn one_of(&self, wanted: &[String]) -> bool {
         let is_wanted = |name: &Cow<'_, str>| wanted.iter().any(|good| good == name);
         match self {
             Self::One(name) => is_wanted(name),

@@ -9,6 +9,8 @@ use crate::policy::{Issuer, SenderConstraint, is_generic_type};
 
 /// Claims that an ID token has and an access token has not (OpenID Connect Core sections 2 and 3.3.2.11).
 const ID_TOKEN_CLAIMS: [&str; 3] = ["nonce", "at_hash", "c_hash"];
+/// The claim that makes a token one of events (RFC 8417 section 2.2): it is never an access token.
+const EVENTS: &str = "events";
 
 /// Proof: the token's `typ` is accepted, and it is not an ID token.
 #[derive(Debug)]
@@ -37,8 +39,10 @@ pub(in crate::checks) fn judge(token: &Formed<'_>, issuer: &Issuer, asks: &Token
     let typ = token.header().typ.as_deref();
     let accepted = issuer.token_types.accept(typ)
         && asks.iter().all(|ask| ask.token_types.as_ref().is_none_or(|types| types.accept(typ)));
-    let is_id_token = !issuer.id_tokens && is_generic_type(typ) && id_token_claim(token.claims()).is_some();
-    if accepted && !is_id_token { Ok(()) } else { Err(Denial::WrongType) }
+    let is_open = is_generic_type(typ);
+    let is_id_token = is_open && !issuer.id_tokens && id_token_claim(token.claims()).is_some();
+    let is_event = is_open && token.claims().has(EVENTS);
+    if accepted && !is_id_token && !is_event { Ok(()) } else { Err(Denial::WrongType) }
 }
 
 /// Judges the type of an opaque token. A server can call a refresh token active, and does not say `Bearer` of it.

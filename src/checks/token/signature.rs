@@ -8,8 +8,8 @@ use crate::base::details::Details;
 use crate::base::names::Subject;
 use crate::crypto::Verification;
 use crate::decision::{Denial, Need, NeedKind};
-use crate::facts::{Awaited, Facts, VerifiedToken, Voucher};
-use crate::jose::JoseHeader;
+use crate::facts::{Awaited, Facts, Generation, VerifiedToken, Voucher};
+use crate::jose::{JoseHeader, KeySet};
 use crate::policy::{Authority, Issuer, IssuerId, KeySource};
 use crate::revocation::Clearance;
 use std::rc::Rc;
@@ -51,22 +51,7 @@ impl<'a> Verified<'a> {
             Signature::ToVerify(compact) => compact,
         };
         let Some(algorithm) = algorithm else { return Err(Unproven::Deny(Denial::AlgorithmNotAllowed)) };
-        let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
-            return Err(match facts.awaited.of(NeedKind::Keys) {
-                Awaited::No => Unproven::Await(Need::Keys(id)),
-                Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
-            });
-        };
-        if let Some(kid) = compact.header.kid.as_deref()
-            && matches!(issuer.keys, KeySource::Remote(_))
-            && !keys.names(kid)
-        {
-            return Err(match facts.awaited.of(NeedKind::Keys) {
-                Awaited::No => Unproven::Await(Need::Kid(id, kid.to_owned())),
-                Awaited::Yes => Unproven::Deny(Denial::UnknownKey),
-                Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
-            });
-        }
+        let (keys, generation) = keys_of(id, issuer, compact.header.kid.as_deref(), facts)?;
         let mut denial = Denial::UnknownKey;
         for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
             match facts.verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {
@@ -130,6 +115,35 @@ impl<'a> Verified<'a> {
     fn key_id(&self) -> Option<&str> {
         self.proof.recognised().token.header().kid.as_deref().or(self.found_kid.as_deref())
     }
+}
+
+/// The keys of an issuer, of which one has this `kid` where they can be fetched again.
+///
+/// # Errors
+/// As [`Verified::check`], without a candidate that is tried.
+pub(in crate::checks) fn keys_of<'f>(
+    id: IssuerId,
+    issuer: &Issuer,
+    kid: Option<&str>,
+    facts: &Facts<'f>,
+) -> Result<(&'f KeySet, Generation), Unproven> {
+    let (Some(keys), Some(generation)) = (facts.keys.get(id), facts.keys.generation(id)) else {
+        return Err(match facts.awaited.of(NeedKind::Keys) {
+            Awaited::No => Unproven::Await(Need::Keys(id)),
+            Awaited::Yes | Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
+        });
+    };
+    if let Some(kid) = kid
+        && matches!(issuer.keys, KeySource::Remote(_))
+        && !keys.names(kid)
+    {
+        return Err(match facts.awaited.of(NeedKind::Keys) {
+            Awaited::No => Unproven::Await(Need::Kid(id, kid.to_owned())),
+            Awaited::Yes => Unproven::Deny(Denial::UnknownKey),
+            Awaited::InVain => Unproven::Deny(Denial::KeysUnavailable),
+        });
+    }
+    Ok((keys, generation))
 }
 
 /// What a token of this issuer says of its holder, whether or not its signature is good.

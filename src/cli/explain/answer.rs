@@ -64,6 +64,7 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
             Some(challenge::render(&refusal.denial, &refusal.trace, &terms, view.is_grpc()))
         }
         Decision::Serve(served) => Some(challenge::metadata(served, &situation.policy)),
+        Decision::Receive(received) => Some(challenge::received(received)),
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
@@ -98,6 +99,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         }
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Serve(_) => ("metadata", Passing::Passed, Passing::NotNeeded),
+        Decision::Receive(_) => ("event", Passing::Passed, Passing::NotNeeded),
         Decision::Allow(grant) => match &grant.basis {
             Basis::ReportOnly(denial) => failure(denial),
             Basis::Token => ("", Passing::Passed, Passing::Passed),
@@ -203,6 +205,7 @@ impl Explanation<'_> {
         match &self.decision {
             Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
             Decision::Serve(_) => "answered: the metadata of a resource".to_owned(),
+            Decision::Receive(received) => format!("taken: events that revoke by {} entries", received.entries.len()),
             Decision::Await(pending) => {
                 let verdict = if pending.report_only { "allowed: report only;" } else { "undecided:" };
                 format!("{verdict} would wait for {}", awaited(pending, &self.situation.policy))
@@ -249,7 +252,7 @@ impl Explanation<'_> {
         let route = self.situation.route.as_deref().map(str::as_bytes);
         let seen = match self.decision {
             Decision::Deny(_) => seen.with_places(route, None),
-            Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => seen,
+            Decision::Allow(_) | Decision::Serve(_) | Decision::Receive(_) | Decision::Await(_) => seen,
         };
         Some(self.record()?.with_seen(seen).to_line())
     }
@@ -322,6 +325,7 @@ impl Explanation<'_> {
             Decision::Await(_) => ("await", None),
             Decision::Deny(refusal) => ("deny", Some(refusal.denial.reason())),
             Decision::Serve(_) => ("serve", None),
+            Decision::Receive(_) => ("receive", None),
             Decision::Allow(grant) => match &grant.basis {
                 Basis::ReportOnly(denial) => ("would_deny", Some(denial.reason())),
                 Basis::Token | Basis::Public | Basis::Missing | Basis::Preflight => ("allow", None),
@@ -350,7 +354,7 @@ impl Explanation<'_> {
                 json!({ "remove": grant.remove, "shorten": shorten, "set": set, "publish": publish,
                         "left_out": grant.left_out, "binds_session": binds_session(grant) })
             }
-            Decision::Deny(_) | Decision::Serve(_) | Decision::Await(_) => Value::Null,
+            Decision::Deny(_) | Decision::Serve(_) | Decision::Receive(_) | Decision::Await(_) => Value::Null,
         };
         let told = json!({
             "request": self.told.sent,

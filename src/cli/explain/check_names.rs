@@ -5,6 +5,7 @@ use crate::decision::{Denial, Reason};
 /// The check that gives a reason. A new reason must be added here, since there is no wildcard.
 pub(super) const fn check_of(reason: Reason) -> &'static str {
     match reason {
+        Reason::InvalidEvent | Reason::EventsFull => "event",
         Reason::TokenInQuery => "query",
         Reason::PolicyUnreadable | Reason::HostFailure | Reason::AmbiguousPath | Reason::AmbiguousHost => "rule",
         Reason::NoMetadata => "metadata",

@@ -23,7 +23,7 @@ pub(super) fn deciders(situation: &Situation, decision: &Decision, method: &str)
         let why = match decision {
             Decision::Deny(refusal) => &refusal.denial,
             Decision::Allow(Grant { basis: Basis::ReportOnly(denial), .. }) => denial,
-            Decision::Allow(_) | Decision::Serve(_) | Decision::Await(_) => return found,
+            Decision::Allow(_) | Decision::Serve(_) | Decision::Receive(_) | Decision::Await(_) => return found,
         };
         let place = match why {
             Denial::AmbiguousPath => "no rule: the path can be read in more than one way",

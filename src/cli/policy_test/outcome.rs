@@ -83,6 +83,10 @@ impl Observed {
                 let status = challenge::metadata(served, policy).status;
                 Self { status, reason: None, scope: None, upstream: None, by_envoy: None, token }
             }
+            Decision::Receive(received) => {
+                let status = challenge::received(received).status;
+                Self { status, reason: None, scope: None, upstream: None, by_envoy: None, token }
+            }
             // All keys are there or have been awaited, so what is still awaited will not come.
             Decision::Await(_) => Self::refused(&Denial::KeysUnavailable, token),
         }

@@ -47,7 +47,7 @@ fn service(cursor: &Cursor<'_>, proofs: ReplayPlace, environment: Environment<'_
 }
 
 /// The value of a header.
-fn authorization(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Box<str>> {
+pub(super) fn authorization(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Box<str>> {
     let env = cursor.object(&fields::AUTHORIZATION)?.need("env", "name the environment variable that holds it")?;
     let Some(value) = environment(env.text()?) else {
         return env.wrong(

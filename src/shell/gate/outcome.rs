@@ -138,6 +138,11 @@ impl<H: Host> Gate<H> {
             let denial = pending.need.unmet();
             decision = self.end_wait(request, pending, denial);
         }
+        if let Decision::Receive(event) = &decision
+            && let Err(denial) = self.take_event(event)
+        {
+            decision = Decision::Deny(Refusal { denial, trace: Trace::default(), token: None });
+        }
         let mut body = None;
         if let Decision::Allow(grant) = &mut decision {
             let room = if self.has_room_to_watch(grant) { Ok(()) } else { Err(Denial::TooBusy) };
@@ -165,6 +170,11 @@ impl<H: Host> Gate<H> {
             Decision::Deny(refusal) => (RequestState::Answered, Some(self.answer(request, refusal))),
             Decision::Serve(served) => {
                 let reply = Prepared::from(challenge::metadata(served, &self.policy));
+                self.reply(&reply);
+                (RequestState::Answered, Some(reply.status))
+            }
+            Decision::Receive(event) => {
+                let reply = Prepared::from(challenge::received(event));
                 self.reply(&reply);
                 (RequestState::Answered, Some(reply.status))
             }

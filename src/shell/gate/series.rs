@@ -43,7 +43,7 @@ impl AllSeries {
     /// Counts a decision. `method` is that of the request, where the requirement is of one.
     pub(super) fn add(&self, outcome: Outcome, trace: &Trace, method: &[u8]) {
         let verdict = match outcome {
-            Outcome::Served => return,
+            Outcome::Served | Outcome::Received => return,
             Outcome::Allowed => Verdict::Allow,
             Outcome::Denied(_) => Verdict::Deny,
             Outcome::WouldDeny(_) => Verdict::WouldDeny,
@@ -92,7 +92,7 @@ impl Series {
                 let (mode, reason) = match outcome {
                     Outcome::WouldDeny(reason) => (Verdict::WouldDeny, reason.name()),
                     Outcome::Denied(reason) => (Verdict::Deny, reason.name()),
-                    Outcome::Allowed | Outcome::Served => (Verdict::Allow, NONE),
+                    Outcome::Allowed | Outcome::Served | Outcome::Received => (Verdict::Allow, NONE),
                 };
                 let authority = authority.and_then(|authority| match authority {
                     Authority::Issuer(_) => policy.issuer_name(authority),

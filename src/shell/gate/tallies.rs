@@ -55,9 +55,12 @@ impl Tallies {
         self.series.add(outcome, trace, method);
         let by_reason = match outcome {
             Outcome::Allowed => Some(&self.allowed),
-            Outcome::Denied(_) | Outcome::WouldDeny(_) | Outcome::Served => self.outcomes.get(&outcome),
+            Outcome::Denied(_) | Outcome::WouldDeny(_) | Outcome::Served | Outcome::Received => {
+                self.outcomes.get(&outcome)
+            }
         };
-        let by_issuer = match trace.authority {
+        // An event is no request with a token of its issuer.
+        let by_issuer = match trace.authority.filter(|_| outcome != Outcome::Received) {
             Some(Authority::Issuer(issuer)) => self.issuers.get(issuer.0),
             Some(Authority::Set(_)) | None => None,
         };
@@ -84,7 +87,7 @@ impl OfIssuer {
 
     const fn of(&self, outcome: Outcome) -> &Tally {
         match outcome {
-            Outcome::Allowed | Outcome::Served => &self.allowed,
+            Outcome::Allowed | Outcome::Served | Outcome::Received => &self.allowed,
             Outcome::Denied(_) => &self.denied,
             Outcome::WouldDeny(_) => &self.would_deny,
         }

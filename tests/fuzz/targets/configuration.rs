@@ -29,6 +29,7 @@ fn shown(loaded: &Loaded) -> String {
         bypass_cors_preflight,
         paths,
         reuse,
+        events,
         report_only,
         token_bytes,
         signed_body_bytes,
@@ -36,7 +37,7 @@ fn shown(loaded: &Loaded) -> String {
     // Without the index of the rules, which is in no order.
     let rules = rules.as_slice();
     let judged = (uses, issuers, token_places, credentials, rules, default, route_metadata, query, paths, token_bytes);
-    let bodies = signed_body_bytes;
+    let bodies = (signed_body_bytes, events);
     let done =
         (reuse, resources, forward, seal, dpop, forwarded_certificate, bypass_cors_preflight, report_only, bodies, &loaded.settings);
     format!("{judged:?} {done:?} {:?}", loaded.warnings)

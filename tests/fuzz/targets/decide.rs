@@ -201,7 +201,7 @@ fuzz_target!(|data: &[u8]| {
             let is_revoked = |decision: &Decision| match decision {
                 Decision::Deny(refusal) => matches!(refusal.denial, Denial::Revoked(_)),
                 Decision::Allow(grant) => matches!(grant.basis, Basis::ReportOnly(Denial::Revoked(_))),
-                Decision::Serve(_) | Decision::Await(_) => false,
+                Decision::Serve(_) | Decision::Receive(_) | Decision::Await(_) => false,
             };
             // Revoked it is, or as it was: what was remembered before it was revoked, too.
             assert!(decided == decision || is_revoked(&decided), "{decided:?} instead of {decision:?}");

@@ -1,0 +1,160 @@
+//! What events have revoked, over all workers of a process.
+//!
+//! It is in shared data, which has no atomic create and no delete. So the number of buckets is fixed; the main thread makes
+//! them in `on_configure`, and a worker replaces one only after it has read its last value. A number beside them changes after
+//! each change: a worker looks at it at each tick ([`SharedEvents::listen`]), and reads the rest only then.
+//!
+//! Nothing of it outlives the process.
+
+use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
+use crate::base::time::UnixSeconds;
+use crate::revocation::{Builder, Entry, List, MARK_BYTES, Mark};
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+
+/// How often a value is read again because another worker wrote it in between.
+const ATTEMPTS: usize = 32;
+/// The number of buckets. Like their names, it never changes: another configuration would begin anew.
+const BUCKETS: u16 = 64;
+/// Where the number of changes is.
+const CHANGES: &str = "scopegate/events/changes";
+/// The first bytes of each value.
+const FORM: [u8; 4] = *b"sgE1";
+
+/// What events have revoked, as one worker sees it.
+pub struct SharedEvents {
+    shared: Box<dyn SharedData>,
+    /// How many marks one bucket holds.
+    room: usize,
+    /// The number of changes that this worker has seen; `None`: it has to look.
+    seen: Cell<Option<u64>>,
+    /// The earliest time at which a mark that was seen is over, in seconds since the epoch.
+    next_over: Cell<i64>,
+}
+
+/// There is no room for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl SharedEvents {
+    /// Opens the store, with room for about `entries` entries. The main thread makes what is missing.
+    ///
+    /// # Errors
+    /// When it is missing and cannot be made, or cannot be read.
+    pub fn open(shared: Box<dyn SharedData>, entries: usize) -> Result<Self, OpenError> {
+        if shared.lacks(CHANGES) {
+            for name in (0..BUCKETS).map(bucket_name) {
+                if shared.lacks(&name) && !shared.write(&name, &FORM, None) {
+                    return Err(OpenError::NotWritten);
+                }
+            }
+            if !shared.write(CHANGES, &changes_of(0), None) {
+                return Err(OpenError::NotWritten);
+            }
+        }
+        shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes)).ok_or(OpenError::Unreadable)?;
+        let room = room_of_bucket(entries, BUCKETS);
+        Ok(Self { shared, room, seen: Cell::new(None), next_over: Cell::new(i64::MAX) })
+    }
+
+    /// Enters what has been revoked. Returns whether that is more than was known: an event that comes again changes nothing.
+    ///
+    /// # Errors
+    /// When there is no room, or it cannot be written. What was entered before stays.
+    pub fn enter(&self, entries: &[Entry], now: UnixSeconds) -> Result<bool, Full> {
+        let mut is_news = false;
+        for mark in entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)) {
+            is_news |= self.enter_one(&mark, now)?;
+        }
+        if is_news {
+            self.count_change()?;
+        }
+        Ok(is_news)
+    }
+
+    fn enter_one(&self, mark: &Mark, now: UnixSeconds) -> Result<bool, Full> {
+        let name = bucket_name(mark.spread() % BUCKETS);
+        for _ in 0..ATTEMPTS {
+            let (bytes, seen) = self.shared.read(&name).ok_or(Full)?;
+            let mut marks = read_bucket(&bytes).ok_or(Full)?;
+            marks.retain(|mark| !mark.is_over(now));
+            let has_room = marks.len() < self.room;
+            match marks.iter_mut().find(|known| known.is_about(mark)) {
+                Some(known) => {
+                    if !known.extend(mark) {
+                        return Ok(false);
+                    }
+                }
+                None if !has_room => return Err(Full),
+                None => marks.push(*mark),
+            }
+            if self.shared.write(&name, &write_bucket(&marks), Some(seen)) {
+                return Ok(true);
+            }
+        }
+        Err(Full)
+    }
+
+    /// Notes a change, so that the other workers look.
+    fn count_change(&self) -> Result<(), Full> {
+        for _ in 0..ATTEMPTS {
+            let (bytes, seen) = self.shared.read(CHANGES).ok_or(Full)?;
+            let changes = read_changes(&bytes).ok_or(Full)?;
+            if self.shared.write(CHANGES, &changes_of(changes.wrapping_add(1)), Some(seen)) {
+                return Ok(());
+            }
+        }
+        Err(Full)
+    }
+
+    /// What is revoked, if that has changed since the last call, or some of it is over.
+    pub fn listen(&self, now: UnixSeconds) -> Option<Rc<List>> {
+        let changes = self.shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes))?;
+        if self.seen.get() == Some(changes) && now.0 < self.next_over.get() {
+            return None;
+        }
+        let mut builder = Builder::new(now);
+        let mut next_over = i64::MAX;
+        for name in (0..BUCKETS).map(bucket_name) {
+            let marks = self.shared.read(&name).and_then(|(bytes, _)| read_bucket(&bytes)).unwrap_or_default();
+            for mark in &marks {
+                builder.add_mark(mark);
+                next_over = mark.over_at().filter(|at| *at > now).map_or(next_over, |at| next_over.min(at.0));
+            }
+        }
+        self.seen.set(Some(changes));
+        self.next_over.set(next_over);
+        Some(Rc::new(builder.finish()))
+    }
+}
+
+impl fmt::Debug for SharedEvents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SharedEvents").field("room", &self.room).finish_non_exhaustive()
+    }
+}
+
+fn bucket_name(number: u16) -> String {
+    format!("scopegate/events/{number}")
+}
+
+fn changes_of(number: u64) -> Vec<u8> {
+    [&FORM[..], &number.to_le_bytes()].concat()
+}
+
+fn read_changes(bytes: &[u8]) -> Option<u64> {
+    bytes.strip_prefix(&FORM)?.try_into().ok().map(u64::from_le_bytes)
+}
+
+fn read_bucket(bytes: &[u8]) -> Option<Vec<Mark>> {
+    let (marks, []) = bytes.strip_prefix(&FORM)?.as_chunks::<MARK_BYTES>() else { return None };
+    marks.iter().map(Mark::from_bytes).collect()
+}
+
+fn write_bucket(marks: &[Mark]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(marks.len().saturating_mul(MARK_BYTES).saturating_add(FORM.len()));
+    out.extend(FORM);
+    marks.iter().for_each(|mark| out.extend(mark.to_bytes()));
+    out
+}
