@@ -1,16 +1,13 @@
-//! `scopegate token revoke`: the entry that revokes a token, or what a log shows of it.
+//! `scopegate token revoke`: the entry that revokes a token, or more than it, or what a log shows.
 
 mod logged;
+mod named;
 
 use super::Output;
-use super::explain::read_token;
-use super::inspect::JWT;
 use super::log::Condition;
 use super::moment;
-use crate::base::time::Seconds;
-use crate::checks::{fingerprint, is_opaque};
-use crate::jose::{Compact, Malformed};
-use crate::revocation::{Entry, Line};
+use crate::base::time::{Seconds, UnixSeconds};
+use crate::revocation::{Entry, EntryKind, Line};
 use clap::{Args, ValueEnum};
 use std::error::Error;
 use std::path::PathBuf;
@@ -20,7 +17,12 @@ const LONGEST_LEEWAY: Seconds = Seconds(300);
 
 /// The token, and how to name it.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "The token is not verified. Only its iss and jti, or its fingerprint, are printed.
+#[command(
+    after_help = "The token is not verified: `scopegate token inspect` does that. Of it, only what names the entry is printed.
+
+An entry by session, subject, client or key means other tokens, too, which may be good for longer: it has an `until` only
+if --until says so. One by subject or client means the tokens that were issued up to now, so that who logs in again is let
+in; another time is for --issued-before. With --name no token is needed.
 
 With --log, each token and each identity of a set that a meant record names gets an entry, once. --where is needed;
 records must meet the conditions on all members, of those on one member only one. Look at them before: `scopegate tail
@@ -29,15 +31,31 @@ records must meet the conditions on all members, of those on one member only one
 Examples:
   scopegate token revoke @token.txt --reason stolen >> revoked.jsonl
   scopegate token revoke @token.txt --by fingerprint
+  scopegate token revoke @token.txt --by subject --reason stolen >> revoked.jsonl
+  scopegate token revoke --by client --name web --issuer https://a/ --issued-before 2026-11-21T10:00:00Z
+  scopegate token revoke --by identity --name acme-1 --set partners
   scopegate token revoke --fingerprint FvdA9cRn0Ls45XKidPuQiq --until 2026-12-01T00:00:00Z
-  scopegate token revoke --log access.log --where subject=alice --where client_id=web --reason stolen >> revoked.jsonl")]
+  scopegate token revoke --log access.log --where subject=alice --where client_id=web --reason stolen >> revoked.jsonl"
+)]
 pub struct RevokeArguments {
     /// The token: its text, @FILE, or - for standard input
     #[arg(value_name = "TOKEN", default_value = "-")]
     pub token: String,
-    /// What names the token [default: its jti, or its fingerprint if it has no jti]
+    /// What is named [default: the token, by its jti, or by its fingerprint if it has no jti]
     #[arg(long, conflicts_with_all = ["fingerprint", "log"])]
     pub by: Option<By>,
+    /// The `jti`, fingerprint, `sid`, `sub`, `client_id`, `kid` or `id` itself, where there is no token; needs --issuer or --set
+    #[arg(long, value_name = "NAME", requires = "by", conflicts_with = "token", allow_hyphen_values = true)]
+    pub name: Option<String>,
+    /// The `iss` of the tokens that --name means
+    #[arg(long, value_name = "ISS", requires = "name", conflicts_with = "set")]
+    pub issuer: Option<String>,
+    /// The set of credentials that has the identity of --name
+    #[arg(long, value_name = "SET", requires = "name")]
+    pub set: Option<String>,
+    /// Only tokens that were issued before then, by subject or client: 2026-11-21T10:00:00Z or Unix seconds [default: now]
+    #[arg(long, value_name = "TIME", requires = "by")]
+    pub issued_before: Option<String>,
     /// The fingerprint of the token, which is then not needed
     #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["token", "log"], allow_hyphen_values = true)]
     pub fingerprint: Option<String>,
@@ -50,69 +68,75 @@ pub struct RevokeArguments {
     /// The member of the access log that holds the record [default: one whose name has `scopegate` in it, or else any]
     #[arg(long, value_name = "NAME", requires = "log")]
     pub record: Option<String>,
-    /// When the entry of --fingerprint is no longer needed: 2026-12-01T00:00:00Z or Unix seconds [default: never]
-    #[arg(long, value_name = "TIME", requires = "fingerprint")]
+    /// When the entry is no longer needed: 2026-12-01T00:00:00Z or Unix seconds [default: never, or as the token says]
+    #[arg(long, value_name = "TIME", conflicts_with = "log")]
     pub until: Option<String>,
     /// Why, for people who read the list
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
-/// What names a token.
+/// What an entry names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum By {
-    /// Its iss and jti, however the token is signed
+    /// The token, by its `iss` and `jti`, however it is signed
     Jti,
-    /// The digest of what its signature covers, or of an opaque token
+    /// The token, by the digest of what its signature covers, or of an opaque token
     Fingerprint,
+    /// All tokens of its session, by its `iss` and `sid`
+    Session,
+    /// All tokens of its user, by its `iss` and `sub`
+    Subject,
+    /// All tokens of its client, by its `iss` and `client_id`, or `azp`
+    Client,
+    /// All tokens that were signed with its key, by its `iss` and `kid`
+    Key,
+    /// An API key, a password, a certificate or a signing key, by its set and `id`; with --name
+    Identity,
+}
+
+impl By {
+    const fn kind(self) -> EntryKind {
+        match self {
+            Self::Jti => EntryKind::TokenId,
+            Self::Fingerprint => EntryKind::Fingerprint,
+            Self::Session => EntryKind::Session,
+            Self::Subject => EntryKind::Subject,
+            Self::Client => EntryKind::Client,
+            Self::Key => EntryKind::SigningKey,
+            Self::Identity => EntryKind::Identity,
+        }
+    }
 }
 
 /// Prints the entry, as a line of a list.
 ///
 /// # Errors
-/// When the token or the log cannot be read, the token is malformed, or has no `jti` to be named by.
+/// When the token or the log cannot be read, the token is malformed, or has not what is to be named.
 pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
-    if !arguments.log.is_empty() {
-        let entries = logged::entries(arguments)?;
-        let lines: Vec<String> = entries.into_iter().map(|entry| line(entry, arguments)).collect();
-        return Ok(lines.join("\n").into());
-    }
-    if let Some(name) = &arguments.fingerprint {
-        let entry = Entry::fingerprint(name.clone()).ok_or_else(|| {
-            format!("--fingerprint {name}: write the 22 characters of a fingerprint, as records have them")
-        })?;
-        let Some(until) = &arguments.until else { return Ok(written(entry, arguments)) };
-        let until = moment::read(until)
-            .ok_or_else(|| format!("--until {until}: write an instant such as 2026-12-01T00:00:00Z"))?;
-        return Ok(written(entry.until(until), arguments));
-    }
-    let token = read_token(&arguments.token)?;
-    // A JWT that has lost a part is not taken for another token than was meant.
-    if arguments.by == Some(By::Fingerprint) && is_opaque(token.as_bytes()) && !token.starts_with(JWT) {
-        let entry = Entry::fingerprint(fingerprint(token.as_bytes())).ok_or("the token has no fingerprint")?;
-        return Ok(written(entry, arguments));
-    }
-    let compact = Compact::parse(token.as_bytes()).map_err(|Malformed(why)| {
-        format!("the token is malformed: {why}; an opaque one is named with --by fingerprint")
-    })?;
-    let claims = &compact.claims;
-    let by_id = || Some(Entry::token(claims.issuer()?.into_owned(), claims.text("jti")?.into_owned()));
-    let by_fingerprint = || Entry::fingerprint(fingerprint(compact.signing_input));
-    let entry = match arguments.by {
-        Some(By::Jti) => by_id().ok_or("the token has no iss and jti: name it by its fingerprint")?,
-        Some(By::Fingerprint) => by_fingerprint().ok_or("the token has no fingerprint")?,
-        None => by_id().or_else(by_fingerprint).ok_or("the token has no fingerprint")?,
+    let entries = if !arguments.log.is_empty() {
+        logged::entries(arguments)?
+    } else if let Some(name) = &arguments.fingerprint {
+        vec![until(named::fingerprint("--fingerprint", name)?, arguments)?]
+    } else {
+        vec![named::entry(arguments, moment::instant(None)?)?]
     };
-    let entry = match claims.expires_at {
-        // After that no gate accepts it.
-        Some(expires_at) => entry.until(expires_at.plus(LONGEST_LEEWAY)),
-        None => entry,
-    };
-    Ok(written(entry, arguments))
+    let lines: Vec<String> = entries.into_iter().map(|entry| line(entry, arguments)).collect();
+    Ok(lines.join("\n").into())
 }
 
-fn written(entry: Entry, arguments: &RevokeArguments) -> Output {
-    line(entry, arguments).into()
+/// The entry with the `until` that was given.
+fn until(entry: Entry, arguments: &RevokeArguments) -> Result<Entry, String> {
+    Ok(match time("until", arguments.until.as_deref())? {
+        Some(until) => entry.until(until),
+        None => entry,
+    })
+}
+
+/// The time that an option gives.
+fn time(option: &str, text: Option<&str>) -> Result<Option<UnixSeconds>, String> {
+    let wrong = |text: &str| format!("--{option} {text}: write an instant such as 2026-12-01T00:00:00Z");
+    text.map(|text| moment::read(text).ok_or_else(|| wrong(text))).transpose()
 }
 
 /// The entry as a line of a list.

@@ -42,6 +42,7 @@ mod policy_test;
 mod report;
 mod resources;
 mod revocations;
+mod revoke;
 mod routing;
 mod samples;
 mod senders;

@@ -1,9 +1,8 @@
-//! `scopegate token revoke` and `scopegate revocations build`.
+//! `scopegate revocations`.
 
-use crate::support::issuer::{ISSUER, Issuer};
+use crate::support::issuer::Issuer;
 use crate::world::{Run, folder, run};
 use scopegate::base::time::UnixSeconds;
-use scopegate::checks::fingerprint;
 use scopegate::crypto::{Algorithm, PureVerifier};
 use scopegate::jose::KeySet;
 use scopegate::revocation::{Chunks, EntryKind, List, ListError, Loader, Revision, Terms};
@@ -12,40 +11,8 @@ use std::fs::{read, read_to_string, write};
 use std::path::Path;
 use std::rc::Rc;
 
-const AT: &str = "2026-11-21T10:00:00Z";
-const NOW: i64 = 1_795_255_200;
-
-fn revoke(token: &str, more: &[&str]) -> Run {
-    let folder = folder();
-    write(folder.join("token.txt"), token).unwrap();
-    run(&[&["token", "revoke", "@token.txt"], more].concat(), &folder)
-}
-
-fn printed(run: &Run) -> Value {
-    assert_eq!(run.status, 0, "{run:?}");
-    assert_eq!(run.stdout.lines().count(), 1, "one line: {run:?}");
-    serde_json::from_str(&run.stdout).unwrap()
-}
-
-#[test]
-fn a_token_is_named_by_its_id_or_by_its_fingerprint() {
-    let issuer = Issuer::new(Algorithm::Es256, "a");
-    let (named, nameless) = (issuer.token(NOW).claim("jti", "id-1").sign(), issuer.token(NOW).sign());
-    let digest = |token: &str| fingerprint(token.rsplit_once('.').unwrap().0.as_bytes());
-    // The token is good for five minutes, and no gate has more leeway than five more.
-    let until = NOW + 600;
-    assert_eq!(printed(&revoke(&named, &[])), json!({ "iss": ISSUER, "jti": "id-1", "until": until }));
-    assert_eq!(printed(&revoke(&nameless, &[])), json!({ "fingerprint": digest(&nameless), "until": until }));
-    assert_eq!(
-        printed(&revoke(&format!("Bearer {named}\n"), &["--by", "fingerprint", "--reason", "stolen"])),
-        json!({ "fingerprint": digest(&named), "until": until, "reason": "stolen" })
-    );
-    let refused = revoke(&nameless, &["--by", "jti"]);
-    assert_eq!((refused.status, refused.stderr.contains("no iss and jti")), (2, true), "{refused:?}");
-    let refused = revoke("eyJhbGciOi.secret", &[]);
-    assert_eq!((refused.status, refused.stderr.contains("secret")), (2, false), "{refused:?}");
-    assert!(refused.stderr.contains("malformed"), "{refused:?}");
-}
+pub const AT: &str = "2026-11-21T10:00:00Z";
+pub const NOW: i64 = 1_795_255_200;
 
 fn build(folder: &Path, entries: &str, more: &[&str]) -> Run {
     write(folder.join("revoked.jsonl"), entries).unwrap();
@@ -256,69 +223,4 @@ fn entries_that_mean_nothing_or_everything_are_refused() {
     }
     let missing = build(&folder, ENTRIES, &["--config", "none.yaml"]);
     assert!(missing.status == 2 && missing.stderr.contains("cannot read none.yaml"), "{missing:?}");
-}
-
-#[test]
-fn a_log_shows_what_to_revoke_without_the_token() {
-    let folder = folder();
-    let record = |members: Value| format!("{}\n", json!({ "time": "2026-11-21T10:00:00Z", "scopegate": members }));
-    let of = |fingerprint: &str, expires_in: i64| json!({ "decision": "allow", "subject": "alice", "fingerprint": fingerprint, "expires_in": expires_in });
-    let key = |reason: &str| json!({ "decision": "deny", "reason": reason, "subject": "alice", "credential_set": "partners", "identity": "a%C3%A9" });
-    let unverified =
-        json!({ "decision": "deny", "reason": "token_in_query", "unverified_fingerprint": "DGDlztqioAvUw2Al_82Zl5" });
-    let log = [
-        record(of("FvdA9cRn0Ls45XKidPuQiq", 100)),
-        record(of("FvdA9cRn0Ls45XKidPuQiq", 300)),
-        record(of("BrWc-GLf3VVEB3xXXa7ip8", 100)),
-        record(json!({ "decision": "allow", "subject": "bob", "fingerprint": "AAAAAAAAAAAAAAAAAAAAAA" })),
-        record(key("wrong_secret")),
-        record(unverified),
-    ]
-    .concat();
-    let revoke = |log: &str, more: &[&str]| {
-        write(folder.join("access.log"), log).unwrap();
-        run(&[&["token", "revoke", "--log", "access.log"], more].concat(), &folder)
-    };
-    let entries = |log: &str, more: &[&str]| -> Vec<Value> {
-        let told = revoke(log, more);
-        assert_eq!((told.status, &*told.stderr), (0, ""));
-        told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
-    // A second more than the longest leeway: a record has whole seconds.
-    let until = |expires_in: i64| NOW + expires_in + 301;
-    let of_alice = json!({ "fingerprint": "FvdA9cRn0Ls45XKidPuQiq", "until": until(300), "reason": "stolen" });
-    let other = json!({ "fingerprint": "BrWc-GLf3VVEB3xXXa7ip8", "until": until(100), "reason": "stolen" });
-    let of = |more: &[&str]| entries(&log, more);
-    assert_eq!(
-        of(&["--where", "subject=alice", "--reason", "stolen"]),
-        [of_alice, other],
-        "each once, a claimed identity not"
-    );
-    assert_eq!(
-        of(&["--where", "subject=bob"]),
-        [json!({ "fingerprint": "AAAAAAAAAAAAAAAAAAAAAA" })],
-        "no end is known"
-    );
-    let found = of(&["--where", "reason=token_in_query"]);
-    assert_eq!(found, [json!({ "fingerprint": "DGDlztqioAvUw2Al_82Zl5" })]);
-    let identity = entries(&record(key("insufficient_scope")), &["--where", "subject=alice"]);
-    assert_eq!(identity, [json!({ "credential": "partners", "id": "a\u{e9}" })]);
-    // The entries are a list.
-    write(folder.join("entries"), revoke(&log, &["--where", "decision=allow"]).stdout).unwrap();
-    assert_eq!(run(&["revocations", "build", "entries", "--at", AT], &folder).stdout.lines().count(), 4);
-    let none = revoke(&log, &["--where", "subject=eve"]);
-    assert!(none.status == 2 && none.stderr.contains("0 of 6 records are meant") && none.stdout.is_empty(), "{none:?}");
-    assert_eq!(revoke(&log, &[]).status, 2, "a whole log is not revoked");
-}
-
-#[test]
-fn a_fingerprint_alone_is_enough() {
-    let folder = folder();
-    let revoke = |more: &[&str]| run(&[&["token", "revoke", "--fingerprint"], more].concat(), &folder);
-    let name = "-vdA9cRn0Ls45XKidPuQiq";
-    assert_eq!(printed(&revoke(&[name])), json!({ "fingerprint": name }));
-    let until = revoke(&[name, "--until", AT, "--reason", "stolen"]);
-    assert_eq!(printed(&until), json!({ "fingerprint": name, "until": NOW, "reason": "stolen" }));
-    let short = revoke(&["vdA9"]);
-    assert!(short.status == 2 && short.stderr.contains("22 characters"), "{short:?}");
 }
