@@ -9,7 +9,7 @@
 use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
 use crate::base::time::UnixSeconds;
 use crate::revocation::{Builder, Entry, List, MARK_BYTES, Mark};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -29,6 +29,8 @@ pub struct SharedEvents {
     room: usize,
     /// The number of changes that this worker has seen; `None`: it has to look.
     seen: Cell<Option<u64>>,
+    /// What it has seen.
+    last: RefCell<Option<Rc<List>>>,
     /// The earliest time at which a mark that was seen is over, in seconds since the epoch.
     next_over: Cell<i64>,
 }
@@ -55,7 +57,7 @@ impl SharedEvents {
         }
         shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes)).ok_or(OpenError::Unreadable)?;
         let room = room_of_bucket(entries, BUCKETS);
-        Ok(Self { shared, room, seen: Cell::new(None), next_over: Cell::new(i64::MAX) })
+        Ok(Self { shared, room, seen: Cell::new(None), last: RefCell::default(), next_over: Cell::new(i64::MAX) })
     }
 
     /// Enters what has been revoked. Returns whether that is more than was known: an event that comes again changes nothing.
@@ -63,14 +65,11 @@ impl SharedEvents {
     /// # Errors
     /// When there is no room, or it cannot be written. What was entered before stays.
     pub fn enter(&self, entries: &[Entry], now: UnixSeconds) -> Result<bool, Full> {
-        let mut is_news = false;
-        for mark in entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)) {
-            is_news |= self.enter_one(&mark, now)?;
-        }
-        if is_news {
-            self.count_change()?;
-        }
-        Ok(is_news)
+        let marks = || entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now));
+        let entered = marks().try_fold(false, |is_news, mark| Ok(self.enter_one(&mark, now)? || is_news));
+        // Also where nothing is new: the worker that entered it may have failed to say so.
+        let counted = if marks().next().is_some() { self.count_change() } else { Ok(()) };
+        entered.and_then(|is_news| counted.map(|()| is_news))
     }
 
     fn enter_one(&self, mark: &Mark, now: UnixSeconds) -> Result<bool, Full> {
@@ -125,7 +124,14 @@ impl SharedEvents {
         }
         self.seen.set(Some(changes));
         self.next_over.set(next_over);
-        Some(Rc::new(builder.finish()))
+        let list = Rc::new(builder.finish());
+        // A list that is the same is not a new one: what has been held against it need not be again.
+        let is_same = |last: &Rc<List>| last.bytes().pieces() == list.bytes().pieces();
+        if self.last.borrow().as_ref().is_some_and(is_same) {
+            return None;
+        }
+        self.last.replace(Some(Rc::clone(&list)));
+        Some(list)
     }
 }
 
@@ -157,4 +163,86 @@ fn write_bucket(marks: &[Mark]) -> Vec<u8> {
     out.extend(FORM);
     marks.iter().for_each(|mark| out.extend(mark.to_bytes()));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Values by name, each with its mark.
+    type Values = BTreeMap<String, (Vec<u8>, u32)>;
+
+    /// What workers share, of which a place can be out of order.
+    #[derive(Clone, Default)]
+    struct Shared {
+        values: Rc<RefCell<Values>>,
+        broken: Rc<RefCell<Option<&'static str>>>,
+    }
+
+    impl SharedData for Shared {
+        fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
+            self.values.borrow().get(name).cloned()
+        }
+
+        fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
+            let mut values = self.values.borrow_mut();
+            let mark = values.get(name).map_or(0, |(_, mark)| *mark);
+            let is_good = seen.is_none_or(|seen| seen == mark) && *self.broken.borrow() != Some(name);
+            if is_good {
+                values.insert(name.to_owned(), (value.to_owned(), mark + 1));
+            }
+            is_good
+        }
+
+        fn lacks(&self, name: &str) -> bool {
+            !self.values.borrow().contains_key(name)
+        }
+    }
+
+    const NOW: UnixSeconds = UnixSeconds(1_000);
+
+    fn worker(shared: &Shared) -> SharedEvents {
+        SharedEvents::open(Box::new(shared.clone()), 100).expect("a store")
+    }
+
+    fn entry(name: &str) -> [Entry; 1] {
+        [Entry::session("i".into(), name.into()).until(UnixSeconds(2_000))]
+    }
+
+    #[test]
+    fn what_one_worker_enters_all_learn_once() {
+        let shared = Shared::default();
+        let (one, other) = (worker(&shared), worker(&shared));
+        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(0));
+        assert_eq!(one.enter(&entry("a"), NOW), Ok(true));
+        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
+        assert_eq!(one.enter(&entry("a"), NOW), Ok(false), "it is known");
+        assert!(other.listen(NOW).is_none(), "nothing has changed");
+        assert_eq!(other.listen(UnixSeconds(2_000)).map(|list| list.entries()), Some(0), "it is over");
+    }
+
+    #[test]
+    fn an_event_that_comes_again_after_a_failure_is_told_to_all() {
+        let shared = Shared::default();
+        let (one, other, third) = (worker(&shared), worker(&shared), worker(&shared));
+        other.listen(NOW);
+        shared.broken.replace(Some(CHANGES));
+        assert_eq!(one.enter(&entry("a"), NOW), Err(Full), "the others do not know of it");
+        assert!(other.listen(NOW).is_none());
+        shared.broken.replace(None);
+        assert_eq!(third.enter(&entry("a"), NOW), Ok(false));
+        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
+    }
+
+    #[test]
+    fn a_full_store_refuses_and_keeps_what_it_has() {
+        let shared = Shared::default();
+        let store = worker(&shared);
+        let names = (0..10_000).map(|number| number.to_string());
+        let kept = names.filter(|name| store.enter(&entry(name), NOW).is_ok()).count();
+        assert!((100..10_000).contains(&kept), "{kept}");
+        assert_eq!(store.listen(NOW).map(|list| list.entries()), Some(kept));
+        assert_eq!(store.enter(&entry("0"), NOW), Ok(false), "what is known finds its room");
+    }
 }
