@@ -1,38 +1,46 @@
 //! What events have revoked, over all workers of a process.
 //!
 //! It is in shared data, which has no atomic create and no delete. So the number of buckets is fixed; the main thread makes
-//! them in `on_configure`, and a worker replaces one only after it has read its last value. A number beside them changes after
-//! each change: a worker looks at it at each tick ([`SharedEvents::listen`]), and reads the rest only then.
+//! them in `on_configure`, and a worker replaces one only after it has read its last value. Beside them is one value with a
+//! number for each bucket, which changes after each change of it: a worker looks at that at each tick
+//! ([`SharedEvents::listen`]), and reads the buckets alone that have changed.
 //!
 //! Nothing of it outlives the process.
 
 use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
 use crate::base::time::UnixSeconds;
-use crate::revocation::{Builder, Entry, List, MARK_BYTES, Mark};
-use std::cell::{Cell, RefCell};
+use crate::revocation::{Builder, Entry, List, MARK_BYTES, Mark, SpreadList};
+use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
 /// How often a value is read again because another worker wrote it in between.
 const ATTEMPTS: usize = 32;
 /// The number of buckets. Like their names, it never changes: another configuration would begin anew.
-const BUCKETS: u16 = 64;
-/// Where the number of changes is.
+const BUCKETS: u16 = 256;
+/// Where the numbers of changes are.
 const CHANGES: &str = "scopegate/events/changes";
 /// The first bytes of each value.
 const FORM: [u8; 4] = *b"sgE1";
+/// The bytes of a number of changes.
+const NUMBER_BYTES: usize = 4;
 
 /// What events have revoked, as one worker sees it.
 pub struct SharedEvents {
     shared: Box<dyn SharedData>,
     /// How many marks one bucket holds.
     room: usize,
-    /// The number of changes that this worker has seen; `None`: it has to look.
-    seen: Cell<Option<u64>>,
-    /// What it has seen.
-    last: RefCell<Option<Rc<List>>>,
-    /// The earliest time at which a mark that was seen is over, in seconds since the epoch.
-    next_over: Cell<i64>,
+    /// What this worker has read of each bucket; nothing before the first time.
+    seen: RefCell<Vec<Seen>>,
+}
+
+/// A bucket that has been read.
+struct Seen {
+    /// Its number of changes.
+    changes: u32,
+    list: Rc<List>,
+    /// The earliest time at which one of its marks is over; `None`: none is ever.
+    next_over: Option<UnixSeconds>,
 }
 
 /// There is no room for one more.
@@ -46,18 +54,18 @@ impl SharedEvents {
     /// When it is missing and cannot be made, or cannot be read.
     pub fn open(shared: Box<dyn SharedData>, entries: usize) -> Result<Self, OpenError> {
         if shared.lacks(CHANGES) {
-            for name in (0..BUCKETS).map(bucket_name) {
+            for name in (0..usize::from(BUCKETS)).map(bucket_name) {
                 if shared.lacks(&name) && !shared.write(&name, &FORM, None) {
                     return Err(OpenError::NotWritten);
                 }
             }
-            if !shared.write(CHANGES, &changes_of(0), None) {
+            if !shared.write(CHANGES, &write_changes(&vec![0; usize::from(BUCKETS)]), None) {
                 return Err(OpenError::NotWritten);
             }
         }
         shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes)).ok_or(OpenError::Unreadable)?;
         let room = room_of_bucket(entries, BUCKETS);
-        Ok(Self { shared, room, seen: Cell::new(None), last: RefCell::default(), next_over: Cell::new(i64::MAX) })
+        Ok(Self { shared, room, seen: RefCell::default() })
     }
 
     /// Enters what has been revoked. Returns whether that is more than was known: an event that comes again changes nothing.
@@ -65,15 +73,18 @@ impl SharedEvents {
     /// # Errors
     /// When there is no room, or it cannot be written. What was entered before stays.
     pub fn enter(&self, entries: &[Entry], now: UnixSeconds) -> Result<bool, Full> {
-        let marks = || entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now));
-        let entered = marks().try_fold(false, |is_news, mark| Ok(self.enter_one(&mark, now)? || is_news));
-        // Also where nothing is new: the worker that entered it may have failed to say so.
-        let counted = if marks().next().is_some() { self.count_change() } else { Ok(()) };
-        entered.and_then(|is_news| counted.map(|()| is_news))
+        let mut is_news = false;
+        for mark in entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)) {
+            let place = mark.place(usize::from(BUCKETS));
+            is_news |= self.enter_one(&mark, place, now)?;
+            // Also where it is not new: the worker that entered it may have failed to say so.
+            self.count_change(place)?;
+        }
+        Ok(is_news)
     }
 
-    fn enter_one(&self, mark: &Mark, now: UnixSeconds) -> Result<bool, Full> {
-        let name = bucket_name(mark.spread() % BUCKETS);
+    fn enter_one(&self, mark: &Mark, place: usize, now: UnixSeconds) -> Result<bool, Full> {
+        let name = bucket_name(place);
         for _ in 0..ATTEMPTS {
             let (bytes, seen) = self.shared.read(&name).ok_or(Full)?;
             let mut marks = read_bucket(&bytes).ok_or(Full)?;
@@ -95,12 +106,14 @@ impl SharedEvents {
         Err(Full)
     }
 
-    /// Notes a change, so that the other workers look.
-    fn count_change(&self) -> Result<(), Full> {
+    /// Notes a change of a bucket, so that the other workers look.
+    fn count_change(&self, place: usize) -> Result<(), Full> {
         for _ in 0..ATTEMPTS {
             let (bytes, seen) = self.shared.read(CHANGES).ok_or(Full)?;
-            let changes = read_changes(&bytes).ok_or(Full)?;
-            if self.shared.write(CHANGES, &changes_of(changes.wrapping_add(1)), Some(seen)) {
+            let mut changes = read_changes(&bytes).ok_or(Full)?;
+            let number = changes.get_mut(place).ok_or(Full)?;
+            *number = number.wrapping_add(1);
+            if self.shared.write(CHANGES, &write_changes(&changes), Some(seen)) {
                 return Ok(());
             }
         }
@@ -108,30 +121,35 @@ impl SharedEvents {
     }
 
     /// What is revoked, if that has changed since the last call, or some of it is over.
-    pub fn listen(&self, now: UnixSeconds) -> Option<Rc<List>> {
+    pub fn listen(&self, now: UnixSeconds) -> Option<Rc<SpreadList>> {
         let changes = self.shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes))?;
-        if self.seen.get() == Some(changes) && now.0 < self.next_over.get() {
-            return None;
-        }
-        let mut builder = Builder::new(now);
-        let mut next_over = i64::MAX;
-        for name in (0..BUCKETS).map(bucket_name) {
-            let marks = self.shared.read(&name).and_then(|(bytes, _)| read_bucket(&bytes)).unwrap_or_default();
-            for mark in &marks {
-                builder.add_mark(mark);
-                next_over = mark.over_at().filter(|at| *at > now).map_or(next_over, |at| next_over.min(at.0));
+        let mut seen = self.seen.borrow_mut();
+        let mut is_news = seen.is_empty();
+        for (place, changes) in changes.into_iter().enumerate() {
+            let known = seen.get(place);
+            let is_over = |known: &Seen| known.next_over.is_some_and(|at| at <= now);
+            if known.is_some_and(|known| known.changes == changes && !is_over(known)) {
+                continue;
+            }
+            let read = self.read(place, changes, now);
+            // A list that is the same is not a new one: what has been held against it need not be again.
+            is_news |= known.is_none_or(|known| known.list.bytes().pieces() != read.list.bytes().pieces());
+            match seen.get_mut(place) {
+                Some(known) => *known = read,
+                None => seen.push(read),
             }
         }
-        self.seen.set(Some(changes));
-        self.next_over.set(next_over);
-        let list = Rc::new(builder.finish());
-        // A list that is the same is not a new one: what has been held against it need not be again.
-        let is_same = |last: &Rc<List>| last.bytes().pieces() == list.bytes().pieces();
-        if self.last.borrow().as_ref().is_some_and(is_same) {
-            return None;
+        is_news.then(|| Rc::new(SpreadList::new(seen.iter().map(|known| Rc::clone(&known.list)).collect())))
+    }
+
+    fn read(&self, place: usize, changes: u32, now: UnixSeconds) -> Seen {
+        let marks = self.shared.read(&bucket_name(place)).and_then(|(bytes, _)| read_bucket(&bytes));
+        let (mut builder, mut next_over) = (Builder::new(now), None);
+        for mark in marks.iter().flatten().filter(|mark| !mark.is_over(now)) {
+            builder.add_mark(mark);
+            next_over = [next_over, mark.over_at()].into_iter().flatten().min();
         }
-        self.last.replace(Some(Rc::clone(&list)));
-        Some(list)
+        Seen { changes, list: Rc::new(builder.finish()), next_over }
     }
 }
 
@@ -141,16 +159,18 @@ impl fmt::Debug for SharedEvents {
     }
 }
 
-fn bucket_name(number: u16) -> String {
-    format!("scopegate/events/{number}")
+fn bucket_name(place: usize) -> String {
+    format!("scopegate/events/{place}")
 }
 
-fn changes_of(number: u64) -> Vec<u8> {
-    [&FORM[..], &number.to_le_bytes()].concat()
+fn write_changes(numbers: &[u32]) -> Vec<u8> {
+    FORM.into_iter().chain(numbers.iter().flat_map(|number| number.to_le_bytes())).collect()
 }
 
-fn read_changes(bytes: &[u8]) -> Option<u64> {
-    bytes.strip_prefix(&FORM)?.try_into().ok().map(u64::from_le_bytes)
+/// As many numbers as there are buckets.
+fn read_changes(bytes: &[u8]) -> Option<Vec<u32>> {
+    let (numbers, []) = bytes.strip_prefix(&FORM)?.as_chunks::<NUMBER_BYTES>() else { return None };
+    (numbers.len() == usize::from(BUCKETS)).then(|| numbers.iter().map(|number| u32::from_le_bytes(*number)).collect())
 }
 
 fn read_bucket(bytes: &[u8]) -> Option<Vec<Mark>> {

@@ -16,6 +16,7 @@ mod mark;
 mod revision;
 mod revocations;
 mod signed;
+mod spread;
 mod status;
 
 pub use build::Builder;
@@ -30,4 +31,5 @@ pub use mark::{MARK_BYTES, Mark};
 pub use revision::Revision;
 pub use revocations::{Clearance, Revocable, Revocations};
 pub use signed::{DIGEST_CLAIM, IDENTITIES_TYPE, SIGNED_TYPE, Signature, list_start, looks_signed, open_identities};
+pub use spread::SpreadList;
 pub use status::{STATUS_LIST_TYPE, StatusClaim, StatusList, StatusLoader, StatusTerms};

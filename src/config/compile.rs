@@ -340,7 +340,7 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let body_timeout_ms =
         optional(&object, "body_timeout", defaults.body_timeout_ms, |c| c.milliseconds(100..=300_000));
     let open_streams = optional(&object, "open_streams", defaults.open_streams, |c| c.whole(0..=100_000));
-    let event_entries = optional(&object, "event_entries", defaults.event_entries, |c| c.whole(100..=100_000));
+    let event_entries = optional(&object, "event_entries", defaults.event_entries, |c| c.whole(1000..=1_000_000));
     let events_per_second = optional(&object, "events_per_second", defaults.events_per_second, |c| c.whole(1..=10_000));
     let limits = Limits {
         event_entries: event_entries?,

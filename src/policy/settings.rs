@@ -118,7 +118,7 @@ impl Default for Limits {
             signed_body_bytes: 1 << 20,
             body_timeout_ms: 10_000,
             open_streams: 10_000,
-            event_entries: 10_000,
+            event_entries: 100_000,
             events_per_second: 20,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Entry;
 use super::kind::{EntryKind, KEY_BYTES, Key, TIME_BYTES};
+use super::spread::place_of;
 use crate::base::time::UnixSeconds;
 
 /// The bytes of a mark: the number of its kind, the key, the time, and until when it is needed, the highest byte of each first.
@@ -51,11 +52,10 @@ impl Mark {
         })
     }
 
-    /// A number by which marks are spread evenly: their keys are digests.
+    /// The place of its entry among so many lists of a [`SpreadList`](super::SpreadList).
     #[must_use]
-    pub fn spread(&self) -> u16 {
-        let [high, low, ..] = self.key.to_be_bytes();
-        u16::from_be_bytes([high, low])
+    pub fn place(&self, places: usize) -> usize {
+        place_of(self.key, places)
     }
 
     /// Whether it is no longer needed at `now`.

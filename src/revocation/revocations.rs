@@ -3,6 +3,7 @@
 use super::entry::fingerprint_key;
 use super::kind::{EntryKind, KindSet};
 use super::list::List;
+use super::spread::SpreadList;
 use crate::base::time::UnixSeconds;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -23,6 +24,8 @@ pub trait Revocable {
 #[derive(Clone, Debug)]
 pub struct Revocations {
     lists: Vec<Rc<List>>,
+    /// What events have revoked.
+    told: Option<Rc<SpreadList>>,
     kinds: KindSet,
     complete: bool,
     edition: Edition,
@@ -41,18 +44,29 @@ impl Revocations {
     /// These lists. They are `complete` when none is missing or too old that a request may not pass without.
     #[must_use]
     pub fn new(lists: Vec<Rc<List>>, complete: bool) -> Self {
-        let mut kinds = KindSet::default();
-        for list in &lists {
-            EntryKind::ALL.into_iter().filter(|kind| list.kinds().has(*kind)).for_each(|kind| kinds.insert(kind));
-        }
-        Self { lists, kinds, complete, edition: Edition::default() }
+        Self::of(lists, None, complete)
     }
 
-    /// What follows on this when the lists are these now. It is known for the same where none of them has changed.
+    fn of(lists: Vec<Rc<List>>, told: Option<Rc<SpreadList>>, complete: bool) -> Self {
+        let mut kinds = KindSet::default();
+        let all = lists.iter().map(|list| list.kinds()).chain(told.iter().map(|told| told.kinds()));
+        for of_list in all {
+            EntryKind::ALL.into_iter().filter(|kind| of_list.has(*kind)).for_each(|kind| kinds.insert(kind));
+        }
+        Self { lists, told, kinds, complete, edition: Edition::default() }
+    }
+
+    /// What follows on this when the lists are these now, and `told` what events have revoked. It is known for the same where
+    /// none of them has changed.
     #[must_use]
-    pub fn followed_by(&self, lists: Vec<Rc<List>>, complete: bool) -> Self {
-        let same = lists.len() == self.lists.len() && lists.iter().zip(&self.lists).all(|(a, b)| Rc::ptr_eq(a, b));
-        if same { Self { complete, ..self.clone() } } else { Self::new(lists, complete) }
+    pub fn followed_by(&self, lists: Vec<Rc<List>>, told: Option<Rc<SpreadList>>, complete: bool) -> Self {
+        let are_same = lists.len() == self.lists.len() && lists.iter().zip(&self.lists).all(|(a, b)| Rc::ptr_eq(a, b));
+        let is_same_told = match (&told, &self.told) {
+            (Some(one), Some(other)) => Rc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let is_same = are_same && is_same_told;
+        if is_same { Self { complete, ..self.clone() } } else { Self::of(lists, told, complete) }
     }
 
     /// Nothing is revoked, and nothing is missing.
@@ -77,7 +91,11 @@ impl Revocations {
                 EntryKind::Fingerprint => fingerprint_key(&name),
                 _ => Some(kind.key(token.iss(), &name)),
             };
-            key.is_some_and(|key| self.lists.iter().any(|list| list.means(kind, key, token.issued_at())))
+            let issued_at = token.issued_at();
+            key.is_some_and(|key| {
+                self.lists.iter().any(|list| list.means(kind, key, issued_at))
+                    || self.told.as_ref().is_some_and(|told| told.means(kind, key, issued_at))
+            })
         })
     }
 
@@ -141,7 +159,7 @@ mod tests {
             (vec![], true, 5, None),
             (vec![Rc::clone(&other)], true, 6, None),
         ] {
-            revocations = revocations.followed_by(lists, complete);
+            revocations = revocations.followed_by(lists, None, complete);
             assert_eq!(revocations.are_complete(), complete);
             assert_eq!(revocations.find_again(&token, &clearance), found, "{looks}");
             assert_eq!(token.0.get(), looks);

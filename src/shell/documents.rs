@@ -15,7 +15,7 @@ use crate::decision::Need;
 use crate::facts::{Awaited, FetchedIdentities, KeyRing, StatusLists};
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, IssuerId, Policy, Settings};
-use crate::revocation::{Chunks, List, Revocations};
+use crate::revocation::{Chunks, Revocations, SpreadList};
 use std::rc::Rc;
 
 /// A document.
@@ -123,7 +123,7 @@ impl Documents {
     }
 
     /// What events have revoked is this now.
-    pub fn tell(&mut self, told: Rc<List>, now: u64) {
+    pub fn tell(&mut self, told: Rc<SpreadList>, now: u64) {
         self.lists.tell(told, now);
     }
 

@@ -15,7 +15,7 @@ use crate::base::time::UnixSeconds;
 use crate::decision::Need;
 use crate::facts::{Awaited, FetchedIdentities};
 use crate::policy::{CredentialSet, FetchedSet, RemoteList, RevocationSettings};
-use crate::revocation::{Chunks, List, Revocations};
+use crate::revocation::{Chunks, List, Revocations, SpreadList};
 use std::rc::Rc;
 
 /// The place of a list: those of the settings come first, then those of the sets that have one.
@@ -27,7 +27,7 @@ pub struct ListId(pub usize);
 pub struct ListStore {
     configured: Option<Rc<List>>,
     /// What events have revoked.
-    told: Option<Rc<List>>,
+    told: Option<Rc<SpreadList>>,
     remotes: Vec<ListFeed>,
     revocations: Revocations,
     identities: FetchedIdentities,
@@ -82,7 +82,7 @@ impl ListStore {
     }
 
     /// What events have revoked is this now.
-    pub fn tell(&mut self, told: Rc<List>, now: u64) {
+    pub fn tell(&mut self, told: Rc<SpreadList>, now: u64) {
         self.told = Some(told);
         self.review(now);
     }
@@ -187,9 +187,8 @@ impl ListStore {
     fn review(&mut self, now: u64) {
         let complete = self.missing(&Need::Revocations, now).next().is_none();
         let fetched = |remote: &ListFeed| remote.list.as_ref().and_then(Listed::revocations);
-        let lists = self.remotes.iter().filter_map(fetched);
-        let lists = lists.chain(self.configured.clone()).chain(self.told.clone());
-        self.revocations = self.revocations.followed_by(lists.collect(), complete);
+        let lists = self.remotes.iter().filter_map(fetched).chain(self.configured.clone());
+        self.revocations = self.revocations.followed_by(lists.collect(), self.told.clone(), complete);
         self.has_all_identities = true;
         let mut all: Vec<Rc<FetchedSet>> = Vec::new();
         for remote in &self.remotes {

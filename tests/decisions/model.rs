@@ -115,15 +115,15 @@ fn remembering_changes_no_answer_whatever_happens_to_keys_revocations_and_the_cl
             match step {
                 Step::Keys(bits) => ring.set(IssuerId(0), keys(bits)),
                 Step::Clock(from_start) => now = UnixSeconds(NOW + from_start),
-                Step::ListMissing => revocations = revocations.followed_by(Vec::new(), false),
-                Step::ListStale(stale) => revocations = revocations.followed_by(lists.clone(), !stale),
+                Step::ListMissing => revocations = revocations.followed_by(Vec::new(), None, false),
+                Step::ListStale(stale) => revocations = revocations.followed_by(lists.clone(), None, !stale),
                 Step::Revoke(entries) => {
                     let mut builder = Builder::new(now);
                     for entry in entries {
                         builder.add(&Entry::from_members(entry.as_object().unwrap()).unwrap());
                     }
                     lists = vec![Rc::new(builder.finish())];
-                    revocations = revocations.followed_by(lists.clone(), true);
+                    revocations = revocations.followed_by(lists.clone(), None, true);
                 }
                 Step::Ask { token, target } => {
                     let value = format!("Bearer {}", TOKENS[token]);

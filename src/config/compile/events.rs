@@ -14,7 +14,7 @@ const TYPES: [&str; 2] = ["secevent+jwt", "logout+jwt"];
 const ACCESS_TOKEN: &str = "at+jwt";
 /// The default of `max_bytes`.
 const BODY_BYTES: u32 = 65_536;
-/// How long an entry is kept: one day, where the configuration does not say.
+/// How long an entry is kept where nothing says how long tokens live: one day.
 const KEEP: Seconds = Seconds(86_400);
 /// How far the clock of an operator may be ahead.
 const LEEWAY: Seconds = Seconds(60);
@@ -95,7 +95,9 @@ fn issuer(
     let object = cursor.object(&fields::EVENT_ISSUER)?;
     let audiences = audience(&object);
     let types = optional(&object, "token_types", TokenTypes::new(TYPES), token_types);
-    let keep = keep(&object);
+    let known = issuers.and_then(|all| all.iter().enumerate().find(|(_, issuer)| issuer.name == name));
+    let longest = known.and_then(|(_, issuer)| Some(issuer.max_lifetime?.0.saturating_add(issuer.leeway.0)));
+    let keep = keep(&object, longest.map_or(KEEP, Seconds));
     let poll = optional(&object, "poll", None, |c| poll(c, environment).map(Some));
     if !has_path && !object.has("poll") {
         return cursor.wrong("is not asked, and nothing is pushed", "write `poll`, or `path` beside `issuers`");
@@ -105,8 +107,8 @@ fn issuer(
         return cursor.wrong("takes at+jwt, which is the type of access tokens", "leave it out of `token_types`");
     }
     // Unreadable issuers have been noted.
-    let known = issuers?;
-    let Some((index, issuer)) = known.iter().enumerate().find(|(_, issuer)| issuer.name == name) else {
+    issuers?;
+    let Some((index, issuer)) = known else {
         return cursor.wrong(
             "is the `name` of no entry in `issuers`",
             "copy it from there; who is no issuer of tokens is one of `operators`",
@@ -127,7 +129,7 @@ fn issuer(
 fn operator(name: &str, cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<EventSource> {
     let object = cursor.object(&fields::EVENT_OPERATOR)?;
     let audiences = audience(&object);
-    let keep = keep(&object);
+    let keep = keep(&object, KEEP);
     let keys = object
         .need("signed_by", "write the JSON Web Key Set with the public keys of the operator")
         .and_then(|c| revocation::signers(&c, limits, warnings));
@@ -152,8 +154,8 @@ fn audience(object: &Object<'_>) -> Option<Vec<String>> {
     }
 }
 
-fn keep(object: &Object<'_>) -> Option<Seconds> {
-    optional(object, "keep", KEEP, |c| c.seconds(60..=31_536_000))
+fn keep(object: &Object<'_>, default: Seconds) -> Option<Seconds> {
+    optional(object, "keep", default, |c| c.seconds(60..=31_536_000))
 }
 
 fn poll(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<EventPoll> {
