@@ -7,6 +7,7 @@ mod destination;
 pub mod explain;
 pub mod fetch;
 pub mod gates;
+mod http;
 mod identities;
 pub mod inspect;
 mod introspected;

@@ -27,7 +27,7 @@
 //! shell -> audit, base, challenge, config, crypto, decision, engine, event_store, facts, jose, mcp, policy, replay_store,
 //!     request, revocation, sightings, token_cache
 //! cli -> audit, base, challenge, checks, config, credential, crypto, decision, engine, facts, jose, policy, request,
-//!     revocation, signature, token_cache
+//!     revocation, security_event, signature, token_cache
 //! ```
 //!
 //! | room | what is in it |

@@ -3,19 +3,17 @@
 use super::Output;
 use super::destination;
 use super::gates::{self, find};
+use super::http::{agent, check_address};
 use super::inspect;
 use super::source::Source;
 use crate::base::text::shown;
 use crate::config::Loaded;
 use crate::policy::{Issuer, KeyOrigin, KeySource, Limits, jwks_endpoint};
 use clap::Args;
-use rustls::crypto::ring;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// What to fetch, and what to do with it.
 #[derive(Args, Clone, Debug)]
@@ -156,28 +154,6 @@ fn names(wanted: &[WantedKeys]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn agent(timeout: Duration) -> Result<Agent, Box<dyn Error>> {
-    let found = rustls_native_certs::load_native_certs();
-    let roots: Vec<Certificate<'static>> =
-        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    if let (true, Some(error)) = (roots.is_empty(), found.errors.first()) {
-        return Err(format!("the CA certificates of this machine cannot be read: {error}").into());
-    }
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(roots)))
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build();
-    let config = Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .user_agent(concat!("scopegate/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build();
-    Ok(Agent::new_with_config(config))
-}
-
 fn fetch_one(agent: &Agent, wanted: &WantedKeys, output: Option<&Path>) -> Result<Output, Box<dyn Error>> {
     let (uri, found_in) = match &wanted.place {
         Location::Address(uri) => (uri.clone(), None),
@@ -247,23 +223,6 @@ fn fetch(agent: &Agent, uri: &str, limits: Limits) -> Result<(Vec<u8>, String), 
     // One byte more is read, to tell a document that is too large from one that just fits.
     let most = u64::try_from(limits.jwks_bytes)?;
     Ok((response.body_mut().with_config().limit(most.saturating_add(1)).read_to_vec().map_err(broken)?, form))
-}
-
-/// Refuses an address that is not plain; the error does not quote what may be a password.
-fn check_address(uri: &str) -> Result<(), String> {
-    let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
-    let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    match authority {
-        None => Err("only http:// and https:// addresses can be fetched".to_owned()),
-        Some(authority) if authority.contains('@') => {
-            Err("the address holds a user name or a password, which nothing would send".to_owned())
-        }
-        Some("") => Err(format!("{uri}: names no host")),
-        Some(_) if !uri.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err("the address holds characters that have to be escaped".to_owned())
-        }
-        Some(_) => Ok(()),
-    }
 }
 
 /// Shows what came, and writes it.

@@ -1,9 +1,9 @@
 //! `scopegate jwks`: keys to try things with.
 
-use super::signing::SigningKey;
+use super::signing::{SigningKey, read_jwk};
 use crate::crypto::Algorithm;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -49,9 +49,7 @@ pub fn generate(arguments: &GenerateArguments) -> Result<String, Box<dyn Error>>
 pub fn public(arguments: &PublicArguments) -> Result<String, Box<dyn Error>> {
     let mut keys = Vec::new();
     for path in &arguments.keys {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let jwk: Map<String, Value> = serde_json::from_str(&text)
-            .map_err(|error| format!("{} is not a JSON Web Key: {error}", path.display()))?;
+        let jwk = read_jwk(path)?;
         keys.push(Value::Object(SigningKey::from_jwk(&jwk)?.to_public_jwk()));
     }
     Ok(json!({ "keys": keys }).to_string())

@@ -1,7 +1,7 @@
 //! `scopegate token mint`: signs a token, for demos and tests.
 
 use super::moment;
-use super::signing::SigningKey;
+use super::signing::{SigningKey, read_jwk};
 use crate::base::base64url;
 use crate::base::time::UnixSeconds;
 use crate::crypto::Algorithm;
@@ -69,10 +69,7 @@ pub struct MintArguments {
 /// # Errors
 /// When the key cannot be read or used, or an argument is not what it should be.
 pub fn run(arguments: &MintArguments) -> Result<String, Box<dyn Error>> {
-    let text = std::fs::read_to_string(&arguments.key)
-        .map_err(|error| format!("cannot read {}: {error}", arguments.key.display()))?;
-    let mut jwk: Map<String, Value> = serde_json::from_str(&text)
-        .map_err(|error| format!("{} is not a JSON Web Key: {error}", arguments.key.display()))?;
+    let mut jwk = read_jwk(&arguments.key)?;
     if let Some(name) = &arguments.algorithm {
         let algorithm = Algorithm::from_name(name).ok_or_else(|| format!("--algorithm {name}: not an algorithm"))?;
         match jwk.get("alg").and_then(Value::as_str) {

@@ -264,10 +264,7 @@ fn binary(entries: &[Entry], now: UnixSeconds) -> Vec<u8> {
 
 /// The first line of a signed list.
 fn sign(list: &[u8], key: &Path, arguments: &BuildArguments, now: UnixSeconds) -> Result<Vec<u8>, Box<dyn Error>> {
-    let text = std::fs::read_to_string(key).map_err(|error| format!("cannot read {}: {error}", key.display()))?;
-    let jwk: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| format!("{} is not a JSON Web Key: {error}", key.display()))?;
-    let key = SigningKey::from_jwk(&jwk)?;
+    let key = SigningKey::read(key)?;
     let mut claims = Map::new();
     claims.insert("iat".to_owned(), now.0.into());
     claims.insert(DIGEST_CLAIM.to_owned(), base64url::encode(&sha256(list)).into());

@@ -2,6 +2,7 @@
 
 mod logged;
 mod named;
+mod push;
 
 use super::Output;
 use super::log::Condition;
@@ -9,6 +10,7 @@ use super::moment;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::revocation::{Entry, EntryKind, Line};
 use clap::{Args, ValueEnum};
+use push::{PushArguments, Pusher};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -28,6 +30,10 @@ With --log, each token and each identity of a set that a meant record names gets
 records must meet the conditions on all members, of those on one member only one. Look at them before: `scopegate tail
 --no-follow --where` shows the same records.
 
+With --push, each entry goes at once to each gate, too, as an event that --key signs; a gate that asks for it again gets it
+four times at most. What became of it goes to standard error, a line for each gate. What is pushed ends with the process of
+the gate: keep the entry in a list beside. Exit status: 0 done, 1 not every gate has taken it, 2 nothing was sent or printed.
+
 Examples:
   scopegate token revoke @token.txt --reason stolen >> revoked.jsonl
   scopegate token revoke @token.txt --by fingerprint
@@ -35,7 +41,10 @@ Examples:
   scopegate token revoke --by client --name web --issuer https://a/ --issued-before 2026-11-21T10:00:00Z
   scopegate token revoke --by identity --name acme-1 --set partners
   scopegate token revoke --fingerprint FvdA9cRn0Ls45XKidPuQiq --until 2026-12-01T00:00:00Z
-  scopegate token revoke --log access.log --where subject=alice --where client_id=web --reason stolen >> revoked.jsonl"
+  scopegate token revoke --log access.log --where subject=alice --where client_id=web --reason stolen >> revoked.jsonl
+  scopegate jwks generate --algorithm EdDSA --kid ops-1 > ops.json
+  scopegate token revoke @token.txt --push gate-1=https://gate-1.example.com/.well-known/scopegate/events \\
+      --push gate-2=https://gate-2.example.com/.well-known/scopegate/events --operator ops --key ops.json >> revoked.jsonl"
 )]
 pub struct RevokeArguments {
     /// The token: its text, @FILE, or - for standard input
@@ -74,6 +83,9 @@ pub struct RevokeArguments {
     /// Why, for people who read the list
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// The gates that are told at once.
+    #[command(flatten)]
+    pub to: PushArguments,
 }
 
 /// What an entry names.
@@ -109,20 +121,31 @@ impl By {
     }
 }
 
-/// Prints the entry, as a line of a list.
+/// Prints the entry, as a line of a list, and sends it to gates.
 ///
 /// # Errors
-/// When the token or the log cannot be read, the token is malformed, or has not what is to be named.
+/// When the token or the log cannot be read, the token is malformed, or has not what is to be named; when what is to sign
+/// events cannot be used.
 pub fn run(arguments: &RevokeArguments) -> Result<Output, Box<dyn Error>> {
+    let (pusher, now) = (Pusher::read(&arguments.to)?, moment::instant(None)?);
     let entries = if !arguments.log.is_empty() {
         logged::entries(arguments)?
     } else if let Some(name) = &arguments.fingerprint {
         vec![until(named::fingerprint("--fingerprint", name)?, arguments)?]
     } else {
-        vec![named::entry(arguments, moment::instant(None)?)?]
+        vec![named::entry(arguments, now)?]
     };
-    let lines: Vec<String> = entries.into_iter().map(|entry| line(entry, arguments)).collect();
-    Ok(lines.join("\n").into())
+    let because = |entry: Entry| match &arguments.reason {
+        Some(reason) => entry.because(reason.clone()),
+        None => entry,
+    };
+    let entries: Vec<Entry> = entries.into_iter().map(because).collect();
+    let failed = match pusher {
+        Some(pusher) => !pusher.send(&entries, now)?,
+        None => false,
+    };
+    let lines: Vec<String> = entries.into_iter().map(|entry| Line::Entry(entry).written()).collect();
+    Ok(Output { text: lines.join("\n"), failed })
 }
 
 /// The entry with the `until` that was given.
@@ -137,13 +160,4 @@ fn until(entry: Entry, arguments: &RevokeArguments) -> Result<Entry, String> {
 fn time(option: &str, text: Option<&str>) -> Result<Option<UnixSeconds>, String> {
     let wrong = |text: &str| format!("--{option} {text}: write an instant such as 2026-12-01T00:00:00Z");
     text.map(|text| moment::read(text).ok_or_else(|| wrong(text))).transpose()
-}
-
-/// The entry as a line of a list.
-fn line(entry: Entry, arguments: &RevokeArguments) -> String {
-    let entry = match &arguments.reason {
-        Some(reason) => entry.because(reason.clone()),
-        None => entry,
-    };
-    Line::Entry(entry).written()
 }

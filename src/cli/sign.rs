@@ -16,9 +16,8 @@ use crate::crypto::{hmac, sha256};
 use crate::signature::{Payload, SignedRequest, sigv4};
 use clap::{Args, ValueEnum};
 use draft::{Draft, Lines};
-use serde_json::{Map, Value};
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: u64 = 64 << 20;
@@ -198,32 +197,13 @@ fn check_options(arguments: &SignArguments) -> Result<(), String> {
 
 fn signer(arguments: &SignArguments) -> Result<Signer, Box<dyn Error>> {
     if let Some(path) = &arguments.key {
-        return Ok(Signer::Key(Box::new(private_key(path)?)));
+        return Ok(Signer::Key(Box::new(SigningKey::read(path)?)));
     }
     let name = arguments.secret_env.as_deref().unwrap_or_default();
     let secret =
         std::env::var(name).map_err(|_| format!("the environment variable {name} is not set, or is no text"))?;
     // As the gate reads it.
     Ok(Signer::Secret(secret.trim().to_owned()))
-}
-
-/// A private key. One with a single algorithm for messages need not name it.
-fn private_key(path: &Path) -> Result<SigningKey, Box<dyn Error>> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    let mut jwk: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| format!("{} is not a JSON Web Key: {error}", path.display()))?;
-    let by_curve = match jwk.get("crv").and_then(Value::as_str) {
-        Some("Ed25519") => Some("EdDSA"),
-        Some("P-256") => Some("ES256"),
-        Some("P-384") => Some("ES384"),
-        _ => None,
-    };
-    if let Some(name) = by_curve
-        && !jwk.contains_key("alg")
-    {
-        jwk.insert("alg".to_owned(), name.into());
-    }
-    Ok(SigningKey::from_jwk(&jwk).map_err(|error| format!("{}: {error}", path.display()))?)
 }
 
 impl Signer {

@@ -10,6 +10,7 @@ use jwt_simple::algorithms::{
 };
 use serde_json::{Map, Value};
 use std::fmt;
+use std::path::Path;
 use superboring::hash::MessageDigest;
 use superboring::mldsa::MlDsaPrivateKey;
 use superboring::pkey::{PKey, Private};
@@ -92,6 +93,26 @@ impl SigningKey {
             None => jwk.remove("kid"),
         };
         Self::from_jwk(&jwk)
+    }
+
+    /// Reads the private key in a file. One whose curve leaves no choice of the algorithm need not name it.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has no such key.
+    pub(in crate::cli) fn read(file: &Path) -> Result<Self, String> {
+        let mut jwk = read_jwk(file)?;
+        let by_curve = match jwk.get("crv").and_then(Value::as_str) {
+            Some("Ed25519") => Some("EdDSA"),
+            Some("P-256") => Some("ES256"),
+            Some("P-384") => Some("ES384"),
+            _ => None,
+        };
+        if let Some(name) = by_curve
+            && !jwk.contains_key("alg")
+        {
+            jwk.insert("alg".to_owned(), name.into());
+        }
+        Self::from_jwk(&jwk).map_err(|error| format!("{}: {error}", file.display()))
     }
 
     /// Reads a private JSON Web Key. Its `alg` says what it signs with.
@@ -209,6 +230,18 @@ impl SigningKey {
             Inner::MlDsa(key) => key.sign(message).map_err(|_| FAILED),
         }
     }
+}
+
+/// The JSON Web Key in a file. An error quotes nothing of it.
+///
+/// # Errors
+/// When it cannot be read, or is none.
+pub(in crate::cli) fn read_jwk(file: &Path) -> Result<Map<String, Value>, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        format!("{} is not a JSON Web Key: no JSON object at line {line} column {column}", file.display())
+    })
 }
 
 fn ml_dsa(algorithm: Algorithm, jwk: &str) -> Option<MlDsaPrivateKey> {

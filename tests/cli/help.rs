@@ -74,8 +74,13 @@ fn every_command_is_here() {
 fn every_example_runs() {
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let keys = issuer.jwks();
-    let server = Server::start(0, move |_| Answer::json(&keys)).unwrap();
+    let server = Server::start(0, move |received| match received.method.as_str() {
+        "POST" => Answer::status(202),
+        _ => Answer::json(&keys),
+    })
+    .unwrap();
     let uri = format!("http://{}/jwks.json", server.address);
+    let events = format!("http://{}/.well-known/scopegate/events", server.address);
     let folder = files(&issuer, &uri);
     for command in COMMANDS {
         let help = help(command);
@@ -89,6 +94,10 @@ fn every_example_runs() {
             .filter(|line| line.starts_with("scopegate ") || line.contains("| scopegate ") || line.contains("_SECRET="))
         {
             let example = example.replace("https://idp.example.com/jwks.json", &uri).replace("/var/www/", "./");
+            let example = ["1", "2"].iter().fold(example, |example, gate| {
+                let address = format!("https://gate-{gate}.example.com/.well-known/scopegate/events");
+                example.replace(&address, &events)
+            });
             // A file is followed until the command is ended.
             let follows = command == ["tail"] && !example.contains("--no-follow");
             let example = if follows { example.replace("scopegate tail", "timeout 1 scopegate tail") } else { example };

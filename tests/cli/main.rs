@@ -39,6 +39,7 @@ mod output;
 mod parts;
 mod patches;
 mod policy_test;
+mod push;
 mod report;
 mod resources;
 mod revocations;

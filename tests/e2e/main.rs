@@ -64,6 +64,7 @@ mod places;
 mod prometheus;
 mod proofs;
 mod provider;
+mod pushed;
 mod quotas;
 mod read_logs;
 mod record;

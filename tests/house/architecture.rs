@@ -88,6 +88,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "policy",
             "request",
             "revocation",
+            "security_event",
             "signature",
             "token_cache",
         ],

@@ -1,0 +1,94 @@
+//! `scopegate token revoke --push` and two Envoys: what one command sends is refused by all of them at once.
+
+use crate::support::client::get_with;
+use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::server::Server;
+use crate::support::wait::eventually;
+use scopegate::crypto::Algorithm;
+use serde_json::{Value, json};
+use std::fs::{create_dir_all, write};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+const PATH: &str = "/.well-known/scopegate/events";
+
+fn envoy(issuer: &Issuer, operator: &Issuer, audience: &str, upstream: &Server) -> Envoy {
+    let mut gate = Gate::new(json!({
+        "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
+        "events": { "path": PATH, "operators": { "ops": { "audience": audience, "signed_by": operator.jwks() } } },
+        "audit": { "log": "all" },
+    }));
+    gate.plugin = json!({ "allow_on_headers_stop_iteration": true });
+    let resources = resources(&[gate], &[cluster("upstream", upstream.address)]);
+    Envoy::try_start(&resources, 2).unwrap_or_else(|log| panic!("{log}"))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn one_command_revokes_a_user_on_two_envoys_at_once_and_says_which_has_not_taken_it() {
+    let (issuer, operator) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::EdDsa, "ops-1"));
+    let upstream = Server::echo(0).unwrap();
+    let gates = [envoy(&issuer, &operator, "gate-1", &upstream), envoy(&issuer, &operator, "gate-2", &upstream)];
+    let folder = root().join(format!("target/e2e/pushed-{}", std::process::id()));
+    create_dir_all(&folder).unwrap();
+    let token = |subject: &str| issuer.token(now()).claim("sub", subject).sign();
+    let (alice, bob) = (token("alice"), token("bob"));
+    write(folder.join("token.txt"), &alice).unwrap();
+    write(folder.join("ops.json"), Value::Object(operator.key.to_jwk()).to_string()).unwrap();
+    write(folder.join("other.json"), Value::Object(Issuer::new(Algorithm::EdDsa, "ops-1").key.to_jwk()).to_string())
+        .unwrap();
+    let status = |gate: &Envoy, token: &str| get_with(gate.address(), "/", token).status;
+    for gate in &gates {
+        assert_eq!((status(gate, &alice), status(gate, &bob)), (200, 200));
+    }
+    let address = |gate: &Envoy| format!("http://{}{PATH}", gate.address());
+    let push = |key: &str, second: &str| {
+        let first = format!("gate-1={}", address(&gates[0]));
+        let second = format!("{second}={}", address(&gates[1]));
+        Command::new(env!("CARGO_BIN_EXE_scopegate"))
+            .args(["token", "revoke", "@token.txt", "--by", "subject", "--operator", "ops", "--key", key])
+            .args(["--push", &first, "--push", &second])
+            .env("NO_PROXY", "*")
+            .current_dir(&folder)
+            .output()
+            .unwrap()
+    };
+    let forged = push("other.json", "gate-2");
+    assert_eq!(forged.status.code(), Some(1), "{}", stderr(&forged));
+    assert_eq!(
+        stderr(&forged).matches("refused: invalid_key: no key verifies its signature").count(),
+        2,
+        "{}",
+        stderr(&forged)
+    );
+    assert!(gates.iter().all(|gate| status(gate, &alice) == 200), "a forged event revokes nothing");
+
+    let half = push("ops.json", "gate-3");
+    assert_eq!(half.status.code(), Some(1), "{}", stderr(&half));
+    let told = stderr(&half);
+    assert!(told.contains(&format!("{}: taken\n", address(&gates[0]))), "{told}");
+    assert!(
+        told.contains(&format!("{}: refused: invalid_audience: its `aud` is not this gate\n", address(&gates[1]))),
+        "{told}"
+    );
+    assert!(told.ends_with("\n1 of 2 gates have taken it\n"), "{told}");
+    eventually("the first gate refuses", || status(&gates[0], &alice) == 401);
+    assert_eq!(status(&gates[1], &alice), 200);
+
+    let began = Instant::now();
+    let all = push("ops.json", "gate-2");
+    assert_eq!((all.status.code(), all.stdout.iter().filter(|&&byte| byte == b'\n').count()), (Some(0), 1));
+    eventually("the second gate refuses", || (0..8).all(|_| status(&gates[1], &alice) == 401));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for gate in &gates {
+        assert_eq!((status(gate, &alice), status(gate, &bob)), (401, 200));
+        gate.wait_for_log("reason=revoked");
+    }
+    assert_eq!(gates[0].counter_of_at_least("scopegate.events_received", 2), 2);
+    assert_eq!(gates[0].counter_of_at_least("scopegate.events.entries", 1), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
