@@ -18,14 +18,14 @@ mod selection;
 mod session;
 mod stop;
 
+pub use crate::checks::Unproven;
 pub use event::{brings_events, receive};
 pub use further::further;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::checks::{
     self, Addressed, Authenticated, Complete, Effect, Effects, FirstUse, Formed, Hearing, Live, Permit, Possession,
-    Principal, Proven, Recognised, Scoped, SignedProof, Signing, Timely, TokenRequirements, Typed, Unproven, Verdict,
-    Verified,
+    Principal, Proven, Recognised, Scoped, SignedProof, Signing, Timely, TokenRequirements, Typed, Verdict, Verified,
 };
 use crate::credential::{self, BearerToken};
 use crate::decision::{

@@ -25,7 +25,7 @@
 //! config -> base, credential, crypto, jose, mcp, policy, revocation
 //! engine -> base, checks, credential, decision, facts, mcp, policy, request, security_event
 //! shell -> audit, base, challenge, config, crypto, decision, engine, event_store, facts, jose, mcp, policy, replay_store,
-//!     request, revocation, sightings, token_cache
+//!     request, revocation, security_event, sightings, token_cache
 //! cli -> audit, base, challenge, checks, config, credential, crypto, decision, engine, facts, jose, policy, request,
 //!     revocation, security_event, signature, token_cache
 //! ```

@@ -9,6 +9,7 @@ mod budget;
 mod callouts;
 mod declaration;
 mod documents;
+mod event_poll;
 mod feed;
 mod filter;
 mod gate;

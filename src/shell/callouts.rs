@@ -14,6 +14,8 @@ pub enum Purpose<C> {
         /// The longest answer, in bytes.
         max_bytes: usize,
     },
+    /// To ask for events, at this place among those that are asked.
+    Poll(usize),
     /// To ask the service of the fleet.
     Claim(C),
 }
@@ -29,13 +31,13 @@ impl<C> Default for Callouts<C> {
 }
 
 impl<C> Callouts<C> {
-    /// Notes a callout. An earlier one for the same document is over: an answer to it is ignored.
+    /// Notes a callout. An earlier one for the same document, or to the same place for events, is over: an answer to it is ignored.
     pub fn sent(&mut self, token: u32, purpose: Purpose<C>) {
-        if let Purpose::Document { document, .. } = &purpose {
-            let is_earlier =
-                |other: &Purpose<C>| matches!(other, Purpose::Document { document: other, .. } if other == document);
-            self.0.retain(|(_, other)| !is_earlier(other));
-        }
+        self.0.retain(|(_, other)| match (&purpose, other) {
+            (Purpose::Document { document, .. }, Purpose::Document { document: other, .. }) => other != document,
+            (Purpose::Poll(place), Purpose::Poll(other)) => other != place,
+            _ => true,
+        });
         self.0.push((token, purpose));
     }
 
@@ -86,6 +88,9 @@ mod tests {
         (0..100).for_each(|token| callouts.sent(token, keys(0, false)));
         assert_eq!((callouts.answered(98), callouts.answered(99)), (None, Some(keys(0, false))));
         assert_eq!(callouts.answered(1000), Some(Purpose::Claim(1)), "a claim stays");
+        (0..3).for_each(|token| callouts.sent(token, Purpose::Poll(0)));
+        callouts.sent(3, Purpose::Poll(1));
+        assert_eq!([0, 1, 2, 3].map(|token| callouts.answered(token).is_some()), [false, false, true, true]);
     }
 
     #[test]

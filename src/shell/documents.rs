@@ -247,6 +247,11 @@ impl Documents {
         }
     }
 
+    /// Whether a key was looked for a moment ago, in the keys that its issuer has now, and was not there.
+    pub fn is_looked_for_in_vain(&self, need: &Need, now: u64) -> bool {
+        self.keys.is_looked_for_in_vain(need, now)
+    }
+
     /// Notes that the last request that waited for an unknown `kid` of `issuer` has its answer.
     pub fn want_no_more(&mut self, issuer: IssuerId) {
         self.keys.want_no_more(issuer);

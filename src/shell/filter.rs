@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod early_bodies;
 #[cfg(test)]
+mod event_polls;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod held;

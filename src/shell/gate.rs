@@ -12,6 +12,7 @@ mod meters;
 mod open_streams;
 mod outcome;
 mod passwords;
+mod polls;
 mod replay;
 mod report;
 mod request;
@@ -51,6 +52,7 @@ use introspection::Inquiries;
 use meters::Meters;
 use open_streams::Watch;
 use passwords::Passwords;
+use polls::Polls;
 use replay::Replay;
 use reuse::Reuse;
 use std::cell::{Cell, RefCell};
@@ -96,6 +98,7 @@ pub struct Gate<H> {
     replay: Replay,
     reuse: Reuse,
     events: Events,
+    polls: Polls,
     inquiries: Inquiries,
     held: Held,
     watch: Watch,
@@ -170,6 +173,7 @@ impl<H: Host> Gate<H> {
         let shared: Box<dyn SharedData> = if is_shared { host.shared_data() } else { Box::new(LocalData::default()) };
         // Never 0, which means no worker in shared data.
         let me = host.random().max(1);
+        let polls = Polls::open(&host, &policy, me);
         let documents = Documents::new(&policy, &settings, host.now(), is_shared, me);
         // The main thread configures its plugin first, before there are workers.
         documents.seed(&*shared);
@@ -192,6 +196,7 @@ impl<H: Host> Gate<H> {
             replay,
             reuse,
             events,
+            polls,
             inquiries,
             held: Held::default(),
             watch: Watch::open(&host, open),
@@ -226,6 +231,7 @@ impl<H: Host> Gate<H> {
     pub fn tick(&self) {
         self.listen_for_events();
         self.refresh();
+        self.poll();
         self.end_lost_claims();
         self.go_on_asking();
         self.hash_on();
@@ -278,7 +284,7 @@ impl<H: Host> Gate<H> {
         self.set_period(match (is_busy, missing) {
             (true, _) => TICK_WHILE_READING_MS,
             (false, true) => TICK_WHILE_INCOMPLETE_MS,
-            (false, false) => TICK_MS,
+            (false, false) => self.polls.due_in(self.now_ms()).map_or(TICK_MS, in_time),
         });
     }
 
@@ -301,6 +307,11 @@ impl SpeedMeters {
             memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
         }
     }
+}
+
+/// The tick period with which a poll comes in time that is due in so many milliseconds.
+fn in_time(due_in_ms: u64) -> u32 {
+    u32::try_from(due_in_ms).unwrap_or(TICK_MS).clamp(TICK_WHILE_INCOMPLETE_MS, TICK_MS)
 }
 
 /// Whether the host checks the signatures that it can; `None` where it has to, and cannot.

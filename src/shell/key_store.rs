@@ -142,6 +142,13 @@ impl KeyStore {
         (next, events)
     }
 
+    /// Whether the `kid` that is needed was looked for a moment ago, in the keys that its issuer has now, and was not there.
+    pub fn is_looked_for_in_vain(&self, need: &Need, now: u64) -> bool {
+        let Need::Kid(issuer, kid) = need else { return false };
+        let remote = self.remotes.iter().find(|remote| remote.id == *issuer);
+        remote.is_some_and(|remote| remote.unknown_kids.holds(kid, now, remote.interval_ms()))
+    }
+
     /// The deadline for a request that starts waiting now; `None` where waiting is pointless. For an unknown `kid` this
     /// also asks for a fetch.
     pub fn wait_deadline(&mut self, need: &Need, outside: &Outside<'_>) -> Option<u64> {

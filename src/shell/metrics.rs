@@ -75,6 +75,12 @@ pub const EVENTS_REPEATED: &str = "scopegate.events.repeated";
 pub const EVENTS_WITHOUT_EFFECT: &str = "scopegate.events.without_effect";
 /// Gauge: how many entries of events are in use.
 pub const EVENTS_ENTRIES: &str = "scopegate.events.entries";
+/// Counters by outcome: polls for events.
+pub const EVENTS_POLLS: &str = "scopegate.events.polls.<outcome>";
+/// Counters by outcome: events that came with polls.
+pub const EVENTS_POLLED: &str = "scopegate.events.polled.<outcome>";
+/// Gauges by issuer: how long ago it last answered a poll, or was first to be asked.
+pub const EVENTS_AGE_SECONDS: &str = "scopegate.events.age_seconds.<issuer>";
 /// Counters by outcome: fetches of identities.
 pub const IDENTITIES_FETCHES: &str = "scopegate.identities.fetches.<outcome>";
 /// Gauges by set: how many identities are in use.

@@ -41,6 +41,8 @@ pub struct Script {
     metrics: RefCell<Vec<String>>,
     /// The values of the metrics.
     pub values: RefCell<BTreeMap<String, i64>>,
+    /// What it gives as a random number.
+    pub random: Cell<u64>,
     /// The period of the timer.
     pub tick_ms: Cell<u32>,
     /// Whether the module is called for responses.
@@ -119,6 +121,7 @@ impl ScriptedHost {
             comes_back: RefCell::default(),
             metrics: RefCell::default(),
             values: RefCell::default(),
+            random: Cell::new(7),
             tick_ms: Cell::new(0),
             has_responses: Cell::new(true),
             declares: Cell::new(true),
@@ -362,7 +365,7 @@ impl Host for ScriptedHost {
     }
 
     fn random(&self) -> u64 {
-        7
+        self.0.random.get()
     }
 
     fn environment(&self, name: &str) -> Option<String> {

@@ -28,6 +28,7 @@ mod credentials;
 mod cross_site;
 mod dashboards;
 mod dynamic;
+mod event_polls;
 mod feeds;
 mod fields;
 mod filters;

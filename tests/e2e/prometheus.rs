@@ -106,13 +106,14 @@ fn table() -> BTreeMap<String, (String, BTreeSet<String>)> {
 }
 
 /// The shipped file, with everything that has metrics of its own: a revocation list, fetched identities, status lists,
-/// introspection and the service of a fleet; counts of clients; and a rule that only reports.
+/// introspection, the service of a fleet and an issuer that is asked for events; counts of clients; and a rule that only reports.
 fn with_everything(text: &str) -> String {
     let rules = "                    rules:\n";
     assert!(text.contains(rules));
     let more = "                    reuse: {max_clients: 1}
                     replay: {service: {cluster: issuer, form: webdis, secret: {env: REPLAY_SECRET}}}
                     revocation: {lists: [{name: main, uri: 'http://127.0.0.1:10002/list', cluster: issuer, when_stale: allow}]}
+                    events: {issuers: {demo: {audience: gate, poll: {uri: 'http://127.0.0.1:10002/poll', cluster: issuer}}}}
                     credentials:
                     - {name: partners, api_key: {header: x-api-key}, identities: {uri: 'http://127.0.0.1:10002/identities', cluster: issuer}}
 ";

@@ -67,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "replay_store",
             "request",
             "revocation",
+            "security_event",
             "sightings",
             "token_cache",
         ],

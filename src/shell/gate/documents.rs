@@ -66,6 +66,7 @@ impl<H: Host> Gate<H> {
         let purpose = self.callouts.borrow_mut().answered(token);
         let (document, is_conditional, max_bytes) = match purpose {
             Some(Purpose::Document { document, is_conditional, max_bytes }) => (document, is_conditional, max_bytes),
+            Some(Purpose::Poll(place)) => return self.on_poll(place, token, headers, bytes),
             Some(Purpose::Claim(claim)) => return self.on_claim(&claim, headers, bytes),
             None => return self.on_introspection(token, headers, bytes),
         };
@@ -87,6 +88,7 @@ impl<H: Host> Gate<H> {
         self.meters.waiting(&self.host, 0);
         self.meters.no_status_lists(&self.host);
         self.show_open_streams();
+        self.polls.give_up();
         if let Ok(mut documents) = self.documents.try_borrow_mut() {
             documents.give_up(&*self.shared);
         }

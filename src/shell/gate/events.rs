@@ -56,6 +56,12 @@ impl Events {
         }
     }
 
+    /// How many more events may be taken in this second.
+    pub(super) fn room(&self, now_ns: u64, limit: u32) -> u32 {
+        let (of, count) = self.taken.get();
+        if of == now_ns / NANOS_PER_SECOND { limit.saturating_sub(count) } else { limit }
+    }
+
     /// Whether one more event may be taken in this second. Only good ones are counted, so that forged ones keep none out.
     fn admits_one(&self, now_ns: u64, limit: u32) -> bool {
         let second = now_ns / NANOS_PER_SECOND;
