@@ -5,12 +5,13 @@
 //! number for each bucket, which changes after each change of it: a worker looks at that at each tick
 //! ([`SharedEvents::listen`]), and reads the buckets alone that have changed.
 //!
-//! Nothing of it outlives the process.
+//! What another plugin writes over it cannot be read: a worker keeps what it has seen, and nothing is entered there. Nothing of
+//! it outlives the process.
 
 use crate::base::shared_data::{OpenError, SharedData, room_of_bucket};
 use crate::base::time::UnixSeconds;
 use crate::revocation::{Builder, Entry, List, MARK_BYTES, Mark, SpreadList};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
@@ -32,18 +33,31 @@ pub struct SharedEvents {
     room: usize,
     /// What this worker has read of each bucket; nothing before the first time.
     seen: RefCell<Vec<Seen>>,
+    /// Whether some of it could not be read.
+    damage: Cell<Damage>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Damage {
+    #[default]
+    None,
+    /// There is some, which has yet to be told.
+    Untold,
+    Told,
 }
 
 /// A bucket that has been read.
 struct Seen {
-    /// Its number of changes.
-    changes: u32,
+    /// Its number of changes; `None`: it, or the number, could not be read, and it has to be read again.
+    changes: Option<u32>,
+    /// When it was read.
+    at: UnixSeconds,
     list: Rc<List>,
     /// The earliest time at which one of its marks is over; `None`: none is ever.
     next_over: Option<UnixSeconds>,
 }
 
-/// There is no room for one more.
+/// There is no room for one more, or it cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -63,9 +77,10 @@ impl SharedEvents {
                 return Err(OpenError::NotWritten);
             }
         }
-        shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes)).ok_or(OpenError::Unreadable)?;
         let room = room_of_bucket(entries, BUCKETS);
-        Ok(Self { shared, room, seen: RefCell::default() })
+        let store = Self { shared, room, seen: RefCell::default(), damage: Cell::default() };
+        let is_readable = store.changes().is_some() && (0..usize::from(BUCKETS)).all(|place| store.marks(place).is_some());
+        if is_readable { Ok(store) } else { Err(OpenError::Unreadable) }
     }
 
     /// Enters what has been revoked. Returns whether that is more than was known: an event that comes again changes nothing.
@@ -86,9 +101,16 @@ impl SharedEvents {
     fn enter_one(&self, mark: &Mark, place: usize, now: UnixSeconds) -> Result<bool, Full> {
         let name = bucket_name(place);
         for _ in 0..ATTEMPTS {
-            let (bytes, seen) = self.shared.read(&name).ok_or(Full)?;
-            let mut marks = read_bucket(&bytes).ok_or(Full)?;
-            marks.retain(|mark| !mark.is_over(now));
+            let read = self.shared.read(&name).and_then(|(bytes, seen)| Some((read_bucket(&bytes)?, seen)));
+            let Some((mut marks, seen)) = read else {
+                // It is found out at the next look, too.
+                self.seen.borrow_mut().get_mut(place).into_iter().for_each(|known| known.changes = None);
+                return Err(Full);
+            };
+            // What is over stays while there is room: a clock that was ahead may be set back.
+            if marks.len() >= self.room {
+                marks.retain(|mark| !mark.is_over(now));
+            }
             let has_room = marks.len() < self.room;
             match marks.iter_mut().find(|known| known.is_about(mark)) {
                 Some(known) => {
@@ -122,16 +144,24 @@ impl SharedEvents {
 
     /// What is revoked, if that has changed since the last call, or some of it is over.
     pub fn listen(&self, now: UnixSeconds) -> Option<Rc<SpreadList>> {
-        let changes = self.shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes))?;
+        let changes = self.changes();
         let mut seen = self.seen.borrow_mut();
-        let mut is_news = seen.is_empty();
-        for (place, changes) in changes.into_iter().enumerate() {
+        let (mut is_news, mut is_damaged) = (seen.is_empty(), changes.is_none());
+        for place in 0..usize::from(BUCKETS) {
+            let changes = changes.as_ref().and_then(|all| all.get(place).copied());
             let known = seen.get(place);
-            let is_over = |known: &Seen| known.next_over.is_some_and(|at| at <= now);
-            if known.is_some_and(|known| known.changes == changes && !is_over(known)) {
+            if known.is_some_and(|known| known.changes == changes && changes.is_some() && known.holds(now)) {
                 continue;
             }
-            let read = self.read(place, changes, now);
+            let read = match (self.read(place, changes, now), known) {
+                (Some(read), _) => read,
+                (None, known) => {
+                    is_damaged = true;
+                    // What was seen stays revoked.
+                    let list = known.map(|known| Rc::clone(&known.list)).unwrap_or_default();
+                    Seen { changes: None, at: now, list, next_over: None }
+                }
+            };
             // A list that is the same is not a new one: what has been held against it need not be again.
             is_news |= known.is_none_or(|known| known.list.bytes().pieces() != read.list.bytes().pieces());
             match seen.get_mut(place) {
@@ -139,17 +169,47 @@ impl SharedEvents {
                 None => seen.push(read),
             }
         }
+        let is_known = self.damage.get() != Damage::None;
+        self.damage.set(match (is_damaged, is_known) {
+            (false, _) => Damage::None,
+            (true, false) => Damage::Untold,
+            (true, true) => self.damage.get(),
+        });
         is_news.then(|| Rc::new(SpreadList::new(seen.iter().map(|known| Rc::clone(&known.list)).collect())))
     }
 
-    fn read(&self, place: usize, changes: u32, now: UnixSeconds) -> Seen {
-        let marks = self.shared.read(&bucket_name(place)).and_then(|(bytes, _)| read_bucket(&bytes));
+    /// Whether some of it can no longer be read, once for each time that this begins.
+    pub fn tells_damage(&self) -> bool {
+        let is_untold = self.damage.get() == Damage::Untold;
+        if is_untold {
+            self.damage.set(Damage::Told);
+        }
+        is_untold
+    }
+
+    fn changes(&self) -> Option<Vec<u32>> {
+        self.shared.read(CHANGES).and_then(|(bytes, _)| read_changes(&bytes))
+    }
+
+    fn marks(&self, place: usize) -> Option<Vec<Mark>> {
+        self.shared.read(&bucket_name(place)).and_then(|(bytes, _)| read_bucket(&bytes))
+    }
+
+    fn read(&self, place: usize, changes: Option<u32>, now: UnixSeconds) -> Option<Seen> {
+        let marks = self.marks(place)?;
         let (mut builder, mut next_over) = (Builder::new(now), None);
-        for mark in marks.iter().flatten().filter(|mark| !mark.is_over(now)) {
+        for mark in marks.iter().filter(|mark| !mark.is_over(now)) {
             builder.add_mark(mark);
             next_over = [next_over, mark.over_at()].into_iter().flatten().min();
         }
-        Seen { changes, list: Rc::new(builder.finish()), next_over }
+        Some(Seen { changes, at: now, list: Rc::new(builder.finish()), next_over })
+    }
+}
+
+impl Seen {
+    /// Whether what was read then is the same now: no mark is over since, and the clock was not set back.
+    fn holds(&self, now: UnixSeconds) -> bool {
+        self.at <= now && self.next_over.is_none_or(|at| now < at)
     }
 }
 
@@ -186,83 +246,4 @@ fn write_bucket(marks: &[Mark]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    /// Values by name, each with its mark.
-    type Values = BTreeMap<String, (Vec<u8>, u32)>;
-
-    /// What workers share, of which a place can be out of order.
-    #[derive(Clone, Default)]
-    struct Shared {
-        values: Rc<RefCell<Values>>,
-        broken: Rc<RefCell<Option<&'static str>>>,
-    }
-
-    impl SharedData for Shared {
-        fn read(&self, name: &str) -> Option<(Vec<u8>, u32)> {
-            self.values.borrow().get(name).cloned()
-        }
-
-        fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
-            let mut values = self.values.borrow_mut();
-            let mark = values.get(name).map_or(0, |(_, mark)| *mark);
-            let is_good = seen.is_none_or(|seen| seen == mark) && *self.broken.borrow() != Some(name);
-            if is_good {
-                values.insert(name.to_owned(), (value.to_owned(), mark + 1));
-            }
-            is_good
-        }
-
-        fn lacks(&self, name: &str) -> bool {
-            !self.values.borrow().contains_key(name)
-        }
-    }
-
-    const NOW: UnixSeconds = UnixSeconds(1_000);
-
-    fn worker(shared: &Shared) -> SharedEvents {
-        SharedEvents::open(Box::new(shared.clone()), 100).expect("a store")
-    }
-
-    fn entry(name: &str) -> [Entry; 1] {
-        [Entry::session("i".into(), name.into()).until(UnixSeconds(2_000))]
-    }
-
-    #[test]
-    fn what_one_worker_enters_all_learn_once() {
-        let shared = Shared::default();
-        let (one, other) = (worker(&shared), worker(&shared));
-        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(0));
-        assert_eq!(one.enter(&entry("a"), NOW), Ok(true));
-        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
-        assert_eq!(one.enter(&entry("a"), NOW), Ok(false), "it is known");
-        assert!(other.listen(NOW).is_none(), "nothing has changed");
-        assert_eq!(other.listen(UnixSeconds(2_000)).map(|list| list.entries()), Some(0), "it is over");
-    }
-
-    #[test]
-    fn an_event_that_comes_again_after_a_failure_is_told_to_all() {
-        let shared = Shared::default();
-        let (one, other, third) = (worker(&shared), worker(&shared), worker(&shared));
-        other.listen(NOW);
-        shared.broken.replace(Some(CHANGES));
-        assert_eq!(one.enter(&entry("a"), NOW), Err(Full), "the others do not know of it");
-        assert!(other.listen(NOW).is_none());
-        shared.broken.replace(None);
-        assert_eq!(third.enter(&entry("a"), NOW), Ok(false));
-        assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
-    }
-
-    #[test]
-    fn a_full_store_refuses_and_keeps_what_it_has() {
-        let shared = Shared::default();
-        let store = worker(&shared);
-        let names = (0..10_000).map(|number| number.to_string());
-        let kept = names.filter(|name| store.enter(&entry(name), NOW).is_ok()).count();
-        assert!((100..10_000).contains(&kept), "{kept}");
-        assert_eq!(store.listen(NOW).map(|list| list.entries()), Some(kept));
-        assert_eq!(store.enter(&entry("0"), NOW), Ok(false), "what is known finds its room");
-    }
-}
+mod tests;

@@ -99,7 +99,14 @@ impl<H: Host> Gate<H> {
     /// Picks up what workers have stored since the last call.
     pub(super) fn listen_for_events(&self) {
         let Some(store) = &self.events.store else { return };
-        let Some(told) = store.listen(self.host.now()) else { return };
+        let told = store.listen(self.host.now());
+        if store.tells_damage() {
+            log::error!(
+                "scopegate: events: another plugin with this vm_id has written over what has been revoked: what this worker \
+                 has seen stays revoked until Envoy starts anew"
+            );
+        }
+        let Some(told) = told else { return };
         let entries = u64::try_from(told.entries()).unwrap_or(u64::MAX);
         self.events.meters.entries.into_iter().for_each(|gauge| self.host.set_gauge(gauge, entries));
         self.documents.borrow_mut().tell(told, self.now_ms());
