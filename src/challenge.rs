@@ -267,6 +267,8 @@ impl<'d> Answer<'d> {
             rpc.body(status, text, error, scope)
         } else if let Some(refusal) = &self.event {
             headers.push(("content-type", "application/json".to_owned()));
+            // RFC 8935 section 2.3: the language of its words is named.
+            headers.push(("content-language", "en".to_owned()));
             event::body(refusal)
         } else {
             headers.push(("content-type", "application/problem+json".to_owned()));

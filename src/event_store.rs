@@ -79,7 +79,8 @@ impl SharedEvents {
         }
         let room = room_of_bucket(entries, BUCKETS);
         let store = Self { shared, room, seen: RefCell::default(), damage: Cell::default() };
-        let is_readable = store.changes().is_some() && (0..usize::from(BUCKETS)).all(|place| store.marks(place).is_some());
+        let is_readable =
+            store.changes().is_some() && (0..usize::from(BUCKETS)).all(|place| store.marks(place).is_some());
         if is_readable { Ok(store) } else { Err(OpenError::Unreadable) }
     }
 

@@ -75,6 +75,10 @@ fn judge<'e>(
         return Err(Fault(EventFault::Audience, "its `aud` is not this gate"));
     }
     let issued_at = judge_times(claims, source, now)?;
+    // Back-Channel Logout 1.0 section 2.4. Of a Security Event Token RFC 8417 section 2.2 does not want it.
+    if form == EventForm::Logout && claims.expires_at.is_none() && !source.allow_missing_exp {
+        return Err(request("it has no `exp`"));
+    }
     let id = claims.text("jti").filter(|id| !id.is_empty()).ok_or(request("it has no `jti`"))?;
     let speaker = match source.keys {
         EventKeys::Issuer(_) => Speaker::Issuer,

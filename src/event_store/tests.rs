@@ -134,7 +134,10 @@ fn what_another_plugin_wrote_over_un_revokes_nothing_and_is_told_once() {
         one.enter(&entry("b"), NOW).expect("room");
         assert!(one.listen(NOW).is_none() && !one.tells_damage(), "it is as before");
         assert!(has(&other.listen(UnixSeconds(1_999)).expect("there is more"), "a"));
-        assert!(other.listen(UnixSeconds(2_000)).is_some_and(|list| has(&list, "a")), "when it cannot be read, it stays");
+        assert!(
+            other.listen(UnixSeconds(2_000)).is_some_and(|list| has(&list, "a")),
+            "when it cannot be read, it stays"
+        );
         assert!(other.tells_damage());
         let opened = SharedEvents::open(Box::new(shared.clone()), 100);
         assert_eq!(opened.map(drop), Err(OpenError::Unreadable), "a worker that has seen nothing does not begin");

@@ -29,6 +29,8 @@ pub struct EventSource {
     pub audiences: Vec<String>,
     /// The accepted values of `typ`.
     pub types: TokenTypes,
+    /// Whether a logout token may have no `exp`.
+    pub allow_missing_exp: bool,
     /// The difference between clocks that is tolerated.
     pub leeway: Seconds,
     /// How long what an event revokes is kept, from its `iat`: as long as the longest token lives. An older event is refused.

@@ -7,20 +7,25 @@ use crate::base::members::Raw;
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::jose::Claims;
 use crate::revocation::Entry;
-use std::borrow::Cow;
 
 /// The type of an event that has an entry of a revocation list: what `scopegate token revoke --push` sends.
 pub const EVENT_TYPE: &str = "urn:scopegate:event-type:revocation";
 /// The event of a logout token (Back-Channel Logout 1.0 section 2.4).
 const LOGOUT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// An event about a credential that is new, another, or gone.
+const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
 /// The most events in one token.
 const MOST_EVENTS: usize = 16;
+/// The most that one token revokes.
+pub const MOST_ENTRIES: usize = 32;
+/// An event about sessions.
+const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 
 /// Of events of these types all tokens are revoked that the subject has at that time: CAEP 1.0 sections 3.1 and 3.3, RISC 1.0
 /// section 2, and the OAuth Event Types 1.0.
 const REVOKING: [&str; 8] = [
-    "https://schemas.openid.net/secevent/caep/event-type/session-revoked",
-    "https://schemas.openid.net/secevent/caep/event-type/credential-change",
+    SESSION_REVOKED,
+    CREDENTIAL_CHANGE,
     "https://schemas.openid.net/secevent/risc/event-type/account-disabled",
     "https://schemas.openid.net/secevent/risc/event-type/account-purged",
     "https://schemas.openid.net/secevent/risc/event-type/account-credential-change-required",
@@ -45,6 +50,26 @@ pub struct Meaning {
     pub entries: Vec<Entry>,
     /// How many events it has that revoke nothing here: they are of another type, or about what no token tells.
     pub without_effect: u32,
+}
+
+/// What has been found to be revoked: each once, and not more than [`MOST_ENTRIES`].
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    entries: Vec<Entry>,
+    has_more: bool,
+}
+
+impl Found {
+    pub(super) fn add(&mut self, entry: Entry) {
+        if self.entries.contains(&entry) {
+            return;
+        }
+        if self.entries.len() < MOST_ENTRIES {
+            self.entries.push(entry);
+        } else {
+            self.has_more = true;
+        }
+    }
 }
 
 /// Whose tokens are meant, and until when.
@@ -101,25 +126,33 @@ pub fn meaning(
         return Err("it has no logout event");
     }
     let cut = Cut { issuer, issued_at, until };
-    let mut meant = Meaning::default();
+    let (mut meant, mut all) = (Meaning::default(), Found::default());
     for (name, event) in events {
-        let entries = match (&*name, speaker) {
-            (LOGOUT, Speaker::Issuer) => logout(claims, &cut)?,
-            (EVENT_TYPE, Speaker::Operator) => vec![entry(event, until)?],
-            (name, Speaker::Issuer) if REVOKING.contains(&name) && revokes(event) => subject_of(claims, event)
-                .map_or_else(|| of_claims(claims, &cut), |subject| subject::entries(subject, &cut)),
-            _ => Vec::new(),
-        };
-        if entries.is_empty() {
+        let mut found = Found::default();
+        match (&*name, speaker) {
+            (LOGOUT, Speaker::Issuer) => found.add(logout(claims, &cut)?),
+            (EVENT_TYPE, Speaker::Operator) => found.add(entry(event, until)?),
+            (CREDENTIAL_CHANGE, Speaker::Issuer) if is_of_new(event) => {}
+            (name, Speaker::Issuer) if REVOKING.contains(&name) => match subject_of(claims, event) {
+                Some(subject) => subject::collect(subject, name == SESSION_REVOKED, &cut, &mut found)?,
+                None => of_claims(claims, &cut).into_iter().for_each(|entry| found.add(entry)),
+            },
+            _ => {}
+        }
+        if found.entries.is_empty() {
             meant.without_effect = meant.without_effect.saturating_add(1);
         }
-        meant.entries.extend(entries);
+        all.has_more |= found.has_more;
+        found.entries.into_iter().for_each(|entry| all.add(entry));
     }
-    Ok(meant)
+    if all.has_more {
+        return Err("it revokes more than 32 of sessions, users and tokens");
+    }
+    Ok(Meaning { entries: all.entries, ..meant })
 }
 
 /// The session that a logout token names, or else all of the user (section 2.4).
-fn logout(claims: &Claims, cut: &Cut<'_>) -> Result<Vec<Entry>, &'static str> {
+fn logout(claims: &Claims, cut: &Cut<'_>) -> Result<Entry, &'static str> {
     let text = |name: &str, wrong: &'static str| match (claims.text(name), claims.has(name)) {
         (Some(text), _) if !text.is_empty() => Ok(Some(text)),
         (None, false) => Ok(None),
@@ -128,15 +161,15 @@ fn logout(claims: &Claims, cut: &Cut<'_>) -> Result<Vec<Entry>, &'static str> {
     let session = text("sid", "its `sid` is not text with something in it")?;
     let user = text("sub", "its `sub` is not text with something in it")?;
     match (session, user) {
-        (Some(session), _) => Ok(vec![cut.session(&session)]),
-        (None, Some(user)) => Ok(vec![cut.user(&user)]),
+        (Some(session), _) => Ok(cut.session(&session)),
+        (None, Some(user)) => Ok(cut.user(&user)),
         (None, None) => Err("it has neither `sub` nor `sid`"),
     }
 }
 
-/// Whether an event of a type that revokes does so: of a credential that is new, nothing is revoked (CAEP 1.0 section 3.3).
-fn revokes(event: Raw<'_>) -> bool {
-    event.member("change_type").and_then(Raw::as_text).is_none_or(|change| change != "create")
+/// Whether the credential is new that an event is about: nothing is revoked then (CAEP 1.0 section 3.3).
+fn is_of_new(event: Raw<'_>) -> bool {
+    event.member("change_type").and_then(Raw::as_text).is_some_and(|change| change == "create")
 }
 
 /// The subject of an event: that of the token, or, as drafts of the framework wrote it, that in the event.
@@ -145,10 +178,9 @@ fn subject_of<'e>(claims: &'e Claims, event: Raw<'e>) -> Option<Raw<'e>> {
 }
 
 /// The subject of a token that names it by claims alone (RFC 8417 section 2.2).
-fn of_claims(claims: &Claims, cut: &Cut<'_>) -> Vec<Entry> {
+fn of_claims(claims: &Claims, cut: &Cut<'_>) -> Option<Entry> {
     let text = |name: &str| claims.text(name).filter(|text| !text.is_empty());
-    let session = text("sid").map(|session: Cow<'_, str>| cut.session(&session));
-    session.or_else(|| text("sub").map(|user| cut.user(&user))).into_iter().collect()
+    text("sid").map(|session| cut.session(&session)).or_else(|| text("sub").map(|user| cut.user(&user)))
 }
 
 /// The entry of an operator. One that says no `until` is kept for as long as others are.

@@ -22,6 +22,7 @@ macro_rules! snapshot {
 
 mod credentials;
 mod csrf;
+mod events;
 mod everything;
 mod identities;
 mod introspection;

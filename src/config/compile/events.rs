@@ -1,12 +1,16 @@
 //! Events that revoke.
 
-use super::issuer::token_types;
-use super::{optional, remote, replay, revocation, texts};
+use super::issuer::{key_set, token_types};
+use super::{optional, remote, replay, texts};
 use crate::base::time::Seconds;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
-use crate::policy::{EventKeys, EventPoll, EventSource, Issuer, IssuerId, Limits, SecurityEvents, TokenTypes};
+use crate::jose::KeySet;
+use crate::policy::{
+    EventKeys, EventPoll, EventSource, Issuer, IssuerId, Limits, SecurityEvents, TokenTypes, is_generic_type,
+};
+use std::rc::Rc;
 
 /// The types of events: Security Event Tokens and logout tokens.
 const TYPES: [&str; 2] = ["secevent+jwt", "logout+jwt"];
@@ -95,6 +99,7 @@ fn issuer(
     let object = cursor.object(&fields::EVENT_ISSUER)?;
     let audiences = audience(&object);
     let types = optional(&object, "token_types", TokenTypes::new(TYPES), token_types);
+    let allow_missing_exp = optional(&object, "allow_missing_exp", false, Cursor::flag);
     let known = issuers.and_then(|all| all.iter().enumerate().find(|(_, issuer)| issuer.name == name));
     let longest = known.and_then(|(_, issuer)| Some(issuer.max_lifetime?.0.saturating_add(issuer.leeway.0)));
     let keep = keep(&object, longest.map_or(KEEP, Seconds));
@@ -114,12 +119,20 @@ fn issuer(
             "copy it from there; who is no issuer of tokens is one of `operators`",
         );
     };
+    let is_of_both = |typ: &String| !is_generic_type(Some(typ)) && issuer.token_types.accept(Some(typ));
+    if let Some(both) = types.types().iter().find(|typ| is_of_both(typ)) {
+        return cursor.wrong(
+            format!("takes {both}, which is a type of this issuer's access tokens too"),
+            "leave it out of one of both `token_types`: neither may be taken for the other",
+        );
+    }
     Some(EventSource {
         name: name.to_owned(),
         issuer: issuer.issuer.clone(),
         keys: EventKeys::Issuer(IssuerId(index)),
         audiences: audiences?,
         types,
+        allow_missing_exp: allow_missing_exp?,
         leeway: issuer.leeway,
         keep: keep?,
         poll: poll?,
@@ -132,17 +145,27 @@ fn operator(name: &str, cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<
     let keep = keep(&object, KEEP);
     let keys = object
         .need("signed_by", "write the JSON Web Key Set with the public keys of the operator")
-        .and_then(|c| revocation::signers(&c, limits, warnings));
+        .and_then(|c| signers(&c, limits, warnings));
     Some(EventSource {
         name: name.to_owned(),
         issuer: name.to_owned(),
         keys: EventKeys::Operator(keys?),
         audiences: audiences?,
         types: TokenTypes::new([TYPES[0]]),
+        allow_missing_exp: false,
         leeway: LEEWAY,
         keep: keep?,
         poll: None,
     })
+}
+
+/// The keys of an operator.
+fn signers(cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<String>) -> Option<Rc<KeySet>> {
+    let set = key_set(cursor, limits, warnings)?;
+    if set.keys().is_empty() {
+        return cursor.wrong("has no keys: no event could be taken", "add the public key that signs them");
+    }
+    Some(Rc::new(set))
 }
 
 /// One audience, or several.

@@ -16,6 +16,7 @@ fn poller(me: u64) -> Poller {
         keys: EventKeys::Issuer(IssuerId(0)),
         audiences: vec!["gate".to_owned()],
         types: TokenTypes::new(["secevent+jwt"]),
+        allow_missing_exp: false,
         leeway: Seconds(0),
         keep: Seconds(3600),
         poll: None,
