@@ -3,9 +3,11 @@
 mod credential_kind;
 mod event;
 mod further;
+mod held;
 mod message;
 mod mismatch;
 mod need;
+mod published;
 mod response;
 mod reuse;
 mod served;
@@ -15,9 +17,11 @@ mod step_up;
 pub use credential_kind::CredentialKind;
 pub use event::{EventFault, EventRefusal, Received as ReceivedEvent};
 pub use further::FurtherReasons;
+pub use held::{Held, HeldStatus, HeldVoucher, OpenStream};
 pub use message::{MessageFault, MessageTrace, MessageWanted, VersionMismatch};
 pub use mismatch::{FailedCondition, Mismatch, Received};
 pub use need::{Inquiry, Need, NeedKind, PasswordJob};
+pub use published::{Judged, Published};
 pub use response::{ResponseEdits, ShownLists};
 pub use reuse::ReuseEvent;
 pub use served::{MetadataPart, Served};
@@ -150,8 +154,8 @@ pub struct Grant {
     pub response: Option<Box<ResponseEdits>>,
     /// What the body has to be, which is still to come; `None`: anything.
     pub signed_body: Option<Box<SignedBody>>,
-    /// From when on its stream is closed, if that is still open; `None`: never.
-    pub close_at: Option<UnixSeconds>,
+    /// When its stream is closed, if that is still open; `None`: never.
+    pub open: Option<Box<OpenStream>>,
 }
 
 impl Grant {
@@ -166,24 +170,6 @@ impl Grant {
     pub fn judged(&self) -> Option<&Judged> {
         self.published.as_deref().and_then(|published| published.judged.as_ref())
     }
-}
-
-/// What filter state says of a request that goes on, for Envoy's other filters and its router.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Published {
-    /// Values for the router to set headers from, each with its key.
-    pub identity: Vec<(Rc<str>, String)>,
-    /// What the request was judged by.
-    pub judged: Option<Judged>,
-}
-
-/// The names of what a request was judged by. Neither is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged {
-    /// That of the virtual host.
-    pub virtual_host: String,
-    /// That of the route.
-    pub route: String,
 }
 
 /// Why a request may pass.

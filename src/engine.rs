@@ -21,6 +21,7 @@ mod stop;
 pub use crate::checks::Unproven;
 pub use event::{brings_events, receive};
 pub use further::further;
+pub use open::still_good;
 
 use crate::base::names::{Fingerprint, FingerprintCell};
 use crate::checks::{
@@ -327,7 +328,7 @@ fn grant_to(
         let mut grant = grant::for_principal(policy, request, facts.surroundings, permit, judged_in, source);
         session::add_session(&mut grant, session.as_ref(), request);
         listing::add_lists(&mut grant, judged, Sender { principals, all });
-        grant.close_at = open::close_at(judged.enforced, principals, all);
+        grant.open = open::stream(judged.enforced, principals, all, facts);
         for proof in judged.signed {
             proof.add_to(&mut grant, !policy.report_only, effects.proof);
         }

@@ -7,6 +7,7 @@ mod passwords;
 mod replay;
 mod sightings;
 mod statuses;
+mod withdrawals;
 
 pub use crate::policy::Pool;
 pub use identities::FetchedIdentities;
@@ -16,6 +17,7 @@ pub use passwords::{HashesAtOnce, PasswordAnswer, PasswordJudge, PasswordQuestio
 pub use replay::{Claim, Claimed, NothingUsed, ReplayStore};
 pub use sightings::{Client, NothingCounted, Seen, Sighting, Sightings};
 pub use statuses::{StatusLists, StatusPlace};
+pub use withdrawals::Withdrawals;
 
 use crate::base::time::UnixSeconds;
 use crate::crypto::{SHA256_BYTES, Verifier};
@@ -296,6 +298,12 @@ impl KeyRing {
     pub fn generation(&self, issuer: IssuerId) -> Option<Generation> {
         let place = self.places.get(issuer.0)?;
         place.keys.as_ref().map(|_| place.generation)
+    }
+
+    /// How often keys have been put in or taken away.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Puts the keys of `issuer` in, or takes them away. Either way a new generation begins, so a caller that fetched

@@ -12,7 +12,7 @@
 //! security_event -> base, jose, mcp, request, revocation
 //! signature -> base, crypto, request
 //! policy -> base, crypto, jose, mcp, request, revocation
-//! decision -> base, mcp, policy, revocation, security_event
+//! decision -> base, crypto, mcp, policy, revocation, security_event
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request, signature
 //! checks -> base, credential, crypto, decision, facts, jose, mcp, policy, request, revocation, security_event, signature

@@ -51,7 +51,7 @@ pub use audit::{
 };
 pub use authority::{Authority, BEARER};
 pub use certificates::{Certificates, digest_of_dns, digest_of_uri};
-pub use close_streams::CloseStreams;
+pub use close_streams::{CloseStreams, WhenFull};
 pub use cookie::{COOKIE, Cookie, HOST_PREFIX};
 pub use credential_rule::{Choice, CredentialRule, Source};
 pub use credential_set::{AUTHORIZATION, CredentialSet, Identity, SIGNATURE_HEADERS, SetId, SetKind};

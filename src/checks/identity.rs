@@ -1,6 +1,6 @@
 //! The secret is that of an identity of its set, and good now.
 
-use super::principal::{Claimant, CredentialName, NEVER, Principal};
+use super::principal::{Backing, Claimant, CredentialName, NEVER, Principal, ShownSecret};
 use super::{Result, SignedProof, Signing, TokenRequirements, Unproven, condition, revocation, scope, signature};
 use crate::base::details::Details;
 use crate::base::time::{Seconds, UnixSeconds};
@@ -24,8 +24,8 @@ struct Known<'p> {
     identity: &'p Identity,
     /// From when on the secret is good no longer.
     expires: Option<UnixSeconds>,
-    /// The id of the key that has signed.
-    key_id: Option<&'p str>,
+    /// What was shown of it.
+    secret: ShownSecret<'p>,
 }
 
 /// Proof: the request has a secret of an identity, which is neither disabled nor past its time.
@@ -81,8 +81,14 @@ impl<'p> Identified<'p> {
             status: None,
             clearance: None,
             details: known.details(),
+            backing: Backing::Secret { set: known.id, identity: known.identity, secret: known.secret },
         }
     }
+}
+
+/// Why an identity is refused that is not to be used.
+pub(super) const fn disabled() -> Denial {
+    Denial::Revoked("`disabled`")
 }
 
 /// What a set knows of the certificate of the connection: of itself, before what it knows of all with its first URI, or its
@@ -120,13 +126,13 @@ impl<'p> Known<'p> {
     ) -> std::result::Result<(Self, Option<SignedProof>), Unproven> {
         // The kind of a set finds secrets of its own kind.
         let unknown = Denial::UnknownIdentity;
-        let (set, identity, expires) = match secret {
+        let (set, identity, expires, secret) = match secret {
             SentSecret::ApiKey(key) => {
                 let key = key.checked(limit)?;
                 let set = with_identities((id, set), facts)?;
                 let SetKind::ApiKeys(keys) = &set.kind else { return Err(unknown.into()) };
                 let found = keys.find(&sha256(key)).ok_or(unknown)?;
-                (set, set.identities.get(found.identity), found.expires)
+                (set, set.identities.get(found.identity), found.expires, ShownSecret::Digest(&found.digest))
             }
             SentSecret::Password(text) => {
                 let read = text.checked()?;
@@ -141,7 +147,11 @@ impl<'p> Known<'p> {
                     (Some(identity), None) => {
                         return Err(Denial::WrongSecret { identity: Rc::clone(&identity.id) }.into());
                     }
-                    (identity, at) => (set, identity, at.and_then(|at| secrets.ends.get(at)).copied().flatten()),
+                    (identity, at) => {
+                        let end = at.and_then(|at| secrets.ends.get(at)).copied().flatten();
+                        let hash = at.and_then(|at| secrets.hashes.get(at)).ok_or(unknown)?;
+                        (set, identity, end, ShownSecret::Password(hash))
+                    }
                 }
             }
             SentSecret::Signature(signature) => return Self::find_signer(signature, (id, set), signing, facts),
@@ -149,11 +159,11 @@ impl<'p> Known<'p> {
                 let set = with_identities((id, set), facts)?;
                 let SetKind::Certificates(certificates) = &set.kind else { return Err(unknown.into()) };
                 let found = certificate_of(certificates, facts.surroundings).ok_or(unknown)?;
-                (set, set.identities.get(found.identity), found.expires)
+                (set, set.identities.get(found.identity), found.expires, ShownSecret::Digest(&found.digest))
             }
         };
         let identity = identity.ok_or(Denial::UnknownIdentity)?;
-        Ok((Self { id, set, identity, expires, key_id: None }, None))
+        Ok((Self { id, set, identity, expires, secret }, None))
     }
 
     /// Finds whose signature it is. An identity that is refused anyway is refused before the signature is looked at.
@@ -172,7 +182,7 @@ impl<'p> Known<'p> {
         signature::check_terms(&signed, terms, signing.request, now)?;
         let known = |key: &'p SigningKey| {
             let identity = set.identities.get(key.identity)?;
-            Some(Self { id, set, identity, expires: key.expires, key_id: Some(&key.key_id) })
+            Some(Self { id, set, identity, expires: key.expires, secret: ShownSecret::Key(key) })
         };
         let refused = keys.first().and_then(|(_, key)| known(key)).and_then(|signer| {
             let by_itself = Self { expires: None, ..signer }.failures(now).next();
@@ -189,7 +199,7 @@ impl<'p> Known<'p> {
     }
 
     fn failures(self, now: UnixSeconds) -> impl Iterator<Item = Denial> {
-        let disabled = self.identity.disabled.then_some(Denial::Revoked("`disabled`"));
+        let disabled = self.identity.disabled.then(disabled);
         let over = self.ends().min().filter(|end| now >= *end);
         disabled.into_iter().chain(over.map(|expired_at| Denial::CredentialExpired { expired_at, now }))
     }
@@ -199,11 +209,19 @@ impl<'p> Known<'p> {
             authority: Authority::Set(self.id),
             authority_name: &self.set.name,
             name: CredentialName::Identity(self.identity),
-            key_id: self.key_id,
+            key_id: self.key_id(),
             claims: &self.identity.claims,
             scope_claims: &self.set.scope_claims,
             implies: None,
             leeway: Seconds(0),
+        }
+    }
+
+    /// The id of the key that has signed.
+    fn key_id(self) -> Option<&'p str> {
+        match self.secret {
+            ShownSecret::Key(key) => Some(&key.key_id),
+            ShownSecret::Digest(_) | ShownSecret::Password(_) => None,
         }
     }
 
@@ -221,7 +239,7 @@ impl<'p> Known<'p> {
     fn details(self) -> Rc<Details> {
         let details = || Rc::new(self.claimant().details(None));
         // Those of a signer name its key, which changes.
-        if self.key_id.is_some() {
+        if self.key_id().is_some() {
             return details();
         }
         Rc::clone(self.identity.details.get_or_init(details))

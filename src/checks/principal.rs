@@ -7,10 +7,11 @@ use crate::base::details::Details;
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::text::escaped;
 use crate::base::time::{Seconds, UnixSeconds};
-use crate::crypto::Algorithm;
+use crate::crypto::{Algorithm, PasswordHash, SHA256_BYTES};
 use crate::decision::{TokenTrace, VerifiedIdentity};
+use crate::facts::VerifiedToken;
 use crate::jose::{ClaimPath, Claims};
-use crate::policy::{Authority, Identity, ImpliedScopes, Scope, SenderConstraint};
+use crate::policy::{Authority, Identity, ImpliedScopes, IssuerId, Scope, SenderConstraint, SetId, SigningKey};
 use crate::revocation::{Clearance, EntryKind, Revocable};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -53,6 +54,64 @@ pub struct Principal<'a> {
     pub(super) clearance: Option<&'a Clearance>,
     /// What records show of it beside its names.
     pub(super) details: Rc<Details>,
+    /// What it was proven by.
+    pub(super) backing: Backing<'a>,
+}
+
+/// What a credential was proven by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Backing<'a> {
+    /// A key of an issuer, or its word.
+    Token {
+        /// The key; `None` of an opaque token.
+        key: Option<BackingKey>,
+        /// What is remembered of the token.
+        known: Option<&'a VerifiedToken>,
+    },
+    /// A secret of an identity of a set.
+    Secret {
+        /// The set.
+        set: SetId,
+        /// The identity.
+        identity: &'a Identity,
+        /// The secret.
+        secret: ShownSecret<'a>,
+    },
+}
+
+/// The key of an issuer that has verified a token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BackingKey {
+    /// The issuer.
+    pub(super) issuer: IssuerId,
+    /// Its place among the keys that the issuer has now.
+    pub(super) place: usize,
+    /// The algorithm of the signature.
+    pub(super) algorithm: Algorithm,
+    /// Whether the issuer's keys are fetched.
+    pub(super) is_fetched: bool,
+}
+
+/// The secret that was shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ShownSecret<'a> {
+    /// The one with this digest.
+    Digest(&'a [u8; SHA256_BYTES]),
+    /// The password of this hash.
+    Password(&'a PasswordHash),
+    /// The key that has signed.
+    Key(&'a SigningKey),
+}
+
+impl ShownSecret<'_> {
+    /// Its digest.
+    pub(super) fn digest(self) -> [u8; SHA256_BYTES] {
+        match self {
+            Self::Digest(digest) => *digest,
+            Self::Password(hash) => hash.digest(),
+            Self::Key(key) => key.digest,
+        }
+    }
 }
 
 /// What records call a credential.

@@ -5,7 +5,7 @@ use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts};
 use crate::jose::Claims;
 use crate::policy::{IssuerId, StatusListPolicy, WhenStale};
-use crate::revocation::StatusClaim;
+use crate::revocation::{StatusClaim, StatusList};
 
 /// `VALID` (section 7.1).
 const VALID: u8 = 0;
@@ -39,13 +39,7 @@ impl StatusSource<'_> {
         };
         let place = lists.find(self.issuer, &claim.uri);
         if let Some(list) = place.and_then(|place| place.list.as_deref()) {
-            match list.get(claim.index) {
-                Some(VALID) => {}
-                Some(INVALID) => return Err(revoked("its status, INVALID")),
-                Some(SUSPENDED) => return Err(revoked("its status, SUSPENDED")),
-                Some(_) => return Err(revoked("its status, which is none that is known")),
-                None => return Err(revoked("its status: `idx` is past the end of the list")),
-            }
+            judge(list, claim.index).map_err(Unproven::Deny)?;
             let allows_stale = self.policy.when_stale == WhenStale::Allow;
             if allows_stale || place.is_some_and(|place| !place.is_stale) {
                 return Ok(());
@@ -62,6 +56,13 @@ impl StatusSource<'_> {
     }
 }
 
-const fn revoked(by: &'static str) -> Unproven {
-    Unproven::Deny(Denial::Revoked(by))
+/// What a list says of the token at this place.
+pub(super) fn judge(list: &StatusList, index: u64) -> super::Result<()> {
+    Err(Denial::Revoked(match list.get(index) {
+        Some(VALID) => return Ok(()),
+        Some(INVALID) => "its status, INVALID",
+        Some(SUSPENDED) => "its status, SUSPENDED",
+        Some(_) => "its status, which is none that is known",
+        None => "its status: `idx` is past the end of the list",
+    }))
 }

@@ -20,6 +20,7 @@ mod lone_routes;
 mod messages;
 mod misplaced;
 mod named_resources;
+mod open_streams;
 mod patches;
 mod per_route;
 mod redirects;
@@ -185,6 +186,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     named_resources::check(gate, values, &loaded.policy, findings);
     messages::check_beside(gate, &loaded.policy, findings);
     sessions::check(gate, &loaded.policy, findings);
+    open_streams::check(gate, &loaded.policy, findings);
     lists::check(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);

@@ -32,6 +32,7 @@ use crate::policy::{
     Access, AuditSettings, CacheLimits, CredentialSet, CryptoPlace, DEFAULT_TOKEN_BYTES, Forward, ForwardBy, Issuer,
     Limits, Match, PathMatch, PathPolicy, Policy, QueryPolicy, ReplayPlace, ReplaySettings, Requirement, Reuse,
     RevocationSettings, RouteMetadata, Rule, Rules, Settings, SharedKeys, TokenPlaces, TokenRequirement, Uses,
+    WhenFull,
 };
 use std::rc::Rc;
 
@@ -342,10 +343,15 @@ fn read_limits(cursor: &Cursor<'_>) -> Option<(usize, Limits)> {
     let open_streams = optional(&object, "open_streams", defaults.open_streams, |c| c.whole(0..=100_000));
     let event_entries = optional(&object, "event_entries", defaults.event_entries, |c| c.whole(1000..=1_000_000));
     let events_per_second = optional(&object, "events_per_second", defaults.events_per_second, |c| c.whole(1..=10_000));
+    let open_streams_when_full =
+        optional(&object, "open_streams_when_full", defaults.open_streams_when_full, |cursor| {
+            cursor.word(&[WhenFull::Refuse, WhenFull::Unwatched].map(|when| (when.name(), when)))
+        });
     let limits = Limits {
         event_entries: event_entries?,
         events_per_second: events_per_second?,
         open_streams: open_streams?,
+        open_streams_when_full: open_streams_when_full?,
         signed_body_bytes: signed_body_bytes?,
         body_timeout_ms: body_timeout_ms?,
         reuse_pairs: reuse_pairs?,

@@ -130,7 +130,8 @@ shapes! {
     AUTHORIZATION "authorization" ["env"];
     LIMITS "limits" [
         "token_bytes", "jwks_bytes", "jwks_keys", "waiting_requests", "denial_logs_per_second", "wasm_crypto_percent",
-        "reuse_pairs", "signed_body_bytes", "body_timeout", "open_streams", "event_entries", "events_per_second",
+        "reuse_pairs", "signed_body_bytes", "body_timeout", "open_streams", "open_streams_when_full", "event_entries",
+        "events_per_second",
     ];
     REUSE "reuse" ["window", "max_clients", "client", "action", "exempt"];
     REUSE_CLIENT "client" ["ipv4_prefix", "ipv6_prefix", "user_agent", "tls"];

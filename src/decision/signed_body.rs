@@ -29,7 +29,7 @@ impl Grant {
             left_out: 0,
             response: None,
             signed_body: None,
-            close_at: None,
+            open: None,
         }
     }
 }

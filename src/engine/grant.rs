@@ -34,7 +34,7 @@ pub(super) fn untouched(
         left_out: 0,
         response: None,
         signed_body: None,
-        close_at: None,
+        open: None,
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn for_principal(
         left_out,
         response: None,
         signed_body: None,
-        close_at: None,
+        open: None,
     }
 }
 

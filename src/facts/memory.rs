@@ -9,9 +9,11 @@ use crate::base::details::DetailsCell;
 use crate::base::names::{FingerprintCell, Subject};
 use crate::base::time::UnixSeconds;
 use crate::crypto::Algorithm;
+use crate::decision::Held;
 use crate::jose::{Claims, JoseHeader};
 use crate::policy::IssuerId;
 use crate::revocation::Clearance;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// What a digest that records show takes of memory, in bytes.
@@ -36,14 +38,16 @@ pub struct VerifiedToken {
     pub clearance: Clearance,
     /// What records show of it.
     pub details: DetailsCell,
+    /// What it is judged by again while a stream that it opened is open, once there has been one.
+    pub held: OnceCell<Rc<Held>>,
 }
 
 /// What vouches for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voucher {
-    /// Its signature, of this algorithm, which keys of its issuer have verified. The generation says which of the key sets
-    /// that the issuer has had: by another one it is not verified.
-    Signature(Algorithm, Generation),
+    /// Its signature, of this algorithm, which the key at this place of its issuer's key set has verified. The generation says
+    /// which of the key sets that the issuer has had: by another one it is not verified.
+    Signature(Algorithm, Generation, usize),
     /// The word of its issuer.
     Introspection {
         /// When the issuer said so.
@@ -100,6 +104,7 @@ impl VerifiedToken {
             issuer,
             clearance: Clearance::default(),
             details: DetailsCell::default(),
+            held: OnceCell::new(),
             claims,
         }
     }
@@ -108,7 +113,7 @@ impl VerifiedToken {
     #[must_use]
     pub fn is_by(&self, keys: &KeyRing) -> bool {
         match self.voucher {
-            Voucher::Signature(_, generation) => keys.generation(self.issuer) == Some(generation),
+            Voucher::Signature(_, generation, _) => keys.generation(self.issuer) == Some(generation),
             Voucher::Introspection { .. } => true,
         }
     }
@@ -132,6 +137,7 @@ impl VerifiedToken {
         // A subject and a fingerprint may have a digest each, which is computed later.
         let subject = self.subject.as_ref().map_or(0, |subject| size_of::<Subject>() + subject.as_str().len());
         let details = self.details.get().map_or(0, |details| details.bytes());
-        size_of::<Self>() + self.claims.bytes() + texts + subject + details + 2 * DIGEST_BYTES
+        let held = self.held.get().map_or(0, |held| held.bytes());
+        size_of::<Self>() + self.claims.bytes() + texts + subject + details + held + 2 * DIGEST_BYTES
     }
 }

@@ -7,7 +7,10 @@ use std::rc::Rc;
 
 /// The status lists that tokens have asked for, as far as they are there.
 #[derive(Debug, Default)]
-pub struct StatusLists(Vec<StatusPlace>);
+pub struct StatusLists {
+    places: Vec<StatusPlace>,
+    changes: u64,
+}
 
 /// The place of a status list.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ impl StatusLists {
     /// The place of this list. A place that is found counts as asked for.
     #[must_use]
     pub fn find(&self, issuer: IssuerId, uri: &str) -> Option<&StatusPlace> {
-        let place = self.0.iter().find(|place| place.issuer == issuer && place.uri == uri)?;
+        let place = self.places.iter().find(|place| place.issuer == issuer && place.uri == uri)?;
         place.asked.set(true);
         Some(place)
     }
@@ -36,11 +39,22 @@ impl StatusLists {
     /// The places.
     #[must_use]
     pub fn places(&self) -> &[StatusPlace] {
-        &self.0
+        &self.places
     }
 
     /// The places, to be changed.
     pub const fn places_mut(&mut self) -> &mut Vec<StatusPlace> {
-        &mut self.0
+        &mut self.places
+    }
+
+    /// How often a list has become another one.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Notes that a list has become another one.
+    pub const fn note_change(&mut self) {
+        self.changes = self.changes.saturating_add(1);
     }
 }

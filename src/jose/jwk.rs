@@ -2,7 +2,7 @@
 
 use super::instead::Instead;
 use crate::base::json::{self, JsonType, Map, Value, wrong_type};
-use crate::crypto::{Algorithm, KeyFamily, Material, VerificationKey, sha256};
+use crate::crypto::{Algorithm, KeyFamily, Material, SHA256_BYTES, VerificationKey, sha256};
 use std::fmt;
 
 /// The most keys that are tried for one token, where several share its `kid` or it has none. Each try costs a
@@ -33,6 +33,8 @@ pub struct KeySet {
     skipped: Vec<Skipped>,
     /// A digest of what makes each usable key what it is, in their order.
     content: Vec<u8>,
+    /// A digest of each usable key without its names, in their order. Configured secrets have none.
+    materials: Vec<[u8; SHA256_BYTES]>,
 }
 
 /// A member of a key set that cannot be used, and why.
@@ -133,6 +135,7 @@ impl KeySet {
                 Ok(key) => {
                     all.keys.push(key);
                     all.content.extend(identity(member));
+                    all.materials.push(material_digest(member));
                 }
                 Err(why) => {
                     let kid = member.get("kid").and_then(Value::as_str).map(str::to_owned);
@@ -182,11 +185,29 @@ impl KeySet {
     /// The keys to try for a token: those of its `kid`, or all when it has none, that fit `algorithm`; at most
     /// [`MAX_CANDIDATES`]. A key without a `kid` is not tried for a token that names one.
     pub fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
+        self.candidates_in_place(kid, algorithm).map(|(_, key)| key)
+    }
+
+    /// As [`KeySet::candidates`], each with its place.
+    pub fn candidates_in_place(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = (usize, &Key)> {
         self.keys
             .iter()
-            .filter(move |key| kid.is_none() || key.kid.as_deref() == kid)
-            .filter(move |key| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
+            .enumerate()
+            .filter(move |(_, key)| kid.is_none() || key.kid.as_deref() == kid)
+            .filter(move |(_, key)| key.algorithm.is_none_or(|only| only == algorithm) && key.key.fits(algorithm))
             .take(MAX_CANDIDATES)
+    }
+
+    /// A digest of the key at this place, whatever it is called: of its material alone. A configured secret has none.
+    #[must_use]
+    pub fn material(&self, place: usize) -> Option<[u8; SHA256_BYTES]> {
+        self.materials.get(place).copied()
+    }
+
+    /// Whether the key of this digest is among those that would be tried for a token.
+    #[must_use]
+    pub fn holds(&self, material: &[u8; SHA256_BYTES], kid: Option<&str>, algorithm: Algorithm) -> bool {
+        self.candidates_in_place(kid, algorithm).any(|(place, _)| self.materials.get(place) == Some(material))
     }
 }
 
@@ -237,10 +258,17 @@ pub(super) fn read_key(member: &Value) -> Result<Key, &'static str> {
 
 /// A digest of the members of a usable key that decide which signatures it verifies. What else a key set says of it,
 /// such as a certificate that is renewed, does not make another key of it.
-fn identity(member: &Value) -> [u8; 32] {
-    const MEMBERS: [&str; 9] = ["kid", "alg", "kty", "crv", "n", "e", "x", "y", "pub"];
-    let members: Vec<String> =
-        MEMBERS.iter().map(|name| member.get(*name).unwrap_or(&Value::Null).to_string()).collect();
+fn identity(member: &Value) -> [u8; SHA256_BYTES] {
+    digest_of(member, &["kid", "alg", "kty", "crv", "n", "e", "x", "y", "pub"])
+}
+
+/// A digest of the members that are the key itself. Each has one spelling.
+fn material_digest(member: &Value) -> [u8; SHA256_BYTES] {
+    digest_of(member, &["kty", "crv", "n", "e", "x", "y", "pub"])
+}
+
+fn digest_of(member: &Value, names: &[&str]) -> [u8; SHA256_BYTES] {
+    let members: Vec<String> = names.iter().map(|name| member.get(*name).unwrap_or(&Value::Null).to_string()).collect();
     sha256(members.join("\n").as_bytes())
 }
 

@@ -67,6 +67,9 @@ pub struct Identity {
     pub details: DetailsCell,
 }
 
+/// An identity, and from when on its secret is good no longer.
+type Holder<'s> = (&'s Identity, Option<UnixSeconds>);
+
 impl CredentialSet {
     /// A set.
     #[must_use]
@@ -111,6 +114,28 @@ impl CredentialSet {
             }
             SetKind::Cookie(_) => Vec::new(),
         }
+    }
+
+    /// The identity of this id and the end of its secret, if it still has that one. The key of a signer is looked for under
+    /// its own id.
+    #[must_use]
+    pub fn holder(&self, id: &str, key_id: Option<&str>, secret: &[u8; SHA256_BYTES]) -> Option<Holder<'_>> {
+        let (identity, expires) = match &self.kind {
+            SetKind::ApiKeys(keys) => keys.find(secret).map(|found| (found.identity, found.expires))?,
+            SetKind::Certificates(known) => known.find(secret).map(|found| (found.identity, found.expires))?,
+            SetKind::Passwords(passwords) => {
+                let (identity, secrets) = passwords.find(id.as_bytes());
+                let place = secrets.hashes.iter().position(|hash| hash.digest() == *secret)?;
+                (identity?, secrets.ends.get(place).copied().flatten())
+            }
+            SetKind::Signatures(signatures) => {
+                let keys = signatures.find(key_id?).iter().map(|(_, key)| key);
+                keys.filter(|key| key.digest == *secret).map(|key| (key.identity, key.expires)).next()?
+            }
+            SetKind::Cookie(_) => return None,
+        };
+        let identity = self.identities.get(identity).filter(|identity| *identity.id == id)?;
+        Some((identity, expires))
     }
 
     /// The signatures, if this is a set of such.

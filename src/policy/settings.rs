@@ -1,7 +1,7 @@
 //! Settings of the shell and the command: how a gate fetches, remembers, answers and reports. The engine does not read
 //! them.
 
-use super::{AuditSettings, ReplayService, RevocationSettings};
+use super::{AuditSettings, ReplayService, RevocationSettings, WhenFull};
 
 /// What the shell and the command need of a configuration, beside the policy that judges.
 #[derive(Debug)]
@@ -98,12 +98,14 @@ pub struct Limits {
     pub signed_body_bytes: u32,
     /// How long a request waits for the first byte of a body that has to be read before it is decided, in milliseconds.
     pub body_timeout_ms: u64,
-    /// The most open streams of one worker that are watched until the time of their credential is over.
+    /// The most open streams of one worker that are watched until their credential is good no longer.
     pub open_streams: usize,
     /// How many entries there is room for that events have revoked.
     pub event_entries: usize,
     /// The most events that one worker takes in a second.
     pub events_per_second: u32,
+    /// What becomes of a request beyond that.
+    pub open_streams_when_full: WhenFull,
 }
 
 impl Default for Limits {
@@ -120,6 +122,7 @@ impl Default for Limits {
             open_streams: 10_000,
             event_entries: 100_000,
             events_per_second: 20,
+            open_streams_when_full: WhenFull::Refuse,
         }
     }
 }

@@ -91,6 +91,8 @@ pub struct SigningKey {
     pub expires: Option<UnixSeconds>,
     /// What signatures are checked with.
     pub material: SigningMaterial,
+    /// A digest of that: another key has another one.
+    pub digest: [u8; SHA256_BYTES],
 }
 
 /// What signatures are checked with.
@@ -214,7 +216,7 @@ mod tests {
 
     fn key(key_id: &str, identity: usize, secret: &str) -> SigningKey {
         let material = SigningMaterial::Shared(SharedKey::new(secret.as_bytes()));
-        SigningKey { key_id: key_id.into(), identity, expires: None, material }
+        SigningKey { key_id: key_id.into(), identity, expires: None, material, digest: sha256(secret.as_bytes()) }
     }
 
     fn terms(form: SignatureForm, covered: &[&str]) -> SignatureTerms {

@@ -1,7 +1,7 @@
 //! Everything that is revoked, as the engine asks for it.
 
-use super::entry::fingerprint_key;
-use super::kind::{EntryKind, KindSet};
+use super::found_by::{FoundBy, key_of};
+use super::kind::{EntryKind, Key, KindSet};
 use super::list::List;
 use super::spread::SpreadList;
 use crate::base::time::UnixSeconds;
@@ -33,7 +33,13 @@ pub struct Revocations {
 
 /// Which lists are meant: two are equal when they are of the very same lists.
 #[derive(Clone, Debug, Default)]
-struct Edition(Rc<()>);
+pub struct Edition(Rc<()>);
+
+impl PartialEq for Edition {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
 
 /// Notes by which lists a token has been found to be meant by no entry: neither a token nor a list ever changes, so
 /// those lists need not be asked again. Kept with the token.
@@ -85,23 +91,35 @@ impl Revocations {
     ///
     /// A digest is computed for each kind of which there are entries and of which the token has a name, and no other.
     pub fn find(&self, token: &impl Revocable) -> Option<EntryKind> {
-        EntryKind::ALL.into_iter().filter(|kind| self.kinds.has(*kind)).find(|&kind| {
-            let Some(name) = token.name(kind) else { return false };
-            let key = match kind {
-                EntryKind::Fingerprint => fingerprint_key(&name),
-                _ => Some(kind.key(token.iss(), &name)),
-            };
-            let issued_at = token.issued_at();
-            key.is_some_and(|key| {
-                self.lists.iter().any(|list| list.means(kind, key, issued_at))
-                    || self.told.as_ref().is_some_and(|told| told.means(kind, key, issued_at))
-            })
-        })
+        EntryKind::ALL
+            .into_iter()
+            .filter(|kind| self.kinds.has(*kind))
+            .find(|&kind| key_of(token, kind).is_some_and(|key| self.means(kind, key, token.issued_at())))
+    }
+
+    /// The kind of an entry that means the token that is found by these: what [`Self::find`] says of the token itself.
+    #[must_use]
+    pub fn find_by(&self, found_by: &FoundBy) -> Option<EntryKind> {
+        let issued_at = found_by.issued_at();
+        let mut keys = found_by.keys().filter(|(kind, _)| self.kinds.has(*kind));
+        keys.find(|&(kind, key)| self.means(kind, key, issued_at)).map(|(kind, _)| kind)
+    }
+
+    /// Whether an entry of that kind and key means a token that was issued then.
+    fn means(&self, kind: EntryKind, key: Key, issued_at: Option<UnixSeconds>) -> bool {
+        self.lists.iter().any(|list| list.means(kind, key, issued_at))
+            || self.told.as_ref().is_some_and(|told| told.means(kind, key, issued_at))
+    }
+
+    /// Which lists they are.
+    #[must_use]
+    pub const fn edition(&self) -> &Edition {
+        &self.edition
     }
 
     /// Finds the entry for a token that may come again, with which `clearance` is kept.
     pub fn find_again(&self, token: &impl Revocable, clearance: &Clearance) -> Option<EntryKind> {
-        let is_cleared = clearance.0.borrow().as_ref().is_some_and(|known| Rc::ptr_eq(&known.0, &self.edition.0));
+        let is_cleared = clearance.0.borrow().as_ref().is_some_and(|known| *known == self.edition);
         if is_cleared {
             return None;
         }

@@ -12,7 +12,7 @@ use super::list_store::{self, ListId, ListStore};
 use super::status_store::{self, StatusEvent, StatusId, StatusStore};
 use crate::base::time::UnixSeconds;
 use crate::decision::Need;
-use crate::facts::{Awaited, FetchedIdentities, KeyRing, StatusLists};
+use crate::facts::{Awaited, FetchedIdentities, KeyRing, StatusLists, Withdrawals};
 use crate::jose::KeySet;
 use crate::policy::{Endpoint, IssuerId, Policy, Settings};
 use crate::revocation::{Chunks, Revocations, SpreadList};
@@ -135,6 +135,16 @@ impl Documents {
     /// The status lists that are there.
     pub const fn statuses(&self) -> &StatusLists {
         self.statuses.lists()
+    }
+
+    /// What can have withdrawn a credential since it was judged.
+    pub const fn withdrawals(&self) -> Withdrawals<'_> {
+        Withdrawals {
+            revocations: self.revocations(),
+            keys: self.ring(),
+            statuses: self.statuses(),
+            identities: self.identities(),
+        }
     }
 
     /// Whether every document that any request may need is there.

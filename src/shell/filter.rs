@@ -30,6 +30,8 @@ mod records;
 #[cfg(test)]
 mod reporting;
 #[cfg(test)]
+mod revoked_streams;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod signed_bodies;
@@ -62,7 +64,7 @@ pub struct Filter<H> {
     /// The root contexts: one, or a few that share the VM.
     roots: RefCell<Vec<Root<H>>>,
     streams: Streams<Stream<H>>,
-    /// Those that are closed when the time of their credential is over.
+    /// Those that are closed when their credential is good no longer.
     open: Rc<OpenStreams>,
 }
 

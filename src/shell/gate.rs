@@ -236,6 +236,7 @@ impl<H: Host> Gate<H> {
         self.go_on_asking();
         self.hash_on();
         self.end_held();
+        self.judge_streams();
         self.close_streams();
         if let Some(summary) = self.logs.go_on(self.host.now_ns()) {
             log::info!("scopegate: {summary}");
@@ -276,12 +277,13 @@ impl<H: Host> Gate<H> {
             let documents = self.documents.borrow();
             (documents.are_busy(), documents.are_complete())
         };
-        if self.passwords.are_waited_for() || self.watch.streams.are_more_over(|| self.host.now()) {
+        let has_streams_to_close = self.watch.streams.are_more_over(|| self.host.now()) || self.has_news_for_streams();
+        if self.passwords.are_waited_for() || has_streams_to_close {
             return self.set_period(TICK_AT_ONCE_MS);
         }
         let waits = self.waiting.borrow().len() > 0 || self.inquiries.are_busy() || self.is_held_request_due();
         let missing = !is_complete || waits;
-        self.set_period(match (is_busy, missing) {
+        self.set_period(match (is_busy || self.watch.is_judging(), missing) {
             (true, _) => TICK_WHILE_READING_MS,
             (false, true) => TICK_WHILE_INCOMPLETE_MS,
             (false, false) => self.polls.due_in(self.now_ms()).map_or(TICK_MS, in_time),

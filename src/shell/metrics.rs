@@ -43,10 +43,14 @@ pub const CRYPTO_HOST_FAILURES: &str = "scopegate.crypto.host_failures";
 pub const CRYPTO_HOST: &str = "scopegate.crypto.host";
 /// Gauge: the memory of the VM.
 pub const VM_MEMORY_BYTES: &str = "scopegate.vm.memory_bytes";
-/// Gauge: streams that are closed when the time of their credential is over.
+/// Gauge: streams that are closed when their credential is good no longer.
 pub const STREAMS_OPEN: &str = "scopegate.streams.open";
-/// Counter: streams that were closed so.
-pub const STREAMS_CLOSED: &str = "scopegate.streams.closed";
+/// Counter: streams that were closed since the time of their credential was over.
+pub const STREAMS_EXPIRED: &str = "scopegate.streams.closed.expiry";
+/// Counter: streams that were closed since their credential was revoked.
+pub const STREAMS_REVOKED: &str = "scopegate.streams.closed.revocation";
+/// Counter: requests that passed without being watched, since there was no room.
+pub const STREAMS_UNWATCHED: &str = "scopegate.streams.unwatched";
 /// Gauge: requests that wait now.
 pub const WAITING: &str = "scopegate.waiting";
 /// Histogram: how long it took to check a signature, in microseconds.

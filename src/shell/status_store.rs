@@ -13,6 +13,7 @@ use crate::facts::{Awaited, KeyRing, StatusLists, StatusPlace};
 use crate::policy::{Issuer, IssuerId, RemoteList, StatusListPolicy};
 use crate::revocation::{Chunks, StatusTerms};
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// How long a list is kept fresh that no token names, in milliseconds.
 const IDLE_MS: u64 = 15 * 60_000;
@@ -136,7 +137,9 @@ impl StatusStore {
         held.take_keys(place, keys);
         let happened = held.feed.look(outside, has_turn);
         events.extend(happened.into_iter().map(|event| (place.uri.clone(), StatusEvent::Document(event))));
-        held.tell(place, outside.now);
+        if held.tell(place, outside.now) {
+            self.lists.note_change();
+        }
     }
 
     /// Makes a place for a list that a token names, and picks it up where another worker has fetched it.
@@ -245,8 +248,12 @@ impl StatusStore {
         };
         held.take_keys(place, keys);
         let events = held.feed.answered(outside, answer, document);
-        held.tell(place, outside.now);
-        events.into_iter().map(|event| (place.uri.clone(), StatusEvent::Document(event))).collect()
+        let is_other = held.tell(place, outside.now);
+        let events = events.into_iter().map(|event| (place.uri.clone(), StatusEvent::Document(event))).collect();
+        if is_other {
+            self.lists.note_change();
+        }
+        events
     }
 
     /// Until when a request may wait for this list, which begins to now; `None` where there is no point in waiting, since
@@ -288,9 +295,15 @@ impl Held {
         }
     }
 
-    /// Tells the engine's half how the list stands.
-    fn tell(&self, place: &mut StatusPlace, now: u64) {
-        place.list = self.feed.list.as_ref().and_then(Listed::statuses);
+    /// Tells the engine's half how the list stands. Returns whether it is another list now.
+    fn tell(&self, place: &mut StatusPlace, now: u64) -> bool {
+        let list = self.feed.list.as_ref().and_then(Listed::statuses);
+        let is_same = match (&place.list, &list) {
+            (Some(before), Some(now)) => Rc::ptr_eq(before, now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        place.list = list;
         place.is_stale = self.feed.standing(now).stale;
+        !is_same
     }
 }

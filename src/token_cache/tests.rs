@@ -23,11 +23,12 @@ fn token(expires_at: i64, filler: usize) -> VerifiedToken {
         details: DetailsCell::default(),
         header: JoseHeader { alg: "ES256".into(), kid: None, typ: None },
         claims: Claims::from_members(Members::parse(claims.into_bytes()).expect("an object")).expect("claims"),
-        voucher: Voucher::Signature(Algorithm::Es256, keys().generation(IssuerId(0)).expect("keys")),
+        voucher: Voucher::Signature(Algorithm::Es256, keys().generation(IssuerId(0)).expect("keys"), 0),
         fingerprint: FingerprintCell::default(),
         subject: None,
         issuer: IssuerId(0),
         clearance: Default::default(),
+        held: Default::default(),
     }
 }
 

@@ -211,7 +211,20 @@ fn what_should_be_looked_at_is_a_warning() {
         let added = format!("response_headers_to_add: [{{header: {{key: {header}, value: a}}}}]");
         format!("{ROUTE_CONFIG}            {added}\n")
     };
+    // A gate that closes streams, or not, with these capabilities.
+    let closing = |when: &str, calls: &str| {
+        let rule = format!("- {{match: {{path: /events}}, close_streams: {when}}}");
+        let all = "proxy_on_request_headers: {}, proxy_on_request_trailers: {}";
+        any_rule(&rule).replacen(PLUGIN, &restricted(&format!("{all}{calls}")), 1)
+    };
+    let closes = ", proxy_close_stream: {}, proxy_set_effective_context: {}, proxy_on_tick: {}";
     for (rule, text, right) in [
+        ("streams-not-closed", closing("revocation", ""), closing("never", "")),
+        (
+            "streams-not-closed",
+            closing("expiry", &closes.replace("proxy_close_stream: {}, ", "")),
+            closing("expiry", closes),
+        ),
         ("failure-policy-missing", with(PLUGIN, ""), shipped()),
         (
             "client-address",

@@ -72,7 +72,7 @@ rules:
   jwt_allowed_in: [request]
   methods: {{POST: {{deny: true}}}}
 - {{match: {{template: '/a/{{id}}/**'}}, claims: [{{claim: t, equals_path: id}}]}}
-- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, close_streams: expiry, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
+- {{match: {{prefix: /p}}, acr_values: [phr, 'urn:x:silver'], max_auth_age: 5m, close_streams: revocation, csrf: {{origins: ['https://a', 'http://b:8080']}}}}
 - match: {{prefix: /mcp}}
   mcp:
     tools: {{default: {{deny: true}}, rules: [{{tool: 'a*', scopes: [a], claims: [{{claim: c, equals: 1}}], issuers: [a], max_token_age: 1m, acr_values: [phr], max_auth_age: 5m}}, {{tool: [b, c], deny: true}}]}}
@@ -117,7 +117,7 @@ events:
   issuers: {{a: {{audience: [gate, other], token_types: [secevent+jwt, JWT, missing], allow_missing_exp: true, keep: 2h, poll: {{uri: 'https://a/poll', cluster: a, authorization: {{env: NONCES}}, interval: 10s, timeout: 1s}}}}}}
   operators: {{ops: {{audience: gate, keep: 1h, signed_by: {{keys: [{KEY}]}}}}}}
   max_bytes: 4096
-limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000, signed_body_bytes: 4096, body_timeout: 5s, open_streams: 5, event_entries: 1000, events_per_second: 5}}
+limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000, signed_body_bytes: 4096, body_timeout: 5s, open_streams: 5, open_streams_when_full: unwatched, event_entries: 1000, events_per_second: 5}}
 audit: {{subject: hash, salt: {{env: NONCES}}, filter_state: denials, record: object, fields: [reason, time], log: all, log_sample: 10}}
 "
     )

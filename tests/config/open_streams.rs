@@ -5,8 +5,9 @@ use super::{read, with};
 #[test]
 fn what_is_wrong_with_open_streams_is_said() {
     for (text, told) in [
-        ("default: {close_streams: revocation}", ["default.close_streams: ", "never", "expiry"]),
+        ("default: {close_streams: always}", ["default.close_streams: ", "never", "expiry or revocation"]),
         ("default: {close_streams: true}", ["default.close_streams: ", "never", "expiry"]),
+        ("limits: {open_streams_when_full: allow}", ["limits.open_streams_when_full: ", "refuse", "unwatched"]),
         ("default: {public: true, close_streams: expiry}", ["default: ", "close_streams beside `public`", ""]),
         ("limits: {open_streams: -1}", ["limits.open_streams: ", "from 0 to 100000", ""]),
     ] {
@@ -14,4 +15,8 @@ fn what_is_wrong_with_open_streams_is_said() {
         assert!(told.iter().all(|part| error.contains(part)), "{text}: {error}");
     }
     assert!(read(&with("default: {close_streams: never}\nlimits: {open_streams: 0}")).is_ok());
+    for when in ["refuse", "unwatched"] {
+        let text = format!("default: {{close_streams: revocation}}\nlimits: {{open_streams_when_full: {when}}}");
+        assert_eq!(read(&with(&text)).unwrap().settings.limits.open_streams_when_full.name(), when);
+    }
 }

@@ -25,7 +25,7 @@ static HUNTER22: LazyLock<String> = LazyLock::new(|| PasswordHash::bcrypt(b"hunt
 static SIGNER: LazyLock<Issuer> = LazyLock::new(|| Issuer::new(Algorithm::Es256, "ids"));
 
 /// Sets whose identities are fetched, and one whose identities are here.
-fn gate(members: Value) -> Value {
+pub fn gate(members: Value) -> Value {
     let remote = |name: &str| json!({ "uri": format!("https://ids.example.com/{name}"), "cluster": "ids" });
     let mut all = json!({ "credentials": [
         { "name": "partners", "api_key": { "header": "x-api-key" }, "scopes": ["orders:list"], "identities": remote("partners") },
@@ -66,7 +66,7 @@ fn load_after(
     }
 }
 
-fn of_key(id: &str, key: &str, members: Value) -> Value {
+pub fn of_key(id: &str, key: &str, members: Value) -> Value {
     let mut identity = json!({ "id": id, "secrets": [{ "sha256": hex_sha256(key) }] });
     extend(&mut identity, members);
     identity
@@ -77,7 +77,7 @@ fn written(identities: Value) -> String {
 }
 
 /// The sets with these documents.
-fn fetched(policy: &Policy, documents: &[(usize, Value)]) -> FetchedIdentities {
+pub fn fetched(policy: &Policy, documents: &[(usize, Value)]) -> FetchedIdentities {
     let mut fetched = FetchedIdentities::default();
     for (set, identities) in documents {
         let read = load(&written(identities.clone()), terms(policy, *set));

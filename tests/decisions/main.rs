@@ -64,6 +64,7 @@ mod resources;
 mod reuse;
 mod revocation;
 mod revocation_lists;
+mod revoked_streams;
 mod schemes;
 mod sessions;
 mod shown_by_many;

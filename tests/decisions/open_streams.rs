@@ -15,7 +15,7 @@ fn short() -> String {
 }
 
 fn close_at(config: &Value) -> Option<i64> {
-    get("/").bearer(short()).granted(config).close_at.map(|UnixSeconds(at)| at)
+    get("/").bearer(short()).granted(config).open.and_then(|open| open.close_at).map(|UnixSeconds(at)| at)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_stream_is_closed_only_where_a_requirement_asks_for_it_and_refuses() {
         assert_eq!(close_at(&config(members.clone())), None, "{members}");
     }
     let missing = config(json!({ "default": { "close_streams": "expiry", "allow_missing": true } }));
-    assert_eq!(get("/").granted(&missing).close_at, None, "there is no credential");
+    assert_eq!(get("/").granted(&missing).open, None, "there is no credential");
     for members in [
         json!({ "default": { "close_streams": "expiry", "methods": { "GET": {} } } }),
         json!({ "default": { "methods": { "GET": { "close_streams": "expiry" } } } }),
@@ -55,9 +55,9 @@ fn of_several_credentials_the_first_that_ends_counts_and_one_without_an_end_is_n
     let closing = json!({ "close_streams": "expiry" });
     let both = accepting(json!({ "all_of": ["partners", "bearer"] }), closing.clone());
     let granted = key(ACME).bearer(short()).granted(&both);
-    assert_eq!(granted.close_at, Some(UnixSeconds(NOW + 60 + LEEWAY)));
+    assert_eq!(granted.open.unwrap().close_at, Some(UnixSeconds(NOW + 60 + LEEWAY)));
     let alone = accepting(json!("partners"), closing);
-    assert_eq!(key(ACME).granted(&alone).close_at, None);
+    assert_eq!(key(ACME).granted(&alone).open, None);
 }
 
 #[test]
@@ -74,6 +74,6 @@ fn where_metadata_restricts_one_of_the_two_is_enough_that_is_not_only_reported()
         let Decision::Allow(grant) = get("/").bearer(short()).under(added).decide(&policy) else {
             panic!("{metadata}")
         };
-        assert_eq!(grant.close_at.is_some(), closes, "{default} {metadata}");
+        assert_eq!(grant.open.is_some(), closes, "{default} {metadata}");
     }
 }

@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::io::Write as _;
 use std::rc::Rc;
 
-const URI: &str = "https://status.example.com/lists/1";
+pub const URI: &str = "https://status.example.com/lists/1";
 
 /// A configuration that honours the claim, with these members in `status_list`.
 fn honoured(members: Value) -> Value {
@@ -53,7 +53,7 @@ fn list(statuses: &[u8]) -> StatusList {
 }
 
 /// These statuses as the only list that is there.
-fn there(statuses: Option<&[u8]>, is_stale: bool) -> Rc<StatusLists> {
+pub fn there(statuses: Option<&[u8]>, is_stale: bool) -> Rc<StatusLists> {
     let mut lists = StatusLists::default();
     let list = statuses.map(|statuses| Rc::new(list(statuses)));
     let place = StatusPlace { issuer: IssuerId(0), uri: URI.into(), list, is_stale, asked: Cell::new(false) };

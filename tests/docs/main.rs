@@ -290,6 +290,7 @@ fn the_limits_have_the_defaults_of_the_table() {
         open_streams,
         event_entries,
         events_per_second,
+        open_streams_when_full,
     } = Limits::default();
     for (name, value) in [
         ("token_bytes", token_bytes.to_string()),
@@ -303,6 +304,7 @@ fn the_limits_have_the_defaults_of_the_table() {
         ("open_streams", open_streams.to_string()),
         ("event_entries", event_entries.to_string()),
         ("events_per_second", events_per_second.to_string()),
+        ("open_streams_when_full", format!("`{}`", open_streams_when_full.name())),
         ("body_timeout", format!("`{}s`", body_timeout_ms / 1000)),
     ] {
         let row = rows.iter().find(|row| word(&row[0]) == name).unwrap_or_else(|| panic!("{name} has no row"));

@@ -74,6 +74,7 @@ mod remembered;
 mod reporting;
 mod reuse;
 mod revocation;
+mod revoked_streams;
 mod rollout;
 mod router;
 mod routing;

@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An upstream whose answers never end: it switches protocols where it is asked to, and sends a line ten times a second.
-fn endless() -> SocketAddr {
+pub fn endless() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -42,12 +42,12 @@ fn talk(mut stream: TcpStream) {
 }
 
 /// The time in seconds.
-fn clock() -> f64 {
+pub fn clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
 /// Opens a stream over HTTP/1.1. Says when it has ended, and what was read of it.
-fn open(address: SocketAddr, token: &str, more: &[(&str, &str)]) -> mpsc::Receiver<(f64, String)> {
+pub fn open(address: SocketAddr, token: &str, more: &[(&str, &str)]) -> mpsc::Receiver<(f64, String)> {
     let (says, hears) = mpsc::channel();
     let mut stream = connect(address);
     stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -64,8 +64,8 @@ fn open(address: SocketAddr, token: &str, more: &[(&str, &str)]) -> mpsc::Receiv
     hears
 }
 
-/// Opens two streams of one connection over HTTP/2, and prints when and how each ends.
-fn open_http2(address: SocketAddr, tokens: [&str; 2]) -> Child {
+/// Opens a stream for each token on one connection over HTTP/2, and prints when and how each ends.
+pub fn open_http2(address: SocketAddr, tokens: &[&str]) -> Child {
     let mut command = Command::new(node::binary());
     command.arg(root().join("tests/e2e/open_streams_http2.mjs")).arg(format!("http://{address}")).args(tokens);
     command.stdout(Stdio::piped()).spawn().unwrap()
@@ -91,7 +91,7 @@ fn streams_of_every_kind_end_when_their_token_would_be_refused_and_others_go_on(
     ];
     let ending = [open(envoy.address(), &short, &upgrade), open(envoy.address(), &short, &[])];
     let lasting = [open(envoy.address(), &long, &upgrade), open(envoy.address(), &long, &[])];
-    let mut http2 = open_http2(envoy.address(), [&short, &long]);
+    let mut http2 = open_http2(envoy.address(), &[&short, &long]);
     let over = f64::from(u32::try_from(began + 4).unwrap());
     // Not earlier; a machine that is busy is late.
     let in_time = |ended: f64| (over..over + 10.0).contains(&ended);
@@ -110,7 +110,7 @@ fn streams_of_every_kind_end_when_their_token_would_be_refused_and_others_go_on(
     std::thread::sleep(Duration::from_secs(2));
     assert!(lasting.iter().all(|stream| stream.try_recv().is_err()), "the others go on");
     assert!(http2.try_wait().unwrap().is_none(), "the connection and its other stream go on");
-    assert_eq!(envoy.counter("scopegate.streams.closed"), 3);
+    assert_eq!(envoy.counter("scopegate.streams.closed.expiry"), 3);
     assert_eq!(envoy.counter("scopegate.streams.open"), 3);
     let _ = http2.kill();
     let _ = http2.wait();

@@ -18,7 +18,7 @@ const PREFIX: &str = "http://status.example.com/lists/";
 
 /// A server of status lists, as an issuer runs one.
 #[derive(Clone)]
-struct Lists {
+pub struct Lists {
     issuer: Arc<Issuer>,
     /// The statuses, of two bits each; `None` while it answers 500.
     statuses: Arc<Mutex<Option<Vec<u8>>>>,
@@ -27,7 +27,11 @@ struct Lists {
 }
 
 impl Lists {
-    fn put(&self, statuses: impl Into<Option<Vec<u8>>>) {
+    pub fn of(issuer: &Arc<Issuer>) -> Self {
+        Self { issuer: Arc::clone(issuer), statuses: Arc::default(), asked: Arc::default() }
+    }
+
+    pub fn put(&self, statuses: impl Into<Option<Vec<u8>>>) {
         *self.statuses.lock().unwrap() = statuses.into();
     }
 
@@ -48,7 +52,7 @@ impl Lists {
         sign_texts(&self.issuer.key, &header.to_string(), &claims.to_string())
     }
 
-    fn serve(&self) -> Server {
+    pub fn serve(&self) -> Server {
         let this = self.clone();
         Server::start(0, move |received| {
             let header = |name: &str| {
@@ -73,7 +77,7 @@ struct World {
 
 fn start(status_list: Value, workers: u32) -> World {
     let issuer = Arc::new(Issuer::new(Algorithm::Es256, "a"));
-    let lists = Lists { issuer, statuses: Arc::default(), asked: Arc::default() };
+    let lists = Lists::of(&issuer);
     let mut status = json!({ "clusters": [{ "uri_prefix": PREFIX, "cluster": "status" }], "timeout": "5s" });
     status.as_object_mut().unwrap().extend(status_list.as_object().unwrap().clone());
     let config = json!({ "issuers": [{

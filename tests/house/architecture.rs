@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signature", &["base", "crypto", "request"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
     ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation"]),
-    ("decision", &["base", "mcp", "policy", "revocation", "security_event"]),
+    ("decision", &["base", "crypto", "mcp", "policy", "revocation", "security_event"]),
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
     ("credential", &["base", "decision", "policy", "request", "signature"]),

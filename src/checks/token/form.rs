@@ -98,7 +98,7 @@ impl<'t> Formed<'t> {
         match &self.parts {
             Parts::Fresh(compact, _) => Algorithm::from_name(&compact.header.alg),
             Parts::Remembered(known, _) => match known.voucher {
-                Voucher::Signature(algorithm, _) => Some(algorithm),
+                Voucher::Signature(algorithm, ..) => Some(algorithm),
                 Voucher::Introspection { .. } => None,
             },
         }

@@ -1,17 +1,18 @@
 //! The token was signed by its issuer: the only check that costs. Of an opaque token its issuer has said what it means.
 
-use super::super::principal::{Claimant, CredentialName, NEVER, Principal};
+use super::super::principal::{Backing, BackingKey, Claimant, CredentialName, NEVER, Principal};
 use super::super::status::StatusSource;
 use super::form::Signature;
 use super::{Complete, Formed, Recognised, Unproven};
 use crate::base::details::Details;
 use crate::base::names::Subject;
-use crate::crypto::Verification;
+use crate::crypto::{Algorithm, Verification};
 use crate::decision::{Denial, Need, NeedKind};
 use crate::facts::{Awaited, Facts, Generation, VerifiedToken, Voucher};
 use crate::jose::{JoseHeader, KeySet};
 use crate::policy::{Authority, Issuer, IssuerId, KeySource};
 use crate::revocation::Clearance;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// Proof: a key of the token's issuer verifies its signature, or the claims are the issuer's own word. From here on they are
@@ -25,6 +26,8 @@ pub struct Verified<'a> {
     subject: Option<Rc<Subject>>,
     /// What records show of it.
     details: Rc<Details>,
+    /// The place of the key among those of its issuer, and the algorithm; `None` of an opaque token.
+    key: Option<(usize, Algorithm)>,
 }
 
 impl<'a> Verified<'a> {
@@ -44,7 +47,11 @@ impl<'a> Verified<'a> {
                 // Only what its issuer has said of an opaque token has no details yet.
                 let made = || Rc::new(claimant(token, id, issuer).details(None));
                 let details = Rc::clone(known.details.get_or_init(made));
-                return Ok(Self { proof, found_kid: None, subject, details });
+                let key = match known.voucher {
+                    Voucher::Signature(algorithm, _, place) => Some((place, algorithm)),
+                    Voucher::Introspection { .. } => None,
+                };
+                return Ok(Self { proof, found_kid: None, subject, details, key });
             }
             // What the keys of one issuer verified is no token of another.
             Signature::Remembered(_) => return Err(Unproven::Deny(Denial::BadSignature)),
@@ -53,7 +60,7 @@ impl<'a> Verified<'a> {
         let Some(algorithm) = algorithm else { return Err(Unproven::Deny(Denial::AlgorithmNotAllowed)) };
         let (keys, generation) = keys_of(id, issuer, compact.header.kid.as_deref(), facts)?;
         let mut denial = Denial::UnknownKey;
-        for key in keys.candidates(compact.header.kid.as_deref(), algorithm) {
+        for (place, key) in keys.candidates_in_place(compact.header.kid.as_deref(), algorithm) {
             match facts.verifier.verify(&key.key, algorithm, compact.signing_input, &compact.signature) {
                 Verification::Valid => {
                     let found_kid = key.kid.clone().filter(|_| compact.header.kid.is_none());
@@ -62,8 +69,8 @@ impl<'a> Verified<'a> {
                     let key_id = claimant.key_id.or(found_kid.as_deref());
                     let by_host = Some(facts.verifier.asked_host());
                     let details = Rc::new(Claimant { key_id, ..claimant }.details(by_host));
-                    let verified = Self { proof, found_kid, subject, details };
-                    verified.remember(Voucher::Signature(algorithm, generation), facts);
+                    let verified = Self { proof, found_kid, subject, details, key: Some((place, algorithm)) };
+                    verified.remember(Voucher::Signature(algorithm, generation, place), facts);
                     return Ok(verified);
                 }
                 Verification::Invalid => denial = Denial::BadSignature,
@@ -87,6 +94,7 @@ impl<'a> Verified<'a> {
                 issuer: id,
                 clearance: Clearance::default(),
                 details: Rc::clone(&self.details).into(),
+                held: OnceCell::new(),
             };
             facts.memory.remember(name, known);
         }
@@ -96,6 +104,12 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub fn principal(&self) -> Principal<'_> {
         let Recognised { token, issuer, id, .. } = *self.proof.recognised();
+        let known = match token.signature() {
+            Signature::Remembered(known) => Some(known),
+            Signature::ToVerify(_) => None,
+        };
+        let is_fetched = matches!(issuer.keys, KeySource::Remote(_));
+        let key = self.key.map(|(place, algorithm)| BackingKey { issuer: id, place, algorithm, is_fetched });
         Principal {
             claimant: Claimant { key_id: self.key_id(), ..claimant(token, id, issuer) },
             subject: self.subject.clone(),
@@ -103,11 +117,9 @@ impl<'a> Verified<'a> {
             expires_at: token.claims().expires_at.map_or(NEVER, |at| at.plus(issuer.leeway)),
             sender_constraint: issuer.sender_constraint,
             status: issuer.status_list.as_ref().map(|policy| StatusSource { issuer: id, policy }),
-            clearance: match token.signature() {
-                Signature::Remembered(known) => Some(&known.clearance),
-                Signature::ToVerify(_) => None,
-            },
+            clearance: known.map(|known| &known.clearance),
             details: Rc::clone(&self.details),
+            backing: Backing::Token { key, known },
         }
     }
 

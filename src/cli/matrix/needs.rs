@@ -93,8 +93,10 @@ pub(super) fn conditions(ask: &TokenRequirement, view: Option<&View<'_>>, policy
     if let Some(reuse) = reuse.as_deref().filter(|reuse| reuse.action != ReuseAction::Report) {
         out.push(format!("shown by at most {} clients in {}", reuse.max_clients, duration(reuse.window)));
     }
-    if *close_streams == CloseStreams::Expiry {
-        out.push("streams closed at expiry".to_owned());
+    match close_streams {
+        CloseStreams::Never => {}
+        CloseStreams::Expiry => out.push("streams closed at expiry".to_owned()),
+        CloseStreams::Revocation => out.push("streams closed at expiry and revocation".to_owned()),
     }
     if let Some(mcp) = mcp {
         let lists = [

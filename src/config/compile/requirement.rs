@@ -162,8 +162,7 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
     });
     let reuse = optional(object, "reuse", context.reuse.cloned(), |c| reuse::read(c).map(|own| Some(Rc::new(own))));
     let close_streams = optional(object, "close_streams", context.close_streams, |cursor| {
-        let all = [CloseStreams::Never, CloseStreams::Expiry];
-        cursor.word(&all.map(|when| (when.name(), when)))
+        cursor.word(&CloseStreams::ALL.map(|when| (when.name(), when)))
     });
     let of_methods = Context {
         close_streams: close_streams.unwrap_or_default(),

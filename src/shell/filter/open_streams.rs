@@ -72,7 +72,7 @@ fn an_open_stream_is_closed_once_when_its_token_would_be_refused_and_others_go_o
     // A stream that has been closed is forgotten, also while the host has not ended it.
     proxy.tick(1000);
     assert_eq!(calls(&proxy, "close_stream"), 2);
-    assert_eq!((proxy.metric("streams.open"), proxy.metric("streams.closed")), (1, 2));
+    assert_eq!((proxy.metric("streams.open"), proxy.metric("streams.closed.expiry")), (1, 2));
     proxy.end(long);
     proxy.tick(1_000_000);
     assert_eq!(calls(&proxy, "close_stream"), 2);

@@ -15,7 +15,7 @@ pub(super) const START: u64 = 1_700_006_400_000;
 /// The longest wait for keys, in milliseconds.
 pub(super) const TIMEOUT: u64 = 2000;
 /// The address of the status list.
-const STATUS_LIST: &str = "https://status.example.com/lists/1";
+pub(super) const STATUS_LIST: &str = "https://status.example.com/lists/1";
 /// Header that only the filter may set.
 pub(super) const IDENTITY: &str = "x-auth-subject";
 

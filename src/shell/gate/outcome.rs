@@ -145,7 +145,7 @@ impl<H: Host> Gate<H> {
         }
         let mut body = None;
         if let Decision::Allow(grant) = &mut decision {
-            let room = if self.has_room_to_watch(grant) { Ok(()) } else { Err(Denial::TooBusy) };
+            let room = self.make_room_to_watch(grant);
             let prepared = room.and_then(|()| self.begin_body(request, grant)).and_then(|begun| {
                 body = begun;
                 self.prepare(request, grant)
@@ -161,9 +161,7 @@ impl<H: Host> Gate<H> {
             Decision::Allow(grant) => {
                 request.await_response(grant);
                 request.signed.replace(body);
-                if let Some(at) = grant.close_at {
-                    self.watch.streams.watch(request.context, at);
-                }
+                self.watch(request.context, grant);
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 (RequestState::Passed, None)
             }

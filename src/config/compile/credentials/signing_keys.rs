@@ -7,7 +7,7 @@ use crate::config::compile::optional;
 use crate::config::cursor::{Cursor, Object};
 use crate::config::tree::Tree;
 use crate::config::{Environment, fields};
-use crate::crypto::{Algorithm, KeyFamily, sha256};
+use crate::crypto::{Algorithm, KeyFamily, SHA256_BYTES, sha256};
 use crate::jose::KeySet;
 use crate::policy::{MAX_KEY_ID, SharedKey, SigningKey, SigningMaterial};
 
@@ -59,7 +59,8 @@ fn key<'n>(
     let expires = optional(&object, "expires", None, |cursor| instant(cursor).map(Some));
     let material = material(&object, signer, environment, digests);
     let (key_id, expires) = (key_id?, expires?);
-    Some(SigningKey { key_id: key_id.into(), identity: signer.place, expires, material: material? })
+    let (material, digest) = material?;
+    Some(SigningKey { key_id: key_id.into(), identity: signer.place, expires, material, digest })
 }
 
 /// What a request can name a key by, in every form.
@@ -72,17 +73,19 @@ fn key_id(cursor: &Cursor<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
+/// What signatures are checked with, and its digest.
 fn material<'n>(
     object: &Object<'n>,
     signer: Signer<'_>,
     environment: Option<Environment<'_>>,
     digests: &mut Digests<'n>,
-) -> Option<SigningMaterial> {
+) -> Option<(SigningMaterial, [u8; SHA256_BYTES])> {
     match (object.get("env"), object.get("jwk")) {
         (Some(name), None) => {
             let secret = shared(&name, environment)?;
-            digests.note(sha256(secret.as_bytes()), object.cursor());
-            Some(SigningMaterial::Shared(SharedKey::new(secret.as_bytes())))
+            let digest = sha256(secret.as_bytes());
+            digests.note(digest, object.cursor());
+            Some((SigningMaterial::Shared(SharedKey::new(secret.as_bytes())), digest))
         }
         (None, Some(jwk)) if signer.takes_public => public(&jwk),
         (None, Some(jwk)) => jwk.wrong("is a public key, and both sides of aksk have a secret", NAME_IT),
@@ -104,7 +107,7 @@ fn shared(cursor: &Cursor<'_>, environment: Option<Environment<'_>>) -> Option<S
 }
 
 /// A public key, with the one algorithm that it is for.
-fn public(cursor: &Cursor<'_>) -> Option<SigningMaterial> {
+fn public(cursor: &Cursor<'_>) -> Option<(SigningMaterial, [u8; SHA256_BYTES])> {
     let set: Map<String, Value> =
         [("keys".to_owned(), Value::Array(vec![cursor.value().to_json()]))].into_iter().collect();
     let read = KeySet::read_members(&set, 1).ok();
@@ -112,11 +115,12 @@ fn public(cursor: &Cursor<'_>) -> Option<SigningMaterial> {
     if let Some(skipped) = read.skipped().first() {
         return cursor.wrong(format!("cannot be used: {}", skipped.why), "write a public key in the form of RFC 7517");
     }
+    let digest = read.material(0).unwrap_or_default();
     let Some(key) = read.into_keys().pop() else { return cursor.wrong("is not a JSON Web Key", "write its members") };
     let algorithm = key.algorithm.or_else(|| by_family(key.key.family()));
     match algorithm {
         Some(algorithm) if algorithm.name_in_http_signatures().is_some() => {
-            Some(SigningMaterial::Public(key.key, algorithm))
+            Some((SigningMaterial::Public(key.key, algorithm), digest))
         }
         Some(_) => cursor.wrong(
             "has an `alg` with which no HTTP message is signed",
