@@ -8,6 +8,8 @@
 
 #[path = "support/message.rs"]
 mod message;
+#[path = "support/pushed.rs"]
+mod pushed;
 #[path = "support/signed.rs"]
 mod signed;
 #[path = "../support/mod.rs"]
@@ -113,7 +115,7 @@ impl Seeds {
     /// Adds a request under each policy of the target.
     fn add_request(&mut self, lines: &str) {
         // The last two have awaited everything, the second in vain.
-        for choice in (0..17).chain([28, 43]) {
+        for choice in (0..18).chain([29, 45]) {
             self.add("decide", &[&[choice], lines.as_bytes()].concat());
         }
     }
@@ -142,6 +144,10 @@ impl Seeds {
         self.add_messages();
         self.add_events();
         signed::requests().iter().for_each(|request| self.add("signature", request.as_bytes()));
+        pushed::requests().iter().for_each(|request| self.add("security_event", request));
+        // With a body, and without one: requests of an even length have none.
+        self.add_request("POST\n/events\ncontent-type|application/secevent+jwt");
+        self.add_request("POST\n/events\ncontent-type|application/secevent+jwt\nx|");
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],

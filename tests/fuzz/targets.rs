@@ -30,6 +30,7 @@ targets!(
     proof,
     query,
     revocations,
+    security_event,
     signature,
     status_list,
     struct_configuration

@@ -11,7 +11,7 @@ use scopegate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
 use scopegate::decision::Decision;
 use scopegate::engine::decide;
 use scopegate::facts::{
-    Awaited, AwaitedNeeds, Facts, Introspected, Introspections, KeyRing, KnownSurroundings, MetadataRequirement,
+    Awaited, AwaitedNeeds, Body, Facts, Introspected, Introspections, KeyRing, KnownSurroundings, MetadataRequirement,
     NoMemory, NothingIntrospected, TokenMemory,
 };
 use scopegate::policy::{IssuerId, KeySource, Policy};
@@ -188,6 +188,19 @@ pub fn configuration(more: Value) -> Value {
     configuration
 }
 
+/// Who may send events: two issuers and an operator.
+pub fn event_senders() -> Value {
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "o", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    json!({
+        "path": "/events",
+        "issuers": {
+            "demo": { "audience": "gate", "keep": "1h" },
+            "other": { "audience": ["gate", "x"], "token_types": ["JWT", "missing"], "allow_missing_exp": true },
+        },
+        "operators": { "ops": { "audience": "gate", "signed_by": { "keys": [key] } } },
+    })
+}
+
 /// Compiles a configuration that must be good.
 pub fn policy(configuration: Value) -> Policy {
     match config::compile(&Node::from(configuration), &environment) {
@@ -262,8 +275,8 @@ impl<'d> Request<'d> {
         };
         let offline = Facts::offline(&surroundings, options.keys, verifier, options.revocations.unwrap_or(&nothing));
         let awaited = AwaitedNeeds::all(options.awaited);
-        let Options { memory, metadata, introspections, .. } = *options;
-        let facts = Facts { memory, metadata, introspections, awaited, ..offline };
+        let Options { memory, metadata, introspections, body, .. } = *options;
+        let facts = Facts { memory, metadata, introspections, body, awaited, ..offline };
         decide(policy, &view, &facts)
     }
 }
@@ -277,6 +290,7 @@ pub struct Options<'o> {
     /// Nothing is revoked where there are none.
     pub revocations: Option<&'o Revocations>,
     pub introspections: &'o dyn Introspections,
+    pub body: Body<'o>,
 }
 
 impl<'o> Options<'o> {
@@ -288,6 +302,7 @@ impl<'o> Options<'o> {
             awaited: Awaited::No,
             revocations: None,
             introspections: &NothingIntrospected,
+            body: Body::Awaited,
         }
     }
 }

@@ -6,15 +6,15 @@
 use libfuzzer_sys::fuzz_target;
 use scopegate::base::members::Members;
 use scopegate::base::time::UnixSeconds;
-use scopegate::decision::{Basis, CredentialKind, Decision, Denial, Grant};
+use scopegate::decision::{Basis, CredentialKind, Decision, Denial, Grant, Need};
 use scopegate::facts::{Awaited, Introspected, KeyRing, VerifiedToken};
 use scopegate::jose::Claims;
 use scopegate::policy::{CacheLimits, IssuerId, Policy};
 use scopegate::revocation::{Builder, Entry, Revocations};
 use scopegate::token_cache::TokenCache;
 use scopegate_fuzz::{
-    CERTIFICATE, KEY, NOW, OPAQUE, Options, PASSWORD, Request, Said, StandIn, ambient_sets, configuration, introspection,
-    key_sets, keys, policy, reached, staff,
+    CERTIFICATE, KEY, NOW, OPAQUE, Options, PASSWORD, Request, Said, StandIn, ambient_sets, configuration, event_senders,
+    introspection, key_sets, keys, policy, reached, staff,
 };
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -77,6 +77,7 @@ thread_local! {
         signed(json!({ "aksk": { "form": "sigv4", "regions": ["eu"], "services": ["s3", "orders"] } })),
         signed(json!({ "aksk": { "form": "apinto" } })),
         signed(json!({ "signature": { "nonce": "optional" } })),
+        configuration(json!({ "report_only": true, "events": event_senders() })),
     ]
     .map(|configuration| {
         let policy = policy(configuration);
@@ -181,12 +182,17 @@ fuzz_target!(|data: &[u8]| {
             assert!(grant.set.is_empty() && grant.identity().is_empty() || has_passed, "an identity without a token: {grant:?}");
             assert!(!matches!(grant.basis, Basis::ReportOnly(_)) || policy.report_only);
         }
-        assert!(!policy.report_only || !matches!(decision, Decision::Deny(_)), "report-only refuses nothing");
+        let is_refused = matches!(&decision, Decision::Deny(refusal) if !matches!(refusal.denial, Denial::InvalidEvent(_)));
+        assert!(!policy.report_only || !is_refused, "report-only refuses nothing but events");
         if let Decision::Deny(refusal) = &decision {
             reached("decide", refusal.denial.reason().name());
         }
         if let Decision::Await(pending) = &decision {
-            assert!(awaited == Awaited::No && pending.report_only == policy.report_only, "{pending:?}");
+            // Nothing that is pushed is reported only, and its body does not come here.
+            let is_pushed = matches!(pending.need, Need::Message(_));
+            let is_due = awaited == Awaited::No && pending.report_only == policy.report_only;
+            assert!(is_due || is_pushed && policy.events.is_some(), "{pending:?}");
+            reached("decide", if is_pushed { "an event is awaited" } else { "something is awaited" });
         }
         assert_eq!(request.decide(policy, &verifier, &options), decision);
         let cache = TokenCache::new(CacheLimits::default());
