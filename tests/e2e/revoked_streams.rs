@@ -1,6 +1,7 @@
 //! Streams that are still open when their token is revoked, its key withdrawn, or its status changed: reset within a second
 //! of the list's arrival, and the others go on. Streams that open and end at random. Ten thousand at once.
 
+use crate::dynamic;
 use crate::gate::configuration;
 use crate::open_streams::{clock, endless, open, open_http2};
 use crate::revocation::{Published, list};
@@ -240,6 +241,72 @@ fn of_streams_that_open_and_end_at_random_each_ends_with_its_reason_and_envoy_li
     println!("{by_server} were closed: {expired} expired, {revoked} revoked");
     eventually("no stream is watched", || world.envoy.counter("scopegate.streams.open") == 0);
     assert!(world.envoy.is_alive() && !world.envoy.log().contains("panicked"), "{}", world.envoy.log());
+}
+
+/// A stream belongs to the configuration that let it pass, which goes on for as long as there is one.
+#[test]
+fn a_stream_that_was_open_before_a_new_configuration_ends_with_its_revocation() {
+    let (issuer, revocations) = (Issuer::new(Algorithm::Es256, "a"), Published::default());
+    revocations.put(revoked(&[]));
+    let lists = revocations.serve();
+    let plugin = |realm: &str, list: Value| {
+        let members = json!({
+            "default": { "close_streams": "revocation" }, "challenge": { "realm": realm }, "revocation": list,
+        });
+        Gate::new(configuration(&issuer, members)).plugin()
+    };
+    let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "endless", "timeout": "0s" } }]);
+    let clusters = [cluster("endless", endless()), cluster("lists", lists.address)];
+    let world = dynamic::World::start_plugin(&plugin("one", list(json!({}))), &routes, &clusters);
+    let token = |id: &str| issuer.token(now()).claim("jti", id).sign();
+    let streams = ["stolen", "good"].map(|id| open(world.address(), &token(id), &[]));
+    std::thread::sleep(Duration::from_secs(1));
+    // The new one has no lists.
+    world.change_plugin(&plugin("two", json!({})));
+    let realm = || get(world.address(), "/", &[]).header("www-authenticate").unwrap_or_default().contains("two");
+    eventually("the new configuration holds", realm);
+    revocations.put(revoked(&["stolen".to_owned()]));
+    let published = clock();
+    let (ended, read) = streams[0].recv_timeout(Duration::from_secs(20)).expect("it ends");
+    assert!(read.contains("data: x") && (0.0..SLACK).contains(&(ended - published)), "{} {read}", ended - published);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(streams[1].try_recv().is_err(), "the other goes on");
+}
+
+#[test]
+fn a_stream_ends_when_an_event_revokes_its_token() {
+    let (issuer, operator) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::EdDsa, "ops"));
+    let path = "/.well-known/scopegate/events";
+    let mut gate = Gate::new(configuration(
+        &issuer,
+        json!({
+            "default": { "close_streams": "revocation" },
+            "events": { "path": path, "operators": { "ops": { "audience": "gate", "signed_by": operator.jwks() } } },
+        }),
+    ));
+    gate.plugin = json!({ "allow_on_headers_stop_iteration": true });
+    gate.routes[0]["route"]["timeout"] = json!("0s");
+    let envoy = Envoy::start(&resources(&[gate], &[cluster("upstream", endless())]));
+    let token = |subject: &str| issuer.token(now()).claim("sub", subject).sign();
+    let alice = token("alice");
+    let streams = [&alice, &token("bob")].map(|token| open(envoy.address(), token, &[]));
+    std::thread::sleep(Duration::from_secs(1));
+    let folder = root().join(format!("target/e2e/streams-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("token.txt"), &alice).unwrap();
+    std::fs::write(folder.join("ops.json"), Value::Object(operator.key.to_jwk()).to_string()).unwrap();
+    let mut push = Command::new(env!("CARGO_BIN_EXE_scopegate"));
+    push.args(["token", "revoke", "@token.txt", "--by", "subject", "--operator", "ops", "--key", "ops.json", "--push"]);
+    let push = push.arg(format!("gate=http://{}{path}", envoy.address())).env("NO_PROXY", "*").current_dir(&folder);
+    let output = push.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let pushed = clock();
+    let (ended, _) = streams[0].recv_timeout(Duration::from_secs(20)).expect("it ends");
+    println!("an event: over HTTP/1.1 {:.2} s after it was taken", ended - pushed);
+    assert!(ended - pushed < SLACK, "{}", ended - pushed);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(streams[1].try_recv().is_err(), "the other goes on");
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 /// How much memory a process has, with those that it started, in MiB.
