@@ -3,6 +3,7 @@
 
 mod detail;
 mod encoding;
+mod event;
 mod members;
 mod mismatch;
 mod outcome;
@@ -22,6 +23,7 @@ use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, T
 use crate::policy::{AuditField, AuditFields, AuditSettings, MethodPart, Policy, RequirementPlace, Scope, SubjectForm};
 use detail::detail;
 use encoding::{ENTRY_KEY, ENTRY_VALUE, JSON_BYTES, STRUCT_BYTES, STRUCT_FIELDS, Shown};
+use event::Taken;
 use std::borrow::Cow;
 
 /// The record of one decision.
@@ -46,6 +48,7 @@ pub struct AuditRecord<'d> {
     added_requirement: Option<Cow<'static, str>>,
     set: Option<&'d str>,
     message: Option<MessageNames>,
+    taken: Option<Box<Taken<'d>>>,
     seen: Seen,
 }
 
@@ -73,6 +76,7 @@ impl<'d> AuditRecord<'d> {
         };
         let verified = token.and_then(|token| token.verified.as_ref());
         let trace = decision.trace();
+        let event = Taken::of(decision, policy);
         let path = |place: RequirementPlace| match place.part {
             MethodPart::Own => place.path(&shown(method)),
             MethodPart::Enclosing | MethodPart::Get => place.path(""),
@@ -85,7 +89,10 @@ impl<'d> AuditRecord<'d> {
             trace,
             token,
             verified,
-            issuer: verified.and_then(|identity| policy.issuer_name(identity.authority)),
+            issuer: match &event {
+                Some(event) => event.issuer,
+                None => verified.and_then(|identity| policy.issuer_name(identity.authority)),
+            },
             identity: verified
                 .and_then(|verified| verified.identity.as_ref())
                 .or(match denial {
@@ -108,6 +115,7 @@ impl<'d> AuditRecord<'d> {
                 method: message.method.as_deref().map(|method| shown(method.as_bytes())),
                 name: message.name.as_deref().map(|name| shown(name.as_bytes())),
             }),
+            taken: event,
             seen: Seen::default(),
         })
     }

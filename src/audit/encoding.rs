@@ -31,7 +31,8 @@ const LIST_VALUES: u8 = 1;
 
 /// Members that a log line has in quotes: text that the configuration or the decision has no words for, or several words.
 /// It cannot hold a quotation mark, so it cannot look like further members.
-const QUOTED: [&str; 17] = [
+const QUOTED: [&str; 18] = [
+    "event_id",
     "identity",
     "subject",
     "member",

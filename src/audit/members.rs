@@ -30,6 +30,12 @@ impl AuditRecord<'_> {
             all.text(AuditField::TIME, Some(&rfc3339(now_ms)));
         }
         all.text(AuditField::ISSUER, self.issuer);
+        if let Some(taken) = &self.taken {
+            all.text(AuditField::OPERATOR, taken.operator);
+            all.text(AuditField::EVENT_ID, Some(&taken.id));
+            all.number(AuditField::ENTRIES, Some(taken.entries));
+            all.number(AuditField::WITHOUT_EFFECT, Some(taken.without_effect));
+        }
         all.text(AuditField::SUBJECT, self.subject.as_deref());
         self.name_token(&mut all);
         all.text(AuditField::UNVERIFIED_ISSUER, self.unverified_issuer);

@@ -5,6 +5,7 @@ mod awaited;
 mod before;
 mod check_names;
 mod deciders;
+pub(super) mod event;
 mod lists;
 mod signed;
 pub(super) mod situation;
@@ -15,7 +16,9 @@ use super::named::Names;
 use super::terminal::clean;
 use crate::base::text;
 use crate::decision::Decision;
+use crate::engine::brings_events;
 use crate::request::RequestView;
+use crate::security_event::SET_TYPE;
 use before::Passage;
 use clap::Args;
 use situation::{Situation, Wanted};
@@ -25,6 +28,8 @@ use std::path::PathBuf;
 
 /// The largest token file that is read, in bytes.
 const MAX_TOKEN_FILE: u64 = 1 << 20;
+/// The largest body that is read, in bytes: above every limit of messages.
+const MAX_BODY_FILE: u64 = 8 << 20;
 
 /// The request to explain.
 #[derive(Args, Clone, Debug)]
@@ -34,7 +39,7 @@ whose path, headers, query
 parameters and cookies match. What the files do not decide (safe_regex, runtime_fraction, dynamic_metadata and the like) is
 undecided where it makes a difference: name the route with --route then.
 
-Exit status: 0 the request is allowed, 1 it is refused, would wait, or is undecided, 2 something cannot be read.
+Exit status: 0 the request is allowed, or its event taken, 1 it is refused, would wait, or is undecided, 2 something cannot be read.
 
 Examples:
   scopegate explain scopegate.yaml --request 'GET /orders/1'
@@ -88,8 +93,9 @@ pub struct ExplainArguments {
     /// What the issuer answers when it is asked about the opaque token: a file with JSON
     #[arg(long, value_name = "FILE")]
     pub introspection: Option<String>,
-    /// The body of the request, such as an MCP message or one that is signed: its text, @FILE, or - for standard input. Without a header that
-    /// names its type it is application/json
+    /// The body of the request, such as an MCP message, an event, or one that is signed: its text, @FILE, or - for standard
+    /// input. Without a header that names its type it is what it looks like: a Security Event Token, a form with a logout
+    /// token, or else application/json
     #[arg(long, value_name = "BODY")]
     pub body: Option<String>,
     /// The name of the route, in place of the one that Envoy's router would choose
@@ -122,15 +128,15 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
     let proof = arguments.dpop.as_deref().map(read_token).transpose()?;
     let mut request = Request::read(&arguments.request, &arguments.header, token.as_deref(), proof.as_deref())?;
-    if arguments.body.is_some() || arguments.request.starts_with("POST ") {
-        request.name_media_type();
-    }
+    let body = arguments.body.as_deref().map(|given| read_given(given, "the body", MAX_BODY_FILE)).transpose()?;
+    let is_named = (body.is_some() || arguments.request.starts_with("POST "))
+        && request.name_media_type(body.as_deref().unwrap_or_default());
     let wanted = Wanted {
         keys: &arguments.keys,
         revocations: &arguments.revocations,
         identities: &arguments.identities,
         introspection: arguments.introspection.as_deref(),
-        body: arguments.body.as_deref(),
+        body: body.as_deref(),
         at: arguments.at.as_deref(),
         client_certificate: arguments.client_certificate.as_deref(),
         client_uri: arguments.client_uri.as_deref(),
@@ -138,6 +144,9 @@ pub fn run(arguments: &ExplainArguments) -> Result<Output, Box<dyn Error>> {
         names: Names { route: arguments.route.as_deref(), virtual_host: arguments.virtual_host.as_deref() },
     };
     let situation = Situation::read(&arguments.config, &wanted, &request)?;
+    if is_named && body.is_none() && brings_events(&situation.policy, &situation.view(&request.lines())) {
+        request.rename_media_type(SET_TYPE);
+    }
     let (text, allowed) = match before::pass(&situation, &request) {
         Passage::ToTheGate(seen, before) => {
             let explanation = answer::explain(&situation, &seen, Told { sent: &request.shown, before });
@@ -255,10 +264,19 @@ impl Request {
         Ok(Self { headers, names_host, shown })
     }
 
-    /// Says that the body is JSON, unless a header says what it is.
-    fn name_media_type(&mut self) {
-        if self.headers.iter().all(|(name, _)| name != "content-type") {
-            self.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    /// Says what the body is, unless a header does: an event, or JSON. Returns whether none did.
+    fn name_media_type(&mut self, body: &[u8]) -> bool {
+        let has_none = self.headers.iter().all(|(name, _)| name != "content-type");
+        if has_none {
+            let media_type = event::media_type(body).unwrap_or("application/json");
+            self.headers.push(("content-type".to_owned(), media_type.to_owned()));
+        }
+        has_none
+    }
+
+    fn rename_media_type(&mut self, media_type: &str) {
+        for (_, value) in self.headers.iter_mut().filter(|(name, _)| name == "content-type") {
+            media_type.clone_into(value);
         }
     }
 

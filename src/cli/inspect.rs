@@ -1,6 +1,7 @@
 //! `scopegate token inspect` and `scopegate jwks inspect`: show the content of a token or a key set, without trusting
 //! it.
 
+mod event;
 mod proof;
 
 use super::Output;
@@ -19,6 +20,7 @@ use crate::jose::{
 use crate::policy::Limits;
 use crate::revocation::StatusClaim;
 use clap::Args;
+use event::TokenOfEvents;
 use serde_json::{Map, Value};
 use std::error::Error;
 use std::io::Read as _;
@@ -115,6 +117,8 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         lines.extend(compact.claims.confirmation.as_deref().map(binding));
         lines.extend(status(&compact.claims));
     }
+    let event = compact.as_ref().ok().and_then(TokenOfEvents::of);
+    lines.extend(event.as_ref().map(TokenOfEvents::words));
     let mut failed = false;
     if let Err(Malformed(why)) = &compact {
         failed = true;
@@ -125,7 +129,9 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         lines.push(format!("warning: no configuration takes it: {why}"));
     }
     lines.extend(
-        warnings(&segments, header.as_ref(), claims.as_ref()).into_iter().map(|text| format!("warning: {text}")),
+        warnings(&segments, header.as_ref(), claims.as_ref(), event.is_some())
+            .into_iter()
+            .map(|text| format!("warning: {text}")),
     );
     if let Some(proof) = &proof {
         let inspected = proof::inspect(proof, &token, now);
@@ -147,8 +153,13 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
             client_dns: None,
             names,
         };
-        let request = Request::read(&arguments.request, &arguments.header, Some(&token), proof.as_deref())?;
-        let (verdict, allowed, notes) = verdict(&arguments.config, &wanted, &request)?;
+        let (verdict, allowed, notes) = match &event {
+            Some(event) => event.verdict(&arguments.config, &wanted, &token)?,
+            None => {
+                let request = Request::read(&arguments.request, &arguments.header, Some(&token), proof.as_deref())?;
+                verdict(&arguments.config, &wanted, &request)?
+            }
+        };
         failed |= !allowed;
         lines.push(format!("{}: {verdict}", first.display()));
         lines.extend(notes.iter().map(|note| format!("note: {note}")));
@@ -227,6 +238,7 @@ fn warnings(
     segments: &[&str],
     header: Option<&Map<String, Value>>,
     claims: Option<&Map<String, Value>>,
+    is_event: bool,
 ) -> Vec<String> {
     let mut found = Vec::new();
     if segments.len() == 5 {
@@ -255,7 +267,9 @@ fn warnings(
         }
     }
     if let Some(claims) = claims {
-        for name in ["iss", "exp"].into_iter().filter(|name| !claims.contains_key(*name)) {
+        // An event is of the past, and needs no end.
+        let needed = if is_event { &["iss", "iat", "jti"][..] } else { &["iss", "exp"] };
+        for name in needed.iter().filter(|name| !claims.contains_key(**name)) {
             found.push(format!("no {name}: no configuration takes it"));
         }
     }

@@ -138,7 +138,8 @@ impl Usage {
             let name = name.unwrap_or_else(|| NO_NAME.into());
             self.tokens.row(&name).seen_again(record);
         }
-        if record.verdict == Verdict::Reuse {
+        // Neither is a request for a resource.
+        if matches!(record.verdict, Verdict::Reuse | Verdict::Receive) {
             return;
         }
         let reason = record.text("reason").map(|name| self.reasons.reason(&name)).unwrap_or_default();

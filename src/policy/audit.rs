@@ -169,6 +169,10 @@ audit_fields! {
     CLIENTS 38 "clients",
     WINDOW 39 "window",
     ACTION 40 "action",
+    OPERATOR 41 "operator",
+    EVENT_ID 42 "event_id",
+    ENTRIES 43 "entries",
+    WITHOUT_EFFECT 44 "without_effect",
 }
 
 /// Which members an audit record has, as far as they are known. `decision` is always one.
@@ -195,6 +199,8 @@ impl AuditFields {
         AuditField::CLIENTS,
         AuditField::WINDOW,
         AuditField::ACTION,
+        AuditField::ENTRIES,
+        AuditField::WITHOUT_EFFECT,
     ]);
     /// What costs no further call of the host, and is not in Envoy's access log anyway.
     pub const STANDARD: Self = Self { bits: Self::standard(), is_standard: true };
@@ -229,6 +235,8 @@ impl AuditFields {
             AuditField::SCOPES_NEEDED,
             AuditField::SCOPES_MISSING,
             AuditField::MCP,
+            AuditField::OPERATOR,
+            AuditField::EVENT_ID,
         ]);
         Self::MINIMAL.bits | further.bits
     }

@@ -14,6 +14,8 @@ const LOG: &str = r#"{"time":"2026-11-22T00:47:31.123Z","path":"/","scopegate":{
 {"time":"2026-11-22T00:47:34Z","scopegate":{"decision":"would_deny","reason":"expired","route":"reports","unverified_issuer":"demo","unverified_fingerprint":"DGDlztqioAvUw2Al_82Zl5","member":"exp","unverified_received":"1","wanted":"a time after 2"}}
 {"event":"token_reuse","time":"2026-11-22T00:47:35Z","clients":4,"window":600,"issuer":"demo","subject":"alice","fingerprint":"FvdA9cRn0Ls45XKidPuQiq","action":"report"}
 {"decision":"deny","reason":"reused","time":"2026-11-22T00:47:36Z","event":"token_reuse","clients":5,"window":600,"fingerprint":"FvdA9cRn0Ls45XKidPuQiq"}
+{"decision":"receive","time":"2026-11-22T00:47:37Z","operator":"ops","event_id":"o-1","entries":1,"without_effect":0,"status":202}
+[2026-11-22 00:47:38.001][9][info][wasm] [context.cc:1195] wasm log scopegate scopegate v: scopegate: decision=receive issuer=demo event_id="e 1" entries=0 without_effect=1 status=202
 "#;
 
 const SHOWN: &str = "\
@@ -23,6 +25,8 @@ TIME (UTC)           DECISION  REASON                  ROUTE                   W
 2026-11-22 00:47:34  would     expired                 reports                 @demo?                          DGDlztqioAvUw2Al_82Zl5?  exp is 1; wanted: a time after 2
 2026-11-22 00:47:35  reuse     report                                          alice@demo                      FvdA9cRn0Ls45XKidPuQiq   shown by 4 clients within 600 s
 2026-11-22 00:47:36  deny      reused                                                                          FvdA9cRn0Ls45XKidPuQiq   shown by 5 clients within 600 s
+2026-11-22 00:47:37  receive                                                   ops                                                      event o-1 revokes by 1 entries
+2026-11-22 00:47:38  receive                                                   @demo                                                    event e 1 revokes by 0 entries
 ";
 
 fn tail(log: &str, more: &[&str]) -> String {
@@ -49,7 +53,8 @@ fn options_choose_records() {
         (&["--fingerprint", "DGDlztqioAvUw2Al_82Zl5"], &[3]),
         (&["--where", "client_id=web"], &[1]),
         (&["--route", "orders", "--denied"], &[2]),
-        (&["-n", "2"], &[4, 5]),
+        (&["--where", "operator=ops"], &[6]),
+        (&["-n", "2"], &[6, 7]),
         (&["-n", "1", "--denied"], &[5]),
         (&["-n", "0"], &[]),
     ] {

@@ -32,6 +32,7 @@ mod credential_properties;
 mod credentials;
 mod cross_site;
 mod event_bodies;
+mod event_records;
 mod event_subjects;
 mod event_world;
 mod events;

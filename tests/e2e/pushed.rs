@@ -88,6 +88,9 @@ fn one_command_revokes_a_user_on_two_envoys_at_once_and_says_which_has_not_taken
         assert_eq!((status(gate, &alice), status(gate, &bob)), (401, 200));
         gate.wait_for_log("reason=revoked");
     }
+    let log = gates[0].wait_for_log("decision=receive");
+    assert!(log.contains("decision=receive operator=ops event_id=\""), "{log}");
+    assert!(log.contains(" entries=1 without_effect=0 status=202 "), "{log}");
     assert_eq!(gates[0].counter_of_at_least("scopegate.events_received", 2), 2);
     assert_eq!(gates[0].counter_of_at_least("scopegate.events.entries", 1), 1);
     std::fs::remove_dir_all(folder).unwrap();

@@ -3,6 +3,7 @@
 use super::awaited::{asked, awaited, identities_of, keys_of};
 use super::check_names::{check_of, check_of_denial};
 use super::deciders::{Decider, deciders};
+use super::event;
 use super::signed::Signed;
 use super::situation::Situation;
 use super::{Request, Told, goes_on};
@@ -11,6 +12,7 @@ use crate::base::text::shown;
 use crate::challenge::{self, Reply, Terms};
 use crate::cli::moment;
 use crate::decision::{Basis, CredentialKind, Decision, Denial, FurtherReasons, Grant, Need, Pending, Reason};
+use crate::engine::brings_events;
 use crate::policy::{JUDGED_ROUTE, JUDGED_VIRTUAL_HOST};
 use serde_json::{Map, Value, json};
 
@@ -34,6 +36,8 @@ pub(super) struct Explanation<'s> {
     further: FurtherReasons,
     deciders: Vec<Decider>,
     checks: Vec<(&'static str, Passing)>,
+    /// Whether it is no request for a resource, but brings an event.
+    brings_event: bool,
     reply: Option<Reply>,
     signed: Option<Signed>,
     notes: Vec<String>,
@@ -68,12 +72,14 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
         Decision::Allow(_) | Decision::Await(_) => None,
     };
     let method = String::from_utf8_lossy(view.method()).into_owned();
-    let deciders = deciders(situation, &decision, &method);
     let signed = Signed::of(situation, &view, &decision);
+    let brings_event = brings_events(&situation.policy, &view);
+    let deciders = if brings_event { vec![Decider::of_events()] } else { deciders(situation, &decision, &method) };
     Explanation {
         method,
         deciders,
-        checks: checks(&decision),
+        checks: if brings_event { vec![(EVENT, check_of_event(&decision))] } else { checks(&decision) },
+        brings_event,
         situation,
         told,
         decision,
@@ -81,6 +87,16 @@ pub(super) fn explain<'s>(situation: &'s Situation, request: &Request, told: Tol
         reply,
         signed,
         notes,
+    }
+}
+
+/// The result of the check of an event: a request that brings one goes through no other.
+const fn check_of_event(decision: &Decision) -> Passing {
+    match decision {
+        Decision::Deny(refusal) => Passing::Failed(refusal.denial.reason()),
+        Decision::Await(Pending { need: Need::Message(_), .. }) => Passing::WaitsForBody,
+        Decision::Await(_) => Passing::Waits,
+        Decision::Allow(_) | Decision::Serve(_) | Decision::Receive(_) => Passing::Passed,
     }
 }
 
@@ -99,7 +115,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         }
         Decision::Await(_) => ("signature", Passing::Waits, Passing::NotReached),
         Decision::Serve(_) => ("metadata", Passing::Passed, Passing::NotNeeded),
-        Decision::Receive(_) => ("event", Passing::Passed, Passing::NotNeeded),
+        Decision::Receive(_) => (EVENT, Passing::Passed, Passing::NotNeeded),
         Decision::Allow(grant) => match &grant.basis {
             Basis::ReportOnly(denial) => failure(denial),
             Basis::Token => ("", Passing::Passed, Passing::Passed),
@@ -114,6 +130,7 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
         names.retain(|other| *other != name);
         names.push(name);
     }
+    names.retain(|name| *name != EVENT);
     names.retain(|name| *name != "identity" || trace.sources.is_some());
     // No issuer is asked about a JWT, and metadata is at few addresses.
     names.retain(|name| !matches!(*name, "introspection" | "metadata") || *name == end);
@@ -146,6 +163,8 @@ fn checks(decision: &Decision) -> Vec<(&'static str, Passing)> {
     told
 }
 
+/// The check of events.
+const EVENT: &str = "event";
 /// The checks that only tokens go through.
 const OF_TOKENS: [&str; 10] =
     ["form", "issuer", "type", "audience", "time", "claims", "signature", "sender", "step-up", "once"];
@@ -195,9 +214,9 @@ impl Passing {
 }
 
 impl Explanation<'_> {
-    /// Whether the request goes on.
+    /// Whether the request goes on, or has brought what is taken.
     pub(super) const fn is_allowed(&self) -> bool {
-        goes_on(&self.decision)
+        goes_on(&self.decision) || matches!(self.decision, Decision::Receive(_))
     }
 
     /// The decision in words.
@@ -205,10 +224,11 @@ impl Explanation<'_> {
         match &self.decision {
             Decision::Deny(refusal) => format!("refused: {}", refusal.denial.reason().name()),
             Decision::Serve(_) => "answered: the metadata of a resource".to_owned(),
-            Decision::Receive(received) => format!("taken: events that revoke by {} entries", received.entries.len()),
+            Decision::Receive(received) => event::verdict(received),
             Decision::Await(pending) => {
                 let verdict = if pending.report_only { "allowed: report only;" } else { "undecided:" };
-                format!("{verdict} would wait for {}", awaited(pending, &self.situation.policy))
+                let what = awaited(pending, &self.situation.policy, self.brings_event);
+                format!("{verdict} would wait for {what}")
             }
             Decision::Allow(grant) => match &grant.basis {
                 Basis::Token => {
@@ -266,6 +286,9 @@ impl Explanation<'_> {
         for decider in &self.deciders {
             let matching = decider.matching.as_ref().map_or_else(String::new, |value| format!(", match {value}"));
             rows.push(("decides", format!("{}{matching}", decider.place)));
+            if self.brings_event {
+                continue;
+            }
             rows.push(("asks", decider.asks.as_ref().map_or_else(|| "a valid token".to_owned(), Value::to_string)));
         }
         for (index, (name, passing)) in self.checks.iter().enumerate() {
@@ -276,6 +299,9 @@ impl Explanation<'_> {
             rows.push((if index == 0 { "checks" } else { "" }, format!("{name:<11} {}{cause}", passing.words())));
         }
         rows.push(("decision", self.verdict()));
+        if let Decision::Receive(received) = &self.decision {
+            rows.extend(event::rows(received, &self.situation.policy));
+        }
         rows.extend(self.signed.iter().flat_map(Signed::rows));
         let FurtherReasons { certain, unverified } = &self.further;
         for (reasons, mark) in [(certain, ""), (unverified, " (unverified)")] {
@@ -356,6 +382,10 @@ impl Explanation<'_> {
             }
             Decision::Deny(_) | Decision::Serve(_) | Decision::Receive(_) | Decision::Await(_) => Value::Null,
         };
+        let event = match &self.decision {
+            Decision::Receive(received) => event::to_json(received, &self.situation.policy),
+            _ => Value::Null,
+        };
         let told = json!({
             "request": self.told.sent,
             "envoy": self.told.before,
@@ -373,6 +403,7 @@ impl Explanation<'_> {
             "decides": deciders.collect::<Vec<_>>(),
             "checks": checks.collect::<Vec<_>>(),
             "signature": self.signed.as_ref().map(Signed::to_json),
+            "event": event,
             "answer": answer,
             "upstream": upstream,
             "audit": self.audit(),

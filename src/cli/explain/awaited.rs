@@ -3,8 +3,8 @@
 use crate::decision::{Decision, Need, Pending};
 use crate::policy::{IssuerId, Policy};
 
-/// What this request waits for, in words.
-pub(super) fn awaited(pending: &Pending, policy: &Policy) -> String {
+/// What this request waits for, in words. One that brings an event is no other message.
+pub(super) fn awaited(pending: &Pending, policy: &Policy, brings_event: bool) -> String {
     match &pending.need {
         Need::Introspection(inquiry) => {
             let asked = name(policy, inquiry.issuer);
@@ -14,6 +14,7 @@ pub(super) fn awaited(pending: &Pending, policy: &Policy) -> String {
             let name = policy.set_name(*set).unwrap_or("?");
             format!("the identities of {name}: give their document with --identities")
         }
+        Need::Message(_) if brings_event => "the event in its body: give it with --body".to_owned(),
         Need::Message(_) if pending.trace.message.is_none() => {
             "the body, which is signed: give it with --body".to_owned()
         }

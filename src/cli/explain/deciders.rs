@@ -14,6 +14,13 @@ pub(super) struct Decider {
     pub(super) asks: Option<Value>,
 }
 
+impl Decider {
+    /// What decides on an event: no requirement does.
+    pub(super) fn of_events() -> Self {
+        Self { place: "events".to_owned(), matching: None, asks: None }
+    }
+}
+
 /// The requirements that decide, as the trace of the decision names them.
 pub(super) fn deciders(situation: &Situation, decision: &Decision, method: &str) -> Vec<Decider> {
     let trace = decision.trace();

@@ -2,6 +2,7 @@
 
 use super::{Request, lists};
 use crate::base::time::UnixSeconds;
+use crate::checks::Unproven;
 use crate::cli::certificate;
 use crate::cli::gates::{self, Gate};
 use crate::cli::identities::Documents;
@@ -15,22 +16,20 @@ use crate::cli::routing::Lines;
 use crate::cli::source::{Source, any_secret};
 use crate::config::{self, ConfigError, Loaded, Node};
 use crate::crypto::PureVerifier;
-use crate::decision::{Decision, FurtherReasons, Need, NeedKind, Pending};
-use crate::engine::{decide, further};
+use crate::decision::{Decision, FurtherReasons, Need, NeedKind, Pending, ReceivedEvent};
+use crate::engine::{decide, further, receive};
 use crate::facts::{
     Awaited, AwaitedNeeds, Body, Facts, KeyRing, KnownSurroundings, MetadataRequirement, MetadataSource,
 };
 use crate::jose::KeySet;
-use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, Settings};
+use crate::policy::{IssuerId, KeySource, Limits, Policy, Requirement, RouteMetadata, SecurityEvents, Settings};
 use crate::request::RequestView;
 use crate::revocation::Revocations;
+use crate::security_event::EventForm;
 use std::cell::RefCell;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-
-/// The largest body that is read, in bytes: above every limit of messages.
-const MAX_BODY_FILE: u64 = 8 << 20;
 
 /// The options or fields that name a route and a virtual host.
 const LABELS: [&str; 2] = ["--route", "--virtual-host"];
@@ -85,7 +84,7 @@ pub(in crate::cli) struct Wanted<'a> {
     pub revocations: &'a [String],
     pub identities: &'a [String],
     pub introspection: Option<&'a str>,
-    pub body: Option<&'a str>,
+    pub body: Option<&'a [u8]>,
     pub at: Option<&'a str>,
     pub client_certificate: Option<&'a str>,
     pub client_uri: Option<&'a str>,
@@ -108,7 +107,11 @@ fn patched(gate: &Gate<'_>, policy: &Policy, sources: &[Source]) -> Option<Strin
 
 impl Situation {
     /// Reads the files, for a request.
-    pub(super) fn read(files: &[PathBuf], wanted: &Wanted<'_>, request: &Request) -> Result<Self, Box<dyn Error>> {
+    pub(in crate::cli) fn read(
+        files: &[PathBuf],
+        wanted: &Wanted<'_>,
+        request: &Request,
+    ) -> Result<Self, Box<dyn Error>> {
         let sources = Source::read_all(files)?;
         let found = gates::find(&sources);
         let mut notes = Vec::new();
@@ -161,7 +164,7 @@ impl Situation {
         notes.extend(not_known::statuses(&policy));
         notes.extend(not_known::used(&policy, &settings));
         let introspected = wanted.introspection.map(introspected).transpose()?.unwrap_or_default();
-        let body = wanted.body.map(|given| super::read_given(given, "the body", MAX_BODY_FILE)).transpose()?;
+        let body = wanted.body.map(<[u8]>::to_vec);
         let keys = key_ring(&policy, settings.limits, wanted.keys, &mut notes)?;
         let certificate = wanted.client_certificate.map(|given| certificate::digest(given, Path::new("")));
         let peer_certificate = certificate.transpose().map_err(|error| format!("--client-certificate: {error}"))?;
@@ -221,6 +224,24 @@ impl Situation {
         };
         let further = further(&self.policy, view, &facts, &decision);
         (decision, further)
+    }
+
+    /// Judges a token of events, wherever it came from.
+    pub(super) fn receive(
+        &self,
+        events: &SecurityEvents,
+        token: &str,
+        form: EventForm,
+    ) -> Result<ReceivedEvent, Unproven> {
+        let facts = self.facts();
+        match receive(&self.policy, events, token.as_bytes(), form, &facts) {
+            // The given keys are the newest.
+            Err(Unproven::Await(Need::Kid(..))) => {
+                let facts = Facts { awaited: AwaitedNeeds::all(Awaited::Yes), ..facts };
+                receive(&self.policy, events, token.as_bytes(), form, &facts)
+            }
+            received => received,
+        }
     }
 
     fn facts(&self) -> Facts<'_> {

@@ -12,6 +12,8 @@ pub(in crate::cli) enum Verdict {
     Deny,
     WouldDeny,
     Serve,
+    /// An event that revokes was taken.
+    Receive,
     /// No decision: the record only says that a token was seen from several clients.
     Reuse,
 }
@@ -24,12 +26,15 @@ impl Verdict {
             Self::Deny => "deny",
             Self::WouldDeny => "would_deny",
             Self::Serve => "serve",
+            Self::Receive => "receive",
             Self::Reuse => "token_reuse",
         }
     }
 
     fn of_decision(word: &str) -> Option<Self> {
-        [Self::Allow, Self::Deny, Self::WouldDeny, Self::Serve].into_iter().find(|verdict| verdict.word() == word)
+        [Self::Allow, Self::Deny, Self::WouldDeny, Self::Serve, Self::Receive]
+            .into_iter()
+            .find(|verdict| verdict.word() == word)
     }
 }
 

@@ -49,7 +49,7 @@ const fn colour(verdict: Verdict) -> &'static str {
         Verdict::Allow => "\u{1b}[32m",
         Verdict::Deny => "\u{1b}[31m",
         Verdict::WouldDeny => "\u{1b}[33m",
-        Verdict::Serve => "\u{1b}[36m",
+        Verdict::Serve | Verdict::Receive => "\u{1b}[36m",
         Verdict::Reuse => "\u{1b}[35m",
     }
 }
@@ -71,6 +71,10 @@ fn cells(record: &Record<'_>) -> [String; 7] {
     if let (true, (Some(clients), window)) = (record.is_reuse, record.reuse()) {
         let within = window.map_or_else(String::new, |window| format!(" within {window} s"));
         why.push(format!("shown by {clients} clients{within}"));
+    }
+    if let (Verdict::Receive, Some(entries)) = (record.verdict, record.number("entries")) {
+        let id = text("event_id").map_or_else(String::new, |id| format!(" {id}"));
+        why.push(format!("event{id} revokes by {entries} entries"));
     }
     // The tool, prompt or URI of an MCP message.
     why.extend(text("mcp.name").or_else(|| text("mcp.method")));
@@ -95,6 +99,9 @@ fn who(record: &Record<'_>) -> String {
         || text("unverified_issuer").map(|issuer| format!("@{issuer}?")).unwrap_or_default(),
         |issuer| format!("@{issuer}"),
     );
+    if let Some(operator) = text("operator") {
+        return operator.into_owned();
+    }
     let client = record.client();
     match (text("subject"), client) {
         (Some(subject), Some(client)) if subject != client => format!("{subject}{issuer} by {client}"),

@@ -97,7 +97,7 @@ impl Counts {
             Verdict::Serve => self.served = self.served.saturating_add(1),
             Verdict::Deny => self.denied.count(reason),
             Verdict::WouldDeny => self.would_deny.count(reason),
-            Verdict::Reuse => {}
+            Verdict::Receive | Verdict::Reuse => {}
         }
     }
 

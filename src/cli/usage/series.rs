@@ -45,7 +45,9 @@ impl Series {
         match verdict {
             Verdict::Deny => span.denied.count(reason),
             Verdict::WouldDeny => span.would_deny.count(reason),
-            Verdict::Allow | Verdict::Serve | Verdict::Reuse => span.allowed = span.allowed.saturating_add(1),
+            Verdict::Allow | Verdict::Serve | Verdict::Receive | Verdict::Reuse => {
+                span.allowed = span.allowed.saturating_add(1);
+            }
         }
         while self.length() > MOST && self.place.saturating_add(1) < SPANS.len() {
             self.widen();
