@@ -11,6 +11,7 @@ mod credentials;
 mod csrf;
 mod disclosures;
 mod envoy_fields;
+mod events;
 mod filters;
 mod forwarded;
 mod injected;
@@ -143,6 +144,7 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
     let mut notes = attached::check(sources, &mut findings);
     findings.flaws(sources);
     notes.extend(gates.iter().filter_map(not_seen));
+    notes.extend(gates.iter().filter_map(events::note));
     notes.extend(ungated::check(sources, &gates, &mut findings));
     notes.extend(lone_routes::check(sources, &gates, &mut findings));
     Ok((findings.0, notes))
@@ -188,6 +190,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
     sessions::check(gate, &loaded.policy, findings);
     open_streams::check(gate, &loaded.policy, findings);
     lists::check(gate, &loaded.policy, findings);
+    events::check(gate, &loaded.policy, findings);
     if let Some(envoy) = &gate.envoy {
         chain::check(gate, envoy, Some(loaded), sources, findings);
         forwarded::check(envoy, &loaded.policy, sources, findings);
@@ -196,6 +199,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         step_up::check(envoy, &loaded.policy, findings);
         csrf::check(gate, envoy, &loaded.policy, findings);
         signatures::check(gate, envoy, &loaded.policy, findings);
+        events::check_before(envoy, &loaded.policy, findings);
         injected::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);

@@ -19,6 +19,7 @@ mod attached;
 mod check;
 mod credential_sets;
 mod credentials;
+mod event_checks;
 mod events;
 mod explain;
 mod fetch;

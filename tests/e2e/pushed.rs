@@ -1,11 +1,12 @@
 //! `scopegate token revoke --push` and two Envoys: what one command sends is refused by all of them at once.
 
-use crate::support::client::get_with;
-use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
+use crate::support::client::{get_with, head, send};
+use crate::support::envoy::{Envoy, Gate, cluster, listener, merge, resources, root};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
+use scopegate::security_event::REVOCATION_EVENT;
 use serde_json::{Value, json};
 use std::fs::{create_dir_all, write};
 use std::process::{Command, Output};
@@ -13,13 +14,18 @@ use std::time::{Duration, Instant};
 
 const PATH: &str = "/.well-known/scopegate/events";
 
-fn envoy(issuer: &Issuer, operator: &Issuer, audience: &str, upstream: &Server) -> Envoy {
+fn gate(issuer: &Issuer, operator: &Issuer, audience: &str) -> Gate {
     let mut gate = Gate::new(json!({
         "issuers": [{ "issuer": ISSUER, "name": "demo", "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
         "events": { "path": PATH, "operators": { "ops": { "audience": audience, "signed_by": operator.jwks() } } },
         "audit": { "log": "all" },
     }));
     gate.plugin = json!({ "allow_on_headers_stop_iteration": true });
+    gate
+}
+
+fn envoy(issuer: &Issuer, operator: &Issuer, audience: &str, upstream: &Server) -> Envoy {
+    let gate = gate(issuer, operator, audience);
     let resources = resources(&[gate], &[cluster("upstream", upstream.address)]);
     Envoy::try_start(&resources, 2).unwrap_or_else(|log| panic!("{log}"))
 }
@@ -94,4 +100,77 @@ fn one_command_revokes_a_user_on_two_envoys_at_once_and_says_which_has_not_taken
     assert_eq!(gates[0].counter_of_at_least("scopegate.events_received", 2), 2);
     assert_eq!(gates[0].counter_of_at_least("scopegate.events.entries", 1), 1);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// The ways of an event to a gate: filters before it, and what the plugin lacks.
+#[test]
+fn an_event_reaches_no_gate_behind_a_filter_that_asks_for_a_credential_and_none_that_holds_no_body() {
+    let (issuer, operator) = (Issuer::new(Algorithm::Es256, "a"), Issuer::new(Algorithm::EdDsa, "ops-1"));
+    let upstream = Server::echo(0).unwrap();
+    let typed = |name: &str, more: Value| {
+        let mut config = json!({ "@type": format!("type.googleapis.com/envoy.extensions.filters.http.{name}") });
+        merge(&mut config, &more);
+        json!({ "name": "x", "typed_config": config })
+    };
+    let jwks = json!({ "inline_string": issuer.jwks().to_string() });
+    let providers = json!({ "p": { "issuer": ISSUER, "local_jwks": jwks } });
+    let rules = json!([{ "match": { "prefix": "/" }, "requires": { "provider_name": "p" } }]);
+    let hundred = json!({ "filter_enabled": { "default_value": { "numerator": 100 } } });
+    let users = json!({ "users": { "inline_string": "a:{SHA}2kuSN7rMzfGcB2DKt67EqDWQELA=" } });
+    let keys = json!({ "credentials": [{ "key": "k", "client": "c" }], "key_sources": [{ "header": "x-key" }] });
+    let exempted =
+        json!({ "x": { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true } });
+    let off =
+        json!({ "scopegate": { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true } });
+    let cases: [(&'static str, Option<Value>, Value, bool, u16); 9] = [
+        ("alone", None, json!({}), true, 202),
+        ("csrf", Some(typed("csrf.v3.CsrfPolicy", hundred.clone())), json!({}), true, 403),
+        ("basic", Some(typed("basic_auth.v3.BasicAuth", users)), json!({}), true, 401),
+        ("key", Some(typed("api_key_auth.v3.ApiKeyAuth", keys)), json!({}), true, 401),
+        (
+            "jwt",
+            Some(typed("jwt_authn.v3.JwtAuthentication", json!({ "providers": providers, "rules": rules }))),
+            json!({}),
+            true,
+            401,
+        ),
+        ("exempted", Some(typed("csrf.v3.CsrfPolicy", hundred)), exempted, true, 202),
+        ("off", None, off, true, 200),
+        ("not-held", None, json!({}), false, 503),
+        ("no-route", None, Value::Null, true, 202),
+    ];
+    let gates: Vec<Value> = cases
+        .iter()
+        .map(|(name, before, of_route, holds, _)| {
+            let mut gate = gate(&issuer, &operator, "gate-1");
+            gate.name = name;
+            gate.configuration["limits"] = json!({ "body_timeout": "500ms" });
+            gate.plugin = json!({ "allow_on_headers_stop_iteration": holds });
+            let routes = if of_route.is_null() {
+                json!([])
+            } else {
+                json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" }, "typed_per_filter_config": of_route }])
+            };
+            let gate = gate.routes(routes);
+            let filter = json!({
+                "name": "scopegate",
+                "typed_config":
+                    { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": gate.plugin() },
+            });
+            let filters: Vec<Value> = before.iter().cloned().chain([filter]).collect();
+            listener(name, &filters, &gate.routes, &gate.virtual_host, &gate.connection_manager)
+        })
+        .collect();
+    let envoy = Envoy::start(&json!({ "listeners": gates, "clusters": [cluster("upstream", upstream.address)] }));
+    let entry = json!({ "iss": ISSUER, "sid": "s-1" });
+    let event = operator.token(now()).header("typ", "secevent+jwt").claim("iss", "ops").claim("aud", "gate-1");
+    let event = event.claim("jti", "o-1").claim("events", json!({ REVOCATION_EVENT: entry })).sign();
+    for (name, .., wanted) in cases {
+        let length = event.len().to_string();
+        let headers = [("content-type", "application/secevent+jwt"), ("content-length", &length)];
+        let answer = send(envoy.listener(name), &[head("POST", PATH, &headers), event.clone().into_bytes()].concat());
+        assert_eq!(answer.status, wanted, "{name}: {answer:?}");
+    }
+    envoy.wait_for_log("the plugin lacks allow_on_headers_stop_iteration: true");
+    assert_eq!(envoy.counter_of_at_least("scopegate.events_received", 3), 3);
 }

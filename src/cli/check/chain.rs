@@ -1,6 +1,6 @@
 //! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
-use super::{Findings, filters, messages, signatures};
+use super::{Findings, events, filters, messages, signatures};
 use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Loaded;
@@ -29,8 +29,9 @@ pub(super) fn check(
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
     if let Some(plugin) = &gate.plugin {
         let policy = gate.policy.as_ref().map(|loaded| &loaded.policy);
-        let reads_bodies =
-            policy.is_ok_and(|policy| messages::judges(gate, policy) || signatures::judges(gate, policy));
+        let reads_bodies = policy.is_ok_and(|policy| {
+            messages::judges(gate, policy) || signatures::judges(gate, policy) || events::are_pushed(policy)
+        });
         check_settings(gate.file, plugin, reads_bodies, findings);
     }
 }
@@ -73,7 +74,10 @@ fn check_settings(file: &Path, plugin: &View<'_>, reads_bodies: bool, findings: 
 /// restricts nothing.
 fn check_capabilities(file: &Path, plugin: &View<'_>, reads_bodies: bool, findings: &mut Findings) {
     const OPENING: [(&str, &str); 3] = [
-        ("proxy_on_request_body", "lets every body through: the gate is not asked about messages and signed bodies"),
+        (
+            "proxy_on_request_body",
+            "lets every body through: the gate is not asked about messages, signed bodies and events",
+        ),
         ("proxy_on_request_headers", "lets every request through: the gate is not asked"),
         ("proxy_on_request_trailers", "lets identity headers in trailers through: the gate is not asked"),
     ];

@@ -1,6 +1,6 @@
 //! MCP messages: whether what the gate holds back and what Envoy lets it hold back agree.
 
-use super::{Findings, signatures};
+use super::{Findings, events, signatures};
 use crate::cli::gates::Gate;
 use crate::cli::source::{DocumentKind, Source, View};
 use crate::policy::{Access, Mcp, PathMatch, Policy, Requirement, RouteMetadata};
@@ -27,6 +27,9 @@ pub(super) fn check_setting(gate: &Gate<'_>, sources: &[Source], findings: &mut 
             "every signed request with a body would get 503 body_unreadable",
             instead,
         ));
+    }
+    if let Some((needing, instead)) = policy.and_then(events::holding) {
+        waiting.push((needing, "every event would get 503 body_unreadable", instead));
     }
     if let (Some(view), true) = (&set, waiting.is_empty()) {
         findings.error(
