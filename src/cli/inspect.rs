@@ -129,7 +129,7 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         lines.push(format!("warning: no configuration takes it: {why}"));
     }
     lines.extend(
-        warnings(&segments, header.as_ref(), claims.as_ref(), event.is_some())
+        warnings(&segments, header.as_ref(), claims.as_ref(), event.as_ref())
             .into_iter()
             .map(|text| format!("warning: {text}")),
     );
@@ -238,7 +238,7 @@ fn warnings(
     segments: &[&str],
     header: Option<&Map<String, Value>>,
     claims: Option<&Map<String, Value>>,
-    is_event: bool,
+    event: Option<&TokenOfEvents>,
 ) -> Vec<String> {
     let mut found = Vec::new();
     if segments.len() == 5 {
@@ -267,8 +267,7 @@ fn warnings(
         }
     }
     if let Some(claims) = claims {
-        // An event is of the past, and needs no end.
-        let needed = if is_event { &["iss", "iat", "jti"][..] } else { &["iss", "exp"] };
+        let needed = event.map_or(&["iss", "exp"][..], TokenOfEvents::needs);
         for name in needed.iter().filter(|name| !claims.contains_key(**name)) {
             found.push(format!("no {name}: no configuration takes it"));
         }

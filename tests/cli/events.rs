@@ -36,7 +36,8 @@ fn world() -> PathBuf {
         token.claims.remove("exp");
         more.iter().fold(token, |token, (name, value)| token.claim(name, value.clone())).sign()
     };
-    let logout = event(&issuer, "logout+jwt", json!({ LOGOUT: {} }), &[("sid", "s-1".into())]);
+    let logout = [("sid", "s-1".into()), ("exp", (NOW + 120).into())];
+    let logout = event(&issuer, "logout+jwt", json!({ LOGOUT: {} }), &logout);
     write(folder.join("logout.txt"), &logout).unwrap();
     write(folder.join("form.txt"), format!("logout_token={logout}")).unwrap();
     let subject = json!({ "format": "iss_sub", "iss": ISSUER, "sub": "alice" });

@@ -29,6 +29,14 @@ impl TokenOfEvents {
         Some(Self { form: if is_logout { EventForm::Logout } else { EventForm::Set }, names })
     }
 
+    /// The claims without which no gate takes it.
+    pub(super) const fn needs(&self) -> &'static [&'static str] {
+        match self.form {
+            EventForm::Logout => &["iss", "iat", "jti", "exp"],
+            EventForm::Set => &["iss", "iat", "jti"],
+        }
+    }
+
     /// What it is, in words.
     pub(super) fn words(&self) -> String {
         let what = match self.form {
