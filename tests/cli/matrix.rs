@@ -102,6 +102,21 @@ fn each_rule_shows_what_it_needs_for_which_methods() {
 }
 
 #[test]
+fn a_rule_shows_when_it_closes_streams() {
+    for (written, shown) in [
+        ("expiry", Some("streams closed at expiry")),
+        ("revocation", Some("streams closed at expiry and revocation")),
+        ("never", None),
+    ] {
+        let rule = format!("rules:\n- {{match: {{path: /events}}, scopes: [e], close_streams: {written}}}");
+        let said = table(&POLICY.replace("rules:", &rule));
+        let row = rules(&said, "path /events").join("\n");
+        let end = row.find("streams closed").and_then(|at| row.get(at..));
+        assert_eq!(end, shown, "{said}");
+    }
+}
+
+#[test]
 fn routes_show_what_their_metadata_asks() {
     let said = envoy_with("admin:", "admin:");
     assert_eq!(
