@@ -32,6 +32,7 @@ use crate::base::details::Details;
 use crate::base::names::{Fingerprint, Subject};
 use crate::base::time::{Seconds, UnixSeconds};
 use crate::policy::{Authority, MethodPart, RequirementPlace, ResourceId, Scope, Source};
+use crate::revocation::Entry;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -386,8 +387,9 @@ denials! {
     CertificateMismatch(&'static str) => "certificate_mismatch",
     /// The user has not authenticated as the requirement asks, or too long ago (RFC 9470).
     StepUpNeeded(Box<StepUp>) => "step_up_needed",
-    /// More clients show the credential than may; `step_up` is what a new one is asked for beside.
-    Reused { step_up: Option<Box<StepUp>> } => "reused",
+    /// More clients show the credential than may; `step_up` is what a new one is asked for beside, and `revoked` what is to be
+    /// revoked for it.
+    Reused { step_up: Option<Box<StepUp>>, revoked: Option<Box<Entry>> } => "reused",
     /// The token lacks a scope; `scope` is what the route needs, and `missing` what of it is not granted.
     InsufficientScope { scope: Vec<Scope>, missing: Vec<Scope> } => "insufficient_scope",
     /// A condition on a claim does not hold; the text names the claim.

@@ -57,7 +57,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::WrongSecret { .. }
         | Denial::CredentialExpired { .. } => invalid_secret(),
         Denial::BadSignature if told_in_signature => invalid_signature(of_kind(trace, NOT_ACCEPTED)),
-        Denial::Revoked(_) | Denial::Reused { step_up: None }
+        Denial::Revoked(_) | Denial::Reused { step_up: None, .. }
             if trace.credential.and_then(CredentialKind::set).is_some() =>
         {
             invalid_secret()
@@ -90,7 +90,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         | Denial::UnknownKey
         | Denial::BadSignature
         | Denial::Inactive
-        | Denial::Reused { step_up: None }
+        | Denial::Reused { step_up: None, .. }
         | Denial::Revoked(_) => invalid_token("The access token could not be verified"),
         Denial::Replayed if told_in_signature => invalid_signature("The signature has been used"),
         Denial::Replayed => invalid_token("The access token has been used"),
@@ -100,7 +100,7 @@ pub(super) fn answer<'d>(denial: &'d Denial, told_in: Scheme, trace: &Trace) -> 
         Denial::Stale(_) => invalid_signature("The signature is too old, or from the future"),
         Denial::DigestMismatch => invalid_signature("The body is not the one that was signed"),
         Denial::BodyUnreadable => unavailable(RETRY_AFTER, "The body could not be read"),
-        Denial::StepUpNeeded(needed) | Denial::Reused { step_up: Some(needed) } => refused(
+        Denial::StepUpNeeded(needed) | Denial::Reused { step_up: Some(needed), .. } => refused(
             401,
             Challenge::StepUp(Cow::Borrowed(needed)),
             "The user has to authenticate anew, as this resource asks",

@@ -7,7 +7,7 @@ use crate::decision::{Denial, ReuseEvent, Trace};
 use crate::facts::{Client, Facts, Seen, Sighting};
 use crate::policy::{Reuse, ReuseAction};
 use crate::request::RequestView;
-use crate::revocation::{EntryKind, Revocable as _};
+use crate::revocation::{Entry, EntryKind, Revocable as _};
 use std::rc::Rc;
 
 /// Counts the client of a request whose credential is valid, by each way of counting that the requirements name. A client that
@@ -48,10 +48,29 @@ fn judge(
         trace.reuse = Some(ReuseEvent { clients: seen.clients, window, action });
     }
     match action {
-        ReuseAction::Challenge if seen.place > max_clients => Err(Denial::Reused { step_up: step_up_of(asks) }),
-        ReuseAction::Deny => Err(Denial::Reused { step_up: None }),
+        ReuseAction::Challenge if seen.place > max_clients => {
+            Err(Denial::Reused { step_up: step_up_of(asks), revoked: None })
+        }
+        ReuseAction::Deny => Err(Denial::Reused { step_up: None, revoked: None }),
+        // Until it is seen as revoked: a store that was full then may not be now.
+        ReuseAction::Revoke => {
+            let revoked = entry_of(principal).map(Box::new);
+            Err(Denial::Reused { step_up: None, revoked })
+        }
         ReuseAction::Report | ReuseAction::Challenge => Ok(()),
     }
+}
+
+/// The entry that revokes a token for the rest of its life. Nothing else comes here: the configuration refuses it.
+fn entry_of(principal: &Principal<'_>) -> Option<Entry> {
+    let claimant = principal.claimant();
+    // A token without an end has been refused.
+    let until = principal.ends_at()?;
+    let entry = match claimant.name(EntryKind::TokenId) {
+        Some(id) => Entry::token(claimant.iss().to_owned(), id.into_owned()),
+        None => Entry::fingerprint(claimant.name(EntryKind::Fingerprint)?.into_owned())?,
+    };
+    Some(entry.until(until))
 }
 
 /// Counts the client; `None` where it is not counted.
@@ -85,7 +104,7 @@ fn see(reuse: &Reuse, principal: &Principal<'_>, request: &RequestView<'_>, fact
             client: &client,
             window: reuse.window,
             limit: reuse.max_clients,
-            told_above: (reuse.action == ReuseAction::Deny).then_some(reuse.max_clients),
+            told_above: reuse.action.refuses_all().then_some(reuse.max_clients),
         },
         surroundings.now(),
     )

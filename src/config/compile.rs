@@ -157,10 +157,14 @@ fn strict(reuse: Option<&Rc<Reuse>>) -> Requirement {
 }
 
 /// What a policy uses. What route metadata asks is not known before requests come, so `replay` alone asks for the store, and
-/// `limits.reuse_pairs` for the counts.
+/// `limits.reuse_pairs` for the counts, `limits.event_entries` for what is revoked.
 fn uses(policy: &Policy, root: &Object<'_>) -> Uses {
-    let has_room = root.get("limits").is_some_and(|limits| limits.member("reuse_pairs").is_some());
-    let asked = [(root.has("replay"), Uses::SINGLE_USE), (has_room, Uses::REUSE)];
+    let has_limit = |name| root.get("limits").is_some_and(|limits| limits.member(name).is_some());
+    let asked = [
+        (root.has("replay"), Uses::SINGLE_USE),
+        (has_limit("reuse_pairs"), Uses::REUSE),
+        (has_limit("event_entries"), Uses::EVENTS),
+    ];
     asked.into_iter().filter(|(is_asked, _)| *is_asked).fold(Uses::of(policy), |all, (_, part)| all.with(part))
 }
 
@@ -198,6 +202,12 @@ pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy, environment: Enviro
         return cursor.wrong(
             "has reuse, and there is no room to count: it has to be there before the first request comes",
             "write limits: {reuse_pairs: 100000} at the top of the configuration",
+        );
+    }
+    if requirement.revokes_reused() && !policy.uses.has(Uses::EVENTS) {
+        return cursor.wrong(
+            "has a reuse that revokes, and there is no store: it has to be there before the first request comes",
+            "write limits: {event_entries: 100000} at the top of the configuration",
         );
     }
     Some(requirement)

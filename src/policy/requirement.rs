@@ -119,6 +119,14 @@ impl Requirement {
         own || self.methods.iter().any(|(_, requirement)| requirement.counts_clients())
     }
 
+    /// Whether a credential that too many clients show is revoked, for some method or for all.
+    #[must_use]
+    pub fn revokes_reused(&self) -> bool {
+        let revokes = |ask: &TokenRequirement| ask.reuse.as_ref().is_some_and(|reuse| reuse.revokes());
+        let own = matches!(&self.access, Access::Token(ask) if revokes(ask));
+        own || self.methods.iter().any(|(_, requirement)| requirement.revokes_reused())
+    }
+
     /// The requirement for `method`, and which part of this one it is: that of the method's own name; for HEAD
     /// otherwise that of GET; otherwise the enclosing one.
     #[must_use]

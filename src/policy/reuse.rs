@@ -54,6 +54,8 @@ pub enum ReuseAction {
     Challenge,
     /// No client passes with it.
     Deny,
+    /// No client passes with it, for the rest of its life.
+    Revoke,
 }
 
 impl ReuseAction {
@@ -64,7 +66,14 @@ impl ReuseAction {
             Self::Report => "report",
             Self::Challenge => "challenge",
             Self::Deny => "deny",
+            Self::Revoke => "revoke",
         }
+    }
+
+    /// Whether all clients are refused.
+    #[must_use]
+    pub const fn refuses_all(self) -> bool {
+        matches!(self, Self::Deny | Self::Revoke)
     }
 }
 
@@ -90,8 +99,15 @@ impl Reuse {
             ReuseAction::Report => 0,
             ReuseAction::Challenge => 1,
             ReuseAction::Deny => 2,
+            ReuseAction::Revoke => 3,
         };
         [a, b, c, d, ipv4_prefix, ipv6_prefix, user_agent.into(), tls.into(), self.max_clients, action]
+    }
+
+    /// Whether a credential that too many clients show is revoked.
+    #[must_use]
+    pub fn revokes(&self) -> bool {
+        self.action == ReuseAction::Revoke
     }
 
     /// Whether clients of this address are left alone.

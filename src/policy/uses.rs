@@ -27,8 +27,7 @@ impl Uses {
     pub const SIGNATURES: Self = Self(1 << 8);
     /// Bodies that are read whole before the signature of their request is judged.
     pub const SIGNED_BODIES: Self = Self(1 << 9);
-
-    /// A store of what events have revoked.
+    /// A store of what events have revoked, and of tokens that too many clients have shown.
     pub const EVENTS: Self = Self(1 << 10);
 
     /// What this policy uses.
@@ -38,12 +37,14 @@ impl Uses {
         let all = rules.chain([&policy.default]);
         let single_use = all.clone().any(Requirement::asks_single_use);
         let counts_clients = policy.reuse.is_some() || all.clone().any(Requirement::counts_clients);
+        let is_revoked = policy.reuse.as_ref().is_some_and(|reuse| reuse.revokes());
+        let revokes_reused = is_revoked || all.clone().any(Requirement::revokes_reused);
         let signatures = || policy.credentials.iter().filter_map(CredentialSet::signatures);
         let parts = [
             (Self::ROUTE_NAMES, policy.rules.look_at_route() || policy.seal),
             (Self::METADATA, policy.route_metadata != RouteMetadata::Ignore),
             (Self::BARRED_TRAILERS, policy.bars_trailers()),
-            (Self::EVENTS, policy.events.is_some()),
+            (Self::EVENTS, policy.events.is_some() || revokes_reused),
             (Self::SINGLE_USE, single_use),
             (Self::REUSE, counts_clients),
             (Self::PROOFS, policy.dpop.is_some()),

@@ -30,6 +30,8 @@ mod records;
 #[cfg(test)]
 mod reporting;
 #[cfg(test)]
+mod revoked_reuse;
+#[cfg(test)]
 mod revoked_streams;
 #[cfg(test)]
 mod sessions;

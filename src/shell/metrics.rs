@@ -29,6 +29,10 @@ pub const REUSE_EVENTS: &str = "scopegate.reuse.events";
 pub const REUSE_UNCOUNTED: &str = "scopegate.reuse.uncounted";
 /// Gauge: 1 where that has happened within a minute.
 pub const REUSE_FULL: &str = "scopegate.reuse.full";
+/// Counter: tokens that were revoked because too many clients showed them.
+pub const REUSE_REVOKED: &str = "scopegate.reuse.revoked";
+/// Counter: requests whose token could not be, for want of room.
+pub const REUSE_NOT_REVOKED: &str = "scopegate.reuse.not_revoked";
 /// Counters by outcome: what issuers have answered about opaque tokens.
 pub const INTROSPECTION: &str = "scopegate.introspection.<outcome>";
 /// Counter: tokens found in the cache.

@@ -146,6 +146,9 @@ fn what_is_wrong_with_credentials_of_a_requirement_is_said() {
                 "sender_constraint: mtls, methods: {GET: {credentials: a}, PUT: {credentials: {all_of: [a, bearer]}}}"
             )
         ),
+        ("a reuse that revokes a key", asking("credentials: a, reuse: {action: revoke}")),
+        ("a reuse that revokes, or a key", asking("credentials: {any_of: [a, bearer]}, reuse: {action: revoke}")),
+        ("a reuse around it that revokes", asking("reuse: {action: revoke}, methods: {GET: {credentials: a}}")),
         ("beside public", asking("credentials: a, public: true")),
         ("in a method", asking("methods: {GET: {credentials: d}}")),
         ("an unknown set in an entry", sets("revocation: {entries: [{credential: d, id: i}]}")),

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-const OPAQUE: &str = "ory_at_3xAmPle.of-a_token";
+pub const OPAQUE: &str = "ory_at_3xAmPle.of-a_token";
 
 /// What the issuers say of one token, and who was asked for which.
-struct Said {
+pub struct Said {
     of: IssuerId,
     what: Introspected,
     asked: RefCell<Vec<(IssuerId, Vec<u8>)>>,
@@ -39,7 +39,7 @@ impl Introspections for Said {
 }
 
 /// An answer about an active token that is good in every respect, with these members; `null` leaves one out.
-fn active(members: Value) -> Said {
+pub fn active(members: Value) -> Said {
     let mut answer = json!({
         "active": true, "token_type": "Bearer", "sub": "alice", "aud": AUDIENCE, "scope": "orders:read", "iat": NOW - 10,
         "exp": NOW + 300, "client_id": "shop",
@@ -68,7 +68,7 @@ fn introspection(members: Value) -> Value {
 }
 
 /// A configuration whose issuer has opaque tokens, with further members of it.
-fn opaque(members: Value, more: Value) -> Policy {
+pub fn opaque(members: Value, more: Value) -> Policy {
     policy(&with_issuer(json!({ "introspection": introspection(members) }), more))
 }
 

@@ -65,6 +65,7 @@ mod resources;
 mod reuse;
 mod revocation;
 mod revocation_lists;
+mod revoked_for_reuse;
 mod revoked_streams;
 mod schemes;
 mod sessions;

@@ -200,7 +200,7 @@ fn denial(reason: Reason) -> Denial {
         })),
         Reason::InsufficientScope => Denial::InsufficientScope { scope: scope(), missing: scope() },
         Reason::ClaimMismatch => Denial::ClaimMismatch("x".into()),
-        Reason::Reused => Denial::Reused { step_up: None },
+        Reason::Reused => Denial::Reused { step_up: None, revoked: None },
         Reason::Replayed => Denial::Replayed,
         Reason::ReplayUnavailable => Denial::ReplayUnavailable,
     }

@@ -9,6 +9,7 @@ use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// A gate that believes the proxy before it who its client is.
 fn gate(issuer: &Issuer, members: Value) -> Gate {
@@ -79,4 +80,40 @@ fn a_challenge_meets_the_client_that_came_late_and_report_meets_no_one() {
     envoy.wait_for_log(
         "decision=allow event=token_reuse clients=3 window=600 action=report issuer=demo subject=\"alice\"",
     );
+}
+
+#[test]
+fn a_token_that_too_many_clients_show_is_revoked_on_all_workers_and_stays_so() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let reuse = json!({ "reuse": { "window": "1m", "max_clients": 2, "action": "revoke" } });
+    let rules = json!([{ "match": { "path": "/elsewhere" }, "reuse": { "max_clients": 31, "action": "report" } }]);
+    let mut members = reuse;
+    members["rules"] = rules;
+    let (envoy, _upstream) = start(gate(&issuer, members), 2);
+    let token = |jti: &str| issuer.token(now()).claim("jti", jti).sign();
+    let (stolen, other) = (token("stolen"), token("other"));
+    let status = |token: &str, client: &str| show(envoy.address(), token, client, "app/1").status;
+    let elsewhere = || {
+        let bearer = format!("Bearer {stolen}");
+        get(envoy.address(), "/elsewhere", &[("authorization", &bearer), ("x-forwarded-for", "192.0.2.1")]).status
+    };
+    // Each request is a connection of its own, so both workers see some.
+    for _ in 0..10 {
+        assert_eq!(["192.0.2.1", "198.51.100.1"].map(|client| status(&stolen, client)), [200; 2]);
+        assert_eq!(elsewhere(), 200);
+    }
+    let began = Instant::now();
+    assert_eq!(status(&stolen, "203.0.113.1"), 401);
+    envoy.wait_for_log("decision=deny reason=reused event=token_reuse clients=3 window=60 action=revoke issuer=demo");
+    eventually("both workers refuse it, also where it is not counted", || (0..20).all(|_| elsewhere() == 401));
+    println!("{:?} until 20 requests in a row were refused elsewhere", began.elapsed());
+    envoy.wait_for_log("reason=revoked issuer=demo");
+    for _ in 0..20 {
+        assert_eq!((status(&stolen, "192.0.2.1"), elsewhere()), (401, 401));
+        assert_eq!(status(&other, "192.0.2.1"), 200, "another token of the same user");
+    }
+    assert_eq!(envoy.counter_of_at_least("scopegate.reuse.revoked", 1), 1);
+    assert_eq!(envoy.counter("scopegate.reuse.not_revoked"), 0);
+    eventually("the gauge", || envoy.stat("wasmcustom.scopegate.events.entries") == Some(1));
+    assert!(envoy.counter_of_at_least("scopegate.denied.revoked", 41) > 40);
 }

@@ -161,6 +161,9 @@ fn token(object: &Object<'_>, context: Context<'_>, jwt_allowed_in: Option<Vec<S
         (own, around) => own.or_else(|| around.cloned()),
     });
     let reuse = optional(object, "reuse", context.reuse.cloned(), |c| reuse::read(c).map(|own| Some(Rc::new(own))));
+    if let (Some(Some(reuse)), Some(rule)) = (&reuse, &credentials) {
+        reuse::refuse_endless(object, reuse, rule, context.sources);
+    }
     let close_streams = optional(object, "close_streams", context.close_streams, |cursor| {
         cursor.word(&CloseStreams::ALL.map(|when| (when.name(), when)))
     });

@@ -165,7 +165,10 @@ impl<H: Host> Gate<H> {
                 self.left_out.into_iter().for_each(|counter| self.host.count(counter, grant.left_out));
                 (RequestState::Passed, None)
             }
-            Decision::Deny(refusal) => (RequestState::Answered, Some(self.answer(request, refusal))),
+            Decision::Deny(refusal) => {
+                self.revoke_reused(refusal);
+                (RequestState::Answered, Some(self.answer(request, refusal)))
+            }
             Decision::Serve(served) => {
                 let reply = Prepared::from(challenge::metadata(served, &self.policy));
                 self.reply(&reply);
@@ -203,6 +206,7 @@ impl<H: Host> Gate<H> {
         // Nothing more goes on, and the answer of the gate is left as it is.
         request.state.set(RequestState::Answered);
         request.forget_response();
+        self.revoke_reused(&refusal);
         let status = self.answer(request, &refusal);
         self.report(request, &Decision::Deny(refusal), Some(status));
         RequestState::Answered

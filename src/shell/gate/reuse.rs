@@ -2,7 +2,9 @@
 
 use super::super::host::{Counter, Gauge, Host};
 use super::super::metrics;
-use super::has_vm_id;
+use super::{Gate, has_vm_id};
+use crate::decision::{Denial, Refusal};
+use crate::event_store::Full;
 use crate::policy::{Limits, Policy, Uses};
 use crate::sightings::{OfRequest, RequestSightings, SharedSightings};
 use std::cell::Cell;
@@ -19,6 +21,8 @@ pub(super) struct Reuse {
     events: Cell<u32>,
     /// Until when the gauge says that there was no room, in seconds since the epoch.
     full_until: Cell<i64>,
+    /// Whether the log has been told that a token could not be revoked, and none has been since.
+    told: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -26,6 +30,8 @@ struct ReuseMeters {
     events: Option<Counter>,
     uncounted: Option<Counter>,
     full: Option<Gauge>,
+    revoked: Option<Counter>,
+    not_revoked: Option<Counter>,
 }
 
 impl Reuse {
@@ -47,6 +53,8 @@ impl Reuse {
                     events: host.define_counter(metrics::REUSE_EVENTS).ok(),
                     uncounted: host.define_counter(metrics::REUSE_UNCOUNTED).ok(),
                     full: host.define_gauge(metrics::REUSE_FULL).ok(),
+                    revoked: host.define_counter(metrics::REUSE_REVOKED).ok(),
+                    not_revoked: host.define_counter(metrics::REUSE_NOT_REVOKED).ok(),
                 },
                 ..Self::default()
             }),
@@ -82,5 +90,27 @@ impl Reuse {
         }
         let is_full = self.full_until.get() > now.0;
         self.meters.full.into_iter().for_each(|gauge| host.set_gauge(gauge, is_full.into()));
+    }
+}
+
+impl<H: Host> Gate<H> {
+    /// Revokes the token of a request that was refused because too many clients show it, where the requirement says so: on this
+    /// worker at once, and on the others at their next tick.
+    pub(super) fn revoke_reused(&self, refusal: &Refusal) {
+        let Denial::Reused { revoked: Some(entry), .. } = &refusal.denial else { return };
+        let ReuseMeters { revoked, not_revoked, .. } = &self.reuse.meters;
+        let entered = self.revoke(std::slice::from_ref(&**entry));
+        let (counter, is_full) = match entered {
+            Ok(true) => (*revoked, false),
+            Ok(false) => return,
+            Err(Full) => (*not_revoked, true),
+        };
+        counter.into_iter().for_each(|counter| self.host.count(counter, 1));
+        if is_full && !self.reuse.told.get() {
+            log::error!(
+                "scopegate: reuse: a token could not be revoked for want of room: make limits.event_entries larger"
+            );
+        }
+        self.reuse.told.set(is_full);
     }
 }
