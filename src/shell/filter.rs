@@ -26,6 +26,8 @@ mod passwords;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod pushed_events;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod reporting;

@@ -1,0 +1,125 @@
+//! Events that are pushed, in the life of a gate: what is answered is stored, and what cannot be stored is not answered as such.
+
+use super::super::host::Host as _;
+use super::Action;
+use super::proxy::{Client, Proxy, START};
+use crate::base::base64url;
+use crate::crypto::test_key;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://idp.example.com/";
+const SET_TYPE: &str = "application/secevent+jwt";
+
+/// A gate with its keys, and with these limits.
+fn gate(limits: &Value) -> Proxy {
+    let events = json!({ "path": "/events", "issuers": { ISSUER: { "audience": "gate", "keep": "1h" } } });
+    Proxy::configured(&json!({ "events": events, "limits": limits })).fetched()
+}
+
+fn event(about: &str) -> String {
+    of(&json!({ "format": "jwt_id", "iss": ISSUER, "jti": about }))
+}
+
+fn of(subject: &Value) -> String {
+    let header = json!({ "alg": "EdDSA", "typ": "secevent+jwt", "kid": "a" });
+    let claims = json!({
+        "iss": ISSUER, "aud": "gate", "iat": START / 1000, "jti": "e",
+        "sub_id": subject,
+        "events": { "https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked": {} },
+    });
+    let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
+    format!("{input}.{}", base64url::encode(&test_key::sign(input.as_bytes())))
+}
+
+fn forged(about: &str) -> String {
+    let (set, other) = (event(about), event("another"));
+    format!("{}.{}", set.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1)
+}
+
+/// Pushes a body in parts. Returns the answer; nothing ever goes upstream.
+fn push(proxy: &mut Proxy, body: &str) -> (u16, String) {
+    let context = proxy.begin(Client::Own);
+    let headers = [(":method", "POST"), (":path", "/events"), (":authority", "a"), ("content-type", SET_TYPE)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    proxy.change(context, |stream| stream.headers = headers.into());
+    assert_eq!(proxy.headers(context, false), Action::Pause);
+    let (first, rest) = body.as_bytes().split_at(body.len() / 2);
+    proxy.part(context, first, false);
+    if proxy.stream(context).answers.is_empty() {
+        proxy.part(context, rest, true);
+    }
+    let stream = proxy.stream(context);
+    assert!(stream.upstream.is_none() && stream.gone.is_empty());
+    let [answer] = &stream.answers[..] else { panic!("no answer: {stream:?}") };
+    answer.clone()
+}
+
+fn passes(proxy: &mut Proxy, id: u8) -> bool {
+    let context = proxy.request(Client::Once(id));
+    proxy.stream(context).upstream.is_some()
+}
+
+fn told(status: u16, details: &str) -> (u16, String) {
+    (status, format!("scopegate_{details}"))
+}
+
+#[test]
+fn what_was_answered_is_revoked_at_once_and_what_is_refused_revokes_nothing() {
+    let mut proxy = gate(&json!({}));
+    assert!(passes(&mut proxy, 1));
+    assert_eq!(push(&mut proxy, &forged("1")), told(400, "invalid_event"));
+    assert!(passes(&mut proxy, 1));
+    assert_eq!(push(&mut proxy, &event("1")), told(202, "event"));
+    assert!(!passes(&mut proxy, 1) && passes(&mut proxy, 2));
+    assert_eq!(push(&mut proxy, &event("1")), told(202, "event"), "it comes again");
+    proxy.tick(1000);
+    let counts = ["events_received", "events.repeated", "events.entries", "denied.invalid_event"];
+    assert_eq!(counts.map(|name| proxy.metric(name)), [2, 1, 1, 1]);
+}
+
+#[test]
+fn a_worker_takes_so_many_in_a_second_and_forged_ones_do_not_count() {
+    let mut proxy = gate(&json!({ "events_per_second": 3, "wasm_crypto_percent": 100 }));
+    for _ in 0..20 {
+        assert_eq!(push(&mut proxy, &forged("1")), told(400, "invalid_event"));
+    }
+    let answers: Vec<u16> = (1..=5).map(|id| push(&mut proxy, &event(&id.to_string())).0).collect();
+    assert_eq!(answers, [202, 202, 202, 503, 503]);
+    assert!(passes(&mut proxy, 4), "it was not answered as stored");
+    proxy.tick(1000);
+    assert_eq!(push(&mut proxy, &event("4")), told(202, "event"), "it comes again");
+    assert!(!passes(&mut proxy, 4));
+}
+
+#[test]
+fn without_room_the_answer_is_503_and_nothing_is_forgotten() {
+    let mut proxy = gate(&json!({ "event_entries": 1000, "events_per_second": 10_000, "wasm_crypto_percent": 100 }));
+    assert_eq!(push(&mut proxy, &event("1")), told(202, "event"));
+    let many = |first: u32| {
+        let one = |number: u32| json!({ "format": "jwt_id", "iss": ISSUER, "jti": number.to_string() });
+        of(&json!({ "format": "aliases", "identifiers": (first..first + 32).map(one).collect::<Vec<_>>() }))
+    };
+    let full = (1000..9000).step_by(32).find(|first| push(&mut proxy, &many(*first)) == told(503, "events_full"));
+    assert!(full.is_some());
+    assert!(!passes(&mut proxy, 1));
+    assert_eq!(push(&mut proxy, &event("1")), told(202, "event"), "what is known needs none");
+}
+
+#[test]
+fn where_another_plugin_wrote_over_the_store_what_was_revoked_stays_revoked_and_events_get_503() {
+    let mut proxy = gate(&json!({}));
+    assert_eq!(push(&mut proxy, &event("1")), told(202, "event"));
+    let shared = proxy.host.shared_data();
+    for place in 0..256 {
+        assert!(shared.write(&format!("scopegate/events/{place}"), b"another plugin's", None));
+    }
+    assert_eq!(push(&mut proxy, &event("2")), told(503, "events_full"));
+    assert!(!passes(&mut proxy, 1) && passes(&mut proxy, 2));
+    assert!(shared.write("scopegate/events/changes", b"", None));
+    proxy.tick(1000);
+    assert!(!passes(&mut proxy, 1));
+    assert_eq!(push(&mut proxy, &event("1")), told(503, "events_full"));
+    // Long after all of its entries are over, too: it can no longer be read which are.
+    proxy.tick(1000);
+    assert!(!passes(&mut proxy, 1));
+}
