@@ -206,7 +206,6 @@ impl<H: Host> Gate<H> {
         // Nothing more goes on, and the answer of the gate is left as it is.
         request.state.set(RequestState::Answered);
         request.forget_response();
-        self.revoke_reused(&refusal);
         let status = self.answer(request, &refusal);
         self.report(request, &Decision::Deny(refusal), Some(status));
         RequestState::Answered
