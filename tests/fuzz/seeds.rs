@@ -148,6 +148,7 @@ impl Seeds {
         // With a body, and without one: requests of an even length have none.
         self.add_request("POST\n/events\ncontent-type|application/secevent+jwt");
         self.add_request("POST\n/events\ncontent-type|application/secevent+jwt\nx|");
+        self.add_request("GET\n/\nauthorization|HMAC-SHA256 a.eyJjbmYiOnt9fQ.b\n:certificate|a certificate");
         self.add_request("OPTIONS\n/\norigin|https://a\naccess-control-request-method|GET");
         let issuers = [
             json!({ "kty": "EC", "crv": "P-256", "kid": "a", "alg": "ES256", "use": "sig", "key_ops": ["verify"],

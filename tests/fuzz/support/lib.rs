@@ -251,7 +251,12 @@ impl<'d> Request<'d> {
 
     /// Whether it has a token with `cnf`.
     pub fn is_bound(&self) -> bool {
-        let lines = self.headers.iter().filter(|(name, _)| name == b"authorization");
+        // Of another scheme, whatever it is, it is no token.
+        let is_token = |value: &[u8]| {
+            let scheme = value.trim_ascii().split(|&byte| byte == b' ').next().unwrap_or_default();
+            scheme.eq_ignore_ascii_case(b"bearer") || scheme.eq_ignore_ascii_case(b"dpop")
+        };
+        let lines = self.headers.iter().filter(|(name, value)| name == b"authorization" && is_token(value));
         let mut claims = lines.filter_map(|(_, value)| base64url::decode(value.split(|&byte| byte == b'.').nth(1)?));
         claims.any(|claims| serde_json::from_slice::<Value>(&claims).is_ok_and(|claims| claims.get("cnf").is_some()))
     }
