@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const REVISION: &str = "scopegate.revocation.revision.main";
 
@@ -115,13 +115,16 @@ struct Night {
 /// The fingerprint on the page, and its gates.
 const PRINTED: &str = "FvdA9cRn0Ls45XKidPuQiq";
 const GATES: [&str; 2] = ["gate-1:9902", "gate-2:9902"];
+/// The hosts of the gates for events.
+const EVENTS: [&str; 2] = ["gate-1", "gate-2"];
 const KEY: &str = "a-key-of-a-partner";
 
-fn edited(text: &str, streams: SocketAddr) -> String {
+fn edited(text: &str, streams: SocketAddr, operator: &str) -> String {
     let mut digest = String::new();
     sha256(KEY.as_bytes()).iter().for_each(|byte| write!(digest, "{byte:02x}").unwrap());
     let settings = format!(
         "                    revocation: {{lists: [{{name: main, uri: 'http://127.0.0.1:10002/revoked.jsonl', cluster: issuer, refresh: 1s}}]}}
+                    events: {{path: /.well-known/scopegate/events, operators: {{ops: {{audience: gates, signed_by: {operator}}}}}}}
                     credentials: [{{name: partners, api_key: {{header: x-api-key}}, identities: [{{id: acme-1, secrets: [{{sha256: {digest}}}]}}]}}]
                     rules:
                     - match: {{path: /partners}}
@@ -135,7 +138,10 @@ fn edited(text: &str, streams: SocketAddr) -> String {
                 metadata: {filter_metadata: {scopegate: {scopes: [], close_streams: revocation}}}
 ";
     let cluster = format!("  clusters:\n  - {}\n", cluster("streams", streams));
+    let holds = "                failure_policy: FAIL_RELOAD                # keep: never FAIL_OPEN\n";
+    let held = format!("{holds}                allow_on_headers_stop_iteration: true\n");
     let edits = [
+        (holds, held.as_str()),
         ("                    rules:\n", settings.as_str()),
         ("              routes:\n", route),
         ("  clusters:\n", &cluster),
@@ -146,11 +152,25 @@ fn edited(text: &str, streams: SocketAddr) -> String {
     })
 }
 
+/// Makes the key of an operator, and returns the key set with the public one.
+fn operator(file: &Path) -> String {
+    let run = |arguments: &[&str]| {
+        let made = Command::new(env!("CARGO_BIN_EXE_scopegate")).args(arguments).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).unwrap()
+    };
+    std::fs::write(file, run(&["jwks", "generate", "--algorithm", "EdDSA", "--kid", "ops-1"])).unwrap();
+    let mut key: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    key.as_object_mut().unwrap().remove("d");
+    json!({ "keys": [key] }).to_string()
+}
+
 impl Night {
     fn start() -> Self {
         let folder = folder("leaked");
         std::fs::create_dir_all(folder.join("lists")).unwrap();
         let issuer = Issuer::new(Algorithm::Es256, "a");
+        let operator = operator(&folder.join("ops.json"));
         let (jwks, list) = (issuer.jwks(), folder.join("lists/revoked.jsonl"));
         let serve = move |received: &Received| match received.target.as_str() {
             "/revoked.jsonl" => match std::fs::read(&list) {
@@ -161,7 +181,7 @@ impl Night {
         };
         let (keys, upstream) = (Server::start(0, serve).unwrap(), Server::echo(0).unwrap());
         let shipped = std::fs::read_to_string(root().join("envoy/envoy.yaml")).unwrap();
-        let text = with_ports(&edited(&shipped, endless()), &upstream, &keys);
+        let text = with_ports(&edited(&shipped, endless(), &operator), &upstream, &keys);
         std::fs::write(folder.join("envoy.yaml"), &text).unwrap();
         let gates = [1, 2].map(|workers| Envoy::start_text(&text, workers).unwrap_or_else(|log| panic!("{log}")));
         Self { folder, gates, issuer, fingerprint: String::new(), _servers: [keys, upstream] }
@@ -186,6 +206,10 @@ impl Night {
         let of = |text: String, (name, gate): (&str, &Envoy)| text.replace(name, &gate.admin().to_string());
         let text = GATES.into_iter().zip(&self.gates).fold(text.to_owned(), of);
         let api = format!("http://{}/orders/1", self.gates[0].address());
+        let of_events = |text: String, (name, gate): (&str, &Envoy)| {
+            text.replace(&format!("https://{name}.example.com/"), &format!("http://{}/", gate.address()))
+        };
+        let text = EVENTS.into_iter().zip(&self.gates).fold(text, of_events);
         text.replace("https://api.example.com/orders/1", &api)
             .replace("/srv/revocations", &self.folder.to_string_lossy())
             .replace(PRINTED, &self.fingerprint)
@@ -204,7 +228,11 @@ impl Night {
         assert!(done.status.success(), "{lines}");
         let printed = String::from_utf8(done.stdout).unwrap().replace(&self.fingerprint, PRINTED);
         let of = |text: String, (name, gate): (&str, &Envoy)| text.replace(&gate.admin().to_string(), name);
-        GATES.into_iter().zip(&self.gates).fold(printed, of)
+        let printed = GATES.into_iter().zip(&self.gates).fold(printed, of);
+        let of_events = |text: String, (name, gate): (&str, &Envoy)| {
+            text.replace(&format!("http://{}/", gate.address()), &format!("https://{name}.example.com/"))
+        };
+        EVENTS.into_iter().zip(&self.gates).fold(printed, of_events)
     }
 }
 
@@ -233,6 +261,7 @@ fn a_person_who_follows_the_page_sees_what_it_says_and_the_token_is_refused_ever
         client,
         key,
         by_name,
+        push,
         publish,
         compare,
         refused,
@@ -271,6 +300,10 @@ fn a_person_who_follows_the_page_sees_what_it_says_and_the_token_is_refused_ever
     says(find, "");
     says(report, "");
     says(token, "");
+    says(push, "");
+    let told = Instant::now();
+    eventually("it is refused before the list is there", || night.statuses(&tokens) == [401, 200, 200, 200, 200]);
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
     says(publish, "");
     let has_list = || masked(&night.run(setup, compare, "")) == masked(compare.printed.as_deref().unwrap());
     let numbers = || {
