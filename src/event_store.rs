@@ -99,6 +99,16 @@ impl SharedEvents {
         Ok(is_news)
     }
 
+    /// Whether all that is revoked is here: what comes again has come before.
+    pub fn knows(&self, entries: &[Entry], now: UnixSeconds) -> bool {
+        let is_known = |mark: Mark| {
+            let marks = self.marks(mark.place(usize::from(BUCKETS))).unwrap_or_default();
+            let known = marks.into_iter().find(|known| known.is_about(&mark));
+            known.is_some_and(|mut known| !known.extend(&mark))
+        };
+        entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)).all(is_known)
+    }
+
     fn enter_one(&self, mark: &Mark, place: usize, now: UnixSeconds) -> Result<bool, Full> {
         let name = bucket_name(place);
         for _ in 0..ATTEMPTS {

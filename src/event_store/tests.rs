@@ -69,6 +69,19 @@ fn an_event_that_comes_again_after_a_failure_is_told_to_all() {
 }
 
 #[test]
+fn what_says_more_than_was_entered_is_not_known() {
+    let shared = Shared::default();
+    let (one, other) = (worker(&shared), worker(&shared));
+    let user = |before, until| [Entry::subject("i".into(), "u".into(), UnixSeconds(before)).until(UnixSeconds(until))];
+    assert!(!one.knows(&user(500, 2_000), NOW));
+    assert_eq!(one.enter(&user(500, 2_000), NOW), Ok(true));
+    let known = [(500, 2_000), (400, 2_000), (501, 2_000), (500, 2_001)];
+    assert_eq!(known.map(|(before, until)| other.knows(&user(before, until), NOW)), [true, true, false, false]);
+    assert!(!other.knows(&[user(500, 2_000), entry("a")].concat(), NOW), "one of two");
+    assert!(other.knows(&[], NOW) && other.knows(&entry("a"), UnixSeconds(2_000)), "what revokes nothing");
+}
+
+#[test]
 fn a_full_store_refuses_and_keeps_what_it_has() {
     let shared = Shared::default();
     let store = worker(&shared);

@@ -16,9 +16,13 @@ const NANOS_PER_SECOND: u64 = 1_000_000_000;
 pub(super) struct Events {
     store: Option<SharedEvents>,
     meters: EventMeters,
-    /// A second, and how many events have been taken in it.
-    taken: Cell<(u64, u32)>,
+    taken: Pace,
+    repeated: Pace,
 }
+
+/// A second, and how many events came in it.
+#[derive(Default)]
+struct Pace(Cell<(u64, u32)>);
 
 #[derive(Default)]
 struct EventMeters {
@@ -47,7 +51,8 @@ impl Events {
                     without_effect: host.define_counter(metrics::EVENTS_WITHOUT_EFFECT).ok(),
                     entries: host.define_gauge(metrics::EVENTS_ENTRIES).ok(),
                 },
-                taken: Cell::new((0, 0)),
+                taken: Pace::default(),
+                repeated: Pace::default(),
             }),
             Err(error) => {
                 log::error!("scopegate: configuration refused: events: there can be no store: {error}");
@@ -56,30 +61,45 @@ impl Events {
         }
     }
 
-    /// How many more events may be taken in this second.
+    /// How many more new events may be taken in this second.
     pub(super) fn room(&self, now_ns: u64, limit: u32) -> u32 {
-        let (of, count) = self.taken.get();
+        self.taken.room(now_ns, limit)
+    }
+}
+
+impl Pace {
+    /// How many more may come in this second.
+    fn room(&self, now_ns: u64, limit: u32) -> u32 {
+        let (of, count) = self.0.get();
         if of == now_ns / NANOS_PER_SECOND { limit.saturating_sub(count) } else { limit }
     }
 
-    /// Whether one more event may be taken in this second. Only good ones are counted, so that forged ones keep none out.
+    /// Whether one more may come in this second.
     fn admits_one(&self, now_ns: u64, limit: u32) -> bool {
         let second = now_ns / NANOS_PER_SECOND;
-        let (of, count) = self.taken.get();
+        let (of, count) = self.0.get();
         let count = if of == second { count } else { 0 };
-        self.taken.set((second, count.saturating_add(1)));
+        self.0.set((second, count.saturating_add(1)));
         count < limit
     }
 }
 
 impl<H: Host> Gate<H> {
     /// Stores what an event revokes. It counts for this worker at once, and for the others at their next tick.
+    ///
+    /// So many are stored in a second. Forged ones do not come here, and those that come again have a share of their own, so that
+    /// neither keeps a new one out. Beyond that share, one that comes again is not told to the other workers again.
     pub(super) fn take_event(&self, event: &ReceivedEvent) -> Result<(), Denial> {
-        if !self.events.admits_one(self.host.now_ns(), self.settings.limits.events_per_second) {
+        let Events { store, taken, repeated, meters } = &self.events;
+        let is_known = store.as_ref().is_some_and(|store| store.knows(&event.entries, self.host.now()));
+        let pace = if is_known { repeated } else { taken };
+        let is_news = if pace.admits_one(self.host.now_ns(), self.settings.limits.events_per_second) {
+            self.revoke(&event.entries).map_err(|Full| Denial::EventsFull)?
+        } else if is_known {
+            false
+        } else {
             return Err(Denial::TooBusy);
-        }
-        let is_news = self.revoke(&event.entries).map_err(|Full| Denial::EventsFull)?;
-        let meters = &self.events.meters;
+        };
         let is_repeated = !event.entries.is_empty() && !is_news;
         let counts = [(meters.repeated, u32::from(is_repeated)), (meters.without_effect, event.without_effect)];
         for (counter, count) in counts {
