@@ -23,6 +23,12 @@ impl<'a> RequestView<'a> {
         self.headers.iter().filter(move |(other, _)| *other == name.as_bytes()).map(|(_, value)| *value)
     }
 
+    /// Its `content-length`, if it has one that is a number.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.sole_value("content-length").and_then(|text| std::str::from_utf8(text).ok()?.parse().ok())
+    }
+
     /// The value of the header `name` if there is exactly one line of it.
     #[must_use]
     pub fn sole_value(&self, name: &str) -> Option<&'a [u8]> {

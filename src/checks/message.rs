@@ -106,8 +106,7 @@ fn hear_post<'p>(
     check_media_type(request)?;
     let max_bytes = trace.wanted.max_bytes;
     let too_large = Denial::BodyTooLarge { limit: max_bytes };
-    let length = request.values("content-length").next().and_then(|text| std::str::from_utf8(text).ok());
-    if length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > u64::from(max_bytes)) {
+    if request.content_length().is_some_and(|length| length > u64::from(max_bytes)) {
         return Err(too_large);
     }
     let bytes = match body {

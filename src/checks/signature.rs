@@ -229,8 +229,7 @@ fn known_body<'b>(request: &RequestView<'_>, body: Body<'b>, limit: u32) -> Resu
 
 /// Refuses a body that says that it is too long.
 fn check_length(request: &RequestView<'_>, limit: u32) -> Result<()> {
-    let length = request.sole_value("content-length").and_then(|text| std::str::from_utf8(text).ok());
-    let is_too_long = length.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > u64::from(limit));
+    let is_too_long = request.content_length().is_some_and(|length| length > u64::from(limit));
     if is_too_long { Err(Denial::BodyTooLarge { limit }) } else { Ok(()) }
 }
 

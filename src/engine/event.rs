@@ -65,9 +65,13 @@ fn body<'b>(
     form: EventForm,
     body: Body<'b>,
 ) -> Result<&'b [u8], Unproven> {
+    let too_large = Unproven::Deny(Denial::BodyTooLarge { limit: events.max_bytes });
     match body {
         Body::Whole(body) | Body::WithTrailers(body) => Ok(body),
-        Body::TooLarge => Err(Unproven::Deny(Denial::BodyTooLarge { limit: events.max_bytes })),
+        Body::TooLarge => Err(too_large),
+        Body::Awaited if request.content_length().is_some_and(|length| length > u64::from(events.max_bytes)) => {
+            Err(too_large)
+        }
         Body::Awaited if request.ends_with_headers => Err(refusal(form, "it has no body")),
         Body::Awaited => {
             Err(Unproven::Await(Need::Message(MessageWanted { max_bytes: events.max_bytes, holds_headers: true })))
