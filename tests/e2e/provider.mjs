@@ -8,6 +8,8 @@
 // `SCOPES`, these are the scopes that there are.
 //
 //   POST /test/login?URI  the client `web` may come back to this address
+//   POST /test/logout?CLIENT=URI&…  these clients are told at these addresses when a user logs out; of the session, where
+//                         the name ends in `-session`, whose access tokens have its `sid`
 //   POST /test/publish  new keys are published and used, the old ones stay published
 //   POST /test/retire   only the newest keys stay published
 
@@ -63,6 +65,16 @@ const web = () => ({
   redirect_uris: [redirect],
 });
 
+// Clients that are told of logouts, by address.
+let told = [];
+const listening = ([client_id, backchannel_logout_uri]) => ({
+  client_id,
+  client_secret: "demo-secret",
+  redirect_uris: ["http://127.0.0.1:1/back"],
+  backchannel_logout_uri,
+  backchannel_logout_session_required: client_id.endsWith("-session"),
+});
+
 const mcp = {
   client_id: "mcp",
   application_type: "native",
@@ -79,6 +91,7 @@ const provide = (keys) =>
       { ...client, client_id: "demo" },
       { ...client, client_id: "certified", tls_client_certificate_bound_access_tokens: true },
       ...(redirect ? [web()] : []),
+      ...told.map(listening),
       ...(process.env.LOGIN ? [mcp] : []),
       { ...client, client_id: "gate", client_secret: "a b:c/%+&" },
     ],
@@ -86,7 +99,11 @@ const provide = (keys) =>
     scopes: ["openid", ...scope.split(" ")],
     // Version 1 of the MCP client refreshes where it should step up, if it can.
     issueRefreshToken: (_context, { clientId }) => clientId !== mcp.client_id,
+    extraTokenClaims: (_context, token) => token.sid && { sid: token.sid },
+    // Its own dispatcher connects to no address of this machine.
+    fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
     features: {
+      backchannelLogout: { enabled: Boolean(process.env.LOGIN) },
       devInteractions: { enabled: Boolean(process.env.LOGIN) },
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
@@ -125,6 +142,10 @@ server.on("request", (request, response) => {
     response.end();
   } else if (request.method === "POST" && request.url.startsWith("/test/login?")) {
     redirect = request.url.slice("/test/login?".length);
+    handler = provide(newest);
+    response.end();
+  } else if (request.method === "POST" && request.url.startsWith("/test/logout?")) {
+    told = [...new URL(request.url, issuer).searchParams];
     handler = provide(newest);
     response.end();
   } else if (request.method === "POST" && request.url === "/test/retire") {

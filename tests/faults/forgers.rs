@@ -1,5 +1,6 @@
 //! Requests of forgers: signed by AWS Signature Version 4, as Apinto has it, and by HTTP message signatures, and nearly good.
 
+pub mod events;
 mod keyed;
 mod messages;
 

@@ -1,7 +1,7 @@
 //! A flood of hostile requests while everything around the gate fails in turn: none passes, counted.
 
 use crate::crowd::Stops;
-use crate::forgers::{self, each_kind_of_forger};
+use crate::forgers::{self, each_kind_of_forger, events};
 use crate::senders::{asking, bound, each_kind_of_thief, good_once, proven, status_list};
 use crate::stage::{Stage, list, published};
 use crate::strangers::{
@@ -130,6 +130,7 @@ fn start(keys: &[&Issuer], partner: &Issuer) -> Stage {
     let (mut more, mut plugin) = (asking(), plugin());
     add_to(&mut more, partner);
     forgers::add_to(&mut more);
+    events::add_to(&mut more);
     forgers::add_to_plugin(&mut plugin);
     Stage::start_asking(keys, 2, plugin, "500ms", more)
 }
@@ -166,6 +167,8 @@ fn of_all_hostile_requests_none_passes_while_issuer_lists_and_configuration_fail
         all.extend((0..2).flat_map(|_| each_kind_of_thief(&issuer, random)));
         all.extend(each_kind_of_stranger(&issuer, &partner, random));
         all.extend(each_kind_of_forger(random));
+        // All good tokens are of this user: were an event taken, none would pass any more.
+        all.extend(events::each_kind(&issuer, "alice", "session", random));
         let others = good_of_each_kind(&issuer, &partner);
         all_pass(address, &[&others[..], &forgers::good_of_each_kind()].concat());
         let client = Prover::new(Algorithm::Es256);

@@ -17,6 +17,7 @@ mod support;
 
 mod answers;
 mod crowd;
+mod event_storm;
 mod forgers;
 mod host_calls;
 mod hostile;

@@ -124,6 +124,7 @@ fn every_example_passes_scopegate_check() {
     check(&["envoy.yaml"]);
     check(&["mcp.yaml"]);
     check(&["quotas.yaml"]);
+    check(&["events.yaml"]);
     check(&["dynamic/envoy.yaml", "dynamic/routes.yaml", "dynamic/scopegate.yaml"]);
     // They say of themselves that they fetch keys in plain text, between containers; the fleet's clients are no browsers.
     for (file, found) in [("compose/envoy.yaml", "1 warning"), ("fleet/compose/envoy.yaml", "2 warnings")] {

@@ -14,6 +14,7 @@
 pub mod bodies;
 pub mod client;
 pub mod envoy;
+pub mod events;
 pub mod guarded;
 pub mod hostile_bodies;
 pub mod issuer;
