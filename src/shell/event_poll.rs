@@ -4,6 +4,9 @@
 //! worker that stops asking loses its turn [`GRACE_MS`] after its next poll was due, or after its timeout. What it had not
 //! acknowledged by then comes again, and changes nothing.
 //!
+//! A gate goes on for as long as Envoy drains its listener, and so would a turn that it keeps: one that was configured later
+//! takes it between two polls, since it may be the one that is right of how to ask and of what to accept.
+//!
 //! Knows no host: the time, random numbers and answers come in as arguments.
 
 use super::feed::{Change, FailureKind, Outside, SharedData};
@@ -16,6 +19,8 @@ use crate::security_event::poll_request;
 const MOST_EVENTS: u32 = 50;
 /// How long after it is due, or over, a poll is taken for lost, in milliseconds.
 const GRACE_MS: u64 = 1000;
+/// Workers that were configured within this time have one configuration, in milliseconds.
+const SAME_MS: u64 = 3000;
 /// The longest wait after a failure, in milliseconds, unless the interval is longer.
 const LAST_RETRY_MS: u64 = 30_000;
 /// The first bytes of a record: its kind and its form. Another form gets another number.
@@ -33,6 +38,8 @@ pub struct Poller {
     timeout: u64,
     /// The number of this worker in shared data.
     me: u64,
+    /// When its gate was configured.
+    since: u64,
     /// How many events a poll asks for.
     most: u32,
     /// What the next poll acknowledges and refuses.
@@ -76,11 +83,14 @@ struct Turn {
     /// The number of failures since then, and the kind of the last one.
     failures: u64,
     kind: u64,
+    /// When the gate of the holder was configured.
+    since: u64,
 }
 
 impl Poller {
-    /// That of a source that is asked on these terms. `me` is a number that no other worker has.
-    pub fn new(source: &EventSource, terms: &EventPoll, me: u64) -> Self {
+    /// That of a source that is asked on these terms. `me` is a number that no other worker has, and `since` when its gate
+    /// was configured.
+    pub fn new(source: &EventSource, terms: &EventPoll, me: u64, since: u64) -> Self {
         let endpoint = &terms.endpoint;
         let named = [source.issuer.as_str(), &endpoint.uri, &endpoint.cluster];
         let audiences = source.audiences.iter().map(String::as_str);
@@ -91,6 +101,7 @@ impl Poller {
             interval: u64::from(terms.interval_ms),
             timeout: u64::from(terms.timeout_ms),
             me,
+            since,
             most: MOST_EVENTS,
             taken: Vec::new(),
             refused: Vec::new(),
@@ -115,18 +126,26 @@ impl Poller {
             return None;
         }
         let (turn, mark) = self.turn(outside.shared)?;
+        let mut takes_over = false;
         if turn.holder != self.me {
             self.lose();
             if turn.until > now && turn.until <= now.saturating_add(self.longest_turn()) {
-                return None;
+                takes_over = turn.is_between_polls() && turn.since.saturating_add(SAME_MS) < self.since;
+                if !takes_over {
+                    return None;
+                }
             }
         }
         let is_due = turn.next_at <= now || turn.next_at > now.saturating_add(self.longest_wait());
         if !is_due || room == 0 {
+            let next = Turn { holder: self.me, since: self.since, ..turn };
+            if takes_over && outside.shared.write(&self.place, &next.to_bytes(), Some(mark)) {
+                self.next_at = Some(turn.next_at);
+            }
             return None;
         }
         let deadline = now.saturating_add(self.timeout).saturating_add(GRACE_MS);
-        let taken = Turn { holder: self.me, until: deadline, ..turn };
+        let taken = Turn { holder: self.me, until: deadline, since: self.since, ..turn };
         if !outside.shared.write(&self.place, &taken.to_bytes(), Some(mark)) {
             return None;
         }
@@ -222,7 +241,8 @@ impl Poller {
             return Change::Same;
         };
         let next = next(before);
-        let kept = Turn { holder: self.me, until: next.next_at.saturating_add(GRACE_MS), ..next };
+        let until = next.next_at.saturating_add(GRACE_MS);
+        let kept = Turn { holder: self.me, until, since: self.since, ..next };
         if !outside.shared.write(&self.place, &kept.to_bytes(), Some(mark)) {
             self.lose();
             return Change::Same;
@@ -259,8 +279,13 @@ impl Poller {
 }
 
 impl Turn {
-    const fn numbers(self) -> [u64; 6] {
-        [self.holder, self.until, self.next_at, self.answered_at, self.failures, self.kind]
+    /// Whether no poll is under way.
+    const fn is_between_polls(self) -> bool {
+        self.until == self.next_at.saturating_add(GRACE_MS)
+    }
+
+    const fn numbers(self) -> [u64; 7] {
+        [self.holder, self.until, self.next_at, self.answered_at, self.failures, self.kind, self.since]
     }
 
     fn to_bytes(self) -> Vec<u8> {
@@ -269,10 +294,9 @@ impl Turn {
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (numbers, []) = bytes.strip_prefix(&FORM)?.as_chunks::<8>() else { return None };
-        let [holder, until, next_at, answered_at, failures, kind] = *numbers else { return None };
-        let [holder, until, next_at, answered_at, failures, kind] =
-            [holder, until, next_at, answered_at, failures, kind].map(u64::from_le_bytes);
-        Some(Self { holder, until, next_at, answered_at, failures, kind })
+        let numbers: [[u8; 8]; 7] = numbers.try_into().ok()?;
+        let [holder, until, next_at, answered_at, failures, kind, since] = numbers.map(u64::from_le_bytes);
+        Some(Self { holder, until, next_at, answered_at, failures, kind, since })
     }
 }
 

@@ -9,6 +9,11 @@ const INTERVAL: u64 = 5000;
 const TIMEOUT: u64 = 2000;
 
 fn poller(me: u64) -> Poller {
+    configured(me, START)
+}
+
+/// That of a gate that was configured at this time.
+fn configured(me: u64, since: u64) -> Poller {
     let endpoint = Endpoint::parse("https://idp.example.com/poll", "idp").unwrap();
     let source = EventSource {
         name: "idp".to_owned(),
@@ -22,7 +27,7 @@ fn poller(me: u64) -> Poller {
         poll: None,
     };
     let terms = EventPoll { endpoint, authorization: None, interval_ms: 5000, timeout_ms: 2000 };
-    Poller::new(&source, &terms, me)
+    Poller::new(&source, &terms, me, since)
 }
 
 fn at(shared: &LocalData, now: u64) -> Outside<'_> {
@@ -88,6 +93,29 @@ fn a_worker_that_stops_loses_the_turn_and_what_it_had_not_acknowledged() {
     one.give_up(&shared);
     assert!(one.awaits(9).is_none());
     assert!(begun(&mut other, &at(&shared, late + 2), 10).is_some());
+}
+
+#[test]
+fn a_gate_of_a_newer_configuration_takes_the_turn_between_polls_and_none_takes_it_back() {
+    let shared = seeded();
+    let (mut old, mut beside) = (configured(1, START), configured(2, START + SAME_MS));
+    let mut new = configured(3, START + SAME_MS + 1);
+    begun(&mut old, &at(&shared, START), 1);
+    assert!(new.begin(&at(&shared, START + 1), 100).is_none(), "a poll is under way");
+    old.failed(&at(&shared, START + 2), FailureKind::Status);
+    let due = START + 2 + old.due_in(START + 2).expect("its turn");
+    assert!(beside.begin(&at(&shared, START + 3), 100).is_none() && beside.due_in(START + 3).is_none());
+    assert!(new.begin(&at(&shared, START + 3), 100).is_none(), "it is not due");
+    assert_eq!(new.due_in(START + 3), Some(due - START - 3), "and it is its turn");
+    assert!(old.begin(&at(&shared, due), 100).is_none() && old.due_in(due).is_none(), "the old one lets go");
+    assert!(begun(&mut new, &at(&shared, due), 2).is_some());
+    new.answered(&at(&shared, due), took(&["a"]));
+    assert!(old.begin(&at(&shared, due + INTERVAL), 100).is_none());
+    let body = begun(&mut new, &at(&shared, due + INTERVAL), 3).expect("it keeps the turn");
+    assert!(body.contains(r#""ack":["a"]"#), "{body}");
+    // It ends: the old one may be all there is.
+    new.give_up(&shared);
+    assert!(begun(&mut old, &at(&shared, due + INTERVAL), 4).is_some());
 }
 
 #[test]
@@ -159,7 +187,7 @@ fn a_clock_that_is_set_back_and_a_record_that_is_none_stop_nothing() {
     shared.write(&one.place, b"something else", None);
     assert!(begun(&mut one, &at(&shared, START), 3).is_some());
     assert_eq!(Turn::from_bytes(&[&FORM[..], &[0; 47]].concat()), None);
-    let turn = Turn { holder: 1, until: 2, next_at: 3, answered_at: 4, failures: 5, kind: 6 };
+    let turn = Turn { holder: 1, until: 2, next_at: 3, answered_at: 4, failures: 5, kind: 6, since: 7 };
     assert_eq!(Turn::from_bytes(&turn.to_bytes()), Some(turn));
 }
 
@@ -202,7 +230,7 @@ proptest! {
         steps in proptest::collection::vec((0_usize..4, 0_u64..4000, 0_u8..6), 1..200),
     ) {
         let shared = seeded();
-        let mut workers: Vec<Poller> = (1..5).map(poller).collect();
+        let mut workers: Vec<Poller> = (1..5).map(|me| configured(me, START + me * SAME_MS)).collect();
         let mut now = START;
         // The worker that was asked, when its answer comes, and what it acknowledged.
         let mut under_way: Option<(usize, u64)> = None;
@@ -214,7 +242,7 @@ proptest! {
                 let outside = at(&shared, by);
                 match outcome {
                     0 => workers[asked].give_up(&shared),
-                    1 => workers[asked] = poller(100 + now),
+                    1 => workers[asked] = configured(100 + now, now),
                     2 => drop(workers[asked].failed(&outside, FailureKind::Timeout)),
                     _ => drop(workers[asked].answered(&outside, took(&["x"]))),
                 }

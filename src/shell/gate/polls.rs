@@ -79,7 +79,7 @@ impl Polls {
         let shared = host.shared_data();
         let now = host.now_ns() / super::NANOS_PER_MILLI;
         let polled = |(source, terms): (&EventSource, &EventPoll)| {
-            let poller = Poller::new(source, terms, me);
+            let poller = Poller::new(source, terms, me, now);
             poller.seed(&*shared, now);
             Polled {
                 events: SecurityEvents { path: None, max_bytes: 0, sources: vec![source.clone()] },
