@@ -13,6 +13,9 @@ use crate::policy::{EventKeys, EventSource, Policy, SecurityEvents};
 use crate::revocation::EntryKind;
 use crate::security_event::{EventForm, Meaning, Speaker, meaning};
 
+/// The longest `kid`, in bytes. A request may wait for one that is unknown, and a body is long.
+const LONGEST_KID: usize = 1024;
+
 /// What a good token of events says.
 #[derive(Debug)]
 pub struct Heard {
@@ -69,6 +72,9 @@ fn judge<'e>(
     let (place, source) = named.ok_or(Fault(EventFault::Issuer, "its `iss` is none of those who may send events"))?;
     if !source.types.accept(compact.header.typ.as_deref()) {
         return Err(request("its `typ` is none of an event of this issuer"));
+    }
+    if compact.header.kid.as_ref().is_some_and(|kid| kid.len() > LONGEST_KID) {
+        return Err(Fault(EventFault::Key, "its `kid` is longer than 1024 bytes"));
     }
     let named = claims.value("aud").and_then(audience::Named::read);
     if !named.is_some_and(|named| named.one_of(&source.audiences)) {

@@ -337,6 +337,9 @@ fn keys_that_are_not_there_are_awaited_and_then_it_has_to_come_again() {
     let new = || push_set(set().header("kid", "new"));
     let asked = new().decide_with(&policy, &ring);
     assert!(matches!(awaited(&asked), Some(Need::Kid(IssuerId(0), kid)) if kid == "new"), "{asked:?}");
+    let long = |length: usize| push_set(set().header("kid", "k".repeat(length))).decide_with(&policy, &ring);
+    assert!(matches!(awaited(&long(1024)), Some(Need::Kid(..))));
+    assert_eq!(told(&long(1025)), "400 invalid_key: its `kid` is longer than 1024 bytes", "it would be kept meanwhile");
     let fetched = Ask { awaited: Awaited::Yes, ..new() }.decide_with(&policy, &ring);
     assert_eq!(told(&fetched), "400 invalid_key: no key has its `kid`");
     let in_vain = Ask { awaited: Awaited::InVain, ..new() }.decide_with(&policy, &ring);
