@@ -25,12 +25,16 @@ const CHANGES: &str = "scopegate/events/changes";
 const FORM: [u8; 4] = *b"sgE1";
 /// The bytes of a number of changes.
 const NUMBER_BYTES: usize = 4;
+/// Which part of the room there is beside for operators.
+const RESERVE: usize = 8;
 
 /// What events have revoked, as one worker sees it.
 pub struct SharedEvents {
     shared: Box<dyn SharedData>,
     /// How many marks one bucket holds.
     room: usize,
+    /// How many it holds beside, of operators.
+    reserve: usize,
     /// What this worker has read of each bucket; nothing before the first time.
     seen: RefCell<Vec<Seen>>,
     /// Whether some of it could not be read.
@@ -57,12 +61,21 @@ struct Seen {
     next_over: Option<UnixSeconds>,
 }
 
+/// Who enters something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enters {
+    /// Anyone who may: whoever signs in and out all day long has an issuer fill the room.
+    Anyone,
+    /// An operator, who has room beside.
+    Operator,
+}
+
 /// There is no room for one more, or it cannot be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl SharedEvents {
-    /// Opens the store, with room for about `entries` entries. The main thread makes what is missing.
+    /// Opens the store, with room for about `entries` entries, and some more for operators. The main thread makes what is missing.
     ///
     /// # Errors
     /// When it is missing and cannot be made, or cannot be read.
@@ -78,7 +91,8 @@ impl SharedEvents {
             }
         }
         let room = room_of_bucket(entries, BUCKETS);
-        let store = Self { shared, room, seen: RefCell::default(), damage: Cell::default() };
+        let reserve = room.div_ceil(RESERVE);
+        let store = Self { shared, room, reserve, seen: RefCell::default(), damage: Cell::default() };
         let is_readable =
             store.changes().is_some() && (0..usize::from(BUCKETS)).all(|place| store.marks(place).is_some());
         if is_readable { Ok(store) } else { Err(OpenError::Unreadable) }
@@ -88,11 +102,15 @@ impl SharedEvents {
     ///
     /// # Errors
     /// When there is no room, or it cannot be written. What was entered before stays.
-    pub fn enter(&self, entries: &[Entry], now: UnixSeconds) -> Result<bool, Full> {
+    pub fn enter(&self, entries: &[Entry], who: Enters, now: UnixSeconds) -> Result<bool, Full> {
+        let room = match who {
+            Enters::Anyone => self.room,
+            Enters::Operator => self.room.saturating_add(self.reserve),
+        };
         let mut is_news = false;
         for mark in entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)) {
             let place = mark.place(usize::from(BUCKETS));
-            is_news |= self.enter_one(&mark, place, now)?;
+            is_news |= self.enter_one(&mark, place, (room, now))?;
             // Also where it is not new: the worker that entered it may have failed to say so.
             self.count_change(place)?;
         }
@@ -109,7 +127,7 @@ impl SharedEvents {
         entries.iter().map(Mark::of).filter(|mark| !mark.is_over(now)).all(is_known)
     }
 
-    fn enter_one(&self, mark: &Mark, place: usize, now: UnixSeconds) -> Result<bool, Full> {
+    fn enter_one(&self, mark: &Mark, place: usize, (room, now): (usize, UnixSeconds)) -> Result<bool, Full> {
         let name = bucket_name(place);
         for _ in 0..ATTEMPTS {
             let read = self.shared.read(&name).and_then(|(bytes, seen)| Some((read_bucket(&bytes)?, seen)));
@@ -119,10 +137,10 @@ impl SharedEvents {
                 return Err(Full);
             };
             // What is over stays while there is room: a clock that was ahead may be set back.
-            if marks.len() >= self.room {
+            if marks.len() >= room {
                 marks.retain(|mark| !mark.is_over(now));
             }
-            let has_room = marks.len() < self.room;
+            let has_room = marks.len() < room;
             match marks.iter_mut().find(|known| known.is_about(mark)) {
                 Some(known) => {
                     if !known.extend(mark) {

@@ -21,6 +21,14 @@ pub struct Received {
     pub trace: Trace,
 }
 
+impl Received {
+    /// Whether an operator has sent it: what issuers send has an issuer.
+    #[must_use]
+    pub const fn is_of_operator(&self) -> bool {
+        self.trace.authority.is_none()
+    }
+}
+
 /// Why a token of events is refused, and how it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRefusal {

@@ -48,9 +48,9 @@ fn what_one_worker_enters_all_learn_once() {
     let shared = Shared::default();
     let (one, other) = (worker(&shared), worker(&shared));
     assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(0));
-    assert_eq!(one.enter(&entry("a"), NOW), Ok(true));
+    assert_eq!(one.enter(&entry("a"), Enters::Anyone, NOW), Ok(true));
     assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
-    assert_eq!(one.enter(&entry("a"), NOW), Ok(false), "it is known");
+    assert_eq!(one.enter(&entry("a"), Enters::Anyone, NOW), Ok(false), "it is known");
     assert!(other.listen(NOW).is_none(), "nothing has changed");
     assert_eq!(other.listen(UnixSeconds(2_000)).map(|list| list.entries()), Some(0), "it is over");
 }
@@ -61,10 +61,10 @@ fn an_event_that_comes_again_after_a_failure_is_told_to_all() {
     let (one, other, third) = (worker(&shared), worker(&shared), worker(&shared));
     other.listen(NOW);
     shared.broken.replace(Some(CHANGES));
-    assert_eq!(one.enter(&entry("a"), NOW), Err(Full), "the others do not know of it");
+    assert_eq!(one.enter(&entry("a"), Enters::Anyone, NOW), Err(Full), "the others do not know of it");
     assert!(other.listen(NOW).is_none());
     shared.broken.replace(None);
-    assert_eq!(third.enter(&entry("a"), NOW), Ok(false));
+    assert_eq!(third.enter(&entry("a"), Enters::Anyone, NOW), Ok(false));
     assert_eq!(other.listen(NOW).map(|list| list.entries()), Some(1));
 }
 
@@ -74,7 +74,7 @@ fn what_says_more_than_was_entered_is_not_known() {
     let (one, other) = (worker(&shared), worker(&shared));
     let user = |before, until| [Entry::subject("i".into(), "u".into(), UnixSeconds(before)).until(UnixSeconds(until))];
     assert!(!one.knows(&user(500, 2_000), NOW));
-    assert_eq!(one.enter(&user(500, 2_000), NOW), Ok(true));
+    assert_eq!(one.enter(&user(500, 2_000), Enters::Anyone, NOW), Ok(true));
     let known = [(500, 2_000), (400, 2_000), (501, 2_000), (500, 2_001)];
     assert_eq!(known.map(|(before, until)| other.knows(&user(before, until), NOW)), [true, true, false, false]);
     assert!(!other.knows(&[user(500, 2_000), entry("a")].concat(), NOW), "one of two");
@@ -86,10 +86,25 @@ fn a_full_store_refuses_and_keeps_what_it_has() {
     let shared = Shared::default();
     let store = worker(&shared);
     let names = (0..10_000).map(|number| number.to_string());
-    let kept = names.filter(|name| store.enter(&entry(name), NOW).is_ok()).count();
+    let kept = names.filter(|name| store.enter(&entry(name), Enters::Anyone, NOW).is_ok()).count();
     assert!((100..10_000).contains(&kept), "{kept}");
     assert_eq!(store.listen(NOW).map(|list| list.entries()), Some(kept));
-    assert_eq!(store.enter(&entry("0"), NOW), Ok(false), "what is known finds its room");
+    assert_eq!(store.enter(&entry("0"), Enters::Anyone, NOW), Ok(false), "what is known finds its room");
+}
+
+#[test]
+fn a_store_that_others_have_filled_has_room_for_operators_and_not_without_end() {
+    let shared = Shared::default();
+    let store = worker(&shared);
+    let filled = |who, from: u32| {
+        (from..from + 10_000).filter(|number| store.enter(&entry(&number.to_string()), who, NOW).is_ok()).count()
+    };
+    let others = filled(Enters::Anyone, 0);
+    assert!(filled(Enters::Anyone, 10_000) == 0, "it is full");
+    let operators = filled(Enters::Operator, 20_000);
+    assert!(operators >= usize::from(BUCKETS) && operators <= others / 4, "{operators} beside {others}");
+    assert_eq!(store.enter(&entry("x"), Enters::Operator, NOW), Err(Full));
+    assert_eq!(filled(Enters::Anyone, 30_000), 0);
 }
 
 /// A token of a session, or of a user since some time.
@@ -132,19 +147,23 @@ fn what_another_plugin_wrote_over_un_revokes_nothing_and_is_told_once() {
         let shared = Shared::default();
         let (one, other) = (worker(&shared), worker(&shared));
         assert_ne!(bucket_of("a"), bucket_of("b"));
-        one.enter(&entry("a"), NOW).expect("room");
+        one.enter(&entry("a"), Enters::Anyone, NOW).expect("room");
         for worker in [&one, &other] {
             assert!(has(&worker.listen(NOW).expect("a list"), "a"));
         }
         write_over(&shared, &bucket_of("a"), bytes);
         assert!(one.listen(NOW).is_none() && !one.tells_damage(), "nobody has looked");
-        assert_eq!(one.enter(&entry("a"), NOW), Err(Full), "not stored again, and the sender is told so");
-        assert_eq!(one.enter(&entry("b"), NOW), Ok(true), "another bucket is another matter");
+        assert_eq!(
+            one.enter(&entry("a"), Enters::Anyone, NOW),
+            Err(Full),
+            "not stored again, and the sender is told so"
+        );
+        assert_eq!(one.enter(&entry("b"), Enters::Anyone, NOW), Ok(true), "another bucket is another matter");
         let list = one.listen(NOW).expect("there is more");
         assert!(has(&list, "a") && has(&list, "b") && list.entries() == 2);
         assert!(one.tells_damage() && !one.tells_damage());
         assert_eq!(shared.read(&bucket_of("a")).expect("a value").0, bytes, "it is left as it is");
-        one.enter(&entry("b"), NOW).expect("room");
+        one.enter(&entry("b"), Enters::Anyone, NOW).expect("room");
         assert!(one.listen(NOW).is_none() && !one.tells_damage(), "it is as before");
         assert!(has(&other.listen(UnixSeconds(1_999)).expect("there is more"), "a"));
         assert!(
@@ -162,11 +181,11 @@ fn where_the_numbers_of_changes_are_written_over_workers_look_each_time_and_noth
     let shared = Shared::default();
     let (one, other) = (worker(&shared), worker(&shared));
     other.listen(NOW);
-    one.enter(&entry("a"), NOW).expect("room");
+    one.enter(&entry("a"), Enters::Anyone, NOW).expect("room");
     write_over(&shared, CHANGES, b"?");
     assert!(has(&other.listen(NOW).expect("a list"), "a"), "what had been answered as stored");
     assert!(other.tells_damage());
-    assert_eq!(one.enter(&entry("b"), NOW), Err(Full));
+    assert_eq!(one.enter(&entry("b"), Enters::Anyone, NOW), Err(Full));
     assert!(has(&other.listen(NOW).expect("a list"), "b"), "stored all the same");
     assert!(other.listen(NOW).is_none() && !other.tells_damage());
     assert_eq!(SharedEvents::open(Box::new(shared), 100).map(drop), Err(OpenError::Unreadable));
@@ -179,7 +198,7 @@ fn what_is_read_again_after_damage_is_told_when_it_breaks_again() {
     store.listen(NOW);
     for _ in 0..2 {
         write_over(&shared, &bucket_of("a"), b"?");
-        assert_eq!(store.enter(&entry("a"), NOW), Err(Full));
+        assert_eq!(store.enter(&entry("a"), Enters::Anyone, NOW), Err(Full));
         store.listen(NOW);
         assert!(store.tells_damage());
         write_over(&shared, &bucket_of("a"), &FORM);
@@ -197,7 +216,7 @@ fn the_later_times_hold_whatever_comes_first() {
         let shared = Shared::default();
         let (one, other) = (worker(&shared), worker(&shared));
         for (before, until) in order {
-            one.enter(&user(before, until), NOW).expect("room");
+            one.enter(&user(before, until), Enters::Anyone, NOW).expect("room");
         }
         let list = other.listen(UnixSeconds(2_999)).expect("a list");
         let holder = |issued_at| Holder(EntryKind::Subject, "alice", issued_at);
@@ -211,10 +230,10 @@ fn the_later_times_hold_whatever_comes_first() {
 fn what_is_over_is_not_entered_and_what_has_no_end_stays() {
     let shared = Shared::default();
     let store = worker(&shared);
-    assert_eq!(store.enter(&entry("a"), UnixSeconds(2_000)), Ok(false));
+    assert_eq!(store.enter(&entry("a"), Enters::Anyone, UnixSeconds(2_000)), Ok(false));
     assert_eq!(store.listen(NOW).map(|list| list.entries()), Some(0));
     let for_good = [Entry::session("i".into(), "b".into())];
-    assert_eq!(store.enter(&for_good, NOW), Ok(true));
+    assert_eq!(store.enter(&for_good, Enters::Anyone, NOW), Ok(true));
     assert!(store.listen(UnixSeconds(i64::MAX)).is_some_and(|list| has(&list, "b")));
 }
 
@@ -222,14 +241,14 @@ fn what_is_over_is_not_entered_and_what_has_no_end_stays() {
 fn a_clock_that_was_ahead_and_is_set_back_un_revokes_nothing() {
     let shared = Shared::default();
     let (one, other) = (worker(&shared), worker(&shared));
-    one.enter(&entry("a"), NOW).expect("room");
+    one.enter(&entry("a"), Enters::Anyone, NOW).expect("room");
     let far = UnixSeconds(5_000);
     assert_eq!(other.listen(far).map(|list| list.entries()), Some(0));
     // What is entered then is written beside it.
     let names = (0..1_000).map(|number| number.to_string()).filter(|name| bucket_of(name) == bucket_of("a"));
     let late: Vec<_> = names.map(|name| Entry::session("i".into(), name).until(UnixSeconds(9_000))).collect();
     assert!(!late.is_empty());
-    one.enter(&late, far).expect("room");
+    one.enter(&late, Enters::Anyone, far).expect("room");
     other.listen(far);
     assert!(has(&other.listen(NOW).expect("the clock is another"), "a"));
 }
@@ -239,8 +258,9 @@ fn what_is_over_makes_room() {
     let shared = Shared::default();
     let store = worker(&shared);
     let until = |number: usize, at| [Entry::session("i".into(), number.to_string()).until(UnixSeconds(at))];
-    let kept = (0..20_000).filter(|number| store.enter(&until(*number, 2_000), NOW).is_ok()).count();
-    let again = (20_000..40_000).filter(|number| store.enter(&until(*number, 4_000), UnixSeconds(2_000)).is_ok());
+    let kept = (0..20_000).filter(|number| store.enter(&until(*number, 2_000), Enters::Anyone, NOW).is_ok()).count();
+    let again = (20_000..40_000)
+        .filter(|number| store.enter(&until(*number, 4_000), Enters::Anyone, UnixSeconds(2_000)).is_ok());
     assert_eq!(again.count(), kept);
     assert_eq!(store.listen(UnixSeconds(2_000)).map(|list| list.entries()), Some(kept));
 }
@@ -251,6 +271,6 @@ fn of_entries_that_find_no_room_together_those_that_did_are_told_to_all() {
     let (one, other) = (worker(&shared), worker(&shared));
     other.listen(NOW);
     let many: Vec<_> = (0..20_000).map(|number| Entry::session("i".into(), number.to_string())).collect();
-    assert_eq!(one.enter(&many, NOW), Err(Full));
+    assert_eq!(one.enter(&many, Enters::Anyone, NOW), Err(Full));
     assert!(other.listen(NOW).is_some_and(|list| has(&list, "0")));
 }

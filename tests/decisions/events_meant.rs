@@ -7,7 +7,7 @@ use crate::support::shared::Shared;
 use crate::world::{Ask, DEMO, NOW, OTHER, get, policy};
 use scopegate::base::time::UnixSeconds;
 use scopegate::decision::{Decision, Reason};
-use scopegate::event_store::SharedEvents;
+use scopegate::event_store::{Enters, SharedEvents};
 use scopegate::policy::Policy;
 use scopegate::revocation::{Entry, EntryKind, Revocable, Revocations, SpreadList};
 use serde_json::{Value, json};
@@ -246,7 +246,7 @@ fn tell(all: &[Vec<Entry>], random: &mut Random) -> Revocations {
     let workers = [open(&shared), open(&shared), open(&shared)];
     let last = open(&shared);
     for entries in all {
-        workers[random.below(3)].enter(entries, UnixSeconds(NOW)).unwrap();
+        workers[random.below(3)].enter(entries, Enters::Anyone, UnixSeconds(NOW)).unwrap();
         if random.chance(2) {
             workers[random.below(3)].listen(UnixSeconds(NOW));
         }
@@ -336,7 +336,7 @@ fn what_was_answered_as_stored_is_never_lost_however_workers_come_in_between() {
                         let time = UnixSeconds(NOW + (number * 31 + at * 17) % 97);
                         let user = Entry::subject(ISSUER.into(), name.clone(), time);
                         let session = Entry::session(ISSUER.into(), name.clone());
-                        if store.enter(&[user, session], UnixSeconds(NOW)).is_ok() {
+                        if store.enter(&[user, session], Enters::Anyone, UnixSeconds(NOW)).is_ok() {
                             stored.push((name, time));
                         }
                         if at % 5 == 0 {

@@ -12,7 +12,7 @@ use scopegate::checks::fingerprint;
 use scopegate::config::{self, Node};
 use scopegate::decision::{Decision, Denial, Reason};
 use scopegate::engine::decide;
-use scopegate::event_store::SharedEvents;
+use scopegate::event_store::{Enters, SharedEvents};
 use scopegate::facts::{Facts, NoMemory};
 use scopegate::policy::{AuditSettings, Policy, Uses};
 use scopegate::revocation::{Entry, Revocations};
@@ -58,7 +58,7 @@ impl Worker {
         });
         self.counts.note_told(&own);
         if let Some(entry) = to_revoke(&decision) {
-            self.store.enter(std::slice::from_ref(entry), UnixSeconds(ask.now)).unwrap();
+            self.store.enter(std::slice::from_ref(entry), Enters::Anyone, UnixSeconds(ask.now)).unwrap();
             self.tick(ask.now);
         }
         decision

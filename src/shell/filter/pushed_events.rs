@@ -2,7 +2,7 @@
 
 use super::super::host::Host as _;
 use super::Action;
-use super::proxy::{Client, Proxy, START};
+use super::proxy::{Client, Proxy, START, jwks};
 use crate::base::base64url;
 use crate::crypto::test_key;
 use serde_json::{Value, json};
@@ -12,7 +12,12 @@ const SET_TYPE: &str = "application/secevent+jwt";
 
 /// A gate with its keys, and with these limits.
 fn gate(limits: &Value) -> Proxy {
-    let events = json!({ "path": "/events", "issuers": { ISSUER: { "audience": "gate", "keep": "1h" } } });
+    let keys: Value = serde_json::from_str(&jwks()).unwrap();
+    let events = json!({
+        "path": "/events",
+        "issuers": { ISSUER: { "audience": "gate", "keep": "1h" } },
+        "operators": { "ops": { "audience": "gate", "signed_by": keys } },
+    });
     Proxy::configured(&json!({ "events": events, "limits": limits })).fetched()
 }
 
@@ -21,12 +26,26 @@ fn event(about: &str) -> String {
 }
 
 fn of(subject: &Value) -> String {
-    let header = json!({ "alg": "EdDSA", "typ": "secevent+jwt", "kid": "a" });
-    let claims = json!({
-        "iss": ISSUER, "aud": "gate", "iat": START / 1000, "jti": "e",
-        "sub_id": subject,
-        "events": { "https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked": {} },
-    });
+    let events = json!({ "https://schemas.openid.net/secevent/oauth/event-type/tokens-revoked": {} });
+    signed(&json!({
+        "iss": ISSUER, "aud": "gate", "iat": START / 1000, "jti": "e", "sub_id": subject, "events": events,
+    }))
+}
+
+/// Of 32 tokens, from this number on.
+fn many(first: u32) -> String {
+    let one = |number: u32| json!({ "format": "jwt_id", "iss": ISSUER, "jti": number.to_string() });
+    of(&json!({ "format": "aliases", "identifiers": (first..first + 32).map(one).collect::<Vec<_>>() }))
+}
+
+/// That of an operator, about the token of this `jti`.
+fn operation(about: &str) -> String {
+    let events = json!({ "urn:scopegate:event-type:revocation": { "iss": ISSUER, "jti": about } });
+    signed(&json!({ "iss": "ops", "aud": "gate", "iat": START / 1000, "jti": "e", "events": events }))
+}
+
+fn signed(claims: &Value) -> String {
+    let header = &json!({ "alg": "EdDSA", "typ": "secevent+jwt", "kid": "a" });
     let input = [header, claims].map(|part| base64url::encode(part.to_string().as_bytes())).join(".");
     format!("{input}.{}", base64url::encode(&test_key::sign(input.as_bytes())))
 }
@@ -95,14 +114,30 @@ fn a_worker_takes_so_many_in_a_second_and_forged_ones_do_not_count() {
 fn without_room_the_answer_is_503_and_nothing_is_forgotten() {
     let mut proxy = gate(&json!({ "event_entries": 1000, "events_per_second": 10_000, "wasm_crypto_percent": 100 }));
     assert_eq!(push(&mut proxy, &event("1")), told(202, "event"));
-    let many = |first: u32| {
-        let one = |number: u32| json!({ "format": "jwt_id", "iss": ISSUER, "jti": number.to_string() });
-        of(&json!({ "format": "aliases", "identifiers": (first..first + 32).map(one).collect::<Vec<_>>() }))
-    };
     let full = (1000..9000).step_by(32).find(|first| push(&mut proxy, &many(*first)) == told(503, "events_full"));
     assert!(full.is_some());
     assert!(!passes(&mut proxy, 1));
     assert_eq!(push(&mut proxy, &event("1")), told(202, "event"), "what is known needs none");
+}
+
+#[test]
+fn what_issuers_have_filled_has_room_for_an_operator() {
+    let mut proxy = gate(&json!({ "event_entries": 1000, "events_per_second": 10_000, "wasm_crypto_percent": 100 }));
+    let answers: Vec<_> = (1000..17_000).step_by(32).map(|first| push(&mut proxy, &many(first))).collect();
+    assert!(answers.iter().rev().take(100).all(|answer| *answer == told(503, "events_full")), "it is full");
+    assert_eq!(push(&mut proxy, &event("1")), told(503, "events_full"));
+    assert_eq!(push(&mut proxy, &operation("1")), told(202, "event"));
+    assert!(!passes(&mut proxy, 1));
+}
+
+#[test]
+fn what_issuers_send_in_a_second_keeps_no_event_of_an_operator_out() {
+    let mut proxy = gate(&json!({ "events_per_second": 2 }));
+    let answers = ["1", "2", "3"].map(|id| push(&mut proxy, &event(id)).0);
+    assert_eq!(answers, [202, 202, 503]);
+    let answers = ["3", "4", "5"].map(|id| push(&mut proxy, &operation(id)).0);
+    assert_eq!(answers, [202, 202, 503]);
+    assert!(!passes(&mut proxy, 3) && passes(&mut proxy, 5));
 }
 
 #[test]

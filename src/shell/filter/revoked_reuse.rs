@@ -3,7 +3,7 @@
 use super::Filter;
 use super::proxy::{Client, Proxy, ROOT};
 use crate::base::time::UnixSeconds;
-use crate::event_store::SharedEvents;
+use crate::event_store::{Enters, SharedEvents};
 use crate::revocation::Entry;
 use crate::shell::host::Host as _;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ fn without_room_a_token_is_refused_as_long_as_too_many_show_it_and_that_is_count
     let now = UnixSeconds(i64::try_from(proxy.script().now_ms.get() / 1000).unwrap());
     for number in 0..20_000 {
         // A bucket that is full refuses more, until all are.
-        let _ = store.enter(&[Entry::token("https://other/".to_owned(), number.to_string())], now);
+        let _ = store.enter(&[Entry::token("https://other/".to_owned(), number.to_string())], Enters::Anyone, now);
     }
     assert!(show(&mut proxy, 1, 1).is_empty());
     for client in [2, 1, 2] {

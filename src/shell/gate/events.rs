@@ -4,7 +4,7 @@ use super::super::host::{Counter, Gauge, Host};
 use super::super::metrics;
 use super::{Gate, has_vm_id};
 use crate::decision::{Denial, ReceivedEvent};
-use crate::event_store::{Full, SharedEvents};
+use crate::event_store::{Enters, Full, SharedEvents};
 use crate::policy::{Limits, Policy, Uses};
 use crate::revocation::Entry;
 use std::cell::Cell;
@@ -17,6 +17,8 @@ pub(super) struct Events {
     store: Option<SharedEvents>,
     meters: EventMeters,
     taken: Pace,
+    /// Of operators: what issuers send keeps none of theirs out.
+    of_operators: Pace,
     repeated: Pace,
 }
 
@@ -51,8 +53,7 @@ impl Events {
                     without_effect: host.define_counter(metrics::EVENTS_WITHOUT_EFFECT).ok(),
                     entries: host.define_gauge(metrics::EVENTS_ENTRIES).ok(),
                 },
-                taken: Pace::default(),
-                repeated: Pace::default(),
+                ..Self::default()
             }),
             Err(error) => {
                 log::error!("scopegate: configuration refused: events: there can be no store: {error}");
@@ -90,11 +91,16 @@ impl<H: Host> Gate<H> {
     /// So many are stored in a second. Forged ones do not come here, and those that come again have a share of their own, so that
     /// neither keeps a new one out. Beyond that share, one that comes again is not told to the other workers again.
     pub(super) fn take_event(&self, event: &ReceivedEvent) -> Result<(), Denial> {
-        let Events { store, taken, repeated, meters } = &self.events;
+        let Events { store, taken, of_operators, repeated, meters } = &self.events;
+        let who = if event.is_of_operator() { Enters::Operator } else { Enters::Anyone };
         let is_known = store.as_ref().is_some_and(|store| store.knows(&event.entries, self.host.now()));
-        let pace = if is_known { repeated } else { taken };
+        let pace = match who {
+            _ if is_known => repeated,
+            Enters::Operator => of_operators,
+            Enters::Anyone => taken,
+        };
         let is_news = if pace.admits_one(self.host.now_ns(), self.settings.limits.events_per_second) {
-            self.revoke(&event.entries).map_err(|Full| Denial::EventsFull)?
+            self.revoke(&event.entries, who).map_err(|Full| Denial::EventsFull)?
         } else if is_known {
             false
         } else {
@@ -109,9 +115,9 @@ impl<H: Host> Gate<H> {
     }
 
     /// Stores entries for all workers. Returns whether that is news.
-    pub(super) fn revoke(&self, entries: &[Entry]) -> Result<bool, Full> {
+    pub(super) fn revoke(&self, entries: &[Entry], who: Enters) -> Result<bool, Full> {
         let Some(store) = &self.events.store else { return Err(Full) };
-        let entered = store.enter(entries, self.host.now());
+        let entered = store.enter(entries, who, self.host.now());
         self.listen_for_events();
         entered
     }

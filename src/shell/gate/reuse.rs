@@ -4,7 +4,7 @@ use super::super::host::{Counter, Gauge, Host};
 use super::super::metrics;
 use super::{Gate, has_vm_id};
 use crate::decision::{Denial, Refusal};
-use crate::event_store::Full;
+use crate::event_store::{Enters, Full};
 use crate::policy::{Limits, Policy, Uses};
 use crate::sightings::{OfRequest, RequestSightings, SharedSightings};
 use std::cell::Cell;
@@ -99,7 +99,7 @@ impl<H: Host> Gate<H> {
     pub(super) fn revoke_reused(&self, refusal: &Refusal) {
         let Denial::Reused { revoked: Some(entry), .. } = &refusal.denial else { return };
         let ReuseMeters { revoked, not_revoked, .. } = &self.reuse.meters;
-        let entered = self.revoke(std::slice::from_ref(&**entry));
+        let entered = self.revoke(std::slice::from_ref(&**entry), Enters::Anyone);
         let (counter, is_full) = match entered {
             Ok(true) => (*revoked, false),
             Ok(false) => return,
