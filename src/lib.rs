@@ -11,7 +11,7 @@
 //! mcp -> base
 //! security_event -> base, jose, mcp, request, revocation
 //! signature -> base, crypto, request
-//! policy -> base, crypto, jose, mcp, request, revocation
+//! policy -> base, crypto, jose, mcp, request, revocation, security_event
 //! decision -> base, crypto, mcp, policy, revocation, security_event
 //! facts -> base, crypto, decision, jose, policy, revocation
 //! credential -> base, decision, policy, request, signature
@@ -22,7 +22,7 @@
 //! replay_store -> base, crypto, facts, policy
 //! sightings -> base, crypto, facts, policy
 //! event_store -> base, revocation
-//! config -> base, credential, crypto, jose, mcp, policy, revocation
+//! config -> base, credential, crypto, jose, mcp, policy, revocation, security_event
 //! engine -> base, checks, credential, decision, facts, mcp, policy, request, security_event
 //! shell -> audit, base, challenge, config, crypto, decision, engine, event_store, facts, jose, mcp, policy, replay_store,
 //!     request, revocation, security_event, sightings, token_cache

@@ -8,5 +8,5 @@ mod polling;
 mod subject;
 
 pub use body::{EventForm, LOGOUT_PARAMETER, SET_TYPE, form_of, token_in_body};
-pub use meaning::{EVENT_TYPE as REVOCATION_EVENT, MOST_ENTRIES, Meaning, Speaker, meaning};
+pub use meaning::{Breadth, EVENT_TYPE as REVOCATION_EVENT, MOST_ENTRIES, Meaning, Speaker, Spoken, meaning};
 pub use polling::{PolledSets, poll_request};

@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::jose::{Claims, Compact, KeySet, Malformed};
 use crate::policy::{EventKeys, EventSource, Policy, SecurityEvents};
 use crate::revocation::EntryKind;
-use crate::security_event::{EventForm, Meaning, Speaker, meaning};
+use crate::security_event::{EventForm, Meaning, Speaker, Spoken, meaning};
 
 /// The longest `kid`, in bytes. A request may wait for one that is unknown, and a body is long.
 const LONGEST_KID: usize = 1024;
@@ -91,7 +91,9 @@ fn judge<'e>(
         EventKeys::Operator(_) => Speaker::Operator,
     };
     let until = issued_at.plus(source.keep);
-    let meaning = meaning(claims, (speaker, form), &source.issuer, (issued_at, until)).map_err(request)?;
+    let meaning =
+        meaning(claims, Spoken { speaker, form, breadth: source.breadth }, &source.issuer, (issued_at, until))
+            .map_err(request)?;
     Ok(Judged { place, source, id: id.into_owned(), meaning })
 }
 

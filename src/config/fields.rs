@@ -122,7 +122,7 @@ shapes! {
         "iss", "jti", "fingerprint", "sub", "issued_before", "sid", "client_id", "kid", "credential", "id", "until", "reason",
     ];
     EVENTS "events" ["path", "issuers", "operators", "max_bytes"];
-    EVENT_ISSUER "an issuer of events" ["audience", "token_types", "allow_missing_exp", "keep", "poll"];
+    EVENT_ISSUER "an issuer of events" ["audience", "token_types", "allow_missing_exp", "revokes", "keep", "poll"];
     EVENT_OPERATOR "an operator" ["audience", "signed_by", "keep"];
     EVENT_POLL "poll" ["uri", "cluster", "authorization", "interval", "timeout"];
     REPLAY "replay" ["entries", "service"];

@@ -3,6 +3,7 @@
 use super::{Endpoint, IssuerId, TokenTypes};
 use crate::base::time::Seconds;
 use crate::jose::KeySet;
+use crate::security_event::Breadth;
 use std::rc::Rc;
 
 /// How events are taken.
@@ -33,6 +34,8 @@ pub struct EventSource {
     pub allow_missing_exp: bool,
     /// The difference between clocks that is tolerated.
     pub leeway: Seconds,
+    /// What is revoked where an event names a session and its user.
+    pub breadth: Breadth,
     /// How long what an event revokes is kept, from its `iat`: as long as the longest token lives. An older event is refused.
     pub keep: Seconds,
     /// Where it is asked for events; `None`: nowhere.

@@ -43,6 +43,27 @@ pub enum Speaker {
     Operator,
 }
 
+/// What an event revokes that names a session and its user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Breadth {
+    /// The session: the tokens that have its `sid`.
+    #[default]
+    Session,
+    /// All that the user has: where access tokens do not say of which session they are.
+    User,
+}
+
+/// Whose word a token is, and how it is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Who speaks.
+    pub speaker: Speaker,
+    /// How it came.
+    pub form: EventForm,
+    /// What is revoked where it names a session and its user.
+    pub breadth: Breadth,
+}
+
 /// What a token of events means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meaning {
@@ -60,6 +81,15 @@ pub(super) struct Found {
 }
 
 impl Found {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn extend(&mut self, other: Self) {
+        self.has_more |= other.has_more;
+        other.entries.into_iter().for_each(|entry| self.add(entry));
+    }
+
     pub(super) fn add(&mut self, entry: Entry) {
         if self.entries.contains(&entry) {
             return;
@@ -79,9 +109,23 @@ pub(super) struct Cut<'c> {
     issued_at: UnixSeconds,
     /// How long an entry is needed: until the last of the tokens is over.
     until: UnixSeconds,
+    breadth: Breadth,
 }
 
 impl Cut<'_> {
+    /// Whether all of a user is revoked where its session is named, too.
+    pub(super) fn is_of_users(&self) -> bool {
+        self.breadth == Breadth::User
+    }
+
+    /// Of a session and a user, that which is revoked.
+    pub(super) fn of_both(&self, session: Option<Entry>, user: Option<Entry>) -> Option<Entry> {
+        match self.breadth {
+            Breadth::Session => session.or(user),
+            Breadth::User => user.or(session),
+        }
+    }
+
     fn before(&self) -> UnixSeconds {
         self.issued_at.plus(Seconds(1))
     }
@@ -106,7 +150,7 @@ impl Cut<'_> {
 /// When it is no token of events; the text says why.
 pub fn meaning(
     claims: &Claims,
-    (speaker, form): (Speaker, EventForm),
+    Spoken { speaker, form, breadth }: Spoken,
     issuer: &str,
     (issued_at, until): (UnixSeconds, UnixSeconds),
 ) -> Result<Meaning, &'static str> {
@@ -125,7 +169,7 @@ pub fn meaning(
     if form == EventForm::Logout && !events.iter().any(|(name, _)| *name == LOGOUT) {
         return Err("it has no logout event");
     }
-    let cut = Cut { issuer, issued_at, until };
+    let cut = Cut { issuer, issued_at, until, breadth };
     let (mut meant, mut all) = (Meaning::default(), Found::default());
     for (name, event) in events {
         let mut found = Found::default();
@@ -139,11 +183,10 @@ pub fn meaning(
             },
             _ => {}
         }
-        if found.entries.is_empty() {
+        if found.is_empty() {
             meant.without_effect = meant.without_effect.saturating_add(1);
         }
-        all.has_more |= found.has_more;
-        found.entries.into_iter().for_each(|entry| all.add(entry));
+        all.extend(found);
     }
     if all.has_more {
         return Err("it revokes more than 32 of sessions, users and tokens");
@@ -160,11 +203,8 @@ fn logout(claims: &Claims, cut: &Cut<'_>) -> Result<Entry, &'static str> {
     };
     let session = text("sid", "its `sid` is not text with something in it")?;
     let user = text("sub", "its `sub` is not text with something in it")?;
-    match (session, user) {
-        (Some(session), _) => Ok(cut.session(&session)),
-        (None, Some(user)) => Ok(cut.user(&user)),
-        (None, None) => Err("it has neither `sub` nor `sid`"),
-    }
+    cut.of_both(session.map(|session| cut.session(&session)), user.map(|user| cut.user(&user)))
+        .ok_or("it has neither `sub` nor `sid`")
 }
 
 /// Whether the credential is new that an event is about: nothing is revoked then (CAEP 1.0 section 3.3).
@@ -180,7 +220,7 @@ fn subject_of<'e>(claims: &'e Claims, event: Raw<'e>) -> Option<Raw<'e>> {
 /// The subject of a token that names it by claims alone (RFC 8417 section 2.2).
 fn of_claims(claims: &Claims, cut: &Cut<'_>) -> Option<Entry> {
     let text = |name: &str| claims.text(name).filter(|text| !text.is_empty());
-    text("sid").map(|session| cut.session(&session)).or_else(|| text("sub").map(|user| cut.user(&user)))
+    cut.of_both(text("sid").map(|session| cut.session(&session)), text("sub").map(|user| cut.user(&user)))
 }
 
 /// The entry of an operator. One that says no `until` is kept for as long as others are.

@@ -30,10 +30,11 @@ pub(super) fn collect(
 /// token does not tell, such as a device, means all tokens of the user: more is revoked than was asked, and never less.
 fn complex(subject: Raw<'_>, cut: &Cut<'_>, found: &mut Found) {
     let session = subject.member("session").filter(|session| format(*session).as_deref() == Some("opaque"));
-    match (session.and_then(opaque), subject.member("user")) {
-        (Some(session), _) => found.add(cut.session(&session)),
-        (None, Some(user)) => of_one(user, cut, found),
-        (None, None) => {}
+    let (session, mut of_user) = (session.and_then(opaque).map(|id| cut.session(&id)), Found::default());
+    subject.member("user").into_iter().for_each(|user| of_one(user, cut, &mut of_user));
+    match (session, cut.is_of_users() && !of_user.is_empty()) {
+        (Some(session), false) => found.add(session),
+        (None, _) | (Some(_), true) => found.extend(of_user),
     }
 }
 

@@ -114,7 +114,7 @@ revocation:
   - {{name: main, uri: https://a/l, cluster: a, refresh: 5s, timeout: 1s, max_bytes: 33554432, max_stale: 5m, when_stale: allow, signed_by: {{keys: [{KEY}]}}}}
 events:
   path: /.well-known/scopegate/events
-  issuers: {{a: {{audience: [gate, other], token_types: [secevent+jwt, JWT, missing], allow_missing_exp: true, keep: 2h, poll: {{uri: 'https://a/poll', cluster: a, authorization: {{env: NONCES}}, interval: 10s, timeout: 1s}}}}}}
+  issuers: {{a: {{audience: [gate, other], token_types: [secevent+jwt, JWT, missing], allow_missing_exp: true, revokes: user, keep: 2h, poll: {{uri: 'https://a/poll', cluster: a, authorization: {{env: NONCES}}, interval: 10s, timeout: 1s}}}}}}
   operators: {{ops: {{audience: gate, keep: 1h, signed_by: {{keys: [{KEY}]}}}}}}
   max_bytes: 4096
 limits: {{token_bytes: 4096, jwks_bytes: 65536, jwks_keys: 10, waiting_requests: 0, denial_logs_per_second: 0, wasm_crypto_percent: 100, reuse_pairs: 1000, signed_body_bytes: 4096, body_timeout: 5s, open_streams: 5, open_streams_when_full: unwatched, event_entries: 1000, events_per_second: 5}}

@@ -1,10 +1,10 @@
 //! Whom an event is about: RFC 9493, the Shared Signals Framework with CAEP and RISC, its drafts, and entries of operators.
 
 use crate::event_world::{
-    LOGOUT, SESSION_REVOKED, assert_told, logout, operation, push_logout, push_set, set, taking, user,
+    LOGOUT, SESSION_REVOKED, assert_told, events_of, logout, operation, push_logout, push_set, set, taking, user,
 };
 use crate::support::issuer::{ISSUER, Token};
-use crate::world::{Ask, policy};
+use crate::world::{Ask, config, policy};
 use scopegate::policy::Policy;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,33 @@ fn drafted(typ: &str, subject: Value) -> Ask {
 
 fn with_events(events: Value) -> Token<'static> {
     set().claim("events", events)
+}
+
+#[test]
+fn where_tokens_say_no_session_an_event_that_names_its_user_means_all_of_the_user() {
+    let of_users = policy(&config(events_of(json!({ "revokes": "user" }))));
+    let session = json!({ "format": "opaque", "id": "s-1" });
+    let mail = json!({ "format": "email", "email": "alice@example.com" });
+    let both = |user: Value| about(json!({ "format": "complex", "session": session, "user": user }));
+    let by_claims = set().claim("sub_id", Value::Null).claim("sub", "alice").claim("sid", "s-1");
+    let of_session = "202: [sid s-1 until +3600]";
+    assert_told(
+        [
+            ("a logout token", push_logout(logout()), "200: [sub alice issued_before +1 until +3600]"),
+            (
+                "a logout token of a session alone",
+                push_logout(logout().claim("sub", Value::Null)),
+                "200: [sid s-1 until +3600]",
+            ),
+            ("a session and its user", both(user("alice")), ALICE),
+            ("a session and a user whom no token names", both(mail), of_session),
+            ("a session alone", about(json!({ "format": "complex", "session": session })), of_session),
+            ("by claims", push_set(by_claims), ALICE),
+        ],
+        &of_users,
+    );
+    let by_claims = set().claim("sub_id", Value::Null).claim("sub", "alice").claim("sid", "s-1");
+    assert_told([("elsewhere the session is meant", push_set(by_claims), of_session)], &taken());
 }
 
 #[test]

@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("security_event", &["base", "jose", "mcp", "request", "revocation"]),
     ("signature", &["base", "crypto", "request"]),
     // A policy names claims and algorithms, holds key sets and entries, and matches requests.
-    ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation"]),
+    ("policy", &["base", "crypto", "jose", "mcp", "request", "revocation", "security_event"]),
     ("decision", &["base", "crypto", "mcp", "policy", "revocation", "security_event"]),
     ("facts", &["base", "crypto", "decision", "jose", "policy", "revocation"]),
     // Which parameters count as credentials is a policy.
@@ -47,7 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sightings", &["base", "crypto", "facts", "policy"]),
     ("event_store", &["base", "revocation"]),
     // `credential` has the names of token parameters.
-    ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation"]),
+    ("config", &["base", "credential", "crypto", "jose", "mcp", "policy", "revocation", "security_event"]),
     ("engine", &["base", "checks", "credential", "decision", "facts", "mcp", "policy", "request", "security_event"]),
     (
         "shell",

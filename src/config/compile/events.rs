@@ -10,6 +10,7 @@ use crate::jose::KeySet;
 use crate::policy::{
     EventKeys, EventPoll, EventSource, Issuer, IssuerId, Limits, SecurityEvents, TokenTypes, is_generic_type,
 };
+use crate::security_event::Breadth;
 use std::rc::Rc;
 
 /// The types of events: Security Event Tokens and logout tokens.
@@ -99,6 +100,9 @@ fn issuer(
     let object = cursor.object(&fields::EVENT_ISSUER)?;
     let audiences = audience(&object);
     let types = optional(&object, "token_types", TokenTypes::new(TYPES), token_types);
+    let breadth = optional(&object, "revokes", Breadth::default(), |c| {
+        c.word(&[("session", Breadth::Session), ("user", Breadth::User)])
+    });
     let allow_missing_exp = optional(&object, "allow_missing_exp", false, Cursor::flag);
     let known = issuers.and_then(|all| all.iter().enumerate().find(|(_, issuer)| issuer.name == name));
     let longest = known.and_then(|(_, issuer)| Some(issuer.max_lifetime?.0.saturating_add(issuer.leeway.0)));
@@ -133,6 +137,7 @@ fn issuer(
         audiences: audiences?,
         types,
         allow_missing_exp: allow_missing_exp?,
+        breadth: breadth?,
         leeway: issuer.leeway,
         keep: keep?,
         poll: poll?,
@@ -153,6 +158,7 @@ fn operator(name: &str, cursor: &Cursor<'_>, limits: Limits, warnings: &mut Vec<
         audiences: audiences?,
         types: TokenTypes::new([TYPES[0]]),
         allow_missing_exp: false,
+        breadth: Breadth::default(),
         leeway: LEEWAY,
         keep: keep?,
         poll: None,

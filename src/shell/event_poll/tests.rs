@@ -2,6 +2,7 @@ use super::super::feed::local_data::LocalData;
 use super::*;
 use crate::base::time::Seconds;
 use crate::policy::{Endpoint, EventKeys, IssuerId, TokenTypes};
+use crate::security_event::Breadth;
 use proptest::prelude::*;
 
 const START: u64 = 1_700_000_000_000;
@@ -22,6 +23,7 @@ fn configured(me: u64, since: u64) -> Poller {
         audiences: vec!["gate".to_owned()],
         types: TokenTypes::new(["secevent+jwt"]),
         allow_missing_exp: false,
+        breadth: Breadth::Session,
         leeway: Seconds(0),
         keep: Seconds(3600),
         poll: None,
