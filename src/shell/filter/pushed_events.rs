@@ -57,11 +57,7 @@ fn forged(about: &str) -> String {
 
 /// Pushes a body in parts. Returns the answer; nothing ever goes upstream.
 fn push(proxy: &mut Proxy, body: &str) -> (u16, String) {
-    let context = proxy.begin(Client::Own);
-    let headers = [(":method", "POST"), (":path", "/events"), (":authority", "a"), ("content-type", SET_TYPE)];
-    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    proxy.change(context, |stream| stream.headers = headers.into());
-    assert_eq!(proxy.headers(context, false), Action::Pause);
+    let context = begin(proxy);
     let (first, rest) = body.as_bytes().split_at(body.len() / 2);
     proxy.part(context, first, false);
     if proxy.stream(context).answers.is_empty() {
@@ -71,6 +67,16 @@ fn push(proxy: &mut Proxy, body: &str) -> (u16, String) {
     assert!(stream.upstream.is_none() && stream.gone.is_empty());
     let [answer] = &stream.answers[..] else { panic!("no answer: {stream:?}") };
     answer.clone()
+}
+
+/// Begins to push an event, of whose body nothing comes. Returns its context.
+fn begin(proxy: &mut Proxy) -> u32 {
+    let context = proxy.begin(Client::Own);
+    let headers = [(":method", "POST"), (":path", "/events"), (":authority", "a"), ("content-type", SET_TYPE)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    proxy.change(context, |stream| stream.headers = headers.into());
+    assert_eq!(proxy.headers(context, false), Action::Pause);
+    context
 }
 
 fn passes(proxy: &mut Proxy, id: u8) -> bool {
@@ -138,6 +144,33 @@ fn what_issuers_send_in_a_second_keeps_no_event_of_an_operator_out() {
     let answers = ["3", "4", "5"].map(|id| push(&mut proxy, &operation(id)).0);
     assert_eq!(answers, [202, 202, 503]);
     assert!(!passes(&mut proxy, 3) && passes(&mut proxy, 5));
+}
+
+/// Whoever can reach the path can hold a request there, without a credential.
+#[test]
+fn events_whose_body_does_not_come_leave_half_of_the_room_to_requests_with_a_credential() {
+    let events = json!({ "path": "/events", "issuers": { ISSUER: { "audience": "gate" } } });
+    let mut proxy = Proxy::configured(&json!({
+        "events": events, "limits": { "waiting_requests": 4 }, "route_metadata": "ignore",
+        "default": { "mcp": { "hold_headers": true } },
+    }))
+    .fetched();
+    let call = |proxy: &mut Proxy| {
+        let context = proxy.begin(Client::Good);
+        let json = ("content-type".to_owned(), "application/json".to_owned());
+        proxy.change(context, |stream| stream.headers.push(json));
+        assert_eq!(proxy.headers(context, false), Action::Pause);
+        proxy.answers(context)
+    };
+    let pushed = [0, 1, 2].map(|_| begin(&mut proxy));
+    assert_eq!(pushed.map(|context| proxy.answers(context).len()), [0, 0, 1]);
+    assert_eq!(proxy.answers(pushed[2]), ["scopegate_too_busy"]);
+    assert!(call(&mut proxy).is_empty() && call(&mut proxy).is_empty());
+    assert_eq!(call(&mut proxy), ["scopegate_too_busy"], "that was all of it");
+    // One whose body begins to come makes room.
+    proxy.part(pushed[0], b"e", false);
+    let late = begin(&mut proxy);
+    assert!(proxy.answers(late).is_empty());
 }
 
 #[test]

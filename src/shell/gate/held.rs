@@ -4,6 +4,8 @@
 use super::super::host::Host;
 use super::{Gate, RequestState, StreamRequest, TICK_MS, TICK_WHILE_INCOMPLETE_MS};
 use crate::decision::{Denial, Pending};
+use crate::engine::brings_events;
+use crate::request::RequestView;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
@@ -19,6 +21,8 @@ pub(super) struct Held {
 
 struct HeldRequest {
     request: Weak<StreamRequest>,
+    /// Whether it brings events.
+    brings_events: bool,
     /// What decides if nothing comes.
     pending: Pending,
     /// When it began to wait, in milliseconds.
@@ -37,16 +41,24 @@ impl HeldRequest {
 }
 
 impl<H: Host> Gate<H> {
-    /// Holds a request until its body comes. Returns its state: it is decided if there is no room.
+    /// Holds a request until its body comes. Returns its state: it is decided if there is no room. At most half of it, rounded
+    /// up, is for events: they need no credential before their body is here, and others may.
     pub(super) fn hold(&self, request: &Rc<StreamRequest>, pending: Pending) -> RequestState {
         let since = self.now_ms();
         let limits = self.settings.limits;
+        let pushes = |view: &RequestView<'_>| brings_events(&self.policy, view);
+        let brings_events = self.policy.events.is_some() && Self::view(request, pushes).unwrap_or(false);
         let has_room = {
             let mut line = self.held.line.borrow_mut();
-            if line.len() >= limits.waiting_requests {
+            let has_room = |line: &VecDeque<HeldRequest>| {
+                let share = limits.waiting_requests.div_ceil(2);
+                line.len() < limits.waiting_requests
+                    && (!brings_events || line.iter().filter(|held| held.brings_events).count() < share)
+            };
+            if !has_room(&line) {
                 line.retain(HeldRequest::waits);
             }
-            line.len() < limits.waiting_requests
+            has_room(&line)
         };
         if !has_room {
             request.body.give_up();
@@ -55,7 +67,7 @@ impl<H: Host> Gate<H> {
         }
         let deadline = since.saturating_add(limits.body_timeout_ms);
         let request = Rc::downgrade(request);
-        self.held.line.borrow_mut().push_back(HeldRequest { request, pending, since, deadline });
+        self.held.line.borrow_mut().push_back(HeldRequest { request, brings_events, pending, since, deadline });
         if limits.body_timeout_ms < u64::from(TICK_MS) {
             self.set_period(self.tick_period.get().min(TICK_WHILE_INCOMPLETE_MS));
         }
