@@ -64,7 +64,7 @@ struct Seen {
 /// Who enters something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enters {
-    /// Anyone who may: whoever signs in and out all day long has an issuer fill the room.
+    /// Anyone who may. A user who signs in and out all day long has an issuer fill the room.
     Anyone,
     /// An operator, who has room beside.
     Operator,

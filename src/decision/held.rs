@@ -23,7 +23,7 @@ pub struct Held {
     pub found_by: FoundBy,
     /// What vouches for it.
     pub voucher: HeldVoucher,
-    /// Where its status is, if somebody keeps one.
+    /// Where its status is, if its issuer keeps one.
     pub status: Option<HeldStatus>,
 }
 

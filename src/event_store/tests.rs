@@ -152,7 +152,7 @@ fn what_another_plugin_wrote_over_un_revokes_nothing_and_is_told_once() {
             assert!(has(&worker.listen(NOW).expect("a list"), "a"));
         }
         write_over(&shared, &bucket_of("a"), bytes);
-        assert!(one.listen(NOW).is_none() && !one.tells_damage(), "nobody has looked");
+        assert!(one.listen(NOW).is_none() && !one.tells_damage(), "no worker has looked");
         assert_eq!(
             one.enter(&entry("a"), Enters::Anyone, NOW),
             Err(Full),

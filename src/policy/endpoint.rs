@@ -17,6 +17,17 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The pseudo-header fields of a request to it (RFC 9113 section 8.3.1).
+    #[must_use]
+    pub fn request(&self, method: &'static str) -> Vec<(&str, &str)> {
+        vec![
+            (":method", method),
+            (":scheme", self.scheme),
+            (":authority", self.authority.as_str()),
+            (":path", self.path.as_str()),
+        ]
+    }
+
     /// The endpoint of an absolute http or https URI without user information and fragment; `None` of any other.
     #[must_use]
     pub fn parse(uri: &str, cluster: &str) -> Option<Self> {

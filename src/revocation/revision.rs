@@ -10,7 +10,7 @@ const BYTES: usize = 6;
 
 /// The first 48 bits of the SHA-256 of a list, without the line that signs it: signed anew, it is still the same list.
 ///
-/// It tells lists apart that people make. That nobody makes another list with the same number, only a signature says.
+/// It tells lists apart that people make. Only a signature says that no one has made another list with the same number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revision(u64);
 

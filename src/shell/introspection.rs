@@ -18,17 +18,14 @@ const INACTIVE_SECONDS: u64 = 10;
 const INACTIVE_TOKENS: usize = 1024;
 
 /// The headers of the request. The client of the gate proves itself in one; the token is in none.
-pub fn headers(terms: &Introspection) -> [(&str, &str); 7] {
-    let endpoint = &terms.endpoint;
-    [
-        (":method", "POST"),
-        (":scheme", endpoint.scheme),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.path.as_str()),
+pub fn headers(terms: &Introspection) -> Vec<(&str, &str)> {
+    let mut headers = terms.endpoint.request("POST");
+    headers.extend([
         ("accept", "application/json"),
         ("content-type", "application/x-www-form-urlencoded"),
-        ("authorization", &terms.authorization),
-    ]
+        ("authorization", &*terms.authorization),
+    ]);
+    headers
 }
 
 /// The body of the request.

@@ -10,21 +10,12 @@ pub const ANSWER_BYTES: usize = 256;
 
 /// The headers of the request.
 pub fn headers(service: &ReplayService) -> Vec<(&str, &str)> {
-    let endpoint = &service.endpoint;
-    let mut headers = vec![
-        (":method", "POST"),
-        (":scheme", endpoint.scheme),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.path.as_str()),
-        ("accept", "application/json"),
-        (
-            "content-type",
-            match service.form {
-                ServiceForm::Webdis => "application/x-www-form-urlencoded",
-                ServiceForm::Upstash => "application/json",
-            },
-        ),
-    ];
+    let content_type = match service.form {
+        ServiceForm::Webdis => "application/x-www-form-urlencoded",
+        ServiceForm::Upstash => "application/json",
+    };
+    let mut headers = service.endpoint.request("POST");
+    headers.extend([("accept", "application/json"), ("content-type", content_type)]);
     headers.extend(service.authorization.as_deref().map(|value| ("authorization", value)));
     headers
 }

@@ -177,3 +177,18 @@ fn what_operators_push_and_no_list_has_is_noted() {
     assert!(!noted(&pushed(ISSUER)), "no list has what an issuer tells");
     assert!(!noted(&shipped()));
 }
+
+/// A machine in between could hold back what an issuer revokes, and acknowledge it.
+#[test]
+fn an_issuer_is_asked_for_events_through_a_cluster_that_is_there_and_not_in_plain_text() {
+    let error = "error[events-in-plain-text]";
+    let elsewhere = |text: &str| edit(text, "127.0.0.1, port_value: 10002", "192.0.2.1, port_value: 10002");
+    let asked = check(&elsewhere(&polled()));
+    assert!(asked.status == 1 && asked.stdout.contains(error), "{asked:?}");
+    let here = check(&polled()).stdout;
+    assert!(!here.contains(error), "{here}");
+    let pushed = check(&elsewhere(&pushed(ISSUER))).stdout;
+    assert!(!pushed.contains(error), "it is not asked: {pushed}");
+    let missing = check(&edit(&polled(), "poll', cluster: issuer", "poll', cluster: nowhere")).stdout;
+    assert!(missing.contains("error[cluster-missing]") && missing.contains("nowhere"), "{missing}");
+}

@@ -50,7 +50,7 @@ fn what_is_wrong_with_events_is_said() {
         ("a short time to keep", of_issuer(", keep: 59s")),
         ("half a second to keep", of_issuer(", keep: 60500ms")),
         ("a long time to keep", of_issuer(", keep: 8761h")),
-        ("nobody is asked, and nothing is pushed", events("issuers: {a: {audience: gate}}")),
+        ("no issuer is asked, and nothing is pushed", events("issuers: {a: {audience: gate}}")),
         (
             "one is asked, another would push",
             events(&format!(

@@ -87,7 +87,7 @@ fn every_form_of_a_subject_means_what_tokens_tell_of_it_and_no_more() {
             ("a user without a name", about(json!({ "format": "iss_sub", "iss": ISSUER })), NOTHING),
             ("a user with an empty name", about(user("")), NOTHING),
             ("a user whose name is a number", about(json!({ "format": "iss_sub", "iss": ISSUER, "sub": 7 })), NOTHING),
-            ("a user of nobody", about(json!({ "format": "iss_sub", "sub": "alice" })), NOTHING),
+            ("a user of no issuer", about(json!({ "format": "iss_sub", "sub": "alice" })), NOTHING),
             ("the session of an event about sessions", about(session.clone()), "202: [sid s-1 until +3600]"),
             (
                 "the session of a user",

@@ -77,7 +77,7 @@ fn what_is_wrong_with_a_security_event_token_is_told_with_its_code() {
     assert_told(
         [
             ("of a stranger", claim("iss", json!("https://evil.example.com/")), STRANGER),
-            ("of nobody", claim("iss", Value::Null), STRANGER),
+            ("of no issuer", claim("iss", Value::Null), STRANGER),
             (
                 "of a list",
                 claim("iss", json!(["https://issuer.example.com/"])),
@@ -99,7 +99,7 @@ fn what_is_wrong_with_a_security_event_token_is_told_with_its_code() {
             ("for a prefix", claim("aud", json!("gate-1/")), OTHER_AUDIENCE),
             ("for tokens' audience", claim("aud", json!(AUDIENCE)), OTHER_AUDIENCE),
             ("for the operator's", claim("aud", json!("gates")), OTHER_AUDIENCE),
-            ("for nobody", claim("aud", Value::Null), OTHER_AUDIENCE),
+            ("for no audience", claim("aud", Value::Null), OTHER_AUDIENCE),
             ("for none of none", claim("aud", json!([])), OTHER_AUDIENCE),
             ("for some", claim("aud", json!(["x", "gate-1"])), USER_OUT),
             ("for what is no text beside", claim("aud", json!(["gate-1", 1])), OTHER_AUDIENCE),

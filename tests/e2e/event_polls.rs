@@ -1,7 +1,7 @@
 //! Events that are asked for, in a real Envoy: a transmitter (RFC 8936), four workers of which one asks, forged events, outages.
 
-use crate::keys::in_background;
-use crate::support::client::{get_with, head};
+use crate::keys::statuses;
+use crate::support::client::get_with;
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::server::{Answer, Received, Server};
@@ -138,12 +138,8 @@ impl World {
         get_with(self.envoy.address(), "/", token).status
     }
 
-    /// The statuses of `count` requests at once, each over a new connection, so that every worker gets some.
     fn statuses(&self, token: &str, count: usize) -> Vec<u16> {
-        let bearer = format!("Bearer {token}");
-        let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
-        let waiting: Vec<_> = (0..count).map(|_| request()).collect();
-        waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect()
+        statuses(self.envoy.address(), token, count)
     }
 }
 

@@ -74,6 +74,14 @@ pub fn start(gate: Gate, keys: &KeyServer) -> (Envoy, Server) {
     (Envoy::shared(&resources(&[gate], &clusters)), upstream)
 }
 
+/// The statuses of `count` requests with a token at once, each over a new connection, so that every worker gets some.
+pub fn statuses(envoy: SocketAddr, token: &str, count: usize) -> Vec<u16> {
+    let bearer = format!("Bearer {token}");
+    let request = || in_background(envoy, head("GET", "/", &[("authorization", &bearer)]));
+    let waiting: Vec<_> = (0..count).map(|_| request()).collect();
+    waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect()
+}
+
 /// Sends a request and waits for its answer in another thread.
 pub fn in_background(address: SocketAddr, request: Vec<u8>) -> std::thread::JoinHandle<Response> {
     std::thread::spawn(move || {

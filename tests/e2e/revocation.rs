@@ -1,6 +1,6 @@
 //! Revoked tokens in a real Envoy: configured entries, lists that are fetched once for the process, outages.
 
-use crate::keys::in_background;
+use crate::keys::{in_background, statuses};
 use crate::long_lists::binary;
 use crate::support::client::{get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
@@ -58,12 +58,8 @@ impl World {
         get_with(self.envoy.address(), "/", token).status
     }
 
-    /// The statuses of `count` requests at once, each over a new connection, so that every worker gets some.
     fn statuses(&self, token: &str, count: usize) -> Vec<u16> {
-        let bearer = format!("Bearer {token}");
-        let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
-        let waiting: Vec<_> = (0..count).map(|_| request()).collect();
-        waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect()
+        statuses(self.envoy.address(), token, count)
     }
 }
 

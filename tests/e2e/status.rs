@@ -1,7 +1,7 @@
 //! Token Status Lists in a real Envoy: lists that tokens name, fetched once for the process; outages; a zlib bomb.
 
-use crate::keys::in_background;
-use crate::support::client::{get_with, head};
+use crate::keys::statuses;
+use crate::support::client::get_with;
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now, sign_texts};
 use crate::support::server::{Answer, Server};
@@ -101,12 +101,8 @@ impl World {
         get_with(self.envoy.address(), "/", token).status
     }
 
-    /// The statuses of so many requests at once, each over a connection of its own, so that every worker gets some.
     fn statuses(&self, token: &str, count: usize) -> Vec<u16> {
-        let bearer = format!("Bearer {token}");
-        let request = || in_background(self.envoy.address(), head("GET", "/", &[("authorization", &bearer)]));
-        let waiting: Vec<_> = (0..count).map(|_| request()).collect();
-        waiting.into_iter().map(|waiting| waiting.join().unwrap().status).collect()
+        statuses(self.envoy.address(), token, count)
     }
 }
 

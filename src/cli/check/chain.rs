@@ -183,34 +183,19 @@ fn check_clusters(gate: &Gate<'_>, sources: &[Source], loaded: &Loaded, findings
                 format!("names the cluster {cluster}, which does not exist"),
                 "add the cluster, or name one that exists",
             ),
-            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Claim) => findings.error(
-                what.rule(),
-                gate.file,
-                &entry,
-                format!("asks the service of the fleet through the cluster {cluster} in plain text, on another machine"),
-                "put Webdis beside Envoy, on 127.0.0.1, or give the cluster a TLS transport_socket with a validation context",
-            ),
-            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Introspection) => findings.error(
-                what.rule(),
-                gate.file,
-                &entry,
-                format!("asks about tokens through the cluster {cluster} in plain text, on another machine"),
-                "give the cluster a TLS transport_socket with a validation context",
-            ),
-            Some(view) if !has_tls(view) && !is_local(view) && matches!(what, Fetched::Identities(false)) => findings.error(
-                what.rule(),
-                gate.file,
-                &entry,
-                format!("fetches identities without a signature through the cluster {cluster} in plain text, from another machine"),
-                "give the cluster a TLS transport_socket with a validation context, or sign the document and name the key in signed_by",
-            ),
-            Some(view) if !has_tls(view) && !is_local(view) => findings.warn(
-                what.rule(),
-                gate.file,
-                &entry,
-                format!("fetches {} through the cluster {cluster} in plain text, from another machine", what.name()),
-                "give the cluster a TLS transport_socket with a validation context",
-            ),
+            Some(view) if !has_tls(view) && !is_local(view) => match what.danger(&cluster) {
+                Some((danger, remedy)) => findings.error(what.rule(), gate.file, &entry, danger, remedy),
+                None => findings.warn(
+                    what.rule(),
+                    gate.file,
+                    &entry,
+                    format!(
+                        "fetches {} through the cluster {cluster} in plain text, from another machine",
+                        what.name()
+                    ),
+                    WITH_TLS,
+                ),
+            },
             Some(_) => {}
         }
     }
@@ -228,9 +213,40 @@ enum Fetched {
     Claim,
     /// An answer about an opaque token: the question has the token and the secret of the gate's client.
     Introspection,
+    /// Events of an issuer: changed on the way, none comes, and each is acknowledged.
+    Events,
 }
 
+/// What to do about plain text.
+const WITH_TLS: &str = "give the cluster a TLS transport_socket with a validation context";
+
 impl Fetched {
+    /// What makes plain text an error, and what to do about it; `None` where it is a warning.
+    fn danger(self, cluster: &str) -> Option<(String, &'static str)> {
+        let (danger, remedy) = match self {
+            Self::Keys | Self::RevocationList | Self::StatusList | Self::Identities(true) => return None,
+            Self::Claim => (
+                format!(
+                    "asks the service of the fleet through the cluster {cluster} in plain text, on another machine"
+                ),
+                "put Webdis beside Envoy, on 127.0.0.1, or give the cluster a TLS transport_socket with a validation context",
+            ),
+            Self::Introspection => {
+                (format!("asks about tokens through the cluster {cluster} in plain text, on another machine"), WITH_TLS)
+            }
+            Self::Events => {
+                (format!("asks for events through the cluster {cluster} in plain text, on another machine"), WITH_TLS)
+            }
+            Self::Identities(false) => (
+                format!(
+                    "fetches identities without a signature through the cluster {cluster} in plain text, from another machine"
+                ),
+                "give the cluster a TLS transport_socket with a validation context, or sign the document and name the key in signed_by",
+            ),
+        };
+        Some((danger, remedy))
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Keys => "keys",
@@ -239,6 +255,7 @@ impl Fetched {
             Self::Identities(_) => "identities",
             Self::Claim => "answers to claims",
             Self::Introspection => "answers about opaque tokens",
+            Self::Events => "events",
         }
     }
 
@@ -250,6 +267,7 @@ impl Fetched {
             Self::Identities(_) => "identities-in-plain-text",
             Self::Claim => "replay-in-plain-text",
             Self::Introspection => "introspection-in-plain-text",
+            Self::Events => "events-in-plain-text",
         }
     }
 }
@@ -281,6 +299,11 @@ fn fetched_through<'s>(gate: &Gate<'s>, Loaded { policy, settings, .. }: &Loaded
     if let Some(service) = &settings.replay.service {
         let view = values.at(&["replay", "service"]).unwrap_or_else(|| values.clone());
         found.push((view, service.endpoint.cluster.clone(), Fetched::Claim));
+    }
+    for source in policy.events.iter().flat_map(|events| &events.sources) {
+        let Some(poll) = &source.poll else { continue };
+        let view = values.at(&["events", "issuers", &source.name, "poll"]).unwrap_or_else(|| values.clone());
+        found.push((view, poll.endpoint.cluster.clone(), Fetched::Events));
     }
     let lists = values.get("revocation").map(|view| view.list("lists")).unwrap_or_default();
     for (index, list) in settings.revocation.lists.iter().enumerate() {

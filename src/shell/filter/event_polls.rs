@@ -350,7 +350,7 @@ fn a_worker_that_stops_asking_gives_way_to_another_which_gets_the_events_again()
 }
 
 #[test]
-fn a_gate_that_polls_nobody_makes_no_callout_and_has_no_metric_of_polls() {
+fn a_gate_that_polls_no_issuer_makes_no_callout_and_has_no_metric_of_polls() {
     let mut all = members("events");
     all["events"]["issuers"]["idp"].as_object_mut().unwrap().remove("poll");
     let proxy = with(&all);

@@ -146,7 +146,7 @@ fn what_issuers_send_in_a_second_keeps_no_event_of_an_operator_out() {
     assert!(!passes(&mut proxy, 3) && passes(&mut proxy, 5));
 }
 
-/// Whoever can reach the path can hold a request there, without a credential.
+/// A client that can reach the path can hold a request there, without a credential.
 #[test]
 fn events_whose_body_does_not_come_leave_half_of_the_room_to_requests_with_a_credential() {
     let events = json!({ "path": "/events", "issuers": { ISSUER: { "audience": "gate" } } });

@@ -12,13 +12,8 @@ use crate::revocation::{CHUNK_BYTES, Chunks};
 /// When the host does not send it: see [`not_sent`].
 pub(super) fn send(host: &impl Host, fetch: &Fetch) -> host::Result<u32> {
     let endpoint = &fetch.endpoint;
-    let mut headers = vec![
-        (":method", "GET"),
-        (":scheme", endpoint.scheme),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.path.as_str()),
-        ("accept", fetch.accept),
-    ];
+    let mut headers = endpoint.request("GET");
+    headers.push(("accept", fetch.accept));
     headers.extend(fetch.etag.as_deref().map(|etag| ("if-none-match", etag)));
     host.http_call(&endpoint.cluster, &headers, &[], fetch.timeout_ms)
 }

@@ -331,15 +331,8 @@ impl PollMeters {
 }
 
 fn headers(terms: &EventPoll) -> Vec<(&str, &str)> {
-    let endpoint = &terms.endpoint;
-    let mut headers = vec![
-        (":method", "POST"),
-        (":scheme", endpoint.scheme),
-        (":authority", endpoint.authority.as_str()),
-        (":path", endpoint.path.as_str()),
-        ("accept", "application/json"),
-        ("content-type", "application/json"),
-    ];
+    let mut headers = terms.endpoint.request("POST");
+    headers.extend([("accept", "application/json"), ("content-type", "application/json")]);
     headers.extend(terms.authorization.as_deref().map(|value| ("authorization", value)));
     headers
 }

@@ -86,7 +86,7 @@ pub fn each_kind(issuer: &Issuer, user: &str, session: &str, random: &mut Random
         form("an event of another issuer", &by_foreigner().claim("iss", "https://other.example.com/").sign()),
         set("an event of an operator by an issuer", &caep(user).claim("iss", OPERATOR).sign()),
         form("an event for another gate", &good().claim("aud", AUDIENCE).sign()),
-        form("an event for nobody", &good().claim("aud", Value::Null).sign()),
+        form("an event for no audience", &good().claim("aud", Value::Null).sign()),
         form("an event of the future", &good().claim("iat", now() + 600).sign()),
         form("an event of long ago", &good().claim("iat", now() - 7200).sign()),
         form("an event without a time", &good().claim("iat", Value::Null).sign()),
@@ -97,7 +97,7 @@ pub fn each_kind(issuer: &Issuer, user: &str, session: &str, random: &mut Random
         form("an event without a type", &good().header("typ", Value::Null).sign()),
         form("an event of an ID token", &good().claim("nonce", "n").sign()),
         form("an access token", &issuer.token(now()).sign()),
-        form("a logout token of nobody", &logout(issuer).sign()),
+        form("a logout token of no issuer", &logout(issuer).sign()),
         form("a security event as a logout token", &caep(user).sign()),
         set("an event that is no object", &caep(user).claim("events", json!({ LOGOUT: true })).sign()),
         set(
