@@ -104,6 +104,9 @@ impl World {
     }
 }
 
+/// What the module calls alone that is called for responses: neither request here has a list in its response.
+const OF_RESPONSES: [&str; 1] = ["proxy_set_buffer_bytes"];
+
 #[test]
 fn whatever_host_call_is_refused_no_hostile_request_passes() {
     let world = World::new();
@@ -123,7 +126,11 @@ fn whatever_host_call_is_refused_no_hostile_request_passes() {
                 format!("good {good}, public {}", World::public(&envoy))
             }
         };
-        table += &format!("{name:<45} {outcome}\n");
+        if OF_RESPONSES.contains(&name.as_str()) {
+            assert_eq!(outcome, "good 200, public 200", "{name}");
+        } else {
+            table += &format!("{name:<45} {outcome}\n");
+        }
     }
     insta::assert_snapshot!(table);
 }
