@@ -18,6 +18,8 @@ MODULE := $(abspath target/scopegate.wasm)
 # The same code with the callbacks of responses.
 FULL := $(abspath target/scopegate-full.wasm)
 CONFORMANCE := $(BUILD)/$(WASM_TARGET)/release/examples/conformance.wasm
+NATIVE_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+NATIVE := $(abspath target/libscopegate.so)
 BILL := $(abspath target/scopegate.cdx.json)
 FULL_BILL := $(abspath target/scopegate-full.cdx.json)
 DIST := target/dist
@@ -60,7 +62,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -181,6 +183,16 @@ linked: toolchain
 	)$$(rustc -vV | sed -n 's/^commit-hash: //p')$${separator}$(\
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}--remap-path-prefix=$(BUILD)=/target" \
 	cargo rustc --lib --crate-type cdylib --target $(WASM_TARGET) --release --locked
+
+# In Envoy's own process: see envoy/GUIDE.md. Envoy offers what the library imports: with BIND_NOW, one that lacks any of it
+# refuses to load it. It is never unloaded, since it has a thread.
+module: toolchain ## build the native module: target/libscopegate.so
+	@mkdir -p target
+	@unset MAKEFLAGS MFLAGS; separator=$$(printf '\037'); \
+	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	)--remap-path-prefix=$(CURDIR)=/src$${separator}-Clink-arg=-Wl,-z,now,-z,nodelete" \
+	cargo rustc --lib --crate-type cdylib --profile module --features module --target $(NATIVE_TARGET) --locked
+	@cp $(BUILD)/$(NATIVE_TARGET)/module/libscopegate.so $(NATIVE)
 
 run: needs-run setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
 	@$(TOOL) demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))

@@ -25,6 +25,8 @@ pub use problem::nearest;
 pub use problem::{ConfigError, Problem};
 pub use tree::{Node, Position, Tree};
 pub use wire::METADATA_NAMESPACE;
+#[cfg(feature = "module")]
+pub use wire::{as_metadata, number_tree};
 #[cfg(not(target_arch = "wasm32"))]
 pub use yaml::{Dialect, Document, Flaw, YamlError, read_documents, read_yaml};
 
@@ -79,6 +81,20 @@ pub fn metadata_requirement(
     match wire::metadata(bytes).map_err(whole)? {
         None => Ok(None),
         Some(root) => requirement(&root, policy, environment).map(Some),
+    }
+}
+
+/// Reads a requirement that is written as the filter's configuration for a route: a `google.protobuf.Struct` or JSON text.
+/// Returns it as serialised metadata of a route, which [`metadata_requirement`] compiles for the policy.
+///
+/// # Errors
+/// When it is neither.
+#[cfg(feature = "module")]
+pub fn route_configuration(bytes: &[u8]) -> Result<Vec<u8>, ConfigError> {
+    let root = wire::plugin_configuration(bytes).map_err(whole)?;
+    match root.value {
+        Tree::Object(_) => Ok(as_metadata(&root)),
+        _ => Err(whole("not an object".to_owned())),
     }
 }
 

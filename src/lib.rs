@@ -26,6 +26,7 @@
 //! engine -> base, checks, credential, decision, facts, mcp, policy, request, security_event
 //! shell -> audit, base, challenge, config, crypto, decision, engine, event_store, facts, jose, mcp, policy, replay_store,
 //!     request, revocation, security_event, sightings, token_cache
+//! module -> base, config, shell
 //! cli -> audit, base, challenge, checks, config, credential, crypto, decision, engine, facts, jose, policy, request,
 //!     revocation, security_event, signature, token_cache
 //! ```
@@ -53,6 +54,7 @@
 //! | [`challenge`] | a refusal as status, `WWW-Authenticate` and body: the only place with status codes |
 //! | [`audit`] | a decision as record, log line and counter |
 //! | `shell` | the only room that calls the host |
+//! | `module` | the shell in Envoy's own process instead of a VM (cargo feature `module`) |
 //! | `cli` | the native command |
 //!
 //! The core asks for nothing: time, keys and requests come in as arguments, and effects go out as data. `tests/house`
@@ -84,8 +86,14 @@ pub mod token_cache;
 #[cfg(target_arch = "wasm32")]
 pub mod shell;
 #[cfg(not(target_arch = "wasm32"))]
-#[cfg_attr(not(test), expect(dead_code, reason = "called by the module only; tested natively"))]
+#[cfg_attr(
+    not(any(test, feature = "module")),
+    expect(dead_code, reason = "called by the module only; tested natively")
+)]
 mod shell;
+
+#[cfg(feature = "module")]
+mod module;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod cli;

@@ -39,6 +39,15 @@ mod scripted;
 #[cfg(target_arch = "wasm32")]
 mod wasm_host;
 
+#[cfg(feature = "module")]
+pub use {
+    filter::{Action, Filter},
+    host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result as HostResult},
+    metrics::LATER_COUNTERS,
+    pairs::{parse as parse_map, serialise_bytes as serialise_map},
+    reply_cache::Prepared,
+    streams::ContextHasher,
+};
 #[cfg(target_arch = "wasm32")]
 pub use {
     host_verifier::{HostVerifier, probe},

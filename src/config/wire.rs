@@ -43,6 +43,32 @@ pub fn metadata(bytes: &[u8]) -> Result<Option<Node>, String> {
     Ok(metadata.filter_metadata.remove(METADATA_NAMESPACE).map(object))
 }
 
+/// A requirement in the form of a route's metadata, serialised.
+#[cfg(feature = "module")]
+#[must_use]
+pub fn as_metadata(requirement: &Node) -> Vec<u8> {
+    let value = value_of(requirement);
+    let Some(Kind::StructValue(own)) = value.kind else { return Vec::new() };
+    Metadata { filter_metadata: BTreeMap::from([(METADATA_NAMESPACE.to_owned(), own)]) }.encode_to_vec()
+}
+
+#[cfg(feature = "module")]
+fn value_of(node: &Node) -> prost_types::Value {
+    let kind = match &node.value {
+        Tree::Null => Kind::NullValue(0),
+        Tree::Bool(flag) => Kind::BoolValue(*flag),
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "as in a Struct of Envoy's")]
+        Tree::Whole(number) => Kind::NumberValue(*number as f64),
+        Tree::Fraction(number) => Kind::NumberValue(*number),
+        Tree::Text(text) => Kind::StringValue(text.clone()),
+        Tree::List(items) => Kind::ListValue(prost_types::ListValue { values: items.iter().map(value_of).collect() }),
+        Tree::Object(members) => Kind::StructValue(prost_types::Struct {
+            fields: members.iter().map(|(name, member)| (name.clone(), value_of(member))).collect(),
+        }),
+    };
+    prost_types::Value { kind: Some(kind) }
+}
+
 fn object(message: prost_types::Struct) -> Node {
     Tree::Object(message.fields.into_iter().map(|(name, value)| (name, node(value))).collect()).into()
 }
@@ -59,7 +85,8 @@ fn node(value: prost_types::Value) -> Node {
 }
 
 /// Struct numbers are doubles; whole ones become whole numbers again.
-pub(super) fn number_tree(number: f64) -> Tree {
+#[must_use]
+pub fn number_tree(number: f64) -> Tree {
     if number.fract() == 0.0 && number.abs() < EXACT {
         #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "whole and in range")]
         Tree::Whole(number as i64)

@@ -108,8 +108,7 @@ impl<H: Host + Clone> Filter<H> {
 
     /// Configures a root context. Returns whether the configuration is good.
     pub fn on_configure(&self, root: u32) -> bool {
-        let ending = if self.host.calls_for_responses() { "-full" } else { "" };
-        log::info!("scopegate: the module is scopegate{ending}.wasm");
+        log::info!("scopegate: the module is {}", self.host.module());
         let mut gate = Gate::configure(self.host.clone(), root, Rc::clone(&self.open)).map(Rc::new);
         let is_good = gate.is_some();
         let is_known = match self.roots.borrow_mut().iter_mut().find(|own| own.context == root) {
@@ -129,6 +128,27 @@ impl<H: Host + Clone> Filter<H> {
         if let Some(gate) = self.gate_of(root) {
             gate.tick();
         }
+    }
+
+    /// Nothing may call the gate of a root context for a while: counts what it has not counted yet.
+    #[cfg(feature = "module")]
+    pub fn on_idle(&self, root: u32) {
+        if let Some(gate) = self.gate_of(root) {
+            gate.count_decisions();
+        }
+    }
+
+    /// Whether streams are watched, so that ticks are wanted while nothing else happens.
+    #[cfg(feature = "module")]
+    pub fn watches(&self) -> bool {
+        self.open.count() > 0
+    }
+
+    /// Whether a request that waits may be judged by its body, which has to be handed over while the headers are held.
+    #[cfg(feature = "module")]
+    pub fn reads_body(&self, context: u32) -> bool {
+        let reads = |stream: &Stream<H>| matches!(&stream.progress, Progress::Waiting(request) if request.reads_body());
+        self.streams.look(context, reads).unwrap_or(false)
     }
 
     /// A callout of a root context has been answered, with `headers` headers and a body of `bytes` bytes.

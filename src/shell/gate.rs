@@ -247,6 +247,16 @@ impl<H: Host> Gate<H> {
 
     /// Counts at ticks and not for each request, since a host call costs as much as a look into the cache.
     fn count_what_was_done(&self) {
+        self.count_decisions();
+        self.replay.count(&self.host);
+        self.reuse.tick(&self.host);
+        if let (Some(gauge), Some(bytes)) = (self.speed.memory_bytes, self.host.memory_bytes()) {
+            self.host.set_gauge(gauge, bytes);
+        }
+    }
+
+    /// Counts decisions, and how they were made.
+    pub fn count_decisions(&self) {
         self.tallies.count(&self.host, &self.policy);
         let CacheCounts { hits, misses, evictions } = self.cache.take_counts();
         let counts = [
@@ -258,9 +268,6 @@ impl<H: Host> Gate<H> {
         for (counter, count) in counts {
             counter.into_iter().for_each(|counter| self.host.count(counter, count));
         }
-        self.replay.count(&self.host);
-        self.reuse.tick(&self.host);
-        self.speed.memory_bytes.into_iter().for_each(|gauge| self.host.set_gauge(gauge, self.host.memory_bytes()));
     }
 
     /// The time, a random number, and what the workers share.
@@ -306,7 +313,7 @@ impl SpeedMeters {
             evictions: define(metrics::CACHE_EVICTIONS),
             host_failures: define(metrics::CRYPTO_HOST_FAILURES),
             verify_us: host.define_histogram(metrics::VERIFY_US).ok(),
-            memory_bytes: host.define_gauge(metrics::VM_MEMORY_BYTES).ok(),
+            memory_bytes: host.memory_bytes().and_then(|_| host.define_gauge(metrics::VM_MEMORY_BYTES).ok()),
         }
     }
 }

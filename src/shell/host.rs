@@ -63,11 +63,14 @@ pub trait Host {
     /// expired.
     fn now_ns(&self) -> u64;
 
-    /// The size of our memory in bytes.
-    fn memory_bytes(&self) -> u64;
+    /// The size of our memory in bytes; `None` where it is not ours alone.
+    fn memory_bytes(&self) -> Option<u64>;
 
     /// Whether the module has the callbacks of responses.
     fn calls_for_responses(&self) -> bool;
+
+    /// The file name of the module, for the log.
+    fn module(&self) -> &'static str;
 
     /// Sets the period of the timer.
     fn set_tick_period(&self, milliseconds: u32) -> Result<()>;

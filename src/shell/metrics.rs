@@ -108,6 +108,10 @@ pub const STATUS_LIST_AGE_SECONDS: &str = "scopegate.status_list.age_seconds.<is
 /// Gauge: how many of them are missing or too old.
 pub const STATUS_LIST_STALE: &str = "scopegate.status_list.stale";
 
+/// The counters that are defined with the first count, since there are as many as there are names.
+#[cfg(feature = "module")]
+pub const LATER_COUNTERS: [&str; 2] = [REQUIREMENT, REFUSED];
+
 /// The metric of an outcome, an issuer, a list or a set: that with one part in angle brackets.
 pub fn named(metric: &str, name: &str) -> String {
     filled(metric, &[name])

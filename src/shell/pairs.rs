@@ -19,14 +19,24 @@ pub fn parse(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
 
 /// Serialises a map.
 pub fn serialise(pairs: &[(&str, &str)]) -> Vec<u8> {
+    serialised(pairs)
+}
+
+/// Serialises a map whose lines need not be text.
+#[cfg(feature = "module")]
+pub fn serialise_bytes(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+    serialised(pairs)
+}
+
+fn serialised<T: AsRef<[u8]>>(pairs: &[(T, T)]) -> Vec<u8> {
     let mut out = size(pairs.len()).to_vec();
     for (name, value) in pairs {
-        out.extend(size(name.len()));
-        out.extend(size(value.len()));
+        out.extend(size(name.as_ref().len()));
+        out.extend(size(value.as_ref().len()));
     }
     for (name, value) in pairs {
         for text in [name, value] {
-            out.extend(text.as_bytes());
+            out.extend(text.as_ref());
             out.push(0);
         }
     }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 const MAX_REPLIES: usize = 256;
 
 /// A reply as the host takes it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     /// The HTTP status.
     pub status: u16,

@@ -185,8 +185,12 @@ impl Host for ScriptedHost {
         self.0.now_ms.get().saturating_mul(1_000_000)
     }
 
-    fn memory_bytes(&self) -> u64 {
-        1
+    fn memory_bytes(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn module(&self) -> &'static str {
+        "a module of a test"
     }
 
     fn calls_for_responses(&self) -> bool {

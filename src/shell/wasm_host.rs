@@ -149,13 +149,17 @@ impl Host for WasmHost {
     }
 
     // Linear memory never shrinks.
-    fn memory_bytes(&self) -> u64 {
+    fn memory_bytes(&self) -> Option<u64> {
         const PAGE: u64 = 65_536;
-        u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX).saturating_mul(PAGE)
+        Some(u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or(u64::MAX).saturating_mul(PAGE))
     }
 
     fn calls_for_responses(&self) -> bool {
         module::scopegate_responses() != 0
+    }
+
+    fn module(&self) -> &'static str {
+        if self.calls_for_responses() { "scopegate-full.wasm" } else { "scopegate.wasm" }
     }
 
     fn set_tick_period(&self, milliseconds: u32) -> Result<()> {

@@ -72,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "token_cache",
         ],
     ),
+    ("module", &["base", "config", "shell"]),
     (
         "cli",
         &[
@@ -123,7 +124,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("std::fs", &["cli"]),
     ("std::net::TcpStream", &["cli"]),
     ("std::process", &["cli"]),
-    ("std::thread", &["cli"]),
+    ("std::thread", &["cli", "module"]),
 ];
 
 /// The room of a source: the first part of its path below `src`. The crate's root and its command are in none.

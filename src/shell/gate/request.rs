@@ -107,6 +107,12 @@ impl StreamRequest {
         matches!(self.state.get(), RequestState::Passed | RequestState::Answered) && !self.is_kept()
     }
 
+    /// Whether its body may be judged.
+    #[cfg(feature = "module")]
+    pub fn reads_body(&self) -> bool {
+        self.body.wanted.get().is_some()
+    }
+
     /// Notes the result of a wait.
     pub(super) fn note(&self, need: &Need, awaited: Awaited) {
         self.awaited.set(self.awaited.get().with(need.kind(), awaited));

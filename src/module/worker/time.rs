@@ -1,0 +1,63 @@
+//! When a gate is called without a request: at its ticks, and for answers. A worker is woken through one of its streams.
+
+use super::super::stream::Stream;
+use super::super::timer::{self, Scheduler};
+use super::{Root, Worker};
+use std::rc::Rc;
+
+impl Worker {
+    /// Has this thread woken for a gate when it is due.
+    pub(super) fn have_woken(&self, root: &Rc<Root>, context: Option<u32>) {
+        if root.sleeper.get().is_some() {
+            return;
+        }
+        let other = || {
+            let streams = self.streams.borrow();
+            let of_root = streams.iter().find(|(_, live)| live.root.context == root.context);
+            of_root.map(|(context, live)| (*context, Stream(live.filter)))
+        };
+        let own = context.and_then(|context| self.stream_of(context).map(|stream| (context, stream)));
+        let Some((context, stream)) = own.or_else(other) else { return };
+        let Some(scheduler) = stream.scheduler() else { return };
+        let sleeper = timer::add(Scheduler::Stream(scheduler), root.due.get());
+        root.sleeper.set(Some((context, sleeper)));
+        root.mailbox.set_sleeper(Some(sleeper));
+        // An answer that came before had nothing to wake.
+        if root.mailbox.has_answers() {
+            timer::wake(sleeper);
+        }
+    }
+
+    pub(super) fn tick_if_due(&self, root: &Rc<Root>) -> bool {
+        let now = timer::now();
+        if root.due.get() > now {
+            return false;
+        }
+        root.set_due();
+        let stream = self.any_stream_of(root);
+        if let Some(Stream(filter)) = stream {
+            root.configuration.metrics.make_left(filter);
+        }
+        self.work(root, None, |filter| filter.on_tick(root.context));
+        true
+    }
+
+    /// Sets the period of the gate that calls are about.
+    pub fn set_period(&self, milliseconds: u32) -> Option<()> {
+        let root = self.effective.borrow().root.clone()?;
+        root.period_ms.set(milliseconds.max(1));
+        root.set_due();
+        Some(())
+    }
+}
+
+impl Root {
+    /// Has the next tick come after the period.
+    fn set_due(&self) {
+        let due = timer::after(self.period_ms.get());
+        self.due.set(due);
+        if let Some((_, sleeper)) = self.sleeper.get() {
+            timer::set(sleeper, due);
+        }
+    }
+}
