@@ -41,6 +41,7 @@ mod wasm_host;
 
 #[cfg(feature = "module")]
 pub use {
+    budget::told,
     filter::{Action, Filter},
     host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result as HostResult},
     metrics::LATER_COUNTERS,

@@ -4,8 +4,10 @@ use super::bindings::{ConfigPtr, SchedulerPtr, envoy_dynamic_module_callback_htt
 use super::callouts::Outbox;
 use super::metrics::Metrics;
 use super::timer::{self, Scheduler, Sleeper};
+use crate::shell::told;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
 /// How many configurations have ended: a thread that has seen fewer has gates to drop.
@@ -25,6 +27,8 @@ pub struct Configuration {
     pub metrics: Metrics,
     /// The requests of workers that the main thread is to send.
     pub outbox: Outbox,
+    /// Denials that workers have not logged and cannot tell of, by their reasons.
+    unlogged: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Configuration {
@@ -38,6 +42,7 @@ impl Configuration {
             sleeper: OnceLock::new(),
             metrics: Metrics::default(),
             outbox: Outbox::default(),
+            unlogged: Mutex::default(),
         })
     }
 
@@ -57,6 +62,26 @@ impl Configuration {
     pub fn wake(&self) {
         if let (Some(sleeper), false) = (self.sleeper.get(), self.has_ended()) {
             timer::wake(*sleeper);
+        }
+    }
+
+    /// A worker that nothing wakes leaves what it has not logged.
+    pub fn leave_unlogged(&self, counts: &[(&'static str, u64)]) {
+        if counts.is_empty() {
+            return;
+        }
+        let mut unlogged = self.unlogged.lock().unwrap_or_else(PoisonError::into_inner);
+        for (reason, count) in counts {
+            let all = unlogged.entry(reason).or_default();
+            *all = all.saturating_add(*count);
+        }
+    }
+
+    /// Tells the log of it. On the main thread, at ticks.
+    pub fn tell_unlogged(&self) {
+        let unlogged = std::mem::take(&mut *self.unlogged.lock().unwrap_or_else(PoisonError::into_inner));
+        if !unlogged.is_empty() {
+            log::info!("scopegate: {}", told(unlogged.iter().map(|(reason, count)| (*reason, count))));
         }
     }
 

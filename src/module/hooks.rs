@@ -174,9 +174,10 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_request_headers(
 ) -> u32 {
     let context = context_of(module);
     let result = hook("the headers of a request", |worker| {
-        let action = worker.on_stream(context, |filter, _| filter.on_request_headers(context, ends))?;
-        let reads_body = action == Action::Pause && worker.on_stream(context, |own, _| own.reads_body(context))?;
-        worker.after_headers(context, action == Action::Pause);
+        worker.before_headers(context);
+        let action = worker.on_stream(context, |own| own.on_request_headers(context, ends))?;
+        let reads_body = action == Action::Pause && worker.on_stream(context, |own| own.reads_body(context))?;
+        worker.after_request(context, action == Action::Pause);
         Some(match action {
             Action::Continue => status::CONTINUE,
             Action::Pause if ends || reads_body || worker.is_over(context) => status::STOP,
@@ -200,7 +201,9 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_request_body(
         if worker.is_over(context) {
             return Some(Action::Pause);
         }
-        worker.on_stream(context, |own, stream| own.on_request_body(context, stream.body_size(Body::Request), ends))
+        let action = worker.on_body(context, Body::Request, |own, size| own.on_request_body(context, size, ends))?;
+        worker.after_request(context, action == Action::Pause);
+        Some(action)
     });
     after_body(filter, module, result)
 }
@@ -215,7 +218,9 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_request_trailers(
         if worker.is_over(context) {
             return Some(Action::Pause);
         }
-        worker.on_stream(context, |own, _| own.on_request_trailers(context))
+        let action = worker.on_stream(context, |own| own.on_request_trailers(context))?;
+        worker.after_request(context, action == Action::Pause);
+        Some(action)
     });
     after_part(filter, module, result, status::STOP)
 }
@@ -228,7 +233,7 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
 ) -> u32 {
     let context = context_of(module);
     let result = hook("the headers of a response", |worker| {
-        worker.on_stream(context, |own, _| own.on_response_headers(context, ends))
+        worker.on_stream(context, |own| own.on_response_headers(context, ends))
     });
     after_part(filter, module, result, status::STOP)
 }
@@ -241,8 +246,7 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_body(
 ) -> u32 {
     let context = context_of(module);
     let result = hook("the body of a response", |worker| {
-        let result = worker
-            .on_stream(context, |own, stream| own.on_response_body(context, stream.body_size(Body::Response), ends));
+        let result = worker.on_body(context, Body::Response, |own, size| own.on_response_body(context, size, ends));
         if !ends {
             worker.after_response(context);
         }
@@ -257,9 +261,8 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(
     module: *const c_void,
 ) -> u32 {
     let context = context_of(module);
-    let result = hook("the trailers of a response", |worker| {
-        worker.on_stream(context, |own, _| own.on_response_trailers(context))
-    });
+    let result =
+        hook("the trailers of a response", |worker| worker.on_stream(context, |own| own.on_response_trailers(context)));
     after_part(filter, module, result.map(|()| Action::Continue), status::STOP)
 }
 

@@ -19,6 +19,11 @@ const FAILED: Failure = Failure(10);
 /// That for what the host does not offer.
 const NOT_OFFERED: Failure = Failure(12);
 
+/// Whether the hook that is under way is of this body.
+fn receives(body: Body) -> bool {
+    Worker::with(|worker| Some(worker.receives(body))).unwrap_or(false)
+}
+
 /// The stream that calls are about.
 fn stream() -> HostResult<Stream> {
     Worker::with(Worker::stream).ok_or(Failure::BAD_ARGUMENT)
@@ -67,8 +72,8 @@ impl Host for EnvoyHost {
 
     fn buffer(&self, buffer: Buffer, start: usize, limit: usize) -> HostResult<Vec<u8>> {
         match buffer {
-            Buffer::RequestBody => Ok(stream()?.body(Body::Request, start, limit)),
-            Buffer::ResponseBody => Ok(stream()?.body(Body::Response, start, limit)),
+            Buffer::RequestBody => Ok(stream()?.body(Body::Request, receives(Body::Request), start, limit)),
+            Buffer::ResponseBody => Ok(stream()?.body(Body::Response, receives(Body::Response), start, limit)),
             Buffer::CallResponseBody => {
                 Worker::with(|worker| worker.with_answer(|answer| part(&answer.body, start, limit))).ok_or(FAILED)
             }
@@ -80,8 +85,8 @@ impl Host for EnvoyHost {
 
     fn set_buffer(&self, buffer: Buffer, _size: usize, bytes: &[u8]) -> HostResult<()> {
         match buffer {
-            Buffer::RequestBody => done(stream()?.replace_body(Body::Request, bytes)),
-            Buffer::ResponseBody => done(stream()?.replace_body(Body::Response, bytes)),
+            Buffer::RequestBody => done(stream()?.replace_body(Body::Request, receives(Body::Request), bytes)),
+            Buffer::ResponseBody => done(stream()?.replace_body(Body::Response, receives(Body::Response), bytes)),
             Buffer::CallResponseBody | Buffer::PluginConfiguration => Err(Failure::BAD_ARGUMENT),
         }
     }

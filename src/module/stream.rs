@@ -68,8 +68,8 @@ impl Stream {
         let lines = parse_map(&reply.headers).unwrap_or_default();
         let mut headers: Vec<Header> = lines.iter().map(|(name, value)| Header::of(name, value)).collect();
         let status = reply.grpc_status.to_string();
-        // Envoy takes a status that is there for its own.
-        if !maps_to(reply.status, reply.grpc_status) && self.is_grpc() {
+        // Without it Envoy would tell a client of gRPC that all is well: it takes 0 for the status that it is not given.
+        if self.is_grpc() {
             headers.push(Header::of(b"grpc-status", status.as_bytes()));
         }
         let (body, details) = (Buffer::of(reply.body.as_bytes()), Buffer::of(reply.details.as_bytes()));
@@ -124,8 +124,9 @@ impl Stream {
         unsafe { envoy_dynamic_module_callback_http_set_filter_state_bytes(self.0, key, value) }
     }
 
-    /// The buffers that hold what has come of a body and has not gone on, in their order.
-    fn buffers(self, body: Body) -> &'static [u32] {
+    /// The buffers that hold what has come of a body and has not gone on, in their order. Only a hook of that body `receives`
+    /// a part of it.
+    fn buffers(self, body: Body, receives: bool) -> &'static [u32] {
         // SAFETY: see above.
         let is_one = unsafe {
             match body {
@@ -133,7 +134,9 @@ impl Stream {
                 Body::Response => envoy_dynamic_module_callback_http_received_buffered_response_body(self.0),
             }
         };
-        match (body, is_one) {
+        match (body, is_one && receives) {
+            (Body::Request, false) if !receives => &[body_type::BUFFERED_REQUEST],
+            (Body::Response, false) if !receives => &[body_type::BUFFERED_RESPONSE],
             (Body::Request, false) => &[body_type::BUFFERED_REQUEST, body_type::RECEIVED_REQUEST],
             (Body::Request, true) => &[body_type::RECEIVED_REQUEST],
             (Body::Response, false) => &[body_type::BUFFERED_RESPONSE, body_type::RECEIVED_RESPONSE],
@@ -142,19 +145,19 @@ impl Stream {
     }
 
     /// How many bytes of a body have come and not gone on.
-    pub fn body_size(self, body: Body) -> usize {
+    pub fn body_size(self, body: Body, receives: bool) -> usize {
         let size = |buffer: &u32| {
             // SAFETY: see above.
             unsafe { envoy_dynamic_module_callback_http_get_body_size(self.0, *buffer) }
         };
-        self.buffers(body).iter().map(size).fold(0, usize::saturating_add)
+        self.buffers(body, receives).iter().map(size).fold(0, usize::saturating_add)
     }
 
     /// Bytes of a body from `start` on, at most `limit`.
-    pub fn body(self, body: Body, start: usize, limit: usize) -> Vec<u8> {
+    pub fn body(self, body: Body, receives: bool, start: usize, limit: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut skipped = start;
-        for &buffer in self.buffers(body) {
+        for &buffer in self.buffers(body, receives) {
             // SAFETY: see above.
             let count = unsafe { envoy_dynamic_module_callback_http_get_body_chunks_size(self.0, buffer) };
             let mut chunks = vec![Buffer::NONE; count];
@@ -173,9 +176,9 @@ impl Stream {
         bytes
     }
 
-    /// Puts these bytes in the place of what has come of a body. In a hook of that body.
-    pub fn replace_body(self, body: Body, bytes: &[u8]) -> bool {
-        let buffers = self.buffers(body);
+    /// Puts these bytes in the place of what has come of a body.
+    pub fn replace_body(self, body: Body, receives: bool, bytes: &[u8]) -> bool {
+        let buffers = self.buffers(body, receives);
         for &buffer in buffers {
             // SAFETY: see above.
             let size = unsafe { envoy_dynamic_module_callback_http_get_body_size(self.0, buffer) };
@@ -188,9 +191,4 @@ impl Stream {
         // SAFETY: see above.
         unsafe { envoy_dynamic_module_callback_http_append_body(self.0, last, Buffer::of(bytes)) }
     }
-}
-
-/// Whether Envoy gives a reply of this HTTP status this gRPC status by itself.
-const fn maps_to(status: u16, grpc: i32) -> bool {
-    matches!((status, grpc), (401, 16) | (403, 7) | (404, 12) | (429 | 502 | 503 | 504, 14) | (400, 13))
 }

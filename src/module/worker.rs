@@ -11,7 +11,7 @@ use super::callouts::{Answer, Mailbox};
 use super::configuration::{self, Configuration};
 use super::host::EnvoyHost;
 use super::metrics::Metric;
-use super::stream::Stream;
+use super::stream::{Body, Stream};
 use super::timer::{self, Sleeper};
 use crate::shell::{ContextHasher, Filter, Prepared};
 use std::cell::{Cell, RefCell};
@@ -66,6 +66,8 @@ struct Live {
 struct Effective {
     root: Option<Rc<Root>>,
     stream: Option<(u32, FilterPtr)>,
+    /// The body of the stream that the hook is of.
+    body: Option<Body>,
 }
 
 /// All of one thread.
@@ -105,16 +107,10 @@ impl Worker {
         WORKER.try_with(|worker| ask(worker)).ok().flatten()
     }
 
-    /// Does the work of a hook about a root, and a stream of it. Then does what was deferred, unless this is within
-    /// another hook.
-    fn work<R>(
-        &self,
-        root: &Rc<Root>,
-        stream: Option<(u32, FilterPtr)>,
-        work: impl FnOnce(&Filter<EnvoyHost>) -> R,
-    ) -> R {
+    /// Does the work of a hook. Then does what was deferred, unless this is within another hook.
+    fn work<R>(&self, effective: Effective, work: impl FnOnce(&Filter<EnvoyHost>) -> R) -> R {
         let result = {
-            let _within = Within::enter(self, Effective { root: Some(Rc::clone(root)), stream });
+            let _within = Within::enter(self, effective);
             work(&self.filter)
         };
         if self.depth.get() == 0 {
@@ -173,7 +169,7 @@ impl Worker {
             metrics: RefCell::default(),
         });
         self.roots.borrow_mut().push(Rc::clone(&root));
-        self.work(&root, None, |filter| {
+        self.work(root.alone(), |filter| {
             filter.on_context_create(context, 0);
             filter.on_configure(context)
         })
@@ -191,7 +187,7 @@ impl Worker {
     /// The main thread's gate of a configuration ends, while Envoy's object is still there.
     pub fn end_root(&self, configuration: &Arc<Configuration>) {
         if let Some(root) = self.root_of(configuration) {
-            self.work(&root, None, |filter| filter.on_delete(root.context));
+            self.work(root.alone(), |filter| filter.on_delete(root.context));
             self.roots.borrow_mut().retain(|own| own.context != root.context);
         }
     }
@@ -218,7 +214,7 @@ impl Worker {
         let is_over = |root: &Rc<Root>| root.configuration.has_ended() && root.streams.get() == 0;
         let over: Vec<Rc<Root>> = self.roots.borrow().iter().filter(|root| is_over(root)).cloned().collect();
         for root in over {
-            self.work(&root, None, |filter| filter.on_delete(root.context));
+            self.work(root.alone(), |filter| filter.on_delete(root.context));
             self.roots.borrow_mut().retain(|own| own.context != root.context);
         }
         // One that still has streams is looked at again.
@@ -235,7 +231,9 @@ impl Worker {
         }
         if let Some(root) = self.root_of(configuration) {
             self.take_answers(&root);
-            self.tick_if_due(&root);
+            if self.tick_if_due(&root) {
+                configuration.tell_unlogged();
+            }
         }
     }
 
@@ -254,17 +252,33 @@ impl Worker {
     }
 
     /// Does the work of a hook about a stream; `None` if it is gone.
-    pub fn on_stream<R>(&self, context: u32, work: impl FnOnce(&Filter<EnvoyHost>, Stream) -> R) -> Option<R> {
+    pub fn on_stream<R>(&self, context: u32, work: impl FnOnce(&Filter<EnvoyHost>) -> R) -> Option<R> {
         let (root, filter) = self.find(context)?;
-        Some(self.work(&root, Some((context, filter)), |own| work(own, Stream(filter))))
+        Some(self.work(root.with(context, filter), work))
     }
 
-    /// After the hook of the headers: ticks and answers that are due. One that waits has this thread woken.
-    pub fn after_headers(&self, context: u32, waits: bool) {
+    /// Does the work of a hook about a body, which is told how much of it is here.
+    pub fn on_body<R>(&self, context: u32, body: Body, work: impl FnOnce(&Filter<EnvoyHost>, usize) -> R) -> Option<R> {
+        let (root, filter) = self.find(context)?;
+        let size = Stream(filter).body_size(body, true);
+        let effective = Effective { body: Some(body), ..root.with(context, filter) };
+        Some(self.work(effective, |own| work(own, size)))
+    }
+
+    /// Before the hook of the headers: answers that have come, and ticks that are due. While no stream was here, nothing woke
+    /// this thread, so the gate may know less than it should.
+    pub fn before_headers(&self, context: u32) {
         let Some((root, _)) = self.find(context) else { return };
         self.take_answers(&root);
-        let has_ticked = self.tick_if_due(&root);
-        if waits || has_ticked || root.period_ms.get() < CALM_MS || self.filter.watches() {
+        if self.tick_if_due(&root) {
+            self.have_woken(&root, Some(context));
+        }
+    }
+
+    /// After a hook of the request: for a stream that waits, and where ticks are wanted, this thread is woken.
+    pub fn after_request(&self, context: u32, waits: bool) {
+        let Some((root, _)) = self.find(context) else { return };
+        if waits || root.period_ms.get() < CALM_MS || self.filter.watches() {
             self.have_woken(&root, Some(context));
         }
     }
@@ -287,7 +301,7 @@ impl Worker {
     /// A stream is gone.
     pub fn delete_stream(&self, context: u32) {
         let Some((root, filter)) = self.find(context) else { return };
-        self.work(&root, Some((context, filter)), |own| own.on_delete(context));
+        self.work(root.with(context, filter), |own| own.on_delete(context));
         root.streams.set(root.streams.get().saturating_sub(1));
         let was_woken = root.sleeper.get().filter(|(of, _)| *of == context && !root.configuration.is_main());
         if let Some((_, sleeper)) = was_woken {
@@ -296,8 +310,9 @@ impl Worker {
             timer::remove(sleeper);
         }
         if root.streams.get() == 0 {
-            // Nothing can wake this thread for it any more.
-            self.work(&root, Some((context, filter)), |own| own.on_idle(root.context));
+            // Nothing can wake this thread for it any more, so the main thread tells what is left to tell.
+            let unlogged = self.work(root.with(context, filter), |own| own.on_idle(root.context));
+            root.configuration.leave_unlogged(&unlogged);
         }
         self.streams.borrow_mut().remove(&context);
         if root.streams.get() > 0 && root.sleeper.get().is_none() && (was_woken.is_some() || self.filter.watches()) {

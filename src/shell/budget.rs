@@ -4,6 +4,7 @@ use crate::crypto::{Algorithm, Verification, VerificationKey, Verifier};
 use crate::decision::Reason;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -48,13 +49,24 @@ impl LogBudget {
         }
         self.used.set(0);
         let suppressed = self.suppressed.take();
-        if suppressed.is_empty() {
-            return None;
-        }
-        let counts: Vec<String> =
-            suppressed.iter().map(|(reason, count)| format!("{}={count}", reason.name())).collect();
-        Some(format!("denials not logged: {}", counts.join(" ")))
+        (!suppressed.is_empty()).then(|| told(suppressed.iter().map(|(reason, count)| (reason.name(), count))))
     }
+
+    /// Takes what has not been logged, by reasons, where nothing will call [`LogBudget::go_on`] for a while.
+    #[cfg(feature = "module")]
+    pub fn take(&self) -> Vec<(&'static str, u64)> {
+        self.suppressed.take().into_iter().map(|(reason, count)| (reason.name(), count)).collect()
+    }
+}
+
+/// The line about what was not logged.
+pub fn told<'c>(suppressed: impl IntoIterator<Item = (&'c str, &'c u64)>) -> String {
+    let mut line = "denials not logged:".to_owned();
+    for (reason, count) in suppressed {
+        // Writing to a text does not fail.
+        let _ = write!(line, " {reason}={count}");
+    }
+    line
 }
 
 /// Limits the time that a worker spends on checking signatures in the VM, so that a flood of tokens leaves time for

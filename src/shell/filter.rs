@@ -130,12 +130,11 @@ impl<H: Host + Clone> Filter<H> {
         }
     }
 
-    /// Nothing may call the gate of a root context for a while: counts what it has not counted yet.
+    /// The last stream of a root context has ended, and nothing may call its gate for a while. Returns the denials that it has
+    /// not logged, by their reasons.
     #[cfg(feature = "module")]
-    pub fn on_idle(&self, root: u32) {
-        if let Some(gate) = self.gate_of(root) {
-            gate.count_decisions();
-        }
+    pub fn on_idle(&self, root: u32) -> Vec<(&'static str, u64)> {
+        self.gate_of(root).map(|gate| gate.rest()).unwrap_or_default()
     }
 
     /// Whether streams are watched, so that ticks are wanted while nothing else happens.

@@ -255,6 +255,16 @@ impl<H: Host> Gate<H> {
         }
     }
 
+    /// No stream is left, and no tick comes for a while: brings up to date what others see. Returns the denials that have not
+    /// been logged, by their reasons.
+    #[cfg(feature = "module")]
+    pub fn rest(&self) -> Vec<(&'static str, u64)> {
+        self.count_decisions();
+        self.meters.waiting(&self.host, 0);
+        self.show_open_streams();
+        self.logs.take()
+    }
+
     /// Counts decisions, and how they were made.
     pub fn count_decisions(&self) {
         self.tallies.count(&self.host, &self.policy);

@@ -3,7 +3,7 @@
 use super::super::callouts::{Answer, Call};
 use super::super::configuration::Configuration;
 use super::super::metrics::{self, Change, Kind};
-use super::super::stream::Stream;
+use super::super::stream::{Body, Stream};
 use super::{Deferred, Root, Worker};
 use crate::shell::Failure;
 use std::rc::Rc;
@@ -13,6 +13,11 @@ impl Worker {
     /// The stream that calls are about.
     pub fn stream(&self) -> Option<Stream> {
         self.effective.borrow().stream.map(|(_, filter)| Stream(filter))
+    }
+
+    /// Whether the hook that is under way is of this body.
+    pub fn receives(&self, body: Body) -> bool {
+        self.effective.borrow().body == Some(body)
     }
 
     /// The configuration of the gate that calls.
@@ -62,7 +67,7 @@ impl Worker {
         for answer in root.mailbox.take() {
             let (token, headers, bytes) = (answer.token, answer.header_count, answer.body.len());
             self.answer.replace(Some(answer));
-            self.work(root, None, |filter| filter.on_http_call_response(root.context, token, headers, bytes));
+            self.work(root.alone(), |filter| filter.on_http_call_response(root.context, token, headers, bytes));
             self.answer.replace(None);
         }
     }

@@ -1,9 +1,17 @@
 //! When a gate is called without a request: at its ticks, and for answers. A worker is woken through one of its streams.
 
+use super::super::bindings::FilterPtr;
 use super::super::stream::Stream;
 use super::super::timer::{self, Scheduler};
-use super::{Root, Worker};
+use super::{Effective, Root, Worker};
 use std::rc::Rc;
+
+/// A gate whose tick is so late, in milliseconds, has not been woken for it.
+const LATE_MS: u32 = 250;
+/// The period of ticks at which a gate reads a long document.
+const READING_MS: u32 = 10;
+/// The longest time that it reads before its next request, in milliseconds.
+const CATCH_UP_MS: u32 = 5000;
 
 impl Worker {
     /// Has this thread woken for a gate when it is due.
@@ -33,12 +41,19 @@ impl Worker {
         if root.due.get() > now {
             return false;
         }
+        let is_late = root.due.get() < timer::before(LATE_MS);
         root.set_due();
         let stream = self.any_stream_of(root);
         if let Some(Stream(filter)) = stream {
             root.configuration.metrics.make_left(filter);
         }
-        self.work(root, None, |filter| filter.on_tick(root.context));
+        let tick = || self.work(root.alone(), |filter| filter.on_tick(root.context));
+        tick();
+        // It has missed the ticks at which it would have read what is new.
+        let until = timer::after(CATCH_UP_MS);
+        while is_late && root.period_ms.get() <= READING_MS && timer::now() < until {
+            tick();
+        }
         true
     }
 
@@ -52,6 +67,16 @@ impl Worker {
 }
 
 impl Root {
+    /// Calls are about it, and about no stream.
+    pub(super) fn alone(self: &Rc<Self>) -> Effective {
+        Effective { root: Some(Rc::clone(self)), ..Effective::default() }
+    }
+
+    /// Calls are about a stream of it.
+    pub(super) fn with(self: &Rc<Self>, context: u32, filter: FilterPtr) -> Effective {
+        Effective { stream: Some((context, filter)), ..self.alone() }
+    }
+
     /// Has the next tick come after the period.
     fn set_due(&self) {
         let due = timer::after(self.period_ms.get());
