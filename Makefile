@@ -20,6 +20,9 @@ FULL := $(abspath target/scopegate-full.wasm)
 CONFORMANCE := $(BUILD)/$(WASM_TARGET)/release/examples/conformance.wasm
 NATIVE_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 NATIVE := $(abspath target/libscopegate.so)
+NATIVE_GLIBC := 2.17
+NATIVE_ARCHITECTURES ?= x86_64 aarch64
+ZIG_HOME := .tools/zig
 BILL := $(abspath target/scopegate.cdx.json)
 FULL_BILL := $(abspath target/scopegate-full.cdx.json)
 DIST := target/dist
@@ -62,7 +65,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -193,6 +196,31 @@ module: toolchain ## build the native module: target/libscopegate.so
 	)--remap-path-prefix=$(CURDIR)=/src$${separator}-Clink-arg=-Wl,-z,now,-z,nodelete" \
 	cargo rustc --lib --crate-type cdylib --profile module --features module --target $(NATIVE_TARGET) --locked
 	@cp $(BUILD)/$(NATIVE_TARGET)/module/libscopegate.so $(NATIVE)
+
+# For any Linux of the last ten years: against glibc $(NATIVE_GLIBC), with Zig as the linker, which PyPI has.
+module-portable: toolchain $(ZIG_HOME)/ready ## build the native module for old systems too: target/portable/ARCHITECTURE/libscopegate.so
+	@unset MAKEFLAGS MFLAGS; separator=$$(printf '\037'); \
+	for architecture in $(NATIVE_ARCHITECTURES); do \
+	  rustup target add $$architecture-unknown-linux-gnu >/dev/null 2>&1; \
+	  mkdir -p target/portable/$$architecture; \
+	  echo "Building the native module for $$architecture"; \
+	  PATH="$(abspath $(ZIG_HOME))/bin:$$PATH" \
+	  CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	  )--remap-path-prefix=$(CURDIR)=/src$${separator}-Clink-arg=-Wl,-z,now$${separator}-Clink-arg=-Wl,-z,nodelete" \
+	  cargo-zigbuild rustc --lib --crate-type cdylib --profile module --features module --locked \
+	    --target $$architecture-unknown-linux-gnu.$(NATIVE_GLIBC) || exit 1; \
+	  cp $(BUILD)/$$architecture-unknown-linux-gnu/module/libscopegate.so target/portable/$$architecture/; \
+	done
+
+$(ZIG_HOME)/ready: tests/tools/zig/requirements.txt
+	@rm -rf $(ZIG_HOME)
+	@echo "Installing Zig into $(ZIG_HOME)"
+	@python3 -m venv $(ZIG_HOME)
+	@$(ZIG_HOME)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $< || { \
+	  echo "Zig could not be installed: is there a network, or an index in PIP_INDEX_URL?" >&2; \
+	  exit 1; \
+	}
+	@touch $@
 
 run: needs-run setup wasm ## start Envoy with the filter, an issuer and an upstream, and print curl lines to try
 	@$(TOOL) demo -- --envoy $(ENVOY) $(if $(PORT),--port $(PORT))

@@ -8,6 +8,7 @@
 //! Pointers to buffers of Envoy's are good until the hook ends or a setter is called.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::OnceLock;
 
 /// `envoy_dynamic_module_type_envoy_buffer`, and `..._module_buffer`, which has the same form: bytes of Envoy's or ours.
 #[repr(C)]
@@ -302,8 +303,13 @@ pub struct Optional {
 }
 
 impl Optional {
-    /// `None` where this Envoy lacks any of it.
-    pub fn find() -> Option<Self> {
+    /// `None` where this Envoy lacks any of it, as 1.38 does.
+    pub fn get() -> Option<&'static Self> {
+        static FOUND: OnceLock<Option<Optional>> = OnceLock::new();
+        FOUND.get_or_init(Self::find).as_ref()
+    }
+
+    fn find() -> Option<Self> {
         let find = |name: &CStr| {
             // SAFETY: the name ends with a NUL, and a null library means the whole process.
             let found = unsafe { dlsym(std::ptr::null_mut(), name.as_ptr()) };

@@ -1,6 +1,6 @@
 //! Envoy as the host of the gates of one thread.
 
-use super::bindings::{attribute, header_type};
+use super::bindings::{Optional, attribute, header_type};
 use super::callouts::Call;
 use super::metrics::{Change, Kind};
 use super::route;
@@ -62,6 +62,11 @@ impl Host for EnvoyHost {
         true
     }
 
+    // Envoy 1.38 has the attribute's number, and logs an error.
+    fn has_virtual_host_names(&self) -> bool {
+        Optional::get().is_some()
+    }
+
     fn module(&self) -> &'static str {
         "libscopegate.so"
     }
@@ -115,6 +120,7 @@ impl Host for EnvoyHost {
             // The ABI has none of a virtual host.
             ["xds", "virtual_host_metadata"] => return Ok(None),
             ["xds", "route_name"] => attribute::ROUTE_NAME,
+            ["xds", "virtual_host_name"] if !self.has_virtual_host_names() => return Ok(None),
             ["xds", "virtual_host_name"] => attribute::VIRTUAL_HOST_NAME,
             ["source", "address"] => attribute::SOURCE_ADDRESS,
             ["connection", "tls_version"] => attribute::TLS_VERSION,

@@ -141,8 +141,7 @@ pub fn by_stream(filter: FilterPtr, change: Change, metric: &Metric, value: u64)
 
 /// Changes a metric by way of the configuration. On the main thread. Returns whether this Envoy can.
 pub fn by_configuration(envoy: ConfigPtr, change: Change, metric: &Metric, value: u64) -> bool {
-    static OPTIONAL: OnceLock<Option<Optional>> = OnceLock::new();
-    let Some(optional) = OPTIONAL.get_or_init(Optional::find) else { return false };
+    let Some(optional) = Optional::get() else { return false };
     let change = match change {
         Change::Count => optional.increment_counter,
         Change::Raise => optional.increment_gauge,

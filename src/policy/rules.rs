@@ -44,6 +44,12 @@ impl Rules {
         self.all.iter().any(|rule| rule.matching.route.is_some() || rule.matching.virtual_host.is_some())
     }
 
+    /// Whether a rule looks at the name of the virtual host.
+    #[must_use]
+    pub fn look_at_virtual_host(&self) -> bool {
+        self.all.iter().any(|rule| rule.matching.virtual_host.is_some())
+    }
+
     /// The first rule that matches, with its place in the list.
     ///
     /// # Errors

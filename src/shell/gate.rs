@@ -152,13 +152,20 @@ impl<H: Host> Gate<H> {
             log::error!("scopegate: configuration refused: {field}: {NEEDS_FULL}");
             return None;
         }
+        if let Some(field) = needs_virtual_host_names(&policy).filter(|_| !host.has_virtual_host_names()) {
+            log::error!(
+                "scopegate: configuration refused: {field}: this Envoy does not tell a native module the names of virtual hosts; it needs Envoy 1.39, or scopegate.wasm"
+            );
+            return None;
+        }
         let host_checks = host_checks(&host, settings.crypto)?;
         let texts = published(&policy).map(|key| (key, host.declare_text(key)));
         let record = shows_objects(settings.audit).then(|| (RECORD, host.declare_struct(RECORD)));
         for (key, declared) in texts.chain(record) {
             if let Err(failure) = declared {
+                let field = if key == RECORD { "audit.record: object: " } else { "" };
                 log::error!(
-                    "scopegate: configuration refused: this host does not let wasm.{key} be declared: status {}",
+                    "scopegate: configuration refused: {field}this host does not let wasm.{key} be declared: status {}",
                     failure.0
                 );
                 return None;
@@ -352,6 +359,12 @@ fn host_checks(host: &impl Host, place: CryptoPlace) -> Option<bool> {
         host.set_gauge(gauge, u64::from(host_checks));
     }
     Some(host_checks)
+}
+
+/// The field that needs the names of virtual hosts, if there is one.
+fn needs_virtual_host_names(policy: &Policy) -> Option<&'static str> {
+    let by_rule = policy.rules.look_at_virtual_host().then_some("rules: match.virtual_host");
+    by_rule.or_else(|| policy.seal.then_some("seal"))
 }
 
 /// Whether records go into filter state as objects.

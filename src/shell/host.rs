@@ -69,6 +69,11 @@ pub trait Host {
     /// Whether the module has the callbacks of responses.
     fn calls_for_responses(&self) -> bool;
 
+    /// Whether the host tells the names of virtual hosts.
+    fn has_virtual_host_names(&self) -> bool {
+        true
+    }
+
     /// The file name of the module, for the log.
     fn module(&self) -> &'static str;
 

@@ -7,6 +7,7 @@ mod ci;
 mod exports;
 mod files;
 mod module;
+mod native;
 mod needs;
 
 use std::fs;
