@@ -36,6 +36,26 @@ pub(super) fn rsa(modulus: &[u8]) -> Vec<u8> {
     der(0x30, &[RSA, &bits].concat())
 }
 
+/// What is in the bits of a key that was made here: the point, or RSA's two numbers.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn public_key(family: KeyFamily, spki: &[u8]) -> Option<&[u8]> {
+    let header = match family {
+        // Two tags with lengths of two bytes each, the algorithm, and how many bits are unused.
+        KeyFamily::Rsa => 2 * 4 + RSA.len() + 1,
+        KeyFamily::P256 => P256.len(),
+        KeyFamily::P384 => P384.len(),
+        _ => return None,
+    };
+    spki.get(header..)
+}
+
+/// Whether the first byte of the modulus is 1, in RSA's two numbers: it has 8k + 1 bits.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn modulus_begins_with_one_bit(numbers: &[u8]) -> bool {
+    // After two tags with lengths of two bytes each. A modulus with its first bit set begins with a zero.
+    numbers.get(2 * 4) == Some(&1)
+}
+
 /// A tag, the length of the content, and the content.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();

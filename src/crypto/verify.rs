@@ -35,6 +35,11 @@ pub trait Verifier {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureVerifier;
 
+impl PureVerifier {
+    /// Where it checks signatures, for the log.
+    pub const PLACE: &str = "in the VM";
+}
+
 impl Verifier for PureVerifier {
     fn verify(&self, key: &VerificationKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Verification {
         if key.fits(algorithm) && valid(&key.inner, algorithm, message, signature) {

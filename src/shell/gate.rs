@@ -40,6 +40,7 @@ use super::reply_cache::ReplyCache;
 use super::waiting_room::WaitingRoom;
 use crate::challenge::Terms;
 use crate::config::{self, Loaded};
+use crate::crypto::LocalVerifier;
 use crate::policy::{
     AuditSettings, CryptoPlace, FilterStateScope, ForwardBy, JUDGED_ROUTE, JUDGED_VIRTUAL_HOST, Policy, RECORD,
     RecordForm, Settings, SharedKeys, Uses,
@@ -352,8 +353,11 @@ fn host_checks(host: &impl Host, place: CryptoPlace) -> Option<bool> {
         (CryptoPlace::Wasm, _) => false,
         (CryptoPlace::Auto | CryptoPlace::Host, checks) => checks,
     };
-    let place =
-        if host_checks { "by the host: RS256 to RS512 and ES256 to ES512; the others in the VM" } else { "in the VM" };
+    let place = if host_checks {
+        "by the host: RS256 to RS512 and ES256 to ES512; the others in the VM"
+    } else {
+        LocalVerifier::PLACE
+    };
     log::info!("scopegate: signatures are checked {place}");
     if let Ok(gauge) = host.define_gauge(metrics::CRYPTO_HOST) {
         host.set_gauge(gauge, u64::from(host_checks));

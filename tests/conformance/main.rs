@@ -1,5 +1,5 @@
-//! The published vectors: Wycheproof and the examples of the RFCs, natively and in a real Envoy, where signatures are
-//! checked by the host and in the VM. Verdicts that differ are in `divergences.yaml`, each with its reason.
+//! The published vectors: Wycheproof and the examples of the RFCs, natively, by ring too, and in a real Envoy, where
+//! signatures are checked by the host and in the VM. Verdicts that differ are in `divergences.yaml`, each with its reason.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +14,7 @@
 
 mod divergences;
 mod in_envoy;
+mod ring;
 mod runner;
 #[path = "../support/mod.rs"]
 mod support;
@@ -21,7 +22,7 @@ mod vectors;
 
 use divergences::Divergences;
 use scopegate::base::base64url;
-use scopegate::crypto::{PureVerifier, sha256};
+use scopegate::crypto::{PureVerifier, RingVerifier, sha256};
 use std::fmt::Write as _;
 use vectors::{Suite, Wanted};
 
@@ -36,6 +37,16 @@ fn natively_every_published_vector_gives_what_it_should() {
     let suites = vectors::suites();
     let lines = runner::run(&vectors::document(&suites), &PureVerifier);
     judge(&suites, &[Verdicts { place: "native", lines }]);
+}
+
+#[test]
+fn natively_ring_gives_every_published_vector_the_verdict_of_the_vm() {
+    let document = vectors::document(&vectors::suites());
+    let (ring, vm) = (runner::run(&document, &RingVerifier), runner::run(&document, &PureVerifier));
+    for (ring, vm) in ring.iter().zip(&vm) {
+        assert_eq!(ring, vm, "ring, and what the VM has");
+    }
+    assert_eq!(ring.len(), vm.len());
 }
 
 #[test]

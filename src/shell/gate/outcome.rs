@@ -10,7 +10,7 @@ use super::surroundings::HostSurroundings;
 use super::waiting::Parked;
 use super::{Gate, Progress, RequestState, StreamRequest};
 use crate::challenge;
-use crate::crypto::PureVerifier;
+use crate::crypto::LocalVerifier;
 use crate::decision::{Decision, Denial, Grant, Pending, Refusal, Trace};
 use crate::engine::{decide, end_wait};
 use crate::facts::Facts;
@@ -87,7 +87,7 @@ impl<H: Host> Gate<H> {
                     host_failures: &self.host_failures,
                     asked: Cell::new(false),
                     times: self.speed.verify_us,
-                    fallback: Budgeted { verifier: PureVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
+                    fallback: Budgeted { verifier: LocalVerifier, budget: &self.crypto, clock: || self.host.now_ns() },
                 },
                 memory: &self.cache,
                 introspections: &Answers {

@@ -4,7 +4,7 @@
 use super::ListSize;
 use crate::base::time::UnixSeconds;
 use crate::config::IdentityLoader;
-use crate::crypto::PureVerifier;
+use crate::crypto::LocalVerifier;
 use crate::policy::{FetchedSet, IdentityTerms};
 use crate::revocation::{
     Chunks, List, ListError, Loader, Revision, Signature, StatusList, StatusLoader, StatusTerms, Terms,
@@ -88,16 +88,16 @@ impl ListTerms {
         let signature = in_use.and_then(Listed::signature);
         match self {
             Self::Revocations(terms) => {
-                Loader::begin(document, terms, signature, &PureVerifier, now).map(Loading::Revocations)
+                Loader::begin(document, terms, signature, &LocalVerifier, now).map(Loading::Revocations)
             }
             Self::Statuses(terms) => {
-                StatusLoader::begin(&document, terms, signature, &PureVerifier, now).map(Loading::Statuses)
+                StatusLoader::begin(&document, terms, signature, &LocalVerifier, now).map(Loading::Statuses)
             }
             Self::Identities(terms) => {
                 let others = if is_shared { Vec::new() } else { terms.others.clone() };
                 let terms = IdentityTerms { others, ..terms.clone() };
                 let in_use = in_use.and_then(Listed::identities);
-                IdentityLoader::begin(&document, terms, in_use.as_ref(), &PureVerifier, now).map(Loading::Identities)
+                IdentityLoader::begin(&document, terms, in_use.as_ref(), &LocalVerifier, now).map(Loading::Identities)
             }
         }
     }
