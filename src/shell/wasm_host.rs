@@ -159,7 +159,7 @@ impl Host for WasmHost {
     }
 
     fn module(&self) -> &'static str {
-        if self.calls_for_responses() { "scopegate-full.wasm" } else { "scopegate.wasm" }
+        if self.calls_for_responses() { "scopegate-full.wasm" } else { concat!("scopegate", ".wasm") }
     }
 
     fn set_tick_period(&self, milliseconds: u32) -> Result<()> {
