@@ -21,6 +21,7 @@ mod lone_routes;
 mod messages;
 mod misplaced;
 mod named_resources;
+mod native;
 mod open_streams;
 mod patches;
 mod per_route;
@@ -182,6 +183,9 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         findings.warn("key-left-out", gate.file, values, warning.clone(), "remove the key, or give it a use");
     }
     check_report_only(gate, &loaded.policy, findings);
+    if gate.is_native {
+        native::check(gate, loaded, findings);
+    }
     rules::check(gate, values, &loaded.policy, findings);
     statuses::check(gate, values, &loaded.policy, findings);
     credentials::check(gate, values, &loaded.policy, sources, findings);
@@ -203,6 +207,9 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         injected::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
+        if envoy.is_native {
+            native::check_hosts(envoy, findings);
+        }
         // What asks for an upgrade is no page of a browser, and no script reads the answer.
         if !envoy.of_upgrades {
             cors::check(envoy, &loaded.policy, findings);

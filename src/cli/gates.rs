@@ -1,22 +1,26 @@
 //! Finds the gates in an operator's files: each Scopegate filter with its policy, its chain and its routes.
 
+pub mod beside;
 pub(in crate::cli) mod kubernetes;
 mod nothing;
 mod ours;
 pub(in crate::cli) mod patches;
 
 pub use nothing::nothing_found;
-pub(in crate::cli) use ours::our_plugin;
+pub(in crate::cli) use ours::{is_native, our_plugin};
 
-use super::source::{DocumentKind, Source, View, any_secret, plugin_values, requirement};
+use super::source::{DocumentKind, Source, View, any_secret, plugin_values};
 use crate::config::{self, ConfigError, Loaded, Position};
 use crate::policy::{Policy, Requirement};
+use beside::{Beside, Reader};
 use std::path::{Path, PathBuf};
 
 /// The type of Envoy's connection manager.
 const CONNECTION_MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 /// The type of Envoy's Wasm filter.
 pub const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// The type of Envoy's filter for dynamic modules.
+pub const NATIVE_FILTER: &str = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 /// The type of an extension in a separate resource (ECDS).
 const EXTENSION: &str = "envoy.config.core.v3.TypedExtensionConfig";
 /// The types of routes at the leaves of a matcher tree.
@@ -36,8 +40,10 @@ pub struct Gate<'s> {
     pub configuration: View<'s>,
     /// The configuration as an object, or as it is written if it cannot be read.
     pub values: View<'s>,
-    /// The `PluginConfig`, if the file is Envoy's.
+    /// The `PluginConfig` or `DynamicModuleFilter`, if the file is Envoy's.
     pub plugin: Option<View<'s>>,
+    /// Whether it is the native module.
+    pub is_native: bool,
     /// Its place in a filter chain, if the files contain it.
     pub envoy: Option<InEnvoy<'s>>,
 }
@@ -51,6 +57,8 @@ pub struct InEnvoy<'s> {
     pub manager: View<'s>,
     /// All HTTP filters of the chain, in their order.
     pub filters: Vec<View<'s>>,
+    /// Whether the gate is the native module.
+    pub is_native: bool,
     /// Whether the chain is a separate one of requests to upgrade.
     pub of_upgrades: bool,
     /// The place of this filter among them.
@@ -74,6 +82,8 @@ pub struct VirtualHost<'s> {
     pub domains: Vec<String>,
     /// Its routes, in their order.
     pub routes: Vec<Route<'s>>,
+    /// What the gate reads beside it.
+    pub beside: Option<Beside<'s>>,
 }
 
 /// A route.
@@ -83,10 +93,12 @@ pub struct Route<'s> {
     pub view: View<'s>,
     /// Its name; empty if it has none.
     pub name: String,
+    /// What the gate reads beside it.
+    pub beside: Option<Beside<'s>>,
 }
 
 impl Gate<'_> {
-    /// Whether this is its `PluginConfig`.
+    /// Whether this is its `PluginConfig` or `DynamicModuleFilter`.
     fn is_of(&self, source: &Source, plugin: &View<'_>) -> bool {
         self.file == source.file && self.plugin.as_ref().is_some_and(|own| std::ptr::eq(own.node, plugin.node))
     }
@@ -126,18 +138,18 @@ impl<'s> InEnvoy<'s> {
 }
 
 impl VirtualHost<'_> {
-    /// The requirement in its metadata.
+    /// The requirement beside it.
     #[must_use]
     pub fn requirement(&self, policy: &Policy) -> Option<Result<Requirement, ConfigError>> {
-        requirement(&self.view, policy)
+        self.beside.as_ref().map(|beside| beside.read(policy, &any_secret))
     }
 }
 
 impl Route<'_> {
-    /// The requirement in its metadata.
+    /// The requirement beside it.
     #[must_use]
     pub fn requirement(&self, policy: &Policy) -> Option<Result<Requirement, ConfigError>> {
-        requirement(&self.view, policy)
+        self.beside.as_ref().map(|beside| beside.read(policy, &any_secret))
     }
 
     /// What it matches, in a few words, such as `path_separated_prefix /orders`.
@@ -168,13 +180,16 @@ pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
     for source in sources {
         for document in &source.documents {
             match document.kind {
-                DocumentKind::Plugin => gates.push(gate(source, document.root(), None)),
+                DocumentKind::Plugin => gates.push(gate(source, document.root(), None, false)),
                 DocumentKind::Envoy => gates.extend(in_envoy(sources, source, &document.root())),
                 DocumentKind::WasmPlugin | DocumentKind::TrafficExtension | DocumentKind::EnvoyExtensionPolicy => {
                     // Without a configuration the filter refuses to start.
                     let ours = kubernetes::plugins(document).into_iter();
                     let of = |ours: kubernetes::Resource<'s>| ours.configuration.unwrap_or(ours.plugin);
-                    gates.extend(ours.map(|ours| gate(source, of(ours), None)));
+                    gates.extend(ours.map(|ours| {
+                        let is_native = ours.is_native;
+                        gate(source, of(ours), None, is_native)
+                    }));
                 }
                 DocumentKind::EnvoyFilter | DocumentKind::EnvoyPatchPolicy => {
                     gates.extend(patches::patches(document).iter().flat_map(|patch| patched(sources, source, patch)));
@@ -193,17 +208,18 @@ pub fn find<'s>(sources: &'s [Source]) -> Vec<Gate<'s>> {
     gates
 }
 
-fn gate<'s>(source: &'s Source, configuration: View<'s>, plugin: Option<View<'s>>) -> Gate<'s> {
+fn gate<'s>(source: &'s Source, configuration: View<'s>, plugin: Option<View<'s>>, is_native: bool) -> Gate<'s> {
     let values = plugin_values(source, &configuration);
     let policy = values.as_ref().map_err(Clone::clone).and_then(|values| config::compile(values.node, &any_secret));
     let values = values.unwrap_or_else(|_| configuration.get("value").unwrap_or_else(|| configuration.clone()));
-    Gate { file: &source.file, policy, configuration, values, plugin, envoy: None }
+    Gate { file: &source.file, policy, configuration, values, plugin, is_native, envoy: None }
 }
 
 fn of_plugin<'s>(source: &'s Source, plugin: View<'s>) -> Gate<'s> {
     // Without a configuration the filter refuses to start, and the missing `Any` has no value.
-    let configuration = plugin.get("configuration").unwrap_or_else(|| plugin.clone());
-    gate(source, configuration, Some(plugin))
+    let is_native = is_native(&plugin);
+    let configuration = plugin.get(if is_native { "filter_config" } else { "configuration" });
+    gate(source, configuration.unwrap_or_else(|| plugin.clone()), Some(plugin), is_native)
 }
 
 /// The extensions in separate resources.
@@ -269,11 +285,13 @@ fn in_chain<'s>(
     for (index, filter) in filters.iter().enumerate() {
         let Some((holder, plugin)) = configured(sources, source, filter) else { continue };
         let route_configs = route_configs(sources, &source.file, manager);
-        let hosts = route_configs
-            .iter()
-            .flat_map(|(file, config)| config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view)));
+        let is_native = is_native(&plugin);
+        let name = filter.name().unwrap_or_default();
+        let reader = if is_native { Reader::Native(sources, name) } else { Reader::Wasm };
+        let hosts = route_configs.iter().flat_map(|(file, config)| virtual_hosts(file, config, reader));
         let envoy = InEnvoy {
             file: &source.file,
+            is_native,
             filters: filters.to_vec(),
             of_upgrades,
             index,
@@ -297,7 +315,7 @@ fn patched<'s>(sources: &'s [Source], source: &'s Source, patch: &patches::Patch
     gates
 }
 
-/// The `PluginConfig` of an HTTP filter, if it is ours, and its source: that of the filter, or that of the resource
+/// The plugin of an HTTP filter, if it is ours, and its source: that of the filter, or that of the resource
 /// that the filter names (ECDS).
 fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
     let own = || our_plugin(filter).map(|plugin| (source, plugin));
@@ -332,9 +350,13 @@ pub(in crate::cli) fn route_configs<'s>(
     found
 }
 
-/// The virtual host that this is, of a file.
+/// The virtual hosts of a route configuration in a file.
 #[must_use]
-pub fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
+pub fn virtual_hosts<'s>(file: &'s Path, config: &View<'s>, reader: Reader<'s, '_>) -> Vec<VirtualHost<'s>> {
+    config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, config, view, reader)).collect()
+}
+
+fn virtual_host<'s>(file: &'s Path, config: &View<'s>, view: View<'s>, reader: Reader<'s, '_>) -> VirtualHost<'s> {
     let text = |view: Option<View<'s>>| view.and_then(|view| view.text()).unwrap_or_default().to_owned();
     let mut routes = view.list("routes");
     // The routes of a matcher tree are its leaves.
@@ -345,9 +367,15 @@ pub fn virtual_host<'s>(file: &'s Path, view: View<'s>) -> VirtualHost<'s> {
             _ => {}
         });
     }
-    let routes = routes.into_iter().map(|view| Route { name: text(view.get("name")), view }).collect();
+    let beside = reader.of_host(file, config, &view);
+    let route = |view: View<'s>| Route {
+        name: text(view.get("name")),
+        beside: reader.of_route(file, &view, beside.as_ref()),
+        view,
+    };
+    let routes = routes.into_iter().map(route).collect();
     let domains = view.list("domains").iter().filter_map(View::text).map(str::to_owned).collect();
-    VirtualHost { file, name: text(view.get("name")), domains, routes, view }
+    VirtualHost { file, name: text(view.get("name")), domains, routes, beside, view }
 }
 
 /// A place in a file, as messages name it: `file:line:column`.

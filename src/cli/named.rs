@@ -1,9 +1,7 @@
 //! The route that the user names.
 
+use super::gates::beside::Beside;
 use super::gates::{Route, VirtualHost};
-use super::source::View;
-use crate::config::METADATA_NAMESPACE;
-use crate::facts::MetadataSource;
 
 /// The most names that a message lists.
 const MAX_LISTED: usize = 20;
@@ -27,10 +25,9 @@ pub(in crate::cli) struct Named<'s> {
 /// Metadata with a requirement.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct NamedMetadata<'s> {
-    pub source: MetadataSource,
     /// Its owner: `route orders` or `virtual host api`.
     pub of: String,
-    pub view: View<'s>,
+    pub beside: Beside<'s>,
 }
 
 impl Names<'_> {
@@ -64,8 +61,7 @@ impl Names<'_> {
                 Err(format!("{route_label}: no route is called {name}; {known}"))
             }
             [(host, route)] => {
-                let source = MetadataSource::Route;
-                let own = metadata(&route.view).map(|view| NamedMetadata { source, of: format!("route {name}"), view });
+                let own = route.beside.clone().map(|beside| NamedMetadata { of: format!("route {name}"), beside });
                 Ok(Named { virtual_host: Some(host.name.clone()), metadata: own.or_else(|| of_host(host)) })
             }
             [(first, _), (second, _), ..] => Err(format!(
@@ -77,15 +73,10 @@ impl Names<'_> {
     }
 }
 
-/// The requirement in the metadata of a route or a virtual host, as it is written.
-pub(in crate::cli) fn metadata<'s>(holder: &View<'s>) -> Option<View<'s>> {
-    holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])
-}
-
-/// The requirement in the metadata of a virtual host.
+/// The requirement beside a virtual host.
 pub(in crate::cli) fn of_host<'s>(host: &VirtualHost<'s>) -> Option<NamedMetadata<'s>> {
     let of = || format!("virtual host {}", host.name);
-    metadata(&host.view).map(|view| NamedMetadata { source: MetadataSource::VirtualHost, of: of(), view })
+    host.beside.clone().map(|beside| NamedMetadata { of: of(), beside })
 }
 
 fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {

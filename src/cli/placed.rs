@@ -1,10 +1,9 @@
 //! Finds where a request is judged: on the route that the user names, otherwise on the one that Envoy's router chooses.
 
 use super::gates::InEnvoy;
-use super::named::{Named, NamedMetadata, Names, metadata, of_host};
+use super::named::{Named, NamedMetadata, Names, of_host};
 use super::routing::{Candidate, Candidates, Lines, Router, Unresolved};
 use super::source::View;
-use crate::facts::MetadataSource;
 use crate::policy::{Policy, RouteMetadata};
 
 /// A place among the routes of a gate.
@@ -55,13 +54,14 @@ pub(in crate::cli) fn place<'s>(
         Err(Unresolved(why)) => return Err(undecided(&why, labels)),
     };
     let differs = |first: &Place<'_>, other: &Place<'_>| {
-        let asked = |place: &Place<'_>| place.metadata.as_ref().map(|found| found.view.node.value.clone());
+        let asked = |place: &Place<'_>| place.metadata.as_ref().map(|found| found.beside.view.node.value.clone());
         let names = (&first.route, &first.virtual_host) != (&other.route, &other.virtual_host);
         reads_metadata && asked(first) != asked(other)
             || policy.rules.look_at_route() && names
             || first.is_unserved != other.is_unserved
     };
-    let places: Vec<Place<'s>> = candidates.as_slice().iter().map(of_candidate).collect();
+    let places: Vec<Place<'s>> =
+        candidates.as_slice().iter().map(|candidate| of_candidate(candidate, envoy.is_native)).collect();
     match places.split_last() {
         Some((last, before)) if !before.iter().any(|place| differs(place, last)) => {
             let chosen = candidates.as_slice().iter().map(Candidate::words).collect::<Vec<_>>().join(", or ");
@@ -82,17 +82,19 @@ fn named<'s>(envoy: &InEnvoy<'s>, names: Names<'_>, labels: Labels) -> Result<Pl
     })
 }
 
-fn of_candidate<'s>(candidate: &Candidate<'_, 's>) -> Place<'s> {
-    let of_route = candidate.route.and_then(|route| Some((route, metadata(&route.view)?)));
-    let own = of_route.map(|(route, view)| {
+fn of_candidate<'s>(candidate: &Candidate<'_, 's>, is_native: bool) -> Place<'s> {
+    let of_route = candidate.route.and_then(|route| Some((route, route.beside.clone()?)));
+    let own = of_route.map(|(route, beside)| {
         let name = if route.name.is_empty() { route.view.path.as_str() } else { route.name.as_str() };
-        NamedMetadata { source: MetadataSource::Route, of: format!("route {name}"), view }
+        NamedMetadata { of: format!("route {name}"), beside }
     });
+    // Where no route matches, the Wasm module still sees the virtual host (1.36 and 1.40). What a virtual host configures
+    // for the native module comes by a route.
+    let host = candidate.host.filter(|_| !is_native || candidate.route.is_some());
     Place {
         route: candidate.route.map(|route| route.name.clone()).filter(|name| !name.is_empty()),
         virtual_host: candidate.host.map(|host| host.name.clone()),
-        // Where no route matches, the gate still sees the virtual host (1.36 and 1.40).
-        metadata: own.or_else(|| candidate.host.and_then(of_host)),
+        metadata: own.or_else(|| host.and_then(of_host)),
         chosen: None,
         is_unserved: candidate.route.is_none(),
     }

@@ -12,7 +12,6 @@ pub(in crate::cli) use view::is_same;
 use crate::base::base64url;
 use crate::config::{self, ConfigError, Dialect, Flaw, METADATA_NAMESPACE, Node, Problem, Text, read_documents};
 use crate::crypto::sha256;
-use crate::policy::Requirement;
 use std::error::Error;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -200,8 +199,8 @@ fn is_json(file: &Path, text: &str) -> bool {
     }
 }
 
-/// The plugin configuration in a Wasm filter's `configuration`, a Struct or JSON in a `StringValue`, as an object; or
-/// in the `pluginConfig` of a resource, which is the object.
+/// The plugin configuration in a Wasm filter's `configuration` or a dynamic module's `filter_config`, a Struct or JSON in a
+/// `StringValue`, as an object; or in the `pluginConfig` of a resource, which is the object.
 ///
 /// # Errors
 /// What is wrong with JSON in a text.
@@ -233,16 +232,6 @@ pub fn plugin_values<'n>(source: &'n Source, configuration: &View<'n>) -> Result
 /// Why a text is not a configuration.
 fn refused(text: &str) -> ConfigError {
     config::load(text.as_bytes(), &any_secret).err().unwrap_or(ConfigError(Vec::new()))
-}
-
-/// The requirement in the `metadata` of a route or a virtual host.
-///
-/// # Errors
-/// Every problem.
-#[must_use]
-pub fn requirement(holder: &View<'_>, policy: &crate::policy::Policy) -> Option<Result<Requirement, ConfigError>> {
-    let metadata = holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])?;
-    Some(config::requirement(metadata.node, policy, &any_secret))
 }
 
 /// Stands in for secrets, which are missing when a configuration is checked. It is long enough for every use, and no two

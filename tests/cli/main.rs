@@ -37,6 +37,7 @@ mod lone_routes;
 mod matrix;
 mod mint;
 mod mistakes;
+mod native;
 mod output;
 mod parts;
 mod patches;

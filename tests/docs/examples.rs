@@ -117,16 +117,25 @@ fn what_is_ours_in_every_part_of_an_envoy_configuration_compiles() {
     for example in of_kind("envoy") {
         let root = example.node();
         let mut ours = 0;
-        for node in all_below(&root) {
-            if let Some(requirement) =
-                member(node, "filter_metadata").and_then(|m| member(m, config::METADATA_NAMESPACE))
-            {
+        let nodes = all_below(&root);
+        // What the native module has beside a route is a requirement.
+        let is_per_route = |node: &&&Node| member(node, "per_route_config_name").is_some();
+        let beside: Vec<&Node> = nodes
+            .iter()
+            .filter(is_per_route)
+            .filter_map(|node| member(member(node, "filter_config")?, "value"))
+            .collect();
+        for node in nodes {
+            let metadata = member(node, "filter_metadata").and_then(|m| member(m, config::METADATA_NAMESPACE));
+            let is_beside = || beside.iter().any(|other| std::ptr::eq(*other, node));
+            if let Some(requirement) = metadata.or_else(|| is_beside().then_some(node)) {
                 compile_requirement(requirement, &policy, &example.place);
                 ours += 1;
             }
             if let (Some(Tree::Text(kind)), Some(value)) =
                 (member(node, "@type").map(|node| &node.value), member(node, "value"))
                 && kind.ends_with("google.protobuf.Struct")
+                && !beside.iter().any(|other| std::ptr::eq(*other, value))
             {
                 compile(value, &example.place);
                 ours += 1;

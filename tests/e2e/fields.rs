@@ -11,6 +11,7 @@ const PREFIX: &str = "type.googleapis.com/";
 const LISTENER: &str = "envoy.config.listener.v3.Listener";
 const MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const WASM: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+const NATIVE: &str = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter";
 const SCOPED: &str = "envoy.config.route.v3.ScopedRouteConfiguration";
 
 /// The fields of each message, with what they hold: a message, `[a list]` or `{a map}` of them, or nothing.
@@ -32,7 +33,7 @@ fn ways() -> BTreeMap<&'static str, Way> {
     let mut full: BTreeMap<&str, &str> = table.keys().map(|name| (short(name), *name)).collect();
     full.extend(table.keys().map(|name| (*name, *name)));
     let mut ways: BTreeMap<&str, Way> = BTreeMap::new();
-    let mut next: VecDeque<&str> = [LISTENER, MANAGER, WASM].into();
+    let mut next: VecDeque<&str> = [LISTENER, MANAGER, WASM, NATIVE].into();
     next.iter().for_each(|name| drop(ways.insert(name, (name, Vec::new()))));
     while let Some(name) = next.pop_front() {
         let (start, way) = ways[name].clone();
@@ -60,7 +61,7 @@ fn listener((start, way): &Way, message: Value) -> Value {
     };
     let manager = match *start {
         LISTENER => return inner,
-        WASM => json!({ "http_filters": typed(WASM, inner) }),
+        WASM | NATIVE => json!({ "http_filters": typed(start, inner) }),
         _ => inner,
     };
     json!({ "filter_chains": [{ "filters": typed(MANAGER, manager) }] })
@@ -85,7 +86,11 @@ fn envoy_knows_every_field_of_the_table() {
     }
     let (table, ways) = (table(), ways());
     let unreached: Vec<&&str> = table.keys().filter(|name| !ways.contains_key(*name)).collect();
-    assert_eq!(unreached, [&"envoy.config.route.v3.FilterConfig"], "it is in an Any");
+    let in_any = [
+        "envoy.config.route.v3.FilterConfig",
+        "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilterPerRoute",
+    ];
+    assert_eq!(unreached, in_any.each_ref(), "they are in an Any");
     let all_null =
         |name: &str| table[name].iter().map(|(field, _)| ((*field).to_owned(), Value::Null)).collect::<Map<_, _>>();
     let listeners: Vec<Value> = ways.iter().map(|(name, way)| listener(way, all_null(name).into())).collect();

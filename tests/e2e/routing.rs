@@ -5,7 +5,8 @@ use crate::support::client::KeptClient;
 use crate::support::envoy::{Envoy, listener, minor_version};
 use crate::support::random::Random;
 use crate::support::xds::Folder;
-use scopegate::cli::gates::{VirtualHost, virtual_host};
+use scopegate::cli::gates::beside::Reader;
+use scopegate::cli::gates::virtual_hosts;
 use scopegate::cli::routing::{Candidate, Lines, Router};
 use scopegate::cli::source::View;
 use scopegate::config::Node;
@@ -56,11 +57,7 @@ fn the_command_chooses_the_route_that_envoy_serves() {
         let is_answer = [404, 418].contains(&response.status) || response.header("grpc-status").is_some();
         assert!(is_answer, "table {number}: {response:?} to {lines:?}");
         let (manager, config) = (Node::from(managers[index].clone()), Node::from(table.clone()));
-        let hosts: Vec<VirtualHost<'_>> = View::root(&config)
-            .list("virtual_hosts")
-            .into_iter()
-            .map(|view| virtual_host(Path::new("table.json"), view))
-            .collect();
+        let hosts = virtual_hosts(Path::new("table.json"), &View::root(&config), Reader::Wasm);
         let configs = [View::root(&config)];
         let router = Router::new(&View::root(&manager), &configs, &hosts).unwrap();
         let said = router.candidates(&Lines::new(&lines)).unwrap();

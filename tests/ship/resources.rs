@@ -38,8 +38,8 @@ fn every_resource_fits_the_schema_that_is_published_or_else_ours() {
         ("EnvoyFilter", 2, "published"),
         ("ServiceEntry", 1, "published"),
         ("DestinationRule", 1, "published"),
-        ("EnvoyExtensionPolicy", 2, "own"),
-        ("EnvoyProxy", 1, "own"),
+        ("EnvoyExtensionPolicy", 3, "own"),
+        ("EnvoyProxy", 2, "own"),
         ("ClientTrafficPolicy", 1, "own"),
         ("HTTPRoute", 1, "published"),
     ] {
@@ -63,6 +63,9 @@ fn what_does_not_fit_is_refused() {
         ("gateway/gateway.yaml", "type: Image", "type: HTTP"),
         ("gateway/route.yaml", "kind: HTTPRoute, name", "kind: Route, name"),
         ("gateway/issuer.yaml", "type: JSONPatch", "type: Merge"),
+        ("gateway/native.yaml", "filterName:", "filter_name:"),
+        ("gateway/native.yaml", "type: Local ", "type: Remote "),
+        ("gateway/native.yaml", "  dynamicModule:", "  dynamicModules:"),
     ] {
         let text = fs::read_to_string(root().join("envoy").join(file)).unwrap();
         let wrong = text.replace(from, to);
@@ -110,6 +113,30 @@ fn the_issuers_cluster_has_the_name_that_istio_gives_it() {
 }
 
 #[test]
+fn both_modules_have_one_configuration_in_the_examples() {
+    let policy = |file: &str, list: &str| {
+        let found = resources(file).into_iter().find(|resource| resource["kind"] == "EnvoyExtensionPolicy").unwrap();
+        found["spec"][list][0]["config"].clone()
+    };
+    assert_eq!(policy("gateway/native.yaml", "dynamicModule"), policy("gateway/gateway.yaml", "wasm"));
+    let cluster = |file: &str| resources(file)[0]["spec"]["bootstrap"].clone();
+    assert_eq!(cluster("gateway/native.yaml"), cluster("gateway/issuer.yaml"));
+    let filters = |file: &str, field: &str| {
+        let chain =
+            &resources(file)[0]["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+        let filter =
+            chain["http_filters"].as_array().unwrap().iter().find(|filter| filter["name"] == "scopegate").unwrap();
+        let config = &filter["typed_config"];
+        let holder = if field == "filter_config" { config } else { &config["config"] };
+        holder[field]["value"].clone()
+    };
+    let mut wasm = filters("envoy.yaml", "configuration");
+    // Envoy's ABI takes text alone.
+    assert!(wasm.as_object_mut().unwrap().remove("audit").is_some());
+    assert_eq!(filters("native.yaml", "filter_config"), wasm);
+}
+
+#[test]
 fn every_example_passes_scopegate_check() {
     let binary = Path::new(env!("CARGO_BIN_EXE_scopegate"));
     let run = |files: &[&str]| {
@@ -148,4 +175,9 @@ fn every_example_passes_scopegate_check() {
     }
     check(&["gateway/gateway.yaml"]);
     check(&["gateway/route.yaml"]);
+    // The native module says of itself that it has no sandbox.
+    for file in ["native.yaml", "gateway/native.yaml"] {
+        let text = String::from_utf8_lossy(&run(&[file]).stdout).into_owned();
+        assert!(text.contains("warning[no-sandbox]") && text.ends_with("\n0 errors, 1 warning\n"), "{file}: {text}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The surroundings of the gate: what opens it, what reads requests differently, what shows too much.
 
-use super::{Findings, events, filters, messages, signatures};
+use super::{Findings, events, filters, messages, native, signatures};
 use crate::cli::gates::{Gate, InEnvoy, resources};
 use crate::cli::source::{Source, View};
 use crate::config::Loaded;
@@ -25,9 +25,11 @@ pub(super) fn check(
     }
 }
 
-/// Checks the plugin's own settings, which may be in another file than the chain.
+/// Checks the plugin's own settings, which may be in another file than the chain. The native module has none of them.
 pub(super) fn check_plugin(gate: &Gate<'_>, findings: &mut Findings) {
-    if let Some(plugin) = &gate.plugin {
+    if gate.is_native {
+        native::check_plugin(gate, findings);
+    } else if let Some(plugin) = &gate.plugin {
         let policy = gate.policy.as_ref().map(|loaded| &loaded.policy);
         let reads_bodies = policy.is_ok_and(|policy| {
             messages::judges(gate, policy) || signatures::judges(gate, policy) || events::are_pushed(policy)

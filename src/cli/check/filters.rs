@@ -49,11 +49,12 @@ fn check_own(envoy: &InEnvoy<'_>, own: &View<'_>, sources: &[Source], findings: 
         );
     }
     if let Some(view) = own.get("is_optional").filter(View::is_true) {
+        let kind = if envoy.is_native { "dynamic modules" } else { "Wasm" };
         findings.error(
             "optional",
             envoy.file,
             &view,
-            "lets an Envoy that does not know Wasm leave the gate out",
+            format!("lets an Envoy that does not know {kind} leave the gate out"),
             "leave it out",
         );
     }

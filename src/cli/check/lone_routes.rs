@@ -1,8 +1,9 @@
 //! Route configurations in separate files (RDS), without the connection manager that serves them. They are judged as
 //! routes, by the configuration of the gate if it is given, otherwise as far as possible.
 
-use super::{Findings, answering, cors, disclosures, per_route, redirects, routes, step_up, unserved, written};
-use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_host};
+use super::{Findings, answering, cors, disclosures, native, per_route, redirects, routes, step_up, unserved, written};
+use crate::cli::gates::beside::{PER_FILTER, Reader, per_route as native_requirement};
+use crate::cli::gates::{Gate, InEnvoy, managers, place, virtual_hosts};
 use crate::cli::source::{Document, DocumentKind, Source, View};
 use crate::config::{self, METADATA_NAMESPACE};
 use crate::policy::Policy;
@@ -31,8 +32,14 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
     };
     let mut notes = Vec::new();
     for (file, config) in unserved::route_configs(sources, gates) {
-        let envoy = in_envoy(file, &config);
-        per_route::check_config(file, &config, Some(METADATA_NAMESPACE), findings);
+        let is_native = gate.is_some_and(|gate| gate.is_native) || configures_native(&config);
+        let reader = if is_native { Reader::Native(sources, METADATA_NAMESPACE) } else { Reader::Wasm };
+        let envoy = in_envoy(file, &config, is_native, reader);
+        let filter = per_route::Filter { name: Some(METADATA_NAMESPACE), is_native };
+        per_route::check_config(file, &config, filter, findings);
+        if is_native {
+            native::check_hosts(&envoy, findings);
+        }
         routes::check_disabled(file, &config, METADATA_NAMESPACE, findings);
         written::check_routes(&envoy, findings);
         let place = place(file, config.position());
@@ -64,16 +71,23 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
     notes
 }
 
+/// Whether routes have a requirement for the native module, which tells that the gate is one.
+fn configures_native(config: &View<'_>) -> bool {
+    let holders = config.holders(PER_FILTER);
+    let mut entries = holders.iter().filter_map(|holder| holder.at(&[PER_FILTER, METADATA_NAMESPACE]));
+    entries.any(|entry| native_requirement(&entry).is_some())
+}
+
 /// The routes as those of a gate whose chain is not known.
-fn in_envoy<'s>(file: &'s Path, config: &View<'s>) -> InEnvoy<'s> {
-    let hosts = config.list("virtual_hosts").into_iter().map(|view| virtual_host(file, view));
+fn in_envoy<'s>(file: &'s Path, config: &View<'s>, is_native: bool, reader: Reader<'s, '_>) -> InEnvoy<'s> {
     InEnvoy {
         file,
         manager: config.clone(),
         filters: Vec::new(),
+        is_native,
         of_upgrades: false,
         index: 0,
-        virtual_hosts: hosts.collect(),
+        virtual_hosts: virtual_hosts(file, config, reader),
         route_configs: vec![(file, config.clone())],
     }
 }

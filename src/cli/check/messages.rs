@@ -10,6 +10,10 @@ const SETTING: &str = "allow_on_headers_stop_iteration";
 
 /// Checks the plugin's setting against the policy; without a policy that can be read, that it is not set.
 pub(super) fn check_setting(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
+    // A dynamic module that stops at the headers holds them back.
+    if gate.is_native {
+        return;
+    }
     let policy = gate.policy.as_ref().ok().map(|loaded| &loaded.policy);
     let set = gate.plugin.as_ref().and_then(|plugin| plugin.get(SETTING)).filter(View::is_true);
     // What waits, why it has to, what becomes of it in vain, and what to do where the setting cannot be made.

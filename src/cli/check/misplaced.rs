@@ -3,7 +3,7 @@
 
 use super::{Findings, unknown_fields, unserved};
 use crate::cli::gates::Gate;
-use crate::cli::named::metadata;
+use crate::cli::gates::beside::{PER_FILTER, per_route};
 use crate::cli::report::Finding;
 use crate::cli::source::{DocumentKind, Source, View};
 use crate::config::fields::REQUIREMENT;
@@ -93,12 +93,11 @@ fn check_ignored(gate: &Gate<'_>, findings: &mut Findings) {
         return;
     }
     for host in &envoy.virtual_hosts {
-        let holders = std::iter::once(&host.view).chain(host.routes.iter().map(|route| &route.view));
-        for requirement in holders.filter_map(metadata) {
+        for beside in host.routes.iter().map(|route| &route.beside).chain([&host.beside]).flatten() {
             findings.warn(
                 RULE,
                 host.file,
-                &requirement,
+                &beside.view,
                 "is a requirement that the gate does not read: it has route_metadata: ignore",
                 "leave route_metadata out, or write a rule",
             );
@@ -109,7 +108,8 @@ fn check_ignored(gate: &Gate<'_>, findings: &mut Findings) {
 /// Requirements in route configurations that no gate serves.
 fn check_unserved(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findings) {
     for (file, config) in unserved::route_configs(sources, gates) {
-        let Some(requirement) = config.holders("filter_metadata").iter().find_map(own) else { continue };
+        let found = config.holders("filter_metadata").iter().find_map(own);
+        let Some(requirement) = found.or_else(|| of_native(&config)) else { continue };
         let name = config.name().unwrap_or_default();
         findings.warn(
             RULE,
@@ -119,6 +119,12 @@ fn check_unserved(sources: &[Source], gates: &[Gate<'_>], findings: &mut Finding
             "put the gate into the connection manager that serves it, or give the file of that one too",
         );
     }
+}
+
+/// A requirement for the native module.
+fn of_native<'n>(config: &View<'n>) -> Option<View<'n>> {
+    let holders = config.holders(PER_FILTER).into_iter();
+    holders.filter_map(|holder| holder.at(&[PER_FILTER, METADATA_NAMESPACE])).find_map(|entry| per_route(&entry))
 }
 
 /// The requirement in the metadata of a route or a virtual host.

@@ -3,9 +3,10 @@
 use super::routes::is_misspelt;
 use super::{Findings, unknown_fields};
 use crate::cli::gates::Gate;
+use crate::cli::gates::beside::{Beside, PER_FILTER, of_entry, per_route};
 use crate::cli::gates::patches::{Part, Patch, patches};
 use crate::cli::source::{Source, View, any_secret};
-use crate::config::{self, METADATA_NAMESPACE};
+use crate::config::METADATA_NAMESPACE;
 use crate::policy::{Policy, RouteMetadata};
 use std::path::Path;
 
@@ -20,6 +21,12 @@ pub(super) fn check(gates: &[Gate<'_>], sources: &[Source], findings: &mut Findi
             let is_told = findings.0.iter().any(|known| {
                 known.rule == unknown_fields::RULE && known.file == source.file && known.path.starts_with(&inside)
             });
+            let asked = patch.value.iter().flat_map(|value| value.holders(PER_FILTER));
+            for entry in asked.filter_map(|holder| holder.at(&[PER_FILTER, METADATA_NAMESPACE])) {
+                let Some(entry) = per_route(&entry) else { continue };
+                let beside = of_entry(source, &entry);
+                policies().for_each(|policy| check_requirement(&source.file, &beside, policy, findings));
+            }
             for part in patch.parts().into_iter().filter(|part| !(is_told && matches!(part, Part::Unread(..)))) {
                 policies().for_each(|policy| check_part(&source.file, &part, policy, findings));
             }
@@ -48,20 +55,22 @@ fn check_gate(file: &Path, patch: &Patch<'_>, findings: &mut Findings) {
     }
 }
 
+fn check_requirement(file: &Path, beside: &Beside<'_>, policy: &Policy, findings: &mut Findings) {
+    let view = &beside.view;
+    if policy.route_metadata == RouteMetadata::Ignore {
+        let what = "is a requirement in metadata, and the gate does not read those (route_metadata: ignore)";
+        findings.warn("metadata-ignored", file, view, what, "write it into `rules`, or leave route_metadata out");
+    } else if let Err(error) = beside.read(policy, &any_secret) {
+        findings.problems("metadata", file, view, &error);
+    }
+}
+
 fn check_part(file: &Path, part: &Part<'_>, policy: &Policy, findings: &mut Findings) {
-    let mut check_requirement = |view: &View<'_>| {
-        if policy.route_metadata == RouteMetadata::Ignore {
-            let what = "is a requirement in metadata, and the gate does not read those (route_metadata: ignore)";
-            findings.warn("metadata-ignored", file, view, what, "write it into `rules`, or leave route_metadata out");
-        } else if let Err(error) = config::requirement(view.node, policy, &any_secret) {
-            findings.problems("metadata", file, view, &error);
-        }
-    };
     match part {
-        Part::Requirement(view) => check_requirement(view),
+        Part::Requirement(view) => check_requirement(file, &Beside::of_route(view.clone()), policy, findings),
         Part::FilterMetadata(metadata) => {
             if let Some(view) = metadata.get(METADATA_NAMESPACE) {
-                check_requirement(&view);
+                check_requirement(file, &Beside::of_route(view), policy, findings);
             }
             for (name, view) in metadata.members() {
                 if name != METADATA_NAMESPACE && is_misspelt(name) {

@@ -1,8 +1,9 @@
 //! The routes of the gate: what turns it off there, what they ask, and matchers on what it edits.
 
 use super::{Findings, sessions};
+use crate::cli::gates::beside::Beside;
 use crate::cli::gates::{InEnvoy, VirtualHost};
-use crate::cli::source::View;
+use crate::cli::source::{View, any_secret};
 use crate::config::METADATA_NAMESPACE;
 use crate::policy::{ForwardBy, Policy, RouteMetadata, SESSION_ID, TokenForwarding, Uses, same_header};
 use std::path::Path;
@@ -21,13 +22,23 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
         for name in &names {
             check_disabled(file, config, name, findings);
         }
+    }
+    check_requirements(envoy, policy, findings);
+    // A dynamic module that edits a header has Envoy match nothing again.
+    if !envoy.is_native {
+        check_edited(envoy, policy, findings);
+    }
+}
+
+/// Matchers on what the gate edits.
+fn check_edited(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
+    for (file, config) in &envoy.route_configs {
         for view in config.holders("header_name").iter().filter(|view| view.type_name() == Some(HEADER_INPUT)) {
             if let Some(name) = view.get("header_name") {
                 check_header(file, &name, policy, findings);
             }
         }
     }
-    check_requirements(envoy, policy, findings);
     for host in &envoy.virtual_hosts {
         check_matchers(host, &host.view.list("virtual_clusters"), policy, findings);
         for route in &host.routes {
@@ -43,12 +54,12 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
     }
 }
 
-/// Checks the requirements in the metadata of virtual hosts and routes.
+/// Checks the requirements beside virtual hosts and routes.
 pub(super) fn check_requirements(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Findings) {
     for host in &envoy.virtual_hosts {
-        check_metadata(host.file, &host.view, host.requirement(policy), policy, findings);
+        check_metadata(host.file, &host.view, host.beside.as_ref(), policy, findings);
         for route in &host.routes {
-            check_metadata(host.file, &route.view, route.requirement(policy), policy, findings);
+            check_metadata(host.file, &route.view, route.beside.as_ref(), policy, findings);
         }
     }
 }
@@ -71,17 +82,19 @@ pub(super) fn check_disabled(file: &Path, holder: &View<'_>, filter: &str, findi
 fn check_metadata(
     file: &Path,
     holder: &View<'_>,
-    requirement: Option<Result<crate::policy::Requirement, crate::config::ConfigError>>,
+    beside: Option<&Beside<'_>>,
     policy: &Policy,
     findings: &mut Findings,
 ) {
-    let Some(metadata) = holder.at(&["metadata", "filter_metadata"]) else { return };
     if policy.route_metadata == RouteMetadata::Ignore {
         return;
     }
-    if let (Some(Err(error)), Some(own)) = (requirement, metadata.get(METADATA_NAMESPACE)) {
-        findings.problems("metadata", file, &own, &error);
+    if let Some(beside) = beside
+        && let Err(error) = beside.read(policy, &any_secret)
+    {
+        findings.problems("metadata", file, &beside.view, &error);
     }
+    let Some(metadata) = holder.at(&["metadata", "filter_metadata"]) else { return };
     for (name, view) in metadata.members() {
         if name != METADATA_NAMESPACE && is_misspelt(name) {
             findings.error(

@@ -63,8 +63,12 @@ fn check_chain<'e>(
     }
 }
 
-/// Whether the gate may edit request headers.
+/// Whether the gate may edit request headers, so that Envoy matches routes again.
 fn edits(envoy: &InEnvoy<'_>, policy: &Policy) -> bool {
+    // Envoy matches nothing again for a dynamic module.
+    if envoy.is_native {
+        return false;
+    }
     let forward = &policy.forward;
     let mut removed =
         forward.headers.iter().map(|header| &*header.name).chain(forward.remove.iter().map(String::as_str));

@@ -3,7 +3,6 @@
 use super::Findings;
 use super::asked::Asked;
 use crate::cli::gates::{InEnvoy, Route, VirtualHost};
-use crate::cli::named::metadata;
 use crate::policy::{Policy, RouteMetadata};
 
 /// The methods that are tried.
@@ -22,7 +21,7 @@ pub(super) fn check(envoy: &InEnvoy<'_>, policy: &Policy, findings: &mut Finding
 }
 
 fn check_route(policy: &Policy, host: &VirtualHost<'_>, route: &Route<'_>, findings: &mut Findings) {
-    let Some(view) = metadata(&route.view).or_else(|| metadata(&host.view)) else { return };
+    let Some(view) = route.beside.as_ref().or(host.beside.as_ref()).map(|beside| &beside.view) else { return };
     let at_odds = METHODS.into_iter().find_map(|method| {
         let asked = Asked::of(policy, host, route, method)?;
         let lists: Vec<&[String]> = asked.acr_values().collect();
@@ -34,7 +33,7 @@ fn check_route(policy: &Policy, host: &VirtualHost<'_>, route: &Route<'_>, findi
         findings.error(
             "acr-never-met",
             host.file,
-            &view,
+            view,
             format!(
                 "asks for acr_values {added}, and what it restricts asks for {of_rule}: no token passes for {method}"
             ),

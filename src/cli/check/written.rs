@@ -4,7 +4,6 @@
 
 use super::Findings;
 use crate::cli::gates::{Gate, InEnvoy};
-use crate::cli::named::metadata;
 use crate::cli::source::View;
 use crate::policy::Template;
 use std::path::Path;
@@ -57,10 +56,8 @@ pub(super) fn check(gate: &Gate<'_>, findings: &mut Findings) {
 pub(super) fn check_routes(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     for host in &envoy.virtual_hosts {
         let mut reader = Reader { file: host.file, findings };
-        for holder in std::iter::once(&host.view).chain(host.routes.iter().map(|route| &route.view)) {
-            if let Some(requirement) = metadata(holder) {
-                reader.requirement(&requirement);
-            }
+        for beside in host.routes.iter().map(|route| &route.beside).chain([&host.beside]).flatten() {
+            reader.requirement(&beside.view);
         }
     }
 }

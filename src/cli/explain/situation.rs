@@ -140,11 +140,11 @@ impl Situation {
             Err(Nowhere::Unknown(why)) => return Err(why.into()),
         };
         let undecided = undecided.or_else(|| patched(gate, &policy, &sources));
-        let metadata = place.metadata.map(|NamedMetadata { source, of, view }| Metadata {
-            source,
+        let metadata = place.metadata.map(|NamedMetadata { of, beside }| Metadata {
+            source: beside.source,
             of,
-            written: view.node.clone(),
-            requirement: config::requirement(view.node, &policy, &environment),
+            written: beside.view.node.clone(),
+            requirement: beside.read(&policy, &environment),
         });
         for name in absent.into_inner() {
             notes.push(format!(

@@ -10,10 +10,12 @@ pub(in crate::cli) struct Resource<'s> {
     pub plugin: View<'s>,
     /// Its configuration, if it has one.
     pub configuration: Option<View<'s>>,
+    /// Whether it is the native module.
+    pub is_native: bool,
 }
 
 /// The Scopegate plugins in a resource; none in another document.
-pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
+pub(in crate::cli) fn plugins<'s>(document: &'s Document) -> Vec<Resource<'s>> {
     let root = document.root();
     let name = root.at(&["metadata", "name"]).and_then(|view| view.text());
     let Some(spec) = root.get("spec") else { return Vec::new() };
@@ -27,7 +29,9 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
                 is_ours(Plugin { root_id: root_id.as_deref(), names: [name, None], module: module.as_deref() })
             };
             let ours = plugin.filter(select);
-            ours.map(|plugin| Resource { configuration: plugin.get("pluginConfig"), plugin }).into_iter().collect()
+            let resource =
+                |plugin: View<'s>| Resource { configuration: plugin.get("pluginConfig"), plugin, is_native: false };
+            ours.map(resource).into_iter().collect()
         }
         DocumentKind::EnvoyExtensionPolicy => {
             let select = |plugin: &View<'_>| {
@@ -36,8 +40,14 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
                 let names = [plugin.name(), None];
                 is_ours(Plugin { root_id: root_id.as_deref(), names, module: module.as_deref() })
             };
-            let ours = spec.list("wasm").into_iter().filter(select);
-            ours.map(|plugin| Resource { configuration: plugin.get("config"), plugin }).collect()
+            let wasm = spec.list("wasm").into_iter().filter(select).map(|plugin| (plugin, false));
+            let native = spec.list("dynamicModule").into_iter().filter(is_module).map(|plugin| (plugin, true));
+            let resource = |(plugin, is_native): (View<'s>, bool)| Resource {
+                configuration: plugin.get("config"),
+                plugin,
+                is_native,
+            };
+            wasm.chain(native).map(resource).collect()
         }
         DocumentKind::Plugin
         | DocumentKind::Envoy
@@ -45,6 +55,12 @@ pub(in crate::cli) fn plugins(document: &Document) -> Vec<Resource<'_>> {
         | DocumentKind::EnvoyPatchPolicy
         | DocumentKind::Unknown => Vec::new(),
     }
+}
+
+/// Whether an entry of `dynamicModule` in a policy, or of `dynamicModules` in an `EnvoyProxy`, is ours: by the name of the
+/// module.
+pub(in crate::cli) fn is_module(entry: &View<'_>) -> bool {
+    Plugin { root_id: entry.name(), ..Plugin::default() }.is_ours()
 }
 
 /// Whether a plugin is ours. An unnamed one counts as ours, since it is a part of a resource.

@@ -68,7 +68,9 @@ pub fn nothing_found(sources: &[Source]) -> String {
         .find(|name| !held.iter().any(|(_, extension)| name_of(extension) == *name));
     match fetched {
         Some(name) => format!("{files}: the filter {name} stands in a resource of its own (ECDS): give that file too"),
-        None => format!("{files}: no Scopegate filter in it: a Wasm filter whose root_id is {ROOT_ID}"),
+        None => format!(
+            "{files}: no Scopegate filter in it: a Wasm filter whose root_id is {ROOT_ID}, or a dynamic module of that name"
+        ),
     }
 }
 
@@ -89,7 +91,9 @@ fn told(document: &Document) -> Option<String> {
         DocumentKind::WasmPlugin | DocumentKind::TrafficExtension => {
             "is another plugin: neither its pluginName nor its image nor its name is scopegate"
         }
-        DocumentKind::EnvoyExtensionPolicy => "has no plugin whose rootID, image or name is scopegate",
+        DocumentKind::EnvoyExtensionPolicy => {
+            "has no plugin whose rootID, image or name is scopegate, and no dynamic module of that name"
+        }
         DocumentKind::Plugin | DocumentKind::Envoy | DocumentKind::Unknown => {
             let known = INSTEAD.iter().find(|(kinds, _)| kinds.contains(&kind));
             let remedy = known.map_or("give what configures the gate", |(_, remedy)| *remedy);

@@ -1,7 +1,7 @@
-//! Tells Scopegate from other plugins: by root id, by module, by name.
+//! Tells Scopegate from other plugins: by root id, by module, by name; and from other dynamic modules, by module alone.
 
 use super::super::source::View;
-use super::{ROOT_ID, WASM_FILTER};
+use super::{NATIVE_FILTER, ROOT_ID, WASM_FILTER};
 
 /// What is known of a Wasm plugin.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,15 +44,34 @@ fn file_of(module: &str) -> &str {
     last.split(':').next().unwrap_or_default()
 }
 
-/// The `PluginConfig` of an HTTP filter, if it is ours; also inside an `ExtensionWithMatcher`.
+/// The `PluginConfig` of an HTTP filter, or the `DynamicModuleFilter`, if it is ours; also inside an
+/// `ExtensionWithMatcher`.
 pub(in crate::cli) fn our_plugin<'s>(filter: &View<'s>) -> Option<View<'s>> {
     let mut found = None;
     filter.visit(&mut |view| {
-        if found.is_none() && view.type_name() == Some(WASM_FILTER) {
-            found = view.get("config").filter(|plugin| is_ours(plugin, filter.name()));
+        if found.is_some() {
+            return;
         }
+        found = match view.type_name() {
+            Some(WASM_FILTER) => view.get("config").filter(|plugin| is_ours(plugin, filter.name())),
+            Some(NATIVE_FILTER) => Some(view.clone()).filter(is_native_module),
+            _ => None,
+        };
     });
     found
+}
+
+/// Whether what was found is the native module.
+pub(in crate::cli) fn is_native(plugin: &View<'_>) -> bool {
+    plugin.type_name() == Some(NATIVE_FILTER)
+}
+
+/// Whether a message of the dynamic module filter loads our module. The names of filters say nothing: one module may have
+/// many, and it runs all of them.
+pub(super) fn is_native_module(message: &View<'_>) -> bool {
+    let text = |path: &[&str]| message.at(&["dynamic_module_config"]).and_then(|own| own.at(path)?.text());
+    let module = text(&["module", "local", "filename"]).or_else(|| text(&["module", "remote", "http_uri", "uri"]));
+    Plugin { root_id: text(&["name"]), names: [None, None], module }.is_ours()
 }
 
 /// Whether a `PluginConfig`, in a filter of this name, is ours.

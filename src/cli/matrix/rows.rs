@@ -7,6 +7,7 @@ use crate::cli::gates::{Gate, Route, VirtualHost, place};
 use crate::cli::reach::Reach;
 use crate::cli::source::View;
 use crate::config::ConfigError;
+use crate::facts::MetadataSource;
 use crate::policy::{Policy, Requirement, RequirementSource, RouteMetadata, Rule};
 use std::collections::HashMap;
 
@@ -65,7 +66,6 @@ pub(super) fn section(gate: &Gate<'_>, policy: &Policy) -> Section {
 
 fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
     let of_host = host.requirement(policy);
-    let namespace = ["metadata", "filter_metadata", crate::config::METADATA_NAMESPACE];
     let added = policy.route_metadata == RouteMetadata::Restrict;
     let mut all_have_their_own = !host.routes.is_empty();
     for route in &host.routes {
@@ -74,7 +74,7 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
             place: format!("route {name} ({})", host.name),
             matching: route.matcher(),
             methods: None,
-            view: route.view.at(&namespace),
+            view: route.beside.as_ref().map(|beside| beside.view.clone()),
             added,
             path: RequirementSource::RouteMetadata.to_string(),
             of: route.name.clone(),
@@ -92,9 +92,9 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
             place: format!("virtual host {}", host.name),
             matching: host.domains.join(", "),
             methods: None,
-            view: host.view.at(&namespace),
+            view: host.beside.as_ref().map(|beside| beside.view.clone()),
             added,
-            path: RequirementSource::VirtualHostMetadata.to_string(),
+            path: source_of(host).to_string(),
             of: host.name.clone(),
         };
         let mut found = metadata_rows(&origin, of_host, policy);
@@ -105,6 +105,14 @@ fn host_rows(host: &VirtualHost<'_>, policy: &Policy, rows: &mut Vec<Row>) {
             }
         }
         rows.extend(found);
+    }
+}
+
+/// What the gate takes the requirement of a virtual host for.
+fn source_of(host: &VirtualHost<'_>) -> RequirementSource {
+    match host.beside.as_ref().map(|beside| beside.source) {
+        Some(MetadataSource::Route) => RequirementSource::RouteMetadata,
+        Some(MetadataSource::VirtualHost) | None => RequirementSource::VirtualHostMetadata,
     }
 }
 

@@ -262,7 +262,8 @@ impl<'s> World<'s> {
                 let names_host = request.headers.iter().any(|(name, _)| name == "host");
                 let lines = if names_host { lines } else { lines.without_host() };
                 let found = placed::place(envoy, &self.policy, (names, LABELS), &lines)?;
-                let metadata = found.metadata.map(|found| (found.source, compile(&found.view)));
+                let metadata =
+                    found.metadata.map(|found| (found.beside.source, found.beside.read(&self.policy, &any_secret)));
                 let (route, virtual_host) = (found.route, found.virtual_host);
                 Ok(RouteContext { route, virtual_host, metadata, is_unserved: found.is_unserved })
             }

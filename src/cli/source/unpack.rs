@@ -90,15 +90,18 @@ pub(super) fn files<'n>(root: &View<'n>) -> Vec<(&'n str, View<'n>)> {
     }
 }
 
-/// Replaces a `TypedStruct` by the message that it describes. Where `configuration` is one, the plugin gets the
-/// `TypedStruct` itself.
+/// Where an `Any` is handed to a plugin: of the Wasm filter, and of a dynamic module.
+const CONFIGURATIONS: [&str; 3] = ["configuration", "filter_config", "filterConfig"];
+
+/// Replaces a `TypedStruct` by the message that it describes. Where the configuration of a plugin is one, the plugin gets
+/// the `TypedStruct` itself.
 pub(super) fn typed_structs(node: &mut Node) {
     match &mut node.value {
         Tree::List(items) => items.iter_mut().for_each(typed_structs),
         Tree::Object(members) => {
             for (name, member) in members.iter_mut() {
                 typed_structs(member);
-                if name == "configuration" {
+                if CONFIGURATIONS.contains(&name.as_str()) {
                     decode(member);
                 } else {
                     unfold(member);
