@@ -140,17 +140,12 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_ne
             None
         }
     });
-    made.map_or(std::ptr::null(), |made| Box::into_raw(Box::new(made)).cast_const().cast())
+    made.map_or(std::ptr::null(), RouteConfiguration::leak)
 }
 
-/// # Safety
-/// Called by Envoy, once, with what it got for the configuration.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_destroy(module: *const c_void) {
-    if !module.is_null() {
-        // SAFETY: by the contract above, the box is ours again.
-        drop(unsafe { Box::from_raw(module.cast_mut().cast::<RouteConfiguration>()) });
-    }
+pub extern "C" fn envoy_dynamic_module_on_http_filter_per_route_config_destroy(module: *const c_void) {
+    RouteConfiguration::take_back(module);
 }
 
 /// # Safety

@@ -134,7 +134,12 @@ impl Host for EnvoyHost {
 
     fn set_filter_state(&self, key: &str, value: &[u8]) -> HostResult<()> {
         // The key that it has with Wasm, so that access logs and the router read the same.
-        done(stream()?.set_filter_state(&["wasm.", key].concat(), value))
+        let key = ["wasm.", key].concat();
+        // Envoy 1.38 takes no other value for a key that a stream has.
+        if Optional::get().is_none() && !Worker::with(|worker| worker.note_key(&key)).unwrap_or(false) {
+            return Err(FAILED);
+        }
+        done(stream()?.set_filter_state(&key, value))
     }
 
     fn resume_request(&self) -> HostResult<()> {

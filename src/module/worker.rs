@@ -59,6 +59,8 @@ struct Live {
     root: Rc<Root>,
     /// Answered, or left by a panic: nothing of it goes on.
     is_over: bool,
+    /// The keys of its filter state, where they are noted.
+    keys: Vec<String>,
 }
 
 /// What calls are about.
@@ -245,7 +247,7 @@ impl Worker {
         let root = self.root_for(configuration)?;
         let context = self.next_context();
         root.streams.set(root.streams.get().saturating_add(1));
-        let live = Live { filter, root: Rc::clone(&root), is_over: false };
+        let live = Live { filter, root: Rc::clone(&root), is_over: false, keys: Vec::new() };
         self.streams.borrow_mut().insert(context, live);
         self.filter.on_context_create(context, root.context);
         Some(context)

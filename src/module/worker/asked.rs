@@ -44,6 +44,18 @@ impl Worker {
         Some(())
     }
 
+    /// Notes a key of filter state of the stream that calls are about. Returns whether it is new.
+    pub fn note_key(&self, key: &str) -> Option<bool> {
+        let (context, _) = self.effective.borrow().stream?;
+        let mut streams = self.streams.borrow_mut();
+        let keys = &mut streams.get_mut(&context)?.keys;
+        let is_new = !keys.iter().any(|known| known == key);
+        if is_new {
+            keys.push(key.to_owned());
+        }
+        Some(is_new)
+    }
+
     // Callouts.
 
     /// Sends a request, or has it sent.
