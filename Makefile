@@ -65,7 +65,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module fuzz mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -254,6 +254,20 @@ fuzz: toolchain $(CARGO_FUZZ) ## fuzz every target for SECONDS (60), or those in
 	    || { cat $$log; exit 1; }; \
 	  grep DONE $$log; \
 	done
+
+# The native module has unsafe code to look at, so its hooks are fuzzed with a sanitizer. The functions of Envoy are those of the
+# target; -rdynamic lets the module find the ones that it looks up by name.
+fuzz-module: toolchain $(CARGO_FUZZ) ## fuzz the hooks of the native module under AddressSanitizer for SECONDS (600)
+	@cargo test --quiet --locked --features module --test hooks
+	@cargo run --quiet --locked --example fuzz-seeds -- $(FUZZ)/corpus
+	@PATH="$(abspath $(dir $(CARGO_FUZZ))):$$PATH" RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Clink-arg=-rdynamic \
+	cargo fuzz build --fuzz-dir $(FUZZ) -s address --features module --target-dir $(FUZZ)/target/module module
+	@mkdir -p $(FUZZ)/artifacts/module
+	@log=$(FUZZ)/artifacts/module.log; \
+	$(FUZZ)/target/module/$(NATIVE_TARGET)/release/module -max_total_time=$(or $(SECONDS),600) -max_len=400 -len_control=0 \
+	  -timeout=20 -rss_limit_mb=3000 -artifact_prefix=$(FUZZ)/artifacts/module/ $(FUZZ)/corpus/module >$$log 2>&1 \
+	  || { cat $$log; exit 1; }; \
+	grep DONE $$log
 
 $(CARGO_FUZZ):
 	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root $(CARGO_TOOLS)/cargo-fuzz-$(CARGO_FUZZ_VERSION)

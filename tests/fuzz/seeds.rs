@@ -10,6 +10,8 @@
 mod message;
 #[path = "support/pushed.rs"]
 mod pushed;
+#[path = "module/sequences.rs"]
+mod sequences;
 #[path = "support/signed.rs"]
 mod signed;
 #[path = "../support/mod.rs"]
@@ -22,14 +24,12 @@ use scopegate::policy::NoncePolicy;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
-use support::bodies;
-use support::envoy::root;
-use support::random::Random;
-use support::yaml;
+use support::{bodies, envoy::root, random::Random, yaml};
 
 fn main() {
     let folder = std::env::args().nth(1).map(PathBuf::from).expect("usage: fuzz-seeds FOLDER");
-    for (number, (target, seed)) in seeds().into_iter().enumerate() {
+    let hooks = sequences::all().into_iter().map(|sequence| ("module", sequence));
+    for (number, (target, seed)) in seeds().into_iter().chain(hooks).enumerate() {
         let folder = folder.join(target);
         fs::create_dir_all(&folder).expect("a folder");
         fs::write(folder.join(format!("seed-{:04}", number + 1)), seed).expect("a file");
