@@ -90,6 +90,8 @@ pub struct Gate<H> {
     /// The period of our timer. It is set only when it changes, since setting it restarts the timer.
     tick_period: Cell<u32>,
     metadata: MetadataCache,
+    /// Whether the last metadata that was read had a requirement: of a route, and of a virtual host.
+    expects_metadata: [Cell<bool>; 2],
     /// Whether the log has been told that the host does not give us metadata.
     told_unreadable: Cell<bool>,
     logs: LogBudget,
@@ -196,6 +198,7 @@ impl<H: Host> Gate<H> {
             meters: Meters::define(&host, &policy, &settings),
             tick_period: Cell::new(0),
             metadata: MetadataCache::new(host.calls_for_responses()),
+            expects_metadata: Default::default(),
             told_unreadable: Cell::new(false),
             logs: LogBudget::new(settings.limits.denial_logs_per_second),
             crypto: CryptoBudget::new(settings.limits.wasm_crypto_percent),

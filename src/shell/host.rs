@@ -98,6 +98,12 @@ pub trait Host {
     /// A property; `None` when there is none of that path.
     fn property(&self, path: &[&str]) -> Result<Option<Vec<u8>>>;
 
+    /// Whether the metadata of the route, or of its virtual host, surely has nothing of ours. That costs less than reading
+    /// metadata; a host that cannot tell says no.
+    fn lacks_metadata(&self, _source: &str) -> bool {
+        false
+    }
+
     /// Puts a value into the stream's filter state, under `wasm.` and this key.
     fn set_filter_state(&self, key: &str, value: &[u8]) -> Result<()>;
 

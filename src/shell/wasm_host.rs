@@ -9,6 +9,7 @@ use super::feed::SharedData;
 use super::host::{Buffer, Counter, Failure, Gauge, Histogram, Host, Map, Result};
 use super::pairs;
 use super::reply_cache::Prepared;
+use crate::config::METADATA_NAMESPACE;
 
 /// The host of this VM.
 #[derive(Clone, Copy, Debug, Default)]
@@ -215,6 +216,11 @@ impl Host for WasmHost {
             NOT_FOUND => Ok(None),
             other => Err(Failure(other)),
         }
+    }
+
+    // Nothing is copied into the VM where there is nothing.
+    fn lacks_metadata(&self, source: &str) -> bool {
+        matches!(self.property(&["xds", source, "filter_metadata", METADATA_NAMESPACE]), Ok(None))
     }
 
     fn set_filter_state(&self, key: &str, value: &[u8]) -> Result<()> {

@@ -158,7 +158,11 @@ impl<H: Host> Gate<H> {
             (MetadataSource::Route, "route_metadata", "route_name"),
             (MetadataSource::VirtualHost, "virtual_host_metadata", "virtual_host_name"),
         ];
-        for (whose, source, holder) in sources {
+        for ((whose, source, holder), expects) in sources.into_iter().zip(&self.expects_metadata) {
+            // Where the last request had none, this one is likely to have none, and asking for that alone costs less.
+            if !expects.get() && self.host.lacks_metadata(source) {
+                continue;
+            }
             let named = || format!("{source} of {}", self.name_of(holder));
             let parsed = match self.host.property(&["xds", source]) {
                 Ok(None) => Parsed::Nothing,
@@ -178,7 +182,9 @@ impl<H: Host> Gate<H> {
                     Parsed::Unreadable
                 }
             };
-            if !matches!(parsed, Parsed::Nothing) {
+            let has_some = !matches!(parsed, Parsed::Nothing);
+            expects.set(has_some);
+            if has_some {
                 return (whose, parsed);
             }
         }
