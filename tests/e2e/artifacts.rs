@@ -3,12 +3,14 @@
 use crate::support::client::{get_with, request};
 use crate::support::envoy::{Envoy, Gate, cluster, module, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::Server;
 use scopegate::crypto::Algorithm;
 use serde_json::json;
 
 #[test]
 fn each_module_says_which_it_is_and_both_leave_responses_as_they_are() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let configuration =
         json!({ "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }] });

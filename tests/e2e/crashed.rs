@@ -2,6 +2,7 @@
 
 use crate::support::client::get;
 use crate::support::envoy::{Envoy, root};
+use crate::support::only_wasm::needs_wasm;
 use std::time::{Duration, Instant};
 use walrus::{FunctionBuilder, Module, ValType};
 
@@ -43,6 +44,7 @@ fn crashing() -> Vec<u8> {
 
 #[test]
 fn the_timeouts_of_the_shipped_file_end_requests_that_waited_in_a_vm_that_crashed() {
+    needs_wasm!();
     let module = root().join(format!("target/e2e/crashing-{}.wasm", std::process::id()));
     std::fs::create_dir_all(module.parent().unwrap()).unwrap();
     std::fs::write(&module, crashing()).unwrap();

@@ -5,6 +5,7 @@ use crate::keys::KeyServer;
 use crate::support::client::{Response, get, request};
 use crate::support::envoy::{Envoy, cluster, listener, module, root};
 use crate::support::issuer::{Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::{Answer, Server};
 use crate::support::wait::eventually;
 use crate::support::yaml;
@@ -64,6 +65,7 @@ fn on(filter: &str) -> Value {
 
 #[test]
 fn a_gateway_and_one_of_its_routes_do_what_their_policies_say() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let keys = KeyServer::start(KeyServer::keys(&issuer));
     let upstream = Server::echo(0).unwrap();

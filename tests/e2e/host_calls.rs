@@ -4,6 +4,7 @@
 use crate::support::client::{connect, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, module, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
@@ -18,6 +19,7 @@ const TRACE: [&str; 4] = ["--component-log-level", "wasm:trace", "--log-format",
 
 #[test]
 fn a_request_makes_as_many_host_calls_as_the_table_says() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Rs256, "a");
     let envoy = start(&issuer);
     let token = |scope| format!("Bearer {}", issuer.token(now()).scope(scope).sign());
@@ -49,6 +51,7 @@ const ROUNDS: usize = 20;
 /// A stream may end in every way: no context outlives it, nor does anything wait for one that is gone.
 #[test]
 fn every_context_that_is_created_is_deleted() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let (upstream, keys) = (Server::echo(0).unwrap(), Unreliable::start(Conduct::Hangs));
     let gate = |name, jwks: Value| Gate {

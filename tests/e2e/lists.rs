@@ -3,9 +3,11 @@
 use crate::gate::configuration;
 use crate::messages::{gate, post, rpc};
 use crate::support::client::{Response, head, send};
-use crate::support::envoy::{Envoy, Gate, cluster, module, resources, root};
+use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::issuer::{Issuer, now};
+use crate::support::modules::{full_module, requests_module};
 use crate::support::node;
+use crate::support::only_wasm::needs_wasm;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
@@ -101,7 +103,7 @@ fn start(holds: bool, upstream: &Upstream) -> (Envoy, Issuer) {
         "resources": { "rules": [{ "uri": "memo://open/*" }], "default": { "deny": true } },
     });
     let rules = json!([{ "match": { "path": "/mcp" }, "scopes": ["orders:read"], "mcp": mcp }]);
-    let full = module().with_file_name("scopegate-full.wasm");
+    let full = full_module();
     let mut gate: Gate = gate(configuration(&issuer, json!({ "rules": rules })), holds);
     gate.plugin["vm_config"] = json!({ "code": { "local": { "filename": full.to_string_lossy() } } });
     // A route of streams.
@@ -327,10 +329,11 @@ fn a_list_is_filtered_over_http2_too() {
 
 #[test]
 fn the_module_without_callbacks_of_responses_refuses_the_setting() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let rules = json!([{ "match": { "path": "/mcp" }, "mcp": { "lists": "granted" } }]);
     let mut gate = gate(configuration(&issuer, json!({ "rules": rules })), false);
-    let without = module().with_file_name("scopegate.wasm");
+    let without = requests_module();
     gate.plugin["vm_config"] = json!({ "code": { "local": { "filename": without.to_string_lossy() } } });
     let upstream = Upstream::start();
     let refused = Envoy::try_start(&resources(&[gate], &[cluster("upstream", upstream.address)]), 1);

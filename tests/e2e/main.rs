@@ -79,6 +79,7 @@ mod reporting;
 mod reuse;
 mod revocation;
 mod revoked_streams;
+mod rewriting;
 mod rollout;
 mod router;
 mod routing;

@@ -4,6 +4,7 @@ use crate::gate::configuration;
 use crate::support::client::{connect, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, listener, resources};
 use crate::support::issuer::{Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use crate::support::xds::{Folder, discovered, extension};
@@ -55,6 +56,7 @@ fn records(envoy: &Envoy, count: usize) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     // In one VM: two plugins that are the same to Envoy, and one of the other form.
@@ -117,6 +119,7 @@ fn a_record_is_an_object_in_the_access_log_and_says_what_the_text_says() {
 
 #[test]
 fn where_no_record_is_asked_for_the_access_log_has_null() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     let gates = [
@@ -137,6 +140,7 @@ fn where_no_record_is_asked_for_the_access_log_has_null() {
 
 #[test]
 fn a_request_that_outlives_its_configuration_is_logged_in_the_form_that_it_was_judged_under() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     let files = Folder::new();
@@ -216,6 +220,7 @@ fn which_decisions_have_a_line_in_the_log_is_chosen_and_of_those_that_pass_one_i
 
 #[test]
 fn a_full_record_in_envoy_has_every_member_that_such_a_request_can_have() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = Server::echo(0).unwrap();
     let gates = [

@@ -8,6 +8,7 @@ use crate::support::envoy::{Envoy, Gate, cluster, merge, resources, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::modules::{full_module, requests_module};
 use crate::support::node;
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::{Answer, Server};
 use scopegate::base::base64url;
 use scopegate::crypto::Algorithm;
@@ -313,6 +314,7 @@ fn over_http2(address: SocketAddr, requests: &[Value]) -> Vec<Value> {
 
 #[test]
 fn a_module_that_is_not_called_for_responses_refuses_and_names_the_other() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let upstream = McpServer::start();
     let clusters = [cluster("upstream", upstream.server.address)];

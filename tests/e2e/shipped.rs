@@ -3,6 +3,8 @@
 use crate::support::client::{get, get_with, send};
 use crate::support::envoy::{Envoy, binary, module, root};
 use crate::support::issuer::{Issuer, now};
+use crate::support::native;
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::{Answer, Server};
 use crate::support::tools::tool;
 use scopegate::crypto::Algorithm;
@@ -151,6 +153,7 @@ impl Drop for Demo {
 
 #[test]
 fn every_line_that_make_run_prints_does_what_it_promises() {
+    needs_wasm!();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let start = || {
         let mut command = tool("demo");
@@ -240,7 +243,9 @@ fn envoys_validation_takes_the_shipped_file_and_refuses_one_with_a_mistake() {
         (shipped, Some(0), "OK"),
         (mistaken, Some(1), "configuration refused: issuers[0].audience: is not a field; did you mean `audiences`?"),
     ] {
-        let output = Command::new(binary()).args(["--mode", "validate", "--config-yaml", &text]).output().unwrap();
+        let (text, environment) = native::rewritten_bootstrap(&text);
+        let mut command = Command::new(binary());
+        let output = command.envs(environment).args(["--mode", "validate", "--config-yaml", &text]).output().unwrap();
         let told = [output.stdout, output.stderr].concat();
         let told = String::from_utf8_lossy(&told);
         assert!(output.status.code() == code && told.contains(words), "{:?}: {told}", output.status);

@@ -5,6 +5,7 @@ use crate::keys::{KeyServer, remote, start as start_with_keys};
 use crate::support::client::{get, get_with, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::base::base64url;
@@ -139,6 +140,7 @@ fn a_gauge_and_the_log_say_where_signatures_are_checked() {
 
 #[test]
 fn without_the_host_function_signatures_are_checked_in_the_vm_or_the_configuration_is_refused() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     // Everything that the filter calls, but foreign functions.
     let names = [

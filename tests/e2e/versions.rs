@@ -5,6 +5,7 @@ use crate::gate::{configuration, start};
 use crate::support::client::{get, get_with, request};
 use crate::support::envoy::{Gate, minor_version};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::crypto::Algorithm;
@@ -34,6 +35,7 @@ fn token_under(secret: &[u8]) -> String {
 
 #[test]
 fn before_1_39_a_new_secret_needs_a_new_vm() {
+    needs_wasm!();
     let (old, new) = ([1; 32], [2; 32]);
     let routes = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "upstream" } }]);
     let world = World::start_plugin(&with_secret(&old, "first"), &routes, &[]);

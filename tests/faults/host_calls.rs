@@ -5,6 +5,7 @@ use crate::stage::{published, revoked};
 use crate::support::client::{head, send, try_send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::outage::Unreliable;
 use crate::support::random::Random;
 use crate::support::server::Server;
@@ -109,6 +110,7 @@ const OF_RESPONSES: [&str; 1] = ["proxy_set_buffer_bytes"];
 
 #[test]
 fn whatever_host_call_is_refused_no_hostile_request_passes() {
+    needs_wasm!();
     let world = World::new();
     let mut table = String::new();
     for name in host_functions() {
@@ -137,6 +139,7 @@ fn whatever_host_call_is_refused_no_hostile_request_passes() {
 
 #[test]
 fn a_host_that_never_asks_the_filter_is_what_it_cannot_protect_against() {
+    needs_wasm!();
     let world = World::new();
     let passes =
         |envoy: &Envoy, request: &Hostile| try_send(envoy.address(), &request.bytes).is_some_and(|a| a.status == 200);

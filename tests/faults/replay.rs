@@ -4,6 +4,7 @@ use crate::rewritten::{Mark, Rewritten};
 use crate::support::client::{get_with, head, try_send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
@@ -11,6 +12,7 @@ use serde_json::json;
 
 #[test]
 fn a_token_that_was_used_in_a_vm_that_traps_is_refused_by_the_next_one() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
     let configuration = json!({

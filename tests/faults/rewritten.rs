@@ -2,6 +2,7 @@
 //! of it is changed, so what is tested is what is shipped.
 
 use crate::support::envoy::{module, root};
+use crate::support::only_wasm::needs_wasm;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -223,6 +224,7 @@ fn outer(
 
 #[test]
 fn a_module_that_is_dropped_takes_the_file_of_no_other_along() {
+    needs_wasm!();
     let kept = Rewritten::confined(6);
     drop(Rewritten::confined(6));
     assert!(kept.0.exists());

@@ -5,6 +5,7 @@ use crate::rewritten::{Mark, Rewritten, further_headers};
 use crate::stage::{HOSTILE, Stage};
 use crate::support::client::{get, get_with, head, try_send};
 use crate::support::issuer::{Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use std::sync::atomic::Ordering;
@@ -25,6 +26,7 @@ fn traps(stage: &Stage) -> usize {
 
 #[test]
 fn in_whichever_callback_the_vm_traps_requests_are_refused_until_there_is_a_new_one_and_none_passes() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
     let stage = Stage::start(&[&issuer], 1, module.plugin());
@@ -61,6 +63,7 @@ fn in_whichever_callback_the_vm_traps_requests_are_refused_until_there_is_a_new_
 
 #[test]
 fn a_vm_that_traps_between_two_calls_of_the_host_has_let_nothing_pass_and_forwarded_nothing() {
+    needs_wasm!();
     // What a request with a good token calls, in this order (`a_request_makes_as_many_host_calls_as_the_table_says`); and
     // the answer to a bad one.
     let good = [
@@ -96,6 +99,7 @@ fn a_vm_that_traps_between_two_calls_of_the_host_has_let_nothing_pass_and_forwar
 
 #[test]
 fn where_no_vm_is_made_anew_a_worker_whose_vm_has_failed_answers_503_until_it_gets_another_configuration() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
     let mut plugin = module.plugin();
@@ -117,6 +121,7 @@ fn where_no_vm_is_made_anew_a_worker_whose_vm_has_failed_answers_503_until_it_ge
 
 #[test]
 fn a_vm_whose_memory_ends_refuses_and_comes_back() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::confined(6);
     let stage = Stage::start(&[&issuer], 1, module.plugin());
@@ -145,6 +150,7 @@ fn a_vm_whose_memory_ends_refuses_and_comes_back() {
 
 #[test]
 fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_that_it_shows() {
+    needs_wasm!();
     const STEP: i64 = 400;
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::with_wrong_clock(STEP);
@@ -185,6 +191,7 @@ fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_tha
 
 #[test]
 fn a_vm_that_traps_takes_the_requests_that_wait_in_it_along_and_none_of_them_passes() {
+    needs_wasm!();
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::trapping();
     let stage = Stage::start_with(&[&issuer], 1, module.plugin(), "30s");

@@ -5,6 +5,7 @@ pub use super::resources::{Gate, cluster, listener, merge, resources};
 use super::client;
 use super::guarded::Guarded;
 pub use super::modules::module;
+use super::native::{self, Environment};
 use super::pool::{self, Borrowed};
 use super::records;
 use serde_json::{Value, json};
@@ -123,6 +124,19 @@ impl Envoy {
     /// Starts Envoy through `wrapper`, a command that runs the command after it; with further `options`, which may say
     /// how a log line looks.
     pub fn launch(bootstrap: &str, workers: u32, wrapper: &[&str], options: &[&str]) -> Result<Self, String> {
+        Self::launch_in(&Environment::new(), bootstrap, workers, wrapper, options)
+    }
+
+    /// As [`Self::launch`], in this environment. Natively it has in addition what the bootstrap asks for.
+    pub fn launch_in(
+        environment: &Environment,
+        bootstrap: &str,
+        workers: u32,
+        wrapper: &[&str],
+        options: &[&str],
+    ) -> Result<Self, String> {
+        let (bootstrap, mut all) = native::rewritten_bootstrap(bootstrap);
+        native::join(&mut all, environment.clone());
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let directory = root().join(format!("target/e2e/{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -146,7 +160,7 @@ impl Envoy {
         let format: &[&str] = if options.contains(&"--log-format") { &[] } else { &["--log-format", "%v"] };
         let command = [wrapper, &own, format, options].concat();
         let stdout = log.try_clone().unwrap();
-        let mut process = Guarded::start(Path::new(command[0]), &command[1..], stdout.into(), log);
+        let mut process = Guarded::start_in(&all, Path::new(command[0]), &command[1..], stdout.into(), log);
         // With tens of thousands of routes, on a busy machine, it takes a while.
         let deadline = Instant::now() + Duration::from_mins(3);
         let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();
@@ -161,7 +175,7 @@ impl Envoy {
                     return Ok(Self { running, admin, listeners, borrowed: None });
                 }
             }
-            if process.has_ended() || read_log().contains("Unable to create Wasm plugin") || Instant::now() > deadline {
+            if process.has_ended() || native::is_refused(&read_log()) || Instant::now() > deadline {
                 drop(process);
                 let log = read_log();
                 let _ = fs::remove_dir_all(&directory);

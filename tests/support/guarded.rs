@@ -1,5 +1,6 @@
 //! A process that does not outlive the one that started it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -24,8 +25,19 @@ pub struct Guarded(Child);
 impl Guarded {
     /// Starts `binary` with `arguments`; what it prints goes to `log`.
     pub fn start(binary: &Path, arguments: &[&str], stdout: Stdio, log: fs::File) -> Self {
+        Self::start_in(&BTreeMap::new(), binary, arguments, stdout, log)
+    }
+
+    /// As [`Self::start`], with these environment variables in addition.
+    pub fn start_in(
+        environment: &BTreeMap<String, String>,
+        binary: &Path,
+        arguments: &[&str],
+        stdout: Stdio,
+        log: fs::File,
+    ) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", GUARD, "guard"]).arg(binary).args(arguments);
+        command.args(["-c", GUARD, "guard"]).arg(binary).args(arguments).envs(environment);
         Self(command.stdin(Stdio::piped()).stdout(stdout).stderr(log).spawn().expect("sh"))
     }
 

@@ -4,6 +4,7 @@
 //! that the process has compiled takes milliseconds, also under another `vm_id`: so each borrower's are new.
 
 use super::envoy::{Envoy, Running, listener, module};
+use super::native::{self, Environment};
 use super::xds::Folder;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -19,10 +20,11 @@ pub struct Borrowed {
     /// Its counters.
     pub counters: BTreeMap<String, u64>,
     files: Folder,
+    environment: Environment,
 }
 
 /// Those that no test uses, and since when.
-static IDLE: Mutex<Vec<(Running, Folder, Instant)>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<(Running, Folder, Environment, Instant)>> = Mutex::new(Vec::new());
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -37,8 +39,10 @@ const REST: Duration = Duration::from_millis(600);
 /// # Panics
 /// With its log when it does not.
 pub fn borrow(resources: &Value) -> (Running, Borrowed, Vec<(String, SocketAddr)>) {
-    let (running, files) = rested().unwrap_or_else(start);
-    let borrowed = Borrowed { logged: running.log().len(), counters: running.counters(), files };
+    // A process has one environment: others are for those that need the same.
+    let environment = native::rewritten(resources).environment;
+    let (running, files) = rested(&environment).unwrap_or_else(|| start(&environment));
+    let borrowed = Borrowed { logged: running.log().len(), counters: running.counters(), files, environment };
     let mut resources = resources.clone();
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
     own_machines(&mut resources, number);
@@ -51,20 +55,21 @@ pub fn borrow(resources: &Value) -> (Running, Borrowed, Vec<(String, SocketAddr)
 /// Takes everything from this Envoy, and keeps it for another test.
 pub fn give_back(running: Running, borrowed: Borrowed) {
     configure(&running, &borrowed.files, &json!({ "listeners": [], "clusters": [] }));
-    IDLE.lock().unwrap().push((running, borrowed.files, Instant::now()));
+    IDLE.lock().unwrap().push((running, borrowed.files, borrowed.environment, Instant::now()));
 }
 
-/// The one that has rested longest. It is waited for: a start takes longer.
-fn rested() -> Option<(Running, Folder)> {
-    let (running, files, since) = {
+/// The one in this environment that has rested longest. It is waited for: a start takes longer.
+fn rested(environment: &Environment) -> Option<(Running, Folder)> {
+    let (running, files, _, since) = {
         let mut idle = IDLE.lock().unwrap();
-        (!idle.is_empty()).then(|| idle.remove(0))?
+        let found = idle.iter().position(|(_, _, other, _)| other == environment)?;
+        idle.remove(found)
     };
     std::thread::sleep(REST.saturating_sub(since.elapsed()));
     Some((running, files))
 }
 
-fn start() -> (Running, Folder) {
+fn start(environment: &Environment) -> (Running, Folder) {
     let files = Folder::new();
     for name in ["clusters.json", "listeners.json"] {
         files.put(name, &[]);
@@ -91,7 +96,7 @@ fn start() -> (Running, Folder) {
         "static_resources": { "listeners": [listener(KEEPER, &[filter], &json!([]), &json!({}), &json!({}))] },
         "dynamic_resources": { "cds_config": files.source("clusters.json"), "lds_config": files.source("listeners.json") },
     });
-    let envoy = Envoy::launch(&bootstrap.to_string(), 1, &[], &["--drain-time-s", "1"]);
+    let envoy = Envoy::launch_in(environment, &bootstrap.to_string(), 1, &[], &["--drain-time-s", "1"]);
     let envoy = envoy.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
     (envoy.into_running(), files)
 }

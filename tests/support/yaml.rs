@@ -17,6 +17,12 @@ pub fn parse(text: &str) -> Value {
     all.remove(0)
 }
 
+/// The only document of a text, if it can be read.
+pub fn only(text: &str) -> Option<Value> {
+    let mut all = read(text).ok()?;
+    all.pop().filter(|_| all.is_empty())
+}
+
 fn read(text: &str) -> Result<Vec<Value>, String> {
     let documents = read_documents(text, false).map_err(|error| error.to_string())?;
     // The command's own value is printed and read again: it is another type.
