@@ -50,6 +50,10 @@ RELEASE_TOOL := cargo run --locked --package scopegate-tools --features release 
 
 NODE_OF_TESTS := SCOPEGATE_NODE=$(abspath $(NODE)) SCOPEGATE_PACKAGES=$(abspath $(PACKAGES))
 
+# For tests with the native module, and the Envoys below the newest that load it.
+NATIVELY = SCOPEGATE_NATIVE=$(NATIVE) $(NODE_OF_TESTS)
+NATIVE_ENVOYS := $(filter-out 1.36.% 1.37.% $(ENVOY_VERSION),$(ENVOYS))
+
 # The tests of `make smoke`, and the parts of `make evidence`.
 SMOKE := \
   gate::a_good_token_passes_and_the_upstream_sees_who_it_is_and_not_the_token \
@@ -311,9 +315,16 @@ evidence-oldest: test-oldest
 evidence-full: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test e2e --test faults
 
-evidence-native:
-	@echo "There is no native module yet. The other module's part runs instead:"
-	@$(MAKE) --no-print-directory evidence-full
+# The same list of tests, with the native module: tests/support/only_wasm.rs names those that need Wasm.
+evidence-native: setup node module
+	@for version in $(NATIVE_ENVOYS); do $(MAKE) --no-print-directory envoy ENVOY_VERSION=$$version || exit 1; done
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) cargo test --locked --test e2e --test faults
+	@for version in $(NATIVE_ENVOYS); do \
+	  echo "Envoy $$version:"; \
+	  SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$$version/bin/envoy $(NATIVELY) cargo test --locked --test e2e -- --exact $(SMOKE) || exit 1; \
+	done
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) SCOPEGATE_CASES=10000 cargo test --locked --test e2e -- differential opinion
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) SCOPEGATE_REQUESTS=100000 cargo test --locked --test faults hostile
 
 evidence-services: needs-services setup node python wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) \

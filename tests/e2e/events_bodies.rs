@@ -7,6 +7,7 @@ use crate::support::client::{Response, connect, get_with, head, read_response, s
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::events::{PATH, content_type, logout, push_logout, unique};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
@@ -194,6 +195,7 @@ fn a_body_that_is_too_large_or_does_not_come_revokes_nothing_and_stops_no_other_
 
 #[test]
 fn without_the_flag_of_the_plugin_no_event_is_taken_and_none_goes_upstream() {
+    needs_wasm!();
     let world = World::start(|issuer| {
         let limits = json!({ "body_timeout": "1s" });
         let plugin = json!({ "allow_on_headers_stop_iteration": false });

@@ -1,7 +1,7 @@
 //! Keys are fetched once for the process, found where the issuer says, and fetched again when a token needs it.
 
 use crate::keys::{in_background, remote};
-use crate::support::client::{Response, get_with, head};
+use crate::support::client::{Response, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::{AUDIENCE, Issuer, now};
 use crate::support::server::{Answer, Received, Server};
@@ -134,8 +134,12 @@ fn without_sharing_each_worker_fetches_for_itself() {
     let mut gate = Gate::new(remote(json!({}), json!({})));
     gate.plugin = json!({ "vm_config": { "vm_id": "" } });
     let clusters = [cluster("upstream", upstream.address), cluster("issuer", server.address)];
-    let _envoy = Envoy::try_start(&resources(&[gate], &clusters), 4).unwrap_or_else(|log| panic!("{log}"));
-    eventually("four workers and the main thread", || documents.count() == 5);
+    let envoy = Envoy::try_start(&resources(&[gate], &clusters), 4).unwrap_or_else(|log| panic!("{log}"));
+    // Natively a worker's gate begins with its first request.
+    eventually("four workers and the main thread", || {
+        get(envoy.address(), "/", &[]);
+        documents.count() == 5
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::revocation::{Published, World, list, start};
 use crate::support::client::{KeptClient, head};
 use crate::support::issuer::{ISSUER, Issuer, now};
+use crate::support::native;
 use crate::support::wait::eventually;
 use scopegate::base::base64url;
 use scopegate::base::time::UnixSeconds;
@@ -74,7 +75,9 @@ fn is_bearable(form: &str, members: Value, make: impl Fn(usize, &str) -> Vec<u8>
     let server = published.serve();
     let world = start(server.address, list(members), 1);
     eventually("the first list", || world.status(&world.token("first")) == 401);
-    let memory = || world.envoy.counter("scopegate.vm.memory_bytes");
+    // The native module has Envoy's memory, and no gauge of its own.
+    let most = most.filter(|_| !native::is_tested());
+    let memory = || if native::is_tested() { 0 } else { world.envoy.counter("scopegate.vm.memory_bytes") };
     std::thread::sleep(Duration::from_millis(1500));
     let empty = memory();
     let (mut longest, mut taken) = (Vec::new(), Vec::new());

@@ -3,6 +3,7 @@
 use crate::support::client::{get_with, head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, listener, merge, resources, root};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::native;
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
@@ -139,6 +140,7 @@ fn an_event_reaches_no_gate_behind_a_filter_that_asks_for_a_credential_and_none_
         ("not-held", None, json!({}), false, 503),
         ("no-route", None, Value::Null, true, 202),
     ];
+    let is_native = native::is_tested();
     let gates: Vec<Value> = cases
         .iter()
         .map(|(name, before, of_route, holds, _)| {
@@ -165,12 +167,17 @@ fn an_event_reaches_no_gate_behind_a_filter_that_asks_for_a_credential_and_none_
     let entry = json!({ "iss": ISSUER, "sid": "s-1" });
     let event = operator.token(now()).header("typ", "secevent+jwt").claim("iss", "ops").claim("aud", "gate-1");
     let event = event.claim("jti", "o-1").claim("events", json!({ REVOCATION_EVENT: entry })).sign();
-    for (name, .., wanted) in cases {
+    for (name, .., holds, wanted) in cases {
+        // Natively there is no such flag: what has to be held is.
+        let wanted = if holds || !is_native { wanted } else { 202 };
         let length = event.len().to_string();
         let headers = [("content-type", "application/secevent+jwt"), ("content-length", &length)];
         let answer = send(envoy.listener(name), &[head("POST", PATH, &headers), event.clone().into_bytes()].concat());
         assert_eq!(answer.status, wanted, "{name}: {answer:?}");
     }
-    envoy.wait_for_log("the plugin lacks allow_on_headers_stop_iteration: true");
-    assert_eq!(envoy.counter_of_at_least("scopegate.events_received", 3), 3);
+    if !is_native {
+        envoy.wait_for_log("the plugin lacks allow_on_headers_stop_iteration: true");
+    }
+    let received = if is_native { 4 } else { 3 };
+    assert_eq!(envoy.counter_of_at_least("scopegate.events_received", received), received);
 }

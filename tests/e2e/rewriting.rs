@@ -2,7 +2,7 @@
 //! that are left out with it.
 
 use crate::support::envoy::root;
-use crate::support::native::{Environment, Rewritten, rewrite};
+use crate::support::native::{Environment, Rewritten, rewrite, statistic};
 use crate::support::only_wasm::{ONLY_WASM, reason};
 use serde_json::{Value, json};
 use std::fs;
@@ -132,6 +132,19 @@ fn what_moves_is_for_every_filter_of_the_document_by_its_name() {
     let host = &rewritten["typed_config"]["route_config"]["virtual_hosts"][0];
     let names: Vec<&String> = host["typed_per_filter_config"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["first", "inner", "outer"]);
+}
+
+#[test]
+fn counters_with_labels_are_read_by_the_names_that_they_have_with_wasm() {
+    for (native, wasm) in [
+        ("requirement.outcome.deny.requirement.rules_0_", "requirement.deny.rules_0_"),
+        ("refused.mode.enforce.issuer.none.reason.expired", "refused.enforce.none.expired"),
+        ("refused.enforce.none.expired", "refused.enforce.none.expired"),
+        ("denied.expired", "denied.expired"),
+    ] {
+        let name = |name: &str| format!("wasmcustom.scopegate.{name}");
+        assert_eq!(statistic(&name(native)), name(wasm));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use crate::support::client::{Response, connect, head, read_response, send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
 use crate::support::issuer::now;
+use crate::support::only_wasm::needs_wasm;
 use crate::support::signer::{EXAMPLE, KEY_ID, SECRET, Unsigned, hex};
 use crate::support::wait::eventually;
 use scopegate::crypto::sha256;
@@ -274,6 +275,7 @@ fn no_byte_follows_a_request_that_was_signed_without_a_body() {
 
 #[test]
 fn without_the_flag_of_the_plugin_a_body_that_has_to_be_held_is_unreadable() {
+    needs_wasm!();
     let upstream = Upstream::start();
     let envoy = envoy(&upstream, 1);
     let body = b"{\"qty\":2}";

@@ -1,7 +1,7 @@
 //! `envoy/issuer-tls.yaml`: keys come only from a server with the issuer's name and a certificate of a trusted CA.
 
 use crate::support::client::get_with;
-use crate::support::envoy::{Envoy, root};
+use crate::support::envoy::{Envoy, module, root};
 use crate::support::issuer::{Issuer, now};
 use crate::support::server::Server;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -63,6 +63,7 @@ fn start(upstream: &Server, provider: SocketAddr, ca: &str) -> Envoy {
             "address: idp.example.com, port_value: 443}",
             format!("address: 127.0.0.1, port_value: {}}}", provider.port()),
         ),
+        ("target/scopegate.wasm", module().to_string_lossy().into_owned()),
         ("/etc/ssl/certs/ca-certificates.crt", file.to_string_lossy().into_owned()),
     ] {
         assert!(text.contains(from), "{from}");

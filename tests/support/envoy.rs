@@ -64,7 +64,7 @@ impl Running {
     pub fn counters(&self) -> BTreeMap<String, u64> {
         let stats = client::get(self.admin, "/stats?type=Counters", &[]).body;
         let lines = stats.lines().filter_map(|line| line.split_once(": "));
-        lines.map(|(name, value)| (name.to_owned(), value.trim().parse().unwrap())).collect()
+        lines.map(|(name, value)| (native::statistic(name), value.trim().parse().unwrap())).collect()
     }
 }
 
@@ -263,7 +263,7 @@ impl Envoy {
     pub fn stat(&self, name: &str) -> Option<u64> {
         let stats = client::get(self.admin, "/stats", &[]).body;
         let mut lines = stats.lines().filter_map(|line| line.split_once(": "));
-        let (_, value) = lines.find(|(other, _)| *other == name)?;
+        let (_, value) = lines.find(|(other, _)| native::statistic(other) == name)?;
         Some(value.trim().parse::<u64>().ok()? - self.before(name))
     }
 

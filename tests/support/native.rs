@@ -30,9 +30,37 @@ pub fn library() -> Option<PathBuf> {
     Some(path)
 }
 
+/// The switch by which Envoy leaves the namespace out of the names that Prometheus sees, as it does for Wasm.
+const NAMES_AS_WITH_WASM: &str = "envoy.reloadable_features.dynamic_modules_strip_custom_stat_prefix";
+
+/// Counters with labels: natively their names have the labels in them.
+const WITH_LABELS: [(&str, &[&str]); 2] = [
+    ("wasmcustom.scopegate.requirement.", &["outcome", "requirement"]),
+    ("wasmcustom.scopegate.refused.", &["mode", "issuer", "reason"]),
+];
+
+/// Whether the native module is tested.
+pub fn is_tested() -> bool {
+    library().is_some()
+}
+
 /// Whether Envoy's log says that a filter has refused its configuration.
 pub fn is_refused(log: &str) -> bool {
     REFUSALS.iter().any(|refusal| log.contains(refusal))
+}
+
+/// The name that a statistic has with Wasm.
+pub fn statistic(name: &str) -> String {
+    for (metric, labels) in WITH_LABELS {
+        let Some(rest) = name.strip_prefix(metric) else { continue };
+        let parts: Vec<&str> = rest.split('.').collect();
+        let pairs: Vec<&[&str]> = parts.chunks(2).collect();
+        if pairs.iter().map(|pair| pair[0]).eq(labels.iter().copied()) {
+            let values: Vec<&str> = pairs.iter().filter_map(|pair| pair.get(1).copied()).collect();
+            return format!("{metric}{}", values.join("."));
+        }
+    }
+    name.to_owned()
 }
 
 /// A document for Envoy with the native module in it.
@@ -59,14 +87,30 @@ pub fn rewritten_text(text: &str) -> (String, Environment) {
 /// As [`rewritten_text`], for a bootstrap, with all that a process of Envoy has to have in its environment: what its filters
 /// read of it, also those in files, and where the native module is.
 pub fn rewritten_bootstrap(text: &str) -> (String, Environment) {
-    let (text, mut environment) = rewritten_text(text);
-    if let Some(library) = library() {
-        let document = serde_json::from_str(&text).ok().or_else(|| yaml::only(&text));
-        document.iter().for_each(|document| xds::environments(document, &mut environment));
-        let folder = library.parent().unwrap_or(&library).to_string_lossy().into_owned();
-        environment.insert("ENVOY_DYNAMIC_MODULES_SEARCH_PATH".to_owned(), folder);
+    let Some(library) = library() else { return (text.to_owned(), Environment::new()) };
+    let mut environment = Environment::new();
+    let folder = library.parent().unwrap_or(&library).to_string_lossy().into_owned();
+    environment.insert("ENVOY_DYNAMIC_MODULES_SEARCH_PATH".to_owned(), folder);
+    let Some(document) = serde_json::from_str(text).ok().or_else(|| yaml::only(text)) else {
+        return (text.to_owned(), environment);
+    };
+    let mut rewritten = rewrite(&document, &library);
+    xds::environments(&document, &mut rewritten.environment);
+    join(&mut environment, rewritten.environment);
+    // What has no gate in it, by itself or in files, stays as it is.
+    if rewritten.document == document && !text.contains("path_config_source") {
+        return (text.to_owned(), environment);
     }
-    (text, environment)
+    (with_names_as_with_wasm(rewritten.document).to_string(), environment)
+}
+
+fn with_names_as_with_wasm(mut bootstrap: Value) -> Value {
+    let layer = json!({ "name": "names", "static_layer": { NAMES_AS_WITH_WASM: true } });
+    match bootstrap.pointer_mut("/layered_runtime/layers").and_then(Value::as_array_mut) {
+        Some(layers) => layers.push(layer),
+        None => bootstrap["layered_runtime"] = json!({ "layers": [layer] }),
+    }
+    bootstrap
 }
 
 /// Puts the native module in the place of each Wasm filter whose code is `library`.

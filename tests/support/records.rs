@@ -76,6 +76,11 @@ pub fn schema() -> Value {
     serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap()
 }
 
+/// A record as an access log in JSON has it: as an object, or as its text.
+pub fn record_of(member: &Value) -> Value {
+    member.as_str().map_or_else(|| member.clone(), |text| serde_json::from_str(text).unwrap())
+}
+
 /// The records in a log: the members of JSON lines, and what follows other text, as objects or as their text.
 pub fn records_in(log: &str) -> Vec<Value> {
     let mut found = Vec::new();
