@@ -270,7 +270,7 @@ impl<H: Host> Gate<H> {
     /// been logged, by their reasons.
     #[cfg(feature = "module")]
     pub fn rest(&self) -> Vec<(&'static str, u64)> {
-        self.count_decisions();
+        self.count_what_was_done();
         self.meters.waiting(&self.host, 0);
         self.show_open_streams();
         self.logs.take()

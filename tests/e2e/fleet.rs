@@ -4,6 +4,7 @@ use crate::gate::configuration;
 use crate::support::client::{Response, at_once, get, get_with, head, try_send};
 use crate::support::envoy::{Envoy, Gate, cluster, resources, root};
 use crate::support::issuer::{Issuer, now};
+use crate::support::native;
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::prover::Prover;
 use crate::support::redis::{Redis, Switch, Webdis};
@@ -285,8 +286,11 @@ fn a_service_of_a_cluster_that_does_not_exist_lets_nothing_pass() {
     let gate = gate(&issuer, json!({ "cluster": "nowhere" }), json!({}));
     let envoy = envoy(gate, &upstream, upstream.address);
     assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).sign()).status, 503);
-    envoy.wait_for_log("the service of the fleet there is no cluster nowhere");
-    assert_eq!(envoy.counter("scopegate.replay.service.no_cluster"), 1);
+    // Natively the main thread asks for a worker, which is told no more than that there is no answer.
+    if !native::is_tested() {
+        envoy.wait_for_log("the service of the fleet there is no cluster nowhere");
+        assert_eq!(envoy.counter("scopegate.replay.service.no_cluster"), 1);
+    }
 }
 
 /// A stand-in for the Redis REST API of Upstash: `POST /` with a command as a JSON array.

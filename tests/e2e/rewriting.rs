@@ -74,6 +74,19 @@ fn a_record_as_an_object_becomes_text_in_the_configuration_and_in_access_logs() 
     assert_eq!(document(&log(object)), log(text));
 }
 
+#[test]
+fn a_condition_on_what_the_gate_publishes_makes_text_of_it() {
+    let state = json!({ "call_expr": { "function": "_[_]", "args": [
+        { "ident_expr": { "name": "filter_state" } }, { "const_expr": { "string_value": "wasm.scopegate.route_name" } },
+    ] } });
+    let name = json!({ "select_expr": { "operand": { "ident_expr": { "name": "xds" } }, "field": "route_name" } });
+    let policy = |state: &Value| json!({ "condition": { "call_expr": { "function": "_==_", "args": [state, name] } } });
+    let mut wanted = policy(&json!({ "call_expr": { "function": "string", "args": [state] } }));
+    wanted["cel_config"] = json!({ "enable_string_conversion": true });
+    assert_eq!(document(&policy(&state)), wanted);
+    assert_eq!(document(&policy(&name)), policy(&name));
+}
+
 /// A virtual host with these requirements of its own and of its two routes, with other metadata beside them.
 fn host(own: Option<&Value>, routes: [&Value; 2]) -> Value {
     let with = |requirement: &Value| json!({ "filter_metadata": { "scopegate": requirement, "other": { "a": {} } } });

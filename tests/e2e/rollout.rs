@@ -54,6 +54,9 @@ fn each_step_refuses_what_it_says_and_reports_the_rest() {
         world.change_plugin(&plugin(step));
         // Each worker takes over a configuration by itself.
         eventually("all workers have it", || (0..6).all(|_| statuses() == wanted));
+        if wanted[0] == 403 {
+            // Natively what has an outcome or a reason in its name begins anew with each configuration.
+            eventually("they are counted", || world.counter("scopegate.requirement.deny.rules_0_") >= 12);
+        }
     }
-    assert!(world.counter("scopegate.requirement.deny.rules_0_") >= 12);
 }

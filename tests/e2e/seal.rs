@@ -6,6 +6,7 @@ use crate::gate::configuration;
 use crate::support::client::{get, request};
 use crate::support::envoy::{Envoy, Gate, cluster};
 use crate::support::issuer::{Issuer, now};
+use crate::support::native;
 use crate::support::server::Server;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
@@ -128,13 +129,12 @@ fn what_another_route_would_serve_is_refused_by_the_seal_and_served_without_it()
         ("behind-sealed", seals, routes(), vec![cors()], vec![to_admin(), seal()]),
     ]);
     let call = [("x-method", "call")];
-    for (gate, headers) in [("stale", &[][..]), ("second", &call), ("behind", &[])] {
-        assert_eq!(
-            world.ask(gate, "/y", headers),
-            "admin",
-            "{gate}: a token without scopes is served by the route that needs one"
-        );
-        assert_eq!(world.ask(&format!("{gate}-sealed"), "/y", headers), "sealed", "{gate}");
+    // The native module judges by the route that Envoy has now, and its edits choose no other: only what is behind it does.
+    let native = [["403", "403"], ["other", "other"], ["admin", "sealed"]];
+    let wanted = if native::is_tested() { native } else { [["admin", "sealed"]; 3] };
+    for ((gate, headers), wanted) in [("stale", &[][..]), ("second", &call), ("behind", &[])].into_iter().zip(wanted) {
+        let met = [gate, &format!("{gate}-sealed")].map(|gate| world.ask(gate, "/y", headers));
+        assert_eq!(met, wanted, "{gate}: a token without scopes, and the route that needs one");
     }
     assert_eq!(world.ask("second-sealed", "/y", &[]), "other");
     world.envoy.wait_for_log("rbac_access_denied");
@@ -156,7 +156,9 @@ fn a_route_of_the_same_name_in_another_virtual_host_is_another_route() {
     let world = World { envoy, issuer, _upstream: upstream };
     let host = ("host", "open.example.com");
     assert_eq!(world.ask("gate", "/", &[host]), "same");
-    assert_eq!(world.ask("gate", "/", &[host, ("x-go", "1")]), "sealed");
+    // The native module judges by the other one.
+    let wanted = if native::is_tested() { "403" } else { "sealed" };
+    assert_eq!(world.ask("gate", "/", &[host, ("x-go", "1")]), wanted);
 }
 
 #[test]

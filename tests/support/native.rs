@@ -175,6 +175,7 @@ impl Rewriting {
             Value::String(text) => *text = text.replace(AS_OBJECT, AS_TEXT),
             _ => {}
         }
+        as_text_in_condition(value);
     }
 
     /// The filter's own type and configuration, or those in a `TypedStruct`.
@@ -246,6 +247,29 @@ impl Rewriting {
             of["typed_per_filter_config"][name] = own.clone();
         }
         true
+    }
+}
+
+/// The condition of a policy, of the shipped seal for one, which compares what a gate has put into filter state: natively that is
+/// bytes for CEL until it is made text.
+fn as_text_in_condition(policy: &mut Value) {
+    if let Some(condition) = policy.get_mut("condition").filter(|condition| condition.is_object())
+        && states_as_text(condition)
+    {
+        policy["cel_config"] = json!({ "enable_string_conversion": true });
+    }
+}
+
+fn states_as_text(value: &mut Value) -> bool {
+    if value.pointer("/call_expr/args/0/ident_expr/name").is_some_and(|name| name == "filter_state") {
+        *value = json!({ "call_expr": { "function": "string", "args": [value.clone()] } });
+        return true;
+    }
+    // Each is looked at, also after one was found.
+    match value {
+        Value::Object(members) => members.values_mut().map(states_as_text).fold(false, |any, found| any | found),
+        Value::Array(items) => items.iter_mut().map(states_as_text).fold(false, |any, found| any | found),
+        _ => false,
     }
 }
 
