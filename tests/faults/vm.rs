@@ -148,10 +148,12 @@ fn a_vm_whose_memory_ends_refuses_and_comes_back() {
     until_good(&stage, &issuer, "at last");
 }
 
+/// How far the clock jumps, in seconds.
+const STEP: i64 = 400;
+
 #[test]
 fn under_a_clock_that_jumps_back_and_forth_every_token_is_judged_by_the_time_that_it_shows() {
     needs_wasm!();
-    const STEP: i64 = 400;
     let issuer = Issuer::new(Algorithm::Es256, "a");
     let module = Rewritten::with_wrong_clock(STEP);
     let stage = Stage::start(&[&issuer], 1, module.plugin());

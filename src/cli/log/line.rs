@@ -7,15 +7,16 @@ use super::record::DETAIL;
 const MARKS: [&str; 2] = ["scopegate: decision=", "scopegate: event="];
 /// What is before the name of each member.
 const NAME: &str = "scopegate: ";
-/// What Envoy writes before the text of a plugin.
-const OF_PLUGIN: &str = "wasm log";
+/// What Envoy writes before the text of a plugin, and the name of its logger for native modules.
+const OF_PLUGIN: [&str; 2] = ["wasm log", "dynamic_modules"];
 
 /// The text before a record, and the record. At the level `debug` Envoy logs the headers of requests, in quotes, and a
 /// client could write a record into one: so there are no quotes before a record, and a plugin has written it.
 pub(super) fn split(line: &str) -> Option<(&str, &str)> {
     let start = MARKS.iter().filter_map(|mark| line.find(mark)).min()?;
     let (before, record) = line.split_at_checked(start)?;
-    let is_ours = before.trim().is_empty() || before.contains(OF_PLUGIN) && !before.contains(['\'', '"']);
+    let is_named = OF_PLUGIN.iter().any(|name| before.contains(name));
+    let is_ours = before.trim().is_empty() || is_named && !before.contains(['\'', '"']);
     is_ours.then(|| (before, record.strip_prefix(NAME).unwrap_or(record)))
 }
 

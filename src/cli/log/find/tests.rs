@@ -53,6 +53,8 @@ fn the_lines_of_envoys_log_are_read_with_their_time() {
         format!("2026-11-22T00:47:31.123Z\tinfo\tenvoy wasm context.cc:1195\twasm log scopegate: {record}\tthread=22"),
         format!("gate-1 | [2026-11-22 00:47:31.123][12][info][wasm] wasm log: {record}"),
         format!(r#"{{"time":"2026-11-22T00:47:31.123Z","msg":{}}}"#, quoted(&format!("wasm log x: {record}"))),
+        format!("[2026-11-22 00:47:31.123][12][info][dynamic_modules] [:] {record}"),
+        format!(r#"{{"time":"2026-11-22T00:47:31.123Z","msg":{}}}"#, quoted(record)),
     ] {
         assert_eq!(read(&line).0, wanted, "{line}");
     }
@@ -114,6 +116,8 @@ fn other_lines_are_counted_and_no_line_is_taken_for_more_than_it_is() {
         "'user-agent', 'wasm log x: scopegate: decision=allow subject=\"eve\"'",
         "'user-agent', '{\"decision\":\"allow\"}'",
         r#"{"user_agent":"wasm log x: scopegate: decision=allow"}"#,
+        "'user-agent', '[dynamic_modules] [:] scopegate: decision=allow subject=\"eve\"'",
+        r#"{"user_agent":"[dynamic_modules] scopegate: decision=allow"}"#,
         "GET / scopegate: decision=allow",
     ] {
         assert_eq!(counts(line), (1, 0, 0), "{line}");
