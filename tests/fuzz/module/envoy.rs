@@ -101,8 +101,9 @@ pub static EVENTS: Mutex<Events> = Mutex::new(Events { streams: [Vec::new(), Vec
 pub static CALLOUTS: Mutex<Vec<Callout>> = Mutex::new(Vec::new());
 /// Schedulers that have not been deleted.
 pub static SCHEDULERS: AtomicUsize = AtomicUsize::new(0);
-/// Requests that went on by a hook or a call, and requests that were answered.
+/// Requests that went on, those of them that waited before, and requests that were answered.
 pub static WENT_ON: AtomicUsize = AtomicUsize::new(0);
+pub static RESUMED: AtomicUsize = AtomicUsize::new(0);
 pub static ANSWERED: AtomicUsize = AtomicUsize::new(0);
 static LAST: AtomicU64 = AtomicU64::new(0);
 
@@ -403,6 +404,7 @@ extern "C" fn envoy_dynamic_module_callback_http_filter_continue_decoding(filter
     let stream = stream(filter);
     assert_eq!(stream.answered.get(), 0, "a stream goes on that has been answered");
     stream.goes_on();
+    RESUMED.fetch_add(1, Ordering::Relaxed);
     hooks::during(stream);
 }
 

@@ -30,6 +30,10 @@ struct Main {
     configs: Vec<Held>,
     workers: Workers,
     route: *const c_void,
+    /// For how many hundredths of a second it still sleeps.
+    patience: u8,
+    /// No other input has filters of these names, so it begins without keys and lists.
+    run: u64,
 }
 
 /// At most so many of each at once.
@@ -43,7 +47,7 @@ impl Main {
         }
         self.workers.wait();
         let envoy = Config::new(more & 2 == 0);
-        let (name, text) = (if more & 1 == 0 { "gate" } else { "other" }, plan::configuration(kind));
+        let (name, text) = (format!("{}-{}", self.run, more & 1), plan::configuration(kind));
         let pointer = std::ptr::from_ref(&*envoy).cast_mut().cast();
         let (name, text) = (envoy::Buffer::of(name.as_bytes()), envoy::Buffer::of(text.as_bytes()));
         // SAFETY: all of it is good while the hook runs.
@@ -112,6 +116,22 @@ impl Main {
         }
     }
 
+    /// Sleeps for hundredths of a second, until an event comes. Gates that lack something have a tick in a tenth.
+    fn sleep(&mut self, hundredths: u8) {
+        self.workers.wait();
+        for _ in 0..hundredths.min(self.patience) {
+            let has_events = {
+                let events = lock(&EVENTS);
+                !events.configs.is_empty() || events.streams.iter().any(|own| !own.is_empty())
+            };
+            if has_events {
+                return;
+            }
+            self.patience -= 1;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Does what one byte of the input, and those after it, say.
     fn step(&mut self, what: u8, plan: &mut Plan<'_>) {
         match what % 16 {
@@ -134,7 +154,7 @@ impl Main {
                 let (which, how) = (plan.next().unwrap_or(0), plan.below(6));
                 self.answer(which, how);
             }
-            _ => std::thread::sleep(Duration::from_millis(u64::from(plan.below(12)))),
+            _ => self.sleep(plan.below(12)),
         }
         // Else the worker goes on beside what comes next.
         if what & 0x80 == 0 {
@@ -171,7 +191,7 @@ fn play(input: &[u8]) {
     // SAFETY: all of it is good while the hook runs.
     let route = unsafe { hooks::envoy_dynamic_module_on_http_filter_per_route_config_new(name, text) };
     assert!(!route.is_null());
-    let mut main = Main { configs: Vec::new(), workers: Workers::default(), route };
+    let mut main = Main { configs: Vec::new(), workers: Workers::default(), route, patience: 16, run: envoy::number() };
     let mut plan = Plan(input);
     while let Some(what) = plan.next() {
         main.step(what, &mut plan);
