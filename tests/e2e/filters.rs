@@ -5,6 +5,7 @@ use crate::chain::{around, errors, filter, lua};
 use crate::support::client::{head, send};
 use crate::support::envoy::{Envoy, Gate, cluster, minor_version};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::only_wasm::needs_wasm;
 use crate::support::server::{Answer, Server};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
@@ -136,6 +137,7 @@ fn tags() -> Value {
 
 #[test]
 fn a_filter_asks_for_the_route_where_the_table_says_so() {
+    needs_wasm!();
     let enabled = percent(0);
     let mut filters = vec![
         ("cors", filter("cors.v3.Cors", json!({}))),
@@ -186,6 +188,7 @@ fn a_filter_asks_for_the_route_where_the_table_says_so() {
 
 #[test]
 fn a_filter_clears_the_route_cache_where_the_table_says_so() {
+    needs_wasm!();
     let world = World::new();
     let provider = |clear: bool| {
         json!({ "providers": { "p": {

@@ -5,6 +5,7 @@ use crate::chain::{cors, errors, filter, lua, own, seal};
 use crate::support::client::{KeptClient, head};
 use crate::support::envoy::{Envoy, Gate, cluster, listener, merge};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
+use crate::support::native;
 use crate::support::random::{Random, from_environment};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
@@ -278,8 +279,9 @@ fn in_a_chain_that_check_passes_the_route_that_serves_is_the_route_that_judged()
         }
     }
     println!("seed {seed}, {passed} chains of {number}: {sound:?} where check passes, {unsound:?} where it does not");
-    assert!(sound.agreed > chains * A_CHAIN / 4 && sound.sealed > 0, "{sound:?}");
-    assert!(unsound.disagreed > 0, "nothing to find: {unsound:?}");
+    assert!(sound.agreed > chains * A_CHAIN / 4, "{sound:?}");
+    // The native module judges by the route that Envoy has now: there is little for a seal, or to find.
+    assert!(native::is_tested() || sound.sealed > 0 && unsound.disagreed > 0, "nothing to find: {sound:?} {unsound:?}");
 }
 
 fn start(files: &Folder, clusters: &Value) -> Envoy {

@@ -58,6 +58,13 @@ pub const ONLY_WASM: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "it is about a route that Wasm reads as it was before; natively Envoy looks it up when the gate asks",
+        &[
+            "e2e::filters::a_filter_asks_for_the_route_where_the_table_says_so",
+            "e2e::filters::a_filter_clears_the_route_cache_where_the_table_says_so",
+        ],
+    ),
+    (
         "`audit.record: object` is refused natively: the record is text in filter state",
         &[
             "e2e::record::a_record_is_an_object_in_the_access_log_and_says_what_the_text_says",
