@@ -208,7 +208,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         routes::check(envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         if envoy.is_native {
-            native::check_hosts(envoy, findings);
+            native::check_metadata(envoy, findings);
         }
         // What asks for an upgrade is no page of a browser, and no script reads the answer.
         if !envoy.of_upgrades {

@@ -173,6 +173,7 @@ fn what_only_the_native_module_gets_wrong_is_an_error_with_its_reason() {
             ),
             "of which a native module sees nothing; write it as DynamicModuleFilterPerRoute",
         ),
+        ("requirement-not-read", after(INTERNAL, &metadata("{}")), "is an empty requirement in metadata"),
         (
             "metadata",
             after(INTERNAL, &metadata("{scopes: [a], methods: {GET: {}}}")),

@@ -88,6 +88,7 @@ mod served;
 mod sessions;
 mod shipped;
 mod shipped_dynamic;
+mod shipped_native;
 mod signatures;
 mod signed;
 mod signed_clients;

@@ -38,7 +38,7 @@ pub(super) fn check(sources: &[Source], gates: &[Gate<'_>], findings: &mut Findi
         let filter = per_route::Filter { name: Some(METADATA_NAMESPACE), is_native };
         per_route::check_config(file, &config, filter, findings);
         if is_native {
-            native::check_hosts(&envoy, findings);
+            native::check_metadata(&envoy, findings);
         }
         routes::check_disabled(file, &config, METADATA_NAMESPACE, findings);
         written::check_routes(&envoy, findings);

@@ -42,16 +42,20 @@ pub(super) fn check(gate: &Gate<'_>, loaded: &Loaded, findings: &mut Findings) {
     }
 }
 
-/// Checks the virtual hosts: Envoy hands a native module nothing of their metadata.
-pub(super) fn check_hosts(envoy: &InEnvoy<'_>, findings: &mut Findings) {
+/// Checks metadata that Envoy does not hand to a native module: all of a virtual host, and of a route an empty one, which asks
+/// for a token with Wasm.
+pub(super) fn check_metadata(envoy: &InEnvoy<'_>, findings: &mut Findings) {
     for host in &envoy.virtual_hosts {
-        let Some(view) = metadata(&host.view) else { continue };
-        findings.error(
-            "requirement-not-read",
-            host.file,
-            &view,
-            "is a requirement in the metadata of a virtual host, of which a native module sees nothing",
-            &format!("write it as DynamicModuleFilterPerRoute in {PER_FILTER} of the virtual host"),
-        );
+        let of_host = metadata(&host.view).map(|view| {
+            (view, "is a requirement in the metadata of a virtual host, of which a native module sees nothing")
+        });
+        let of_routes = host.routes.iter().filter_map(|route| metadata(&route.view));
+        let empty = of_routes
+            .filter(|view| view.members().is_empty())
+            .map(|view| (view, "is an empty requirement in metadata, which a native module does not see"));
+        for (view, what) in of_host.into_iter().chain(empty) {
+            let remedy = format!("write it as DynamicModuleFilterPerRoute in {PER_FILTER}");
+            findings.error("requirement-not-read", host.file, &view, what, &remedy);
+        }
     }
 }

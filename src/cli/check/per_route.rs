@@ -73,7 +73,7 @@ fn of_wasm(own: &View<'_>, is_ours: bool, is_passed_over: bool) -> Option<(&'sta
 /// The same where it is the native module.
 fn of_native(own: &View<'_>, is_ours: bool) -> Option<(&'static str, &'static str)> {
     if is_ours {
-        let what = "is no configuration of the native module for a route: the gate would take it for its own";
+        let what = "is no configuration of the native module for a route: it answers 500 there";
         return per_route(own).is_none().then_some((what, NATIVE_REMEDY));
     }
     let what = "is a requirement under another name than that of the gate in its chain: nothing reads it";

@@ -75,6 +75,8 @@ impl<'s> Reader<'s, '_> {
         if matches!(self, Self::Wasm) {
             return written;
         }
+        // Envoy hands over the members of metadata, so that empty metadata is none.
+        let written = written.filter(|beside| !beside.view.members().is_empty());
         let own = self.configured(file, route);
         match (written, own.as_ref().or(host)) {
             (Some(written), Some(_)) => Some(both(&written)),
