@@ -54,12 +54,6 @@ pub fn after(milliseconds: u32) -> Instant {
     now.checked_add(Duration::from_millis(u64::from(milliseconds))).unwrap_or(now)
 }
 
-/// So many milliseconds ago.
-pub fn before(milliseconds: u32) -> Instant {
-    let now = now();
-    now.checked_sub(Duration::from_millis(u64::from(milliseconds))).unwrap_or(now)
-}
-
 /// Adds a sleeper that is woken at `due`, once; then, when it is [`set`] again.
 pub fn add(scheduler: Scheduler, due: Instant) -> Sleeper {
     THREAD.call_once(|| {

@@ -75,6 +75,8 @@ pub struct Feed {
     /// The version that this worker holds, and the one that it cannot use.
     held: Option<u64>,
     refused: Option<u64>,
+    /// The version that this worker held until it was too old.
+    last_held: Option<u64>,
     /// When the content was confirmed, by a clock that may be set back: see [`Feed::look`].
     confirmed_at: u64,
     flight: Option<Flight>,
@@ -101,6 +103,7 @@ impl Feed {
             state: DocumentState::default(),
             held: None,
             refused: None,
+            last_held: None,
             confirmed_at: 0,
             flight: None,
             wanted: None,
@@ -116,8 +119,18 @@ impl Feed {
     /// Reads the shared data. Returns a content that is newer than what this worker holds. The caller judges it, and
     /// then [holds](Feed::hold) or [refuses](Feed::refuse) it.
     pub fn look(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
+        self.look_if(outside, false)
+    }
+
+    /// As [`Feed::look`], and also returns a content that is [stale](Feed::is_stale), if this worker has not held it: it was not
+    /// called while that was fresh.
+    pub fn look_at_any(&mut self, outside: &Outside<'_>) -> Option<(Version, Vec<u8>)> {
+        self.look_if(outside, true)
+    }
+
+    fn look_if(&mut self, outside: &Outside<'_>, takes_stale: bool) -> Option<(Version, Vec<u8>)> {
         self.read_again(outside);
-        if !self.has_news(outside.now) {
+        if !self.has_news(outside.now, takes_stale) {
             return None;
         }
         let version = self.state.version;
@@ -150,7 +163,7 @@ impl Feed {
         if self.held.is_none() || !self.is_stale(outside.now) {
             return None;
         }
-        self.held = None;
+        self.last_held = self.held.take();
         let told = [self.state.version, self.state.confirmed_at].map(u64::to_le_bytes).concat();
         let (before, mark) = outside.shared.read(&self.names.too_old).unzip();
         let first = before.as_ref() != Some(&told) && outside.shared.write(&self.names.too_old, &told, mark);
@@ -196,7 +209,7 @@ impl Feed {
         let is_over = since >= asked && self.state.attempt_ended > 0;
         let is_coming = || self.wanted.is_some() || self.is_under_way(outside) || self.is_due(outside.now);
         match is_over {
-            _ if self.has_news(outside.now) => FetchState::Coming,
+            _ if self.has_news(outside.now, false) => FetchState::Coming,
             true if self.state.failures == 0 => FetchState::Done,
             true => FetchState::Failed,
             false if is_coming() => FetchState::Coming,
@@ -212,7 +225,7 @@ impl Feed {
 
     /// When the next content can come: at the next attempt, or at the next look, if that finds one.
     pub fn next_at(&self, now: u64) -> u64 {
-        if self.is_due(now) || self.has_news(now) { now } else { self.state.next_at }
+        if self.is_due(now) || self.has_news(now, false) { now } else { self.state.next_at }
     }
 
     /// Begins a fetch, if one is due or wanted and no other worker makes it. The caller has to end it with
@@ -387,9 +400,10 @@ impl Feed {
     }
 
     /// Whether another worker's content is there at which this worker has not looked.
-    fn has_news(&self, now: u64) -> bool {
+    fn has_news(&self, now: u64, takes_stale: bool) -> bool {
         let is_known = self.holds_newest() || self.refuses_newest();
-        self.shares && self.state.version > 0 && !is_known && !self.is_stale(now)
+        let is_wanted = !self.is_stale(now) || takes_stale && self.last_held != Some(self.state.version);
+        self.shares && self.state.version > 0 && !is_known && is_wanted
     }
 
     fn is_due(&self, now: u64) -> bool {

@@ -233,7 +233,8 @@ impl ListFeed {
 
     /// Looks for a document that another worker fetched.
     fn find(&mut self, outside: &Outside<'_>) -> Vec<Event<ListSize>> {
-        let Some((version, bytes)) = self.feed.look(outside) else { return Vec::new() };
+        // What a list that is too old revokes stays revoked, also for a worker that did nothing while it was fresh.
+        let Some((version, bytes)) = self.feed.look_at_any(outside) else { return Vec::new() };
         match Manifest::from_bytes(&bytes) {
             Some(manifest) => self.gather(outside, version, manifest, Chunks::default()),
             None => vec![self.refuse(version, "it is no manifest".to_owned())],

@@ -6,8 +6,6 @@ use super::super::timer::{self, Scheduler};
 use super::{Effective, Root, Worker};
 use std::rc::Rc;
 
-/// A gate whose tick is so late, in milliseconds, has not been woken for it.
-const LATE_MS: u32 = 250;
 /// The period of ticks at which a gate reads a long document.
 const READING_MS: u32 = 10;
 /// The longest time that it reads before its next request, in milliseconds.
@@ -41,7 +39,7 @@ impl Worker {
         if root.due.get() > now {
             return false;
         }
-        let is_late = root.due.get() < timer::before(LATE_MS);
+        let late_ms = now.saturating_duration_since(root.due.get()).as_millis();
         root.set_due();
         let stream = self.any_stream_of(root);
         if let Some(Stream(filter)) = stream {
@@ -49,10 +47,11 @@ impl Worker {
         }
         let tick = || self.work(root.alone(), |filter| filter.on_tick(root.context));
         tick();
-        // It has missed the ticks at which it would have read what is new.
-        let until = timer::after(CATCH_UP_MS);
-        while is_late && root.period_ms.get() <= READING_MS && timer::now() < until {
+        // It has missed ticks, at which it would have read what is new.
+        let (mut missed, until) = (late_ms / u128::from(READING_MS), timer::after(CATCH_UP_MS));
+        while missed > 0 && root.period_ms.get() <= READING_MS && timer::now() < until {
             tick();
+            missed -= 1;
         }
         true
     }

@@ -51,6 +51,29 @@ fn documents_that_are_no_lists_leave_the_good_one_to_later_workers() {
 }
 
 #[test]
+fn a_worker_that_first_looks_when_a_list_is_too_old_still_refuses_what_it_revokes() {
+    for when_stale in [WhenStale::Allow, WhenStale::Deny] {
+        let mut process = Process::new(1, when_stale);
+        process.fetch(document(""), line("a"));
+        // An outage until the list is too old.
+        for _ in 0..200 {
+            let (requests, _) = process.tick(1000);
+            for (worker, _) in requests {
+                process.answer(
+                    worker,
+                    Answer::Failed(crate::shell::feed::FailureKind::Unreachable.because("gone")),
+                    Chunks::default(),
+                );
+            }
+        }
+        newcomer(&mut process, &policy(when_stale));
+        (0..5).for_each(|_| drop(process.tick(10)));
+        assert_eq!(process.refuses("a"), [true; 2], "{when_stale:?}");
+        assert_eq!(process.complete(), [when_stale == WhenStale::Allow; 2], "it is too old for both");
+    }
+}
+
+#[test]
 fn a_piece_that_was_written_over_is_mended_by_one_fetch() {
     let mut process = Process::new(2, WhenStale::Deny);
     process.fetch(document(""), line("a"));
