@@ -156,13 +156,13 @@ impl Cases {
         let case = match name {
             "hit-default" => Case {
                 what: "the same with every default, the audit object included",
-                target: Some(0.97),
+                target: Some(0.93),
                 scopegate: without(self.base().scopegate, &["route_metadata", "audit"]),
                 ..self.base()
             },
             "hit-metadata" => Case {
                 what: "as `hit-rules`, the policy in route metadata",
-                target: Some(0.95),
+                target: Some(0.97),
                 scopegate: without(self.base().scopegate, &["route_metadata", "rules"]),
                 scopegate_routes: vec![with_metadata(one_route().remove(0), SCOPE)],
                 ..self.base()
@@ -181,7 +181,7 @@ impl Cases {
             "reject-signed" => signed::unknown(self.base()),
             "miss-rs256" => Case { what: "RS256, every token new", ..self.miss(Algorithm::Rs256, 1.0) },
             "miss-es256" => Case { what: "ES256, every token new", ..self.miss(Algorithm::Es256, 1.0) },
-            "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.65) },
+            "miss-eddsa" => Case { what: "EdDSA, every token new", ..self.miss(Algorithm::EdDsa, 0.7) },
             name if name.starts_with("reject-") => self.reject(name),
             "rules-1000" => self.rules(1_000, "1 000 rules, a request for the last", 2.0),
             "rules-10000" => self.rules(10_000, "10 000 rules, a request for the last", 10.0),
@@ -321,13 +321,13 @@ impl Cases {
         let expired = || mint.token().claim("iat", now() - 600).claim("exp", now() - 300).sign();
         let (what, target, status, credentials) = match name {
             "reject-expired" => ("an expired token", 1.0, 401, bearers(&[expired()])),
-            "reject-scope" => ("a good token without the scope", 1.0, 403, bearers(&[mint.token().scope("x").sign()])),
+            "reject-scope" => ("a good token without the scope", 0.95, 403, bearers(&[mint.token().scope("x").sign()])),
             "reject-signature" => {
                 let changed: Vec<_> = mint.tokens.iter().map(|token| with_changed_signature(token)).collect();
                 ("RS256, one bit of the signature changed, every token new", 0.95, 401, bearers(&changed))
             }
-            "reject-none" => ("no token", 0.8, 401, vec![None]),
-            _ => ("`Bearer` and what is no token", 0.8, 401, bearers(&["garbage".to_owned()])),
+            "reject-none" => ("no token", 0.83, 401, vec![None]),
+            _ => ("`Bearer` and what is no token", 0.83, 401, bearers(&["garbage".to_owned()])),
         };
         let caches = if status == 403 { Caches::Hit } else { Caches::Apart };
         Case { what, target: Some(target), is_paced: false, status, credentials, caches, ..self.base() }

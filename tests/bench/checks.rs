@@ -12,7 +12,8 @@
 #[path = "main.rs"]
 mod bench;
 
-use bench::measure::median;
+use bench::machine::stolen_of_all;
+use bench::measure::{median, order};
 use bench::pace::{Outcome, Paced, run};
 use bench::settings::Settings;
 use bench::{chart, load};
@@ -90,9 +91,24 @@ fn arguments_are_read_or_refused() {
     assert_eq!((settings.rounds, settings.seconds), (3, 2));
     assert_eq!(settings.parts, ["hit-rules", "footprint"]);
     assert!(read("--cases ").unwrap().wants("routes-10000"));
+    assert!(read("--cases ").unwrap().is_whole, "nothing is left out");
+    assert!(!settings.is_whole && !read("--quick").unwrap().is_whole, "a part does not replace whole results");
     assert!(read("--cases hit").unwrap_err().starts_with("hit is no case; the cases are hit-rules, "));
     assert!(read("--rounds some").unwrap_err().starts_with("some is no number"));
     assert!(read("--fast").unwrap_err().starts_with("--fast is not known"));
+}
+
+#[test]
+fn in_every_other_round_the_order_is_reversed() {
+    let mut reversed = order(1);
+    reversed.reverse();
+    assert_eq!((order(0), order(2)), (reversed, reversed));
+}
+
+#[test]
+fn time_that_is_stolen_is_a_part_of_all() {
+    assert_eq!(stolen_of_all("cpu  1 2 3 4 5 6 7 8 100 100\ncpu0 1 1 1 1 1 1 1 1 0 0\n"), (8, 36));
+    assert_eq!(stolen_of_all(""), (0, 0));
 }
 
 #[test]

@@ -1,27 +1,34 @@
-//! The contenders of a case: Scopegate, and Envoy's own filters set up for the same work.
+//! The contenders of a case: Scopegate as Wasm and as a native module, and Envoy's own filters set up for the same work.
 
 use super::cases::Case;
 use super::support::envoy::{Gate, listener, merge};
+use super::support::envoy::{module, root};
 use super::support::issuer::{AUDIENCE, ISSUER};
+use super::support::native::{Environment, rewrite};
 use serde_json::{Value, json};
 
 /// The environment variable with the secret with which issuers are asked about opaque tokens.
 pub const CLIENT_SECRET: &str = "CLIENT_SECRET";
+const SECRET: &str = "0123456789abcdefghij";
+/// What the module's statistics begin with: both are in one Envoy, and are told apart.
+pub const MODULE_STATISTICS: &str = "modulecustom";
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contender {
     Scopegate,
+    Module,
     Native,
 }
 
 impl Contender {
-    pub const BOTH: [Self; 2] = [Self::Scopegate, Self::Native];
+    pub const ALL: [Self; 3] = [Self::Scopegate, Self::Module, Self::Native];
 
     /// The name of its listener.
     pub fn listener(self, case: &str) -> String {
         match self {
             Self::Scopegate => format!("{case}.scopegate"),
+            Self::Module => format!("{case}.module"),
             Self::Native => format!("{case}.native"),
         }
     }
@@ -68,6 +75,7 @@ pub fn bare() -> Value {
 pub fn contender(contender: Contender, case: &Case, behind: Behind) -> Value {
     match contender {
         Contender::Scopegate => scopegate(case, behind),
+        Contender::Module => native_module(case, behind),
         Contender::Native => native(case, behind),
     }
 }
@@ -89,7 +97,7 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
     // Here nothing else is to be kept alive, and every token is to be answered as the native filters answer it.
     configuration["limits"] = json!({ "wasm_crypto_percent": 100 });
     let mut plugin = json!({ "vm_config": {
-        "vm_id": "bench", "environment_variables": { "key_values": { CLIENT_SECRET: "0123456789abcdefghij" } },
+        "vm_id": "bench", "environment_variables": { "key_values": { CLIENT_SECRET: SECRET } },
     } });
     merge(&mut plugin, &case.plugin);
     let gate = Gate {
@@ -100,6 +108,39 @@ fn scopegate(case: &Case, behind: Behind) -> Value {
         ..Gate::new(configuration)
     };
     gate.routes(behind.finish(&case.scopegate_routes)).listener()
+}
+
+/// What is the same as [`scopegate`] but for the kind of filter, its statistics and its name.
+fn native_module(case: &Case, behind: Behind) -> Value {
+    let mut listener = rewrite(&scopegate(case, behind), &module()).document;
+    let [ours, its] = [Contender::Scopegate, Contender::Module].map(|who| who.listener(case.name));
+    rename(&mut listener, &[(&ours, &its), ("wasmcustom", MODULE_STATISTICS)]);
+    listener
+}
+
+/// Replaces texts that are one of these as a whole.
+fn rename(value: &mut Value, names: &[(&str, &str)]) {
+    match value {
+        Value::String(text) => {
+            if let Some((_, to)) = names.iter().find(|(from, _)| from == text) {
+                (*to).clone_into(text);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, names)),
+        Value::Object(members) => members.values_mut().for_each(|member| rename(member, names)),
+        _ => {}
+    }
+}
+
+/// What Envoy has in its environment: where the native module is, and the secrets that it reads there.
+pub fn environment() -> Environment {
+    let folder = root().join("target");
+    assert!(folder.join("libscopegate.so").is_file(), "target/libscopegate.so is missing: run `make module`");
+    let variables = [
+        ("ENVOY_DYNAMIC_MODULES_SEARCH_PATH", folder.to_string_lossy().into_owned()),
+        (CLIENT_SECRET, SECRET.to_owned()),
+    ];
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What authenticates a request, and `rbac`, which checks what that has found.

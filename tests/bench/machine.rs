@@ -1,5 +1,6 @@
 //! The machine: its cores, and what a thread has used of them.
 
+use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -81,4 +82,53 @@ pub fn worker_time(envoy: u32) -> Duration {
         comm.starts_with("wrk:worker_").then(|| Duration::from_nanos(used))
     });
     used.sum()
+}
+
+/// How noisy the machine was: what others took of it, by what the kernel counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    stolen: u64,
+    all: u64,
+    load: f64,
+}
+
+impl Noise {
+    /// Begins to look.
+    pub fn begin() -> Self {
+        let (stolen, all) = stolen_of_all(&fs::read_to_string("/proc/stat").unwrap_or_default());
+        Self { stolen, all, load: load_average() }
+    }
+
+    /// The percentage of processor time since then that went to other virtual machines.
+    fn stolen_percent(self) -> f64 {
+        let (stolen, all) = stolen_of_all(&fs::read_to_string("/proc/stat").unwrap_or_default());
+        let percent = (stolen - self.stolen) as f64 * 100.0 / (all - self.all).max(1) as f64;
+        (percent * 100.0).round() / 100.0
+    }
+
+    /// In words.
+    pub fn describe(self) -> String {
+        let (before, after, stolen) = (self.load, load_average(), self.stolen_percent());
+        format!(
+            "noise: load average {before} before and {after} after (2 is the bench's own), {stolen} % of the time stolen"
+        )
+    }
+
+    /// For machines.
+    pub fn json(self) -> Value {
+        json!({ "load_before": self.load, "load_after": load_average(), "stolen_percent": self.stolen_percent() })
+    }
+}
+
+/// Of `/proc/stat`: the ticks that went to other virtual machines, and all.
+pub fn stolen_of_all(stat: &str) -> (u64, u64) {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu ")).unwrap_or_default();
+    // What guests used is counted in the first two already.
+    let ticks: Vec<u64> = line.split_whitespace().take(8).filter_map(|word| word.parse().ok()).collect();
+    (ticks.get(7).copied().unwrap_or_default(), ticks.iter().sum())
+}
+
+fn load_average() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(f64::NAN)
 }

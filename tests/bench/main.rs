@@ -1,7 +1,7 @@
-//! `make bench`: Scopegate beside Envoy's own filters in one real Envoy, doing the same work.
+//! `make bench`: Scopegate, as Wasm and as a native module, beside Envoy's own filters in one real Envoy, doing the same work.
 //!
 //! One worker on one core, the load from another process on another core. It prints a table and writes
-//! `results.json`, `chart.svg` and `table.md` under `target/bench`.
+//! `results.json`, `chart.svg` and `table.md` under `target/bench`; a part of a run writes `results-partial.json` alone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ mod before;
 mod calls;
 mod cases;
 pub(crate) mod chart;
-mod contenders;
+pub(crate) mod contenders;
 mod edits;
 mod flood;
 mod footprint;
@@ -30,7 +30,7 @@ mod held;
 mod hollow;
 pub(crate) mod load;
 mod looked_up;
-mod machine;
+pub(crate) mod machine;
 mod made_of;
 pub(crate) mod measure;
 mod opaque;
@@ -46,7 +46,7 @@ mod support;
 mod tokens;
 
 use cases::{Case, Cases};
-use contenders::{Behind, Contender, bare, contender};
+use contenders::{Behind, Contender, bare, contender, environment};
 use machine::Cores;
 use serde_json::{Map, Value, json};
 use settings::Settings;
@@ -86,15 +86,17 @@ fn bench(settings: &Settings) {
     let cores = Cores::find();
     println!("{}; {}", machine::describe(), cores.describe());
     println!(
-        "{} rounds of {} s; tokens are signed once, which takes a while the first time",
-        settings.rounds, settings.seconds
+        "{} starts of Envoy, in each {} rounds of {} s; tokens are signed once, which takes a while the first time",
+        settings.starts, settings.rounds, settings.seconds
     );
     let mut whole = Map::new();
     whole.insert("machine".into(), json!(machine::describe()));
     whole.insert("pinned".into(), json!(cores.pinned.is_some()));
+    whole.insert("starts".into(), json!(settings.starts));
     whole.insert("rounds".into(), json!(settings.rounds));
     whole.insert("seconds".into(), json!(settings.seconds));
     let cases = Cases::new(settings.clone());
+    let noise = machine::Noise::begin();
     let results = compare(&cores, settings, &cases, &mut whole);
     for flood in [flood::TOKENS, flood::PASSWORDS] {
         if settings.wants(flood.name) {
@@ -122,17 +124,28 @@ fn bench(settings: &Settings) {
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
     }
-    save(&results, &whole);
+    println!("\n{}", noise.describe());
+    whole.insert("noise".into(), noise.json());
+    save(&results, &whole, settings.is_whole);
+    if !settings.is_whole {
+        println!(
+            "a part of a run: target/bench/{PARTIAL} has it; results.json, chart.svg and table.md stay as they were"
+        );
+    }
 }
 
-/// Writes what there is so far.
-fn save(results: &[measure::Result], whole: &Map<String, Value>) {
+/// The results of a part of a run, and of a whole one that is not at its end.
+const PARTIAL: &str = "results-partial.json";
+
+/// Writes what there is so far; in the place of a whole run's results only what is whole.
+fn save(results: &[measure::Result], whole: &Map<String, Value>, is_whole: bool) {
     let write = |name: &str, text: String| fs::write(work_directory().join(name), text).unwrap();
-    if !results.is_empty() {
+    let name = if is_whole { "results.json" } else { PARTIAL };
+    if is_whole {
         write("chart.svg", chart::draw(results, &machine::describe()));
         write("table.md", report::markdown(results));
     }
-    write("results.json", serde_json::to_string_pretty(&report::json(results, whole.clone())).unwrap() + "\n");
+    write(name, serde_json::to_string_pretty(&report::json(results, whole.clone())).unwrap() + "\n");
 }
 
 /// Measures the cases that are wanted, each contender in turn.
@@ -143,26 +156,34 @@ fn compare(cores: &Cores, settings: &Settings, cases: &Cases, whole: &mut Map<St
     }
     let (_introspection, cluster) = opaque::endpoint();
     proof::prove(&cases, &cluster);
-    println!("both give the same answers, and send the same upstream\n");
+    println!("all three give the same answers, and send the same upstream\n");
     let mut listeners = vec![bare()];
     for case in &cases {
-        listeners.extend(Contender::BOTH.map(|who| contender(who, case, Behind::DirectResponse)));
+        listeners.extend(Contender::ALL.map(|who| contender(who, case, Behind::DirectResponse)));
     }
-    let envoy = start_with(cores, &listeners, &[cluster]);
-    let requests = load::write_requests("bare", &[load::request(&cases[0].path, None)]);
-    let bare = load::full_speed(&envoy, cores, "bare", &requests, settings.seconds);
-    println!("Envoy alone: {:.0} requests a second, {:.1} us each\n", bare.rate, bare.worker_us);
-    whole.insert("bare_rps".into(), json!(report::round(bare.rate, 0)));
-    println!("{}", report::heading());
-    let mut results = Vec::new();
-    for case in &cases {
-        let result = measure::case(&envoy, cores, case);
-        println!("{}", report::line(&result));
-        results.push(result);
-        save(&results, whole);
-        if settings.profile {
-            profile::show(&envoy, cores, case);
+    let mut results: Vec<measure::Result> = cases.iter().map(measure::Result::new).collect();
+    let mut alone = Vec::new();
+    for start in 0..settings.starts {
+        let envoy = start_with(cores, &listeners, std::slice::from_ref(&cluster));
+        let requests = load::write_requests("bare", &[load::request(&cases[0].path, None)]);
+        let bare = load::full_speed(&envoy, cores, "bare", &requests, settings.seconds);
+        println!(
+            "\nstart {}; Envoy alone: {:.0} requests a second, {:.1} us each\n",
+            start + 1,
+            bare.rate,
+            bare.worker_us
+        );
+        alone.push(bare.rate);
+        whole.insert("bare_rps".into(), json!(report::round(measure::median(alone.iter().copied()), 0)));
+        println!("{}", report::heading());
+        for result in &mut results {
+            measure::case(&envoy, cores, result, start);
+            println!("{}", report::line(result));
+            if settings.profile && start == 0 {
+                profile::show(&envoy, cores, &result.case);
+            }
         }
+        save(&results, whole, false);
     }
     results
 }
@@ -180,6 +201,6 @@ fn start_with(cores: &Cores, listeners: &[Value], clusters: &[Value]) -> Envoy {
     });
     let pin = cores.for_envoy();
     let pin: Vec<&str> = pin.iter().map(String::as_str).collect();
-    let started = Envoy::launch(&bootstrap.to_string(), 1, &pin, &[]);
+    let started = Envoy::launch_in(&environment(), &bootstrap.to_string(), 1, &pin, &[]);
     started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
 }

@@ -1,7 +1,7 @@
-//! Measuring one case: rounds of both contenders in turn, medians of what they gave.
+//! Measuring one case: rounds of all contenders in turn, medians of what they gave.
 
 use super::cases::{Caches, Case};
-use super::contenders::Contender;
+use super::contenders::{Contender, MODULE_STATISTICS};
 use super::load::{self, Run, Stream};
 use super::machine::Cores;
 use super::pace::Outcome;
@@ -9,7 +9,7 @@ use super::support::envoy::Envoy;
 use std::path::Path;
 use std::time::Duration;
 
-/// The part of the slower contender's throughput at which latencies are taken.
+/// The part of the throughput of Envoy's own filters at which latencies are taken.
 const PACE: f64 = 0.7;
 /// The part of the requests that has to be as the case says of the caches.
 const PRACTICALLY_ALL: f64 = 0.97;
@@ -57,40 +57,77 @@ impl Figures {
 pub struct Result {
     pub case: Case,
     pub scopegate: Figures,
+    pub module: Figures,
     pub native: Figures,
     /// At which rates the latencies were taken, one for each round.
     pub rates: Vec<f64>,
 }
 
 impl Result {
+    /// Begins a case.
+    pub fn new(case: &Case) -> Self {
+        let none = Figures { runs: Vec::new(), paced: Vec::new(), found: None };
+        let [scopegate, module, native] = [none.clone(), none.clone(), none];
+        Self { case: case.clone(), scopegate, module, native, rates: Vec::new() }
+    }
+
+    /// What came of this contender.
+    pub const fn of(&mut self, who: Contender) -> &mut Figures {
+        match who {
+            Contender::Scopegate => &mut self.scopegate,
+            Contender::Module => &mut self.module,
+            Contender::Native => &mut self.native,
+        }
+    }
+
     /// The median of the ratios of the rounds: both runs of a round are neighbours in time, so what slows the machine
     /// down for a while slows both.
     pub fn ratio(&self) -> f64 {
-        median(self.ratios())
+        median(self.ratios(&self.scopegate))
+    }
+
+    /// The same of the native module.
+    pub fn module_ratio(&self) -> f64 {
+        median(self.ratios(&self.module))
+    }
+
+    /// The same of the native module.
+    pub fn module_worker_ratio(&self) -> f64 {
+        self.worker_ratio_of(&self.module)
     }
 
     /// The median of the ratios of processor time, which other processes on the machine disturb less.
     pub fn worker_ratio(&self) -> f64 {
-        median(
-            self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| native.worker_us / ours.worker_us),
-        )
+        self.worker_ratio_of(&self.scopegate)
+    }
+
+    fn worker_ratio_of(&self, ours: &Figures) -> f64 {
+        median(ours.runs.iter().zip(&self.native.runs).map(|(ours, native)| native.worker_us / ours.worker_us))
     }
 
     /// The lowest and the highest ratio of a round.
     pub fn spread(&self) -> (f64, f64) {
-        let fold = |with: fn(f64, f64) -> f64, from| self.ratios().fold(from, with);
+        let fold = |with: fn(f64, f64) -> f64, from| self.ratios(&self.scopegate).fold(from, with);
         (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY))
     }
 
-    fn ratios(&self) -> impl Iterator<Item = f64> {
-        self.scopegate.runs.iter().zip(&self.native.runs).map(|(ours, native)| ours.rate / native.rate)
+    fn ratios(&self, ours: &Figures) -> impl Iterator<Item = f64> {
+        ours.runs.iter().zip(&self.native.runs).map(|(ours, native)| ours.rate / native.rate)
     }
 
     /// The median of the ratios of the rounds' latencies, below 1 where ours is the smaller.
     pub fn p99_ratio(&self) -> Option<f64> {
-        let ratios =
-            self.scopegate.paced.iter().zip(&self.native.paced).map(|(ours, native)| ours.p99_us / native.p99_us);
-        (!self.scopegate.paced.is_empty()).then(|| median(ratios))
+        self.p99_ratio_of(&self.scopegate)
+    }
+
+    /// The same of the native module.
+    pub fn module_p99_ratio(&self) -> Option<f64> {
+        self.p99_ratio_of(&self.module)
+    }
+
+    fn p99_ratio_of(&self, ours: &Figures) -> Option<f64> {
+        let ratios = ours.paced.iter().zip(&self.native.paced).map(|(ours, native)| ours.p99_us / native.p99_us);
+        (!ours.paced.is_empty()).then(|| median(ratios))
     }
 
     /// At which rate the latencies were taken: the median over the rounds.
@@ -99,36 +136,34 @@ impl Result {
     }
 }
 
-/// Measures a case.
-pub fn case(envoy: &Envoy, cores: &Cores, case: &Case) -> Result {
+/// Measures a case in one Envoy, the `start`-th, and adds to what came of it in those before.
+pub fn case(envoy: &Envoy, cores: &Cores, result: &mut Result, start: usize) {
+    let case = result.case.clone();
     let requests = load::write_requests(case.name, &case.requests());
     let settings = &case.settings;
-    // Once without counting: caches fill, code is loaded. The contender that is second in one round is first in the
-    // next.
-    let found = Contender::BOTH.map(|who| warm_up(envoy, cores, case, who, &requests));
-    let figures = |found| Figures { runs: Vec::new(), paced: Vec::new(), found };
-    let mut both = found.map(figures);
-    let mut rates = Vec::new();
+    // Once without counting: caches fill, code is loaded. The contender that is last in one round is first in the next.
+    for who in Contender::ALL {
+        result.of(who).found = warm_up(envoy, cores, &case, who, &requests);
+    }
     for round in 0..settings.rounds {
-        let listeners = Contender::BOTH.map(|who| who.listener(case.name));
-        for index in in_turn(round) {
-            both[index].runs.push(load::full_speed(envoy, cores, &listeners[index], &requests, settings.seconds));
+        let order = order(start * settings.rounds + round);
+        for who in order {
+            let run = load::full_speed(envoy, cores, &who.listener(case.name), &requests, settings.seconds);
+            result.of(who).runs.push(run);
         }
         if !case.is_paced {
             continue;
         }
         // Of this round: a machine that has become slower since the first would not keep up with the rate of that one.
-        let slower =
-            both.iter().filter_map(|figures| figures.runs.last()).map(|run| run.rate).fold(f64::INFINITY, f64::min);
-        let rate = (PACE * slower).floor();
-        for index in in_turn(round) {
-            let stream = Stream { address: envoy.listener(&listeners[index]), requests: &requests, rate };
-            both[index].paced.extend(load::paced(cores, &[stream], settings.seconds));
+        let native = result.native.runs.last().map_or(f64::NAN, |run| run.rate);
+        let rate = (PACE * native).floor();
+        for who in order {
+            let address = envoy.listener(&who.listener(case.name));
+            let stream = Stream { address, requests: &requests, rate };
+            result.of(who).paced.extend(load::paced(cores, &[stream], settings.seconds));
         }
-        rates.push(rate);
+        result.rates.push(rate);
     }
-    let [scopegate, native] = both;
-    Result { case: case.clone(), scopegate, native, rates }
 }
 
 /// One run that is not counted, in which the answers and the caches are looked at.
@@ -163,19 +198,25 @@ fn warm_up(envoy: &Envoy, cores: &Cores, case: &Case, who: Contender, requests: 
 
 /// Hits and misses of a contender's cache so far.
 fn lookups(envoy: &Envoy, who: Contender, listener: &str) -> Option<(u64, u64)> {
+    let ours = |namespace: &str| ["hits", "misses"].map(|what| format!("{namespace}.scopegate.cache.{what}"));
     let names = match who {
-        Contender::Scopegate => {
-            ["wasmcustom.scopegate.cache.hits", "wasmcustom.scopegate.cache.misses"].map(str::to_owned)
-        }
+        Contender::Scopegate => ours("wasmcustom"),
+        Contender::Module => ours(MODULE_STATISTICS),
         Contender::Native => ["hit", "miss"].map(|what| format!("http.{listener}.jwt_authn.jwt_cache_{what}")),
     };
-    if who == Contender::Scopegate {
+    if who != Contender::Native {
         std::thread::sleep(UNTIL_COUNTED);
     }
     Some((envoy.stat(&names[0])?, envoy.stat(&names[1])?))
 }
 
-/// The order of the contenders in a round: each is first in every other round.
+/// The order of all contenders in a round: in every other one it is reversed.
+pub const fn order(round: usize) -> [Contender; 3] {
+    let [first, middle, last] = Contender::ALL;
+    if round.is_multiple_of(2) { [first, middle, last] } else { [last, middle, first] }
+}
+
+/// The order of two in a round: each is first in every other round.
 pub const fn in_turn(round: usize) -> [usize; 2] {
     if round.is_multiple_of(2) { [0, 1] } else { [1, 0] }
 }

@@ -12,12 +12,12 @@ use std::process::Command;
 /// Samples a second.
 const FREQUENCY: &str = "4999";
 
-/// Loads both contenders once more, and prints what `perf` saw.
+/// Loads each contender once more, and prints what `perf` saw.
 pub fn show(envoy: &Envoy, cores: &Cores, case: &Case) {
     let requests = load::write_requests(case.name, &case.requests());
     let process = machine::find_process(envoy.process_id(), "envoy").expect("Envoy's process");
     let seconds = case.settings.seconds.max(3);
-    for who in Contender::BOTH {
+    for who in Contender::ALL {
         let listener = who.listener(case.name);
         let file = work_directory().join(format!("{listener}.perf"));
         let (process, time) = (process.to_string(), (seconds - 1).to_string());

@@ -1,7 +1,7 @@
-//! Before anything is measured: both contenders of a case give the same answers, and send the same upstream.
+//! Before anything is measured: all contenders of a case give the same answers, and send the same upstream.
 
 use super::cases::Case;
-use super::contenders::{Behind, Contender, contender};
+use super::contenders::{Behind, Contender, contender, environment};
 use super::support::client::{Response, send};
 use super::support::envoy::{Envoy, cluster};
 use super::support::issuer::now;
@@ -19,9 +19,14 @@ const OF_THE_REQUEST: [&str; 1] = ["x-request-id"];
 pub fn prove(cases: &[Case], other: &Value) {
     let upstream = Server::echo(0).unwrap();
     let listeners: Vec<_> =
-        cases.iter().flat_map(|case| Contender::BOTH.map(|who| contender(who, case, Behind::Upstream))).collect();
+        cases.iter().flat_map(|case| Contender::ALL.map(|who| contender(who, case, Behind::Upstream))).collect();
     let clusters = [cluster("upstream", upstream.address), other.clone()];
-    let envoy = Envoy::start(&json!({ "listeners": listeners, "clusters": clusters }));
+    let bootstrap = json!({
+        "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
+        "static_resources": { "listeners": listeners, "clusters": clusters },
+    });
+    let started = Envoy::launch_in(&environment(), &bootstrap.to_string(), 1, &[], &[]);
+    let envoy = started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
     for case in cases {
         let measured = case.credentials.last().unwrap();
         same(&envoy, case, "what is measured", measured.as_deref(), case.status);
@@ -52,13 +57,15 @@ pub fn prove(cases: &[Case], other: &Value) {
 
 fn same(envoy: &Envoy, case: &Case, what: &str, credential: Option<&str>, status: u16) {
     let request = case.request(credential);
-    let [ours, native] = Contender::BOTH.map(|who| send(envoy.listener(&who.listener(case.name)), &request));
+    let [ours, module, native] = Contender::ALL.map(|who| send(envoy.listener(&who.listener(case.name)), &request));
     assert_eq!(ours.status, status, "{}, {what}: {ours:?}", case.name);
+    assert_eq!(module.status, status, "{}, {what}, natively: {module:?}", case.name);
     assert_eq!(native.status, status, "{}, {what}: {native:?}", case.name);
     if status == 200 && case.forwards_alike {
         let subject = ours.echoed();
         let subject = subject.headers("x-auth-subject");
         assert_eq!(subject.len(), 1, "{}, {what}: the subject is sent upstream", case.name);
+        assert_eq!(forwarded(&ours), forwarded(&module), "{}, {what}: what the module sends upstream", case.name);
         assert_eq!(forwarded(&ours), forwarded(&native), "{}, {what}: what is sent upstream", case.name);
     }
 }

@@ -6,11 +6,33 @@ use serde_json::{Map, Value, json};
 
 /// The most that the 99th percentile may be of the native one, in the hit cases.
 pub const P99_LIMIT: f64 = 1.1;
+/// The same for the native module.
+pub const MODULE_P99_LIMIT: f64 = 1.0;
 
 /// Whether a result keeps to its target, where it has one.
 pub fn keeps_target(result: &Result) -> Option<bool> {
     // As it is printed: two digits after the point.
     result.case.target.map(|target| round(result.ratio(), 2) >= target)
+}
+
+/// The least ratio of the native module's throughput to that of Envoy's own filters.
+pub fn module_target(case: &str) -> Option<f64> {
+    Some(match case {
+        "hit-rules" | "hit-many" => 1.2,
+        "hit-default" => 1.12,
+        "hit-metadata" | "miss-es256" | "reject-signature" => 1.15,
+        "miss-rs256" => 1.25,
+        "miss-eddsa" => 1.4,
+        "reject-expired" | "reject-scope" => 1.1,
+        "reject-none" | "reject-garbage" => 1.0,
+        "rules-10000" => 20.0,
+        _ => return None,
+    })
+}
+
+/// Whether the native module keeps to its target, where it has one.
+pub fn module_keeps_target(result: &Result) -> Option<bool> {
+    module_target(result.case.name).map(|target| round(result.module_ratio(), 2) >= target)
 }
 
 /// Whether the latency keeps to its limit.
@@ -59,10 +81,27 @@ pub fn line(result: &Result) -> String {
         result.native.worker_us(),
         result.worker_ratio(),
     );
-    let busy = result.scopegate.busy().min(result.native.busy());
+    let busy = result.scopegate.busy().min(result.module.busy()).min(result.native.busy());
     if busy < BUSY {
         line += &format!("  the worker was busy {:.0} % of the time only", busy * 100.0);
     }
+    line += &format!(
+        "\n{:<18} {:>9.0} {:>9} {:>6.2} {:>11} {:>6} {:<4} {:>9} {:>9} {:>6} {:<4} {:>8.1} {:>8} {:>6.2}",
+        "  native module",
+        result.module.rate(),
+        "",
+        result.module_ratio(),
+        "",
+        module_target(result.case.name).map_or_else(|| "-".to_owned(), |target| format!("{target:.2}")),
+        mark(module_keeps_target(result)),
+        micros(result.module.p99_us()),
+        "",
+        result.module_p99_ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+        mark(result.module_p99_ratio().map(|ratio| round(ratio, 2) <= MODULE_P99_LIMIT)),
+        result.module.worker_us(),
+        "",
+        result.module_worker_ratio(),
+    );
     line
 }
 
@@ -76,19 +115,23 @@ const fn mark(kept: Option<bool>) -> &'static str {
 
 /// The table in Markdown, as tests/bench/README.md has it.
 pub fn markdown(results: &[Result]) -> String {
-    let mut table = "| case | Scopegate | native | ratio | target | p99, Scopegate | p99, native |\n".to_owned();
-    table += "|---|---|---|---|---|---|---|\n";
+    let mut table = "| case | Wasm | module | native | Wasm / native | target | module / native | target | p99, Wasm | p99, module | p99, native |\n".to_owned();
+    table += "|---|---|---|---|---|---|---|---|---|---|---|\n";
     for result in results {
         let micros = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{} µs", thousands(value)));
         table += &format!(
-            "| `{}`: {} | {} | {} | **{:.2}** | {} | {} | {} |\n",
+            "| `{}`: {} | {} | {} | {} | **{:.2}** | {} | **{:.2}** | {} | {} | {} | {} |\n",
             result.case.name,
             result.case.what,
             thousands(result.scopegate.rate()),
+            thousands(result.module.rate()),
             thousands(result.native.rate()),
             result.ratio(),
             result.case.target.map_or_else(String::new, |target| format!("{target:.2}")),
+            result.module_ratio(),
+            module_target(result.case.name).map_or_else(String::new, |target| format!("{target:.2}")),
             micros(result.scopegate.p99_us()),
+            micros(result.module.p99_us()),
             micros(result.native.p99_us()),
         );
     }
@@ -105,6 +148,18 @@ pub fn json(results: &[Result], rest: Map<String, Value>) -> Value {
                 "what": result.case.what,
                 "scopegate_rps": round(result.scopegate.rate(), 0),
                 "native_rps": round(result.native.rate(), 0),
+                "module_rps": round(result.module.rate(), 0),
+                "module_ratio": round(result.module_ratio(), 3),
+                "module_target": module_target(result.case.name),
+                "module_ok": module_keeps_target(result),
+                "module_p50_us": result.module.p50_us().map(|value| round(value, 0)),
+                "module_p99_us": result.module.p99_us().map(|value| round(value, 0)),
+                "module_p99_ratio": result.module_p99_ratio().map(|value| round(value, 3)),
+                "module_p99_ok": result.module_p99_ratio().map(|ratio| round(ratio, 2) <= MODULE_P99_LIMIT),
+                "module_worker_us": round(result.module.worker_us(), 2),
+                "module_worker_ratio": round(result.module_worker_ratio(), 3),
+                "module_found_in_cache": found(&result.module),
+                "worker_ratio": round(result.worker_ratio(), 3),
                 "ratio": round(result.ratio(), 3),
                 "ratio_low": round(result.spread().0, 3),
                 "ratio_high": round(result.spread().1, 3),
@@ -121,7 +176,7 @@ pub fn json(results: &[Result], rest: Map<String, Value>) -> Value {
                 "native_worker_us": round(result.native.worker_us(), 2),
                 "scopegate_found_in_cache": found(&result.scopegate),
                 "native_found_in_cache": found(&result.native),
-                "worker_busy": round(result.scopegate.busy().min(result.native.busy()), 3),
+                "worker_busy": round(result.scopegate.busy().min(result.module.busy()).min(result.native.busy()), 3),
             })
         })
         .collect();

@@ -9,10 +9,14 @@ use std::rc::Rc;
 /// The settings of one run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How often each contender is measured.
+    /// How often Envoy is started.
+    pub starts: usize,
+    /// How often each contender is measured in each of them.
     pub rounds: usize,
     /// How long each time, in seconds.
     pub seconds: u64,
+    /// Whether nothing is left out: results of a part do not take the place of whole ones.
+    pub is_whole: bool,
     /// Whether to show where the time goes.
     pub profile: bool,
     /// The cases, and what compares nothing with the native filters.
@@ -40,7 +44,11 @@ pub struct UsageError(String);
 
 impl fmt::Display for UsageError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}; write [--quick] [--profile] [--rounds N] [--seconds N] [--cases NAME,…]", self.0)
+        write!(
+            formatter,
+            "{}; write [--quick] [--profile] [--starts N] [--rounds N] [--seconds N] [--cases NAME,…]",
+            self.0
+        )
     }
 }
 
@@ -53,14 +61,26 @@ impl Settings {
     /// For an argument that is not known, and a name that is none.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, UsageError> {
         let all = || cases::NAMES.into_iter().chain(OTHERS).map(str::to_owned).collect();
-        let mut settings = Self { rounds: 5, seconds: 2, profile: false, parts: all(), fields: known_fields() };
+        let mut settings = Self {
+            starts: 3,
+            rounds: 2,
+            seconds: 2,
+            is_whole: true,
+            profile: false,
+            parts: all(),
+            fields: known_fields(),
+        };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().unwrap_or_default();
             match argument.as_str() {
                 // Cargo says that this is a bench.
                 "--bench" => {}
                 "--profile" => settings.profile = true,
-                "--quick" => (settings.rounds, settings.seconds) = (1, 1),
+                "--quick" => {
+                    (settings.starts, settings.rounds, settings.seconds) = (1, 1, 1);
+                    settings.is_whole = false;
+                }
+                "--starts" => replace(&mut settings.starts, &value())?,
                 "--rounds" => replace(&mut settings.rounds, &value())?,
                 "--seconds" => replace(&mut settings.seconds, &value())?,
                 "--cases" => {
@@ -69,6 +89,7 @@ impl Settings {
                         names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
                     if !names.is_empty() {
                         settings.parts = names;
+                        settings.is_whole = false;
                     }
                 }
                 other => return Err(UsageError(format!("{other} is not known"))),
