@@ -402,10 +402,10 @@ reproducible: wasm ## build the module again in another place and compare
 	@echo "The same sources give the same module in another place."
 
 # The bench is built as the tests are: what it measures is the module.
-bench: setup wasm ## measure the filter beside Envoy's own; ROUNDS, SECONDS and CASES choose, QUICK=1 is short, CASES=before BEFORE=FILE is beside an earlier module
+bench: setup wasm module ## measure the filter, as Wasm and natively, beside Envoy's own; STARTS, ROUNDS, SECONDS and CASES choose, QUICK=1 is short, CASES=before BEFORE=FILE is beside an earlier module
 	@command -v wrk >/dev/null || { echo "wrk is needed. On Debian: apt-get install wrk" >&2; exit 1; }
 	@SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) cargo bench --locked --profile dev --bench gate -- \
-	$(if $(QUICK),--quick) --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
+	$(if $(QUICK),--quick) --starts '$(STARTS)' --rounds '$(ROUNDS)' --seconds '$(SECONDS)' --cases '$(CASES)'
 	@$(if $(CASES)$(QUICK),,cargo bench --locked --bench decide && cargo bench --locked --bench replay && cargo bench --locked --bench message && \
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) cargo bench --locked --profile dev --bench lists)
 
