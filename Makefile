@@ -318,6 +318,8 @@ evidence-full: setup node wasm
 # The same list of tests, with the native module: tests/support/only_wasm.rs names those that need Wasm.
 evidence-native: setup node module
 	@for version in $(NATIVE_ENVOYS); do $(MAKE) --no-print-directory envoy ENVOY_VERSION=$$version || exit 1; done
+	$(NATIVELY) cargo test --locked --test house native
+	cargo test --locked --features module --test hooks
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) cargo test --locked --test e2e --test faults
 	@for version in $(NATIVE_ENVOYS); do \
 	  echo "Envoy $$version:"; \

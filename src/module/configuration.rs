@@ -85,6 +85,13 @@ impl Configuration {
         }
     }
 
+    /// Makes the changes of metrics that earlier configurations of the filter have left. On the main thread, at ticks.
+    pub fn make_orphans(&self) {
+        if let Some(envoy) = self.envoy() {
+            self.metrics.make_orphans(envoy, &self.name);
+        }
+    }
+
     /// Envoy's object, while it is there. Only the main thread may use it.
     pub fn envoy(&self) -> Option<ConfigPtr> {
         Some(self.envoy.load(Ordering::Acquire)).filter(|pointer| !pointer.is_null())

@@ -14,7 +14,7 @@ use super::bindings::{
 };
 use crate::shell::{Failure, LATER_COUNTERS};
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The most changes that wait for a thread with a stream, where the main thread cannot make them.
 const MOST_WAITING: usize = 10_000;
@@ -40,8 +40,21 @@ pub enum Change {
 /// A metric as a change names it.
 #[derive(Clone, Debug)]
 pub struct Metric {
+    kind: Kind,
+    name: Arc<str>,
     id: usize,
     labels: Vec<String>,
+}
+
+/// Changes under configurations that have ended, with the names of their filters: a configuration of that name makes them.
+static ORPHANS: Mutex<Vec<(String, Change, Metric, u64)>> = Mutex::new(Vec::new());
+
+/// Notes a change under a configuration that has ended.
+pub fn orphan(filter: &str, change: Change, metric: &Metric, value: u64) {
+    let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
+    if orphans.len() < MOST_WAITING {
+        orphans.push((filter.to_owned(), change, metric.clone(), value));
+    }
 }
 
 /// The metrics of a configuration.
@@ -59,13 +72,13 @@ impl Metrics {
     pub fn define(&self, envoy: Option<ConfigPtr>, kind: Kind, name: &str) -> Result<Metric, Failure> {
         let mut defined = self.defined.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(&id) = defined.get(&(kind, name.to_owned())) {
-            return Ok(Metric { id, labels: Vec::new() });
+            return Ok(Metric { kind, name: name.into(), id, labels: Vec::new() });
         }
         match (self.with_labels.get(), envoy) {
             (None, Some(envoy)) => {
                 let id = define(envoy, kind, name, &[])?;
                 defined.insert((kind, name.to_owned()), id);
-                Ok(Metric { id, labels: Vec::new() })
+                Ok(Metric { kind, name: name.into(), id, labels: Vec::new() })
             }
             (Some(with_labels), _) if kind == Kind::Counter => labelled(with_labels, name),
             _ => Err(Failure::BAD_ARGUMENT),
@@ -92,6 +105,20 @@ impl Metrics {
         }
     }
 
+    /// Makes the changes of configurations of this filter that have ended. On the main thread.
+    pub fn make_orphans(&self, envoy: ConfigPtr, filter: &str) {
+        let ours: Vec<_> = {
+            let mut orphans = ORPHANS.lock().unwrap_or_else(PoisonError::into_inner);
+            orphans.extract_if(.., |(of, ..)| of == filter).collect()
+        };
+        for (_, change, metric, value) in ours {
+            let Ok(metric) = self.define(None, metric.kind, &metric.name) else { continue };
+            if !by_configuration(envoy, change, &metric, value) {
+                self.leave(change, &metric, value);
+            }
+        }
+    }
+
     /// Makes the changes that were left.
     pub fn make_left(&self, filter: FilterPtr) {
         let left = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -104,7 +131,11 @@ fn labelled(with_labels: &[(String, usize, usize)], name: &str) -> Result<Metric
     for (before, count, id) in with_labels {
         if let Some(values) = name.strip_prefix(before) {
             let labels: Vec<String> = values.split('.').map(str::to_owned).collect();
-            return if labels.len() == *count { Ok(Metric { id: *id, labels }) } else { Err(Failure::BAD_ARGUMENT) };
+            return if labels.len() == *count {
+                Ok(Metric { kind: Kind::Counter, name: name.into(), id: *id, labels })
+            } else {
+                Err(Failure::BAD_ARGUMENT)
+            };
         }
     }
     Err(Failure::BAD_ARGUMENT)

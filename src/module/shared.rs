@@ -2,12 +2,26 @@
 
 use crate::base::shared_data::SharedData;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A value, and the mark of this value. Never 0, which means that the writer has seen none.
 type Marked = (Arc<[u8]>, u32);
 
 static VALUES: Mutex<Option<HashMap<String, Marked>>> = Mutex::new(None);
+
+/// How often something has been written that gates have to know before they judge: an event, or a document.
+static NEWS: AtomicU64 = AtomicU64::new(0);
+
+/// How much news there has been: a gate that has seen less has to look.
+pub fn news() -> u64 {
+    NEWS.load(Ordering::Acquire)
+}
+
+fn is_news(name: &str) -> bool {
+    let is_event = name.strip_prefix("scopegate/events/").is_some_and(|rest| !rest.starts_with("poll/"));
+    is_event || name.ends_with("/state")
+}
 
 /// The values of a space.
 #[derive(Debug)]
@@ -37,14 +51,18 @@ impl SharedData for Space {
 
     fn write(&self, name: &str, value: &[u8], seen: Option<u32>) -> bool {
         let new = Arc::from(value);
-        self.within(name, |values, name| match (values.get_mut(&name), seen) {
+        let is_written = self.within(name, |values, name| match (values.get_mut(&name), seen) {
             (Some((_, mark)), Some(seen)) if *mark != seen => false,
             (Some(held), _) => {
                 *held = (new, held.1.checked_add(1).unwrap_or(1));
                 true
             }
             (None, _) => values.insert(name, (new, 1)).is_none(),
-        })
+        });
+        if is_written && is_news(name) {
+            NEWS.fetch_add(1, Ordering::AcqRel);
+        }
+        is_written
     }
 
     fn lacks(&self, name: &str) -> bool {
@@ -68,6 +86,21 @@ mod tests {
         assert!(space.write("a", b"4", None), "without a mark it is written over");
         assert_eq!(space.read("a").expect("a value").0, b"4");
         assert!(!space.lacks("a"));
+    }
+
+    #[test]
+    fn events_and_documents_are_news_and_what_each_request_writes_is_none() {
+        for name in ["scopegate/events/changes", "scopegate/events/7", "https://idp.example.com/keys/state"] {
+            assert!(is_news(name), "{name}");
+        }
+        for name in
+            ["scopegate/replay/jti/4", "scopegate/reuse/4", "scopegate/events/poll/a/lease", "a/lease", "a/body/0"]
+        {
+            assert!(!is_news(name), "{name}");
+        }
+        let before = news();
+        assert!(Space::new("news").write("scopegate/events/changes", b"1", None));
+        assert!(news() > before);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::callouts::{Answer, Mailbox};
 use super::configuration::{self, Configuration};
 use super::host::EnvoyHost;
 use super::metrics::Metric;
+use super::shared;
 use super::stream::{Body, Stream};
 use super::timer::{self, Sleeper};
 use crate::shell::{ContextHasher, Filter, Prepared};
@@ -48,6 +49,8 @@ pub struct Root {
     streams: Cell<usize>,
     period_ms: Cell<u32>,
     due: Cell<Instant>,
+    /// How much news there was when it looked last.
+    seen_news: Cell<u64>,
     /// What wakes this thread for it, and the stream that this is of; on the main thread it is of the configuration.
     sleeper: Cell<Option<(u32, Sleeper)>>,
     metrics: RefCell<Vec<Metric>>,
@@ -167,6 +170,7 @@ impl Worker {
             streams: Cell::new(0),
             period_ms: Cell::new(CALM_MS),
             due: Cell::new(timer::after(CALM_MS)),
+            seen_news: Cell::new(shared::news()),
             sleeper: Cell::new(None),
             metrics: RefCell::default(),
         });
@@ -235,6 +239,7 @@ impl Worker {
             self.take_answers(&root);
             if self.tick_if_due(&root) {
                 configuration.tell_unlogged();
+                configuration.make_orphans();
             }
         }
     }
@@ -246,10 +251,10 @@ impl Worker {
         self.drop_ended();
         let root = self.root_for(configuration)?;
         let context = self.next_context();
+        self.filter.on_context_create(context, root.context);
         root.streams.set(root.streams.get().saturating_add(1));
         let live = Live { filter, root: Rc::clone(&root), is_over: false, keys: Vec::new() };
         self.streams.borrow_mut().insert(context, live);
-        self.filter.on_context_create(context, root.context);
         Some(context)
     }
 
@@ -300,10 +305,10 @@ impl Worker {
         self.have_woken(&root, Some(context));
     }
 
-    /// A stream is gone.
+    /// A stream is gone. It is taken out first, so that a panic leaves nothing that leads to it.
     pub fn delete_stream(&self, context: u32) {
-        let Some((root, filter)) = self.find(context) else { return };
-        self.work(root.with(context, filter), |own| own.on_delete(context));
+        let live = self.streams.borrow_mut().remove(&context);
+        let Some(Live { filter, root, .. }) = live else { return };
         root.streams.set(root.streams.get().saturating_sub(1));
         let was_woken = root.sleeper.get().filter(|(of, _)| *of == context && !root.configuration.is_main());
         if let Some((_, sleeper)) = was_woken {
@@ -311,13 +316,12 @@ impl Worker {
             root.mailbox.set_sleeper(None);
             timer::remove(sleeper);
         }
+        self.work(root.with(context, filter), |own| own.on_delete(context));
         if root.streams.get() == 0 {
             // Nothing can wake this thread for it any more, so the main thread tells what is left to tell.
             let unlogged = self.work(root.with(context, filter), |own| own.on_idle(root.context));
             root.configuration.leave_unlogged(&unlogged);
-        }
-        self.streams.borrow_mut().remove(&context);
-        if root.streams.get() > 0 && root.sleeper.get().is_none() && (was_woken.is_some() || self.filter.watches()) {
+        } else if root.sleeper.get().is_none() && (was_woken.is_some() || self.filter.watches()) {
             self.have_woken(&root, None);
         }
     }

@@ -112,6 +112,8 @@ fn four_workers_ask_the_issuer_once_and_all_have_the_keys_within_a_second() {
     std::thread::sleep(Duration::from_millis(7700));
     let count = world.documents.count();
     assert!((3..=5).contains(&count), "{count}");
+    // Envoy 1.38 lets the main thread of a native module change no metric: a worker does, with its next request.
+    world.statuses(&new, 8);
     let outcomes = ["updated", "unchanged", "not_modified"];
     let counted: u64 =
         outcomes.iter().map(|outcome| world.envoy.counter(&format!("scopegate.keys.fetches.{outcome}"))).sum();

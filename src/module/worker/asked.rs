@@ -117,6 +117,9 @@ impl Worker {
             return metrics::by_stream(filter, change, metric, value);
         }
         let configuration = &root.configuration;
+        if configuration.has_ended() {
+            return metrics::orphan(&configuration.name, change, metric, value);
+        }
         let envoy = configuration.envoy().filter(|_| configuration.is_main());
         if !envoy.is_some_and(|envoy| metrics::by_configuration(envoy, change, metric, value)) {
             configuration.metrics.leave(change, metric, value);

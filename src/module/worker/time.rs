@@ -1,6 +1,7 @@
 //! When a gate is called without a request: at its ticks, and for answers. A worker is woken through one of its streams.
 
 use super::super::bindings::FilterPtr;
+use super::super::shared;
 use super::super::stream::Stream;
 use super::super::timer::{self, Scheduler};
 use super::{Effective, Root, Worker};
@@ -35,10 +36,12 @@ impl Worker {
     }
 
     pub(super) fn tick_if_due(&self, root: &Rc<Root>) -> bool {
-        let now = timer::now();
-        if root.due.get() > now {
+        let (now, news) = (timer::now(), shared::news());
+        // What has been revoked counts with the next request of every worker.
+        if root.due.get() > now && root.seen_news.get() == news {
             return false;
         }
+        root.seen_news.set(news);
         let late_ms = now.saturating_duration_since(root.due.get()).as_millis();
         root.set_due();
         let stream = self.any_stream_of(root);
@@ -49,7 +52,7 @@ impl Worker {
         tick();
         // It has missed ticks, at which it would have read what is new.
         let (mut missed, until) = (late_ms / u128::from(READING_MS), timer::after(CATCH_UP_MS));
-        while missed > 0 && root.period_ms.get() <= READING_MS && timer::now() < until {
+        while missed > 0 && root.period_ms.get() == READING_MS && timer::now() < until {
             tick();
             missed -= 1;
         }
