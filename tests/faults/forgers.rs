@@ -27,6 +27,11 @@ fn key(set: &str, id: &str) -> (String, String) {
     (format!("{set}-{id}"), format!("the secret of {id} in the set {set}"))
 }
 
+/// The environment variable with the secret of a key id. A shell drops one whose name has a hyphen.
+fn variable(key_id: &str) -> String {
+    key_id.replace('-', "_")
+}
+
 /// The key of an HTTP message signature that is public.
 fn public() -> ed25519_dalek::SigningKey {
     ed25519_dalek::SigningKey::from_bytes(&[7; 32])
@@ -37,7 +42,7 @@ pub fn add_to_plugin(plugin: &mut Value) {
     let values = &mut plugin["vm_config"]["environment_variables"]["key_values"];
     for (set, id) in SETS.iter().flat_map(|set| IDENTITIES.map(|id| (set, id))) {
         let (key_id, secret) = key(set, id);
-        values[key_id] = json!(secret);
+        values[variable(&key_id)] = json!(secret);
     }
     plugin["allow_on_headers_stop_iteration"] = json!(true);
 }
@@ -52,7 +57,7 @@ pub fn add_to(configuration: &mut Value) {
             .iter()
             .map(|id| {
                 let (key_id, _) = key(set, id);
-                let mut identity = json!({ "id": id, "secrets": [{ "key_id": key_id, "env": key_id }] });
+                let mut identity = json!({ "id": id, "secrets": [{ "key_id": key_id, "env": variable(&key_id) }] });
                 match *id {
                     "gone" => identity["disabled"] = json!(true),
                     "late" => identity["expires"] = json!(1_700_000_000),

@@ -3,6 +3,7 @@
 
 use crate::support::envoy::{Envoy, Gate, cluster, listener, merge};
 use crate::support::issuer::{AUDIENCE, ISSUER, Issuer};
+use crate::support::native::Environment;
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::{Answer, Server};
 use crate::support::wait::eventually;
@@ -78,7 +79,14 @@ impl Stage {
                 cluster("statuses", statuses.address), cluster("introspection", introspection.address),
             ],
         });
-        let envoy = Envoy::try_start(&resources, workers).unwrap_or_else(|log| panic!("{log}"));
+        // A native module reads the environment of Envoy, which has to be there before the filter comes.
+        let variables = plugin.pointer("/vm_config/environment_variables/key_values").and_then(Value::as_object);
+        let environment: Environment = variables
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect();
+        let envoy = Envoy::try_start_in(&environment, &resources, workers).unwrap_or_else(|log| panic!("{log}"));
         Self {
             envoy,
             issuer,

@@ -108,12 +108,17 @@ impl Envoy {
 
     /// Starts Envoy with `workers` workers; the log if it does not come up.
     pub fn try_start(static_resources: &Value, workers: u32) -> Result<Self, String> {
+        Self::try_start_in(&Environment::new(), static_resources, workers)
+    }
+
+    /// As [`Self::try_start`], in this environment.
+    pub fn try_start_in(environment: &Environment, static_resources: &Value, workers: u32) -> Result<Self, String> {
         let bootstrap = json!({
             "node": { "id": "test", "cluster": "test" },
             "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
             "static_resources": static_resources,
         });
-        Self::start_text(&bootstrap.to_string(), workers)
+        Self::launch_in(environment, &bootstrap.to_string(), workers, &[], &[])
     }
 
     /// Starts Envoy with a whole bootstrap as text.
