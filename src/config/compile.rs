@@ -181,6 +181,16 @@ fn places_apart(
     Some(())
 }
 
+/// The value of the environment variable that is named here.
+fn variable_of(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<String> {
+    environment(cursor.text()?).or_else(|| {
+        cursor.wrong(
+            "names an environment variable that is not set",
+            "name it in vm_config.environment_variables; the native module reads those of Envoy itself",
+        )
+    })
+}
+
 /// The requirement in route metadata, under a policy.
 pub(super) fn metadata(cursor: &Cursor<'_>, policy: &Policy, environment: Environment<'_>) -> Option<Requirement> {
     let names = policy.issuers.iter().map(|issuer| issuer.name.clone()).collect();

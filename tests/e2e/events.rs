@@ -56,7 +56,7 @@ impl World {
     }
 
     /// Whether all workers answer this.
-    fn all_answer(&self, token: &str, status: u16) -> bool {
+    pub fn all_answer(&self, token: &str, status: u16) -> bool {
         self.statuses(token) == [status; CONNECTIONS]
     }
 

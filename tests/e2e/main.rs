@@ -57,6 +57,7 @@ mod mcp_conformance;
 mod messages;
 mod metadata;
 mod native;
+mod natively;
 mod normalise;
 mod open_streams;
 mod opentelemetry;

@@ -142,6 +142,17 @@ impl Envoy {
     ) -> Result<Self, String> {
         let (bootstrap, mut all) = native::rewritten_bootstrap(bootstrap);
         native::join(&mut all, environment.clone());
+        Self::launch_as_written(&all, &bootstrap, workers, wrapper, options)
+    }
+
+    /// As [`Self::launch_in`], with the bootstrap as it is.
+    pub fn launch_as_written(
+        environment: &Environment,
+        bootstrap: &str,
+        workers: u32,
+        wrapper: &[&str],
+        options: &[&str],
+    ) -> Result<Self, String> {
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
         let directory = root().join(format!("target/e2e/{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -165,7 +176,7 @@ impl Envoy {
         let format: &[&str] = if options.contains(&"--log-format") { &[] } else { &["--log-format", "%v"] };
         let command = [wrapper, &own, format, options].concat();
         let stdout = log.try_clone().unwrap();
-        let mut process = Guarded::start_in(&all, Path::new(command[0]), &command[1..], stdout.into(), log);
+        let mut process = Guarded::start_in(environment, Path::new(command[0]), &command[1..], stdout.into(), log);
         // With tens of thousands of routes, on a busy machine, it takes a while.
         let deadline = Instant::now() + Duration::from_mins(3);
         let read_log = || fs::read_to_string(path("envoy.log")).unwrap_or_default();

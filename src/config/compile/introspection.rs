@@ -2,7 +2,7 @@
 
 use super::issuer::token_types;
 use super::requirement::Context;
-use super::{optional, remote};
+use super::{optional, remote, variable_of};
 use crate::base::text::form_encode;
 use crate::base::time::Seconds;
 use crate::config::cursor::{Cursor, Object};
@@ -63,12 +63,7 @@ fn basic(client_id: &str, secret: &str) -> String {
 }
 
 fn secret(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<String> {
-    let Some(value) = environment(cursor.text()?) else {
-        return cursor.wrong(
-            "names an environment variable that is not set in the VM",
-            "name it in vm_config.environment_variables",
-        );
-    };
+    let value = variable_of(cursor, environment)?;
     let value = value.trim();
     if value.is_empty() || !is_plain(value) {
         return cursor.wrong(

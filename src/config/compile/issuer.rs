@@ -1,6 +1,6 @@
 //! Issuers and their keys.
 
-use super::{IssuerNames, implies, introspection, optional, remote, status_list, texts, token_header};
+use super::{IssuerNames, implies, introspection, optional, remote, status_list, texts, token_header, variable_of};
 use crate::base::base64url;
 use crate::base::json::Value;
 use crate::base::time::Seconds;
@@ -357,13 +357,7 @@ fn secrets(cursor: &Cursor<'_>, algorithms: AlgorithmSet, environment: Environme
 }
 
 pub(super) fn secret_bytes(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Vec<u8>> {
-    let name = cursor.text()?;
-    let Some(text) = environment(name) else {
-        return cursor.wrong(
-            "names an environment variable that is not set in the VM",
-            "name it in vm_config.environment_variables",
-        );
-    };
+    let text = variable_of(cursor, environment)?;
     match base64url::decode(text.trim().as_bytes()) {
         Some(bytes) => Some(bytes),
         None => cursor.wrong(

@@ -1,7 +1,7 @@
 //! What is good once, and the service of a fleet.
 
 use super::issuer::secret_bytes;
-use super::optional;
+use super::{optional, variable_of};
 use crate::config::cursor::{Cursor, Object};
 use crate::config::{Environment, fields};
 use crate::policy::{Endpoint, ReplayPlace, ReplayService, ReplaySettings, ServiceForm};
@@ -49,12 +49,7 @@ fn service(cursor: &Cursor<'_>, proofs: ReplayPlace, environment: Environment<'_
 /// The value of a header.
 pub(super) fn authorization(cursor: &Cursor<'_>, environment: Environment<'_>) -> Option<Box<str>> {
     let env = cursor.object(&fields::AUTHORIZATION)?.need("env", "name the environment variable that holds it")?;
-    let Some(value) = environment(env.text()?) else {
-        return env.wrong(
-            "names an environment variable that is not set in the VM",
-            "name it in vm_config.environment_variables",
-        );
-    };
+    let value = variable_of(&env, environment)?;
     let value = value.trim();
     if value.is_empty() || !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return env.wrong(

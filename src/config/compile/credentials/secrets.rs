@@ -1,5 +1,6 @@
 //! Secrets of identities.
 
+use super::super::variable_of;
 use super::instant;
 use crate::base::time::UnixSeconds;
 use crate::config::compile::optional;
@@ -144,10 +145,5 @@ pub(super) fn variable(cursor: &Cursor<'_>, environment: Option<Environment<'_>>
     let Some(environment) = environment else {
         return cursor.wrong("names an environment variable, and a document has hashes only", "write the hash");
     };
-    environment(cursor.text()?).or_else(|| {
-        cursor.wrong(
-            "names an environment variable that is not set in the VM",
-            "name it in vm_config.environment_variables",
-        )
-    })
+    variable_of(cursor, environment)
 }
