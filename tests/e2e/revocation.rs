@@ -144,10 +144,13 @@ fn what_is_published_is_refused_by_four_workers_cached_or_not_and_fetched_once()
     assert!(delays[delays.len() / 2].0 < Duration::from_millis(2500), "refresh is 1 s: {delays:?}");
     let (requests, sent) = (published.requests.load(Ordering::SeqCst), published.sent.load(Ordering::SeqCst));
     assert_eq!(sent, 6, "each document crosses the wire once, for four workers and the main thread");
-    let counted = |outcome: &str| world.envoy.counter(&format!("scopegate.revocation.fetches.{outcome}"));
-    assert_eq!(counted("updated"), 6);
-    assert!(counted("not_modified") >= u64::try_from(requests - sent).unwrap() - 1, "{requests}");
-    assert_eq!(world.envoy.counter("scopegate.revocation.entries.main"), 2);
+    let counted = |outcome: &str, least: u64| {
+        world.envoy.counter_of_at_least(&format!("scopegate.revocation.fetches.{outcome}"), least)
+    };
+    assert_eq!(counted("updated", 6), 6);
+    let unchanged = u64::try_from(requests - sent).unwrap() - 1;
+    assert!(counted("not_modified", unchanged) >= unchanged, "{requests}");
+    assert_eq!(world.envoy.counter_of_at_least("scopegate.revocation.entries.main", 2), 2);
     assert_eq!(world.envoy.counter("scopegate.revocation.stale.main"), 0);
     assert!(world.envoy.counter("scopegate.revocation.age_seconds.main") <= 2);
 }
