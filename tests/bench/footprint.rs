@@ -1,4 +1,5 @@
-//! What the filter takes: its size, the time until Envoy answers, and the linear memory of one VM.
+//! What the filter takes: its size, the time until Envoy answers, as Wasm and as a native module, and the linear memory of
+//! one VM.
 
 use super::cases::{Case, Cases};
 use super::contenders::{Behind, Contender, bare, contender};
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 pub const NAME: &str = "footprint";
 /// The most that the linear memory may be with a full cache, in MiB.
 pub const MEMORY_LIMIT_MIB: f64 = 12.0;
+/// The longest time from the start of Envoy to its first answer with the native module, in milliseconds.
+const MODULE_START_LIMIT_MS: f64 = 200.0;
 /// How often starts are measured.
 const STARTS: usize = 3;
 /// Tokens a second while the cache is filled.
@@ -29,15 +32,17 @@ pub fn measure(cores: &Cores, cases: &Cases) -> Value {
     let idle = case("hit-rules");
     let rules = case("rules-10000");
     let alone = starts(|| (start(cores, &[bare()]), "bare".to_owned()));
-    let with_filter = |case: &Case| starts(|| gate(cores, case));
-    let (started, started_rules) = (with_filter(&idle), with_filter(&rules));
+    let with_filter = |who: Contender, case: &Case| starts(|| gate(cores, who, case));
+    let (started, started_rules) =
+        (with_filter(Contender::Scopegate, &idle), with_filter(Contender::Scopegate, &rules));
+    let (natively, natively_rules) = (with_filter(Contender::Module, &idle), with_filter(Contender::Module, &rules));
 
-    let (envoy, _) = gate(cores, &idle);
+    let (envoy, _) = gate(cores, Contender::Scopegate, &idle);
     let memory_idle = linear_memory(&envoy);
     let filled = fill(&envoy, cores, cases, &idle);
     let memory_filled = linear_memory(&envoy);
     drop(envoy);
-    let (envoy, _) = gate(cores, &rules);
+    let (envoy, _) = gate(cores, Contender::Scopegate, &rules);
     let memory_rules = linear_memory(&envoy);
 
     let mebibytes = |bytes: u64| round(bytes as f64 / f64::from(1 << 20), 2);
@@ -45,6 +50,10 @@ pub fn measure(cores: &Cores, cases: &Cases) -> Value {
     println!("{size:>12} bytes of Wasm");
     println!(
         "{started:>12.0} ms from the start of Envoy to its first answer, {alone:.0} without the filter, {started_rules:.0} with 10 000 rules"
+    );
+    println!(
+        "{natively:>12.0} ms with the native module, {natively_rules:.0} with 10 000 rules; the limit is {MODULE_START_LIMIT_MS}: {}",
+        if natively <= MODULE_START_LIMIT_MS { "ok" } else { "MISS" }
     );
     println!("{:>12} MiB of linear memory of a VM when idle", mebibytes(memory_idle));
     println!(
@@ -59,6 +68,8 @@ pub fn measure(cores: &Cores, cases: &Cases) -> Value {
         "start_ms": round(started, 0),
         "start_without_filter_ms": round(alone, 0),
         "start_10000_rules_ms": round(started_rules, 0),
+        "module_start_ms": round(natively, 0),
+        "module_start_10000_rules_ms": round(natively_rules, 0),
         "memory_idle_mib": mebibytes(memory_idle),
         "memory_10000_tokens_mib": mebibytes(memory_filled),
         "tokens_in_cache": filled,
@@ -67,9 +78,9 @@ pub fn measure(cores: &Cores, cases: &Cases) -> Value {
 }
 
 /// An Envoy with nothing but Scopegate.
-fn gate(cores: &Cores, case: &Case) -> (Envoy, String) {
-    let listener = contender(Contender::Scopegate, case, Behind::DirectResponse);
-    (start(cores, &[listener]), Contender::Scopegate.listener(case.name))
+fn gate(cores: &Cores, who: Contender, case: &Case) -> (Envoy, String) {
+    let listener = contender(who, case, Behind::DirectResponse);
+    (start(cores, &[listener]), who.listener(case.name))
 }
 
 /// Milliseconds from the start of Envoy to its first answer: the median of some starts.

@@ -38,6 +38,7 @@ pub(crate) mod pace;
 mod profile;
 mod proof;
 mod report;
+mod scaling;
 pub(crate) mod settings;
 mod signed;
 mod stolen;
@@ -121,6 +122,9 @@ fn bench(settings: &Settings) {
     if settings.wants(held::NAME) {
         whole.insert(held::NAME.replace('-', "_"), held::measure(&cores, &cases, settings));
     }
+    if settings.wants(scaling::NAME) {
+        whole.insert(scaling::NAME.into(), scaling::measure(&cases, settings));
+    }
     if settings.wants(footprint::NAME) {
         whole.insert(footprint::NAME.into(), footprint::measure(&cores, &cases));
     }
@@ -193,14 +197,23 @@ fn start(cores: &Cores, listeners: &[Value]) -> Envoy {
     start_with(cores, listeners, &[])
 }
 
+/// One Envoy with `workers` workers and these listeners.
+fn start_workers(cores: &Cores, listeners: &[Value], workers: u32) -> Envoy {
+    launch(cores, listeners, &[], workers)
+}
+
 /// The bootstrap with these clusters.
 fn start_with(cores: &Cores, listeners: &[Value], clusters: &[Value]) -> Envoy {
+    launch(cores, listeners, clusters, 1)
+}
+
+fn launch(cores: &Cores, listeners: &[Value], clusters: &[Value], workers: u32) -> Envoy {
     let bootstrap = json!({
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } },
         "static_resources": { "listeners": listeners, "clusters": clusters },
     });
     let pin = cores.for_envoy();
     let pin: Vec<&str> = pin.iter().map(String::as_str).collect();
-    let started = Envoy::launch_in(&environment(), &bootstrap.to_string(), 1, &pin, &[]);
+    let started = Envoy::launch_in(&environment(), &bootstrap.to_string(), workers, &pin, &[]);
     started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
 }

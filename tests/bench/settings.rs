@@ -1,6 +1,6 @@
 //! What the bench was asked to do, and what the module under it understands.
 
-use super::{before, cases, edits, flood, footprint, held, looked_up, made_of, stolen};
+use super::{before, cases, edits, flood, footprint, held, looked_up, made_of, scaling, stolen};
 use scopegate::config::{self, Node};
 use serde_json::json;
 use std::fmt;
@@ -26,7 +26,7 @@ pub struct Settings {
 }
 
 /// The parts that compare nothing with the native filters.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     flood::TOKENS.name,
     flood::PASSWORDS.name,
     made_of::NAME,
@@ -35,6 +35,7 @@ const OTHERS: [&str; 9] = [
     stolen::NAME,
     before::NAME,
     held::NAME,
+    scaling::NAME,
     footprint::NAME,
 ];
 
