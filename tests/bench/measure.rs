@@ -59,6 +59,8 @@ pub struct Result {
     pub scopegate: Figures,
     pub module: Figures,
     pub native: Figures,
+    /// The same requests without a filter, and with one route.
+    pub bare: Vec<Run>,
     /// At which rates the latencies were taken, one for each round.
     pub rates: Vec<f64>,
 }
@@ -68,7 +70,7 @@ impl Result {
     pub fn new(case: &Case) -> Self {
         let none = Figures { runs: Vec::new(), paced: Vec::new(), found: None };
         let [scopegate, module, native] = [none.clone(), none.clone(), none];
-        Self { case: case.clone(), scopegate, module, native, rates: Vec::new() }
+        Self { case: case.clone(), scopegate, module, native, bare: Vec::new(), rates: Vec::new() }
     }
 
     /// What came of this contender.
@@ -103,6 +105,16 @@ impl Result {
 
     fn worker_ratio_of(&self, ours: &Figures) -> f64 {
         median(ours.runs.iter().zip(&self.native.runs).map(|(ours, native)| native.worker_us / ours.worker_us))
+    }
+
+    /// Microseconds of the worker for such a request without a filter.
+    pub fn bare_us(&self) -> f64 {
+        median(self.bare.iter().map(|run| run.worker_us))
+    }
+
+    /// The ratio of processor time that a filter would reach that costs nothing: no target above it can be met.
+    pub fn ceiling(&self) -> f64 {
+        median(self.native.runs.iter().zip(&self.bare).map(|(native, bare)| native.worker_us / bare.worker_us))
     }
 
     /// The lowest and the highest ratio of a round.
@@ -151,6 +163,7 @@ pub fn case(envoy: &Envoy, cores: &Cores, result: &mut Result, start: usize) {
             let run = load::full_speed(envoy, cores, &who.listener(case.name), &requests, settings.seconds);
             result.of(who).runs.push(run);
         }
+        result.bare.push(load::full_speed(envoy, cores, "bare", &requests, settings.seconds));
         if !case.is_paced {
             continue;
         }

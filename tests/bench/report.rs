@@ -86,7 +86,7 @@ pub fn line(result: &Result) -> String {
         line += &format!("  the worker was busy {:.0} % of the time only", busy * 100.0);
     }
     line += &format!(
-        "\n{:<18} {:>9.0} {:>9} {:>6.2} {:>11} {:>6} {:<4} {:>9} {:>9} {:>6} {:<4} {:>8.1} {:>8} {:>6.2}",
+        "\n{:<18} {:>9.0} {:>9} {:>6.2} {:>11} {:>6} {:<4} {:>9} {:>9} {:>6} {:<4} {:>8.1} {:>8} {:>6.2}  without a filter {:.1} us, so at most {:.2}",
         "  native module",
         result.module.rate(),
         "",
@@ -101,6 +101,8 @@ pub fn line(result: &Result) -> String {
         result.module.worker_us(),
         "",
         result.module_worker_ratio(),
+        result.bare_us(),
+        result.ceiling(),
     );
     line
 }
@@ -174,6 +176,8 @@ pub fn json(results: &[Result], rest: Map<String, Value>) -> Value {
                 "p99_ok": keeps_p99(result),
                 "scopegate_worker_us": round(result.scopegate.worker_us(), 2),
                 "native_worker_us": round(result.native.worker_us(), 2),
+                "bare_worker_us": round(result.bare_us(), 2),
+                "ceiling": round(result.ceiling(), 3),
                 "scopegate_found_in_cache": found(&result.scopegate),
                 "native_found_in_cache": found(&result.native),
                 "worker_busy": round(result.scopegate.busy().min(result.module.busy()).min(result.native.busy()), 3),
