@@ -17,6 +17,7 @@ pub mod log_report;
 mod man;
 mod markup;
 pub mod matrix;
+pub mod migrate;
 pub mod mint;
 mod moment;
 mod named;
@@ -78,6 +79,8 @@ enum Command {
     Matrix(matrix::MatrixArguments),
     /// Explains the decision on one request: the rule, each check, the answer, the headers that go upstream.
     Explain(explain::ExplainArguments),
+    /// Writes a configuration from what Envoy's `jwt_authn` and `rbac` have, and lists what means something else now.
+    Migrate(migrate::MigrateArguments),
     /// Signs a request, as clients do that have an access key or a signing key.
     Sign(sign::SignArguments),
     /// Shows the decisions in an access log or in Envoy's log, a line each, and follows the log.
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Command::Test(arguments) => policy_test::run(&arguments),
         Command::Matrix(arguments) => matrix::run(&arguments).map(Output::from),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Migrate(arguments) => return migrate::main(&arguments),
         Command::Sign(arguments) => sign::run(&arguments).map(Output::from),
         Command::Token(TokenCommand::Inspect(arguments)) => inspect::token(&arguments),
         Command::Jwks(JwksCommand::Inspect(arguments)) => inspect::keys(&arguments),

@@ -72,8 +72,16 @@ impl Source {
         if u64::try_from(text.len())? > MAX_FILE {
             return Err(format!("{} is larger than {} MB", file.display(), MAX_FILE >> 20).into());
         }
+        Self::of_text(file, &text)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it is not YAML or JSON; the text names the file and the place.
+    pub(in crate::cli) fn of_text(file: &Path, text: &str) -> Result<Self, Box<dyn Error>> {
         let mut source = Self { file: file.to_owned(), documents: Vec::new(), flaws: Vec::new(), embedded: Vec::new() };
-        source.add(&text, is_json(file, &text)).map_err(|error| {
+        source.add(text, is_json(file, text)).map_err(|error| {
             let made = if text.contains("{{") { "; a template has to be rendered first (helm template)" } else { "" };
             format!("{}:{error}{made}", file.display())
         })?;

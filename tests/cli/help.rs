@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The commands, with those below others, in an order in which files are there that examples name.
-pub const COMMANDS: [&[&str]; 22] = [
+pub const COMMANDS: [&[&str]; 23] = [
     &["check"],
     &["explain"],
     &["sign"],
     &["test"],
     &["matrix"],
+    &["migrate"],
     &["tail"],
     &["report"],
     &["token", "mint"],
@@ -150,6 +151,9 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
         "old-envoy.yaml",
         &format!("'@type': {filter}\ncredentials: [{{client: acme, key: sk-0123456789abcdefghij}}]\n"),
     );
+    let rule = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
+    let old = crate::migrate::envoy(&crate::migrate::jwt(rule), crate::migrate::EVERY);
+    file("old.yaml", &old);
     file("jwks.json", &issuer.jwks().to_string());
     file("token.txt", &issuer.token(1_795_255_200).sign());
     let resources = |resources: &[Value]| json!({ "resources": resources }).to_string();

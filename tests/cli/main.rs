@@ -35,6 +35,7 @@ mod introspection;
 mod judgements;
 mod lone_routes;
 mod matrix;
+mod migrate;
 mod mint;
 mod mistakes;
 mod native;

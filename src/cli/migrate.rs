@@ -1,0 +1,165 @@
+//! `scopegate migrate`: writes Scopegate's configuration from what other filters have, and tells what means something else
+//! now.
+
+mod envoy;
+pub mod findings;
+pub mod policy;
+mod report;
+pub(in crate::cli) mod tree;
+pub(in crate::cli) mod write;
+
+use super::source::Source;
+use super::{CANNOT, terminal};
+use clap::{Args, ValueEnum};
+use findings::{Finding, Findings};
+use serde_json::{Value, json};
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What to migrate, and where to write.
+#[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "The new configuration never lets through what the old one refused. What it cannot say becomes `deny: true` where it
+held, and is in the report. Comments of the files are not kept.
+
+Without --out the new files go to standard output and the report to standard error. With --out the files are written there,
+under their names, and the report goes to standard output.
+
+Exit status: 0 everything is carried over, though some of it may be stricter; 2 something became `deny: true` or is left out,
+or a file cannot be read.
+
+Examples:
+  scopegate migrate old.yaml > new.yaml
+  scopegate migrate old.yaml --out migrated
+  scopegate migrate old.yaml --format json > report.json"
+)]
+pub struct MigrateArguments {
+    /// Envoy YAML or JSON with `jwt_authn`, `rbac`, `basic_auth` or `api_key_auth`: a bootstrap, or listeners and routes in
+    /// separate files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The folder for the new files
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Writes over files in the folder
+    #[arg(long, requires = "out")]
+    pub force: bool,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Where the new filter finds the module
+    #[arg(long, value_name = "PATH", default_value = "/etc/envoy/scopegate.wasm")]
+    pub module: String,
+}
+
+/// The form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What became of an old configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Migrated {
+    /// The configurations of the gates.
+    pub plugins: Vec<Value>,
+    /// The new files, with their texts.
+    pub written: Vec<(PathBuf, String)>,
+    /// What is told.
+    pub findings: Findings,
+}
+
+/// Migrates, prints, and gives the exit status.
+pub(super) fn main(arguments: &MigrateArguments) -> ExitCode {
+    match run(arguments) {
+        Ok(status) => status,
+        Err(error) => {
+            // If even this cannot be written, the exit status still tells.
+            let _ = writeln!(std::io::stderr().lock(), "scopegate: {}", terminal::clean(&error.to_string()));
+            ExitCode::from(CANNOT)
+        }
+    }
+}
+
+fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let sources = Source::read_all(&arguments.files)?;
+    let Migrated { plugins, written, findings } = migrated(&sources, &arguments.module)?;
+    let findings = findings.sorted();
+    if let Some(folder) = &arguments.out {
+        save(folder, &written, arguments.force)?;
+    }
+    let (mut out, mut told) = (String::new(), String::new());
+    match (arguments.format, &arguments.out) {
+        (Format::Json, folder) => out = machine(&findings, &plugins, &written, folder.is_none()),
+        (Format::Text, Some(folder)) => {
+            out = report::text(&findings);
+            for (file, _) in &written {
+                out.push_str(&format!("\nwritten: {}", new_place(folder, file).display()));
+            }
+        }
+        (Format::Text, None) => {
+            told = report::text(&findings);
+            for (index, (file, text)) in written.iter().enumerate() {
+                if written.len() > 1 {
+                    out.push_str(&format!("{}# {}\n", if index > 0 { "---\n" } else { "" }, file.display()));
+                }
+                out.push_str(text);
+            }
+        }
+    }
+    if !out.is_empty() {
+        writeln!(std::io::stdout().lock(), "{}", out.trim_end_matches('\n'))?;
+    }
+    if !told.is_empty() {
+        writeln!(std::io::stderr().lock(), "{told}")?;
+    }
+    let is_loss = findings.iter().any(|finding| finding.kind.is_loss());
+    Ok(if is_loss { ExitCode::from(CANNOT) } else { ExitCode::SUCCESS })
+}
+
+/// What becomes of these files.
+fn migrated(sources: &[Source], module: &str) -> Result<Migrated, Box<dyn Error>> {
+    envoy::migrate(sources, module)
+}
+
+/// One JSON object with all of it.
+fn machine(findings: &[Finding], plugins: &[Value], written: &[(PathBuf, String)], with_text: bool) -> String {
+    let file = |(file, text): &(PathBuf, String)| {
+        let text = with_text.then_some(text);
+        json!({ "file": file.to_string_lossy(), "text": text })
+    };
+    json!({
+        "findings": report::values(findings),
+        "plugins": plugins,
+        "files": written.iter().map(file).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// Where a new file goes.
+fn new_place(folder: &Path, file: &Path) -> PathBuf {
+    folder.join(file.file_name().unwrap_or(std::ffi::OsStr::new("envoy.yaml")))
+}
+
+/// Writes the new files, all or none.
+fn save(folder: &Path, written: &[(PathBuf, String)], force: bool) -> Result<(), Box<dyn Error>> {
+    let places: Vec<PathBuf> = written.iter().map(|(file, _)| new_place(folder, file)).collect();
+    for (index, place) in places.iter().enumerate() {
+        if places.iter().take(index).any(|other| other == place) {
+            return Err(format!("two files are named {}: migrate them one by one", place.display()).into());
+        }
+        if !force && place.exists() {
+            return Err(format!("{} exists: choose another folder, or say --force", place.display()).into());
+        }
+    }
+    std::fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    for (place, (_, text)) in places.iter().zip(written) {
+        std::fs::write(place, text).map_err(|error| format!("cannot write {}: {error}", place.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! Envoy's own files: `jwt_authn` and what stands beside it, as a Scopegate filter in its place.
+
+mod cel;
+mod chain;
+mod conditions;
+mod duration;
+mod gate;
+mod jwt;
+mod keys;
+mod levels;
+mod matching;
+mod places;
+mod providers;
+mod rbac;
+mod regex;
+mod routes;
+mod stricter;
+
+use super::Migrated;
+use super::findings::{Finding, Findings, Kind};
+use super::write::{Edit, Edits, json, yaml};
+use crate::cli::check;
+use crate::cli::gates::{managers, our_plugin};
+use crate::cli::report::Severity;
+use crate::cli::source::{DocumentKind, Source};
+use crate::config::Node;
+use chain::{Asks, Chain};
+use providers::Providers;
+use routes::Routes;
+use std::cell::RefCell;
+use std::error::Error;
+
+/// Migrates the chains in these files.
+///
+/// # Errors
+/// When there is nothing to migrate.
+pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<dyn Error>> {
+    let mut chains = Vec::new();
+    let mut findings = Findings::default();
+    for source in sources {
+        for document in source.documents.iter().filter(|document| document.kind == DocumentKind::Envoy) {
+            for manager in managers(&document.root()) {
+                if let Some(ours) = manager.list("http_filters").iter().find(|view| our_plugin(view).is_some()) {
+                    findings.tell(Kind::Note, &source.file, ours, "is there already: its chain is left as it is");
+                } else {
+                    chains.extend(Chain::of(sources, &source.file, manager));
+                }
+            }
+        }
+    }
+    if chains.is_empty() {
+        let names = Source::names(sources);
+        return Err(format!(
+            "{names}: no connection manager with `envoy.filters.http.jwt_authn`. For routes in a separate file, give the file of \
+             their listener too"
+        )
+        .into());
+    }
+    let mut edits = Edits::default();
+    let mut plugins = Vec::new();
+    for chain in &chains {
+        let serves = |other: &Chain<'_>| {
+            other
+                .route_configs
+                .iter()
+                .any(|(_, own)| chain.route_configs.iter().any(|(_, config)| std::ptr::eq(own.node, config.node)))
+        };
+        let is_shared = chains.iter().filter(|other| serves(other)).count() > 1;
+        plugins.extend(translated(chain, is_shared, module, &mut edits, &mut findings));
+    }
+    let written = written(sources, &edits, &mut findings);
+    let plugins = plugins.iter().map(|plugin| plugin.value.to_json()).collect();
+    Ok(Migrated { plugins, written, findings })
+}
+
+/// Translates a chain; gives the configuration of its gate.
+fn translated(
+    chain: &Chain<'_>,
+    is_shared: bool,
+    module: &str,
+    edits: &mut Edits,
+    findings: &mut Findings,
+) -> Option<Node> {
+    let mut providers = Providers::default();
+    for (_, file, view) in chain.jwts() {
+        providers.read(file, view, findings);
+        stricter::filter(file, view, findings);
+    }
+    chain.broken.iter().for_each(|why| findings.add(why.finding().clone()));
+    providers
+        .0
+        .iter()
+        .filter_map(|provider| provider.broken.as_ref())
+        .for_each(|why| findings.add(why.finding().clone()));
+    let asks = Asks { chain, providers: &providers, used: RefCell::default(), findings: RefCell::default() };
+    let routes = Routes::read(&asks);
+    let issuers = providers.issuers(&asks.used.borrow());
+    if providers.nodes(&issuers).is_empty() {
+        if let Some(first) = chain.filters.first() {
+            let what = "accepts no token that Scopegate could accept: its chain is left as it is";
+            findings.tell(Kind::Denied, chain.file, &first.view, what);
+        }
+        return None;
+    }
+    let before = chain.edited_before();
+    if let Some(view) = before {
+        let what = "stands before the gate and may change requests or their route: what is asked stands in rules, by the path \
+                    that the gate sees";
+        findings.tell(Kind::Note, chain.file, view, what);
+    }
+    let rules = routes.write(&asks, &issuers, !is_shared && before.is_none(), edits, findings);
+    asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
+    let plugin = gate::plugin(chain, &providers, &issuers, rules, findings);
+    gate::tell_readers(chain, findings);
+    for (number, filter) in chain.filters.iter().enumerate() {
+        let nodes = if number == 0 { vec![gate::filter(plugin.clone(), module)] } else { Vec::new() };
+        if let Some(first) =
+            chain.filters.first().filter(|first| number > 0 && filter.index > first.index.saturating_add(number))
+        {
+            let what = format!("stood after other filters; what it asks for is judged where `{}` stood", first.name);
+            findings.tell(Kind::Changed, chain.file, &filter.view, what);
+        }
+        edits.add(filter.view.node, Edit::Instead(nodes));
+    }
+    routes::strip(chain, edits);
+    if chain.keeps_beside {
+        let what = "has chains for upgrades with filters of their own, which are left as they are";
+        findings.tell(Kind::Note, chain.file, &chain.manager, what);
+    }
+    Some(plugin)
+}
+
+/// The new files. What `scopegate check` finds in them is told.
+fn written(sources: &[Source], edits: &Edits, findings: &mut Findings) -> Vec<(std::path::PathBuf, String)> {
+    let mut written = Vec::new();
+    for source in sources {
+        let touched = |document: &&crate::cli::source::Document| !edits.is_untouched(document.root().node);
+        if !source.documents.iter().any(|document| touched(&document)) {
+            continue;
+        }
+        if let Some(inner) =
+            source.documents.iter().find(|document| touched(document) && !document.root().path.is_empty())
+        {
+            let what =
+                "is a part of another file, such as a dump: its configuration is printed, and no file is written";
+            findings.tell(Kind::Note, &source.file, &inner.root(), what);
+            continue;
+        }
+        let is_json = source.file.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        let all = source.documents.iter().map(|document| edits.applied(document.root().node));
+        let text = if is_json {
+            all.map(|node| json(&node)).collect::<String>()
+        } else {
+            all.map(|node| yaml(&node)).collect::<Vec<_>>().join("---\n")
+        };
+        written.push((source.file.clone(), text));
+    }
+    // The files that stay as they are belong to what is checked.
+    let checked: Vec<Source> = sources
+        .iter()
+        .filter_map(|source| match written.iter().find(|(file, _)| *file == source.file) {
+            Some((file, text)) => Source::of_text(file, text).ok(),
+            None => (source.file.as_os_str() != "-").then(|| Source::read(&source.file).ok()).flatten(),
+        })
+        .collect();
+    let told = if written.is_empty() { Ok(Vec::new()) } else { check::check(&checked) };
+    for problem in told.unwrap_or_default() {
+        if problem.severity == Severity::Error {
+            findings.add(Finding {
+                kind: if problem.rule == "configuration" { Kind::Denied } else { Kind::Note },
+                file: problem.file,
+                position: None,
+                path: problem.path,
+                what: format!("`scopegate check` finds in the new file: {}; {}", problem.what, problem.remedy),
+                restore: None,
+            });
+        }
+    }
+    written
+}

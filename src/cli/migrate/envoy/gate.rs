@@ -1,0 +1,167 @@
+//! The new filter, with its configuration.
+
+use super::chain::{Chain, FilterKind};
+use super::conditions::NAMESPACE;
+use super::providers::Providers;
+use crate::cli::gates::{ROOT_ID, WASM_FILTER};
+use crate::cli::migrate::findings::{Finding, Findings, Kind};
+use crate::cli::migrate::policy::{Issuers, denied};
+use crate::cli::migrate::tree::{flag, list, object, object_of, text, texts};
+use crate::cli::source::{View, any_secret};
+use crate::config::{self, Node, Tree};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The configuration of a gate.
+pub(super) fn plugin(
+    chain: &Chain<'_>,
+    providers: &Providers<'_>,
+    issuers: &Issuers,
+    rules: Vec<Node>,
+    findings: &mut Findings,
+) -> Node {
+    let parameters: BTreeSet<&String> = providers.0.iter().flat_map(|provider| &provider.places.parameters).collect();
+    let parameters = parameters.into_iter().filter(|name| !["access_token", "id_token"].contains(&name.as_str()));
+    let parameters: Vec<String> = parameters.cloned().collect();
+    object_of(vec![
+        ("issuers", Some(list(providers.nodes(issuers)))),
+        ("default", Some(denied())),
+        ("rules", (!rules.is_empty()).then(|| list(rules))),
+        ("query_tokens", (!parameters.is_empty()).then(|| object([("names", texts(parameters))]))),
+        ("forward", forward(chain, providers, findings)),
+        ("bypass_cors_preflight", preflights(chain, findings)),
+    ])
+}
+
+/// `forward`: what goes upstream.
+fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings) -> Option<Node> {
+    let mut headers: BTreeMap<String, Node> = BTreeMap::new();
+    let mut remove: BTreeSet<String> = BTreeSet::new();
+    for provider in &providers.0 {
+        for (header, path) in &provider.headers {
+            let claim = match path.as_slice() {
+                [one] => text(one),
+                more => texts(more.to_vec()),
+            };
+            let is_new = headers.get(header).is_none_or(|other| *other == claim);
+            let at = provider.view.get("claim_to_headers").unwrap_or_else(|| provider.view.clone());
+            if !is_new {
+                let what = format!(
+                    "makes the header `{header}` of another claim than a provider before it: one claim makes a header"
+                );
+                findings.tell(Kind::Changed, chain.file, &at, what);
+            } else if let Err(why) = can_be_sent(header, &claim) {
+                findings.tell(Kind::Changed, chain.file, &at, format!("makes the header `{header}`, which {why}"));
+            } else {
+                headers.insert(header.clone(), claim);
+            }
+        }
+        let payload = provider.view.get("forward_payload_header");
+        if let Some((view, name)) = payload.and_then(|view| view.text().map(|name| (view.clone(), name))) {
+            let what = format!(
+                "sent the payload of the token in `{name}`; now the header is removed from every request, and the claims that \
+                 an upstream needs go into `forward.headers`"
+            );
+            findings.add(
+                Finding::new(Kind::Changed, chain.file, &view, what)
+                    .restored_by("forward.headers, a header for each claim"),
+            );
+            remove.insert(name.to_ascii_lowercase());
+        }
+    }
+    remove.retain(|name| !headers.contains_key(name) && can_be_removed(name));
+    let kept =
+        providers.0.iter().filter(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true())).count();
+    let keep = kept > 0 && kept == providers.0.len();
+    for provider in providers.0.iter().filter(|_| kept > 0 && !keep) {
+        if let Some(view) = provider.view.get("forward").filter(View::is_true) {
+            let what = "sent the token upstream, which other providers did not; now no token goes upstream";
+            findings.add(
+                Finding::new(Kind::Stricter, chain.file, &view, what)
+                    .restored_by("forward: {token: keep}, for all issuers"),
+            );
+        }
+    }
+    let headers = (!headers.is_empty()).then(|| Tree::Object(headers.into_iter().collect()).into());
+    let remove = (!remove.is_empty()).then(|| texts(remove));
+    let token = keep.then(|| text("keep"));
+    (headers.is_some() || remove.is_some() || token.is_some())
+        .then(|| object_of(vec![("token", token), ("headers", headers), ("remove", remove)]))
+}
+
+/// Whether a claim can become a header, tried with the module's own reader.
+fn can_be_sent(header: &str, claim: &Node) -> Result<(), String> {
+    let headers = Tree::Object(vec![(header.to_owned(), claim.clone())]).into();
+    tried(object([("headers", headers)]))
+}
+
+fn can_be_removed(header: &str) -> bool {
+    tried(object([("remove", texts([header]))])).is_ok()
+}
+
+fn tried(forward: Node) -> Result<(), String> {
+    let jwks = object([("uri", text("https://issuer.example/keys")), ("cluster", text("issuer"))]);
+    let issuer = object([("issuer", text("https://issuer.example")), ("audiences", texts(["a"])), ("jwks", jwks)]);
+    let root = object([("issuers", list([issuer])), ("forward", forward)]);
+    config::compile(&root, &any_secret).map(drop).map_err(|error| {
+        error.0.first().map(|problem| format!("{}; {}", problem.what, problem.remedy)).unwrap_or_default()
+    })
+}
+
+/// `bypass_cors_preflight`: what other filters would have judged is judged still.
+fn preflights(chain: &Chain<'_>, findings: &mut Findings) -> Option<Node> {
+    let mut bypass = None;
+    for (_, file, view) in chain.jwts() {
+        let Some(own) = view.get("bypass_cors_preflight").filter(View::is_true) else { continue };
+        if chain.filters.iter().any(|filter| filter.kind != FilterKind::Jwt) || chain.jwts().count() > 1 {
+            let what = "let preflight requests pass, which the filters after it judged still; now they need what other requests do: \
+                        put `envoy.filters.http.cors` before Scopegate";
+            findings.add(Finding::new(Kind::Stricter, file, &own, what).restored_by("bypass_cors_preflight: true"));
+        } else {
+            let what = "lets CORS preflight requests pass without a token: `envoy.filters.http.cors` before Scopegate answers them";
+            findings.tell(Kind::LetThrough, file, &own, what);
+            bypass = Some(flag(true));
+        }
+    }
+    bypass
+}
+
+/// The filter in the chain.
+pub(super) fn filter(plugin: Node, module: &str) -> Node {
+    let local = object([("local", object([("filename", text(module))]))]);
+    let vm = object([("vm_id", text(ROOT_ID)), ("runtime", text("envoy.wasm.runtime.v8")), ("code", local)]);
+    let configuration = object([("@type", text("type.googleapis.com/google.protobuf.Struct")), ("value", plugin)]);
+    let config = object([
+        ("name", text(ROOT_ID)),
+        ("root_id", text(ROOT_ID)),
+        ("failure_policy", text("FAIL_RELOAD")),
+        ("vm_config", vm),
+        ("configuration", configuration),
+    ]);
+    let typed = object([("@type", text(format!("type.googleapis.com/{WASM_FILTER}"))), ("config", config)]);
+    object([("name", text(ROOT_ID)), ("typed_config", typed)])
+}
+
+/// Tells of whatever else reads the metadata of `jwt_authn`.
+pub(super) fn tell_readers(chain: &Chain<'_>, findings: &mut Findings) {
+    let mut seen = |file, view: &View<'_>| {
+        view.visit(&mut |inner| {
+            let is_reader =
+                inner.text().is_some_and(|text| text.contains(NAMESPACE) && !text.starts_with("type.googleapis.com/"));
+            if is_reader && inner.path.rsplit('.').next() != Some("name") {
+                let what = "reads metadata of `jwt_authn`, which is no longer written";
+                findings.add(
+                    Finding::new(Kind::Changed, file, inner, what)
+                        .restored_by("forward.headers, for a header to read in its place"),
+                );
+            }
+        });
+    };
+    for (index, view) in chain.all.iter().enumerate() {
+        if !chain.filters.iter().any(|filter| filter.index == index) {
+            seen(chain.file, view);
+        }
+    }
+    for name in ["access_log", "tracing"] {
+        chain.manager.get(name).iter().for_each(|view| seen(chain.file, view));
+    }
+}

@@ -1,0 +1,136 @@
+//! The keys of a provider: `remote_jwks` or `local_jwks`.
+
+use super::duration::{Duration, written};
+use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
+use crate::cli::migrate::tree::{object, object_of, text};
+use crate::cli::source::View;
+use crate::config::{Node, Tree, read_documents};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as STANDARD;
+use std::io::Read as _;
+use std::path::Path;
+
+/// The largest key set that is read from a file, in bytes.
+const MOST: u64 = 1 << 20;
+
+/// `jwks` of the issuer.
+///
+/// # Errors
+/// Why there are no keys that Scopegate could use.
+pub(super) fn jwks(file: &Path, provider: &View<'_>, findings: &mut Findings) -> Result<Node, Why> {
+    match (provider.get("remote_jwks"), provider.get("local_jwks")) {
+        (Some(remote), _) => of_remote(file, &remote, findings),
+        (None, Some(local)) => of_local(file, &local, findings),
+        (None, None) => Err(Why::new(file, provider, "has neither `remote_jwks` nor `local_jwks`")),
+    }
+}
+
+fn of_remote(file: &Path, remote: &View<'_>, findings: &mut Findings) -> Result<Node, Why> {
+    let uri = remote.get("http_uri").unwrap_or_else(|| remote.clone());
+    let member = |name: &str| {
+        let found = uri.get(name).and_then(|view| view.text()).filter(|text| !text.is_empty());
+        found.ok_or_else(|| Why::new(file, &uri, format!("has no `{name}`: there is nowhere to fetch keys from")))
+    };
+    let (address, cluster) = (member("uri")?, member("cluster")?);
+    let mut time = |name: &'static str, view: Option<View<'_>>, least: u64, most: u64, whole: bool| {
+        let view = view?;
+        let Some(Duration(asked)) = Duration::of(&view) else {
+            findings.tell(Kind::Changed, file, &view, format!("is no duration: `{name}` keeps its default"));
+            return None;
+        };
+        let mut used = asked.clamp(least, most);
+        if whole {
+            used = used.div_euclid(1000).max(1).saturating_mul(1000);
+        }
+        if used != asked {
+            let what = format!("becomes `{name}: {}`, which is the nearest that there is", written(used));
+            findings.tell(Kind::Changed, file, &view, what);
+        }
+        Some(text(written(used)))
+    };
+    let refresh = time("refresh", remote.get("cache_duration"), 1000, 86_400_000, true);
+    let timeout = time("timeout", uri.get("timeout"), 100, 60_000, false);
+    Ok(object_of(vec![
+        ("uri", Some(text(address))),
+        ("cluster", Some(text(cluster))),
+        ("refresh", refresh),
+        ("timeout", timeout),
+    ]))
+}
+
+fn of_local(file: &Path, local: &View<'_>, findings: &mut Findings) -> Result<Node, Why> {
+    let part = |name: &str| local.get(name).and_then(|view| view.text());
+    let given = if let Some(text) = part("inline_string") {
+        text.to_owned()
+    } else if let Some(coded) = part("inline_bytes") {
+        let bytes = STANDARD.decode(coded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        bytes.ok_or_else(|| Why::new(file, local, "has an `inline_bytes` that is no text in base64"))?
+    } else if let Some(name) = part("filename") {
+        read(name).ok_or_else(|| {
+            let what = format!("names the file {name}, which cannot be read here: put the key set in its place");
+            Why::or_write(file, local, what, "jwks: {inline: {keys: [...]}}")
+        })?
+    } else {
+        return Err(Why::new(file, local, "has its key set in a place that is not read here"));
+    };
+    let read = read_documents(&given, true).ok().and_then(|mut read| read.pop()).map(|read| read.node);
+    let Some(Node { value: Tree::Object(members), .. }) = read else {
+        return Err(Why::new(file, local, "has a key set that is not JSON"));
+    };
+    let keys = members.into_iter().find(|(name, _)| name == "keys").map(|(_, node)| node.value);
+    let Some(Tree::List(keys)) = keys else {
+        return Err(Why::new(file, local, "has a key set without `keys`"));
+    };
+    let all = keys.len();
+    let keys: Vec<Node> = keys.into_iter().filter_map(public).collect();
+    if keys.len() < all {
+        let what =
+            "has secret keys (`oct`) in its key set, with which whoever reads the set makes tokens: they are left out";
+        let field = "secrets: [{env: NAME}] and algorithms: [HS256] of the issuer";
+        findings.add(Finding::new(Kind::Stricter, file, local, what).restored_by(field));
+    }
+    if keys.is_empty() {
+        return Err(Why::or_write(
+            file,
+            local,
+            "has no public key in its key set",
+            "secrets: [{env: NAME}] and algorithms: [HS256] of the issuer",
+        ));
+    }
+    Ok(object([("inline", object([("keys", Tree::List(keys).into())]))]))
+}
+
+/// A key without its private parts; nothing of a secret.
+fn public(key: Node) -> Option<Node> {
+    const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+    let Tree::Object(members) = key.value else { return None };
+    let is_secret = members.iter().any(|(name, node)| {
+        name == "k" || name == "kty" && matches!(&node.value, Tree::Text(kind) if kind.eq_ignore_ascii_case("oct"))
+    });
+    let kept = members
+        .into_iter()
+        .filter(|(name, _)| !PRIVATE.contains(&name.as_str()))
+        .map(|(name, node)| (name, bare(node)));
+    (!is_secret).then(|| Tree::Object(kept.collect()).into())
+}
+
+/// A value without its place, which was in another text.
+fn bare(node: Node) -> Node {
+    match node.value {
+        Tree::List(items) => Tree::List(items.into_iter().map(bare).collect()).into(),
+        Tree::Object(members) => {
+            Tree::Object(members.into_iter().map(|(name, node)| (name, bare(node))).collect()).into()
+        }
+        other => other.into(),
+    }
+}
+
+fn read(name: &str) -> Option<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(name).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    file.take(MOST).read_to_string(&mut text).ok()?;
+    Some(text)
+}

@@ -1,0 +1,196 @@
+//! The requirements of routes: beside a route where they are its own, in rules where they are not.
+
+use super::chain::{Asks, Chain};
+use super::levels::entry;
+use super::matching::route_match;
+use crate::cli::gates::beside::{PER_FILTER, Reader};
+use crate::cli::gates::virtual_hosts;
+use crate::cli::migrate::findings::{Findings, Kind, Why};
+use crate::cli::migrate::policy::{Access, Cases, Issuers, PathIs, Region, beside, denied, rules};
+use crate::cli::migrate::tree::text;
+use crate::cli::migrate::write::{Edit, Edits};
+use crate::cli::source::View;
+use crate::config::{METADATA_NAMESPACE, Node};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A route with what is asked of its requests.
+struct Asked<'s> {
+    file: &'s Path,
+    host: &'s str,
+    view: View<'s>,
+    name: String,
+    /// What is asked, for all requests; [`Cases::within`] leaves those of the route.
+    cases: Cases<Access>,
+    /// Whether that is not what the chain asks of every request.
+    is_own: bool,
+    region: Region,
+}
+
+/// All routes of a chain, and what is asked of a request without one.
+pub(super) struct Routes<'s> {
+    all: Vec<Asked<'s>>,
+    base: Cases<Access>,
+}
+
+impl<'s> Routes<'s> {
+    /// Reads them.
+    pub(super) fn read(asks: &Asks<'_, 's>) -> Self {
+        let chain = asks.chain;
+        let base = asks.of(&[], chain.file);
+        let mut known: BTreeMap<Vec<usize>, Cases<Access>> = BTreeMap::new();
+        let mut all = Vec::new();
+        for (file, config) in &chain.route_configs {
+            for host in virtual_hosts(file, config, Reader::Wasm) {
+                for route in host.routes {
+                    let levels = [route.view.clone(), host.view.clone(), config.clone()];
+                    let variants = variants(chain, &route.view, &levels);
+                    let own = variants.iter().any(|levels| !key(chain, levels).iter().all(|at| *at == 0));
+                    let mut answers = variants
+                        .iter()
+                        .map(|levels| known.entry(key(chain, levels)).or_insert_with(|| asks.of(levels, file)).clone());
+                    let first = answers.next().unwrap_or_else(|| base.clone());
+                    let why = Why::new(file, &route.view, "sends requests to clusters with different requirements");
+                    let unclear = Access::Unclear(vec![why]);
+                    // The route alone is judged, so it asks for what each of its clusters does.
+                    let cases =
+                        answers.fold(
+                            first,
+                            |all, next| {
+                                if all == next { all } else { all.both(&next, &unclear, Access::and) }
+                            },
+                        );
+                    let region = route.view.get("match").map(|view| route_match(&view).region).unwrap_or_default();
+                    all.push(Asked {
+                        file,
+                        host: host.view.name().unwrap_or_default(),
+                        name: route.name,
+                        view: route.view,
+                        cases,
+                        is_own: own,
+                        region,
+                    });
+                }
+            }
+        }
+        Self { all, base }
+    }
+
+    /// The rules, with the requirements beside routes among the edits. `may_be_beside`: no other chain serves the routes, and
+    /// what is judged is the route that was chosen by the path that is judged.
+    pub(super) fn write(
+        self,
+        asks: &Asks<'_, 's>,
+        issuers: &Issuers,
+        may_be_beside: bool,
+        edits: &mut Edits,
+        findings: &mut Findings,
+    ) -> Vec<Node> {
+        let mut made = Vec::new();
+        let mut needs_base = self.all.is_empty();
+        let too_many = Access::Unclear(vec![Why::new(
+            asks.chain.file,
+            &asks.chain.manager,
+            "has conditions on paths of which no rule says which hold for a route",
+        )]);
+        let base = asks.settled(&self.base, issuers);
+        for (index, route) in self.all.iter().enumerate() {
+            let cases = asks.settled(&route.cases, issuers).within(&route.region, &too_many);
+            tell(route, &cases, findings);
+            if may_be_beside && let Some(node) = beside(&cases, issuers) {
+                edits.add(route.view.node, Edit::Set(vec!["metadata", "filter_metadata", METADATA_NAMESPACE], node));
+                continue;
+            }
+            if !route.is_own {
+                needs_base = true;
+                continue;
+            }
+            let twins = self.all.iter().filter(|other| other.name == route.name && !route.name.is_empty());
+            let (here, everywhere) = (twins.clone().filter(|other| other.host == route.host).count(), twins.count());
+            if here > 1 {
+                let what = "has the name of another route, so no rule tells them apart";
+                findings.tell(Kind::Denied, route.file, &route.view, what);
+                edits
+                    .add(route.view.node, Edit::Set(vec!["metadata", "filter_metadata", METADATA_NAMESPACE], denied()));
+                continue;
+            }
+            let name = if route.name.is_empty() {
+                let name = format!("migrated-{index}");
+                edits.add(route.view.node, Edit::Set(vec!["name"], text(&name)));
+                name
+            } else {
+                route.name.clone()
+            };
+            let host = (everywhere > 1 && !route.host.is_empty()).then(|| route.host.to_owned());
+            let within = Region { route: Some(name), virtual_host: host, ..Region::default() };
+            made.extend(rules(&cases, &within, issuers));
+        }
+        if needs_base {
+            base.all().for_each(|(_, access)| tell_reasons(access, findings));
+            let every = base.within(&Region::path(PathIs::every()), &too_many);
+            if *every.last() == Access::Open {
+                let what = "lets requests pass that none of its rules matches";
+                for (_, file, view) in asks.chain.jwts() {
+                    findings.tell(Kind::LetThrough, file, view, what);
+                }
+            }
+            made.extend(rules(&base, &Region::default(), issuers));
+        }
+        made
+    }
+}
+
+/// The holders of configuration for each cluster of a route, the most specific first.
+fn variants<'s>(chain: &Chain<'s>, route: &View<'s>, levels: &[View<'s>; 3]) -> Vec<Vec<View<'s>>> {
+    let clusters = route.at(&["route", "weighted_clusters"]).map(|all| all.list("clusters")).unwrap_or_default();
+    let has_own = |cluster: &View<'s>| chain.filters.iter().any(|filter| entry(cluster, filter.name).is_some());
+    if !clusters.iter().any(has_own) {
+        return vec![levels.to_vec()];
+    }
+    clusters.into_iter().map(|cluster| std::iter::once(cluster).chain(levels.iter().cloned()).collect()).collect()
+}
+
+/// Which entries hold for the filters of a chain: equal for routes of which the same is asked. Zeros where none does.
+fn key(chain: &Chain<'_>, levels: &[View<'_>]) -> Vec<usize> {
+    let at = |level: &View<'_>, name: &str| entry(level, name).map_or(0, |entry| std::ptr::from_ref(entry.node).addr());
+    chain.filters.iter().flat_map(|filter| levels.iter().map(move |level| at(level, filter.name))).collect()
+}
+
+/// Tells what a route lets through, and what of it is not carried over.
+fn tell(route: &Asked<'_>, cases: &Cases<Access>, findings: &mut Findings) {
+    cases.all().for_each(|(_, access)| tell_reasons(access, findings));
+    let open = cases.all().any(|(_, access)| *access == Access::Open);
+    if open {
+        let name = if route.name.is_empty() { String::new() } else { format!(" `{}`", route.name) };
+        let part = if cases.only().is_some() { "" } else { ", for some of its requests" };
+        let what = format!("the route{name} needs no token{part}");
+        findings.tell(Kind::LetThrough, route.file, &route.view, what);
+    }
+}
+
+fn tell_reasons(access: &Access, findings: &mut Findings) {
+    access.reasons().iter().for_each(|why| findings.add(why.finding().clone()));
+}
+
+/// Whether a route, or what holds it, configures one of these filters.
+pub(super) fn configure<'f>(chain: &Chain<'_>, mut filters: impl Iterator<Item = &'f str>) -> bool {
+    let holders: Vec<View<'_>> =
+        chain.route_configs.iter().flat_map(|(_, config)| config.holders(PER_FILTER)).collect();
+    filters.any(|name| holders.iter().any(|holder| entry(holder, name).is_some()))
+}
+
+/// Takes the configuration of migrated filters off the routes.
+pub(super) fn strip(chain: &Chain<'_>, edits: &mut Edits) {
+    if chain.keeps_beside {
+        return;
+    }
+    let names: std::collections::BTreeSet<String> = chain.filters.iter().map(|filter| filter.name.to_owned()).collect();
+    for (_, config) in &chain.route_configs {
+        for holder in config.holders(PER_FILTER) {
+            let Some(own) = holder.get(PER_FILTER) else { continue };
+            if own.members().iter().any(|(name, _)| names.contains(*name)) {
+                edits.add(own.node, Edit::Without(names.clone()));
+            }
+        }
+    }
+}
