@@ -3,6 +3,8 @@
 mod cel;
 mod chain;
 mod conditions;
+mod credentials;
+mod data;
 mod duration;
 mod gate;
 mod jwt;
@@ -51,7 +53,7 @@ pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<
     if chains.is_empty() {
         let names = Source::names(sources);
         return Err(format!(
-            "{names}: no connection manager with `envoy.filters.http.jwt_authn`. For routes in a separate file, give the file of \
+            "{names}: no connection manager with `jwt_authn`, `api_key_auth` or `basic_auth`. For routes in a separate file, give the file of \
              their listener too"
         )
         .into());
@@ -92,12 +94,20 @@ fn translated(
         .iter()
         .filter_map(|provider| provider.broken.as_ref())
         .for_each(|why| findings.add(why.finding().clone()));
-    let asks = Asks { chain, providers: &providers, used: RefCell::default(), findings: RefCell::default() };
+    let asks = Asks {
+        chain,
+        providers: &providers,
+        used: RefCell::default(),
+        sets: RefCell::default(),
+        findings: RefCell::default(),
+    };
     let routes = Routes::read(&asks);
-    let issuers = providers.issuers(&asks.used.borrow());
-    if providers.nodes(&issuers).is_empty() {
+    let mut issuers = providers.issuers(&asks.used.borrow());
+    issuers.sets = asks.sets.borrow().headers();
+    if providers.nodes(&issuers).is_empty() && issuers.sets.is_empty() {
+        asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
         if let Some(first) = chain.filters.first() {
-            let what = "accepts no token that Scopegate could accept: its chain is left as it is";
+            let what = "accepts no credential that Scopegate could accept: its chain is left as it is";
             findings.tell(Kind::Denied, chain.file, &first.view, what);
         }
         return None;
@@ -109,8 +119,9 @@ fn translated(
         findings.tell(Kind::Note, chain.file, view, what);
     }
     let rules = routes.write(&asks, &issuers, !is_shared && before.is_none(), edits, findings);
+    let sets = asks.sets.borrow().nodes();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
-    let plugin = gate::plugin(chain, &providers, &issuers, rules, findings);
+    let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);
     gate::tell_readers(chain, findings);
     for (number, filter) in chain.filters.iter().enumerate() {
         let nodes = if number == 0 { vec![gate::filter(plugin.clone(), module)] } else { Vec::new() };

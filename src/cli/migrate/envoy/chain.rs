@@ -1,6 +1,7 @@
 //! The filters of a connection manager that are migrated, and what they ask of each request together.
 
 use super::conditions::Reads;
+use super::credentials::{self, Sets};
 use super::jwt::{self, Jwt, Uses};
 use super::levels::{Effective, effective};
 use super::providers::Providers;
@@ -34,6 +35,8 @@ pub(super) struct Filter<'s> {
 pub(super) enum FilterKind {
     Jwt,
     Rbac,
+    Keys,
+    Basic,
 }
 
 impl FilterKind {
@@ -41,6 +44,8 @@ impl FilterKind {
         match type_name {
             jwt::FILTER => Some(Self::Jwt),
             rbac::FILTER => Some(Self::Rbac),
+            _ if type_name == credentials::KEYS[0] => Some(Self::Keys),
+            _ if type_name == credentials::BASIC[0] => Some(Self::Basic),
             _ => None,
         }
     }
@@ -50,12 +55,14 @@ impl FilterKind {
         match self {
             Self::Jwt => jwt::PER_ROUTE,
             Self::Rbac => rbac::PER_ROUTE,
+            Self::Keys => credentials::KEYS[1],
+            Self::Basic => credentials::BASIC[1],
         }
     }
 }
 
 /// Filters that change neither the path, the method and the host of a request, nor its route.
-const HARMLESS: [&str; 17] = [
+const HARMLESS: [&str; 15] = [
     "envoy.extensions.filters.http.cors.v3.Cors",
     "envoy.extensions.filters.http.csrf.v3.CsrfPolicy",
     "envoy.extensions.filters.http.buffer.v3.Buffer",
@@ -71,8 +78,6 @@ const HARMLESS: [&str; 17] = [
     "envoy.extensions.filters.http.set_filter_state.v3.Config",
     "envoy.extensions.filters.http.tap.v3.Tap",
     "envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit",
-    "envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
-    "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
 ];
 
 /// A connection manager with filters to migrate.
@@ -100,7 +105,7 @@ impl<'s> Chain<'s> {
             .enumerate()
             .filter_map(|(index, view)| filter(sources, file, index, view, &mut broken))
             .collect();
-        let is_ours = filters.iter().any(|filter| filter.kind == FilterKind::Jwt) || !broken.is_empty();
+        let is_ours = filters.iter().any(|filter| filter.kind != FilterKind::Rbac) || !broken.is_empty();
         if !is_ours {
             return None;
         }
@@ -255,6 +260,7 @@ pub(super) struct Asks<'c, 's> {
     pub(super) chain: &'c Chain<'s>,
     pub(super) providers: &'c Providers<'s>,
     pub(super) used: RefCell<Uses>,
+    pub(super) sets: RefCell<Sets>,
     pub(super) findings: RefCell<Findings>,
 }
 
@@ -280,7 +286,38 @@ impl<'s> Asks<'_, 's> {
             let answer = self.unedited(filter, self.rbac(filter, own, view, levels, file));
             all = rbac::both(&all, &answer, &why);
         }
+        for (filter, own, view) in self.of_credentials() {
+            let access = self.credentials(filter, own, view, levels, file);
+            all = all.map(|others| others.and(&access));
+        }
         all
+    }
+
+    fn of_credentials(&self) -> impl Iterator<Item = (&Filter<'s>, &'s Path, &View<'s>)> {
+        self.chain.of_kind(FilterKind::Keys).chain(self.chain.of_kind(FilterKind::Basic))
+    }
+
+    fn credentials(
+        &self,
+        filter: &Filter<'s>,
+        own: &'s Path,
+        view: &View<'s>,
+        levels: &[View<'s>],
+        file: &'s Path,
+    ) -> Access {
+        let (mut sets, mut findings) = (self.sets.borrow_mut(), self.findings.borrow_mut());
+        let mut answer = |file: &Path, route: Option<&View<'s>>| match filter.kind {
+            FilterKind::Keys => sets.keys(file, view, route, &mut findings),
+            _ => sets.basic(file, view, route, &mut findings),
+        };
+        match effective(levels, filter) {
+            Effective::Off => Access::Yes,
+            Effective::Base => answer(own, None),
+            Effective::Own(config) => answer(file, Some(&config)),
+            Effective::Unread(config) => {
+                Access::Unclear(vec![Why::new(file, &config, "is no configuration of this filter for a route")])
+            }
+        }
     }
 
     /// What does not depend on a request that another filter may have changed.

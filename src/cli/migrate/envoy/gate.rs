@@ -16,6 +16,7 @@ pub(super) fn plugin(
     chain: &Chain<'_>,
     providers: &Providers<'_>,
     issuers: &Issuers,
+    sets: Vec<Node>,
     rules: Vec<Node>,
     findings: &mut Findings,
 ) -> Node {
@@ -23,7 +24,8 @@ pub(super) fn plugin(
     let parameters = parameters.into_iter().filter(|name| !["access_token", "id_token"].contains(&name.as_str()));
     let parameters: Vec<String> = parameters.cloned().collect();
     object_of(vec![
-        ("issuers", Some(list(providers.nodes(issuers)))),
+        ("issuers", Some(providers.nodes(issuers)).filter(|all| !all.is_empty()).map(list)),
+        ("credentials", (!sets.is_empty()).then(|| list(sets))),
         ("default", Some(denied())),
         ("rules", (!rules.is_empty()).then(|| list(rules))),
         ("query_tokens", (!parameters.is_empty()).then(|| object([("names", texts(parameters))]))),

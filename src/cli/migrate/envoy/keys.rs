@@ -1,17 +1,12 @@
 //! The keys of a provider: `remote_jwks` or `local_jwks`.
 
+use super::data::text_of_source;
 use super::duration::{Duration, written};
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
 use crate::cli::migrate::tree::{object, object_of, text};
 use crate::cli::source::View;
 use crate::config::{Node, Tree, read_documents};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD as STANDARD;
-use std::io::Read as _;
 use std::path::Path;
-
-/// The largest key set that is read from a file, in bytes.
-const MOST: u64 = 1 << 20;
 
 /// `jwks` of the issuer.
 ///
@@ -59,20 +54,7 @@ fn of_remote(file: &Path, remote: &View<'_>, findings: &mut Findings) -> Result<
 }
 
 fn of_local(file: &Path, local: &View<'_>, findings: &mut Findings) -> Result<Node, Why> {
-    let part = |name: &str| local.get(name).and_then(|view| view.text());
-    let given = if let Some(text) = part("inline_string") {
-        text.to_owned()
-    } else if let Some(coded) = part("inline_bytes") {
-        let bytes = STANDARD.decode(coded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        bytes.ok_or_else(|| Why::new(file, local, "has an `inline_bytes` that is no text in base64"))?
-    } else if let Some(name) = part("filename") {
-        read(name).ok_or_else(|| {
-            let what = format!("names the file {name}, which cannot be read here: put the key set in its place");
-            Why::or_write(file, local, what, "jwks: {inline: {keys: [...]}}")
-        })?
-    } else {
-        return Err(Why::new(file, local, "has its key set in a place that is not read here"));
-    };
+    let given = text_of_source(file, local, "jwks: {inline: {keys: [...]}}")?;
     let read = read_documents(&given, true).ok().and_then(|mut read| read.pop()).map(|read| read.node);
     let Some(Node { value: Tree::Object(members), .. }) = read else {
         return Err(Why::new(file, local, "has a key set that is not JSON"));
@@ -123,14 +105,4 @@ fn bare(node: Node) -> Node {
         }
         other => other.into(),
     }
-}
-
-fn read(name: &str) -> Option<String> {
-    let mut text = String::new();
-    let file = std::fs::File::open(name).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    file.take(MOST).read_to_string(&mut text).ok()?;
-    Some(text)
 }

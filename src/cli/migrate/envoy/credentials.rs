@@ -1,0 +1,233 @@
+//! `api_key_auth` and `basic_auth`, as sets of credentials. Keys become digests, and are never printed.
+
+use super::data::text_of_source;
+use crate::base::text::to_hex;
+use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
+use crate::cli::migrate::policy::{Access, Claim, Need, Test};
+use crate::cli::migrate::tree::{list, object, object_of, text};
+use crate::cli::source::{View, any_secret};
+use crate::config::{self, Node, Tree};
+use crate::crypto::sha256;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The filter of API keys, and its configuration beside a route.
+pub(super) const KEYS: [&str; 2] = [
+    "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+    "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+];
+/// The filter of passwords, and its configuration beside a route.
+pub(super) const BASIC: [&str; 2] = [
+    "envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
+    "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute",
+];
+/// The shortest key that is not guessed from its digest.
+const LEAST_KEY: usize = 20;
+
+/// The sets that were made, by what they were made of.
+#[derive(Debug, Default)]
+pub(super) struct Sets {
+    made: Vec<Set>,
+}
+
+#[derive(Debug)]
+struct Set {
+    of: Vec<usize>,
+    header: String,
+    /// The set, or why there is none.
+    node: Result<(String, Node), Why>,
+}
+
+impl Sets {
+    /// The sets of the new configuration.
+    pub(super) fn nodes(&self) -> Vec<Node> {
+        self.made.iter().filter_map(|set| set.node.as_ref().ok().map(|(_, node)| node.clone())).collect()
+    }
+
+    /// The header of each set, by its name.
+    pub(super) fn headers(&self) -> BTreeMap<String, String> {
+        let good = self.made.iter().filter_map(|set| Some((set.node.as_ref().ok()?.0.clone(), set.header.clone())));
+        good.collect()
+    }
+
+    /// What needs a credential of the set that is made of these values.
+    fn need(
+        &mut self,
+        of: &[&View<'_>],
+        name: &str,
+        header: &str,
+        make: impl FnOnce(&str) -> Result<Node, Why>,
+    ) -> Access {
+        let of: Vec<usize> = of.iter().map(|view| std::ptr::from_ref(view.node).addr()).collect();
+        let known = self.made.iter().position(|set| set.of == of);
+        let at = known.unwrap_or_else(|| {
+            let alike =
+                self.made.iter().filter(|set| matches!(&set.node, Ok((own, _)) if own.starts_with(name))).count();
+            let name = if alike == 0 { name.to_owned() } else { format!("{name}-{}", alike.saturating_add(1)) };
+            let node = make(&name).map(|node| (name, node));
+            self.made.push(Set { of, header: header.to_owned(), node });
+            self.made.len().saturating_sub(1)
+        });
+        match self.made.get(at).map(|set| &set.node) {
+            Some(Ok((name, _))) => Access::Need(Need { sets: BTreeSet::from([name.clone()]), ..Need::default() }),
+            Some(Err(why)) => Access::Unclear(vec![why.clone()]),
+            None => Access::No,
+        }
+    }
+
+    /// What `api_key_auth` asks for, with its configuration beside the route.
+    pub(super) fn keys(
+        &mut self,
+        file: &Path,
+        view: &View<'_>,
+        route: Option<&View<'_>>,
+        findings: &mut Findings,
+    ) -> Access {
+        let part = |name: &str| {
+            route.and_then(|own| own.get(name)).filter(|own| !own.items().is_empty()).or_else(|| view.get(name))
+        };
+        let (Some(credentials), Some(sources)) = (part("credentials"), part("key_sources")) else {
+            return Access::Unclear(vec![Why::new(file, view, "has no `credentials` or no `key_sources`")]);
+        };
+        let headers: Vec<String> = sources
+            .items()
+            .iter()
+            .filter_map(|source| source.get("header").and_then(|own| own.text()))
+            .filter(|name| !name.is_empty())
+            .map(str::to_ascii_lowercase)
+            .collect();
+        for source in sources.items() {
+            if let Some(parameter) = source.get("query").filter(|own| own.text().is_some_and(|name| !name.is_empty())) {
+                let what = "takes keys from the query, where logs, histories and referrers show them: Scopegate refuses them there";
+                findings.tell(Kind::LetThrough, file, &parameter, what);
+            }
+            if let Some(cookie) = source.get("cookie").filter(|own| own.text().is_some_and(|name| !name.is_empty())) {
+                let what = "takes keys from cookies: Scopegate reads keys in headers alone";
+                findings.tell(Kind::Stricter, file, &cookie, what);
+            }
+        }
+        let Some(header) = headers.first().cloned() else {
+            return Access::Unclear(vec![Why::new(file, &sources, "names no header in which keys may come")]);
+        };
+        let clients: Vec<Tree> = route
+            .map(|own| own.list("allowed_clients"))
+            .unwrap_or_default()
+            .iter()
+            .filter_map(View::text)
+            .map(|client| Tree::Text(client.to_owned()))
+            .collect();
+        let access = self.need(&[&credentials, &sources], "keys", &header, |name| {
+            let identities = identities(file, &credentials, findings);
+            let place = |header: &String| object([("header", text(header))]);
+            let places = match headers.as_slice() {
+                [one] => place(one),
+                all => list(all.iter().map(place)),
+            };
+            let set = object([("name", text(name)), ("api_key", places), ("identities", list(identities))]);
+            loads(&set).map_err(|what| Why::new(file, &credentials, what))?;
+            let what = "becomes a set of digests. The key is removed from what goes upstream, and query parameters such as \
+                        `api_key` are refused on every route";
+            findings.add(Finding::new(Kind::Changed, file, &credentials, what).restored_by("forward: {token: keep}"));
+            Ok(set)
+        });
+        match access {
+            Access::Need(need) if !clients.is_empty() => {
+                let claims = vec![Claim { path: vec!["sub".to_owned()], test: Test::Is, values: clients }];
+                Access::Need(Need { claims, ..need })
+            }
+            other => other,
+        }
+    }
+
+    /// What `basic_auth` asks for, with its configuration beside the route.
+    pub(super) fn basic(
+        &mut self,
+        file: &Path,
+        view: &View<'_>,
+        route: Option<&View<'_>>,
+        findings: &mut Findings,
+    ) -> Access {
+        let header = view.get("authentication_header").and_then(|own| own.text()).filter(|name| !name.is_empty());
+        if let Some(name) = header.filter(|name| !name.eq_ignore_ascii_case("authorization")) {
+            let what = format!("takes passwords from `{name}`: Scopegate takes them from `authorization` alone");
+            return Access::Unclear(vec![Why::new(file, view, what)]);
+        }
+        let Some(users) = route.and_then(|own| own.get("users")).or_else(|| view.get("users")) else {
+            return Access::Unclear(vec![Why::new(file, view, "has no `users`")]);
+        };
+        self.need(&[&users], "users", "authorization", |name| {
+            let given = text_of_source(file, &users, "htpasswd: the lines of the file")?;
+            let lines = good_lines(file, &users, &given, findings);
+            if lines.is_empty() {
+                let what = "has no user whose password is hashed as Scopegate takes it";
+                return Err(Why::or_write(
+                    file,
+                    &users,
+                    what,
+                    "credentials: [{name: users, basic: {}, htpasswd: ...}]",
+                ));
+            }
+            let htpasswd = text(lines.join("\n"));
+            let set = object([("name", text(name)), ("basic", object_of(Vec::new())), ("htpasswd", htpasswd)]);
+            loads(&set).map_err(|what| Why::new(file, &users, what))?;
+            Ok(set)
+        })
+    }
+}
+
+/// Whether the module accepts a set.
+fn loads(set: &Node) -> Result<(), String> {
+    let root = object([("credentials", list([set.clone()])), ("default", object([("deny", Tree::Bool(true).into())]))]);
+    config::compile(&root, &any_secret).map(drop).map_err(|error| {
+        let told = error.0.iter().map(|problem| format!("`{}` {}", problem.path, problem.what));
+        format!("is not accepted as a set of credentials: {}", told.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// The identities with the digests of their keys.
+fn identities(file: &Path, credentials: &View<'_>, findings: &mut Findings) -> Vec<Node> {
+    let mut all: BTreeMap<String, Vec<Node>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for credential in credentials.items() {
+        let part = |name: &str| credential.get(name).and_then(|own| own.text()).filter(|own| !own.is_empty());
+        let (Some(key), Some(client)) = (part("key"), part("client")) else {
+            findings.tell(Kind::LeftOut, file, &credential, "has no `client` or no `key`");
+            continue;
+        };
+        let digest = sha256(key.as_bytes());
+        let why = if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            "is not visible ASCII"
+        } else if key.len() < LEAST_KEY {
+            "is shorter than 20 characters, so it can be guessed from its digest"
+        } else if !seen.insert(digest) {
+            "is there twice"
+        } else {
+            all.entry(client.to_owned()).or_default().push(object([("sha256", text(to_hex(&digest)))]));
+            continue;
+        };
+        let finding = Finding::new(Kind::LeftOut, file, &credential, format!("the key of `{client}` {why}"));
+        findings.add(finding.restored_by("a key of `scopegate credentials new`"));
+    }
+    let identity = |(client, secrets): (String, Vec<Node>)| object([("id", text(client)), ("secrets", list(secrets))]);
+    all.into_iter().map(identity).collect()
+}
+
+/// The lines of users whose hashes Scopegate takes.
+fn good_lines<'t>(file: &Path, users: &View<'_>, given: &'t str, findings: &mut Findings) -> Vec<&'t str> {
+    let is_good = |hash: &str| ["$2a$", "$2b$", "$2y$", "$pbkdf2-"].iter().any(|start| hash.starts_with(start));
+    let mut good = Vec::new();
+    for line in given.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.split_once(':') {
+            Some((_, hash)) if is_good(hash) => good.push(line),
+            Some((user, hash)) => {
+                let form = if hash.starts_with("{SHA}") { "SHA-1 without a salt (`{SHA}`)" } else { "another form" };
+                let what =
+                    format!("the user `{user}` has a password in {form}, which is quickly guessed: it is left out");
+                let restore = "its line in `htpasswd`, with the hash of `scopegate credentials hash --bcrypt`";
+                findings.add(Finding::new(Kind::LeftOut, file, users, what).restored_by(restore));
+            }
+            None => findings.tell(Kind::LeftOut, file, users, "has a line that is not `USER:HASH`"),
+        }
+    }
+    good
+}

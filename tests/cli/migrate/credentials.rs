@@ -1,0 +1,223 @@
+//! API keys, passwords, and where tokens are.
+
+use super::{Became, EVERY, assert_good, beside, envoy, jwt, migrate};
+use scopegate::base::text::to_hex;
+use scopegate::crypto::sha256;
+use serde_json::{Value, json};
+
+const KEY: &str = "sk-0123456789abcdefghij";
+
+fn keys(members: &str) -> String {
+    format!(
+        "- name: keys
+  typed_config:
+    '@type': type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth
+    {}
+",
+        members.replace('\n', "\n    ")
+    )
+}
+
+fn with_keys(sources: &str) -> Became {
+    migrate(&envoy(&keys(&format!("credentials: [{{key: {KEY}, client: acme}}]\nkey_sources: [{sources}]")), EVERY))
+}
+
+#[test]
+fn keys_become_digests_and_are_never_printed() {
+    let became = with_keys("{header: X-Api-Key}");
+    assert_eq!(became.run.status, 0, "{:?}", became.told);
+    assert_eq!(
+        became.plugin["credentials"],
+        json!([{
+            "name": "keys",
+            "api_key": {"header": "x-api-key"},
+            "identities": [{"id": "acme", "secrets": [{"sha256": to_hex(&sha256(KEY.as_bytes()))}]}],
+        }])
+    );
+    assert_eq!(beside(&became), json!({"credentials": "keys"}));
+    assert!(!became.run.stdout.contains(KEY) && !became.run.stderr.contains(KEY), "{:?}", became.run);
+    assert_good(&became);
+}
+
+#[test]
+fn keys_in_the_query_are_told_and_keys_without_a_header_are_denied() {
+    let became = with_keys("{header: x-api-key}, {query: key}");
+    assert!(became.tells("let_through", "takes keys from the query"), "{:?}", became.told);
+    assert_eq!(beside(&became), json!({"credentials": "keys"}));
+    let alone = with_keys("{query: key}");
+    assert_eq!((alone.run.status, &alone.plugin), (2, &Value::Null), "{:?}", alone.told);
+    assert!(!alone.run.stdout.contains(KEY), "{:?}", alone.run);
+}
+
+#[test]
+fn short_keys_are_left_out() {
+    let both = format!(
+        "credentials: [{{key: short, client: a}}, {{key: {KEY}, client: b}}]\nkey_sources: [{{header: x-api-key}}]"
+    );
+    let became = migrate(&envoy(&keys(&both), EVERY));
+    assert_eq!(became.run.status, 2);
+    assert!(became.tells("left_out", "the key of `a` is shorter than 20 characters"), "{:?}", became.told);
+    assert!(!became.run.stdout.contains("short,"), "{:?}", became.run);
+    assert_eq!(became.plugin["credentials"][0]["identities"][0]["id"], json!("b"));
+}
+
+#[test]
+fn a_token_and_a_key_are_both_needed_as_before() {
+    let token = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
+    let own = keys(&format!("credentials: [{{key: {KEY}, client: acme}}]\nkey_sources: [{{header: x-api-key}}]"));
+    let became = migrate(&envoy(&format!("{token}{own}"), EVERY));
+    assert_eq!(beside(&became), json!({"credentials": {"all_of": ["bearer", "keys"]}, "issuers": ["idp"]}));
+    assert_good(&became);
+    // In one header there is one credential.
+    let own = own.replace("x-api-key", "authorization");
+    let became = migrate(&envoy(&format!("{token}{own}"), EVERY));
+    assert_eq!((beside(&became), became.run.status), (json!({"deny": true}), 2), "{:?}", became.told);
+}
+
+#[test]
+fn clients_of_a_route_are_its_condition() {
+    let routes = "- name: all
+  match: {prefix: /}
+  route: {cluster: up}
+  typed_per_filter_config:
+    keys:
+      '@type': type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute
+      allowed_clients: [acme]";
+    let own = keys(&format!("credentials: [{{key: {KEY}, client: acme}}]\nkey_sources: [{{header: x-api-key}}]"));
+    let became = migrate(&envoy(&own, routes));
+    assert_eq!(beside(&became), json!({"credentials": "keys", "claims": [{"claim": "sub", "equals": "acme"}]}));
+    assert_good(&became);
+}
+
+fn basic(users: &str) -> Became {
+    let filter = format!(
+        "- name: basic
+  typed_config:
+    '@type': type.googleapis.com/envoy.extensions.filters.http.basic_auth.v3.BasicAuth
+    users: {{inline_string: \"{users}\"}}
+"
+    );
+    migrate(&envoy(&filter, EVERY))
+}
+
+#[test]
+fn sha_users_are_left_out_and_named_with_the_command() {
+    let bcrypt = "bob:$2y$05$abcdefghijklmnopqrstuuR4zQ9C1nQx1S0bN7hYJ3xq1Tq3dW9G6";
+    let became = basic(&format!("alice:{{SHA}}5en6G6MezRroT3XKqkdPOmY/BfQ=\\n{bcrypt}"));
+    assert_eq!(became.run.status, 2);
+    assert!(became.tells("left_out", "the user `alice`"), "{:?}", became.told);
+    assert!(became.told.to_string().contains("scopegate credentials hash --bcrypt"), "{:?}", became.told);
+    assert_eq!(became.plugin["credentials"][0]["htpasswd"], json!(bcrypt));
+    assert_eq!(beside(&became), json!({"credentials": "users"}));
+    assert!(!became.run.stdout.contains("5en6G6"), "{:?}", became.run);
+    assert_good(&became);
+    // Of nobody nothing can be made: the chain stays as it is.
+    let none = basic("alice:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=");
+    assert_eq!((none.run.status, none.new.as_str()), (2, ""), "{:?}", none.told);
+}
+
+/// The first issuer of a filter whose provider has these members.
+fn issuer(members: &str) -> (Value, Became) {
+    let filter = format!(
+        "- name: envoy.filters.http.jwt_authn
+  typed_config:
+    '@type': type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+    providers:
+      idp:
+        {}
+      good:
+        issuer: https://good.example.com/
+        audiences: [a]
+        remote_jwks: {{http_uri: {{uri: 'https://good.example.com/jwks', cluster: idp}}}}
+    rules: [{{match: {{prefix: /}}, requires: {{provider_name: idp}}}}]
+",
+        members.trim().replace('\n', "\n        ")
+    );
+    let became = migrate(&envoy(&filter, EVERY));
+    let all = became.plugin["issuers"].as_array().unwrap();
+    (all.iter().find(|issuer| issuer["name"] == "idp").cloned().unwrap_or_default(), became)
+}
+
+const JWKS: &str = "remote_jwks: {http_uri: {uri: 'https://idp.example.com/jwks', cluster: idp}}";
+
+#[test]
+fn places_of_tokens_are_carried_over_or_told() {
+    let base = format!("issuer: https://idp.example.com/\naudiences: [a]\n{JWKS}\n");
+    let (own, became) = issuer(&base);
+    assert!(own.get("token_header").is_none(), "{own}");
+    assert!(became.tells("let_through", "query parameter `access_token`"), "{:?}", became.told);
+    let (own, became) = issuer(&format!("{base}from_headers: [{{name: x-token, value_prefix: 'Token '}}]"));
+    assert_eq!(own["token_header"], json!({"name": "x-token", "prefix": "Token "}));
+    assert!(!became.tells("let_through", "query"), "{:?}", became.told);
+    assert_good(&became);
+    let (own, became) =
+        issuer(&format!("{base}from_headers: [{{name: x-token}}, {{name: Authorization, value_prefix: 'Bearer '}}]"));
+    assert!(own.get("token_header").is_none(), "{own}");
+    assert!(became.tells("stricter", "takes tokens from `x-token` too"), "{:?}", became.told);
+    let (_, became) = issuer(&format!("{base}from_headers: [{{name: x-token}}]\nfrom_params: [jwt]"));
+    assert_eq!(became.plugin["query_tokens"], json!({"names": ["jwt"]}));
+    assert!(became.tells("let_through", "takes tokens from the query (`jwt`)"), "{:?}", became.told);
+    let (own, became) = issuer(&format!("{base}from_cookies: [token]"));
+    assert_eq!((own, beside(&became)), (Value::Null, json!({"deny": true})), "{:?}", became.told);
+}
+
+#[test]
+fn what_no_issuer_has_makes_the_provider_denied() {
+    for (members, words) in [
+        (format!("audiences: [a]\n{JWKS}"), "names no issuer"),
+        ("issuer: a\naudiences: [a]".to_owned(), "neither `remote_jwks` nor `local_jwks`"),
+        (format!("issuer: a\naudiences: [a]\nsubjects: {{prefix: a}}\n{JWKS}"), "subjects that fit a pattern"),
+        ("issuer: a\naudiences: [a]\nlocal_jwks: {inline_string: nonsense}".to_owned(), "a key set that is not JSON"),
+        ("issuer: a\naudiences: [a]\nlocal_jwks: {filename: /nowhere/keys.json}".to_owned(), "cannot be read here"),
+        ("issuer: a\naudiences: [a]\nremote_jwks: {http_uri: {uri: 'ftp://a', cluster: idp}}".to_owned(), "is not accepted as an issuer"),
+        ("issuer: https://good.example.com/\naudiences: [b]\nremote_jwks: {http_uri: {uri: 'https://b', cluster: idp}}".to_owned(), ""),
+    ] {
+        let (own, became) = issuer(&members);
+        if words.is_empty() {
+            continue;
+        }
+        assert_eq!((own, beside(&became)), (Value::Null, json!({"deny": true})), "{members}");
+        assert!(became.run.status == 2 && became.tells("denied", words), "{members}: {:?}", became.told);
+        assert_good(&became);
+    }
+}
+
+#[test]
+fn secrets_in_a_key_set_are_not_written() {
+    let ec = "{\\\"kty\\\": \\\"EC\\\", \\\"crv\\\": \\\"P-256\\\", \\\"kid\\\": \\\"a\\\", \\\"x\\\": \\\"ozg4G80FyJ5-CtTjUkv0x5rs3IAGaEEO9a163PMn2z8\\\", \\\"y\\\": \\\"M8dJRT5-n2yHq9RU-wWyXS4xPQcOeyqZW3fqjXRrj_8\\\", \\\"d\\\": \\\"c2VjcmV0LXNlY3JldA\\\"}";
+    let oct =
+        "{\\\"kty\\\": \\\"oct\\\", \\\"kid\\\": \\\"b\\\", \\\"k\\\": \\\"b3RoZXItc2VjcmV0LW90aGVyLXNlY3JldA\\\"}";
+    let (own, became) = issuer(&format!(
+        "issuer: a\naudiences: [a]\nlocal_jwks: {{inline_string: \"{{\\\"keys\\\": [{ec}, {oct}]}}\"}}"
+    ));
+    assert_eq!(own["jwks"]["inline"]["keys"].as_array().map(Vec::len), Some(1), "{:?}", became.told);
+    for secret in ["c2VjcmV0LXNlY3JldA", "b3RoZXItc2VjcmV0"] {
+        assert!(!became.run.stdout.contains(secret), "{:?}", became.run);
+    }
+    assert!(became.tells("stricter", "secret keys (`oct`)"), "{:?}", became.told);
+}
+
+#[test]
+fn lifetimes_are_not_longer_than_before() {
+    let base = format!("issuer: a\naudiences: [a]\n{JWKS}\n");
+    let (own, became) = issuer(&format!("{base}max_lifetime: 3600s\nclock_skew_seconds: 30"));
+    assert_eq!((&own["max_lifetime"], &own["leeway"]), (&json!("1h"), &json!("0s")));
+    assert!(became.tells("stricter", "bounded the time that is left"), "{:?}", became.told);
+    let (own, _) = issuer(&format!("{base}clock_skew_seconds: 30"));
+    assert_eq!(own["leeway"], json!("30s"));
+    let (own, became) = issuer(&format!("issuer: a\n{JWKS}"));
+    assert_eq!((&own["audiences"], &own["audience_claims"]), (&json!(["a"]), &json!(["iss"])));
+    assert!(became.tells("let_through", "for any audience"), "{:?}", became.told);
+    assert_good(&became);
+}
+
+#[test]
+fn headers_that_are_no_longer_made_are_removed() {
+    let base = format!("issuer: a\naudiences: [a]\n{JWKS}\n");
+    let more = "forward_payload_header: X-Payload\nclaim_to_headers: [{header_name: x-role, claim_name: realm.role}, {header_name: host, claim_name: sub}]\nforward: true";
+    let (_, became) = issuer(&format!("{base}{more}"));
+    assert_eq!(became.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}, "remove": ["x-payload"]}));
+    assert!(became.tells("changed", "sent the payload of the token in `X-Payload`"), "{:?}", became.told);
+    assert!(became.tells("changed", "makes the header `host`"), "{:?}", became.told);
+    assert!(became.tells("stricter", "sent the token upstream"), "{:?}", became.told);
+}

@@ -1,0 +1,220 @@
+//! Requirements of routes: beside them where they are their own, in rules where they are not.
+
+use super::rbac::{ANY, claim, policies};
+use super::{assert_good, envoy, jwt, migrate, migrate_in};
+use crate::world::folder;
+use serde_json::{Value, json};
+use std::fs;
+
+const RULES: &str = "rules:
+- {match: {path: /healthz}}
+- {match: {prefix: /orders}, requires: {provider_name: idp}}
+- {match: {prefix: /}, requires: {provider_name: other}}
+requirement_map:
+  special: {provider_and_audiences: {provider_name: idp, audiences: [special]}}";
+const PER_ROUTE: &str = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig";
+const NAME: &str = "envoy.filters.http.jwt_authn";
+
+/// A route with this path, and this entry for `jwt_authn`.
+fn route(name: &str, prefix: &str, entry: &str) -> String {
+    let own = if entry.is_empty() {
+        String::new()
+    } else {
+        format!(", typed_per_filter_config: {{{NAME}: {{'@type': {PER_ROUTE}, {entry}}}}}")
+    };
+    format!("- {{name: {name}, match: {{prefix: {prefix}}}, route: {{cluster: up}}{own}}}\n")
+}
+
+/// The routes of the first virtual host, each with what stands beside it.
+fn beside(new: &str) -> Vec<(String, Value)> {
+    let node = scopegate::config::read_yaml(new).unwrap().value.to_json();
+    let manager = &node["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let routes = manager["route_config"]["virtual_hosts"][0]["routes"].as_array().unwrap().clone();
+    let of = |route: &Value| {
+        let name = route["name"].as_str().unwrap_or_default().to_owned();
+        (name, route["metadata"]["filter_metadata"]["scopegate"].clone())
+    };
+    routes.iter().map(of).collect()
+}
+
+#[test]
+fn a_requirement_stands_beside_its_route_or_in_rules() {
+    let routes = [
+        route("health", "/healthz", ""),
+        route("orders", "/orders/", ""),
+        route("off", "/off", "disabled: true"),
+        route("special", "/special", "requirement_name: special"),
+        route("unknown", "/unknown", "requirement_name: nobody"),
+        route("all", "/", ""),
+    ]
+    .concat();
+    let became = migrate(&envoy(&jwt(RULES), &routes));
+    let special = json!({"issuers": ["idp"], "audiences": ["special"], "scopes": []});
+    let idp = json!({"issuers": ["idp"], "audiences": ["https://api.example.com"], "scopes": []});
+    let other = json!({"issuers": ["other"], "scopes": []});
+    let wanted = [
+        // `/healthz` is open, and `/healthz/more` is not.
+        ("health", Value::Null),
+        ("orders", idp.clone()),
+        ("off", json!({"public": true})),
+        ("special", special),
+        ("unknown", json!({"deny": true})),
+        ("all", Value::Null),
+    ];
+    assert_eq!(beside(&became.new), wanted.map(|(name, node)| (name.to_owned(), node)), "{}", became.new);
+    let rule = |path: &str, text: &str, node: &Value| {
+        let mut rule = json!({"match": {path: text}});
+        rule.as_object_mut().unwrap().extend(node.as_object().unwrap().clone());
+        rule
+    };
+    assert_eq!(
+        became.plugin["rules"],
+        json!([
+            rule("path", "/healthz", &json!({"public": true})),
+            rule("prefix", "/orders", &idp),
+            rule("prefix", "/", &other)
+        ])
+    );
+    assert_eq!(became.run.status, 2);
+    assert!(became.tells("let_through", "the route `off` needs no token"), "{:?}", became.told);
+    assert!(became.tells("denied", "not in `requirement_map`"), "{:?}", became.told);
+    assert_good(&became);
+}
+
+#[test]
+fn a_route_that_differs_by_path_has_rules_of_its_own() {
+    let policy = policies(
+        "ALLOW",
+        &[
+            ("{url_path: {path: {prefix: /orders/admin}}}", &claim("role", "{string_match: {exact: a}}")),
+            ("{header: {name: ':method', string_match: {exact: GET}}}", ANY),
+        ],
+    );
+    let own = format!(
+        "{}\n{}",
+        "- name: orders\n  match: {prefix: /orders}\n  route: {cluster: up}\n  typed_per_filter_config:\n    envoy.filters.http.rbac:\n      '@type': type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute\n      rbac: {rules: {policies: {p: {permissions: [{url_path: {path: {exact: /orders/a}}}], principals: [{any: true}]}}}}",
+        route("all", "/", "")
+    );
+    let became = migrate(&envoy(&format!("{}{policy}", jwt(RULES)), &own));
+    assert_eq!(
+        became.plugin["rules"][0]["match"],
+        json!({"path": "/orders/a", "route": "orders"}),
+        "{}",
+        became.plugin
+    );
+    assert_eq!(became.plugin["rules"][1], json!({"match": {"route": "orders"}, "deny": true}));
+    assert_good(&became);
+}
+
+#[test]
+fn the_most_specific_configuration_counts() {
+    let routes = route("a", "/a", "") + &route("b", "/b", "disabled: true");
+    let text = envoy(&jwt(RULES), &routes).replace(
+        "              domains: ['*']\n",
+        &format!("              domains: ['*']\n              typed_per_filter_config: {{{NAME}: {{'@type': {PER_ROUTE}, requirement_name: special}}}}\n"),
+    );
+    let became = migrate(&text);
+    let beside = beside(&became.new);
+    assert_eq!(beside[0].1["audiences"], json!(["special"]), "{}", became.new);
+    assert_eq!(beside[1].1, json!({"public": true}));
+    assert_good(&became);
+}
+
+#[test]
+fn filters_are_off_and_on_by_route() {
+    let off = "{'@type': type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}";
+    let on = "{'@type': type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {}}";
+    let route = |name: &str, entry: &str| {
+        format!(
+            "- {{name: {name}, match: {{prefix: /{name}}}, route: {{cluster: up}}, typed_per_filter_config: {{{NAME}: {entry}}}}}\n"
+        )
+    };
+    let became = migrate(&envoy(&jwt(RULES), &(route("off", off) + &route("on", on))));
+    let all = beside(&became.new);
+    assert_eq!((&all[0].1, &all[1].1), (&json!({"public": true}), &json!({"issuers": ["other"], "scopes": []})));
+    let disabled = jwt(RULES).replacen("  typed_config:", "  disabled: true\n  typed_config:", 1);
+    let became = migrate(&envoy(&disabled, &(route("on", on) + &super::EVERY.replace("name: all", "name: rest"))));
+    let all = beside(&became.new);
+    assert_eq!(
+        (&all[0].1, &all[1].1),
+        (&json!({"issuers": ["other"], "scopes": []}), &json!({"public": true})),
+        "{}",
+        became.new
+    );
+}
+
+#[test]
+fn clusters_of_a_route_are_asked_for_what_each_asks() {
+    let clusters = format!(
+        "- name: split
+  match: {{prefix: /orders}}
+  route:
+    weighted_clusters:
+      clusters:
+      - {{name: up, weight: 1, typed_per_filter_config: {{{NAME}: {{'@type': {PER_ROUTE}, disabled: true}}}}}}
+      - {{name: up, weight: 1}}"
+    );
+    let became = migrate(&envoy(&jwt(RULES), &clusters));
+    // One lets through what the other does not.
+    assert_eq!(beside(&became.new)[0].1, json!({"deny": true}), "{:?}", became.told);
+}
+
+#[test]
+fn routes_in_another_file_get_their_requirements_there() {
+    let whole = envoy(&jwt(RULES), &(route("orders", "/orders", "") + &route("off", "/off", "disabled: true")));
+    let (before, rest) = whole.split_once("          route_config:\n").unwrap();
+    let (routes, clusters) = rest.split_once("  clusters:\n").unwrap();
+    let rds = "          rds: {route_config_name: main, config_source: {path_config_source: {path: routes.yaml}}}\n";
+    let listener = format!("{before}{rds}  clusters:\n{clusters}");
+    let inner: String = routes.lines().map(|line| format!("{}\n", line.get(10..).unwrap_or_default())).collect();
+    let folder = folder();
+    fs::write(folder.join("envoy.yaml"), &listener).unwrap();
+    let resource =
+        format!("resources:\n- '@type': type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n{inner}");
+    fs::write(folder.join("routes.yaml"), resource).unwrap();
+    let became = migrate_in(&folder, &["envoy.yaml", "routes.yaml"]);
+    assert_eq!((became.run.status, became.told["files"].as_array().unwrap().len()), (0, 2), "{:?}", became.told);
+    assert!(became.told["files"][1]["text"].as_str().unwrap().contains("public: true"), "{}", became.new);
+    assert!(!became.new.contains("PerRouteConfig"), "{}", became.new);
+    // Without them routes might ask for more.
+    let alone = migrate_in(&folder, &["envoy.yaml"]);
+    assert_eq!(alone.run.status, 2);
+    assert_eq!(
+        (alone.plugin.get("rules"), &alone.plugin["default"]),
+        (None, &json!({"deny": true})),
+        "{}",
+        alone.plugin
+    );
+    assert!(alone.tells("denied", "serves routes that are not in these files"), "{:?}", alone.told);
+}
+
+#[test]
+fn a_filter_between_that_may_change_the_request_makes_its_conditions_unclear() {
+    let lua = "- name: lua\n  typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua}\n";
+    let by_path = policies("ALLOW", &[("{url_path: {path: {prefix: /a}}}", ANY)]);
+    let by_claim = policies("ALLOW", &[(ANY, &claim("role", "{string_match: {exact: a}}"))]);
+    let rule = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
+    for (policy, status) in [(by_path, 2), (by_claim, 0)] {
+        let became = migrate(&envoy(&format!("{}{lua}{policy}", jwt(rule)), &route("all", "/", "")));
+        assert_eq!(became.run.status, status, "{:?}", became.told);
+        assert_eq!(beside(&became.new)[0].1 == json!({"deny": true}), status == 2, "{}", became.new);
+    }
+    // The route by which a filter is configured may be another one by the time it is judged.
+    let became = migrate(&envoy(
+        &format!("{lua}{}", jwt(rule)),
+        &(route("off", "/off", "disabled: true") + &route("all", "/", "")),
+    ));
+    assert!(became.run.status == 2 && became.plugin.get("rules").is_none(), "{}", became.plugin);
+}
+
+#[test]
+fn claims_of_a_token_that_was_not_judged_let_nobody_through() {
+    let policy = policies("ALLOW", &[(ANY, &claim("role", "{string_match: {exact: a}}"))]);
+    let rule = "rules: [{match: {prefix: /a}, requires: {provider_name: idp}}]";
+    let routes = route("a", "/a", "") + &route("b", "/b", "");
+    let became = migrate(&envoy(&format!("{}{policy}", jwt(rule)), &routes));
+    assert_eq!(beside(&became.new)[1].1, json!({"deny": true}));
+    // Before the token was judged there are no claims.
+    let became = migrate(&envoy(&format!("{policy}{}", jwt(rule)), &routes));
+    assert_eq!(beside(&became.new)[0].1, json!({"deny": true}));
+}
