@@ -118,7 +118,11 @@ fn translated(
                     that the gate sees";
         findings.tell(Kind::Note, chain.file, view, what);
     }
-    let rules = routes.write(&asks, &issuers, !is_shared && before.is_none(), edits, findings);
+    // Envoy then takes another path for the route than the one that is judged.
+    let ignores =
+        |name: &str| chain.route_configs.iter().any(|(_, config)| config.get(name).is_some_and(|flag| flag.is_true()));
+    let may_be_beside = !is_shared && before.is_none() && !ignores("ignore_path_parameters_in_path_matching");
+    let rules = routes.write(&asks, &issuers, may_be_beside, edits, findings);
     let sets = asks.sets.borrow().nodes();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);

@@ -163,6 +163,9 @@ pub(super) fn tell_readers(chain: &Chain<'_>, findings: &mut Findings) {
             seen(chain.file, view);
         }
     }
+    for (file, config) in &chain.route_configs {
+        seen(file, config);
+    }
     for name in ["access_log", "tracing"] {
         chain.manager.get(name).iter().for_each(|view| seen(chain.file, view));
     }

@@ -5,6 +5,7 @@ use super::providers::Providers;
 use crate::cli::migrate::findings::{Findings, Kind, Why};
 use crate::cli::migrate::policy::{Access, Cases, Need, Region};
 use crate::cli::source::View;
+use crate::config::Tree;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -125,7 +126,8 @@ impl Jwt<'_, '_> {
             }
         }
         match view.members().first() {
-            None => Access::Open,
+            None if matches!(view.node.value, Tree::Object(_)) => Access::Open,
+            None => self.unclear(view, "is no requirement"),
             Some((name, member)) => self.unclear(member, format!("is `{name}`, which is not read here")),
         }
     }

@@ -139,7 +139,7 @@ pub(super) fn without_repeated<T: PartialEq>(cases: Vec<(Region, T)>, last: &T) 
     let mut kept: Vec<(Region, T)> = Vec::new();
     for (region, answer) in cases.into_iter().rev() {
         // Those that are kept stand in the opposite order.
-        let later = kept.iter().rev().find(|(other, _)| region.and(other) != Overlap::None);
+        let later = kept.iter().rev().find(|(other, _)| !region.is_apart(other));
         let is_said = match later {
             None => answer == *last,
             Some((other, same)) => other.covers(&region) && answer == *same,

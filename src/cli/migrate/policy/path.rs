@@ -67,37 +67,38 @@ impl PathIs {
 
     /// Whether the texts say so, with or without regard to letter case.
     fn is_around(&self, other: &Self, ignore_case: bool) -> bool {
-        let cased = |text: &str| if ignore_case { text.to_ascii_lowercase() } else { text.to_owned() };
-        let (own, other_text) = (cased(&self.text), cased(&other.text));
-        // What every path of a template begins with.
-        let begins = match other.kind {
-            PathKind::Template => literal_start(&other_text),
-            _ => other_text.as_str(),
-        };
+        let own = self.text.as_bytes();
+        let begins = |prefix: &[u8]| starts_with(other.start().as_bytes(), prefix, ignore_case);
+        let is_same = || own.len() == other.text.len() && begins(own);
         match (self.kind, other.kind) {
             (PathKind::Template, _) => self == other,
-            (PathKind::Exact, PathKind::Exact) => own == other_text,
+            (PathKind::Exact, PathKind::Exact) => is_same(),
             (PathKind::Exact, _) => false,
-            (PathKind::Prefix, _) => begins.starts_with(&own),
-            (PathKind::Segments, PathKind::Exact | PathKind::Segments) if own == other_text => true,
-            (PathKind::Segments, _) => begins.strip_prefix(&own).is_some_and(|rest| rest.starts_with('/')),
+            (PathKind::Prefix, _) => begins(own),
+            (PathKind::Segments, PathKind::Exact | PathKind::Segments) if is_same() => true,
+            (PathKind::Segments, _) => begins(own) && other.start().as_bytes().get(own.len()) == Some(&b'/'),
         }
+    }
+
+    /// What every path of it begins with.
+    fn start(&self) -> &str {
+        if self.kind == PathKind::Template { literal_start(&self.text) } else { &self.text }
     }
 
     /// Whether no path is in both.
     #[must_use]
     pub fn is_apart(&self, other: &Self) -> bool {
-        let (a, b) = (self.text.to_ascii_lowercase(), other.text.to_ascii_lowercase());
         if self.kind == PathKind::Template || other.kind == PathKind::Template {
-            let start = |set: &Self, text: &str| match set.kind {
-                PathKind::Template => literal_start(text).to_owned(),
-                _ => text.to_owned(),
-            };
-            let (a, b) = (start(self, &a), start(other, &b));
-            return !a.starts_with(&b) && !b.starts_with(&a);
+            let (a, b) = (self.start().as_bytes(), other.start().as_bytes());
+            return !starts_with(a, b, true) && !starts_with(b, a, true);
         }
         !self.is_around(other, true) && !other.is_around(self, true)
     }
+}
+
+/// Whether a text begins so.
+fn starts_with(text: &[u8], start: &[u8], ignore_case: bool) -> bool {
+    text.get(..start.len()).is_some_and(|own| if ignore_case { own.eq_ignore_ascii_case(start) } else { own == start })
 }
 
 /// What a template says literally before its first operator.

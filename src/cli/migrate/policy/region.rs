@@ -63,6 +63,20 @@ impl Region {
             && same(&self.virtual_host, &other.virtual_host)
     }
 
+    /// Whether no request is in both.
+    #[must_use]
+    pub fn is_apart(&self, other: &Self) -> bool {
+        let differ = |own: &Option<String>, other: &Option<String>| own.is_some() && other.is_some() && own != other;
+        let is_pattern = |host: &Option<String>| host.as_ref().is_some_and(|host| host.starts_with('*'));
+        let paths = self.path.as_ref().zip(other.path.as_ref());
+        let methods = self.methods.as_ref().zip(other.methods.as_ref());
+        paths.is_some_and(|(a, b)| a.is_apart(b))
+            || methods.is_some_and(|(a, b)| a.is_disjoint(b))
+            || differ(&self.route, &other.route)
+            || differ(&self.virtual_host, &other.virtual_host)
+            || differ(&self.host, &other.host) && !is_pattern(&self.host) && !is_pattern(&other.host)
+    }
+
     /// What this one says of requests that are in `other`, beyond what that says of them.
     #[must_use]
     pub fn beyond(&self, other: &Self) -> Self {

@@ -83,7 +83,7 @@ pub fn rules(cases: &Cases<Access>, within: &Region, issuers: &Issuers) -> Vec<N
             continue;
         }
         let mut later = made.iter().skip(index.saturating_add(1)).map(|(later, same)| (as_matched(later), same));
-        let next = later.find(|(later, _)| own.and(later) != Overlap::None);
+        let next = later.find(|(later, _)| !own.is_apart(later));
         // What the next rule for its requests says too is not said twice.
         if !next.is_some_and(|(later, same)| later.covers(&own) && same == access) {
             rules.push(rule(region, access, issuers));
