@@ -17,6 +17,7 @@ mod support;
 
 mod attached;
 mod check;
+mod claims;
 mod credential_sets;
 mod credentials;
 mod event_checks;

@@ -20,6 +20,7 @@ mod artifacts;
 mod authlib;
 mod certificates;
 mod chain;
+mod claims;
 mod clients;
 mod compose;
 mod configuration;

@@ -79,6 +79,7 @@ pub const ONLY_WASM: &[(&str, &[&str])] = &[
 pub fn reason(test: &str) -> Option<&'static str> {
     ONLY_WASM.iter().find(|(_, tests)| tests.contains(&test)).map(|(reason, _)| *reason)
 }
+            "e2e::claims::an_access_log_prints_claims_that_were_verified_and_nothing_that_a_client_wrote",
 
 /// Whether a test, by the path of a function in it, is left out because the native module is tested. Says so.
 ///

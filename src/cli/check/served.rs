@@ -5,6 +5,7 @@
 //! matches again, and a header, dynamic metadata or filter state that another filter set since the first match decides.
 //! A seal refuses both.
 
+mod claims;
 mod inputs;
 mod router;
 mod seal;
@@ -55,6 +56,7 @@ fn check_chain<'e>(
     let sealed = seal::check(gate, envoy, policy, behind, of_routes, findings);
     check_behind(envoy, behind, sealed, findings);
     check_view(envoy, before, sealed.is_some(), findings);
+    claims::check(envoy, policy, before, behind, findings);
     if sealed.is_none() && edits(envoy, policy) {
         check_matchers(envoy, loaded, before, behind, findings);
     }

@@ -24,9 +24,9 @@ pub(super) fn check(
     of_routes: &[(&Path, View<'_>)],
     findings: &mut Findings,
 ) -> Option<usize> {
-    let looks = |filter: &Filter<'_>| {
-        filter.kind == RBAC && super::any_text(&filter.view, &|text| text.contains("wasm.scopegate."))
-    };
+    // Another rbac filter may look at other things that the gate publishes.
+    let is_judged = |text: &str| PAIRS.iter().any(|(published, _)| text.contains(&format!("wasm.{published}")));
+    let looks = |filter: &Filter<'_>| filter.kind == RBAC && super::any_text(&filter.view, &is_judged);
     let place = behind.iter().rposition(looks);
     let filter = place.and_then(|place| behind.get(place));
     if !policy.seal {

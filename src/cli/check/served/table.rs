@@ -287,7 +287,7 @@ impl<'e> Filter<'e> {
     }
 
     /// Whether its configuration has this header's name in a text, such as a format.
-    fn mentions(&self, header: &str) -> bool {
+    pub(super) fn mentions(&self, header: &str) -> bool {
         self.configurations.iter().any(|view| any_text(view, &|text| names_header(text, header)))
     }
 
