@@ -10,3 +10,6 @@ pub mod protobuf;
 pub mod shared_data;
 pub mod text;
 pub mod time;
+
+/// The version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -164,6 +164,8 @@ pub fn token(arguments: &InspectTokenArguments) -> Result<Output, Box<dyn Error>
         lines.push(format!("{}: {verdict}", first.display()));
         lines.extend(notes.iter().map(|note| format!("note: {note}")));
     }
+    // A gate of another version may judge otherwise: its log names its own.
+    lines.push(format!("judged by scopegate {}", crate::base::VERSION));
     Ok(Output { text: lines.join("\n"), failed })
 }
 

@@ -139,7 +139,7 @@ pub fn sarif(findings: &[Finding]) -> String {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
-            "tool": { "driver": { "name": "scopegate", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
+            "tool": { "driver": { "name": "scopegate", "version": crate::base::VERSION, "rules": rules } },
             "results": results,
         }],
     })

@@ -108,7 +108,7 @@ impl<H: Host + Clone> Filter<H> {
 
     /// Configures a root context. Returns whether the configuration is good.
     pub fn on_configure(&self, root: u32) -> bool {
-        log::info!("scopegate: the module is {}", self.host.module());
+        log::info!("scopegate: the module is {} {}", self.host.module(), crate::base::VERSION);
         let mut gate = Gate::configure(self.host.clone(), root, Rc::clone(&self.open)).map(Rc::new);
         let is_good = gate.is_some();
         let is_known = match self.roots.borrow_mut().iter_mut().find(|own| own.context == root) {

@@ -125,6 +125,7 @@ struct SpeedMeters {
     host_failures: Option<Counter>,
     verify_us: Option<Histogram>,
     memory_bytes: Option<Gauge>,
+    build_info: Option<Gauge>,
 }
 
 impl<H: Host> Gate<H> {
@@ -221,6 +222,7 @@ impl<H: Host> Gate<H> {
             settings,
             host,
         };
+        gate.show_version(true);
         gate.listen_for_events();
         gate.pick_up();
         gate.set_tick();
@@ -261,6 +263,7 @@ impl<H: Host> Gate<H> {
         self.count_decisions();
         self.replay.count(&self.host);
         self.reuse.tick(&self.host);
+        self.show_version(true);
         if let (Some(gauge), Some(bytes)) = (self.speed.memory_bytes, self.host.memory_bytes()) {
             self.host.set_gauge(gauge, bytes);
         }
@@ -274,6 +277,13 @@ impl<H: Host> Gate<H> {
         self.meters.waiting(&self.host, 0);
         self.show_open_streams();
         self.logs.take()
+    }
+
+    /// Shows whether this version is in use. Said at each tick, since a gate of this version that ends says no for all.
+    fn show_version(&self, is_in_use: bool) {
+        if let Some(gauge) = self.speed.build_info {
+            self.host.set_gauge(gauge, u64::from(is_in_use));
+        }
     }
 
     /// Counts decisions, and how they were made.
@@ -335,6 +345,7 @@ impl SpeedMeters {
             host_failures: define(metrics::CRYPTO_HOST_FAILURES),
             verify_us: host.define_histogram(metrics::VERIFY_US).ok(),
             memory_bytes: host.memory_bytes().and_then(|_| host.define_gauge(metrics::VM_MEMORY_BYTES).ok()),
+            build_info: host.define_gauge(&metrics::build_info()).ok(),
         }
     }
 }

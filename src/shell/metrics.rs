@@ -4,6 +4,8 @@
 //! [`filled`] fills in the parts in angle brackets. In Prometheus they are labels of these names, where Envoy has the
 //! `stats_tags` of envoy/envoy.yaml.
 
+/// Gauges by version: 1 while a gate of that version is in use in this Envoy, else 0.
+pub const BUILD_INFO: &str = "scopegate.build_info.<version>";
 /// Counters by what became of requests, and by the requirement that decided. Of these and the next ones there are 1 000 at
 /// most, since Envoy keeps every metric that was ever defined, and rules come and go with each configuration; what finds
 /// no room is counted under `other`.
@@ -120,12 +122,22 @@ pub fn named(metric: &str, name: &str) -> String {
 /// The metric whose last parts are these names. In a name, where dots separate parts, everything but letters and digits
 /// becomes `_`.
 pub fn filled(metric: &str, names: &[&str]) -> String {
-    let mut text = metric.split('<').next().unwrap_or(metric).trim_end_matches('.').to_owned();
+    let mut text = fixed(metric).to_owned();
     for name in names {
         text.push('.');
         text.extend(name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '_' }));
     }
     text
+}
+
+/// The gauge of this version, which keeps its dots: it is the last part of the name.
+pub fn build_info() -> String {
+    [fixed(BUILD_INFO), crate::base::VERSION].join(".")
+}
+
+/// The parts of a name before the first in angle brackets.
+fn fixed(metric: &str) -> &str {
+    metric.split('<').next().unwrap_or(metric).trim_end_matches('.')
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ fn a_token_is_shown_and_not_trusted() {
         assert!(!run.stdout.contains(segment), "{}", run.stdout);
     }
     assert!(!run.stdout.contains("warning"), "{}", run.stdout);
+    assert_eq!(run.stdout.lines().last(), Some(concat!("judged by scopegate ", env!("CARGO_PKG_VERSION"))));
     assert!(inspect(&issuer().token(NOW - 480).sign()).stdout.contains("expired 3 minutes ago"));
 }
 

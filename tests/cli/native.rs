@@ -76,7 +76,7 @@ fn the_shipped_file_with_the_native_module_has_no_sandbox_and_no_other_problem()
     assert_eq!(checked.status, 0, "{checked:?}");
     assert!(checked.stdout.ends_with("\n0 errors, 1 warning\n"), "{}", checked.stdout);
     let first = checked.stdout.lines().next().unwrap();
-    assert!(first.starts_with("envoy.yaml:78:13: warning[no-sandbox]") && first.contains("experimental"), "{first}");
+    assert!(first.starts_with("envoy.yaml:79:13: warning[no-sandbox]") && first.contains("experimental"), "{first}");
 }
 
 #[test]

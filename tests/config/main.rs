@@ -29,6 +29,7 @@ mod introspection;
 mod mcp;
 mod open_streams;
 mod passwords;
+mod released;
 mod replay;
 mod request_parts;
 mod resources;

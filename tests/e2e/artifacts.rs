@@ -27,7 +27,7 @@ fn each_module_says_which_it_is_and_both_leave_responses_as_they_are() {
         let echoed = get_with(address, "/orders", &issuer.token(now()).sign()).echoed();
         assert_eq!(echoed.0["target"], "/orders", "{name}");
         assert_eq!(request(address, "POST", "/orders", &[]).status, 401, "{name}");
-        envoy.wait_for_log(&format!("scopegate: the module is {file}"));
+        envoy.wait_for_log(&format!("scopegate: the module is {file} {}", env!("CARGO_PKG_VERSION")));
     }
     assert!(!envoy.log().contains("panicked"));
 }

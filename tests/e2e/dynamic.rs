@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// An Envoy whose routes and filter come from files, with the servers that it needs.
 pub struct World {
-    envoy: Envoy,
+    pub envoy: Envoy,
     files: Folder,
     _upstream: Server,
 }
@@ -29,6 +29,11 @@ impl World {
     }
 
     pub fn start_plugin(plugin: &Value, routes: &Value, clusters: &[Value]) -> Self {
+        Self::start_chain(plugin, &[], routes, clusters)
+    }
+
+    /// With these filters after the gate.
+    pub fn start_chain(plugin: &Value, behind: &[Value], routes: &Value, clusters: &[Value]) -> Self {
         let files = Folder::new();
         put_plugin(&files, plugin);
         put_routes(&files, routes);
@@ -37,9 +42,9 @@ impl World {
         clusters.push(cluster("upstream", upstream.address));
         let manager = json!({
             "route_config": null, "rds": { "route_config_name": "main", "config_source": files.source("routes.json") },
-            "stream_idle_timeout": "10s",
+            "stream_idle_timeout": "60s",
         });
-        let filters = [discovered("scopegate", &files.source("scopegate.json"))];
+        let filters = [&[discovered("scopegate", &files.source("scopegate.json"))], behind].concat();
         let gate = listener("gate", &filters, &json!([]), &json!({}), &manager);
         let resources = json!({ "listeners": [gate], "clusters": clusters });
         let envoy = Envoy::try_start(&resources, 2).unwrap_or_else(|log| panic!("{log}"));
@@ -67,8 +72,13 @@ impl World {
                 + self.envoy.total("extension_config_discovery.http_filter.scopegate.update_rejected")
         };
         let before = done();
-        put_plugin(&self.files, plugin);
+        self.put_plugin(plugin);
         eventually("Envoy reads the filter again", || done() > before);
+    }
+
+    /// Changes it, and does not wait.
+    pub fn put_plugin(&self, plugin: &Value) {
+        put_plugin(&self.files, plugin);
     }
 
     fn change_routes(&self, routes: &Value) {

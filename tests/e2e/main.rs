@@ -98,4 +98,5 @@ mod single_use;
 mod status;
 mod tenants;
 mod tls;
+mod upgrade;
 mod versions;

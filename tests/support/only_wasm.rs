@@ -47,6 +47,18 @@ pub const ONLY_WASM: &[(&str, &[&str])] = &[
         &["e2e::versions::before_1_39_a_new_secret_needs_a_new_vm"],
     ),
     (
+        "it swaps the module while Envoy runs; a native module that was loaded stays until Envoy ends",
+        &[
+            "e2e::upgrade::a_module_that_is_swapped_and_swapped_back_under_load_drops_nothing_and_lets_nothing_bad_through",
+            "e2e::upgrade::what_is_remembered_of_clients_and_keys_is_kept_under_one_vm_id_and_forgotten_under_another",
+            "e2e::upgrade::a_swap_under_one_vm_id_needs_no_issuer_and_one_under_another_waits_for_it",
+            "e2e::upgrade::requests_that_wait_for_keys_when_the_module_is_swapped_are_decided_like_all_others",
+            "e2e::upgrade::streams_stay_open_in_the_old_module_which_still_ends_those_that_are_over_or_revoked",
+            "e2e::upgrade::a_file_that_changes_in_place_counts_with_the_next_configuration_and_what_is_no_module_changes_nothing",
+            "e2e::upgrade::with_the_service_of_the_fleet_a_used_token_stays_used_whatever_is_swapped",
+        ],
+    ),
+    (
         "it runs the demo, which starts Envoy with the Wasm module",
         &["e2e::shipped::every_line_that_make_run_prints_does_what_it_promises"],
     ),
@@ -67,6 +79,7 @@ pub const ONLY_WASM: &[(&str, &[&str])] = &[
     (
         "`audit.record: object` is refused natively: the record is text in filter state",
         &[
+            "e2e::claims::an_access_log_prints_claims_that_were_verified_and_nothing_that_a_client_wrote",
             "e2e::record::a_record_is_an_object_in_the_access_log_and_says_what_the_text_says",
             "e2e::record::where_no_record_is_asked_for_the_access_log_has_null",
             "e2e::record::a_request_that_outlives_its_configuration_is_logged_in_the_form_that_it_was_judged_under",
@@ -79,7 +92,6 @@ pub const ONLY_WASM: &[(&str, &[&str])] = &[
 pub fn reason(test: &str) -> Option<&'static str> {
     ONLY_WASM.iter().find(|(_, tests)| tests.contains(&test)).map(|(reason, _)| *reason)
 }
-            "e2e::claims::an_access_log_prints_claims_that_were_verified_and_nothing_that_a_client_wrote",
 
 /// Whether a test, by the path of a function in it, is left out because the native module is tested. Says so.
 ///

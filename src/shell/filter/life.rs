@@ -33,6 +33,19 @@ fn a_request_goes_on_or_is_answered_at_its_headers_where_the_keys_are_there() {
 }
 
 #[test]
+fn the_gauge_of_this_version_is_1_while_a_gate_is_in_use() {
+    let proxy = Proxy::with_keys();
+    let gauge = concat!("build_info.", env!("CARGO_PKG_VERSION"));
+    assert_eq!(proxy.metric(gauge), 1);
+    // Another gate of this version has ended.
+    proxy.script().values.borrow_mut().insert(format!("scopegate.{gauge}"), 0);
+    proxy.tick(500);
+    assert_eq!(proxy.metric(gauge), 1);
+    proxy.filter.on_delete(ROOT);
+    assert_eq!(proxy.metric(gauge), 0);
+}
+
+#[test]
 fn a_request_waits_for_keys_with_its_body_and_trailers_and_goes_on_when_they_come() {
     let mut proxy = Proxy::new();
     let context = proxy.begin(Client::Good);

@@ -85,6 +85,10 @@ impl<H: Host> Gate<H> {
     /// waiting requests do not wait for answers that no gate takes.
     pub fn give_up(&self) {
         self.count_what_was_done();
+        // A native module stays loaded until Envoy ends.
+        if self.host.memory_bytes().is_some() {
+            self.show_version(false);
+        }
         self.meters.waiting(&self.host, 0);
         self.meters.no_status_lists(&self.host);
         self.show_open_streams();
