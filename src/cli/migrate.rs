@@ -3,12 +3,15 @@
 
 mod envoy;
 pub mod findings;
+mod gateway;
+mod istio;
+mod kubernetes;
 pub mod policy;
 mod report;
 pub(in crate::cli) mod tree;
 pub(in crate::cli) mod write;
 
-use super::source::Source;
+use super::source::{DocumentKind, Source};
 use super::{CANNOT, terminal};
 use clap::{Args, ValueEnum};
 use findings::{Finding, Findings};
@@ -33,11 +36,13 @@ or a file cannot be read.
 Examples:
   scopegate migrate old.yaml > new.yaml
   scopegate migrate old.yaml --out migrated
-  scopegate migrate old.yaml --format json > report.json"
+  scopegate migrate old.yaml --format json > report.json
+  scopegate migrate policies.yaml --out migrated"
 )]
 pub struct MigrateArguments {
     /// Envoy YAML or JSON with `jwt_authn`, `rbac`, `basic_auth` or `api_key_auth`: a bootstrap, or listeners and routes in
-    /// separate files; - is standard input
+    /// separate files; or resources of Kubernetes: `RequestAuthentication` and `AuthorizationPolicy` of Istio,
+    /// `SecurityPolicy` of Envoy Gateway with the Secrets and `ConfigMap`s that it names; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The folder for the new files
@@ -124,7 +129,18 @@ fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
 
 /// What becomes of these files.
 fn migrated(sources: &[Source], module: &str) -> Result<Migrated, Box<dyn Error>> {
-    envoy::migrate(sources, module)
+    if !kubernetes::are_there(sources) {
+        return envoy::migrate(sources, module);
+    }
+    let mut all = kubernetes::migrate(sources);
+    let has_envoy = |source: &Source| source.documents.iter().any(|document| document.kind == DocumentKind::Envoy);
+    if sources.iter().any(has_envoy) {
+        let of_envoy = envoy::migrate(sources, module)?;
+        all.plugins.extend(of_envoy.plugins);
+        all.written.extend(of_envoy.written);
+        all.findings.0.extend(of_envoy.findings.0);
+    }
+    Ok(all)
 }
 
 /// One JSON object with all of it.

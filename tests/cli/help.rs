@@ -154,6 +154,8 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     let rule = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
     let old = crate::migrate::envoy(&crate::migrate::jwt(rule), crate::migrate::EVERY);
     file("old.yaml", &old);
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/migrate/istio/healthz.yaml");
+    file("policies.yaml", &std::fs::read_to_string(policies).unwrap());
     file("jwks.json", &issuer.jwks().to_string());
     file("token.txt", &issuer.token(1_795_255_200).sign());
     let resources = |resources: &[Value]| json!({ "resources": resources }).to_string();

@@ -92,6 +92,12 @@ impl Finding {
         }
     }
 
+    /// Whether it is about the whole migration, and told before all others.
+    #[must_use]
+    pub fn is_general(&self) -> bool {
+        self.kind == Kind::Note && self.position.is_none() && self.path.is_empty()
+    }
+
     /// The same, with the field that restores the old meaning.
     #[must_use]
     pub fn restored_by(self, field: impl Into<String>) -> Self {
@@ -116,12 +122,14 @@ impl Findings {
         self.add(Finding::new(kind, file, view, what));
     }
 
-    /// The findings in the order of the report: by kind, then by place.
+    /// The findings in the order of the report: what is about all of it, then by kind and by place.
     #[must_use]
     pub fn sorted(self) -> Vec<Finding> {
         let mut all = self.0;
         let place = |finding: &Finding| finding.position.map_or((0, 0), |at| (at.line, at.column));
-        all.sort_by(|a, b| (a.kind, &a.file, place(a)).cmp(&(b.kind, &b.file, place(b))));
+        all.sort_by(|a, b| {
+            (!a.is_general(), a.kind, &a.file, place(a)).cmp(&(!b.is_general(), b.kind, &b.file, place(b)))
+        });
         all
     }
 }

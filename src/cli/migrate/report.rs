@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 #[must_use]
 pub(super) fn text(findings: &[Finding]) -> String {
     let mut out = String::new();
+    for finding in findings.iter().filter(|finding| finding.is_general()) {
+        out.push_str(&format!("{}\n\n", clean(&finding.what)));
+    }
     for kind in Kind::ALL {
-        let mut own = findings.iter().filter(|finding| finding.kind == kind).peekable();
+        let mut own = findings.iter().filter(|finding| finding.kind == kind && !finding.is_general()).peekable();
         if own.peek().is_none() {
             continue;
         }

@@ -1,0 +1,263 @@
+//! Envoy Gateway: `SecurityPolicy`, as an `EnvoyExtensionPolicy` for the same Gateways and routes.
+
+mod authorization;
+mod documents;
+mod given;
+mod overrides;
+mod provider;
+mod sets;
+
+use super::findings::{Finding, Findings, Kind};
+use super::kubernetes::ask::Ask;
+use super::kubernetes::build::{list, object, text, texts};
+use super::kubernetes::issuer::{self, Forward, Issuer};
+use super::kubernetes::resource::{Resource, unknown};
+use super::kubernetes::rules::{self, Cells, Place};
+use super::kubernetes::token_places::is_header_name;
+use super::kubernetes::{Writing, closed, refused};
+use crate::cli::source::{Source, View};
+use crate::config::Node;
+use documents::Server;
+use given::Given;
+use provider::Providers;
+use sets::Sets;
+use std::collections::BTreeSet;
+
+/// The group of Envoy Gateway.
+const GROUP: &str = "gateway.envoyproxy.io";
+/// The members of a policy that a gate takes the place of.
+const OURS: [&str; 4] = ["jwt", "apiKeyAuth", "basicAuth", "authorization"];
+/// The members that say what a policy is for.
+const TARGETS: [&str; 4] = ["targetRef", "targetRefs", "targetSelectors", "mergeType"];
+
+/// Reads the policies of Envoy Gateway, and writes a gate for each that asks for credentials.
+pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
+    let given = Given::of(sources);
+    let mut servers: Vec<Server> = Vec::new();
+    for policy in given.all(GROUP, "SecurityPolicy") {
+        if !asks(policy) {
+            let what = format!("{}: it asks for no token, key or password, and is left as it is", policy.title());
+            migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+            continue;
+        }
+        let own = Gate { policy, given: &given }.write(migrated);
+        for server in own {
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+    }
+    if !servers.is_empty() {
+        migrated.documents.push(documents::proxy(&servers));
+        if let Some(policy) = given.all(GROUP, "SecurityPolicy").next() {
+            let what = "the keys are fetched through clusters of the EnvoyProxy `scopegate`; name it in the `parametersRef` of the \
+                        GatewayClass, or put its patches into the EnvoyProxy that is there";
+            migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+        }
+    }
+    overrides::tell(&given, &mut migrated.findings);
+}
+
+/// Whether a policy asks for credentials.
+fn asks(policy: &Resource<'_>) -> bool {
+    let spec = policy.spec();
+    ["jwt", "apiKeyAuth", "basicAuth"].iter().any(|name| spec.get(name).is_some())
+}
+
+/// A gate to be written.
+struct Gate<'a, 's> {
+    policy: &'a Resource<'s>,
+    given: &'a Given<'s>,
+}
+
+impl Gate<'_, '_> {
+    fn tell(&self, kind: Kind, view: &View<'_>, what: &str, findings: &mut Findings) {
+        findings.tell(kind, self.policy.file, view, format!("{}: {what}", self.policy.title()));
+    }
+
+    /// Writes the gate, and returns the servers of its keys.
+    fn write(&self, migrated: &mut Writing) -> Vec<Server> {
+        let spec = self.policy.spec();
+        let findings = &mut migrated.findings;
+        let providers = self.providers(&spec, findings);
+        let usable = providers.usable();
+        let mut forward = providers.forward.clone();
+        let is_optional = spec.at(&["jwt", "optional"]).is_some_and(|view| view.is_true());
+        let mut names = Vec::new();
+        let mut is_closed = false;
+        if spec.get("jwt").is_some() {
+            names.push("bearer");
+            is_closed |= usable.is_empty();
+            let what = format!("{}: the token went on to the upstream, and is removed now", self.policy.title());
+            findings
+                .add(Finding::new(Kind::Changed, self.policy.file, &spec, what).restored_by("forward: {token: keep}"));
+        }
+        let mut written = Vec::new();
+        let mut sets = Sets { policy: self.policy, given: self.given, findings };
+        let keys = spec.get("apiKeyAuth").map(|view| (sets::KEYS, sets.keys(&view), view.get("forwardClientIDHeader")));
+        let users =
+            spec.get("basicAuth").map(|view| (sets::USERS, sets.users(&view), view.get("forwardUsernameHeader")));
+        for (name, set, header) in keys.into_iter().chain(users) {
+            is_closed |= set.is_none();
+            self.add_identity_header(header.as_ref(), names.is_empty(), &mut forward, findings);
+            names.push(name);
+            written.extend(set);
+        }
+        if spec.get("mergeType").is_some() {
+            is_closed = true;
+            self.tell(Kind::Denied, &spec, "it is merged with the policy of the Gateway (mergeType), which is not done here: everything is refused", findings);
+        }
+        if is_optional && names.len() > 1 {
+            self.tell(
+                Kind::Stricter,
+                &spec,
+                "the token was optional beside the other credentials, and is needed now",
+                findings,
+            );
+        }
+        let is_open = is_optional && names.len() == 1;
+        let everywhere = match (is_closed, is_open) {
+            (true, _) => Ask::never(),
+            (false, true) => Ask::nothing(),
+            (false, false) => Ask::any_credential(),
+        };
+        let authorization = spec.get("authorization");
+        let allow = authorization.as_ref().map(|view| authorization::cells(self.policy, view, &providers, findings));
+        let places = Cells { everywhere, allow, refuse: Vec::new() }.places();
+        let places = places.unwrap_or_default();
+        self.tell_places(&places, &spec, findings);
+        let scope_claims =
+            authorization.is_some_and(|view| authorization::asks_for_scope_claim(&view)).then_some("scope");
+        let issuers = if usable.is_empty() { &providers.issuers } else { &usable };
+        let members = configuration(issuers, scope_claims, written, &places, credentials(&names).as_ref(), &forward);
+        self.write_documents(members, migrated);
+        if !forward.headers.is_empty() {
+            let headers = forward.headers.keys().cloned().collect::<Vec<_>>().join(", ");
+            let what = format!(
+                "let a ClientTrafficPolicy remove {headers} early (`headers.earlyRequestHeaders.remove`), so that no route is chosen by what a client writes"
+            );
+            self.tell(Kind::Note, &spec, &what, &mut migrated.findings);
+        }
+        providers.servers
+    }
+
+    fn providers(&self, spec: &View<'_>, findings: &mut Findings) -> Providers {
+        let mut providers = Providers::default();
+        let Some(jwt) = spec.get("jwt") else { return providers };
+        for provider in jwt.list("providers") {
+            providers.add(self.policy, &provider, self.given, findings);
+        }
+        for view in unknown(&jwt, &["providers", "optional"]) {
+            self.tell(Kind::Denied, &view, "a field that is not known here: tokens are refused", findings);
+            providers.issuers.iter_mut().for_each(|issuer| issuer.is_usable = false);
+        }
+        if !providers.issuers.iter().any(|issuer| issuer.is_usable) {
+            self.tell(Kind::Denied, &jwt, "no provider could be carried over: everything is refused", findings);
+        }
+        providers
+    }
+
+    /// Puts the name of a key or a user into a header, if it is that of the credential that counts.
+    fn add_identity_header(
+        &self,
+        header: Option<&View<'_>>,
+        is_first: bool,
+        forward: &mut Forward,
+        findings: &mut Findings,
+    ) {
+        let Some(view) = header else { return };
+        let Some(name) = view.text().filter(|name| is_header_name(name)) else {
+            return self.tell(Kind::Changed, view, "it names no header, and is left out", findings);
+        };
+        if is_first {
+            return forward.add(name, vec!["sub".to_owned()], (findings, self.policy.file, view));
+        }
+        self.tell(
+            Kind::Changed,
+            view,
+            "beside a token, its subject counts: the header is removed, and not set",
+            findings,
+        );
+        forward.headers.remove(&name.to_ascii_lowercase());
+        forward.remove.insert(name.to_ascii_lowercase());
+    }
+
+    fn tell_places(&self, places: &[Place], spec: &View<'_>, findings: &mut Findings) {
+        for place in places.iter().filter(|place| place.is_unsayable) {
+            let at = place.region.words();
+            let what = format!("at {at} several rules allow for different reasons, which one requirement cannot say");
+            self.tell(Kind::Denied, spec, &what, findings);
+        }
+        for at in rules::open_places(places).into_values() {
+            let what = format!("a request without a token passes at {at} (jwt.optional)");
+            self.tell(Kind::LetThrough, spec, &what, findings);
+        }
+    }
+
+    fn write_documents(&self, members: Vec<(String, Node)>, migrated: &mut Writing) {
+        let spec = self.policy.spec();
+        let mut configuration = object(members.clone());
+        if let Some(why) = refused(&configuration) {
+            self.tell(
+                Kind::Denied,
+                &spec,
+                &format!("what was written would not load ({why}): everything is refused"),
+                &mut migrated.findings,
+            );
+            configuration = closed(members);
+            if refused(&configuration).is_some() {
+                let what = "nobody it knows is left, so no gate is written: keep the policy until there is one";
+                return self.tell(Kind::Denied, &spec, what, &mut migrated.findings);
+            }
+        }
+        migrated.plugins.push(configuration.clone());
+        migrated.documents.push(documents::gate(self.policy, configuration));
+        issuer::tell_requests(&mut migrated.findings, self.policy.file, &spec);
+        let known: Vec<&str> = OURS.iter().chain(&TARGETS).copied().collect();
+        let left = unknown(&spec, &known);
+        if left.is_empty() {
+            return;
+        }
+        migrated.documents.push(documents::rest(self.policy, &left));
+        for view in &left {
+            let what = match view.path.rsplit('.').next().unwrap_or_default() {
+                "oidc" => "`oidc` stays in the SecurityPolicy, and logs users in before the gate, which does not read its cookies".to_owned(),
+                "extAuth" => "`extAuth` stays in the SecurityPolicy, and is asked before the gate".to_owned(),
+                name => format!("`{name}` stays in the SecurityPolicy"),
+            };
+            self.tell(Kind::Note, view, &what, &mut migrated.findings);
+        }
+    }
+}
+
+/// The `credentials` of requirements; none for tokens alone.
+fn credentials(names: &[&str]) -> Option<Node> {
+    match names {
+        [] | ["bearer"] => None,
+        [one] => Some(text(*one)),
+        several => Some(object([("all_of", texts(several.iter().copied()))])),
+    }
+}
+
+/// The members of the configuration.
+fn configuration(
+    issuers: &[Issuer],
+    scope_claims: Option<&str>,
+    sets: Vec<Node>,
+    places: &[Place],
+    credentials: Option<&Node>,
+    forward: &Forward,
+) -> Vec<(String, Node)> {
+    let names: BTreeSet<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
+    let mut members = Vec::new();
+    if !issuers.is_empty() {
+        members.push(("issuers".to_owned(), issuer::node(issuers, scope_claims)));
+    }
+    if !sets.is_empty() {
+        members.push(("credentials".to_owned(), list(sets)));
+    }
+    members.extend(rules::members(places, &names, credentials));
+    members.push(("route_metadata".to_owned(), text("ignore")));
+    members.extend(forward.node().map(|forward| ("forward".to_owned(), forward)));
+    members
+}

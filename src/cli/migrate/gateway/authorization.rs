@@ -1,0 +1,226 @@
+//! `authorization` of a `SecurityPolicy`: rules in order, of which the first that matches decides.
+
+use super::provider::Providers;
+use crate::cli::migrate::findings::{Findings, Kind};
+use crate::cli::migrate::kubernetes::ask::{Ask, Claim, Terms};
+use crate::cli::migrate::kubernetes::region::Region;
+use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
+use crate::cli::migrate::kubernetes::rules::Cell;
+use crate::cli::source::View;
+use crate::config::Tree;
+use crate::policy::Scope;
+use std::collections::BTreeSet;
+
+/// The claim whose words Envoy Gateway takes for a list.
+const SCOPE: &str = "scope";
+
+/// Whether a rule asks for this claim by name, and not for one that may be `scp` as well.
+pub(super) fn asks_for_scope_claim(authorization: &View<'_>) -> bool {
+    let mut found = false;
+    authorization.visit(&mut |view| {
+        found |= view.list("claims").iter().any(|claim| claim.name() == Some(SCOPE));
+    });
+    found
+}
+
+/// A rule.
+struct Rule {
+    allows: bool,
+    /// The methods that it is for; `None` is all.
+    methods: Option<BTreeSet<String>>,
+    /// What it asks of those that it is for. None if no requirement says it.
+    ask: Option<Ask>,
+}
+
+/// What the rules allow, as cells. Without `authorization` everything is allowed.
+pub(super) fn cells(
+    policy: &Resource<'_>,
+    authorization: &View<'_>,
+    providers: &Providers,
+    findings: &mut Findings,
+) -> Vec<Cell> {
+    let reader = Reader { policy, providers };
+    let views = authorization.list("rules");
+    let rules: Vec<Rule> = views.iter().map(|view| reader.rule(view, findings)).collect();
+    let mut is_default_allowed = match authorization.get("defaultAction").map(|view| view.text()) {
+        Some(Some("Allow")) => true,
+        None | Some(Some("Deny")) => false,
+        Some(_) => {
+            reader.denied(authorization, "`defaultAction` is neither Allow nor Deny, and counts as Deny", findings);
+            false
+        }
+    };
+    let mut wrong = unknown(authorization, &["rules", "defaultAction"]);
+    wrong.extend(authorization.get("rules").filter(|rules| !matches!(rules.node.value, Tree::List(_))));
+    for view in &wrong {
+        is_default_allowed = false;
+        reader.denied(view, "it cannot be read here: nothing is allowed by default", findings);
+    }
+    let named: BTreeSet<String> = rules.iter().flat_map(|rule| rule.methods.iter().flatten().cloned()).collect();
+    let mut groups: Vec<(BTreeSet<String>, Ask)> = Vec::new();
+    for method in &named {
+        let ask = allowed(&rules, Some(method), is_default_allowed);
+        match groups.iter_mut().find(|(_, other)| *other == ask) {
+            Some((methods, _)) => {
+                methods.insert(method.clone());
+            }
+            None => groups.push((BTreeSet::from([method.clone()]), ask)),
+        }
+    }
+    let of_methods = |methods: BTreeSet<String>| Region { methods: Some(methods), ..Region::default() };
+    let all = Cell {
+        region: Region::default(),
+        except: named.iter().map(|method| of_methods(BTreeSet::from([method.clone()]))).collect(),
+        ask: allowed(&rules, None, is_default_allowed),
+        rule: 0,
+    };
+    let of_group = |(methods, ask)| Cell { region: of_methods(methods), except: Vec::new(), ask, rule: 0 };
+    groups.into_iter().map(of_group).chain([all]).collect()
+}
+
+/// What is allowed of requests with a method; without one, of those with a method that no rule names.
+fn allowed(rules: &[Rule], method: Option<&str>, by_default: bool) -> Ask {
+    let mut ask = Ask::never();
+    for rule in rules {
+        let is_for = rule.methods.as_ref().is_none_or(|methods| method.is_some_and(|method| methods.contains(method)));
+        match (&rule.ask, rule.allows) {
+            _ if !is_for => {}
+            (Some(own), true) => {
+                ask = ask.or(own.clone());
+                if own.is_nothing() {
+                    return ask;
+                }
+            }
+            // What is not said allows nothing.
+            (None, true) => {}
+            // What it would refuse cannot be told from what comes after it.
+            (_, false) => return ask,
+        }
+    }
+    if by_default { ask.or(Ask::nothing()) } else { ask }
+}
+
+struct Reader<'a, 's> {
+    policy: &'a Resource<'s>,
+    providers: &'a Providers,
+}
+
+impl Reader<'_, '_> {
+    fn denied(&self, view: &View<'_>, what: &str, findings: &mut Findings) {
+        findings.tell(Kind::Denied, self.policy.file, view, format!("{}: {what}", self.policy.title()));
+    }
+
+    fn rule(&self, view: &View<'_>, findings: &mut Findings) -> Rule {
+        let allows = view.get("action").and_then(|action| action.text()) == Some("Allow");
+        let mut is_said = true;
+        let mut methods = None;
+        let mut strange = unknown(view, &["name", "action", "principal", "operation"]);
+        if let Some(operation) = view.get("operation") {
+            strange.extend(unknown(&operation, &["methods"]));
+            match operation.get("methods").map(|list| texts(&list)) {
+                None => {}
+                Some(Some(list)) if list.iter().all(|method| is_method(method)) => {
+                    methods = Some(list.into_iter().map(str::to_owned).collect::<BTreeSet<_>>())
+                        .filter(|list| !list.is_empty());
+                }
+                Some(_) => strange.push(operation.clone()),
+            }
+        }
+        if !matches!(view.node.value, Tree::Object(_)) {
+            strange.push(view.clone());
+        }
+        for part in &strange {
+            is_said = false;
+            self.unsaid(part, allows, findings);
+        }
+        let principal = view.get("principal");
+        let ask = principal
+            .as_ref()
+            .map_or_else(|| Some(Ask::nothing()), |principal| self.principal(principal, allows, findings));
+        let ask = ask.filter(|_| is_said);
+        if !allows && ask.as_ref().is_some_and(|ask| !ask.is_nothing()) {
+            self.denied(
+                view,
+                "no requirement refuses by what a token says: what no rule before this one allows is refused",
+                findings,
+            );
+        }
+        Rule { allows, methods, ask }
+    }
+
+    /// Tells of a condition that no requirement says.
+    fn unsaid(&self, view: &View<'_>, allows: bool, findings: &mut Findings) {
+        let field = view.path.rsplit('.').next().unwrap_or_default();
+        let what = if allows {
+            format!(
+                "no requirement can look at `{field}`: what this rule allowed alone is refused. A rule without tokens can stay \
+                 in a SecurityPolicy, which is judged too"
+            )
+        } else {
+            format!("no requirement can look at `{field}`: what no rule before this one allows is refused")
+        };
+        self.denied(view, &what, findings);
+    }
+
+    /// What a principal asks for; none if no requirement says it.
+    fn principal(&self, principal: &View<'_>, allows: bool, findings: &mut Findings) -> Option<Ask> {
+        let strange = unknown(principal, &["jwt"]);
+        strange.iter().for_each(|view| self.unsaid(view, allows, findings));
+        let Some(jwt) = principal.get("jwt") else {
+            return (strange.is_empty() && matches!(principal.node.value, Tree::Object(_))).then(Ask::nothing);
+        };
+        let terms = self.jwt(&jwt);
+        if terms.is_none() {
+            self.unsaid(&jwt, allows, findings);
+        }
+        terms.filter(|_| strange.is_empty()).map(Ask::from)
+    }
+
+    fn jwt(&self, jwt: &View<'_>) -> Option<Terms> {
+        if !unknown(jwt, &["provider", "scopes", "claims"]).is_empty() {
+            return None;
+        }
+        let provider = jwt.get("provider")?.text()?;
+        let is_known = self.providers.issuers.iter().any(|issuer| issuer.is_usable && issuer.name == provider);
+        let mut terms = Terms::any_credential();
+        terms.issuers = is_known.then(|| BTreeSet::from([provider.to_owned()]));
+        terms.issuers.as_ref()?;
+        if let Some(scopes) = jwt.get("scopes") {
+            for scope in texts(&scopes)? {
+                Scope::new(scope)?;
+                terms.scopes.insert(BTreeSet::from([scope.to_owned()]));
+            }
+        }
+        let claims = jwt.get("claims");
+        if claims.as_ref().is_some_and(|claims| !matches!(claims.node.value, Tree::List(_))) {
+            return None;
+        }
+        for claim in claims.map(|claims| claims.items()).unwrap_or_default() {
+            if !unknown(&claim, &["name", "valueType", "values"]).is_empty() {
+                return None;
+            }
+            let name = claim.name().filter(|name| !name.split('.').any(str::is_empty))?;
+            let is_list = match claim.get("valueType").map(|view| view.text()) {
+                None | Some(Some("String")) => false,
+                Some(Some("StringArray")) => true,
+                Some(_) => return None,
+            };
+            let values: BTreeSet<String> = texts(&claim.get("values")?)?.into_iter().map(str::to_owned).collect();
+            if values.is_empty() {
+                return None;
+            }
+            if name == SCOPE && is_list {
+                values.iter().map(|value| Scope::new(value)).collect::<Option<Vec<_>>>()?;
+                terms.scopes.insert(values);
+                continue;
+            }
+            let path = name.split('.').map(str::to_owned).collect();
+            terms.claims.insert(Claim { path, is_list, values });
+        }
+        Some(terms)
+    }
+}
+
+fn is_method(method: &str) -> bool {
+    !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
+}

@@ -1,0 +1,205 @@
+//! Istio: `RequestAuthentication` and `AuthorizationPolicy`, as a `WasmPlugin` for each group of workloads.
+
+mod condition;
+mod documents;
+mod jwt_rule;
+mod operation;
+mod policy;
+mod target;
+
+use super::findings::{Finding, Findings, Kind};
+use super::kubernetes::build::{object, text};
+use super::kubernetes::issuer::{self, Issuer};
+use super::kubernetes::resource::{self, Resource};
+use super::kubernetes::rules::{self, Place};
+use super::kubernetes::{Writing, closed, refused};
+use crate::cli::source::Source;
+use jwt_rule::JwtRules;
+use policy::Policies;
+use std::collections::{BTreeMap, BTreeSet};
+use target::Target;
+
+/// A policy and the workloads it is for.
+type Aimed<'s> = (Target, Resource<'s>);
+
+/// Reads the policies of Istio, and writes a gate for each group of workloads that has issuers.
+pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
+    let of_istio: Vec<Resource<'_>> = resource::all(sources)
+        .into_iter()
+        .filter(|(group, _)| *group == "security.istio.io")
+        .map(|(_, resource)| resource)
+        .collect();
+    let mut aimed = |kind: &str| {
+        let mut found: Vec<Aimed<'_>> = Vec::new();
+        for resource in of_istio.iter().filter(|resource| resource.kind == kind) {
+            match Target::of(resource) {
+                Some(targets) => found.extend(targets.into_iter().map(|target| (target, resource.clone()))),
+                None => {
+                    let what = format!(
+                        "{}: which workloads it is for cannot be read; nothing is written for it",
+                        resource.title()
+                    );
+                    migrated.findings.tell(Kind::Denied, resource.file, &resource.spec(), what);
+                }
+            }
+        }
+        found
+    };
+    let authentications = aimed("RequestAuthentication");
+    let policies = aimed("AuthorizationPolicy");
+    let named: BTreeSet<&Target> = authentications.iter().chain(&policies).map(|(target, _)| target).collect();
+    let has_issuers = |target: &Target| authentications.iter().any(|(own, _)| own.covers(target));
+    let (targets, others): (Vec<&Target>, Vec<&Target>) = named.into_iter().partition(|target| has_issuers(target));
+    for (target, policy) in policies.iter().filter(|(target, _)| others.contains(&target)) {
+        let what = format!(
+            "{}: {} take no tokens (no RequestAuthentication is for them), so it is left as it is",
+            policy.title(),
+            target.words()
+        );
+        migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+    }
+    let mut servers = BTreeMap::new();
+    for target in &targets {
+        Gate { target, authentications: &authentications, policies: &policies }.write(migrated, &mut servers);
+    }
+    for (namespace, (target, addresses)) in servers {
+        let external = addresses.iter().flat_map(|address| documents::server(address, target));
+        migrated.documents.extend(external);
+        if let Some((_, policy)) = authentications.first().filter(|_| !addresses.is_empty()) {
+            let clusters = documents::clusters(&addresses);
+            let what = format!(
+                "namespace {namespace}: the keys are fetched through {clusters}; these clusters have to be visible to the proxies"
+            );
+            migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+        }
+    }
+    tell_meetings(&targets, &authentications, &policies, &mut migrated.findings);
+}
+
+/// The servers of keys, by namespace, with a target in it.
+type Servers<'t> = BTreeMap<String, (&'t Target, BTreeSet<super::kubernetes::address::Address>)>;
+
+/// A gate to be written.
+struct Gate<'t, 's> {
+    target: &'t Target,
+    authentications: &'t [Aimed<'s>],
+    policies: &'t [Aimed<'s>],
+}
+
+impl<'t> Gate<'t, '_> {
+    fn write(&self, migrated: &mut Writing, servers: &mut Servers<'t>) {
+        let target = self.target;
+        let mut jwt = JwtRules::default();
+        let mut own: Vec<&Resource<'_>> = Vec::new();
+        for (_, resource) in self.authentications.iter().filter(|(of, _)| of.covers(target)) {
+            jwt.add(resource, &mut migrated.findings);
+            own.push(resource);
+        }
+        let Some(first) = own.first() else { return };
+        if jwt.issuers.is_empty() {
+            let what = format!(
+                "{}: no issuer could be carried over, so no gate is written for {}",
+                first.title(),
+                target.words()
+            );
+            migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
+            return;
+        }
+        let mut policies = Policies::new(&jwt);
+        self.policies.iter().filter(|(of, _)| of.covers(target)).for_each(|(_, policy)| policies.add(policy));
+        let places = policies.cells.places();
+        if places.is_none() {
+            let what = format!("{}: its policies are about too many requests: everything is refused", target.words());
+            migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
+        }
+        let places = places.unwrap_or_default();
+        self.tell_places(&places, &policies, first, &mut migrated.findings);
+        std::mem::take(&mut policies.findings).0.into_iter().for_each(|finding| migrated.findings.add(finding));
+        // Tokens of an issuer that is not there are refused.
+        let usable: Vec<Issuer> = jwt.usable().into_iter().cloned().collect();
+        let issuers = if usable.is_empty() { &jwt.issuers } else { &usable };
+        let names: BTreeSet<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
+        let has_scopes = places.iter().any(rules::has_scopes);
+        let mut members = vec![("issuers".to_owned(), issuer::node(issuers, has_scopes.then_some("scope")))];
+        members.extend(rules::members(&places, &names, None));
+        members.push(("route_metadata".to_owned(), text("ignore")));
+        members.extend(jwt.forward.node().map(|forward| ("forward".to_owned(), forward)));
+        let mut configuration = object(members.clone());
+        if let Some(why) = refused(&configuration) {
+            let what = format!("{}: what was written would not load ({why}): everything is refused", target.words());
+            migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
+            configuration = closed(members);
+            if refused(&configuration).is_some() {
+                return;
+            }
+        }
+        let of_target = self.authentications.iter().chain(self.policies).find(|(of, _)| of == target);
+        let name = format!("scopegate-{}", of_target.map_or(first.name, |(_, resource)| resource.name));
+        migrated.plugins.push(configuration.clone());
+        migrated.documents.push(documents::plugin(&name, target, configuration));
+        issuer::tell_requests(&mut migrated.findings, first.file, &first.spec());
+        let headers: Vec<String> = jwt.forward.headers.keys().chain(&jwt.forward.remove).cloned().collect();
+        migrated.documents.extend(documents::early_removal(&name, target, &headers));
+        if !target.is_gateway() {
+            // A mesh has gateways, and this leaves them without a gate.
+            let kind = if target.is_mesh() { Kind::Denied } else { Kind::Note };
+            let what = format!(
+                "{}: taken for sidecars (`match: [{{mode: SERVER}}]`). A gateway among them has no gate by this: write one for it, \
+                 without `match`",
+                target.words()
+            );
+            migrated.findings.tell(kind, first.file, &first.spec(), what);
+        }
+        servers.entry(target.namespace.clone()).or_insert_with(|| (target, BTreeSet::new())).1.extend(jwt.servers);
+    }
+
+    /// Tells which places are open, and which are closed since nothing says what they asked for.
+    fn tell_places(
+        &self,
+        places: &[Place],
+        policies: &Policies<'_, '_>,
+        first: &Resource<'_>,
+        findings: &mut Findings,
+    ) {
+        let of = |rule: Option<&usize>| {
+            let rule = rule.and_then(|number| policies.rules.get(*number));
+            rule.map_or_else(|| (first.clone(), first.spec()), Clone::clone)
+        };
+        for place in places.iter().filter(|place| place.is_unsayable) {
+            let (resource, view) = of(place.rules.first());
+            let what = format!(
+                "{}: at {} several rules allow for different reasons, which one requirement cannot say",
+                resource.title(),
+                place.region.words()
+            );
+            findings.tell(Kind::Denied, resource.file, &view, what);
+        }
+        for (rule, at) in rules::open_places(places) {
+            let (resource, view) = of(rule.as_ref());
+            let why = if policies.cells.allow.is_none() { " (no policy asks for one)" } else { "" };
+            let (title, workloads) = (resource.title(), self.target.words());
+            let what = format!("{title}: {workloads}: a request without a token passes at {at}{why}");
+            findings.tell(Kind::LetThrough, resource.file, &view, what);
+        }
+    }
+}
+
+/// Tells which groups of workloads may have workloads in common, which would get two gates.
+fn tell_meetings(targets: &[&Target], authentications: &[Aimed<'_>], policies: &[Aimed<'_>], findings: &mut Findings) {
+    for (index, target) in targets.iter().enumerate() {
+        for other in targets.iter().skip(index.saturating_add(1)).filter(|other| target.may_meet(other)) {
+            let Some((_, resource)) =
+                authentications.iter().chain(policies).find(|(of, _)| of == *other || of == *target)
+            else {
+                continue;
+            };
+            let what = format!(
+                "{}, and {}: a workload that is both has two gates, of which the second finds no token; write selectors that no \
+                 workload meets twice",
+                target.words(),
+                other.words()
+            );
+            findings.add(Finding::new(Kind::Stricter, resource.file, &resource.spec(), what));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The `jwtRules` of a `RequestAuthentication`, as issuers.
+
+use crate::cli::migrate::findings::{Finding, Findings, Kind};
+use crate::cli::migrate::kubernetes::address::Address;
+use crate::cli::migrate::kubernetes::build::{object, text};
+use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, tell_issuer, tell_secret_keys};
+use crate::cli::migrate::kubernetes::keys::public_keys;
+use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
+use crate::cli::migrate::kubernetes::token_places::{TokenPlace, TokenPlaces, is_header_name};
+use crate::cli::source::View;
+use crate::config::Node;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The fields of a rule.
+const FIELDS: [&str; 12] = [
+    "issuer",
+    "audiences",
+    "jwksUri",
+    "jwks_uri",
+    "jwks",
+    "fromHeaders",
+    "fromParams",
+    "fromCookies",
+    "outputPayloadToHeader",
+    "outputClaimToHeaders",
+    "forwardOriginalToken",
+    "timeout",
+];
+/// What Istio reads in another way for policies alone: each scope of a text counts there, too.
+const OF_POLICIES: &str = "spaceDelimitedClaims";
+
+/// What the rules of a workload say.
+#[derive(Debug, Default)]
+pub(super) struct JwtRules {
+    /// Its issuers.
+    pub issuers: Vec<Issuer>,
+    /// What goes upstream.
+    pub forward: Forward,
+    /// The servers of keys.
+    pub servers: BTreeSet<Address>,
+    /// Whether a rule keeps the token.
+    keeps: bool,
+    /// Whether a rule takes the token away.
+    strips: bool,
+}
+
+impl JwtRules {
+    /// Adds the rules of a resource.
+    pub(super) fn add(&mut self, resource: &Resource<'_>, findings: &mut Findings) {
+        let spec = resource.spec();
+        let rules = spec.list("jwtRules");
+        if rules.is_empty() {
+            findings.tell(Kind::Note, resource.file, &spec, format!("{}: it has no jwtRules", resource.title()));
+        }
+        for rule in rules {
+            self.add_rule(resource, &rule, findings);
+        }
+        self.forward.keeps_token = self.keeps && !self.strips;
+        if self.keeps && self.strips {
+            let what =
+                format!("{}: some rules kept the token for the upstream; it is removed for all", resource.title());
+            let finding = Finding::new(Kind::Changed, resource.file, &spec, what);
+            findings.add(finding.restored_by("forward: {token: keep}"));
+        }
+    }
+
+    /// The names of the issuers whose tokens are accepted.
+    pub(super) fn usable(&self) -> Vec<&Issuer> {
+        self.issuers.iter().filter(|issuer| issuer.is_usable).collect()
+    }
+
+    fn add_rule(&mut self, resource: &Resource<'_>, rule: &View<'_>, findings: &mut Findings) {
+        let (file, title) = (resource.file, resource.title());
+        let denied =
+            |findings: &mut Findings, view: &View<'_>, what: String| findings.tell(Kind::Denied, file, view, what);
+        let Some(issuer) = rule.get("issuer").and_then(|view| view.text()).filter(|issuer| !issuer.is_empty()) else {
+            return denied(
+                findings,
+                rule,
+                format!("{title}: a rule without `issuer` accepts tokens of any; its tokens are refused"),
+            );
+        };
+        if self.issuers.iter().any(|other| other.iss == issuer) {
+            return denied(
+                findings,
+                rule,
+                format!("{title}: {issuer} has another rule before, and that alone is carried over"),
+            );
+        }
+        let Some(jwks) = self.jwks(file, rule, issuer, findings) else {
+            let what = format!("{title}: the keys of {issuer} cannot be found by this rule; its tokens are refused");
+            return denied(findings, rule, what);
+        };
+        let mut is_usable = true;
+        for view in unknown(rule, &FIELDS) {
+            if view.path.ends_with(OF_POLICIES) {
+                let what = format!("{title}: a claim that holds several words counts as one text in conditions");
+                findings.tell(Kind::Stricter, file, &view, what);
+                continue;
+            }
+            is_usable = false;
+            denied(findings, &view, format!("{title}: a field that is not known here; tokens of {issuer} are refused"));
+        }
+        let audiences = rule.get("audiences").map_or_else(|| Some(Vec::new()), |view| texts(&view));
+        if audiences.is_none() {
+            is_usable = false;
+            denied(findings, rule, format!("{title}: `audiences` is no list of texts; tokens of {issuer} are refused"));
+        }
+        let audiences: Vec<String> = audiences.unwrap_or_default().into_iter().map(str::to_owned).collect();
+        let places = TokenPlaces {
+            headers: rule.list("fromHeaders"),
+            prefix: "prefix",
+            cookies: rule.list("fromCookies"),
+            params: rule.list("fromParams"),
+        };
+        let token_header = match places.choose(findings, file, rule) {
+            TokenPlace::Bearer => None,
+            TokenPlace::Header(header) => Some(header),
+            TokenPlace::None => {
+                is_usable = false;
+                None
+            }
+        };
+        tell_issuer(findings, file, rule, (issuer, !audiences.is_empty()));
+        self.add_forward(resource, rule, findings);
+        let issuer = issuer.to_owned();
+        self.issuers.push(Issuer { name: issuer.clone(), iss: issuer, audiences, jwks, token_header, is_usable });
+    }
+
+    /// Where the keys of an issuer come from.
+    fn jwks(&mut self, file: &Path, rule: &View<'_>, issuer: &str, findings: &mut Findings) -> Option<Node> {
+        if let Some(inline) = rule.get("jwks") {
+            let (keys, has_others) = public_keys(inline.text()?)?;
+            if has_others {
+                tell_secret_keys(findings, file, &inline, issuer);
+            }
+            return Some(object([("inline", keys)]));
+        }
+        let uri = rule.get("jwks_uri").or_else(|| rule.get("jwksUri"));
+        let address = Address::of(uri.as_ref().map_or(Some(issuer), View::text)?)?;
+        let cluster = text(cluster(&address));
+        let mut members = match uri.as_ref().and_then(View::text) {
+            Some(uri) => vec![("uri", text(uri)), ("cluster", cluster)],
+            None => vec![("discovery", object([("cluster", cluster)]))],
+        };
+        if let Some(timeout) = rule.get("timeout").and_then(|view| view.text()).and_then(duration) {
+            members.push(("timeout", text(timeout)));
+        }
+        self.servers.insert(address);
+        Some(object(members))
+    }
+
+    fn add_forward(&mut self, resource: &Resource<'_>, rule: &View<'_>, findings: &mut Findings) {
+        let file = resource.file;
+        let keeps = rule.get("forwardOriginalToken").is_some_and(|view| view.is_true());
+        self.keeps |= keeps;
+        self.strips |= !keeps;
+        if let Some(header) = rule.get("outputPayloadToHeader") {
+            let name = header.text().unwrap_or_default().to_ascii_lowercase();
+            let what = format!(
+                "{}: the payload of the token is not put into `{name}`; the header is removed",
+                resource.title()
+            );
+            findings.add(
+                Finding::new(Kind::Changed, file, &header, what).restored_by("forward: {headers: {…}} for each claim"),
+            );
+            if is_header_name(&name) {
+                self.forward.remove.insert(name);
+            }
+        }
+        for entry in rule.list("outputClaimToHeaders") {
+            let both =
+                entry.get("header").and_then(|view| view.text()).zip(entry.get("claim").and_then(|view| view.text()));
+            match both {
+                Some((header, claim)) if is_header_name(header) && !claim.is_empty() => {
+                    let path = claim.split('.').map(str::to_owned).collect();
+                    self.forward.add(header, path, (findings, file, &entry));
+                }
+                _ => findings.tell(Kind::Changed, file, &entry, "it names no header and claim, and is left out"),
+            }
+        }
+    }
+}
+
+/// The name of the cluster that Istio makes for a server.
+pub(super) fn cluster(address: &Address) -> String {
+    format!("outbound|{}||{}", address.port, address.host)
+}
+
+/// A duration such as `5s` or `0.5s`, as the configuration has it, within its limits.
+fn duration(text: &str) -> Option<String> {
+    let (whole, part) = text.strip_suffix('s').map(|number| number.split_once('.').unwrap_or((number, "")))?;
+    let part: String = part.chars().chain("000".chars()).take(3).collect();
+    let milliseconds = whole.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(part.parse().ok()?)?;
+    let milliseconds = milliseconds.clamp(100, 60_000);
+    Some(if milliseconds % 1000 == 0 { format!("{}s", milliseconds / 1000) } else { format!("{milliseconds}ms") })
+}

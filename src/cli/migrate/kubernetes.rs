@@ -1,0 +1,94 @@
+//! What the sources of Kubernetes have in common: resources, issuers, and rules by path, host and method.
+//!
+//! No control plane can be had where this is tested: what is written is compared with what was written by hand from the
+//! public documentation, and the first finding says so.
+
+pub(super) mod address;
+pub(super) mod ask;
+pub(super) mod build;
+#[cfg(test)]
+mod hostile;
+pub(super) mod issuer;
+pub(super) mod keys;
+pub(super) mod region;
+pub(super) mod resource;
+pub(super) mod rules;
+pub(super) mod token_places;
+
+use super::Migrated;
+use super::findings::{Finding, Findings, Kind};
+use crate::cli::source::{Source, any_secret};
+use crate::config::{self, Node};
+use build::{flag, object, text};
+use std::path::Path;
+
+/// The file that is written.
+const FILE: &str = "scopegate.yaml";
+
+/// What is told before all else, and in the first line of the file.
+const UNPROVEN: &str = "unproven: no control plane was run. Try what is written with `report_only: true` first";
+
+/// The gates and what else is written, and what is told.
+#[derive(Debug, Default)]
+pub(super) struct Writing {
+    /// The documents, in order.
+    pub documents: Vec<Node>,
+    /// The configurations of the gates among them.
+    pub plugins: Vec<Node>,
+    /// What is told.
+    pub findings: Findings,
+}
+
+/// Whether these files have policies of Istio or Envoy Gateway.
+pub(super) fn are_there(sources: &[Source]) -> bool {
+    resource::all(sources).iter().any(|(group, resource)| {
+        matches!(
+            (*group, resource.kind),
+            ("security.istio.io", "RequestAuthentication" | "AuthorizationPolicy")
+                | ("gateway.envoyproxy.io", "SecurityPolicy")
+        )
+    })
+}
+
+/// Reads the policies of Istio and Envoy Gateway, and writes what takes their place, into one file.
+pub(super) fn migrate(sources: &[Source]) -> Migrated {
+    let mut writing = Writing::default();
+    let file = sources.first().map_or_else(|| Path::new("-"), |source| source.file.as_path());
+    writing.findings.add(Finding {
+        kind: Kind::Note,
+        file: file.to_owned(),
+        position: None,
+        path: String::new(),
+        what: UNPROVEN.to_owned(),
+        restore: None,
+    });
+    super::istio::migrate(sources, &mut writing);
+    super::gateway::migrate(sources, &mut writing);
+    let texts: Vec<String> = writing.documents.iter().map(super::write::yaml).collect();
+    let text = format!("# {UNPROVEN}\n{}", texts.join("---\n"));
+    let written = if texts.is_empty() { Vec::new() } else { vec![(FILE.into(), text)] };
+    let plugins = writing.plugins.iter().map(|plugin| plugin.value.to_json()).collect();
+    Migrated { plugins, written, findings: writing.findings }
+}
+
+/// The image of the module, in which the reader writes a registry of their own.
+pub(super) const IMAGE: &str = "registry.example.com/scopegate:0.1.0";
+
+/// A resource with this name in this namespace.
+pub(super) fn document(version: &str, kind: &str, (name, namespace): (&str, &str), spec: Node) -> Node {
+    let metadata = object([("name", text(name)), ("namespace", text(namespace))]);
+    object([("apiVersion", text(version)), ("kind", text(kind)), ("metadata", metadata), ("spec", spec)])
+}
+
+/// The plugin configuration of a gate that refuses everything. It needs somebody whose credentials it knows all the same.
+pub(super) fn closed(members: Vec<(String, Node)>) -> Node {
+    let known = members.into_iter().filter(|(name, _)| name == "issuers" || name == "credentials");
+    object(known.chain([("default".to_owned(), object([("deny", flag(true))]))]))
+}
+
+/// Why a written configuration would not load, if it would not.
+pub(super) fn refused(configuration: &Node) -> Option<String> {
+    let error = config::compile(configuration, &any_secret).err()?;
+    let problem = error.0.first()?;
+    Some(format!("`{}` {}", problem.path, problem.what))
+}

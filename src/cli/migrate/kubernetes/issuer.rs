@@ -1,0 +1,180 @@
+//! An issuer of the written configuration, and what becomes stricter for its tokens.
+
+use super::build::{list, object, text, texts};
+use crate::cli::migrate::findings::{Finding, Findings, Kind};
+use crate::cli::source::View;
+use crate::config::Node;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// An issuer of the written configuration.
+#[derive(Clone, Debug)]
+pub(in crate::cli::migrate) struct Issuer {
+    /// Its `iss`.
+    pub iss: String,
+    /// Its name in requirements.
+    pub name: String,
+    /// The audiences; none were checked if it is empty.
+    pub audiences: Vec<String>,
+    /// Where its keys come from.
+    pub jwks: Node,
+    /// The header of its tokens, if it is not that of bearer tokens.
+    pub token_header: Option<Node>,
+    /// Whether its tokens are accepted at all: whether all that held for them could be carried over.
+    pub is_usable: bool,
+}
+
+/// What goes upstream.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli::migrate) struct Forward {
+    /// Whether the token does.
+    pub keeps_token: bool,
+    /// Headers, each with the claim that it has.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// Headers that are removed.
+    pub remove: BTreeSet<String>,
+}
+
+impl Issuer {
+    /// The entry of `issuers`; `scope_claims` are those that hold scopes, if they are not the default.
+    pub(in crate::cli::migrate) fn node(&self, scope_claims: Option<&str>) -> Node {
+        let mut members = vec![("issuer", text(&self.iss))];
+        if self.name != self.iss {
+            members.push(("name", text(&self.name)));
+        }
+        if self.audiences.is_empty() {
+            // The claim that is compared anyway: no audience is asked for.
+            members.push(("audiences", texts([&self.iss])));
+            members.push(("audience_claims", texts(["iss"])));
+        } else {
+            members.push(("audiences", texts(&self.audiences)));
+        }
+        members.push(("jwks", self.jwks.clone()));
+        members.extend(self.token_header.clone().map(|header| ("token_header", header)));
+        members.extend(scope_claims.map(|claim| ("scope_claims", texts([claim]))));
+        object(members)
+    }
+}
+
+impl Forward {
+    /// The member of the configuration, if it says something.
+    pub(in crate::cli::migrate) fn node(&self) -> Option<Node> {
+        let mut members = Vec::new();
+        if self.keeps_token {
+            members.push(("token", text("keep")));
+        }
+        if !self.headers.is_empty() {
+            let claim = |path: &Vec<String>| match path.as_slice() {
+                [name] => text(name),
+                names => texts(names),
+            };
+            members.push(("headers", object(self.headers.iter().map(|(header, path)| (header.clone(), claim(path))))));
+        }
+        if !self.remove.is_empty() {
+            members.push(("remove", texts(&self.remove)));
+        }
+        (!members.is_empty()).then(|| object(members))
+    }
+
+    /// Adds a header with a claim. Where another issuer has another claim for it, clients cannot be told apart by it: it is
+    /// removed, and nothing is put into it.
+    pub(in crate::cli::migrate) fn add(
+        &mut self,
+        header: &str,
+        claim: Vec<String>,
+        told: (&mut Findings, &Path, &View<'_>),
+    ) {
+        let header = header.to_ascii_lowercase();
+        let (findings, file, view) = told;
+        match self.headers.get(&header) {
+            _ if self.remove.contains(&header) => {}
+            Some(other) if *other != claim => {
+                self.headers.remove(&header);
+                findings.tell(
+                    Kind::Changed,
+                    file,
+                    view,
+                    format!("`{header}` had another claim for each issuer: it is removed, and no longer set"),
+                );
+                self.remove.insert(header);
+            }
+            _ => {
+                self.headers.insert(header, claim);
+            }
+        }
+    }
+}
+
+/// Tells what Scopegate refuses of tokens that Envoy's `jwt_authn` takes, for an issuer.
+pub(in crate::cli::migrate) fn tell_issuer(
+    findings: &mut Findings,
+    file: &Path,
+    view: &View<'_>,
+    (issuer, has_audiences): (&str, bool),
+) {
+    let mut tell = |what: &str, restore: Option<&str>| {
+        let finding = Finding::new(Kind::Stricter, file, view, format!("{issuer}: {what}"));
+        findings.add(match restore {
+            Some(field) => finding.restored_by(field),
+            None => finding,
+        });
+    };
+    if has_audiences {
+        let what = "audiences were compared without their scheme and their last slash, and are compared exactly now";
+        tell(what, Some("audiences of the issuer, in each spelling that its tokens have"));
+    }
+    let what = "tokens of every type were accepted, also ID tokens and logout tokens; now `typ` has to be `at+jwt`";
+    tell(what, Some("token_types: [at+jwt, JWT, missing] of the issuer, for ID tokens id_tokens: true too"));
+    tell("tokens without `sub` were accepted", Some("required_claims: [] of the issuer"));
+    tell("tokens without `exp` were accepted, which never expire", None);
+    let what = "clocks could differ by 60 seconds, and may by 10 now, and `iat` may not be in the future either";
+    tell(what, Some("leeway: 1m of the issuer"));
+    let what =
+        "a token that names a `kid` could be signed with a key without one; now a key with that `kid` has to be there";
+    tell(what, None);
+    let what = "a token that is bound to a key or a certificate (`cnf`) was accepted from anyone; now its sender has to prove it";
+    tell(what, Some("sender_constraint: ignore of the issuer"));
+    if !has_audiences {
+        let what = format!(
+            "{issuer}: tokens for any other service were accepted, and still are; write the audience of this one into \
+             `audiences` of the issuer, and take `audience_claims` out"
+        );
+        findings.tell(Kind::LetThrough, file, view, what);
+    }
+}
+
+/// Tells what Scopegate refuses of requests, wherever a gate is.
+pub(in crate::cli::migrate) fn tell_requests(findings: &mut Findings, file: &Path, view: &View<'_>) {
+    for (what, restore) in [
+        (
+            "paths that readers read differently (`;`, `%2F`, dot segments) were judged as Envoy reads them; now they are refused \
+             with 400",
+            Some("paths: {allow: [encoded_slash, semicolon]}"),
+        ),
+        (
+            "tokens in the query that no rule reads were passed over; now they are refused on every route",
+            Some("query_tokens.jwt_allowed_in, for parameters with other JWTs"),
+        ),
+        ("a request with several credentials was accepted; now it may have one", None),
+    ] {
+        let finding = Finding::new(Kind::Stricter, file, view, what);
+        findings.add(match restore {
+            Some(field) => finding.restored_by(field),
+            None => finding,
+        });
+    }
+}
+
+/// Tells that a key set has keys that are no public ones.
+pub(in crate::cli::migrate) fn tell_secret_keys(findings: &mut Findings, file: &Path, view: &View<'_>, issuer: &str) {
+    let what = format!(
+        "{issuer}: its key set has keys that are no public ones, with which whoever reads it makes tokens: they are left out"
+    );
+    let finding = Finding::new(Kind::Stricter, file, view, what);
+    findings.add(finding.restored_by("secrets: [{env: NAME}] and algorithms: [HS256] of the issuer"));
+}
+
+/// The member `issuers` of a configuration.
+pub(in crate::cli::migrate) fn node(issuers: &[Issuer], scope_claims: Option<&str>) -> Node {
+    list(issuers.iter().map(|issuer| issuer.node(scope_claims)))
+}

@@ -1,0 +1,170 @@
+//! Small policies of Envoy Gateway, each with what it becomes, written by hand.
+
+use crate::migrate_kubernetes::{Made, documents, migrate_text};
+
+const JWT: &str = "jwt: {providers: [
+    {name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}},
+    {name: b, issuer: https://b, audiences: [x], remoteJWKS: {uri: 'https://b/keys'}}]}";
+
+/// What becomes of a policy with these members.
+fn made_of(members: &str) -> Made {
+    migrate_text(&format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {{name: p, namespace: n}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: g}}]
+  {}",
+        members.replace('\n', "\n  ")
+    ))
+}
+
+#[test]
+fn the_rule_that_is_first_decides_and_what_cannot_be_said_refuses() {
+    let of = |name: &str, what: &str| format!("principal: {{jwt: {{provider: {name}, {what}}}}}");
+    let (read, write, b) = (of("a", "scopes: [r]"), of("a", "scopes: [w]"), of("b", "scopes: [r]"));
+    let banned = of("a", "claims: [{name: s, values: [x]}]");
+    for (authorization, default, rules, status) in [
+        ("{}".to_owned(), "{deny: true}", "[]", 0),
+        ("{defaultAction: Allow}".to_owned(), "{scopes: []}", "[]", 0),
+        (format!("{{rules: [{{action: Allow, {read}}}]}}"), "{issuers: [a], scopes: [r]}", "[]", 0),
+        // One of two.
+        (
+            format!("{{rules: [{{action: Allow, {read}}}, {{action: Allow, {write}}}]}}"),
+            "{issuers: [a], scopes: {any_of: [r, w]}}",
+            "[]",
+            0,
+        ),
+        (format!("{{rules: [{{action: Allow, {read}}}, {{action: Allow, {b}}}]}}"), "{scopes: [r]}", "[]", 0),
+        (format!("{{rules: [{{action: Allow, {banned}}}, {{action: Allow, {b}}}]}}"), "{deny: true}", "[]", 2),
+        // What comes before a Deny is allowed, and nothing after it.
+        (
+            format!("{{rules: [{{action: Allow, {read}}}, {{action: Deny, {banned}}}, {{action: Allow, {b}}}]}}"),
+            "{issuers: [a], scopes: [r]}",
+            "[]",
+            2,
+        ),
+        (format!("{{defaultAction: Allow, rules: [{{action: Deny, {banned}}}]}}"), "{deny: true}", "[]", 2),
+        (
+            "{defaultAction: Allow, rules: [{action: Deny, operation: {methods: [DELETE]}}]}".to_owned(),
+            "{scopes: []}",
+            "[{match: {methods: [DELETE]}, deny: true}]",
+            0,
+        ),
+        (
+            "{defaultAction: Allow, rules: [{action: Deny, principal: {clientCIDRs: [10.0.0.0/8]}}]}".to_owned(),
+            "{deny: true}",
+            "[]",
+            2,
+        ),
+        // An Allow that cannot be said allows nothing.
+        ("{rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}".to_owned(), "{deny: true}", "[]", 2),
+        (
+            "{rules: [{action: Allow, principal: {headers: [{name: x, values: [y]}]}}]}".to_owned(),
+            "{deny: true}",
+            "[]",
+            2,
+        ),
+        (
+            format!("{{rules: [{{action: Allow, {read}, operation: {{path: {{value: /a}}}}}}]}}"),
+            "{deny: true}",
+            "[]",
+            2,
+        ),
+        (format!("{{rules: [{{action: Allow, {read}, cel: 'true'}}]}}"), "{deny: true}", "[]", 2),
+        (format!("{{rules: [{{action: Allow, {}}}]}}", of("c", "scopes: [r]")), "{deny: true}", "[]", 2),
+        (format!("{{rules: [{{action: Perhaps, {read}}}], defaultAction: Allow}}"), "{deny: true}", "[]", 2),
+        (
+            format!("{{rules: [{{action: Allow, {read}, operation: {{methods: [GET]}}}}]}}"),
+            "{deny: true}",
+            "[{match: {methods: [HEAD]}, deny: true}, {match: {methods: [GET]}, issuers: [a], scopes: [r]}]",
+            0,
+        ),
+        // Claims.
+        (
+            format!(
+                "{{rules: [{{action: Allow, {}}}]}}",
+                of("a", "claims: [{name: a.b, values: [c, d]}, {name: e, valueType: StringArray, values: [f]}]")
+            ),
+            "{issuers: [a], claims: [{claim: [a, b], one_of: [c, d]}, {claim: e, contains: f}]}",
+            "[]",
+            0,
+        ),
+        (
+            format!(
+                "{{rules: [{{action: Allow, {}}}]}}",
+                of("a", "claims: [{name: a, valueType: Regex, values: [c]}]")
+            ),
+            "{deny: true}",
+            "[]",
+            2,
+        ),
+        (
+            format!("{{rules: [{{action: Allow, {}}}]}}", of("a", "claims: [{name: a, values: []}]")),
+            "{deny: true}",
+            "[]",
+            2,
+        ),
+        (format!("{{rules: [{{action: Allow, {}}}]}}", of("a", "scopes: ['a b']")), "{deny: true}", "[]", 2),
+    ] {
+        let made = made_of(&format!("{JWT}\nauthorization: {authorization}"));
+        let wanted = documents(&format!("{{d: {default}, r: {rules}}}")).remove(0);
+        let rules = made.plugins[0].get("rules").cloned().unwrap_or_else(|| serde_json::json!([]));
+        let own = (&made.plugins[0]["default"], &rules, made.run.status);
+        assert_eq!(own, (&wanted["d"], &wanted["r"], status), "{authorization}");
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_be_carried_over_lets_nobody_in() {
+    for (members, default, status) in [
+        (
+            "jwt: {optional: true, providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}",
+            Some("{allow_missing: true}"),
+            0,
+        ),
+        (
+            "jwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}, requireExpiry: x}]}",
+            Some("{deny: true}"),
+            2,
+        ),
+        (
+            "jwt: {strict: true, providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}",
+            Some("{deny: true}"),
+            2,
+        ),
+        (
+            "jwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}, extractFrom: {cookies: [t]}}]}",
+            Some("{deny: true}"),
+            2,
+        ),
+        (
+            "mergeType: StrategicMerge\njwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}",
+            Some("{deny: true}"),
+            2,
+        ),
+        // Nobody is known, so no gate can be written.
+        ("jwt: {providers: [{name: a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}", None, 2),
+        (
+            "jwt: {providers: [{name: a, issuer: https://a, localJWKS: {valueRef: {kind: ConfigMap, name: keys}}}]}",
+            None,
+            2,
+        ),
+        ("jwt: {providers: [{name: a, issuer: https://a, localJWKS: {inline: 'no keys'}}]}", None, 2),
+        ("jwt: {}", None, 2),
+        ("apiKeyAuth: {credentialRefs: [{name: k}], extractFrom: [{headers: [x-key]}]}", None, 2),
+        ("basicAuth: {users: {name: u}}", None, 2),
+        // The one is good, and the other is missing.
+        (
+            "basicAuth: {users: {name: u}}\njwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}",
+            Some("{deny: true}"),
+            2,
+        ),
+    ] {
+        let made = made_of(members);
+        assert_eq!(made.run.status, status, "{members}: {:#?}", made.findings);
+        let own = made.plugins.first().map(|plugin| &plugin["default"]);
+        let wanted = default.map(|default| documents(default).remove(0));
+        assert_eq!(own, wanted.as_ref(), "{members}");
+    }
+}
