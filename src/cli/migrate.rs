@@ -159,7 +159,9 @@ fn machine(findings: &[Finding], plugins: &[Value], written: &[(PathBuf, String)
 
 /// Where a new file goes.
 fn new_place(folder: &Path, file: &Path) -> PathBuf {
-    folder.join(file.file_name().unwrap_or(std::ffi::OsStr::new("envoy.yaml")))
+    // Standard input has no name.
+    let name = file.file_name().filter(|name| *name != "-");
+    folder.join(name.unwrap_or(std::ffi::OsStr::new("envoy.yaml")))
 }
 
 /// Writes the new files, all or none.

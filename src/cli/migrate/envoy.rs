@@ -59,16 +59,19 @@ pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<
         .into());
     }
     let mut edits = Edits::default();
-    let mut plugins = Vec::new();
+    let (mut plugins, mut left) = (Vec::new(), Vec::new());
     for chain in &chains {
-        let serves = |other: &Chain<'_>| {
-            other
-                .route_configs
-                .iter()
-                .any(|(_, own)| chain.route_configs.iter().any(|(_, config)| std::ptr::eq(own.node, config.node)))
-        };
-        let is_shared = chains.iter().filter(|other| serves(other)).count() > 1;
-        plugins.extend(translated(chain, is_shared, module, &mut edits, &mut findings));
+        let is_shared = chains.iter().filter(|other| other.serves_with(chain)).count() > 1;
+        match translated(chain, is_shared, module, &mut edits, &mut findings) {
+            Some(plugin) => plugins.push(plugin),
+            None => left.push(chain),
+        }
+    }
+    // A chain that is left as it is needs what stands beside its routes.
+    for chain in &chains {
+        if !left.iter().any(|other| other.serves_with(chain)) {
+            routes::strip(chain, &mut edits);
+        }
     }
     let written = written(sources, &edits, &mut findings);
     let plugins = plugins.iter().map(|plugin| plugin.value.to_json()).collect();
@@ -137,7 +140,6 @@ fn translated(
         }
         edits.add(filter.view.node, Edit::Instead(nodes));
     }
-    routes::strip(chain, edits);
     if chain.keeps_beside {
         let what = "has chains for upgrades with filters of their own, which are left as they are";
         findings.tell(Kind::Note, chain.file, &chain.manager, what);

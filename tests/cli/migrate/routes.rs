@@ -220,3 +220,30 @@ fn claims_of_a_token_that_was_not_judged_let_nobody_through() {
     let became = migrate(&envoy(&format!("{policy}{}", jwt(rule)), &routes));
     assert_eq!(beside(&became.new)[0].1, json!({"deny": true}));
 }
+
+#[test]
+fn routes_that_two_chains_serve_get_nothing_beside_them_and_lose_nothing_that_one_still_needs() {
+    let own = route("off", "/off", "disabled: true").replace("name: off", "name: shut") + &route("all", "/", "");
+    let whole = envoy(&jwt(RULES), &own);
+    let (before, rest) = whole.split_once("          route_config:\n").unwrap();
+    let (routes, clusters) = rest.split_once("  clusters:\n").unwrap();
+    let rds = "          rds: {route_config_name: main, config_source: {path_config_source: {path: routes.yaml}}}\n";
+    let listener = format!("{before}{rds}  clusters:\n{clusters}");
+    let inner = routes.lines().map(|line| line.get(10..).unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let folder = folder();
+    fs::write(folder.join("a.yaml"), &listener).unwrap();
+    let resource =
+        format!("resources:\n- '@type': type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n{inner}\n");
+    fs::write(folder.join("routes.yaml"), resource).unwrap();
+    // Of the second chain's providers none can be used, so it stays.
+    for (second, stays) in [(listener.clone(), false), (listener.replace("issuer: https", "issuer_: https"), true)] {
+        fs::write(folder.join("b.yaml"), second).unwrap();
+        let became = migrate_in(&folder, &["a.yaml", "b.yaml", "routes.yaml"]);
+        assert!(!became.new.contains("filter_metadata"), "{}", became.new);
+        assert_eq!(became.plugin["rules"][0], json!({"match": {"route": "shut"}, "public": true}), "{}", became.plugin);
+        let files = became.told["files"].as_array().unwrap();
+        let routes = files.iter().find(|file| file["file"] == "routes.yaml");
+        assert_eq!(routes.is_none(), stays, "{}", became.told);
+        assert_eq!(became.run.status == 2, stays, "{}", became.told);
+    }
+}

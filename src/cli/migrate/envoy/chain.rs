@@ -165,6 +165,14 @@ impl<'s> Chain<'s> {
         Some(Why::new(self.file, before, what))
     }
 
+    /// Whether it serves routes that another chain serves, too.
+    pub(super) fn serves_with(&self, other: &Self) -> bool {
+        let is_own = |(_, config): &(&Path, View<'s>)| {
+            self.route_configs.iter().any(|(_, own)| std::ptr::eq(own.node, config.node))
+        };
+        other.route_configs.iter().any(is_own)
+    }
+
     /// The filters of this kind with a configuration that can be read.
     fn of_kind(&self, kind: FilterKind) -> impl Iterator<Item = (&Filter<'s>, &'s Path, &View<'s>)> {
         let own = self.filters.iter().filter(move |filter| filter.kind == kind);
