@@ -22,10 +22,12 @@ NATIVE_TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 NATIVE := $(abspath target/libscopegate.so)
 NATIVE_GLIBC := 2.17
 NATIVE_ARCHITECTURES ?= x86_64 aarch64
+# One program without a C library of the machine's own, for any Linux.
+COMMAND_TARGET ?= $(firstword $(subst -, ,$(NATIVE_TARGET)))-unknown-linux-musl
 ZIG_HOME := .tools/zig
 BILL := $(abspath target/scopegate.cdx.json)
 FULL_BILL := $(abspath target/scopegate-full.cdx.json)
-DIST := target/dist
+RELEASE := target/dist
 VERSION := $(shell sed -n '/^version = /{s/version = "\(.*\)"/\1/p;q}' Cargo.toml)
 # Owners, times and order of files do not get into an archive.
 TAR := tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=go=rX,u+rw
@@ -69,7 +71,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image dist compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image command dist quickstart compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -346,23 +348,61 @@ evidence-release: reproducible
 # What each module is made of, and the images that Istio and Envoy Gateway load. No container engine is needed.
 $(BILL) $(FULL_BILL): %.cdx.json: wasm
 	@cargo metadata --format-version 1 --locked --filter-platform $(WASM_TARGET) \
-	  | $(RELEASE_TOOL) sbom -- $*.wasm Cargo.lock $(TOOLCHAIN) >$@.unfinished
+	  | $(RELEASE_TOOL) sbom -- $*.wasm Cargo.lock $(TOOLCHAIN) $(WASM_TARGET) >$@.unfinished
 	@mv $@.unfinished $@
 
 image: $(BILL) $(FULL_BILL) ## write the OCI images of the modules, as an OCI layout: target/image
 	@$(RELEASE_TOOL) image -- target/image $(VERSION) $(MODULE) $(BILL) $(VERSION)-full $(FULL) $(FULL_BILL)
 	@echo "skopeo copy oci:target/image:$(VERSION) docker://REGISTRY/scopegate:$(VERSION)"
 
-# Every name is the same for every release.
-dist: image ## make the release: target/dist
-	@rm -rf $(DIST) && mkdir -p $(DIST)
-	@cargo build --locked --release --bin scopegate
-	@cp $(MODULE) $(FULL) $(BILL) $(FULL_BILL) $(DIST)
-	@cp $(BUILD)/release/scopegate $(DIST)/scopegate-$$(rustc -vV | sed -n 's/^host: //p')
-	@$(TAR) -cf $(DIST)/scopegate.oci.tar -C target/image blobs index.json oci-layout
-	@$(TAR) -cf - envoy LICENSE | gzip -n9 >$(DIST)/scopegate-examples.tar.gz
-	@cd $(DIST) && sha256sum scopegate.wasm >scopegate.wasm.sha256 && sha256sum * | grep -v SHA256SUMS >SHA256SUMS
-	@cd $(DIST) && ls -l
+# Static, so that it runs wherever a release is tried: against musl, with Zig as the linker and the compiler of the parts in C.
+command: toolchain $(ZIG_HOME)/ready ## build the command as one static program: target/scopegate-TARGET
+	@rustup target add $(COMMAND_TARGET) >/dev/null 2>&1 || { \
+	  echo "The standard library for $(COMMAND_TARGET) could not be installed: is there rustup, and a network?" >&2; exit 1; }
+	@unset MAKEFLAGS MFLAGS; separator=$$(printf '\037'); \
+	PATH="$(abspath $(ZIG_HOME))/bin:$$PATH" \
+	CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo$${separator}$(\
+	)--remap-path-prefix=$(CURDIR)=/src" \
+	cargo-zigbuild build --locked --release --bin scopegate --target $(COMMAND_TARGET)
+	@cp $(BUILD)/$(COMMAND_TARGET)/release/scopegate target/scopegate-$(COMMAND_TARGET)
+
+# Every name is the same for every release. SIGNING_KEY names a key to sign with; BUILDER and SOURCE are the URIs of who builds and
+# of the repository, for the provenance.
+dist: signing-key image command module-portable ## make the release: target/dist; SIGNING_KEY=key.pem signs it
+	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)/completions
+	@cp $(MODULE) $(FULL) $(BILL) $(FULL_BILL) envoy/quickstart.sh target/scopegate-$(COMMAND_TARGET) $(RELEASE)
+	@for architecture in $(NATIVE_ARCHITECTURES); do \
+	  platform=$$architecture-unknown-linux-gnu; \
+	  cp target/portable/$$architecture/libscopegate.so $(RELEASE)/libscopegate-$$platform.so; \
+	  $(MAKE) --no-print-directory bill OF=$(RELEASE)/libscopegate-$$platform.so FOR=$$platform || exit 1; \
+	done
+	@$(MAKE) --no-print-directory bill OF=$(RELEASE)/scopegate-$(COMMAND_TARGET) FOR=$(COMMAND_TARGET)
+	@target/scopegate-$(COMMAND_TARGET) man >$(RELEASE)/scopegate.1
+	@for shell in bash zsh fish elvish powershell; do \
+	  target/scopegate-$(COMMAND_TARGET) completions $$shell >$(RELEASE)/completions/scopegate.$$shell || exit 1; \
+	done
+	@$(TAR) -cf - -C $(RELEASE) completions | gzip -n9 >$(RELEASE)/scopegate-completions.tar.gz
+	@rm -r $(RELEASE)/completions
+	@$(TAR) -cf - envoy LICENSE | gzip -n9 >$(RELEASE)/scopegate-examples.tar.gz
+	@cd $(RELEASE) && sha256sum scopegate.wasm >scopegate.wasm.sha256
+	@$(SIGNED) $(RELEASE_TOOL) release -- images target/image $(RELEASE) $(VERSION)
+	@$(TAR) -cf $(RELEASE)/scopegate.oci.tar -C target/image blobs index.json oci-layout
+	@$(SIGNED) $(RELEASE_TOOL) release -- files $(RELEASE) $(VERSION)
+	@cd $(RELEASE) && ls -l
+
+SIGNED = SIGNING_KEY='$(SIGNING_KEY)' BUILDER='$(BUILDER)' SOURCE='$(SOURCE)' NATIVE_ARCHITECTURES='$(NATIVE_ARCHITECTURES)'
+
+# A key that cannot be used is found before anything is built.
+signing-key: toolchain
+	@[ -z '$(SIGNING_KEY)' ] || $(SIGNED) $(RELEASE_TOOL) release -- key
+
+# What a program for the platform FOR is made of.
+bill:
+	@cargo metadata --format-version 1 --locked --filter-platform $(FOR) \
+	  | $(RELEASE_TOOL) sbom -- $(OF) Cargo.lock $(TOOLCHAIN) $(FOR) >$(OF:.so=).cdx.json
+
+quickstart: ## try a release in its folder, without Rust: DIST=target/dist; PORT=10000
+	@sh $(or $(DIST),$(RELEASE))/quickstart.sh
 
 compose: wasm ## bring up envoy/docker-compose.yaml: Envoy with the filter, an upstream and an OpenID issuer; COMPOSE_PROFILES=prometheus adds Prometheus
 	docker compose -f envoy/docker-compose.yaml up --wait

@@ -37,3 +37,27 @@ fn each_of_the_six_parts_of_the_evidence_has_a_rule() {
         assert!(makefile.lines().any(|line| line.starts_with(&format!("evidence-{part}:"))), "{part}");
     }
 }
+
+#[test]
+fn what_the_scripts_of_continuous_integration_make_has_a_rule() {
+    let makefile = makefile();
+    let mut made = 0;
+    for script in ["run", "release", "compose"] {
+        let text = fs::read_to_string(root().join(".ci").join(script)).expect(script);
+        // Neither comments nor what is told to people.
+        for line in text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.contains("echo \"")) {
+            let words: Vec<&str> = line.split([' ', '\'', ')', ';']).collect();
+            for (word, target) in words.iter().zip(words.iter().skip(1)) {
+                if *word == "make"
+                    && target.starts_with(|first: char| first.is_ascii_lowercase())
+                    && !target.contains('$')
+                {
+                    let rule = makefile.lines().any(|line| line.starts_with(&format!("{target}:")));
+                    assert!(rule, "{script}: make {target} has no rule");
+                    made += 1;
+                }
+            }
+        }
+    }
+    assert!(made > 10, "{made}");
+}

@@ -23,11 +23,11 @@ fn bill(module: &Path) -> Vec<u8> {
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "wasm32-wasip1"]);
     let metadata = run(cargo.current_dir(root()), b"").stdout;
     let mut sbom = tool("sbom");
-    run(sbom.arg(module).arg(root().join("Cargo.lock")).arg(TOOLCHAIN), &metadata).stdout
+    run(sbom.arg(module).arg(root().join("Cargo.lock")).args([TOOLCHAIN, "wasm32-wasip1"]), &metadata).stdout
 }
 
 /// Makes the images in a folder of that name; the folder, and what the tool prints.
-fn images(name: &str) -> (PathBuf, String) {
+pub fn images(name: &str) -> (PathBuf, String) {
     let folder = folder(name);
     let layout = folder.join("layout");
     let mut image = tool("image");
@@ -41,12 +41,12 @@ fn images(name: &str) -> (PathBuf, String) {
     (layout, String::from_utf8(printed).unwrap())
 }
 
-fn json(path: &Path) -> Value {
+pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
 /// A blob, of which size and digest have to be those of its descriptor.
-fn blob(layout: &Path, descriptor: &Value) -> Vec<u8> {
+pub fn blob(layout: &Path, descriptor: &Value) -> Vec<u8> {
     let name = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
     let bytes = fs::read(layout.join("blobs/sha256").join(name)).unwrap();
     assert_eq!(descriptor["size"], bytes.len());

@@ -1,4 +1,4 @@
-//! What is shipped beside the source: the image, the bill of materials, the resources for Kubernetes.
+//! What is shipped beside the source: the image, the bill of materials, the release and its signatures, the resources for Kubernetes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,9 +15,14 @@ mod compose;
 #[path = "../tools/hex.rs"]
 mod hex;
 mod image;
+#[path = "../tools/release/notes.rs"]
+mod notes;
+mod quickstart;
+mod release;
 mod resources;
 mod revocations;
 mod schemas;
+mod signatures;
 mod variants;
 
 use std::path::PathBuf;

@@ -6,10 +6,12 @@
 #![allow(clippy::indexing_slicing, reason = "a member of a JSON value that is not there is null")]
 
 mod hex;
+mod oci;
 
 use flate2::{Compression, GzBuilder};
 use hex::hex;
 use hmac_sha256::Hash;
+use oci::{MANIFEST, digest, put};
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs;
@@ -109,14 +111,6 @@ fn image(blobs: &Path, version: &str, module: &str, bill: &str) -> Result<Value,
     Ok(put(blobs, MANIFEST, manifest.to_string().as_bytes())?)
 }
 
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// Puts a blob into the layout and gives its descriptor.
-fn put(blobs: &Path, media_type: &str, bytes: &[u8]) -> io::Result<Value> {
-    fs::write(blobs.join(hex(&Hash::hash(bytes))), bytes)?;
-    Ok(json!({ "mediaType": media_type, "digest": digest(bytes), "size": bytes.len() }))
-}
-
 /// A tar with one file, without an owner and with time 0.
 fn tar(name: &str, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut header = tar::Header::new_ustar();
@@ -131,8 +125,4 @@ fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     encoder.finish()
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex(&Hash::hash(bytes)))
 }

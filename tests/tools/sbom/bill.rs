@@ -1,15 +1,26 @@
 //! From what Cargo knows to a bill of materials.
 
 use crate::hex::hex;
+use crate::lock::checksums;
 use hmac_sha256::Hash;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The bill of materials of `module`.
+/// What the bill is of.
+pub struct Made<'m> {
+    /// `library` or `application`.
+    pub kind: &'m str,
+    /// The platform that it was built for.
+    pub target: &'m str,
+    /// The file itself.
+    pub bytes: &'m [u8],
+}
+
+/// The bill of materials of what was `made`.
 ///
 /// # Errors
 /// When the metadata is not of the form that Cargo writes.
-pub fn of(metadata: &Value, lock: &str, module: &[u8], toolchain: &str) -> Result<Value, String> {
+pub fn of(metadata: &Value, lock: &str, made: &Made<'_>, toolchain: &str) -> Result<Value, String> {
     let packages: BTreeMap<&str, &Value> =
         list(&metadata["packages"]).map(|package| (text(&package["id"]), package)).collect();
     let nodes: BTreeMap<&str, &Value> =
@@ -36,7 +47,7 @@ pub fn of(metadata: &Value, lock: &str, module: &[u8], toolchain: &str) -> Resul
         dependencies.push(json!({ "ref": purl(found), "dependsOn": on }));
     }
     let own = package(root)?;
-    let digest = hex(&Hash::hash(module));
+    let digest = hex(&Hash::hash(made.bytes));
     Ok(json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -45,7 +56,7 @@ pub fn of(metadata: &Value, lock: &str, module: &[u8], toolchain: &str) -> Resul
         "version": 1,
         "metadata": {
             "component": {
-                "type": "library",
+                "type": made.kind,
                 "bom-ref": purl(own),
                 "name": own["name"],
                 "version": own["version"],
@@ -54,7 +65,7 @@ pub fn of(metadata: &Value, lock: &str, module: &[u8], toolchain: &str) -> Resul
                 "licenses": [{ "expression": own["license"] }],
                 "hashes": [{ "alg": "SHA-256", "content": digest }],
             },
-            "properties": [{ "name": "cargo:target", "value": "wasm32-wasip1" }],
+            "properties": [{ "name": "cargo:target", "value": made.target }],
         },
         "components": components,
         "dependencies": dependencies,
@@ -115,20 +126,6 @@ fn reference(toolchain: &str) -> String {
 
 fn purl(package: &Value) -> String {
     format!("pkg:cargo/{}@{}", text(&package["name"]), text(&package["version"]))
-}
-
-/// The checksums in a `Cargo.lock`, by name and version.
-fn checksums(lock: &str) -> BTreeMap<(&str, &str), &str> {
-    let packages = lock.split("[[package]]").skip(1);
-    packages
-        .filter_map(|package| {
-            let field = |name: &str| {
-                let lines = package.lines().filter_map(|line| line.split_once(" = "));
-                lines.filter(|(other, _)| *other == name).map(|(_, value)| value.trim_matches('"')).next()
-            };
-            Some(((field("name")?, field("version")?), field("checksum")?))
-        })
-        .collect()
 }
 
 /// A name for this bill (RFC 9562, version 8) that follows from the module's digest.
