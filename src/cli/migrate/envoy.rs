@@ -9,6 +9,7 @@ mod duration;
 mod gate;
 mod jwt;
 mod keys;
+mod known;
 mod levels;
 mod matching;
 mod places;

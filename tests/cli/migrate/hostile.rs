@@ -133,3 +133,27 @@ fn a_rule_that_only_counts_is_named() {
     assert!(became.run.status == 0 && became.tells("note", "refuses nothing and only counts"), "{:?}", became.told);
     assert_eq!(super::beside(&became), json!({"issuers": ["idp"], "scopes": []}));
 }
+
+#[test]
+fn what_is_not_known_may_ask_for_more_and_is_denied() {
+    let policy = policies("ALLOW", &[(ANY, ANY)]);
+    let good =
+        envoy(&format!("{}{policy}", jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]")), EVERY);
+    assert_eq!(migrate(&good).run.status, 0);
+    for (from, to) in [
+        (
+            "audiences: [https://api.example.com]",
+            "audiences: [https://api.example.com]\n                  new_condition: {}",
+        ),
+        ("requires: {provider_name: idp}", "requires: {provider_name: idp}, new_condition: {}"),
+        ("rules: [", "new_condition: {}\n              rules: ["),
+        ("rules:\n", "new_condition: {}\n              rules:\n"),
+        ("action: ALLOW", "action: ALLOW\n                new_condition: {}"),
+        ("permissions: [", "new_condition: {}, permissions: ["),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let became = migrate(&good.replacen(from, to, 1));
+        assert!(became.run.status == 2 && became.tells("denied", "may ask for more"), "{to}: {:?}", became.told);
+        assert_eq!(super::beside(&became), json!({"deny": true}), "{to}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What `jwt_authn` asks for: its rules, and its requirements.
 
+use super::known;
 use super::matching::route_match;
 use super::providers::Providers;
 use crate::cli::migrate::findings::{Findings, Kind, Why};
@@ -30,6 +31,9 @@ pub(super) struct Jwt<'c, 's> {
 impl Jwt<'_, '_> {
     /// The cases of its rules: the first that matches decides, by the path alone and not by the route.
     pub(super) fn rules(&self) -> Cases<Access> {
+        if let Some((member, what)) = known::unknown(&self.view, known::FILTER) {
+            return Cases::always(self.unclear(&member, what));
+        }
         let mut cases = Vec::new();
         for rule in self.view.list("rules") {
             let Some(conditions) = rule.get("match") else {
@@ -48,7 +52,7 @@ impl Jwt<'_, '_> {
                 (Some(_), Some(_)) => self.unclear(&rule, "has both `requires` and `requirement_name`"),
             };
             let access = match matched.beyond {
-                None => access,
+                None => known::unknown(&rule, known::RULE).map_or(access, |(member, what)| self.unclear(&member, what)),
                 Some(why) => self.unclear(&conditions, format!("{why}: no rule says that")),
             };
             cases.push((matched.region, access));

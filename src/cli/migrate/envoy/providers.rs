@@ -3,6 +3,7 @@
 use super::duration::{Duration, whole, written};
 use super::jwt::Uses;
 use super::keys::jwks;
+use super::known;
 use super::places::{Places, places};
 use super::stricter;
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
@@ -85,6 +86,9 @@ impl<'s> Providers<'s> {
         if iss.is_empty() {
             let what = "names no issuer, so that any would do: a token is accepted of a named one alone";
             broken = broken.or_else(|| Some(Why::or_write(file, view, what, "issuer: what `iss` of its tokens is")));
+        }
+        if let Some((member, what)) = known::unknown(view, known::PROVIDER) {
+            broken = broken.or_else(|| Some(Why::new(file, &member, what)));
         }
         if places.is_nowhere {
             let what = "takes tokens only from places in which Scopegate accepts none";

@@ -1,8 +1,8 @@
 //! What `rbac` asks for: its policies, and their conditions on requests and claims.
 
-use super::cel;
 use super::conditions::{Reads, condition_of_header, metadata};
 use super::matching::{Matched, path_text, template_is};
+use super::{cel, known};
 use crate::cli::migrate::findings::{Findings, Kind, Why};
 use crate::cli::migrate::policy::{Access, Cases};
 use crate::cli::source::View;
@@ -21,6 +21,9 @@ pub(super) fn answer(file: &Path, view: &View<'_>, reads: &Reads<'_, '_>, findin
                         would refuse";
             findings.tell(Kind::Note, file, &shadow, what);
         }
+    }
+    if let Some((member, what)) = known::unknown(view, known::RBAC) {
+        return unclear(file, &member, what);
     }
     if let Some(matcher) = view.get("matcher") {
         return unclear(file, &matcher, "is a matcher tree, which is not read here");
@@ -43,6 +46,9 @@ struct Rules<'c, 'p, 's> {
 
 impl Rules<'_, '_, '_> {
     fn answer(&self, rules: &View<'_>, findings: &mut Findings) -> Cases<Access> {
+        if let Some((member, what)) = known::unknown(rules, known::RULES) {
+            return unclear(self.file, &member, what);
+        }
         let action = rules.get("action");
         let is = |name: &str, number: i64| action.as_ref().is_some_and(|action| action.is_value(name, number));
         if is("LOG", 2) {
@@ -73,6 +79,9 @@ impl Rules<'_, '_, '_> {
     }
 
     fn policy(&self, policy: &View<'_>) -> Cases<Access> {
+        if let Some((member, what)) = known::unknown(policy, known::POLICY) {
+            return unclear(self.file, &member, what);
+        }
         let why = |what: &str| Why::new(self.file, policy, what);
         let several = why("has alternatives whose conditions on claims no requirement says together");
         let permissions = policy.list("permissions");
