@@ -226,7 +226,13 @@ fn what_a_policy_refuses_is_refused_as_narrowly_as_it_can_be_said() {
             "[]",
             0,
         ),
-        // A template that reaches into a prefix.
+        // A template that reaches into a prefix, and a prefix that reaches into a template.
+        (
+            "[{from: [{source: {notRequestPrincipals: ['https://a/*']}}], to: [{operation: {paths: ['/a/{*}/b', '/a/c*']}}]}, {to: [{operation: {paths: ['/a/c*']}}]}]",
+            "{scopes: []}",
+            "[{match: {template: /a/*/b}, deny: true}, {match: {prefix: /a/c}, deny: true}]",
+            2,
+        ),
         (
             "[{to: [{operation: {paths: ['/a/{*}/b']}}]}]",
             "{scopes: []}",

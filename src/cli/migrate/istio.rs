@@ -174,6 +174,15 @@ impl<'t> Gate<'t, '_> {
             );
             findings.tell(Kind::Denied, resource.file, &view, what);
         }
+        for place in places.iter().filter(|place| place.is_cut) {
+            let (resource, view) = of(place.rules.first());
+            let what = format!(
+                "{}: rules are about a part of {} that no match says: what one of them may refuse is refused in all of it",
+                resource.title(),
+                place.region.words()
+            );
+            findings.tell(Kind::Denied, resource.file, &view, what);
+        }
         for (rule, at) in rules::open_places(places) {
             let (resource, view) = of(rule.as_ref());
             let why = if policies.cells.allow.is_none() { " (no policy asks for one)" } else { "" };

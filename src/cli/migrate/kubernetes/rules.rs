@@ -46,6 +46,8 @@ pub(in crate::cli::migrate) struct Place {
     pub opened_by: Option<usize>,
     /// Whether the old rules have alternatives here that one requirement cannot say, so that everything is refused.
     pub is_unsayable: bool,
+    /// Whether old rules are about a part of it that no match says, so that more is refused than they did.
+    pub is_cut: bool,
 }
 
 impl Cells {
@@ -92,6 +94,7 @@ impl Cells {
     /// What is asked in a region, but for the regions within it.
     fn place(&self, region: Region) -> Place {
         let (mut rules, mut opened_by) = (BTreeSet::new(), None);
+        let mut is_cut = self.allow.iter().flatten().any(|cell| cell.is_cut_by_exception(&region));
         let allowed = self.allow.as_ref().map_or_else(Ask::nothing, |allow| {
             let mut allowed = Ask::never();
             for cell in allow.iter().filter(|cell| cell.allows(&region)) {
@@ -104,11 +107,12 @@ impl Cells {
         let mut asked = self.everywhere.and(&allowed);
         for cell in self.refuse.iter().filter(|cell| cell.refuses(&region)) {
             rules.insert(cell.rule);
+            is_cut |= !region.is_within(&cell.region);
             asked = asked.and_then(|asked| asked.and(&cell.ask));
         }
         match asked.and_then(|asked| asked.outcome()) {
-            Ok(outcome) => Place { region, outcome, rules, opened_by, is_unsayable: false },
-            Err(_) => Place { region, outcome: Outcome::Deny, rules, opened_by, is_unsayable: true },
+            Ok(outcome) => Place { region, outcome, rules, opened_by, is_unsayable: false, is_cut },
+            Err(_) => Place { region, outcome: Outcome::Deny, rules, opened_by, is_unsayable: true, is_cut },
         }
     }
 }
@@ -118,6 +122,13 @@ impl Cell {
     fn allows(&self, region: &Region) -> bool {
         region.is_within(&self.region)
             && !self.except.iter().any(|except| region.is_within(except) || region.meet(except) == Meet::Unsaid)
+    }
+
+    /// Whether it does not allow a region since it excepts a part that no match says.
+    fn is_cut_by_exception(&self, region: &Region) -> bool {
+        region.is_within(&self.region)
+            && !self.except.iter().any(|except| region.is_within(except))
+            && !self.allows(region)
     }
 
     /// Whether it may refuse some of a region.
@@ -134,7 +145,10 @@ fn without_repetitions(places: Vec<Place>) -> Vec<Place> {
         let region = place.region.as_matched();
         let next = kept.iter().rev().find(|next| region.meet(&next.region.as_matched()) != Meet::Apart);
         let repeats = next.is_some_and(|next| {
-            next.outcome == place.outcome && !place.is_unsayable && region.is_within(&next.region.as_matched())
+            next.outcome == place.outcome
+                && !place.is_unsayable
+                && !place.is_cut
+                && region.is_within(&next.region.as_matched())
         });
         if !repeats {
             kept.push(place);
