@@ -335,6 +335,7 @@ evidence-services: needs-services setup node python wasm
 	cargo test --locked --test e2e -- --include-ignored fleet:: places:: login:: authlib:: mcp_clients:: mcp_conformance:: prometheus:: dashboards:: compose:: signed_clients:: upgrade::with_the_service
 	$(NODE_OF_TESTS) cargo test --locked --test decisions -- --include-ignored messages::
 	$(NODE_OF_TESTS) cargo test --locked --test cli -- --include-ignored report::
+	$(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) cargo test --locked --test ship -- --include-ignored kubernetes::
 
 evidence-faults: setup node wasm
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults

@@ -1,5 +1,6 @@
 //! `scopegate check`: checks a configuration before it runs, with the module's own reader.
 
+mod admin;
 mod answering;
 mod asked;
 mod attached;
@@ -20,11 +21,13 @@ mod lists;
 mod lone_routes;
 mod messages;
 mod misplaced;
+mod mounted;
 mod named_resources;
 mod native;
 mod open_streams;
 mod patches;
 mod per_route;
+mod pinned;
 mod redirects;
 mod routes;
 mod rules;
@@ -142,12 +145,15 @@ fn judge(sources: &[Source]) -> Result<(Vec<Finding>, Vec<String>), Box<dyn Erro
     unknown_fields::check(sources, &mut findings);
     misplaced::check(sources, &gates, &mut findings);
     patches::check(&gates, sources, &mut findings);
+    admin::check(sources, &mut findings);
+    mounted::check(sources, &mut findings);
     let mut notes = attached::check(sources, &mut findings);
     findings.flaws(sources);
     notes.extend(gates.iter().filter_map(not_seen));
     notes.extend(gates.iter().filter_map(events::note));
     notes.extend(ungated::check(sources, &gates, &mut findings));
     notes.extend(lone_routes::check(sources, &gates, &mut findings));
+    notes.extend(pinned::notes(sources));
     Ok((findings.0, notes))
 }
 

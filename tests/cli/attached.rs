@@ -15,7 +15,7 @@ metadata: {{name: {name}, namespace: apps}}
 spec:
   targetRefs: [{targets}]
   wasm:
-  - {{name: {plugin}, rootID: {plugin}, failOpen: false, code: {{type: Image, image: {{url: registry.example.com/{plugin}:1}}}}, config: {config}}}
+  - {{name: {plugin}, rootID: {plugin}, failOpen: false, code: {{type: Image, image: {{url: \"registry.example.com/{plugin}@sha256:00\"}}}}, config: {config}}}
 ---
 "
     )

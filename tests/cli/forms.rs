@@ -22,10 +22,12 @@ metadata: {{name: scopegate, namespace: istio-ingress}}
 spec:
   targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}]
   url: oci://registry.example.com/scopegate:0.1.0
+  sha256: \"{}\"
   pluginName: scopegate
   phase: AUTHN
   failStrategy: FAIL_RELOAD
-{spec}"
+{spec}",
+        "0".repeat(64)
     )
 }
 
@@ -238,7 +240,7 @@ fn only_our_own_plugin_is_judged() {
     assert_clean(&check(&format!("{ours}{other}")));
     assert_eq!(check(other).status, 2);
     let policy = format!(
-        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gw}}\nspec:\n  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}]\n  wasm:\n  - name: coraza\n    failOpen: true\n    code: {{type: Image, image: {{url: registry.example.com/coraza:1}}}}\n    config: {{rules: x}}\n  - name: gate\n    failOpen: false\n    code: {{type: Image, image: {{url: registry.example.com/scopegate:0.1.0}}}}\n{}",
+        "apiVersion: gateway.envoyproxy.io/v1alpha1\nkind: EnvoyExtensionPolicy\nmetadata: {{name: gw}}\nspec:\n  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: public}}]\n  wasm:\n  - name: coraza\n    failOpen: true\n    code: {{type: Image, image: {{url: registry.example.com/coraza:1}}}}\n    config: {{rules: x}}\n  - name: gate\n    failOpen: false\n    code: {{type: Image, image: {{url: \"registry.example.com/scopegate@sha256:00\"}}}}\n{}",
         indented(&PLUGIN_CONFIG.replace("pluginConfig", "config"), 2)
     );
     assert_clean(&check(&policy));

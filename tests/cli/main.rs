@@ -43,6 +43,7 @@ mod migrate_policies;
 mod migrate_security_policies;
 mod mint;
 mod mistakes;
+mod mounted;
 mod native;
 mod output;
 mod parts;

@@ -49,6 +49,8 @@ mod identities;
 mod introspection;
 mod istio;
 mod keys;
+mod kubernetes;
+mod kubernetes_tls;
 mod leaked;
 mod lists;
 mod login;

@@ -15,6 +15,7 @@ mod compose;
 #[path = "../tools/hex.rs"]
 mod hex;
 mod image;
+mod kubernetes;
 #[path = "../tools/release/notes.rs"]
 mod notes;
 mod quickstart;

@@ -16,7 +16,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-fn checked(files: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
+pub fn checked(files: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
     let mut arguments = vec!["resources"];
     arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
     let printed = String::from_utf8(validate(&arguments, b"").stdout).unwrap();
@@ -73,6 +73,25 @@ fn what_does_not_fit_is_refused() {
         let path = folder("wrong").join("wrong.yaml");
         fs::write(&path, wrong).unwrap();
         assert!(refused(&["resources", path.to_str().unwrap()]), "{file}: {to}");
+    }
+}
+
+#[test]
+fn what_is_there_as_a_comment_fits_too() {
+    for (file, secret) in [
+        ("istio/gateway.wasmplugin.yaml", "imagePullSecret: registry"),
+        ("gateway/gateway.yaml", "pullSecretRef: {name: registry}"),
+    ] {
+        let mut text = fs::read_to_string(root().join("envoy").join(file)).unwrap();
+        for (from, to) in [("sha256: \"…\"", format!("sha256: \"{}\"", "0".repeat(64))), (secret, secret.to_owned())]
+        {
+            let commented = format!("# {from}");
+            assert!(text.contains(&commented), "{file}: {commented}");
+            text = text.replace(&commented, &to);
+        }
+        let path = folder("uncommented").join("resource.yaml");
+        fs::write(&path, text).unwrap();
+        checked(&[path]);
     }
 }
 

@@ -14,6 +14,7 @@
 
 pub mod bodies;
 pub mod client;
+pub mod config_map;
 pub mod envoy;
 pub mod events;
 pub mod guarded;

@@ -63,6 +63,11 @@ pub(in crate::cli) fn is_module(entry: &View<'_>) -> bool {
     Plugin { root_id: entry.name(), ..Plugin::default() }.is_ours()
 }
 
+/// Whether the image of this address is ours: by the last part of its name.
+pub(in crate::cli) fn is_image(address: &str) -> bool {
+    Plugin { module: Some(address), ..Plugin::default() }.is_ours()
+}
+
 /// Whether a plugin is ours. An unnamed one counts as ours, since it is a part of a resource.
 fn is_ours(plugin: Plugin<'_>) -> bool {
     plugin.is_ours() || plugin.is_nameless()
