@@ -72,7 +72,7 @@ EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
 .PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image command dist quickstart compose compose-test \
-  compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential served hostile soak dudect audit lint fmt size startup doc clean distclean
+  compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential migrations served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -455,6 +455,10 @@ bench: setup wasm module ## measure the filter, as Wasm and natively, beside Env
 differential: setup node wasm ## send generated requests through the filter, and through Envoy's own and another judge of proofs; CASES, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_CASES=$(or $(CASES),20000) SCOPEGATE_SEED=$(SEED) \
 	cargo test --locked --test e2e -- --nocapture differential opinion
+
+migrations: setup wasm ## send generated requests to old configurations and to what `migrate` makes of them; REQUESTS, SEED
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),100000) SCOPEGATE_SEED=$(SEED) \
+	cargo test --locked --test e2e migrated -- --nocapture
 
 served: setup wasm ## send generated requests through generated chains of filters, and compare who judged with who served; REQUESTS, SEED
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) SCOPEGATE_REQUESTS=$(or $(REQUESTS),1000000) SCOPEGATE_SEED=$(or $(SEED),$$(date +%s)) \

@@ -1,6 +1,7 @@
 //! `scopegate migrate`: writes Scopegate's configuration from what other filters have, and tells what means something else
 //! now.
 
+mod compare;
 mod envoy;
 pub mod findings;
 mod gateway;
@@ -12,7 +13,7 @@ pub(in crate::cli) mod tree;
 pub(in crate::cli) mod write;
 
 use super::source::{DocumentKind, Source};
-use super::{CANNOT, terminal};
+use super::{CANNOT, FAILED, terminal};
 use clap::{Args, ValueEnum};
 use findings::{Finding, Findings};
 use serde_json::{Value, json};
@@ -30,20 +31,26 @@ held, and is in the report. Comments of the files are not kept.
 Without --out the new files go to standard output and the report to standard error. With --out the files are written there,
 under their names, and the report goes to standard output.
 
+With --report-only the old filters stay in the new file, behind a Scopegate that refuses nothing. Then --compare reads access
+logs in JSON that have the record of Scopegate and `details: \"%RESPONSE_CODE_DETAILS%\"` in each line, and says where the two
+differ. envoy/MIGRATION.md leads through the steps.
+
 Exit status: 0 everything is carried over, though some of it may be stricter; 2 something became `deny: true` or is left out,
-or a file cannot be read.
+or a file cannot be read. With --compare: 1 if Scopegate would allow what the old filters refused; 2 if nothing can be compared.
 
 Examples:
   scopegate migrate old.yaml > new.yaml
   scopegate migrate old.yaml --out migrated
   scopegate migrate old.yaml --format json > report.json
-  scopegate migrate policies.yaml --out migrated"
+  scopegate migrate policies.yaml --out migrated
+  scopegate migrate old.yaml --report-only --out step1
+  scopegate migrate --compare access.log"
 )]
 pub struct MigrateArguments {
     /// Envoy YAML or JSON with `jwt_authn`, `rbac`, `basic_auth` or `api_key_auth`: a bootstrap, or listeners and routes in
     /// separate files; or resources of Kubernetes: `RequestAuthentication` and `AuthorizationPolicy` of Istio,
     /// `SecurityPolicy` of Envoy Gateway with the Secrets and `ConfigMap`s that it names; - is standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "compare", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The folder for the new files
     #[arg(long, value_name = "DIR")]
@@ -57,6 +64,24 @@ pub struct MigrateArguments {
     /// Where the new filter finds the module
     #[arg(long, value_name = "PATH", default_value = "/etc/envoy/scopegate.wasm")]
     pub module: String,
+    /// Keeps the old filters, and puts Scopegate before them, which only reports
+    #[arg(long)]
+    pub report_only: bool,
+    /// Says where Scopegate and the old filters differ, by these access logs; - for standard input
+    #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with_all = ["files", "out", "report_only"])]
+    pub compare: Vec<PathBuf>,
+    /// The member of the access log that holds the record [default: one whose name has `scopegate` in it, or else any]
+    #[arg(long, value_name = "NAME", requires = "compare")]
+    pub record: Option<String>,
+}
+
+/// How the new filter is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct NewFilter<'m> {
+    /// Where it finds the module.
+    pub module: &'m str,
+    /// Whether it only reports, in front of the old filters.
+    pub report_only: bool,
 }
 
 /// The form of the report.
@@ -92,8 +117,12 @@ pub(super) fn main(arguments: &MigrateArguments) -> ExitCode {
 }
 
 fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
+    if !arguments.compare.is_empty() {
+        return compared(arguments);
+    }
     let sources = Source::read_all(&arguments.files)?;
-    let Migrated { plugins, written, findings } = migrated(&sources, &arguments.module)?;
+    let new_filter = NewFilter { module: &arguments.module, report_only: arguments.report_only };
+    let Migrated { plugins, written, findings } = migrated(&sources, new_filter)?;
     let findings = findings.sorted();
     if let Some(folder) = &arguments.out {
         save(folder, &written, arguments.force)?;
@@ -128,19 +157,30 @@ fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// What becomes of these files.
-fn migrated(sources: &[Source], module: &str) -> Result<Migrated, Box<dyn Error>> {
+fn migrated(sources: &[Source], new_filter: NewFilter<'_>) -> Result<Migrated, Box<dyn Error>> {
     if !kubernetes::are_there(sources) {
-        return envoy::migrate(sources, module);
+        return envoy::migrate(sources, new_filter);
+    }
+    if new_filter.report_only {
+        return Err("--report-only is for Envoy's own files: write `report_only: true` into the new resource".into());
     }
     let mut all = kubernetes::migrate(sources);
     let has_envoy = |source: &Source| source.documents.iter().any(|document| document.kind == DocumentKind::Envoy);
     if sources.iter().any(has_envoy) {
-        let of_envoy = envoy::migrate(sources, module)?;
+        let of_envoy = envoy::migrate(sources, new_filter)?;
         all.plugins.extend(of_envoy.plugins);
         all.written.extend(of_envoy.written);
         all.findings.0.extend(of_envoy.findings.0);
     }
     Ok(all)
+}
+
+/// Compares what logs say of both.
+fn compared(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let as_json = matches!(arguments.format, Format::Json);
+    let output = compare::run(&arguments.compare, arguments.record.as_deref(), as_json)?;
+    writeln!(std::io::stdout().lock(), "{}", output.text)?;
+    Ok(if output.failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 
 /// One JSON object with all of it.

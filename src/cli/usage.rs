@@ -11,7 +11,7 @@ mod token;
 pub(in crate::cli) use asked::{Asked, place};
 pub(in crate::cli) use counts::{Counts, Names, Reasons};
 pub(in crate::cli) use series::{Series, Span};
-pub(in crate::cli) use table::{Few, Table};
+pub(in crate::cli) use table::{Few, Table, Weighed};
 pub(in crate::cli) use terms::Terms;
 pub(in crate::cli) use token::Token;
 
@@ -20,7 +20,6 @@ use counts::Reason;
 use grant::{Grant, Lifetimes};
 use std::error::Error;
 use std::path::PathBuf;
-use table::Weighed;
 
 /// What separates the parts of a name: no name from a record has it.
 const SEPARATOR: char = '\u{1f}';
@@ -222,7 +221,7 @@ fn calls(table: &mut Table<Calls>, name: &str, other: &str, verdict: Verdict, re
 }
 
 /// One name of several parts.
-fn joined(parts: &[&str]) -> String {
+pub(in crate::cli) fn joined(parts: &[&str]) -> String {
     let mut name = String::new();
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {

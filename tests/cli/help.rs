@@ -177,7 +177,7 @@ fn files(issuer: &Issuer, uri: &str) -> PathBuf {
     let record = json!({ "decision": "allow", "route": "orders", "subject": "alice", "client_id": "web",
                          "fingerprint": "FvdA9cRn0Ls45XKidPuQiq" });
     for name in ["access.log", "access.log.1"] {
-        file(name, &format!("{}\n", json!({ "scopegate": record })));
+        file(name, &format!("{}\n", json!({ "details": "via_upstream", "scopegate": record })));
     }
     file("revoked.jsonl", "{\"entries_at_least\":0}\n");
     let extension = json!({ "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",

@@ -37,6 +37,7 @@ mod judgements;
 mod lone_routes;
 mod matrix;
 mod migrate;
+mod migrate_compare;
 mod migrate_kubernetes;
 mod migrate_model;
 mod migrate_policies;

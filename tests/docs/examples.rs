@@ -2,7 +2,7 @@
 //!
 //! `yaml plugin` is a whole configuration, `yaml requirement` a requirement, and `yaml envoy` a part of Envoy's own
 //! configuration, of which everything that is ours is looked for and compiled. `yaml manager` is a part of a connection
-//! manager with nothing of ours in it, which `tests/e2e` runs.
+//! manager with nothing of ours in it, which `tests/e2e` runs. `yaml old` is a file that `migrate` reads.
 
 use super::{document, documents};
 use scopegate::base::base64url;
@@ -92,7 +92,7 @@ fn all_below(node: &Node) -> Vec<&Node> {
 #[test]
 fn every_yaml_block_says_what_it_is() {
     for example in all() {
-        let known = ["plugin", "requirement", "envoy", "cases", "manager"].contains(&example.kind.as_str());
+        let known = ["plugin", "requirement", "envoy", "old", "cases", "manager"].contains(&example.kind.as_str());
         assert!(known, "{}: ```yaml {:?}", example.place, example.kind);
     }
 }

@@ -59,6 +59,8 @@ mod mcp_clients;
 mod mcp_conformance;
 mod messages;
 mod metadata;
+mod migrated;
+mod moving;
 mod native;
 mod natively;
 mod normalise;

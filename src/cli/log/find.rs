@@ -25,6 +25,8 @@ pub(in crate::cli) struct Finder {
     member: Option<String>,
     /// Whether a text is no record because of what it says alone.
     is_strict: bool,
+    /// Whether lines of Envoy's own log are left out.
+    is_access_log: bool,
     twice: Twice,
 }
 
@@ -51,12 +53,21 @@ impl Finder {
         Self { is_strict: true, ..self }
     }
 
+    /// It leaves out the lines of Envoy's own log, which have a decision and not what became of the request.
+    pub(in crate::cli) fn objects(self) -> Self {
+        Self { is_access_log: true, ..self }
+    }
+
     /// Hands over each record of a line, which is without its line feed.
     pub(in crate::cli) fn read(&mut self, line: &[u8], take: Take<'_>) {
         self.tally.lines = self.tally.lines.saturating_add(1);
         let (mut found, mut again) = (0_u64, 0_u64);
         let mut twice = std::mem::take(&mut self.twice);
+        let is_access_log = self.is_access_log;
         let mut counted = |record: &Record<'_>| {
+            if is_access_log && record.form == Form::Line {
+                return;
+            }
             if twice.is_second(record) {
                 again = again.saturating_add(1);
             } else {

@@ -51,10 +51,11 @@ pub(super) struct Around<'r> {
 }
 
 /// Members that Envoy's access log has itself, and a record only if it is asked for them, with the names there.
-const OF_LINE: [(&str, &[&str]); 4] = [
+const OF_LINE: [(&str, &[&str]); 5] = [
     ("route", &["route", "route_name"]),
     ("method", &["method"]),
     ("request_id", &["request_id", "x_request_id"]),
+    ("details", &["details", "response_code_details"]),
     ("status", &["status", "response_code"]),
 ];
 
@@ -69,7 +70,7 @@ impl<'r> Around<'r> {
 
     /// What is known in this object, and in those around it.
     pub(super) fn within(self, members: Object<'r>) -> Self {
-        let names_request = OF_LINE.iter().take(3).any(|(_, names)| found(members, names).is_some());
+        let names_request = OF_LINE.iter().take(4).any(|(_, names)| found(members, names).is_some());
         Self {
             time: time_of(members, &TIMES).or(self.time),
             members: if names_request { members } else { self.members },
@@ -123,6 +124,15 @@ impl<'r> Record<'r> {
             let (_, names) = OF_LINE.iter().find(|(name, _)| *name == path)?;
             found(self.around, names)
         })
+    }
+
+    /// What the access log has beside the record under this name, whatever the record says.
+    pub(in crate::cli) fn of_line(&self, name: &str) -> Option<Cow<'r, str>> {
+        let (_, names) = OF_LINE.iter().find(|(other, _)| *other == name)?;
+        match found(self.around, names)? {
+            Node::Text(text) if !text.is_empty() && text != "-" => Some(Cow::Borrowed(text)),
+            _ => None,
+        }
     }
 
     fn own(&self, path: &str) -> Option<&'r Node<'r>> {

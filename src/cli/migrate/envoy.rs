@@ -19,9 +19,9 @@ mod regex;
 mod routes;
 mod stricter;
 
-use super::Migrated;
 use super::findings::{Finding, Findings, Kind};
 use super::write::{Edit, Edits, json, yaml};
+use super::{Migrated, NewFilter};
 use crate::cli::check;
 use crate::cli::gates::{managers, our_plugin};
 use crate::cli::report::Severity;
@@ -37,7 +37,7 @@ use std::error::Error;
 ///
 /// # Errors
 /// When there is nothing to migrate.
-pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<dyn Error>> {
+pub(super) fn migrate(sources: &[Source], new_filter: NewFilter<'_>) -> Result<Migrated, Box<dyn Error>> {
     let mut chains = Vec::new();
     let mut findings = Findings::default();
     for source in sources {
@@ -63,14 +63,14 @@ pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<
     let (mut plugins, mut left) = (Vec::new(), Vec::new());
     for chain in &chains {
         let is_shared = chains.iter().filter(|other| other.serves_with(chain)).count() > 1;
-        match translated(chain, is_shared, module, &mut edits, &mut findings) {
+        match translated(chain, is_shared, new_filter, &mut edits, &mut findings) {
             Some(plugin) => plugins.push(plugin),
             None => left.push(chain),
         }
     }
     // A chain that is left as it is needs what stands beside its routes.
     for chain in &chains {
-        if !left.iter().any(|other| other.serves_with(chain)) {
+        if !new_filter.report_only && !left.iter().any(|other| other.serves_with(chain)) {
             routes::strip(chain, &mut edits);
         }
     }
@@ -83,7 +83,7 @@ pub(super) fn migrate(sources: &[Source], module: &str) -> Result<Migrated, Box<
 fn translated(
     chain: &Chain<'_>,
     is_shared: bool,
-    module: &str,
+    new_filter: NewFilter<'_>,
     edits: &mut Edits,
     findings: &mut Findings,
 ) -> Option<Node> {
@@ -130,9 +130,13 @@ fn translated(
     let sets = asks.sets.borrow().nodes();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);
+    let plugin = if new_filter.report_only { gate::reporting(plugin) } else { plugin };
     gate::tell_readers(chain, findings);
     for (number, filter) in chain.filters.iter().enumerate() {
-        let nodes = if number == 0 { vec![gate::filter(plugin.clone(), module)] } else { Vec::new() };
+        let mut nodes = if number == 0 { vec![gate::filter(plugin.clone(), new_filter.module)] } else { Vec::new() };
+        if new_filter.report_only {
+            nodes.push(filter.view.node.clone());
+        }
         if let Some(first) =
             chain.filters.first().filter(|first| number > 0 && filter.index > first.index.saturating_add(number))
         {

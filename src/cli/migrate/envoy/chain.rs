@@ -174,7 +174,7 @@ impl<'s> Chain<'s> {
     }
 
     /// The filters of this kind with a configuration that can be read.
-    fn of_kind(&self, kind: FilterKind) -> impl Iterator<Item = (&Filter<'s>, &'s Path, &View<'s>)> {
+    pub(super) fn of_kind(&self, kind: FilterKind) -> impl Iterator<Item = (&Filter<'s>, &'s Path, &View<'s>)> {
         let own = self.filters.iter().filter(move |filter| filter.kind == kind);
         own.filter_map(|filter| filter.config.as_ref().map(|(file, view)| (filter, *file, view)))
     }

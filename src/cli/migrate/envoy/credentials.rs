@@ -109,6 +109,8 @@ impl Sets {
         let Some(header) = headers.first().cloned() else {
             return Access::Unclear(vec![Why::new(file, &sources, "names no header in which keys may come")]);
         };
+        let what = "took the first of several keys in a request (several credentials); now a request has one";
+        findings.tell(Kind::Stricter, file, &sources, what);
         let clients: Vec<Tree> = route
             .map(|own| own.list("allowed_clients"))
             .unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use super::chain::{Chain, FilterKind};
 use super::conditions::NAMESPACE;
-use super::providers::Providers;
+use super::providers::{Provider, Providers};
 use crate::cli::gates::{ROOT_ID, WASM_FILTER};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::policy::{Issuers, denied};
@@ -34,11 +34,32 @@ pub(super) fn plugin(
     ])
 }
 
+/// The configuration of a gate that only reports, in front of the filters that it is to replace: they need the token.
+pub(super) fn reporting(mut plugin: Node) -> Node {
+    if let Tree::Object(members) = &mut plugin.value {
+        let keep = || ("token".to_owned(), text("keep"));
+        match members.iter_mut().find(|(name, _)| name == "forward").map(|(_, forward)| &mut forward.value) {
+            Some(Tree::Object(forward)) => {
+                forward.retain(|(name, _)| name != "token");
+                forward.insert(0, keep());
+            }
+            _ => members.push(("forward".to_owned(), Tree::Object(vec![keep()]).into())),
+        }
+        members.push(("report_only".to_owned(), flag(true)));
+    }
+    plugin
+}
+
 /// `forward`: what goes upstream.
 fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings) -> Option<Node> {
     let mut headers: BTreeMap<String, Node> = BTreeMap::new();
     let mut remove: BTreeSet<String> = BTreeSet::new();
     for provider in &providers.0 {
+        if let Some(view) = provider.view.get("claim_to_headers").filter(|_| !provider.headers.is_empty()) {
+            let what = "sent claims that are no text, number or boolean as base64 of their JSON; now a list of texts is joined by \
+                        commas, and of another claim there is no header";
+            findings.tell(Kind::Changed, chain.file, &view, what);
+        }
         for (header, path) in &provider.headers {
             let claim = match path.as_slice() {
                 [one] => text(one),
@@ -54,6 +75,14 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
             } else if let Err(why) = can_be_sent(header, &claim) {
                 findings.tell(Kind::Changed, chain.file, &at, format!("makes the header `{header}`, which {why}"));
             } else {
+                let makes_it = |other: &Provider<'_>| other.headers.iter().any(|(own, _)| own == header);
+                if !providers.0.iter().all(makes_it) {
+                    let what = format!(
+                        "makes the header `{header}` of its own tokens alone; now it is made of tokens of every issuer that have \
+                         the claim"
+                    );
+                    findings.tell(Kind::Changed, chain.file, &at, what);
+                }
                 headers.insert(header.clone(), claim);
             }
         }
@@ -70,6 +99,7 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
             remove.insert(name.to_ascii_lowercase());
         }
     }
+    clients(chain, providers, &mut headers, &mut remove, findings);
     remove.retain(|name| !headers.contains_key(name) && can_be_removed(name));
     let kept =
         providers.0.iter().filter(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true())).count();
@@ -88,6 +118,45 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
     let token = keep.then(|| text("keep"));
     (headers.is_some() || remove.is_some() || token.is_some())
         .then(|| object_of(vec![("token", token), ("headers", headers), ("remove", remove)]))
+}
+
+/// The headers with the client of a key or the user of a password, who is `sub`. No client may set one that nothing sets.
+fn clients(
+    chain: &Chain<'_>,
+    providers: &Providers<'_>,
+    headers: &mut BTreeMap<String, Node>,
+    remove: &mut BTreeSet<String>,
+    findings: &mut Findings,
+) {
+    let claim = text("sub");
+    for (kind, path) in
+        [(FilterKind::Keys, &["forwarding", "header"][..]), (FilterKind::Basic, &["forward_username_header"][..])]
+    {
+        for (_, file, view) in chain.of_kind(kind) {
+            let Some(own) = view.at(path) else { continue };
+            let Some(name) = own.text().filter(|name| !name.is_empty()).map(str::to_ascii_lowercase) else { continue };
+            let is_free = headers.get(&name).is_none_or(|other| *other == claim);
+            if providers.0.is_empty() && is_free && can_be_sent(&name, &claim).is_ok() {
+                headers.insert(name, claim.clone());
+            } else {
+                let what = format!("sent who came in `{name}`; now the header is removed from every request");
+                findings.add(Finding::new(Kind::Changed, file, &own, what).restored_by("forward.headers, from `sub`"));
+                remove.insert(name);
+            }
+        }
+    }
+    for (file, config) in &chain.route_configs {
+        config.visit(&mut |inner| {
+            let Some(name) = inner.text().filter(|_| inner.path.ends_with(".forwarding.header")) else { return };
+            let name = name.to_ascii_lowercase();
+            if !name.is_empty() && !headers.contains_key(&name) {
+                let what =
+                    format!("sent the client in `{name}` on some routes; now the header is removed from every request");
+                findings.tell(Kind::Changed, file, inner, what);
+                remove.insert(name);
+            }
+        });
+    }
 }
 
 /// Whether a claim can become a header, tried with the module's own reader.

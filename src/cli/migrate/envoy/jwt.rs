@@ -150,8 +150,12 @@ impl Jwt<'_, '_> {
     }
 
     fn tell_missing(&self, view: &View<'_>) {
+        let mut findings = self.findings.borrow_mut();
         let what = "lets requests without a token pass (`allow_missing`)";
-        self.findings.borrow_mut().tell(Kind::LetThrough, self.file, view, what);
+        findings.tell(Kind::LetThrough, self.file, view, what);
+        let what = "refused a bad token behind another scheme (`Basic dTpw Bearer …`); now that is a request without a token, \
+                    and passes as one";
+        findings.tell(Kind::Changed, self.file, view, what);
     }
 
     /// A token of any provider, or none.

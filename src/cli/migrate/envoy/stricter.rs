@@ -81,6 +81,11 @@ pub(super) fn filter(file: &Path, view: &View<'_>, findings: &mut Findings) {
         "passed over tokens in the query that no provider reads; now a parameter that carries one is refused on every route",
         Some("query_tokens.jwt_allowed_in, for parameters with other JWTs"),
     );
+    tell(
+        "found a token behind other text in its header too, such as another scheme (`Basic dTpw Bearer …`); now that is none, and \
+         a request that needs one is refused",
+        None,
+    );
     tell("took a request with several credentials if one or all of them were good; now a request has one", None);
     if view.get("strip_failure_response").is_some_and(|flag| flag.is_true()) {
         let at = view.get("strip_failure_response").unwrap_or_else(|| view.clone());
