@@ -1,4 +1,4 @@
-//! The manifests of envoy/kubernetes: their ConfigMaps, mounted as the kubelet mounts them, in an Envoy with the arguments of
+//! The manifests of envoy/kubernetes: their `ConfigMap`s, mounted as the kubelet mounts them, in an Envoy with the arguments of
 //! their Deployment; and what the page says of changes, probes and the end of a pod.
 
 use crate::support::client::{KeptClient, Response, connect, get, head, read_response, request, try_send};

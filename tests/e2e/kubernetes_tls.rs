@@ -60,7 +60,8 @@ fn the_listener_has_the_certificate_of_the_secret_and_follows_its_renewal() {
         // The end of the filter chain of the first listener.
         let at = text.find("\n  # Whether the pod is ready").unwrap();
         let (chain, rest) = text.split_at(at);
-        let socket: String = socket.lines().map(|line| format!("{}\n", line.get(4..).unwrap_or_default())).collect();
+        let lines: Vec<&str> = socket.lines().map(|line| line.get(4..).unwrap_or_default()).collect();
+        let socket = lines.join("\n") + "\n";
         format!("{chain}{}{rest}", placed(&mounts, &socket))
     };
     let pod = Pod::start([&with_socket, &|text| text, &|text| text], &UP);

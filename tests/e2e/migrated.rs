@@ -120,7 +120,7 @@ impl Pair<'_> {
         match (old.is_let_through(), new.is_let_through()) {
             (true, true) => {
                 seen.both_pass += 1;
-                if self.new.is_translated {
+                if self.new.is_new {
                     self.compare_identities(&old, &new, &told, seen);
                 }
             }
@@ -163,7 +163,7 @@ impl Pair<'_> {
 
 #[test]
 fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation() {
-    let seed = Random::seed(20_261_130);
+    let first = Random::seed(20_261_130);
     let (olds, keys) = configurations::all();
     assert_eq!(olds.len(), 40);
     let wanted = usize::try_from(from_environment("SCOPEGATE_REQUESTS", 6000)).unwrap() / olds.len() + 1;
@@ -173,7 +173,7 @@ fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation()
     let news: Vec<Translated> = olds.iter().map(|old| translate(old, &clusters, &files, &[])).collect();
     let mut listeners = Vec::new();
     for (old, new) in olds.iter().zip(&news) {
-        if new.is_translated {
+        if new.is_new {
             let mut reporting = translate(old, &clusters, &files, &["--report-only"]);
             recorded(reporting.routes());
             let name = format!("reporting-{}", old.name);
@@ -186,18 +186,18 @@ fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation()
 
     let (mut unexplained_ones, mut wrongs, mut total, mut untranslated) = (Vec::new(), Vec::new(), [0; 3], Vec::new());
     for (old, new) in olds.iter().zip(news) {
-        let mut random = Random::new(seed);
+        let mut random = Random::new(first);
         let maker = Maker::new(old, &keys, &stranger, now());
         let requests = Requests::new(&maker, &mut random);
         let clients = ["old", "new"].map(|side| KeptClient::new(envoy.listener(&format!("{side}-{}", old.name))));
-        let reporting = new.is_translated.then(|| KeptClient::new(envoy.listener(&format!("reporting-{}", old.name))));
+        let reporting = new.is_new.then(|| KeptClient::new(envoy.listener(&format!("reporting-{}", old.name))));
         let mut pair = Pair { old, new, requests, clients, reporting };
         let mut seen = Seen::default();
         for _ in 0..wanted {
             pair.compare(&mut random, &mut seen);
         }
         let newly_refused: usize = seen.newly_refused.values().map(|(count, _)| count).sum();
-        if !pair.new.is_translated {
+        if !pair.new.is_new {
             untranslated.push(old.name.as_str());
         }
         println!(
@@ -226,8 +226,8 @@ fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation()
     for (what, lines) in [("wrong", wrongs), ("not in the report", unexplained_ones)] {
         faults.extend((!lines.is_empty()).then(|| format!("{what}:\n{}", lines.join("\n"))));
     }
-    assert!(faults.is_empty(), "SCOPEGATE_SEED={seed}: {}", faults.join("\n"));
-    println!("seed {seed}, {wanted} requests for each: {total:?} pass, refused by both, refused by the new one alone");
+    assert!(faults.is_empty(), "SCOPEGATE_SEED={first}: {}", faults.join("\n"));
+    println!("seed {first}, {wanted} requests for each: {total:?} pass, refused by both, refused by the new one alone");
     let all: usize = total.iter().sum();
     assert!(total.iter().all(|count| count * 20 > all), "there is little to compare: {total:?}");
 }

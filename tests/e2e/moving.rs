@@ -184,8 +184,9 @@ impl World {
         // Envoy writes the access log every ten seconds.
         eventually("the access log", || {
             let log = self.envoy.log();
-            lines = log.lines().filter(|line| line.contains(&of_step)).map(|line| format!("{line}\n")).collect();
-            lines.lines().count() >= least
+            let found: Vec<&str> = log.lines().filter(|line| line.contains(&of_step)).collect();
+            lines = found.join("\n") + "\n";
+            found.len() >= least
         });
         self.files.put_text("access.log", &lines);
         migrate(&["--compare", "access.log"], Path::new(&self.files.path("access.log")).parent().unwrap())

@@ -90,7 +90,7 @@ impl Old {
         types_of_routes(&mut hosts);
         // Half of those that people have normalise paths.
         let number: usize = name.split('-').next().unwrap().parse().unwrap();
-        let normalises = number % 2 == 0;
+        let normalises = number.is_multiple_of(2);
         let mut manager = json!({ "normalize_path": normalises, "merge_slashes": normalises });
         merge(&mut manager, file.get("manager").unwrap_or(&json!({})));
         let mut listener = listener(name, &filters, &routes, &json!({}), &manager);

@@ -61,6 +61,7 @@ pub(super) fn explanation<'f>(findings: &'f [Finding], difference: &Difference<'
         Difference::Read(header) => find(&["changed"], "base64").or_else(|| find(&["changed"], &format!("`{header}`"))),
         Difference::Added(header) => {
             find(&["changed"], &format!("makes the header `{header}` of its own tokens alone"))
+                .or_else(|| find(&["changed"], &format!("did not send the client in `{header}`")))
         }
         Difference::Anonymous => find(&["changed"], "behind another scheme"),
     }

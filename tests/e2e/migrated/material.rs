@@ -141,12 +141,11 @@ fn matched(condition: &Value) -> Vec<Value> {
     let mut values = Vec::new();
     for (word, value) in members {
         match word.as_str() {
-            "exact" => values.push(value.clone()),
+            "exact" | "bool_match" => values.push(value.clone()),
             "prefix" => values.push(format!("{}x", value.as_str().unwrap()).into()),
             "suffix" => values.push(format!("x{}", value.as_str().unwrap()).into()),
             "contains" => values.push(format!("x{}x", value.as_str().unwrap()).into()),
             "safe_regex" | "present_match" => values.push("x".into()),
-            "bool_match" => values.push(value.clone()),
             "string_match" | "list_match" | "one_of" | "double_match" => values.extend(matched(value)),
             _ => {}
         }

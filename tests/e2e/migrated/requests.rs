@@ -150,11 +150,11 @@ impl<'k> Requests<'k> {
         match random.below(20) {
             0..=1 => draft.flaws.push("no token"),
             2..=15 => self.in_place(&token, draft, random),
-            16 => self.elsewhere(&token, draft, random),
+            16 => Self::elsewhere(&token, draft, random),
             17 => {
                 draft.flaws.push("two tokens");
                 self.in_place(&token, draft, random);
-                self.elsewhere(&random.of(&self.tokens), draft, random);
+                Self::elsewhere(&random.of(&self.tokens), draft, random);
             }
             // One of each provider that has a place of its own.
             _ => {
@@ -190,7 +190,7 @@ impl<'k> Requests<'k> {
     }
 
     /// Where clients put tokens that a provider may not look for.
-    fn elsewhere(&self, token: &Token, draft: &mut Draft, random: &mut Random) {
+    fn elsewhere(token: &Token, draft: &mut Draft, random: &mut Random) {
         draft.flaws.push("a token elsewhere");
         draft.flaws.extend(&token.flaws);
         let text = &token.text;

@@ -87,7 +87,7 @@ const FLAWS: &[Flaw] = &[
     ("another typ", |draft, _, _, _| drop(draft.header.insert("typ".to_owned(), "logout+jwt".into()))),
     ("an ID token", |draft, _, _, _| draft.claim("nonce", "n-0S6_WzA2Mj")),
     ("bound to a key", |draft, _, _, _| {
-        draft.claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }))
+        draft.claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }));
     }),
 ];
 

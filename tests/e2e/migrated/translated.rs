@@ -15,7 +15,7 @@ pub(super) struct Translated {
     pub(super) routes: Option<Value>,
     pub(super) findings: Vec<Finding>,
     /// Whether there is a new filter in the chain.
-    pub(super) is_translated: bool,
+    pub(super) is_new: bool,
 }
 
 /// What is told of a part of the old configuration.
@@ -59,7 +59,7 @@ pub(super) fn translate(old: &Old, clusters: &[Value], files: &Folder, arguments
     let output = command.output().unwrap();
     if String::from_utf8_lossy(&output.stderr).contains("no connection manager with") {
         let (listener, routes) = (old.listener.clone(), old.routes.clone());
-        return Translated { listener, routes, findings: Vec::new(), is_translated: false };
+        return Translated { listener, routes, findings: Vec::new(), is_new: false };
     }
     let told: Value = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}: {}", old.name, String::from_utf8_lossy(&output.stderr)));
@@ -69,7 +69,7 @@ pub(super) fn translate(old: &Old, clusters: &[Value], files: &Folder, arguments
     if !Path::new(&folder).join(&own).exists() {
         // Nothing of it could be carried over, and so nothing is written.
         let (listener, routes) = (old.listener.clone(), old.routes.clone());
-        return Translated { listener, routes, findings, is_translated: false };
+        return Translated { listener, routes, findings, is_new: false };
     }
     let read = |name: &str| yaml::documents(&Path::new(&folder).join(name)).remove(0);
     let mut listener = read(&own)["static_resources"]["listeners"][0].clone();
@@ -79,7 +79,7 @@ pub(super) fn translate(old: &Old, clusters: &[Value], files: &Folder, arguments
         routes.as_object_mut().unwrap().remove("@type");
         routes
     });
-    Translated { listener, routes, findings, is_translated: true }
+    Translated { listener, routes, findings, is_new: true }
 }
 
 fn finding(value: &Value) -> Finding {

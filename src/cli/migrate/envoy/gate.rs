@@ -129,6 +129,7 @@ fn clients(
     findings: &mut Findings,
 ) {
     let claim = text("sub");
+    let mut sent = BTreeSet::new();
     for (kind, path) in
         [(FilterKind::Keys, &["forwarding", "header"][..]), (FilterKind::Basic, &["forward_username_header"][..])]
     {
@@ -137,6 +138,9 @@ fn clients(
             let Some(name) = own.text().filter(|name| !name.is_empty()).map(str::to_ascii_lowercase) else { continue };
             let is_free = headers.get(&name).is_none_or(|other| *other == claim);
             if providers.0.is_empty() && is_free && can_be_sent(&name, &claim).is_ok() {
+                if kind == FilterKind::Keys {
+                    sent.insert(name.clone());
+                }
                 headers.insert(name, claim.clone());
             } else {
                 let what = format!("sent who came in `{name}`; now the header is removed from every request");
@@ -147,6 +151,13 @@ fn clients(
     }
     for (file, config) in &chain.route_configs {
         config.visit(&mut |inner| {
+            if inner.type_name() == Some(FilterKind::Keys.per_route()) {
+                let own = inner.at(&["forwarding", "header"]).and_then(|own| own.text().map(str::to_ascii_lowercase));
+                for name in sent.iter().filter(|name| own.as_ref() != Some(name)) {
+                    let what = format!("did not send the client in `{name}` on this route; now it is sent on all");
+                    findings.tell(Kind::Changed, file, inner, what);
+                }
+            }
             let Some(name) = inner.text().filter(|_| inner.path.ends_with(".forwarding.header")) else { return };
             let name = name.to_ascii_lowercase();
             if !name.is_empty() && !headers.contains_key(&name) {
