@@ -1,4 +1,4 @@
-//! The admin interface of Envoy: it has no login, and whoever reaches it can stop Envoy, read its configuration, and change
+//! The admin interface of Envoy: it has no login: anyone who reaches it can stop Envoy, read its configuration, and change
 //! its log levels and runtime.
 
 use super::Findings;

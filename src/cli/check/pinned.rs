@@ -20,7 +20,7 @@ pub(super) fn notes(sources: &[Source]) -> Vec<String> {
                 let at = place(&source.file, view.position());
                 let name = view.text().unwrap_or_default();
                 format!(
-                    "the module at {at}: {name} names no digest, so whoever may write there decides what is loaded, and it \
+                    "the module at {at}: {name} names no digest, so anyone who may write there decides what is loaded, and it \
                      could not be checked"
                 )
             }));

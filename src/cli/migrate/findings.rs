@@ -8,7 +8,7 @@ use std::rc::Rc;
 /// What becomes of a part of the old configuration. In the order of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// The old configuration lets it through, and nobody may have meant that.
+    /// The old configuration lets it through, perhaps by mistake.
     LetThrough,
     /// It cannot be carried over: `deny: true` stands where it held. Exit status 2.
     Denied,

@@ -206,7 +206,7 @@ impl Gate<'_, '_> {
             );
             configuration = closed(members);
             if refused(&configuration).is_some() {
-                let what = "nobody it knows is left, so no gate is written: keep the policy until there is one";
+                let what = "no user or key of it is left, so no gate is written: keep the policy until there is one";
                 return self.tell(Kind::Denied, &spec, what, &mut migrated.findings);
             }
         }

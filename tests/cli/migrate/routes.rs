@@ -144,7 +144,7 @@ fn filters_are_off_and_on_by_route() {
 }
 
 #[test]
-fn clusters_of_a_route_are_asked_for_what_each_asks() {
+fn a_route_whose_clusters_ask_for_different_things_is_denied_and_told() {
     let clusters = format!(
         "- name: split
   match: {{prefix: /orders}}
@@ -155,8 +155,14 @@ fn clusters_of_a_route_are_asked_for_what_each_asks() {
       - {{name: up, weight: 1}}"
     );
     let became = migrate(&envoy(&jwt(RULES), &clusters));
-    // One lets through what the other does not.
     assert_eq!(beside(&became.new)[0].1, json!({"deny": true}), "{:?}", became.told);
+    assert_eq!(became.run.status, 2);
+    let told = became.told["findings"].as_array().unwrap();
+    let is_told = |finding: &Value| {
+        finding["kind"] == "denied"
+            && finding["what"].as_str().unwrap().contains("clusters with different requirements")
+    };
+    assert!(told.iter().any(is_told), "{told:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{env, fs};
 pub const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 /// The steps of the build, in words.
 const BUILD_TYPE: &str = "pkg:generic/scopegate#.ci/release";
-/// Where nobody says who builds.
+/// The builder where none is named.
 const UNNAMED: &str = "urn:scopegate:unnamed-builder";
 /// What is pinned of Zig, the linker.
 const ZIG: &str = "tests/tools/zig/requirements.txt";
@@ -90,7 +90,7 @@ fn source(version: &str) -> Value {
     let Some(commit) = said("git", &["rev-parse", "HEAD"]) else {
         return json!({ "name": "source", "uri": uri, "annotations": { "commit": "unknown: not a git repository" } });
     };
-    // A tree of which nobody knows whether it was changed counts as changed.
+    // A tree whose state is not known counts as changed.
     let changed = said("git", &["status", "--porcelain"]).is_none_or(|lines| !lines.is_empty());
     json!({
         "name": "source",

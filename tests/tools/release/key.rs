@@ -35,7 +35,7 @@ impl Key {
         let text = fs::read(&path).map_err(|error| says(&error.to_string()))?;
         let text = String::from_utf8_lossy(&text);
         if text.contains("ENCRYPTED") {
-            return Err(says("the key is encrypted, and nobody is asked for a password here"));
+            return Err(says("the key is encrypted, and no password is asked for here"));
         }
         if !text.contains("PRIVATE KEY-----") {
             return Err(says("there is no private key in it"));

@@ -66,8 +66,7 @@ fn of_local(file: &Path, local: &View<'_>, findings: &mut Findings) -> Result<No
     let all = keys.len();
     let keys: Vec<Node> = keys.into_iter().filter_map(public).collect();
     if keys.len() < all {
-        let what =
-            "has secret keys (`oct`) in its key set, with which whoever reads the set makes tokens: they are left out";
+        let what = "has secret keys (`oct`) in its key set, with which anyone who reads the set can make tokens: they are left out";
         let field = "secrets: [{env: NAME}] and algorithms: [HS256] of the issuer";
         findings.add(Finding::new(Kind::Stricter, file, local, what).restored_by(field));
     }

@@ -52,14 +52,10 @@ impl<'s> Routes<'s> {
                     let first = answers.next().unwrap_or_else(|| base.clone());
                     let why = Why::new(file, &route.view, "sends requests to clusters with different requirements");
                     let unclear = Access::Unclear(vec![why]);
-                    // The route alone is judged, so it asks for what each of its clusters does.
-                    let cases =
-                        answers.fold(
-                            first,
-                            |all, next| {
-                                if all == next { all } else { all.both(&next, &unclear, Access::and) }
-                            },
-                        );
+                    // The cluster is chosen after the route is judged: what holds for one of them alone cannot be said.
+                    let same = |a: &Access, b: &Access| if a == b { a.clone() } else { unclear.clone() };
+                    let cases = answers
+                        .fold(first, |all, next| if all == next { all } else { all.both(&next, &unclear, same) });
                     let region = route.view.get("match").map(|view| route_match(&view).region).unwrap_or_default();
                     all.push(Asked {
                         file,

@@ -145,7 +145,7 @@ impl Sets<'_, '_> {
         places
     }
 
-    /// The set of users; none if nobody of it could be carried over.
+    /// The set of users; none if no user could be carried over.
     pub(super) fn users(&mut self, view: &View<'_>) -> Option<Node> {
         let is_closed = self.closes(view, &["users", "forwardUsernameHeader"]);
         let reference = view.get("users").unwrap_or_else(|| view.clone());

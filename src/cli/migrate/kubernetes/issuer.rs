@@ -165,10 +165,10 @@ pub(in crate::cli::migrate) fn tell_requests(findings: &mut Findings, file: &Pat
     }
 }
 
-/// Tells that a key set has keys that are no public ones.
+/// Tells that a key set has keys that are not public.
 pub(in crate::cli::migrate) fn tell_secret_keys(findings: &mut Findings, file: &Path, view: &View<'_>, issuer: &str) {
     let what = format!(
-        "{issuer}: its key set has keys that are no public ones, with which whoever reads it makes tokens: they are left out"
+        "{issuer}: its key set has keys that are not public, with which anyone who reads it can make tokens: they are left out"
     );
     let finding = Finding::new(Kind::Stricter, file, view, what);
     findings.add(finding.restored_by("secrets: [{env: NAME}] and algorithms: [HS256] of the issuer"));
