@@ -228,7 +228,7 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_headers(
 ) -> u32 {
     let context = context_of(module);
     let result = hook("the headers of a response", |worker| {
-        worker.on_stream(context, |own| own.on_response_headers(context, ends))
+        on_response(worker, context, || worker.on_stream(context, |own| own.on_response_headers(context, ends)))
     });
     after_part(filter, module, result, status::STOP)
 }
@@ -241,7 +241,9 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_body(
 ) -> u32 {
     let context = context_of(module);
     let result = hook("the body of a response", |worker| {
-        let result = worker.on_body(context, Body::Response, |own, size| own.on_response_body(context, size, ends));
+        let result = on_response(worker, context, || {
+            worker.on_body(context, Body::Response, |own, size| own.on_response_body(context, size, ends))
+        });
         if !ends {
             worker.after_response(context);
         }
@@ -256,9 +258,17 @@ pub extern "C" fn envoy_dynamic_module_on_http_filter_response_trailers(
     module: *const c_void,
 ) -> u32 {
     let context = context_of(module);
-    let result =
-        hook("the trailers of a response", |worker| worker.on_stream(context, |own| own.on_response_trailers(context)));
-    after_part(filter, module, result.map(|()| Action::Continue), status::STOP)
+    let result = hook("the trailers of a response", |worker| {
+        on_response(worker, context, || {
+            worker.on_stream(context, |own| own.on_response_trailers(context)).map(|()| Action::Continue)
+        })
+    });
+    after_part(filter, module, result, status::STOP)
+}
+
+/// Does the work for a response. Where nothing is to be done, Envoy is asked nothing.
+fn on_response(worker: &Worker, context: u32, work: impl FnOnce() -> Option<Action>) -> Option<Action> {
+    if worker.awaits_response(context) { work() } else { Some(Action::Continue) }
 }
 
 /// What is done with a part of a body.

@@ -272,6 +272,11 @@ impl Worker {
         Some(self.work(effective, |own| work(own, size)))
     }
 
+    /// Whether something is done with a response. With most nothing is.
+    pub fn awaits_response(&self, context: u32) -> bool {
+        self.filter.awaits_response(context)
+    }
+
     /// Before the hook of the headers: answers that have come, and ticks that are due. While no stream was here, nothing woke
     /// this thread, so the gate may know less than it should.
     pub fn before_headers(&self, context: u32) {
@@ -282,11 +287,15 @@ impl Worker {
         }
     }
 
-    /// After a hook of the request: for a stream that waits, and where ticks are wanted, this thread is woken.
+    /// After a hook of the request: for a stream that waits, and where ticks are wanted, this thread is woken. One that has been
+    /// answered ends soon, and what is told at its end need not wait for a tick; but that of a worker with other streams must.
     pub fn after_request(&self, context: u32, waits: bool) {
         let Some((root, _)) = self.find(context) else { return };
-        if waits || root.period_ms.get() < CALM_MS || self.filter.watches() {
+        let is_answered = waits && self.is_over(context);
+        if waits && !is_answered || root.period_ms.get() < CALM_MS || self.filter.watches() {
             self.have_woken(&root, Some(context));
+        } else if is_answered && root.streams.get() > 1 {
+            self.have_woken(&root, None);
         }
     }
 

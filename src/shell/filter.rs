@@ -211,6 +211,14 @@ impl<H: Host + Clone> Filter<H> {
         self.answered(context, Gate::on_response_trailers);
     }
 
+    /// Whether anything is to be done with a response.
+    #[cfg(feature = "module")]
+    pub fn awaits_response(&self, context: u32) -> bool {
+        let awaits =
+            |stream: &Stream<H>| matches!(&stream.progress, Progress::Waiting(request) if request.awaits_response());
+        self.streams.look(context, awaits).unwrap_or(false)
+    }
+
     /// Does something with a response, if anything is to be done with it.
     fn answered<R>(&self, context: u32, act: impl FnOnce(&Gate<H>, &StreamRequest) -> R) -> Option<R> {
         let awaiting = self.streams.look(context, |stream| match (&stream.gate, &stream.progress) {

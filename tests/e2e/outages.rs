@@ -1,14 +1,16 @@
 //! Every outage of an issuer that we know of: good keys go on working, the log is told once, and recovery is automatic.
+//! And an upstream that hangs.
 
 use crate::keys::remote;
-use crate::support::client::{get, get_with};
+use crate::support::client::{connect, get, get_with, head};
 use crate::support::envoy::{Envoy, Gate, cluster, resources};
-use crate::support::issuer::{Issuer, now};
+use crate::support::issuer::{AUDIENCE, ISSUER, Issuer, now};
 use crate::support::outage::{Conduct, Unreliable};
 use crate::support::server::Server;
 use crate::support::wait::eventually;
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// What goes wrong, how it is counted, and the words of the log.
@@ -136,4 +138,27 @@ fn retries_back_off() {
     let count = server.count();
     assert!((4..=9).contains(&count), "{count} attempts of four workers in 8 s");
     assert_eq!(get_with(envoy.address(), "/", &issuer.token(now()).sign()).status, 503);
+}
+
+#[test]
+fn while_an_upstream_hangs_a_refusal_is_counted_within_a_tick() {
+    let issuer = Issuer::new(Algorithm::Es256, "a");
+    let upstream = Unreliable::start(Conduct::Hangs);
+    let configuration = json!({
+        "issuers": [{ "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": { "inline": issuer.jwks() } }],
+    });
+    let envoy = Envoy::start(&resources(&[Gate::new(configuration)], &[cluster("upstream", upstream.address)]));
+    let bearer = format!("Bearer {}", issuer.token(now()).sign());
+    let mut hangs = connect(envoy.address());
+    hangs.write_all(&head("GET", "/", &[("authorization", &bearer)])).unwrap();
+    eventually("the request is with the upstream", || envoy.total("cluster.upstream.upstream_rq_active") == 1);
+    for count in 1..=2 {
+        assert_eq!(get(envoy.address(), "/", &[]).status, 401);
+        assert_eq!(
+            envoy.counter_of_at_least("scopegate.denied.no_credential", count),
+            count,
+            "no other request follows"
+        );
+    }
+    assert_eq!(envoy.total("cluster.upstream.upstream_rq_active"), 1, "it still hangs");
 }

@@ -13,14 +13,14 @@ const READING_MS: u32 = 10;
 const CATCH_UP_MS: u32 = 5000;
 
 impl Worker {
-    /// Has this thread woken for a gate when it is due.
+    /// Has this thread woken for a gate when it is due, by way of this stream, or of one that is not over.
     pub(super) fn have_woken(&self, root: &Rc<Root>, context: Option<u32>) {
         if root.sleeper.get().is_some() {
             return;
         }
         let other = || {
             let streams = self.streams.borrow();
-            let of_root = streams.iter().find(|(_, live)| live.root.context == root.context);
+            let of_root = streams.iter().find(|(_, live)| live.root.context == root.context && !live.is_over);
             of_root.map(|(context, live)| (*context, Stream(live.filter)))
         };
         let own = context.and_then(|context| self.stream_of(context).map(|stream| (context, stream)));
