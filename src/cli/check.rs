@@ -29,6 +29,7 @@ mod patches;
 mod per_route;
 mod pinned;
 mod redirects;
+mod replaced;
 mod routes;
 mod rules;
 mod served;
@@ -212,6 +213,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         events::check_before(envoy, &loaded.policy, findings);
         injected::check(envoy, &loaded.policy, findings);
         routes::check(envoy, &loaded.policy, findings);
+        replaced::check(gate, envoy, &loaded.policy, findings);
         per_route::check(envoy, findings);
         if envoy.is_native {
             native::check_metadata(envoy, findings);

@@ -100,6 +100,14 @@ fn covers_but_for_methods(wide: &Match, narrow: &Match) -> bool {
         && covers_path(wide, narrow)
 }
 
+/// Whether a rule is for some of what reaches a place, as far as names and paths tell.
+pub(in crate::cli) fn touches(rule: &Match, place: &Match) -> bool {
+    let name = |rule: &Option<String>, place: &Option<String>| rule.is_none() || place.is_none() || rule == place;
+    name(&rule.route, &place.route)
+        && name(&rule.virtual_host, &place.virtual_host)
+        && (covers_path(rule, place) || covers_path(place, rule))
+}
+
 fn covers_host(wide: Option<&HostMatch>, narrow: Option<&HostMatch>) -> bool {
     match (wide, narrow) {
         (None, _) => true,

@@ -188,6 +188,10 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
 
 #[test]
 fn what_should_be_looked_at_is_a_warning() {
+    let beside_the_route = |requirement: &str| {
+        let route = "match: {path_separated_prefix: /internal}\n                route: {cluster: upstream}\n";
+        with(route, &format!("{route}                metadata: {{filter_metadata: {{scopegate: {requirement}}}}}\n"))
+    };
     let any_rule = |rule: &str| with(RULES, &format!("{RULES}                    {rule}\n"));
     let remote = || with("address: 127.0.0.1, port_value: 10002", "address: 10.0.0.7, port_value: 10002");
     let socket = |name: &str| {
@@ -294,6 +298,8 @@ fn what_should_be_looked_at_is_a_warning() {
         ),
         ("log-prints-query", with("%PATH(NQ)%", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"), shipped()),
         ("host-rule-under-any-domain", any_rule("- {match: {host: api.example.com}, public: true}"), shipped()),
+        ("rule-replaced", beside_the_route("{report_only: true}"), shipped()),
+        ("rule-replaced", beside_the_route("{}"), beside_the_route("{scopes: [a]}")),
         ("methods-without-rest", any_rule("- {match: {path: /x, methods: [POST]}, scopes: [a]}"), shipped()),
         ("rule-never-matches", any_rule("- {match: {route: nowhere}, public: true}"), shipped()),
         ("rule-never-matches", any_rule("- {match: {virtual_host: nowhere}, public: true}"), shipped()),
