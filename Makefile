@@ -384,7 +384,8 @@ dist: signing-key image command module-portable ## make the release: target/dist
 	done
 	@$(TAR) -cf - -C $(RELEASE) completions | gzip -n9 >$(RELEASE)/scopegate-completions.tar.gz
 	@rm -r $(RELEASE)/completions
-	@$(TAR) -cf - envoy LICENSE | gzip -n9 >$(RELEASE)/scopegate-examples.tar.gz
+	@$(TAR) --transform 's,^,scopegate-$(VERSION)/,' -cf - README.md SECURITY.md CHANGELOG.md LICENSE envoy \
+	  | gzip -n9 >$(RELEASE)/scopegate-examples.tar.gz
 	@cd $(RELEASE) && sha256sum scopegate.wasm >scopegate.wasm.sha256
 	@$(SIGNED) $(RELEASE_TOOL) release -- images target/image $(RELEASE) $(VERSION)
 	@$(TAR) -cf $(RELEASE)/scopegate.oci.tar -C target/image blobs index.json oci-layout

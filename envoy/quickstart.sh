@@ -73,7 +73,7 @@ trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-tar -xzf "$release/scopegate-examples.tar.gz" -C "$work"
+tar -xzf "$release/scopegate-examples.tar.gz" -C "$work" --strip-components=1
 mkdir "$work/target"
 cp "$release/scopegate.wasm" "$work/target/scopegate.wasm"
 # What was downloaded may not be executable.
@@ -125,7 +125,12 @@ try() { # PROMISE STATUS ARGUMENT… URL
     return
   fi
   printf '\n# %s: %s\ncurl -si' "$wanted" "$promise"
-  for argument in "$@"; do printf " '%s'" "$argument"; done
+  for argument in "$@"; do
+    case $argument in
+      -* | POST) printf ' %s' "$argument" ;;
+      *) printf " '%s'" "$argument" ;;
+    esac
+  done
   echo
 }
 
@@ -141,5 +146,5 @@ if [ -n "$check" ]; then
   [ -z "$failed" ] || fail "these statuses were wanted, and others came:$failed"
   exit
 fi
-printf "\nCounters: curl -s '127.0.0.1:%s/stats?filter=scopegate'\nCtrl-C stops everything. Access log:\n" "$admin"
+printf "\nCounters, up to 5 seconds late: curl -s '127.0.0.1:%s/stats?usedonly&filter=scopegate'\nCtrl-C stops everything. Access log:\n" "$admin"
 wait "$pid"

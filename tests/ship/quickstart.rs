@@ -16,7 +16,11 @@ fn release(name: &str) -> PathBuf {
     fs::copy(module(), folder.join("scopegate.wasm")).unwrap();
     fs::copy(root().join("envoy/quickstart.sh"), folder.join("quickstart.sh")).unwrap();
     let archive = folder.join("scopegate-examples.tar.gz");
-    run(Command::new("tar").arg("-czf").arg(archive).arg("-C").arg(root()).arg("envoy"), b"");
+    let mut tar = Command::new("tar");
+    run(
+        tar.args(["--transform", "s,^,scopegate-0.0.0/,", "-czf"]).arg(archive).arg("-C").arg(root()).arg("envoy"),
+        b"",
+    );
     folder
 }
 

@@ -163,16 +163,23 @@ fn without_a_key_a_release_says_that_it_is_not_signed() {
 #[test]
 fn the_notes_are_the_section_of_the_version_or_else_say_that_it_is_no_release() {
     let changelog = "# Changelog\n\n## [Unreleased]\n\n- new\n\n## [1.2.3] - 2026-12-01\n\n- a line\n\n### More\n\n- b\n\n## [1.2.2]\n\n- old\n";
-    let released = notes::of(changelog, "1.2.3", Some("HINT=")).unwrap();
+    let released = notes::of(changelog, "1.2.3", Some("HINT="), &|_| true).unwrap();
     assert!(
         released.starts_with("# Scopegate 1.2.3\n")
             && released.ends_with("## Changes\n\n- a line\n\n### More\n\n- b\n"),
         "{released}"
     );
     assert!(!released.contains("not a release") && released.contains("`HINT=`"), "{released}");
-    let other = notes::of(changelog, "1.2", None).unwrap();
+    let other = notes::of(changelog, "1.2", None, &|_| true).unwrap();
     assert!(other.contains("**This is not a release.**") && other.ends_with("## Changes\n\n- new\n"), "{other}");
-    assert!(notes::of("# Changelog\n", "1.2.3", None).is_err());
+    assert!(notes::of("# Changelog\n", "1.2.3", None, &|_| true).is_err());
+    let some =
+        notes::of(changelog, "1.2.3", None, &|name| !name.contains("aarch64") && !name.contains("musl")).unwrap();
+    assert!(
+        some.contains("| `libscopegate-x86_64-unknown-linux-gnu.so` | The native") && some.contains("|---|---|"),
+        "{some}"
+    );
+    assert!(!some.contains("aarch64") && !some.contains("musl"), "what is not there is not named: {some}");
     // What .ci/released expects stands in the tables of files.
     let contributing = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     let script = fs::read_to_string(root().join(".ci/released")).unwrap();

@@ -76,7 +76,10 @@ fn files(folder: &Path, version: &str) -> Result<String, Box<dyn Error>> {
     let build = Build::here(version)?;
     let changelog = fs::read_to_string("CHANGELOG.md").map_err(|error| format!("CHANGELOG.md: {error}"))?;
     let hint = key.as_ref().map(Key::hint);
-    fs::write(folder.join(NOTES), notes::of(&changelog, version, hint)?)?;
+    // Written after the notes, or a pattern.
+    let is_there =
+        |name: &str| [CHECKSUMS, PROVENANCE].contains(&name) || name.contains('*') || folder.join(name).exists();
+    fs::write(folder.join(NOTES), notes::of(&changelog, version, hint, &is_there)?)?;
     if let Some(key) = &key {
         fs::write(folder.join(PUBLIC_KEY), key.public()?)?;
     }
