@@ -1,6 +1,6 @@
 //! `scopegate jwks`: keys to try things with.
 
-use super::signing::{SigningKey, read_jwk};
+use super::signing::{SigningKey, no_algorithm, read_jwk};
 use crate::crypto::Algorithm;
 use clap::Args;
 use serde_json::{Value, json};
@@ -36,8 +36,7 @@ pub struct PublicArguments {
 /// # Errors
 /// When the algorithm is unknown, or the command makes no keys for it.
 pub fn generate(arguments: &GenerateArguments) -> Result<String, Box<dyn Error>> {
-    let algorithm = Algorithm::from_name(&arguments.algorithm)
-        .ok_or_else(|| format!("--algorithm {}: not an algorithm", arguments.algorithm))?;
+    let algorithm = Algorithm::from_name(&arguments.algorithm).ok_or_else(|| no_algorithm(&arguments.algorithm))?;
     let key = SigningKey::generate(algorithm, arguments.kid.clone())?;
     Ok(Value::Object(key.to_jwk()).to_string())
 }

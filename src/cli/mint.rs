@@ -1,7 +1,7 @@
 //! `scopegate token mint`: signs a token, for demos and tests.
 
 use super::moment;
-use super::signing::{SigningKey, read_jwk};
+use super::signing::{SigningKey, no_algorithm, read_jwk};
 use crate::base::base64url;
 use crate::base::time::UnixSeconds;
 use crate::crypto::Algorithm;
@@ -71,7 +71,7 @@ pub struct MintArguments {
 pub fn run(arguments: &MintArguments) -> Result<String, Box<dyn Error>> {
     let mut jwk = read_jwk(&arguments.key)?;
     if let Some(name) = &arguments.algorithm {
-        let algorithm = Algorithm::from_name(name).ok_or_else(|| format!("--algorithm {name}: not an algorithm"))?;
+        let algorithm = Algorithm::from_name(name).ok_or_else(|| no_algorithm(name))?;
         match jwk.get("alg").and_then(Value::as_str) {
             None => jwk.insert("alg".into(), algorithm.name().into()),
             Some(own) if own == algorithm.name() => None,

@@ -238,10 +238,21 @@ impl SigningKey {
 /// When it cannot be read, or is none.
 pub(in crate::cli) fn read_jwk(file: &Path) -> Result<Map<String, Value>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-    serde_json::from_str(&text).map_err(|error| {
+    let jwk: Map<String, Value> = serde_json::from_str(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         format!("{} is not a JSON Web Key: no JSON object at line {line} column {column}", file.display())
-    })
+    })?;
+    if jwk.get("keys").is_some_and(Value::is_array) {
+        let wanted = "give one private key, as `scopegate jwks generate` prints it";
+        return Err(format!("{} is a key set; {wanted}", file.display()));
+    }
+    Ok(jwk)
+}
+
+/// What is said of a name that is none of an algorithm.
+pub(in crate::cli) fn no_algorithm(name: &str) -> String {
+    let known: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    format!("--algorithm {name}: not an algorithm; the algorithms are {}", known.join(", "))
 }
 
 fn ml_dsa(algorithm: Algorithm, jwk: &str) -> Option<MlDsaPrivateKey> {

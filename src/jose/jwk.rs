@@ -57,8 +57,8 @@ pub enum KeySetError {
     TooManyKeys,
     /// Longer than the limit in bytes.
     TooLarge,
-    /// There are keys, and none of them can be used.
-    NothingUsable,
+    /// No key in it can be used; why the first cannot be, if there is one.
+    NothingUsable(Option<&'static str>),
 }
 
 impl fmt::Display for KeySetError {
@@ -67,7 +67,8 @@ impl fmt::Display for KeySetError {
             Self::NotAKeySet(instead) => write!(formatter, "not a JSON Web Key Set: {instead}"),
             Self::TooManyKeys => formatter.write_str("more keys than `limits.jwks_keys`"),
             Self::TooLarge => formatter.write_str("larger than `limits.jwks_bytes`"),
-            Self::NothingUsable => formatter.write_str("no key in it can be used"),
+            Self::NothingUsable(None) => formatter.write_str("no key in it can be used"),
+            Self::NothingUsable(Some(why)) => write!(formatter, "no key in it can be used; keys[0]: {why}"),
         }
     }
 }
@@ -116,7 +117,10 @@ impl KeySet {
     pub fn from_members(set: &Map<String, Value>, max_keys: usize) -> Result<Self, KeySetError> {
         let all = Self::read_members(set, max_keys)?;
         // A set without keys is well formed. The caller that fetched it counts it as an outage all the same.
-        if all.keys.is_empty() && !all.skipped.is_empty() { Err(KeySetError::NothingUsable) } else { Ok(all) }
+        match all.skipped.first() {
+            Some(first) if all.keys.is_empty() => Err(KeySetError::NothingUsable(Some(first.why))),
+            _ => Ok(all),
+        }
     }
 
     /// Makes a key set that may have no usable key, and says why each is left out.

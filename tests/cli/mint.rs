@@ -121,13 +121,15 @@ fn what_cannot_be_minted_is_said_and_no_key_is_shown() {
     let public: Value = serde_json::from_str(&run(&["jwks", "public", "key.json"], &folder).stdout).unwrap();
     write(folder.join("public.json"), public["keys"][0].to_string()).unwrap();
     write(folder.join("text.json"), "key").unwrap();
+    write(folder.join("set.json"), public.to_string()).unwrap();
     for (key, more, wanted) in [
         ("none.json", &[][..], "cannot read none.json"),
         ("text.json", &[], "text.json is not a JSON Web Key"),
+        ("set.json", &[], "set.json is a key set; give one private key"),
         ("public.json", &[], "public.json: not a private JSON Web Key"),
         ("nameless.json", &[], "nameless.json: the key has no alg"),
         ("key.json", &["--algorithm", "RS256"], "--algorithm RS256: the key is for ES256"),
-        ("key.json", &["--algorithm", "none"], "--algorithm none: not an algorithm"),
+        ("key.json", &["--algorithm", "none"], "--algorithm none: not an algorithm; the algorithms are RS256,"),
         ("key.json", &["--expires-in", "5"], "--expires-in 5: write a whole number and s, m or h"),
         ("key.json", &["--not-before", "soon"], "--not-before soon: write"),
         ("key.json", &["--claim", "tenant"], "--claim tenant: write NAME=JSON"),

@@ -237,7 +237,7 @@ impl KeyFeed {
 /// publishes others.
 pub(super) fn usable(bytes: &[u8], limits: Limits) -> Result<KeySet, KeySetError> {
     let keys = KeySet::parse(bytes, limits.jwks_bytes, limits.jwks_keys)?;
-    if keys.keys().is_empty() { Err(KeySetError::NothingUsable) } else { Ok(keys) }
+    if keys.keys().is_empty() { Err(KeySetError::NothingUsable(None)) } else { Ok(keys) }
 }
 
 /// Why a document cannot be used. If it is no key set, also the form that its source states.
@@ -245,7 +245,7 @@ fn unusable(error: KeySetError, form: &str) -> Failure {
     match error {
         KeySetError::TooLarge => FailureKind::TooLarge.because(error.to_string()),
         KeySetError::NotAKeySet(_) if !form.is_empty() => FailureKind::Invalid.because(format!("{error} ({form})")),
-        KeySetError::NotAKeySet(_) | KeySetError::TooManyKeys | KeySetError::NothingUsable => {
+        KeySetError::NotAKeySet(_) | KeySetError::TooManyKeys | KeySetError::NothingUsable(_) => {
             FailureKind::Invalid.because(error.to_string())
         }
     }
