@@ -24,6 +24,8 @@ const MODULE_START_LIMIT_MS: f64 = 200.0;
 const STARTS: usize = 3;
 /// Tokens a second while the cache is filled.
 const FILLING_RATE: f64 = 1_000.0;
+/// How often that is tried again.
+const FILLINGS: usize = 3;
 
 /// Measures it, prints it, and returns it.
 pub fn measure(cores: &Cores, cases: &Cases) -> Value {
@@ -103,8 +105,18 @@ fn fill(envoy: &Envoy, cores: &Cores, cases: &Cases, case: &Case) -> Option<u64>
     let file = load::write_requests(NAME, &requests);
     let address = envoy.listener(&Contender::Scopegate.listener(case.name));
     let seconds = (requests.len() as f64 / FILLING_RATE).ceil() as u64;
-    let stream = Stream { address, requests: &file, rate: FILLING_RATE };
-    let outcome = load::paced(cores, &[stream], seconds).remove(0);
+    let send = || {
+        let stream = Stream { address, requests: &file, rate: FILLING_RATE };
+        load::paced(cores, &[stream], seconds).remove(0)
+    };
+    // A slow machine does not answer all of them in time at once.
+    let mut outcome = send();
+    for _ in 0..FILLINGS {
+        if outcome.statuses.keys().eq([&200]) {
+            break;
+        }
+        outcome = send();
+    }
     assert!(outcome.statuses.keys().eq([&200]), "{:?}", outcome.statuses);
     let count = |what| envoy.stat(&format!("wasmcustom.scopegate.cache.{what}"));
     Some(count("misses")?.saturating_sub(count("evictions")?))
