@@ -181,7 +181,7 @@ impl Reader<'_> {
 
     fn suite<'n>(&mut self, view: &View<'n>) -> Option<Suite<'n>> {
         self.object(view, &["config", "inline", "now", "identities", "cases"], "config, now, identities and cases")?;
-        let policy = match (view.get("config"), view.get("inline")) {
+        let policy = match (view.written("config"), view.written("inline")) {
             (Some(config), None) => self.files(&config).map(PolicyFrom::Files),
             (None, Some(inline)) => Some(PolicyFrom::Inline(inline)),
             (None, None) => {
@@ -189,9 +189,9 @@ impl Reader<'_> {
             }
             (Some(_), Some(inline)) => self.wrong(&inline, "stands beside `config`; keep one of them"),
         };
-        let now = view.get("now").map_or(Some(DEFAULT_NOW), |now| self.now(&now));
-        let identities = view.get("identities").map_or(Some(Vec::new()), |view| self.identities(&view));
-        let Some(list) = view.get("cases") else { return self.wrong(view, "`cases` is missing") };
+        let now = view.written("now").map_or(Some(DEFAULT_NOW), |now| self.now(&now));
+        let identities = view.written("identities").map_or(Some(Vec::new()), |view| self.identities(&view));
+        let Some(list) = view.written("cases") else { return self.wrong(view, "`cases` is missing") };
         if !matches!(&list.node.value, Tree::List(items) if !items.is_empty()) {
             return self.wrong(&list, "holds no case; write a list of cases");
         }
@@ -239,8 +239,8 @@ impl Reader<'_> {
         let (name, request, expect) = (need("name"), need("request"), need("expect"));
         let name = name.and_then(|view| self.text(&view));
         let request = request.and_then(|view| self.request(&view));
-        let token = view.get("token").map_or(Some(Token::None), |view| self.token(&view));
-        let introspected = view.get("introspection").map_or(Some(Answer::default()), |view| self.answer(&view));
+        let token = view.written("token").map_or(Some(Token::None), |view| self.token(&view));
+        let introspected = view.written("introspection").map_or(Some(Answer::default()), |view| self.answer(&view));
         let expect = expect.and_then(|view| self.expectation(&view));
         Some(Case {
             name: name?,
@@ -266,7 +266,7 @@ impl Reader<'_> {
             _ => self.any_object(view, "claims, or the text of a token")?,
         };
         let issuer = self.optional_text(view, "issuer");
-        let (claims, header) = (view.get("claims"), view.get("header"));
+        let (claims, header) = (view.written("claims"), view.written("header"));
         if claims.is_none() && header.is_none() {
             let payload = members.iter().filter(|(name, _)| *name != "issuer").map(json).collect();
             return Some(Token::Signed(Claims { issuer, payload, header: Map::new() }));

@@ -18,9 +18,15 @@ impl<'n> View<'n> {
         Self { node, path: String::new() }
     }
 
-    /// The member `name`, which protobuf's JSON form may spell in camel case.
+    /// The member `name`, which protobuf's JSON form may spell in camel case, and in which null means that it is not set.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Self> {
+        self.written(name).filter(|member| member.node.value != Tree::Null)
+    }
+
+    /// The member `name`, even if it is null.
+    #[must_use]
+    pub fn written(&self, name: &str) -> Option<Self> {
         let Tree::Object(members) = &self.node.value else { return None };
         let (name, node) = members.iter().rev().find(|(other, _)| is_same(other, name))?;
         Some(Self { node, path: self.path_of(name) })
@@ -177,6 +183,15 @@ pub(in crate::cli) fn is_same(member: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_that_is_null_is_not_set() {
+        let node = crate::config::read_yaml("{rds: null, routeConfig: ~, name: a}").unwrap();
+        let view = View::root(&node);
+        assert!(view.get("rds").is_none() && view.get("route_config").is_none() && view.at(&["rds", "name"]).is_none());
+        assert!(view.written("rds").is_some() && view.written("route_config").is_some());
+        assert_eq!((view.name(), view.members().len()), (Some("a"), 3));
+    }
 
     #[test]
     fn a_member_has_two_spellings_and_no_third() {

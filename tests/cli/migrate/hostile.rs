@@ -157,3 +157,42 @@ fn what_is_not_known_may_ask_for_more_and_is_denied() {
         assert_eq!(super::beside(&became), json!({"deny": true}), "{to}");
     }
 }
+
+#[test]
+fn a_member_that_is_null_is_not_set() {
+    let rule = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
+    let evil = super::rbac::claim("role", "{string_match: {exact: evil}}");
+    let denies = policies("DENY", &[(ANY, &evil)]);
+    let good = envoy(&format!("{}{denies}", jwt(rule)), EVERY);
+    for (from, to) in [
+        ("- name: envoy.filters.http.rbac\n", "- name: envoy.filters.http.rbac\n            config_discovery: null\n"),
+        (
+            "- name: envoy.filters.http.jwt_authn\n",
+            "- name: envoy.filters.http.jwt_authn\n            configDiscovery: ~\n",
+        ),
+        ("action: DENY", "action: DENY\n                audit_logging_options: null"),
+        ("stat_prefix: main\n", "stat_prefix: main\n          rds: null\n          scoped_routes: null\n"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let became = migrate(&good.replacen(from, to, 1));
+        assert!(became.tells("denied", "refuses requests whose claims meet a condition"), "{to}: {:?}", became.told);
+        assert_eq!(super::beside(&became), json!({"deny": true}), "{to}");
+    }
+    // What is asked of nobody is asked of nobody still.
+    let open = good.replacen(
+        "rules:\n                action: DENY",
+        "rules: null\n              shadow_rules:\n                action: DENY",
+        1,
+    );
+    assert_eq!(super::beside(&migrate(&open)), json!({"issuers": ["idp"], "scopes": []}));
+    // The routes are those that are fetched.
+    let (before, rest) = good.split_once("          route_config:\n").unwrap();
+    let clusters = rest.split_once("  clusters:\n").unwrap().1;
+    let rds = "          route_config: null\n          rds: {route_config_name: main, config_source: {ads: {}}}\n";
+    let became = migrate(&format!("{before}{rds}  clusters:\n{clusters}"));
+    assert!(
+        became.run.status == 2 && became.tells("denied", "serves routes that are not in these files"),
+        "{:?}",
+        became.told
+    );
+}

@@ -13,7 +13,7 @@ impl Reader<'_> {
             return self.wrong(view, "expects nothing; write status, reason, scope or headers");
         }
         let mut expectation = Expectation::default();
-        if let Some(status) = view.get("status") {
+        if let Some(status) = view.written("status") {
             expectation.status = match &status.node.value {
                 Tree::Whole(number) => u16::try_from(*number).ok().filter(|number| (100..600).contains(number)),
                 _ => None,
@@ -22,7 +22,7 @@ impl Reader<'_> {
                 return self.wrong(&status, "is not a status; write a number such as 200 or 403");
             }
         }
-        if let Some(reason) = view.get("reason") {
+        if let Some(reason) = view.written("reason") {
             let name = self.text_or_null(&reason)?;
             let known = |name: &String| Reason::ALL.iter().any(|reason| reason.name() == name);
             if matches!(&name, Expected::Text(name) if !known(name)) {
@@ -31,7 +31,7 @@ impl Reader<'_> {
             }
             expectation.reason = name;
         }
-        if let Some(scope) = view.get("scope") {
+        if let Some(scope) = view.written("scope") {
             let items = scope.items();
             expectation.scope = if items.is_empty() {
                 self.text_or_null(&scope)?
@@ -40,7 +40,7 @@ impl Reader<'_> {
                 Expected::Text(names?.join(" "))
             };
         }
-        if let Some(headers) = view.get("headers") {
+        if let Some(headers) = view.written("headers") {
             for (name, value) in self.any_object(&headers, "header names and their values")? {
                 let value = if value.node.value == Tree::Null { None } else { Some(self.scalar(&value)?) };
                 expectation.headers.push((name.to_ascii_lowercase(), value));

@@ -37,16 +37,16 @@ impl Reader<'_> {
             };
         }
         self.object(view, &FIELDS, WANTED)?;
-        let method = view.get("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
+        let method = view.written("method").map_or_else(|| Some("GET".to_owned()), |method| self.text(&method))?;
         let path = self.optional_text(view, "path");
-        if view.get("path").is_none() && method != "CONNECT" {
+        if view.written("path").is_none() && method != "CONNECT" {
             return self.wrong(view, "`path` is missing");
         }
-        let mut headers = match view.get("headers") {
+        let mut headers = match view.written("headers") {
             Some(headers) => self.headers(&headers)?,
             None => Vec::new(),
         };
-        let body = match view.get("body") {
+        let body = match view.written("body") {
             None => CaseBody::None,
             Some(body) => match &body.node.value {
                 Tree::Bool(false) => CaseBody::None,
@@ -66,8 +66,8 @@ impl Reader<'_> {
         let sign = self.optional_text(view, "sign");
         let route = self.optional_text(view, "route");
         let virtual_host = self.optional_text(view, "virtual_host");
-        let metadata = view.get("metadata").map(|metadata| metadata.node.clone());
-        let client_certificate = match view.get("client_certificate") {
+        let metadata = view.written("metadata").map(|metadata| metadata.node.clone());
+        let client_certificate = match view.written("client_certificate") {
             None => None,
             Some(given) => {
                 let text = self.text(&given)?;
