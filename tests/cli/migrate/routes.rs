@@ -253,3 +253,27 @@ fn routes_that_two_chains_serve_get_nothing_beside_them_and_lose_nothing_that_on
         assert_eq!(became.run.status == 2, stays, "{}", became.told);
     }
 }
+
+#[test]
+fn a_route_for_connect_takes_upgrades_that_are_no_connect() {
+    // `connect_matcher` of a rule takes the method CONNECT alone. That of a route takes a GET that asks for CONNECT-UDP, too.
+    let rules = "rules: [{match: {connect_matcher: {}}}, {match: {prefix: /}, requires: {provider_name: idp}}]";
+    let connect = "- {name: tunnel, match: {connect_matcher: {}}, route: {cluster: up}}\n";
+    let became = migrate(&envoy(&jwt(rules), &format!("{connect}{}", route("all", "/", ""))));
+    let all = beside(&became.new);
+    assert_eq!(all[0], ("tunnel".to_owned(), Value::Null), "{}", became.new);
+    assert_eq!(
+        became.plugin["rules"],
+        json!([
+            {"match": {"methods": ["CONNECT"]}, "public": true},
+            {"match": {"prefix": "/"}, "issuers": ["idp"], "scopes": []},
+        ])
+    );
+    assert_good(&became);
+    // By route, too: what the rules of a route ask of a GET is asked of it.
+    let connects = policies("ALLOW", &[("{header: {name: ':method', string_match: {exact: CONNECT}}}", ANY)]);
+    let every = "rules: [{match: {connect_matcher: {}}}]";
+    let became = migrate(&envoy(&format!("{}{connects}", jwt(every)), connect));
+    assert_eq!(beside(&became.new)[0].1, Value::Null, "{}", became.new);
+    assert_eq!(became.plugin["rules"], json!([{"match": {"methods": ["CONNECT"]}, "public": true}]));
+}

@@ -49,9 +49,20 @@ const READ: [&str; 9] = [
     "query_parameters",
 ];
 
-/// The requests that a `RouteMatch` is about.
+/// The requests that a `RouteMatch` in a rule of `jwt_authn` is about.
 pub(super) fn route_match(view: &View<'_>) -> Matched {
-    let mut matched = path_of(view);
+    matched(view, Region::method("CONNECT"))
+}
+
+/// The requests that may take a route with this `RouteMatch`, and perhaps others. `connect_matcher` of a route takes upgrades to
+/// CONNECT-UDP too. They are GET to all filters, as an extended CONNECT (RFC 8441) is, and have a path.
+pub(super) fn route_region(view: &View<'_>) -> Region {
+    matched(view, Region::default()).region
+}
+
+/// The requests that a `RouteMatch` is about, if `connects` are those that `connect_matcher` takes.
+fn matched(view: &View<'_>, connects: Region) -> Matched {
+    let mut matched = path_of(view, connects);
     for header in view.list("headers") {
         matched = matched.and(header_of(&header));
     }
@@ -65,7 +76,7 @@ pub(super) fn route_match(view: &View<'_>) -> Matched {
     matched
 }
 
-fn path_of(view: &View<'_>) -> Matched {
+fn path_of(view: &View<'_>, connects: Region) -> Matched {
     let ignore_case = view.get("case_sensitive").is_some_and(|flag| !flag.is_true());
     let kinds =
         [("path", PathKind::Exact), ("prefix", PathKind::Prefix), ("path_separated_prefix", PathKind::Segments)];
@@ -83,7 +94,7 @@ fn path_of(view: &View<'_>) -> Matched {
         };
     }
     if view.get("connect_matcher").is_some() {
-        return Matched::exactly(Region::method("CONNECT"));
+        return Matched::exactly(connects);
     }
     let template = view.at(&["path_match_policy", "typed_config", "path_template"]);
     match template.and_then(|view| view.text()) {

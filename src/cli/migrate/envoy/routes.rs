@@ -2,7 +2,7 @@
 
 use super::chain::{Asks, Chain};
 use super::levels::entry;
-use super::matching::route_match;
+use super::matching::route_region;
 use crate::cli::gates::beside::{PER_FILTER, Reader};
 use crate::cli::gates::virtual_hosts;
 use crate::cli::migrate::findings::{Findings, Kind, Why};
@@ -56,7 +56,7 @@ impl<'s> Routes<'s> {
                     let same = |a: &Access, b: &Access| if a == b { a.clone() } else { unclear.clone() };
                     let cases = answers
                         .fold(first, |all, next| if all == next { all } else { all.both(&next, &unclear, same) });
-                    let region = route.view.get("match").map(|view| route_match(&view).region).unwrap_or_default();
+                    let region = route.view.get("match").map(|view| route_region(&view)).unwrap_or_default();
                     all.push(Asked {
                         file,
                         host: host.view.name().unwrap_or_default(),
