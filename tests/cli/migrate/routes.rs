@@ -277,3 +277,22 @@ fn a_route_for_connect_takes_upgrades_that_are_no_connect() {
     assert_eq!(beside(&became.new)[0].1, Value::Null, "{}", became.new);
     assert_eq!(became.plugin["rules"], json!([{"match": {"methods": ["CONNECT"]}, "public": true}]));
 }
+
+#[test]
+fn a_regular_expression_with_alternatives_is_not_bounded_by_one_of_them() {
+    for regex in ["/a[](]|/b", r"/a\Q(\E.*|/b", "/a[^](]|/b", "/a[[:alpha:](]|/b"] {
+        let denies = policies(
+            "DENY",
+            &[(format!("{{url_path: {{path: {{safe_regex: {{regex: '{regex}'}}}}}}}}").as_str(), ANY)],
+        );
+        let rule = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
+        let became = migrate(&envoy(&format!("{}{denies}", jwt(rule)), &route("all", "/", "")));
+        assert_eq!((beside(&became.new)[0].1.clone(), became.run.status), (json!({"deny": true}), 2), "{regex}");
+        // Nor is a route.
+        let by_path = "rules: [{match: {prefix: /a}}, {match: {prefix: /}, requires: {provider_name: idp}}]";
+        let own = format!("- {{name: odd, match: {{safe_regex: {{regex: '{regex}'}}}}, route: {{cluster: up}}}}\n");
+        let became = migrate(&envoy(&jwt(by_path), &own));
+        assert_eq!(beside(&became.new)[0].1, Value::Null, "{regex}: {}", became.new);
+        assert_eq!(became.plugin["rules"][1]["issuers"], json!(["idp"]), "{regex}: {}", became.plugin);
+    }
+}

@@ -68,23 +68,44 @@ fn literal(regex: &str) -> Option<(String, &str)> {
     Some((literal, ""))
 }
 
-/// Whether an expression has alternatives outside of parentheses.
+/// Whether an expression may have alternatives outside of parentheses.
 fn has_alternatives(regex: &str) -> bool {
     let mut depth = 0_usize;
-    let mut in_class = false;
-    let mut characters = regex.chars();
-    while let Some(character) = characters.next() {
+    let mut rest = regex.chars();
+    while let Some(character) = rest.next() {
         match character {
-            '\\' => drop(characters.next()),
-            '[' => in_class = true,
-            ']' => in_class = false,
-            '(' if !in_class => depth = depth.saturating_add(1),
-            ')' if !in_class => depth = depth.saturating_sub(1),
-            '|' if !in_class && depth == 0 => return true,
+            // What follows `\Q` is text up to `\E`.
+            '\\' if rest.next() == Some('Q') => return true,
+            '[' => match after_class(rest.as_str()) {
+                Some(after) => rest = after.chars(),
+                None => return true,
+            },
+            '(' => depth = depth.saturating_add(1),
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return true,
             _ => {}
         }
     }
     false
+}
+
+/// What stands after a class whose `[` stands before this text. In RE2 the first `]` of a class is a character of it.
+fn after_class(regex: &str) -> Option<&str> {
+    let inner = regex.strip_prefix('^').unwrap_or(regex);
+    let mut rest = inner.strip_prefix(']').unwrap_or(inner);
+    loop {
+        if let Some((_, after)) = rest.strip_prefix("[:").and_then(|named| named.split_once(":]")) {
+            rest = after;
+            continue;
+        }
+        let mut characters = rest.chars();
+        match characters.next()? {
+            ']' => return Some(characters.as_str()),
+            '\\' => drop(characters.next()?),
+            _ => {}
+        }
+        rest = characters.as_str();
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +140,20 @@ mod tests {
             (r"/a\$", exact("/a$")),
             ("/a\\", some("/a")),
             ("(?i)/a", Paths::Unknown),
+            ("/a[](]|/b", Paths::Unknown),
+            ("/a[^](]|/b", Paths::Unknown),
+            ("/a[^]|]*", some("/a")),
+            ("/a[]|]*", some("/a")),
+            (r"/a[\](]|/b", Paths::Unknown),
+            ("/a[[:alpha:](]|/b", Paths::Unknown),
+            ("/a[[:alpha:]|]", some("/a")),
+            ("/a[[:](x)|/b", Paths::Unknown),
+            ("/a[[](x)|/b", Paths::Unknown),
+            ("/a[(|/b", Paths::Unknown),
+            (r"/a\Q(\E.*|/b", Paths::Unknown),
+            (r"/a\Q|\E.*", Paths::Unknown),
+            (r"/a\\Q.", some(r"/a\Q")),
+            (r"/a\(|/b", Paths::Unknown),
         ] {
             assert_eq!(paths(regex), wanted, "{regex}");
         }
