@@ -16,7 +16,8 @@ use beside::{Beside, Reader};
 use std::path::{Path, PathBuf};
 
 /// The type of Envoy's connection manager.
-const CONNECTION_MANAGER: &str = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+pub(in crate::cli) const CONNECTION_MANAGER: &str =
+    "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 /// The type of Envoy's Wasm filter.
 pub const WASM_FILTER: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 /// The type of Envoy's filter for dynamic modules.
@@ -317,7 +318,11 @@ fn patched<'s>(sources: &'s [Source], source: &'s Source, patch: &patches::Patch
 
 /// The plugin of an HTTP filter, if it is ours, and its source: that of the filter, or that of the resource
 /// that the filter names (ECDS).
-fn configured<'s>(sources: &'s [Source], source: &'s Source, filter: &View<'s>) -> Option<(&'s Source, View<'s>)> {
+pub(in crate::cli) fn configured<'s>(
+    sources: &'s [Source],
+    source: &'s Source,
+    filter: &View<'s>,
+) -> Option<(&'s Source, View<'s>)> {
     let own = || our_plugin(filter).map(|plugin| (source, plugin));
     if filter.get("config_discovery").is_none() {
         return own();

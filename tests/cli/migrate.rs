@@ -4,6 +4,7 @@ mod credentials;
 mod hostile;
 mod rbac;
 mod routes;
+mod shared;
 
 use crate::world::{Run, folder, run};
 use serde_json::{Value, json};

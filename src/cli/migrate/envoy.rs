@@ -17,19 +17,20 @@ mod providers;
 mod rbac;
 mod regex;
 mod routes;
+mod served;
 mod stricter;
 
 use super::findings::{Finding, Findings, Kind};
 use super::write::{Edit, Edits, json, yaml};
 use super::{Migrated, NewFilter};
 use crate::cli::check;
-use crate::cli::gates::{managers, our_plugin};
 use crate::cli::report::Severity;
-use crate::cli::source::{DocumentKind, Source};
+use crate::cli::source::Source;
 use crate::config::Node;
 use chain::{Asks, Chain};
 use providers::Providers;
 use routes::Routes;
+use served::{Manager, Names};
 use std::cell::RefCell;
 use std::error::Error;
 
@@ -40,15 +41,13 @@ use std::error::Error;
 pub(super) fn migrate(sources: &[Source], new_filter: NewFilter<'_>) -> Result<Migrated, Box<dyn Error>> {
     let mut chains = Vec::new();
     let mut findings = Findings::default();
-    for source in sources {
-        for document in source.documents.iter().filter(|document| document.kind == DocumentKind::Envoy) {
-            for manager in managers(&document.root()) {
-                if let Some(ours) = manager.list("http_filters").iter().find(|view| our_plugin(view).is_some()) {
-                    findings.tell(Kind::Note, &source.file, ours, "is there already: its chain is left as it is");
-                } else {
-                    chains.extend(Chain::of(sources, &source.file, manager));
-                }
+    let managers = Manager::all(sources);
+    for manager in managers.iter().filter(|manager| manager.is_of_envoy()) {
+        match &manager.gate {
+            Some(ours) => {
+                findings.tell(Kind::Note, manager.file, ours, "is there already: its chain is left as it is");
             }
+            None => chains.extend(Chain::of(sources, manager.file, manager.view.clone())),
         }
     }
     if chains.is_empty() {
@@ -60,19 +59,19 @@ pub(super) fn migrate(sources: &[Source], new_filter: NewFilter<'_>) -> Result<M
         .into());
     }
     let mut edits = Edits::default();
-    let (mut plugins, mut left) = (Vec::new(), Vec::new());
+    let mut names = Names::new(sources);
+    let (mut plugins, mut replaced) = (Vec::new(), Vec::new());
     for chain in &chains {
-        let is_shared = chains.iter().filter(|other| other.serves_with(chain)).count() > 1;
-        match translated(chain, is_shared, new_filter, &mut edits, &mut findings) {
-            Some(plugin) => plugins.push(plugin),
-            None => left.push(chain),
+        let is_shared = chains.iter().filter(|other| other.serves_with(chain)).count() > 1
+            || served::is_read_by_another(chain, &managers);
+        if let Some(plugin) = translated(chain, is_shared, new_filter, &mut names, &mut edits, &mut findings) {
+            plugins.push(plugin);
+            replaced.push(chain);
         }
     }
-    // A chain that is left as it is needs what stands beside its routes.
-    for chain in &chains {
-        if !new_filter.report_only && !left.iter().any(|other| other.serves_with(chain)) {
-            routes::strip(chain, &mut edits);
-        }
+    // Filters that stay need what stands beside their routes.
+    for chain in replaced.iter().filter(|_| !new_filter.report_only) {
+        routes::strip(chain, |config| served::kept(config, &managers, &replaced), &mut edits);
     }
     let written = written(sources, &edits, &mut findings);
     let plugins = plugins.iter().map(|plugin| plugin.value.to_json()).collect();
@@ -84,9 +83,14 @@ fn translated(
     chain: &Chain<'_>,
     is_shared: bool,
     new_filter: NewFilter<'_>,
+    names: &mut Names,
     edits: &mut Edits,
     findings: &mut Findings,
 ) -> Option<Node> {
+    if let Some(finding) = routes::foreign(chain) {
+        findings.add(finding);
+        return None;
+    }
     let mut providers = Providers::default();
     for (_, file, view) in chain.jwts() {
         providers.read(file, view, findings);
@@ -126,7 +130,7 @@ fn translated(
     let ignores =
         |name: &str| chain.route_configs.iter().any(|(_, config)| config.get(name).is_some_and(|flag| flag.is_true()));
     let may_be_beside = !is_shared && before.is_none() && !ignores("ignore_path_parameters_in_path_matching");
-    let rules = routes.write(&asks, &issuers, may_be_beside, edits, findings);
+    let rules = routes.write(&asks, &issuers, may_be_beside, names, edits, findings);
     let sets = asks.sets.borrow().nodes();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 pub enum Kind {
     /// The old configuration lets it through, perhaps by mistake.
     LetThrough,
-    /// It cannot be carried over: `deny: true` stands where it held. Exit status 2.
+    /// It cannot be carried over: `deny: true` stands where it held, or the finding says what holds instead. Exit status 2.
     Denied,
     /// It is left out, as a `{SHA}` user: it refuses those who had it. Exit status 2.
     LeftOut,
@@ -46,7 +46,7 @@ impl Kind {
     pub const fn heading(self) -> &'static str {
         match self {
             Self::LetThrough => "Let through by the old configuration. Was it meant?",
-            Self::Denied => "Not carried over: `deny: true` stands where it held",
+            Self::Denied => "Not carried over: `deny: true` stands where it held, unless the line says otherwise",
             Self::LeftOut => "Left out: those who had it are refused",
             Self::Stricter => "Stricter: refused now, and let through before",
             Self::Changed => "Changed: it means something else now, or stands in another place",

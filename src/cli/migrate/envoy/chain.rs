@@ -137,7 +137,7 @@ impl<'s> Chain<'s> {
             }
         }
         let upgrades = manager.list("upgrade_configs");
-        let keeps_beside = upgrades.iter().flat_map(|own| own.list("filters")).any(|view| is_migrated(&view));
+        let keeps_beside = upgrades.iter().flat_map(|own| own.list("filters")).any(|view| holds_migrated(&view));
         let mut chain = Self { file, manager, all, filters, route_configs, broken, keeps_beside };
         chain.broken.extend(chain.other_route());
         Some(chain)
@@ -163,6 +163,11 @@ impl<'s> Chain<'s> {
         let what = "stands before the gate and may change the route, by which filters are configured: Scopegate may see the \
                     route before";
         Some(Why::new(self.file, before, what))
+    }
+
+    /// Whether the filter at this place is migrated.
+    pub(super) fn is_migrated(&self, index: usize) -> bool {
+        self.filters.iter().any(|filter| filter.index == index)
     }
 
     /// Whether it serves routes that another chain serves, too.
@@ -213,6 +218,13 @@ fn is_harmless(filter: &View<'_>) -> bool {
 fn is_migrated(filter: &View<'_>) -> bool {
     filter.get("typed_config").and_then(|view| view.type_name()).and_then(FilterKind::of).is_some()
         || filter.get("config_discovery").is_some_and(|discovery| discovered(&discovery).is_some())
+}
+
+/// Whether a filter is one of those, or has one within it.
+fn holds_migrated(filter: &View<'_>) -> bool {
+    let mut found = is_migrated(filter);
+    filter.visit(&mut |inner| found |= inner.type_name().and_then(FilterKind::of).is_some());
+    found
 }
 
 /// What a filter is that is fetched.

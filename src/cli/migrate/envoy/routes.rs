@@ -3,15 +3,16 @@
 use super::chain::{Asks, Chain};
 use super::levels::entry;
 use super::matching::route_region;
+use super::served::Names;
 use crate::cli::gates::beside::{PER_FILTER, Reader};
-use crate::cli::gates::virtual_hosts;
-use crate::cli::migrate::findings::{Findings, Kind, Why};
+use crate::cli::gates::{ROOT_ID, virtual_hosts};
+use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
 use crate::cli::migrate::policy::{Access, Cases, Issuers, PathIs, Region, beside, denied, rules};
 use crate::cli::migrate::tree::text;
 use crate::cli::migrate::write::{Edit, Edits};
 use crate::cli::source::View;
 use crate::config::{METADATA_NAMESPACE, Node};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A route with what is asked of its requests.
@@ -79,6 +80,7 @@ impl<'s> Routes<'s> {
         asks: &Asks<'_, 's>,
         issuers: &Issuers,
         may_be_beside: bool,
+        names: &mut Names,
         edits: &mut Edits,
         findings: &mut Findings,
     ) -> Vec<Node> {
@@ -106,12 +108,16 @@ impl<'s> Routes<'s> {
             if here > 1 {
                 let what = "has the name of another route, so no rule tells them apart";
                 findings.tell(Kind::Denied, route.file, &route.view, what);
-                edits
-                    .add(route.view.node, Edit::Set(vec!["metadata", "filter_metadata", METADATA_NAMESPACE], denied()));
-                continue;
+                if may_be_beside {
+                    edits.add(
+                        route.view.node,
+                        Edit::Set(vec!["metadata", "filter_metadata", METADATA_NAMESPACE], denied()),
+                    );
+                    continue;
+                }
             }
             let name = if route.name.is_empty() {
-                let name = format!("migrated-{index}");
+                let name = names.of(&route.view, index);
                 edits.add(route.view.node, Edit::Set(vec!["name"], text(&name)));
                 name
             } else {
@@ -119,6 +125,8 @@ impl<'s> Routes<'s> {
             };
             let host = (everywhere > 1 && !route.host.is_empty()).then(|| route.host.to_owned());
             let within = Region { route: Some(name), virtual_host: host, ..Region::default() };
+            // What stands beside a route holds for every chain that serves it; a rule does not.
+            let cases = if here > 1 { Cases::always(Access::No) } else { cases };
             made.extend(rules(&cases, &within, issuers));
         }
         if needs_base {
@@ -175,13 +183,33 @@ pub(super) fn configure<'f>(chain: &Chain<'_>, mut filters: impl Iterator<Item =
     filters.any(|name| holders.iter().any(|holder| entry(holder, name).is_some()))
 }
 
-/// Takes the configuration of migrated filters off the routes.
-pub(super) fn strip(chain: &Chain<'_>, edits: &mut Edits) {
-    if chain.keeps_beside {
-        return;
-    }
-    let names: std::collections::BTreeSet<String> = chain.filters.iter().map(|filter| filter.name.to_owned()).collect();
+/// What a gate in this chain would read beside its routes, or be turned off by, though it was written for another one.
+pub(super) fn foreign(chain: &Chain<'_>) -> Option<Finding> {
+    chain.route_configs.iter().find_map(|(file, config)| {
+        let asked = virtual_hosts(file, config, Reader::Wasm).into_iter().find_map(|host| {
+            let of_routes = host.routes.into_iter().find_map(|route| route.beside);
+            host.beside.or(of_routes).map(|beside| beside.view)
+        });
+        if let Some(view) = asked {
+            let what = "is a requirement of Scopegate, which the new gate would read too: its chain is left as it is. Take the \
+                        requirement out, or give the chain routes of its own";
+            return Some(Finding::new(Kind::Denied, file, &view, what));
+        }
+        let setting = config.holders(PER_FILTER).iter().find_map(|holder| entry(holder, ROOT_ID))?;
+        let what = format!(
+            "is for a filter with the name `{ROOT_ID}`, which the new gate has: its chain is left as it is. Take it out, or give \
+             that filter another name"
+        );
+        Some(Finding::new(Kind::Denied, file, &setting, what))
+    })
+}
+
+/// Takes the configuration of migrated filters off the routes. `kept` are the names that other filters of these routes have.
+pub(super) fn strip<'s>(chain: &Chain<'s>, kept: impl Fn(&View<'s>) -> BTreeSet<&'s str>, edits: &mut Edits) {
     for (_, config) in &chain.route_configs {
+        let kept = kept(config);
+        let own = chain.filters.iter().map(|filter| filter.name);
+        let names: BTreeSet<String> = own.filter(|name| !kept.contains(name)).map(str::to_owned).collect();
         for holder in config.holders(PER_FILTER) {
             let Some(own) = holder.get(PER_FILTER) else { continue };
             if own.members().iter().any(|(name, _)| names.contains(*name)) {
