@@ -3,6 +3,7 @@
 mod credentials;
 mod hostile;
 mod rbac;
+mod readers;
 mod routes;
 mod shared;
 

@@ -15,6 +15,7 @@ mod matching;
 mod places;
 mod providers;
 mod rbac;
+mod readers;
 mod regex;
 mod routes;
 mod served;
@@ -135,7 +136,8 @@ fn translated(
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);
     let plugin = if new_filter.report_only { gate::reporting(plugin) } else { plugin };
-    gate::tell_readers(chain, findings);
+    readers::tell_of_metadata(chain, findings);
+    readers::tell_of_headers(chain, &plugin, new_filter.report_only, findings);
     for (number, filter) in chain.filters.iter().enumerate() {
         let mut nodes = if number == 0 { vec![gate::filter(plugin.clone(), new_filter.module)] } else { Vec::new() };
         if new_filter.report_only {

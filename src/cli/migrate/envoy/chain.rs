@@ -88,6 +88,8 @@ pub(super) struct Chain<'s> {
     pub(super) all: Vec<View<'s>>,
     /// Those that are migrated, in their order.
     pub(super) filters: Vec<Filter<'s>>,
+    /// The others, each with its place and its file; one that is fetched also as it is there.
+    pub(super) others: Vec<(usize, &'s Path, View<'s>)>,
     pub(super) route_configs: Vec<(&'s Path, View<'s>)>,
     /// Why nothing of it can be carried over.
     pub(super) broken: Vec<Why>,
@@ -138,7 +140,14 @@ impl<'s> Chain<'s> {
         }
         let upgrades = manager.list("upgrade_configs");
         let keeps_beside = upgrades.iter().flat_map(|own| own.list("filters")).any(|view| holds_migrated(&view));
-        let mut chain = Self { file, manager, all, filters, route_configs, broken, keeps_beside };
+        let mut others = Vec::new();
+        for (index, view) in all.iter().enumerate() {
+            if !filters.iter().any(|filter| filter.index == index) {
+                let found = fetched(sources, view).map(|(source, own)| (index, source.file.as_path(), own));
+                others.extend(std::iter::once((index, file, view.clone())).chain(found));
+            }
+        }
+        let mut chain = Self { file, manager, all, filters, others, route_configs, broken, keeps_beside };
         chain.broken.extend(chain.other_route());
         Some(chain)
     }

@@ -1,7 +1,6 @@
 //! The new filter, with its configuration.
 
 use super::chain::{Chain, FilterKind};
-use super::conditions::NAMESPACE;
 use super::providers::{Provider, Providers};
 use crate::cli::gates::{ROOT_ID, WASM_FILTER};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
@@ -221,32 +220,4 @@ pub(super) fn filter(plugin: Node, module: &str) -> Node {
     ]);
     let typed = object([("@type", text(format!("type.googleapis.com/{WASM_FILTER}"))), ("config", config)]);
     object([("name", text(ROOT_ID)), ("typed_config", typed)])
-}
-
-/// Tells of whatever else reads the metadata of `jwt_authn`.
-pub(super) fn tell_readers(chain: &Chain<'_>, findings: &mut Findings) {
-    let mut seen = |file, view: &View<'_>| {
-        view.visit(&mut |inner| {
-            let is_reader =
-                inner.text().is_some_and(|text| text.contains(NAMESPACE) && !text.starts_with("type.googleapis.com/"));
-            if is_reader && inner.path.rsplit('.').next() != Some("name") {
-                let what = "reads metadata of `jwt_authn`, which is no longer written";
-                findings.add(
-                    Finding::new(Kind::Changed, file, inner, what)
-                        .restored_by("forward.headers, for a header to read in its place"),
-                );
-            }
-        });
-    };
-    for (index, view) in chain.all.iter().enumerate() {
-        if !chain.filters.iter().any(|filter| filter.index == index) {
-            seen(chain.file, view);
-        }
-    }
-    for (file, config) in &chain.route_configs {
-        seen(file, config);
-    }
-    for name in ["access_log", "tracing"] {
-        chain.manager.get(name).iter().for_each(|view| seen(chain.file, view));
-    }
 }

@@ -1,0 +1,168 @@
+//! Filters and routes that read what the old filters wrote.
+
+use super::rbac::{ANY, policies};
+use super::{Became, EVERY, assert_good, envoy, jwt, migrate};
+use crate::world::{folder, run};
+use serde_json::Value;
+use std::fs;
+
+const TYPE: &str = "type.googleapis.com/envoy.extensions";
+const RULE: &str = "rules: [{match: {prefix: /}, requires: {provider_name: idp}}]";
+const KEY: &str = "{key: envoy.filters.http.jwt_authn, path: [{key: claims}, {key: role}]}";
+const READS: &str = "reads metadata of `jwt_authn`";
+
+/// A filter of this type, with these members.
+fn filter(name: &str, type_name: &str, members: &str) -> String {
+    format!("- name: {name}\n  typed_config: {{'@type': {TYPE}.filters.http.{type_name}, {members}}}\n")
+}
+
+fn lua(code: &str) -> String {
+    filter("lua", "lua.v3.Lua", &format!("default_source_code: {{inline_string: {code:?}}}"))
+}
+
+const CODE: &str =
+    "function envoy_on_request(h) local m = h:streamInfo():dynamicMetadata():get('envoy.filters.http.jwt_authn') end";
+
+#[test]
+fn what_may_refuse_by_metadata_of_the_old_filter_is_not_carried_over() {
+    let matches = "{filter: envoy.filters.http.jwt_authn, path: [{key: claims}, {key: role}], value: {string_match: {exact: banned}}}";
+    let banned = format!(
+        "- {{name: banned, match: {{prefix: /, dynamic_metadata: [{matches}]}}, direct_response: {{status: 403}}}}\n{EVERY}"
+    );
+    let of_route = |entry: &str| EVERY.replace("route: {", &format!("typed_per_filter_config: {{{entry}}}, route: {{"));
+    let in_route = |members: &str| EVERY.replace("cluster: up", &format!("cluster: up, {members}"));
+    let code =
+        format!("lua: {{'@type': {TYPE}.filters.http.lua.v3.LuaPerRoute, source_code: {{inline_string: {CODE:?}}}}}");
+    let limit = format!("rate_limits: [{{actions: [{{metadata: {{descriptor_key: sub, metadata_key: {KEY}}}}}]}}]");
+    let log = "%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:sub)%";
+    let header = format!("{{header: {{key: x-sub, value: '{log}'}}}}");
+    let asks = filter("authz", "ext_authz.v3.ExtAuthz", "metadata_context_namespaces: [envoy.filters.http.jwt_authn]");
+    let mutation = filter(
+        "mutation",
+        "header_mutation.v3.HeaderMutation",
+        &format!("mutations: {{request_mutations: [{{append: {header}}}]}}"),
+    );
+    for (filters, routes, kind) in [
+        (lua(CODE), EVERY.to_owned(), "denied"),
+        (asks, EVERY.to_owned(), "denied"),
+        (String::new(), banned, "denied"),
+        (String::new(), of_route(&code), "denied"),
+        (String::new(), in_route(&limit), "denied"),
+        (mutation, EVERY.to_owned(), "changed"),
+        (
+            String::new(),
+            EVERY.replace("route: {", &format!("request_headers_to_add: [{header}], route: {{")),
+            "changed",
+        ),
+        (lua("function envoy_on_request(h) end"), EVERY.to_owned(), ""),
+    ] {
+        let became = migrate(&envoy(&format!("{}{filters}", jwt(RULE)), &routes));
+        assert_eq!(became.run.status, if kind == "denied" { 2 } else { 0 }, "{filters}{routes}: {:?}", became.told);
+        for own in ["denied", "changed"] {
+            assert_eq!(became.tells(own, READS), own == kind, "{filters}{routes}: {:?}", became.told);
+        }
+    }
+    // An access log refuses nothing.
+    let path = "path: /dev/null, log_format: {text_format_source: {inline_string: ";
+    let logs = format!(
+        "stat_prefix: main\n          access_log: [{{name: a, typed_config: {{'@type': {TYPE}.access_loggers.file.v3.FileAccessLog, {path}'{log}'}}}}}}}}]\n"
+    );
+    let became = migrate(&envoy(&jwt(RULE), EVERY).replacen("stat_prefix: main\n", &logs, 1));
+    assert!(became.run.status == 0 && became.tells("changed", READS), "{:?}", became.told);
+}
+
+#[test]
+fn code_in_files_and_filters_that_are_fetched_are_read_too() {
+    let folder = folder();
+    fs::write(folder.join("code.lua"), CODE).unwrap();
+    fs::write(folder.join("other.lua"), "function envoy_on_request(h) end").unwrap();
+    let fetched = "- name: fetched\n  config_discovery: {config_source: {ads: {}}}\n";
+    let in_file = |name: &str| filter("lua", "lua.v3.Lua", &format!("default_source_code: {{filename: {name}}}"));
+    let resource = |text: &str| {
+        let own = text.trim_start_matches("- ").replacen("name: lua", "name: fetched", 1);
+        format!("resources:\n- '@type': type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig\n  {own}")
+    };
+    for (filters, apart, is_read) in [
+        (in_file("code.lua"), lua(""), true),
+        (in_file("other.lua"), lua(""), false),
+        (in_file("nowhere.lua"), lua(""), false),
+        (fetched.to_owned(), lua(CODE), true),
+        (fetched.to_owned(), in_file("code.lua"), true),
+        (fetched.to_owned(), lua(""), false),
+    ] {
+        fs::write(folder.join("envoy.yaml"), envoy(&format!("{}{filters}", jwt(RULE)), EVERY)).unwrap();
+        fs::write(folder.join("apart.yaml"), resource(&apart)).unwrap();
+        let became = super::migrate_in(&folder, &["envoy.yaml", "apart.yaml"]);
+        assert_eq!(became.tells("denied", READS), is_read, "{filters}{apart}: {:?}", became.told);
+    }
+}
+
+#[test]
+fn what_asks_another_service_by_rules_that_only_count_is_not_carried_over() {
+    let shadow = policies("ALLOW", &[(ANY, ANY)]).replace("    rules:\n", "    shadow_rules:\n");
+    let enabled = "filter_enabled_metadata: {filter: envoy.filters.http.rbac, path: [{key: shadow_engine_result}], value: {string_match: {exact: denied}}}";
+    let authz = filter("authz", "ext_authz.v3.ExtAuthz", enabled);
+    let became = migrate(&envoy(&format!("{}{shadow}{authz}", jwt(RULE)), EVERY));
+    assert!(became.run.status == 2 && became.tells("denied", "reads metadata of `rbac`"), "{:?}", became.told);
+    let became = migrate(&envoy(&format!("{}{authz}", jwt(RULE)), EVERY));
+    assert_eq!(became.run.status, 0, "{:?}", became.told);
+}
+
+/// What becomes of a text with Scopegate in front, which only reports.
+fn reported(text: &str) -> Became {
+    let folder = folder();
+    fs::write(folder.join("envoy.yaml"), text).unwrap();
+    let run = run(&["migrate", "--report-only", "--format", "json", "envoy.yaml"], &folder);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    Became { run, told, plugin: Value::Null, new: String::new() }
+}
+
+#[test]
+fn a_filter_that_looks_at_a_header_that_the_gate_removes_is_named() {
+    let header =
+        |name: &str| policies("DENY", &[(format!("{{header: {{name: {name}, present_match: true}}}}").as_str(), ANY)]);
+    let makes = jwt(RULE).replacen(
+        "issuer: ",
+        "claim_to_headers: [{header_name: X-User, claim_name: sub}]\n        issuer: ",
+        1,
+    );
+    let sends = jwt(RULE).replacen("issuer: ", "forward_payload_header: x-user\n        issuer: ", 1);
+    let words = "looks at the header `x-user`";
+    let code = lua(
+        "function envoy_on_request(h) if h:headers():get('X-User') then h:respond({[':status'] = '403'}, '') end end",
+    );
+    let other = lua(
+        "function envoy_on_request(h) if h:headers():get('X-User-Id') then h:respond({[':status'] = '403'}, '') end end",
+    );
+    let by_header = |members: &str| {
+        let odd = "- {name: odd, match: {prefix: /, headers: [{name: X-User, present_match: true}]}, direct_response: {status: 403}}";
+        (makes.replacen("issuer: ", &format!("{members}issuer: "), 1), format!("{odd}\n{EVERY}"))
+    };
+    let (by_route, routes) = by_header("");
+    let (cleared, _) = by_header("clear_route_cache: true\n        ");
+    let (jwts, every) = (jwt(RULE), EVERY.to_owned());
+    for (filters, routes, reporting, alone) in [
+        (format!("{}{makes}", header("x-user")), &every, "denied", ""),
+        (format!("{}{makes}", header("x-other")), &every, "", ""),
+        (format!("{}{jwts}", header("x-user")), &every, "", ""),
+        (format!("{makes}{}", header("X-User")), &every, "changed", ""),
+        (format!("{code}{makes}"), &every, "", ""),
+        (format!("{}{code}{makes}", header("x-other")), &every, "denied", "denied"),
+        (format!("{}{other}{makes}", header("x-other")), &every, "", ""),
+        (format!("{makes}{code}"), &every, "changed", ""),
+        (format!("{sends}{code}"), &every, "changed", "denied"),
+        (sends.clone(), &every, "", ""),
+        (makes.clone(), &every, "", ""),
+        (by_route, &routes, "denied", "denied"),
+        (cleared, &routes, "", ""),
+    ] {
+        let text = envoy(&filters, routes);
+        let (step, new) = (reported(&text), migrate(&text));
+        for kind in ["denied", "changed"] {
+            assert_eq!(step.tells(kind, words), kind == reporting, "{filters}{routes}: {:#}", step.told);
+            assert_eq!(new.tells(kind, words), kind == alone, "{filters}{routes}: {:#}", new.told);
+        }
+        assert_eq!(step.run.status == 2, !step.findings("denied").is_empty());
+    }
+    assert_good(&migrate(&envoy(&makes, EVERY)));
+}
