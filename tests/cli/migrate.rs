@@ -4,6 +4,7 @@ mod credentials;
 mod hostile;
 mod rbac;
 mod readers;
+mod refusals;
 mod routes;
 mod shared;
 

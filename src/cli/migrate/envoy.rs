@@ -7,6 +7,7 @@ mod credentials;
 mod data;
 mod duration;
 mod gate;
+mod headers;
 mod jwt;
 mod keys;
 mod known;
@@ -132,10 +133,10 @@ fn translated(
         |name: &str| chain.route_configs.iter().any(|(_, config)| config.get(name).is_some_and(|flag| flag.is_true()));
     let may_be_beside = !is_shared && before.is_none() && !ignores("ignore_path_parameters_in_path_matching");
     let rules = routes.write(&asks, &issuers, may_be_beside, names, edits, findings);
-    let sets = asks.sets.borrow().nodes();
+    let sets = asks.sets.into_inner();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
-    let plugin = gate::plugin(chain, &providers, &issuers, sets, rules, findings);
-    let plugin = if new_filter.report_only { gate::reporting(plugin) } else { plugin };
+    let plugin = gate::plugin(chain, &providers, &issuers, &sets, rules, findings);
+    let plugin = if new_filter.report_only { gate::reporting(plugin, &providers) } else { plugin };
     readers::tell_of_metadata(chain, findings);
     readers::tell_of_headers(chain, &plugin, new_filter.report_only, findings);
     for (number, filter) in chain.filters.iter().enumerate() {

@@ -5,9 +5,9 @@ use scopegate::base::text::to_hex;
 use scopegate::crypto::sha256;
 use serde_json::{Value, json};
 
-const KEY: &str = "sk-0123456789abcdefghij";
+pub const KEY: &str = "sk-0123456789abcdefghij";
 
-fn keys(members: &str) -> String {
+pub fn keys(members: &str) -> String {
     format!(
         "- name: keys
   typed_config:
@@ -117,8 +117,15 @@ fn sha_users_are_left_out_and_named_with_the_command() {
 }
 
 /// The first issuer of a filter whose provider has these members.
-fn issuer(members: &str) -> (Value, Became) {
-    let filter = format!(
+pub fn issuer(members: &str) -> (Value, Became) {
+    let became = migrate(&envoy(&filter(members), EVERY));
+    let all = became.plugin["issuers"].as_array().unwrap();
+    (all.iter().find(|issuer| issuer["name"] == "idp").cloned().unwrap_or_default(), became)
+}
+
+/// A filter whose provider `idp` has these members, beside another one.
+pub fn filter(members: &str) -> String {
+    format!(
         "- name: envoy.filters.http.jwt_authn
   typed_config:
     '@type': type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
@@ -132,13 +139,10 @@ fn issuer(members: &str) -> (Value, Became) {
     rules: [{{match: {{prefix: /}}, requires: {{provider_name: idp}}}}]
 ",
         members.trim().replace('\n', "\n        ")
-    );
-    let became = migrate(&envoy(&filter, EVERY));
-    let all = became.plugin["issuers"].as_array().unwrap();
-    (all.iter().find(|issuer| issuer["name"] == "idp").cloned().unwrap_or_default(), became)
+    )
 }
 
-const JWKS: &str = "remote_jwks: {http_uri: {uri: 'https://idp.example.com/jwks', cluster: idp}}";
+pub const JWKS: &str = "remote_jwks: {http_uri: {uri: 'https://idp.example.com/jwks', cluster: idp}}";
 
 #[test]
 fn places_of_tokens_are_carried_over_or_told() {
@@ -215,10 +219,11 @@ fn lifetimes_are_not_longer_than_before() {
 #[test]
 fn headers_that_are_no_longer_made_are_removed() {
     let base = format!("issuer: a\naudiences: [a]\n{JWKS}\n");
-    let more = "forward_payload_header: X-Payload\nclaim_to_headers: [{header_name: x-role, claim_name: realm.role}, {header_name: host, claim_name: sub}]\nforward: true";
+    let more = "forward_payload_header: X-Payload\nclaim_to_headers: [{header_name: x-role, claim_name: realm.role}, {header_name: X-Forwarded-User, claim_name: sub}]\nforward: true";
     let (_, became) = issuer(&format!("{base}{more}"));
-    assert_eq!(became.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}, "remove": ["x-payload"]}));
+    let removed = json!(["x-forwarded-user", "x-payload"]);
+    assert_eq!(became.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}, "remove": removed}));
     assert!(became.tells("changed", "sent the payload of the token in `X-Payload`"), "{:?}", became.told);
-    assert!(became.tells("changed", "makes the header `host`"), "{:?}", became.told);
+    assert!(became.tells("changed", "makes the header `x-forwarded-user`"), "{:?}", became.told);
     assert!(became.tells("stricter", "sent the token upstream"), "{:?}", became.told);
 }

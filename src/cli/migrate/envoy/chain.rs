@@ -9,7 +9,7 @@ use super::rbac;
 use super::routes::configure;
 use crate::cli::gates::{fetched, route_configs};
 use crate::cli::migrate::findings::{Findings, Why};
-use crate::cli::migrate::policy::{Access, Cases, Issuers};
+use crate::cli::migrate::policy::{Access, Cases, Issuers, Need};
 use crate::cli::source::{Source, View};
 use std::cell::RefCell;
 use std::path::Path;
@@ -310,16 +310,37 @@ impl<'s> Asks<'_, 's> {
                 _ => unclear.clone(),
             });
         }
+        let judged = all.clone();
         for (filter, own, view) in self.chain.of_kind(FilterKind::Rbac) {
             let why = Why::new(own, view, "has more conditions together with other filters than rules can tell apart");
             let answer = self.unedited(filter, self.rbac(filter, own, view, levels, file));
             all = rbac::both(&all, &answer, &why);
         }
+        if self.providers.share_issuers() {
+            all = self.of_known_providers(&all, &judged);
+        }
         for (filter, own, view) in self.of_credentials() {
-            let access = self.credentials(filter, own, view, levels, file);
-            all = all.map(|others| others.and(&access));
+            let access = Cases::always(self.credentials(filter, own, view, levels, file));
+            let why = Why::new(own, view, "has more conditions together with other filters than rules can tell apart");
+            all = rbac::both(&all, &self.unedited(filter, access), &why);
         }
         all
+    }
+
+    /// What is asked, where it is known which of several providers with one issuer has taken a token.
+    fn of_known_providers(&self, asked: &Cases<Access>, judged: &Cases<Access>) -> Cases<Access> {
+        let what = "accepts a token by several providers with one issuer, and the metadata is that of the first that takes it: no \
+                    requirement says which. Give them one `payload_in_metadata`, and migrate again";
+        let view = self.chain.jwts().next().map_or(&self.chain.manager, |(.., view)| view);
+        let unclear = Access::Unclear(vec![Why::new(self.chain.file, view, what)]);
+        asked.both(judged, &unclear, |asked, judged| match (asked, judged) {
+            (Access::Need(Need { tokens: Some(wanted), .. }), Access::Need(Need { tokens: Some(accepted), .. }))
+                if self.providers.may_be_taken_for_another(wanted, accepted) =>
+            {
+                unclear.clone()
+            }
+            _ => asked.clone(),
+        })
     }
 
     fn of_credentials(&self) -> impl Iterator<Item = (&Filter<'s>, &'s Path, &View<'s>)> {
@@ -351,12 +372,12 @@ impl<'s> Asks<'_, 's> {
 
     /// What does not depend on a request that another filter may have changed.
     fn unedited(&self, filter: &Filter<'s>, cases: Cases<Access>) -> Cases<Access> {
-        match self.chain.edited(filter) {
-            Some(why) if cases.only().is_none() || configure(self.chain, std::iter::once(filter.name)) => {
-                Cases::always(Access::Unclear(vec![why]))
-            }
-            _ => cases,
-        }
+        let Some(why) = self.chain.edited(filter) else { return cases };
+        let is_by_request = cases.only().is_none() || configure(self.chain, std::iter::once(filter.name));
+        // `rbac` asks for what was found out before, and the others for what the request has then.
+        let reads_credential =
+            filter.kind != FilterKind::Rbac && cases.all().any(|(_, access)| matches!(access, Access::Need(_)));
+        if is_by_request || reads_credential { Cases::always(Access::Unclear(vec![why])) } else { cases }
     }
 
     fn jwt(

@@ -1,6 +1,7 @@
 //! `api_key_auth` and `basic_auth`, as sets of credentials. Keys become digests, and are never printed.
 
 use super::data::text_of_source;
+use super::headers::can_be_removed;
 use crate::base::text::to_hex;
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
 use crate::cli::migrate::policy::{Access, Claim, Need, Test};
@@ -21,6 +22,8 @@ pub(super) const BASIC: [&str; 2] = [
     "envoy.extensions.filters.http.basic_auth.v3.BasicAuth",
     "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute",
 ];
+/// Where `api_key_auth` names the header with the client.
+const FORWARDING: &[&str] = &["forwarding", "header"];
 /// The shortest key that is not guessed from its digest.
 const LEAST_KEY: usize = 20;
 
@@ -28,6 +31,8 @@ const LEAST_KEY: usize = 20;
 #[derive(Debug, Default)]
 pub(super) struct Sets {
     made: Vec<Set>,
+    /// Query parameters with keys, all of which are refused.
+    parameters: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,11 @@ impl Sets {
     /// The sets of the new configuration.
     pub(super) fn nodes(&self) -> Vec<Node> {
         self.made.iter().filter_map(|set| set.node.as_ref().ok().map(|(_, node)| node.clone())).collect()
+    }
+
+    /// Query parameters with keys.
+    pub(super) const fn parameters(&self) -> &BTreeSet<String> {
+        &self.parameters
     }
 
     /// The header of each set, by its name.
@@ -89,25 +99,20 @@ impl Sets {
         let (Some(credentials), Some(sources)) = (part("credentials"), part("key_sources")) else {
             return Access::Unclear(vec![Why::new(file, view, "has no `credentials` or no `key_sources`")]);
         };
-        let headers: Vec<String> = sources
-            .items()
-            .iter()
-            .filter_map(|source| source.get("header").and_then(|own| own.text()))
-            .filter(|name| !name.is_empty())
-            .map(str::to_ascii_lowercase)
-            .collect();
-        for source in sources.items() {
-            if let Some(parameter) = source.get("query").filter(|own| own.text().is_some_and(|name| !name.is_empty())) {
-                let what = "takes keys from the query, where logs, histories and referrers show them: Scopegate refuses them there";
-                findings.tell(Kind::LetThrough, file, &parameter, what);
-            }
-            if let Some(cookie) = source.get("cookie").filter(|own| own.text().is_some_and(|name| !name.is_empty())) {
-                let what = "takes keys from cookies: Scopegate reads keys in headers alone";
-                findings.tell(Kind::Stricter, file, &cookie, what);
-            }
+        if let Some(why) = unsafe_header(file, &[view.at(FORWARDING), route.and_then(|own| own.at(FORWARDING))]) {
+            return Access::Unclear(vec![why]);
         }
+        let (headers, cookie) = self.headers_of_keys(file, &sources, findings);
         let Some(header) = headers.first().cloned() else {
-            return Access::Unclear(vec![Why::new(file, &sources, "names no header in which keys may come")]);
+            let why = match cookie {
+                Some(cookie) => Why::new(
+                    file,
+                    &cookie,
+                    "takes a key from a cookie before one from a header, and refuses a bad one there: Scopegate would pass it over",
+                ),
+                None => Why::new(file, &sources, "names no header in which keys may come"),
+            };
+            return Access::Unclear(vec![why]);
         };
         let what = "took the first of several keys in a request (several credentials); now a request has one";
         findings.tell(Kind::Stricter, file, &sources, what);
@@ -141,6 +146,41 @@ impl Sets {
         }
     }
 
+    /// The headers with keys, and the first cookie with one. The first source that a request has decides: after a cookie no
+    /// header is read, since a bad key in the cookie would have been refused.
+    fn headers_of_keys<'v>(
+        &mut self,
+        file: &Path,
+        sources: &View<'v>,
+        findings: &mut Findings,
+    ) -> (Vec<String>, Option<View<'v>>) {
+        let mut headers = Vec::new();
+        let mut cookie: Option<View<'v>> = None;
+        for source in sources.items() {
+            let part = |name: &str| source.get(name).filter(|own| own.text().is_some_and(|name| !name.is_empty()));
+            if let Some(parameter) = part("query") {
+                let what = "takes keys from the query, where logs, histories and referrers show them: Scopegate refuses them there, on \
+                            every route";
+                findings.tell(Kind::LetThrough, file, &parameter, what);
+                self.parameters.extend(parameter.text().map(str::to_owned));
+            }
+            if let Some(own) = part("cookie") {
+                let what = "takes keys from cookies: Scopegate reads keys in headers alone";
+                findings.tell(Kind::Stricter, file, &own, what);
+                cookie.get_or_insert(own);
+            }
+            let Some(header) = part("header") else { continue };
+            if cookie.is_some() {
+                let what = "takes keys from a header if there is none in a cookie: Scopegate reads no cookie, and so it does not read \
+                            this header either";
+                findings.tell(Kind::Stricter, file, &header, what);
+            } else {
+                headers.extend(header.text().map(str::to_ascii_lowercase));
+            }
+        }
+        (headers, cookie)
+    }
+
     /// What `basic_auth` asks for, with its configuration beside the route.
     pub(super) fn basic(
         &mut self,
@@ -153,6 +193,9 @@ impl Sets {
         if let Some(name) = header.filter(|name| !name.eq_ignore_ascii_case("authorization")) {
             let what = format!("takes passwords from `{name}`: Scopegate takes them from `authorization` alone");
             return Access::Unclear(vec![Why::new(file, view, what)]);
+        }
+        if let Some(why) = unsafe_header(file, &[view.get("forward_username_header")]) {
+            return Access::Unclear(vec![why]);
         }
         let Some(users) = route.and_then(|own| own.get("users")).or_else(|| view.get("users")) else {
             return Access::Unclear(vec![Why::new(file, view, "has no `users`")]);
@@ -175,6 +218,17 @@ impl Sets {
             Ok(set)
         })
     }
+}
+
+/// Why none of these headers, in which the upstream reads who came, may be the client's: it can be neither set nor removed.
+fn unsafe_header(file: &Path, headers: &[Option<View<'_>>]) -> Option<Why> {
+    let is_unsafe = |header: &&View<'_>| {
+        let name = header.text().filter(|name| !name.is_empty());
+        name.is_some_and(|name| !can_be_removed(&name.to_ascii_lowercase()))
+    };
+    let found = headers.iter().flatten().find(is_unsafe)?;
+    let what = "is a header that Scopegate can neither make nor remove: the upstream would read what a client says";
+    Some(Why::new(file, found, what))
 }
 
 /// Whether the module accepts a set.

@@ -25,11 +25,13 @@ impl Duration {
     }
 }
 
-/// A whole number, which may be text: Envoy reads large ones so.
+/// A whole number, which may be text, as Envoy reads large ones, or have a fraction of zero.
 pub(super) fn whole(view: &View<'_>) -> Option<u64> {
+    let of_fraction = |number: f64| (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok())?;
     match &view.node.value {
         Tree::Whole(number) => u64::try_from(*number).ok(),
-        Tree::Text(text) => text.parse().ok(),
+        Tree::Fraction(number) => of_fraction(*number),
+        Tree::Text(text) => text.parse().ok().or_else(|| of_fraction(text.parse().ok()?)),
         _ => None,
     }
 }
@@ -48,6 +50,25 @@ pub(super) fn written(milliseconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::config::Node;
+
+    #[test]
+    fn a_whole_number_has_no_fraction_and_no_sign() {
+        for (value, wanted) in [
+            (Tree::Whole(3), Some(3)),
+            (Tree::Fraction(3.0), Some(3)),
+            (Tree::Text("3".to_owned()), Some(3)),
+            (Tree::Text("3.0".to_owned()), Some(3)),
+            (Tree::Text("3e2".to_owned()), Some(300)),
+            (Tree::Whole(-3), None),
+            (Tree::Fraction(-3.0), None),
+            (Tree::Fraction(3.5), None),
+            (Tree::Fraction(f64::INFINITY), None),
+            (Tree::Text("NaN".to_owned()), None),
+            (Tree::Bool(true), None),
+        ] {
+            assert_eq!(whole(&View::root(&Node::from(value.clone()))), wanted, "{value:?}");
+        }
+    }
 
     #[test]
     fn durations_of_protobuf_are_read_to_the_millisecond() {

@@ -1,13 +1,16 @@
 //! The new filter, with its configuration.
 
 use super::chain::{Chain, FilterKind};
-use super::providers::{Provider, Providers};
+use super::credentials::Sets;
+use super::headers::{can_be_removed, can_be_sent};
+use super::providers::{Provider, Providers, made_headers};
 use crate::cli::gates::{ROOT_ID, WASM_FILTER};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::policy::{Issuers, denied};
 use crate::cli::migrate::tree::{flag, list, object, object_of, text, texts};
-use crate::cli::source::{View, any_secret};
-use crate::config::{self, Node, Tree};
+use crate::cli::source::View;
+use crate::config::{Node, Tree};
+use crate::policy::same_header;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The configuration of a gate.
@@ -15,11 +18,13 @@ pub(super) fn plugin(
     chain: &Chain<'_>,
     providers: &Providers<'_>,
     issuers: &Issuers,
-    sets: Vec<Node>,
+    sets: &Sets,
     rules: Vec<Node>,
     findings: &mut Findings,
 ) -> Node {
-    let parameters: BTreeSet<&String> = providers.0.iter().flat_map(|provider| &provider.places.parameters).collect();
+    let of_tokens = providers.0.iter().flat_map(|provider| &provider.places.parameters);
+    let parameters: BTreeSet<&String> = of_tokens.chain(sets.parameters()).collect();
+    let sets = sets.nodes();
     let parameters = parameters.into_iter().filter(|name| !["access_token", "id_token"].contains(&name.as_str()));
     let parameters: Vec<String> = parameters.cloned().collect();
     object_of(vec![
@@ -33,13 +38,24 @@ pub(super) fn plugin(
     ])
 }
 
-/// The configuration of a gate that only reports, in front of the filters that it is to replace: they need the token.
-pub(super) fn reporting(mut plugin: Node) -> Node {
+/// The configuration of a gate that only reports, in front of the filters that it is to replace: they need the token, and what
+/// is in the other places of tokens.
+pub(super) fn reporting(mut plugin: Node, providers: &Providers<'_>) -> Node {
+    let is_place = |header: &Node| {
+        let Tree::Text(name) = &header.value else { return false };
+        providers.0.iter().any(|provider| provider.places.removed.contains(name))
+    };
     if let Tree::Object(members) = &mut plugin.value {
         let keep = || ("token".to_owned(), text("keep"));
         match members.iter_mut().find(|(name, _)| name == "forward").map(|(_, forward)| &mut forward.value) {
             Some(Tree::Object(forward)) => {
-                forward.retain(|(name, _)| name != "token");
+                for (_, removed) in forward.iter_mut().filter(|(name, _)| name == "remove") {
+                    if let Tree::List(headers) = &mut removed.value {
+                        headers.retain(|header| !is_place(header));
+                    }
+                }
+                let is_empty = |node: &Node| matches!(&node.value, Tree::List(items) if items.is_empty());
+                forward.retain(|(name, own)| name != "token" && !is_empty(own));
                 forward.insert(0, keep());
             }
             _ => members.push(("forward".to_owned(), Tree::Object(vec![keep()]).into())),
@@ -72,7 +88,12 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                 );
                 findings.tell(Kind::Changed, chain.file, &at, what);
             } else if let Err(why) = can_be_sent(header, &claim) {
-                findings.tell(Kind::Changed, chain.file, &at, format!("makes the header `{header}`, which {why}"));
+                let what =
+                    format!("makes the header `{header}`, which {why}; now the header is removed from every request");
+                findings.add(
+                    Finding::new(Kind::Changed, chain.file, &at, what)
+                        .restored_by("forward.headers, under another name"),
+                );
             } else {
                 let makes_it = |other: &Provider<'_>| other.headers.iter().any(|(own, _)| own == header);
                 if !providers.0.iter().all(makes_it) {
@@ -95,11 +116,13 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                 Finding::new(Kind::Changed, chain.file, &view, what)
                     .restored_by("forward.headers, a header for each claim"),
             );
-            remove.insert(name.to_ascii_lowercase());
         }
+        remove.extend(made_headers(&provider.view).into_iter().map(|(_, name)| name));
+        remove.extend(provider.places.removed.iter().cloned());
     }
     clients(chain, providers, &mut headers, &mut remove, findings);
-    remove.retain(|name| !headers.contains_key(name) && can_be_removed(name));
+    let is_set = |name: &String| headers.keys().any(|own| same_header(own.as_bytes(), name.as_bytes()));
+    remove.retain(|name| !is_set(name) && can_be_removed(name));
     let kept =
         providers.0.iter().filter(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true())).count();
     let keep = kept > 0 && kept == providers.0.len();
@@ -167,25 +190,6 @@ fn clients(
             }
         });
     }
-}
-
-/// Whether a claim can become a header, tried with the module's own reader.
-fn can_be_sent(header: &str, claim: &Node) -> Result<(), String> {
-    let headers = Tree::Object(vec![(header.to_owned(), claim.clone())]).into();
-    tried(object([("headers", headers)]))
-}
-
-fn can_be_removed(header: &str) -> bool {
-    tried(object([("remove", texts([header]))])).is_ok()
-}
-
-fn tried(forward: Node) -> Result<(), String> {
-    let jwks = object([("uri", text("https://issuer.example/keys")), ("cluster", text("issuer"))]);
-    let issuer = object([("issuer", text("https://issuer.example")), ("audiences", texts(["a"])), ("jwks", jwks)]);
-    let root = object([("issuers", list([issuer])), ("forward", forward)]);
-    config::compile(&root, &any_secret).map(drop).map_err(|error| {
-        error.0.first().map(|problem| format!("{}; {}", problem.what, problem.remedy)).unwrap_or_default()
-    })
 }
 
 /// `bypass_cors_preflight`: what other filters would have judged is judged still.

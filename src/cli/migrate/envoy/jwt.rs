@@ -2,7 +2,7 @@
 
 use super::known;
 use super::matching::route_match;
-use super::providers::Providers;
+use super::providers::{Providers, audiences};
 use crate::cli::migrate::findings::{Findings, Kind, Why};
 use crate::cli::migrate::policy::{Access, Cases, Need, Region};
 use crate::cli::source::View;
@@ -103,10 +103,11 @@ impl Jwt<'_, '_> {
             return self.provider(view, name.text(), None);
         }
         if let Some(both) = view.get("provider_and_audiences") {
-            let audiences: BTreeSet<String> =
-                both.list("audiences").iter().filter_map(View::text).map(str::to_owned).collect();
             let name = both.get("provider_name").and_then(|name| name.text());
-            return self.provider(&both, name, (!audiences.is_empty()).then_some(audiences));
+            return match audiences(self.file, &both) {
+                Ok(audiences) => self.provider(&both, name, audiences),
+                Err(why) => Access::Unclear(vec![why]),
+            };
         }
         if let Some(any) = view.get("requires_any") {
             return self.any(&any);
@@ -162,10 +163,20 @@ impl Jwt<'_, '_> {
     fn missing(&self) -> Access {
         let own = self.view.get("providers").map(|view| view.members()).unwrap_or_default();
         let all = own.iter().filter_map(|(name, _)| self.providers.find(&self.view, name));
-        let good: BTreeSet<usize> =
-            all.filter(|number| self.providers.0.get(*number).is_some_and(|own| own.broken.is_none())).collect();
-        self.used.borrow_mut().extend(good.iter().map(|number| (*number, None)));
-        Access::Need(Need { missing: true, ..Need::token(good) })
+        let all: BTreeSet<usize> = all.collect();
+        let broken = self.broken();
+        if !broken.is_empty() {
+            return Access::Unclear(broken);
+        }
+        self.used.borrow_mut().extend(all.iter().map(|number| (*number, None)));
+        Access::Need(Need { missing: true, ..Need::token(all) })
+    }
+
+    /// Why tokens of some providers cannot be judged: a bad one would pass for none where it is in a place of its own.
+    fn broken(&self) -> Vec<Why> {
+        let own = self.view.get("providers").map(|view| view.members()).unwrap_or_default();
+        let all = own.iter().filter_map(|(name, _)| self.providers.find(&self.view, name));
+        all.filter_map(|number| self.providers.0.get(number)?.broken.clone()).collect()
     }
 
     fn any(&self, view: &View<'_>) -> Access {
@@ -174,6 +185,14 @@ impl Jwt<'_, '_> {
         let may_miss = items.iter().any(|item| is_missing(&item));
         if may_miss {
             self.tell_missing(view);
+        }
+        // Beside requirements within others `jwt_authn` looks for tokens of every provider.
+        let is_nested = |item: &View<'_>| item.get("requires_any").is_some() || item.get("requires_all").is_some();
+        if may_miss && items.iter().any(is_nested) {
+            let broken = self.broken();
+            if !broken.is_empty() {
+                return Access::Unclear(broken);
+            }
         }
         let why = Why::new(self.file, view, "accepts one of several requirements that no requirement says together");
         let others = items.iter().filter(|item| !is_missing(item)).map(|item| self.requirement(item));

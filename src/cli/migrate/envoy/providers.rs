@@ -1,13 +1,14 @@
 //! The providers of `jwt_authn`, as issuers.
 
 use super::duration::{Duration, whole, written};
+use super::headers::{can_be_removed, of_nobody};
 use super::jwt::Uses;
 use super::keys::jwks;
 use super::known;
 use super::places::{Places, places};
 use super::stricter;
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
-use crate::cli::migrate::policy::{Accepted, Claim, Issuers, Test};
+use crate::cli::migrate::policy::{Accepted, Claim, Issuers, Test, Tokens};
 use crate::cli::migrate::tree::{list, object, object_of, text, texts};
 use crate::cli::source::{View, any_secret};
 use crate::config::{self, Node, Tree};
@@ -56,21 +57,21 @@ impl<'s> Providers<'s> {
 
     fn provider(&self, file: &Path, name: &str, view: &View<'s>, findings: &mut Findings) -> Provider<'s> {
         let places = places(file, view, findings);
-        let audiences: BTreeSet<String> = view
-            .list("audiences")
-            .iter()
-            .filter_map(View::text)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-            .collect();
         let mut broken = None;
+        let audiences = audiences(file, view).unwrap_or_else(|why| {
+            broken = Some(why);
+            None
+        });
         let mut members = Vec::new();
         match jwks(file, view, findings) {
             Ok(jwks) => members.push(("jwks", Some(jwks))),
-            Err(why) => broken = Some(why),
+            Err(why) => broken = broken.or(Some(why)),
         }
         members.push(("token_header", places.token_header.clone()));
-        members.extend(times(file, view, findings));
+        match times(file, view, findings) {
+            Ok(times) => members.extend(times),
+            Err(why) => broken = broken.or(Some(why)),
+        }
         let lists = view.at(&["normalize_payload_in_metadata", "space_delimited_claims"]);
         let lists: BTreeSet<String> = lists
             .map(|view| view.items())
@@ -94,6 +95,13 @@ impl<'s> Providers<'s> {
             let what = "takes tokens only from places in which Scopegate accepts none";
             broken = broken.or_else(|| Some(Why::or_write(file, view, what, "token_header of the issuer")));
         }
+        if let Some(header) = made_headers(view).into_iter().find(|header| !can_be_removed(&header.1)) {
+            let what = format!(
+                "makes the header `{}`, which Scopegate can neither make nor remove: the upstream would read what a client says",
+                header.1
+            );
+            broken = broken.or_else(|| Some(Why::new(file, &header.0, what)));
+        }
         let claims = subjects(file, view).unwrap_or_else(|why| {
             broken.get_or_insert(why);
             Vec::new()
@@ -102,7 +110,7 @@ impl<'s> Providers<'s> {
         let mut provider = Provider {
             name: name.to_owned(),
             issuer: self.0.iter().map(|other| other.issuer.saturating_add(1)).max().unwrap_or_default(),
-            audiences: (!audiences.is_empty()).then_some(audiences),
+            audiences,
             payload: key("payload_in_metadata").map(str::to_owned),
             headers: headers(view),
             view: view.clone(),
@@ -148,6 +156,20 @@ impl<'s> Providers<'s> {
         self.0.iter().position(|provider| std::ptr::eq(provider.view.node, view.node))
     }
 
+    /// Whether two providers have one issuer.
+    pub(super) fn share_issuers(&self) -> bool {
+        let earlier = |index: usize, issuer: usize| self.0.iter().take(index).any(|other| other.issuer == issuer);
+        self.0.iter().enumerate().any(|(index, provider)| earlier(index, provider.issuer))
+    }
+
+    /// Whether a token of `wanted` may have been taken for one of another provider in `accepted` with the same issuer: the
+    /// first that takes a token alone writes its metadata.
+    pub(super) fn may_be_taken_for_another(&self, wanted: &Tokens, accepted: &Tokens) -> bool {
+        let issuer = |number: &usize| self.0.get(*number).map(|provider| provider.issuer);
+        let mut others = accepted.keys().filter(|number| !wanted.contains_key(number));
+        others.any(|other| wanted.keys().any(|own| issuer(own) == issuer(other)))
+    }
+
     /// What requirements need to know. `used` are the audiences that requirements name in place of a provider's own, and
     /// nothing where its own count.
     pub(super) fn issuers(&self, used: &Uses) -> Issuers {
@@ -158,9 +180,15 @@ impl<'s> Providers<'s> {
                 audiences: provider.audiences.clone(),
                 claims: provider.claims.clone(),
                 header: provider.places.header.clone(),
-                has_unseen_places: provider.places.has_unseen,
+                refused: provider.places.refused.clone(),
+                unseen: provider.places.unseen.clone(),
+                may_pass_for_none: provider.places.has_other_scheme || !provider.places.removed.is_empty(),
             });
         }
+        let good = || self.0.iter().filter(|provider| provider.broken.is_none());
+        let is_read = |header: &String| good().any(|provider| provider.places.header == *header);
+        let refused = good().flat_map(|provider| &provider.places.refused);
+        issuers.refused = refused.filter(|header| !is_read(header)).cloned().collect();
         // Where any audience would do for one use, the issuer takes any.
         let count = self.0.iter().map(|provider| provider.issuer.saturating_add(1)).max().unwrap_or_default();
         for number in 0..count {
@@ -191,6 +219,10 @@ impl<'s> Providers<'s> {
             let first = self.0.iter().find(|provider| provider.issuer == number);
             let Some(provider) = first.filter(|provider| provider.broken.is_none()) else { continue };
             nodes.push(provider.node(name, audiences.as_ref()));
+        }
+        if !nodes.is_empty() {
+            let of_set = |header: &String| issuers.sets.values().any(|own| own == header);
+            nodes.extend(issuers.refused.iter().filter(|header| !of_set(header)).map(|header| of_nobody(header)));
         }
         nodes
     }
@@ -223,23 +255,53 @@ impl Provider<'_> {
     }
 }
 
+/// The audiences in the list of this name; nothing if any would do.
+///
+/// # Errors
+/// Why no token can have one of them.
+pub(super) fn audiences(file: &Path, holder: &View<'_>) -> Result<Option<BTreeSet<String>>, Why> {
+    let Some(list) = holder.get("audiences").filter(|list| list.node.value != Tree::Null) else { return Ok(None) };
+    let all: Option<Vec<&str>> = list.items().iter().map(View::text).collect();
+    let Some(all) = all.filter(|_| matches!(list.node.value, Tree::List(_))) else {
+        return Err(Why::new(file, &list, "is no list of texts"));
+    };
+    let named: BTreeSet<String> = all.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()).collect();
+    if named.is_empty() && !all.is_empty() {
+        let what = "names the empty audience alone, which Scopegate accepts of no token";
+        return Err(Why::or_write(file, &list, what, "audiences of the issuer"));
+    }
+    Ok((!named.is_empty()).then_some(named))
+}
+
 /// `leeway` and `max_lifetime`.
-fn times(file: &Path, provider: &View<'_>, findings: &mut Findings) -> Vec<(&'static str, Option<Node>)> {
+///
+/// # Errors
+/// Why a token might be good for longer than before.
+fn times(file: &Path, provider: &View<'_>, findings: &mut Findings) -> Result<Vec<(&'static str, Option<Node>)>, Why> {
     /// The longest leeway, in seconds.
     const MOST: u64 = 300;
-    let skew = provider.get("clock_skew_seconds");
-    let seconds = skew.as_ref().and_then(whole).filter(|seconds| *seconds > 0);
-    let lifetime = provider.get("max_lifetime");
-    let asked = lifetime.as_ref().and_then(Duration::of);
-    if let (Some(view), None) = (&lifetime, asked) {
-        findings.tell(Kind::Changed, file, view, "is no duration, and is left out");
-    }
+    let given = |name: &str| provider.get(name).filter(|view| view.node.value != Tree::Null);
+    let (skew, lifetime) = (given("clock_skew_seconds"), given("max_lifetime"));
+    let seconds = match &skew {
+        Some(view) => whole(view).ok_or_else(|| Why::new(file, view, "is no number of seconds"))?,
+        None => 0,
+    };
+    // Envoy takes zero for its default.
+    let seconds = Some(seconds).filter(|seconds| *seconds > 0);
+    let asked = match &lifetime {
+        Some(view) => Some(Duration::of(view).ok_or_else(|| Why::new(file, view, "is no duration"))?),
+        None => None,
+    };
     let mut members = Vec::new();
     let mut leeway = seconds.map(|seconds| seconds.min(MOST));
     if let (Some(view), Some(Duration(limit))) = (&lifetime, asked) {
         // The time that is left is never more than the whole time, if the token was not issued in the future.
         leeway = Some(0);
-        let limit = limit.div_euclid(1000).max(1).saturating_mul(1000).min(315_360_000_000);
+        if limit < 1000 {
+            let what = "is less than a second, which is the shortest lifetime that Scopegate can ask for";
+            return Err(Why::or_write(file, view, what, "max_lifetime: 1s of the issuer, if that will do"));
+        }
+        let limit = limit.div_euclid(1000).saturating_mul(1000).min(315_360_000_000);
         members.push(("max_lifetime", Some(text(written(limit)))));
         let what = "bounded the time that is left; now it bounds the time from `iat` to `exp`, a token needs an `iat`, and \
                     no clocks may differ";
@@ -252,7 +314,7 @@ fn times(file: &Path, provider: &View<'_>, findings: &mut Findings) -> Vec<(&'st
         findings.tell(Kind::Stricter, file, view, "is more than five minutes, and becomes `leeway: 5m`");
     }
     members.push(("leeway", leeway.map(|seconds| text(written(seconds.saturating_mul(1000))))));
-    members
+    Ok(members)
 }
 
 /// What a provider asks of `sub`.
@@ -264,6 +326,15 @@ fn subjects(file: &Path, provider: &View<'_>) -> Result<Vec<Claim>, Why> {
         }
         _ => Err(Why::new(file, &subjects, "asks for subjects that fit a pattern; a claim is compared as a whole")),
     }
+}
+
+/// The headers that are made of a token, in lower case, each with where it is named.
+pub(super) fn made_headers<'s>(provider: &View<'s>) -> Vec<(View<'s>, String)> {
+    let of_claims = provider.list("claim_to_headers").into_iter().filter_map(|view| view.get("header_name"));
+    let all = of_claims.chain(provider.get("forward_payload_header"));
+    all.filter_map(|view| view.text().map(str::to_ascii_lowercase).map(|name| (view, name)))
+        .filter(|(_, name)| !name.is_empty())
+        .collect()
 }
 
 /// The headers that are made of claims.

@@ -87,6 +87,8 @@ pub(super) fn filter(file: &Path, view: &View<'_>, findings: &mut Findings) {
         None,
     );
     tell("took a request with several credentials if one or all of them were good; now a request has one", None);
+    let what = "took a token behind `Bearer` in these letters alone; now a good token passes behind `bearer` too";
+    findings.tell(Kind::Changed, file, view, what);
     if view.get("strip_failure_response").is_some_and(|flag| flag.is_true()) {
         let at = view.get("strip_failure_response").unwrap_or_else(|| view.clone());
         let what = "hid why a request is refused: Scopegate's answers name the kind of failure, and not its details";

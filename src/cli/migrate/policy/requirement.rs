@@ -16,8 +16,12 @@ pub struct Accepted {
     pub claims: Vec<Claim>,
     /// The header of its tokens.
     pub header: String,
-    /// Whether it took tokens from places where Scopegate sees none.
-    pub has_unseen_places: bool,
+    /// Other headers of its tokens, which are refused if there is something in them.
+    pub refused: BTreeSet<String>,
+    /// Places of its tokens in which a bad one could be neither refused nor removed.
+    pub unseen: Vec<String>,
+    /// Whether a bad token would pass for none in a place that Scopegate does not read.
+    pub may_pass_for_none: bool,
 }
 
 /// The issuers of the new configuration, and the providers of the old one.
@@ -27,6 +31,8 @@ pub struct Issuers {
     pub issuers: Vec<(String, Option<BTreeSet<String>>)>,
     /// The providers, by their number.
     pub accepted: Vec<Accepted>,
+    /// The headers in which nothing may be, each of which has an issuer without tokens.
+    pub refused: BTreeSet<String>,
     /// The header of each set of credentials.
     pub sets: BTreeMap<String, String>,
 }
@@ -47,7 +53,17 @@ impl Issuers {
             }
             need.claims
                 .extend(first.claims.iter().filter(|claim| !need.claims.contains(claim)).cloned().collect::<Vec<_>>());
-            if need.missing && providers.iter().any(|provider| provider.has_unseen_places) {
+            if let Some(place) = providers.iter().find_map(|provider| provider.unseen.first()) {
+                return Err(format!(
+                    "takes tokens from {place} too, and refuses a bad one there beside a good one: Scopegate would let it pass. If \
+                     no client needs that place, take it out of the provider, and migrate again"
+                ));
+            }
+            let of_sets = |header: &String| self.sets.values().any(|own| own == header);
+            if providers.iter().flat_map(|provider| &provider.refused).any(of_sets) {
+                return Err("takes tokens from the header of another credential too".into());
+            }
+            if need.missing && providers.iter().any(|provider| provider.may_pass_for_none) {
                 return Err(
                     "lets requests without a token pass, and refuses a bad token in a place that Scopegate does not \
                             read: it would pass for none"
@@ -121,7 +137,7 @@ fn of_need(need: &Need, issuers: &Issuers) -> Node {
     if let Some(tokens) = &need.tokens {
         let numbers: BTreeSet<usize> =
             tokens.keys().filter_map(|number| Some(issuers.accepted.get(*number)?.issuer)).collect();
-        if numbers.len() < issuers.issuers.len() {
+        if numbers.len() < issuers.issuers.len() || !issuers.refused.is_empty() {
             let names = numbers.iter().filter_map(|number| issuers.issuers.get(*number)).map(|(name, _)| name.clone());
             members.push(("issuers", Some(texts(names))));
         }
