@@ -1,4 +1,4 @@
-//! What `scopegate migrate` writes, side by side with what it read: 40 configurations of `jwt_authn`, `rbac`, `basic_auth` and
+//! What `scopegate migrate` writes, side by side with what it read: 44 configurations of `jwt_authn`, `rbac`, `basic_auth` and
 //! `api_key_auth` of the shapes that people have, each as it was and as it is translated, in one Envoy. Requests are generated
 //! around what each asks for. None that the old one refuses may be let through by the new one; each that the new one refuses
 //! and the old one let through has its reason in the report.
@@ -20,7 +20,7 @@ use crate::support::xds::Folder;
 use configurations::{Keys, Old, manager};
 use explained::Difference;
 use outcome::{Outcome, decision, observed, recorded};
-use requests::{FORGED, Requests, Sent};
+use requests::{Exception, FORGED, Requests, Sent};
 use scopegate::crypto::Algorithm;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,8 +91,8 @@ struct Seen {
     /// Headers of an identity that the upstream reads otherwise, and those that it did not get.
     read_otherwise: BTreeMap<String, (usize, String)>,
     added: BTreeMap<String, (usize, String)>,
-    /// What passes as a request without a token, with how often and an example.
-    anonymous: Option<(usize, String)>,
+    /// What may pass though it was refused, with how often and an example.
+    excepted: BTreeMap<Exception, (usize, String)>,
     wrong: Vec<String>,
 }
 
@@ -121,13 +121,21 @@ impl Pair<'_> {
             (true, true) => {
                 seen.both_pass += 1;
                 if self.new.is_new {
-                    self.compare_identities(&old, &new, &told, seen);
+                    match sent.in_right_letters() {
+                        None => self.compare_identities(&old, &new, &told, seen),
+                        // Only the new one finds this token, so it is that of both in the right letters.
+                        Some(bytes) => {
+                            self.compare_identities(&new, &new, &told, seen);
+                            let [old, new] = self.clients.each_mut().map(|client| Outcome::of(&client.send(&bytes)));
+                            self.compare_identities(&old, &new, &told, seen);
+                        }
+                    }
                 }
             }
-            (false, true) if self.is_anonymous_to_both(&sent) => {
-                seen.anonymous.get_or_insert_with(|| (0, told())).0 += 1;
-            }
-            (false, true) => seen.wrong.push(format!("let through: {}", told())),
+            (false, true) => match self.exception(&sent) {
+                Some(exception) => seen.excepted.entry(exception).or_insert_with(|| (0, told())).0 += 1,
+                None => seen.wrong.push(format!("let through: {}", told())),
+            },
             (true, false) => {
                 let entry = seen.newly_refused.entry(new.reason().to_owned()).or_insert_with(|| (0, told()));
                 entry.0 += 1;
@@ -136,11 +144,11 @@ impl Pair<'_> {
         }
     }
 
-    /// Whether all that the old one refuses of a request is a token behind another scheme (`Basic dTpw Bearer …`), where both
-    /// let requests without a token pass: the new one lets it pass as such, and so would the old one without that header.
-    fn is_anonymous_to_both(&mut self, sent: &Sent) -> bool {
-        let Some(bytes) = sent.without_other_scheme() else { return false };
-        self.clients.iter_mut().all(|client| Outcome::of(&client.send(&bytes)).is_let_through())
+    /// The exception that is all that the old one refuses of a request: both let it through without that.
+    fn exception(&mut self, sent: &Sent) -> Option<Exception> {
+        let mut passes =
+            |bytes: &[u8]| self.clients.iter_mut().all(|client| Outcome::of(&client.send(bytes)).is_let_through());
+        sent.excepted().into_iter().find(|(_, bytes)| passes(bytes)).map(|(exception, _)| exception)
     }
 
     /// What the upstream reads of who sent a request: never what the client says, unless the old one let it.
@@ -165,7 +173,7 @@ impl Pair<'_> {
 fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation() {
     let first = Random::seed(20_261_130);
     let (olds, keys) = configurations::all();
-    assert_eq!(olds.len(), 40);
+    assert_eq!(olds.len(), 44);
     let wanted = usize::try_from(from_environment("SCOPEGATE_REQUESTS", 6000)).unwrap() / olds.len() + 1;
     let stranger = Issuer::new(Algorithm::Es256, "stranger");
     let (upstream, key_server, files) = (Server::echo(0).unwrap(), key_server(&keys), Folder::new());
@@ -208,7 +216,8 @@ fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation()
         let differences =
             differences.chain(seen.read_otherwise.iter().map(|(name, seen)| (Difference::Read(name), seen)));
         let differences = differences.chain(seen.added.iter().map(|(name, seen)| (Difference::Added(name), seen)));
-        let differences = differences.chain(seen.anonymous.iter().map(|seen| (Difference::Anonymous, seen)));
+        let excepted = seen.excepted.iter().map(|(exception, seen)| (Difference::Excepted(*exception), seen));
+        let differences = differences.chain(excepted);
         for (difference, (count, example)) in differences {
             match pair.new.explanation(&difference) {
                 Some(why) => println!("    {count} {difference}: {why}"),

@@ -1,5 +1,6 @@
 //! Which finding of a report tells of a difference. A difference without one is a fault of the report.
 
+use super::requests::Exception;
 use super::translated::Finding;
 use std::fmt;
 
@@ -11,8 +12,8 @@ pub(super) enum Difference<'d> {
     Read(&'d str),
     /// The upstream gets this header, and did not.
     Added(&'d str),
-    /// It passes as a request without a token, and was refused for a token behind another scheme.
-    Anonymous,
+    /// It passes, and was refused for one of the exceptions.
+    Excepted(Exception),
 }
 
 impl fmt::Display for Difference<'_> {
@@ -21,7 +22,7 @@ impl fmt::Display for Difference<'_> {
             Self::Refused(reason) => write!(formatter, "refused: {reason}"),
             Self::Read(header) => write!(formatter, "read otherwise: {header}"),
             Self::Added(header) => write!(formatter, "added: {header}"),
-            Self::Anonymous => formatter.write_str("passes without a token, and had a bad one behind another scheme"),
+            Self::Excepted(exception) => write!(formatter, "passes by an exception: {exception:?}"),
         }
     }
 }
@@ -31,10 +32,10 @@ const WORDS: &[(&str, &[&str])] = &[
     ("token_in_query", &["query"]),
     ("ambiguous_path", &["judged paths"]),
     ("no_credential", &["behind other text", "cookies", "reads one header", "query"]),
-    ("malformed_header", &["behind other text"]),
+    ("malformed_header", &["that header, and no tokens", "behind other text"]),
     ("multiple_credentials", &["several credentials"]),
     ("malformed_token", &["several credentials"]),
-    ("unknown_issuer", &["several credentials"]),
+    ("unknown_issuer", &["that header, and no tokens", "several credentials"]),
     ("wrong_type", &["`typ`"]),
     ("wrong_audience", &["compared audiences", "audiences"]),
     ("missing_claim", &["without `sub`", "without `exp`"]),
@@ -63,6 +64,8 @@ pub(super) fn explanation<'f>(findings: &'f [Finding], difference: &Difference<'
             find(&["changed"], &format!("makes the header `{header}` of its own tokens alone"))
                 .or_else(|| find(&["changed"], &format!("did not send the client in `{header}`")))
         }
-        Difference::Anonymous => find(&["changed"], "behind another scheme"),
+        Difference::Excepted(Exception::OtherScheme) => find(&["changed"], "behind another scheme"),
+        Difference::Excepted(Exception::OtherLetters) => find(&["changed"], "behind `bearer` too"),
+        Difference::Excepted(Exception::Removed) => find(&["stricter"], "a bad token there is no longer refused"),
     }
 }

@@ -1,6 +1,6 @@
 //! Requests around what a configuration asks for.
 
-use super::configurations::Old;
+use super::configurations::{Old, Provider};
 use super::material::Material;
 use super::tokens::{Maker, Token};
 use crate::support::client::head;
@@ -18,16 +18,57 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// The request without what stands behind another scheme than `Bearer`, if it has such a credential.
-    pub(super) fn without_other_scheme(&self) -> Option<Vec<u8>> {
+    /// The request as the old filters have to let it through, if they refuse it for one of these exceptions.
+    pub(super) fn excepted(&self) -> Vec<(Exception, Vec<u8>)> {
+        let single = Exception::ALL.iter().map(|exception| (*exception, self.without(&[*exception])));
+        let all: Vec<_> = single.filter_map(|(exception, bytes)| Some((exception, bytes?))).collect();
+        let first = all.first().map(|(exception, _)| *exception);
+        let together = first.zip(self.without(&Exception::ALL)).filter(|_| all.len() > 1);
+        all.into_iter().chain(together).collect()
+    }
+
+    /// The request with `Bearer` in these letters, if it has others.
+    pub(super) fn in_right_letters(&self) -> Option<Vec<u8>> {
+        self.without(&[Exception::OtherLetters])
+    }
+
+    /// The request without what these exceptions are about, if it has that.
+    fn without(&self, exceptions: &[Exception]) -> Option<Vec<u8>> {
         let text = std::str::from_utf8(&self.bytes).unwrap();
-        let is_other = |line: &str| {
-            let value = line.strip_prefix("authorization: ");
-            value.is_some_and(|value| !value.to_ascii_lowercase().starts_with("bearer "))
-        };
-        let kept: Vec<&str> = text.split("\r\n").filter(|line| !is_other(line)).collect();
-        let kept = kept.join("\r\n");
-        (kept.len() < text.len()).then(|| kept.into_bytes())
+        let lines = text
+            .split("\r\n")
+            .filter_map(|line| exceptions.iter().try_fold(line.to_owned(), |line, exception| exception.applied(&line)));
+        let changed = lines.collect::<Vec<_>>().join("\r\n");
+        (changed != text).then(|| changed.into_bytes())
+    }
+}
+
+/// Why a request may pass that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Exception {
+    /// A token behind another scheme than `Bearer`: the request passes as one without a token.
+    OtherScheme,
+    /// A good token behind `Bearer` in other letters.
+    OtherLetters,
+    /// A bad token in a header that is removed.
+    Removed,
+}
+
+impl Exception {
+    const ALL: [Self; 3] = [Self::OtherScheme, Self::OtherLetters, Self::Removed];
+
+    /// A line without what the old filters refuse; none if nothing is left.
+    fn applied(self, line: &str) -> Option<String> {
+        let bearer = line.strip_prefix("authorization: ").map(|value| {
+            let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
+            scheme.eq_ignore_ascii_case("bearer").then(|| format!("authorization: Bearer {rest}"))
+        });
+        match (self, bearer) {
+            (Self::OtherScheme, Some(None)) => None,
+            (Self::OtherLetters, Some(Some(line))) => Some(line),
+            (Self::Removed, None) if line.starts_with("x-forwarded-authorization: ") => None,
+            _ => Some(line.to_owned()),
+        }
     }
 }
 
@@ -179,6 +220,18 @@ impl<'k> Requests<'k> {
             return draft.header("authorization", format!("Bearer {}", token.text));
         }
         let at = random.below(places);
+        Self::put(provider, at, token, draft);
+        // Each token that is found has to be good.
+        if places > 1 && random.chance(4) {
+            let other = random.of(&self.tokens);
+            draft.flaws.push("a token in another place");
+            draft.flaws.extend(&other.flaws);
+            Self::put(provider, (at + 1 + random.below(places - 1)) % places, &other, draft);
+        }
+    }
+
+    /// Puts a token into one of the places of a provider.
+    fn put(provider: &Provider, at: usize, token: &Token, draft: &mut Draft) {
         if let Some((name, prefix)) = provider.headers.get(at) {
             draft.header(name, format!("{prefix}{}", token.text));
         } else if let Some(name) = provider.parameters.get(at - provider.headers.len()) {
