@@ -12,7 +12,7 @@ use super::kubernetes::ask::Ask;
 use super::kubernetes::build::{list, object, text, texts};
 use super::kubernetes::issuer::{self, Forward, Issuer};
 use super::kubernetes::resource::{Resource, unknown};
-use super::kubernetes::rules::{self, Cells, Place};
+use super::kubernetes::rules::{self, Accepted, Cells, Place};
 use super::kubernetes::token_places::is_header_name;
 use super::kubernetes::{Writing, closed, refused};
 use crate::cli::source::{Source, View};
@@ -21,7 +21,6 @@ use documents::Server;
 use given::Given;
 use provider::Providers;
 use sets::Sets;
-use std::collections::BTreeSet;
 
 /// The group of Envoy Gateway.
 const GROUP: &str = "gateway.envoyproxy.io";
@@ -58,10 +57,11 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
     overrides::tell(&given, &mut migrated.findings);
 }
 
-/// Whether a policy asks for credentials.
+/// Whether a policy asks for credentials, its own or those of the policy that it is merged with.
 fn asks(policy: &Resource<'_>) -> bool {
     let spec = policy.spec();
     ["jwt", "apiKeyAuth", "basicAuth"].iter().any(|name| spec.get(name).is_some())
+        || spec.get("authorization").is_some_and(|view| authorization::looks_at_tokens(&view))
 }
 
 /// A gate to be written.
@@ -80,20 +80,26 @@ impl Gate<'_, '_> {
         let spec = self.policy.spec();
         let findings = &mut migrated.findings;
         let providers = self.providers(&spec, findings);
-        let usable = providers.usable();
         let mut forward = providers.forward.clone();
         let is_optional = spec.at(&["jwt", "optional"]).is_some_and(|view| view.is_true());
         let mut names = Vec::new();
-        let mut is_closed = false;
+        let mut unread = providers.unread.clone();
+        let issuers = issuer::written(&providers.issuers);
+        let mut is_closed = unread.is_closed(&issuers);
+        if unread.has_unread_bearer(&issuers) {
+            let what = "bad tokens in `Authorization` were refused, and no provider that is carried over has its tokens there: everything \
+                        is refused";
+            self.tell(Kind::Denied, &spec, what, findings);
+        }
         if spec.get("jwt").is_some() {
             names.push("bearer");
-            is_closed |= usable.is_empty();
+            is_closed |= !providers.has_usable();
             let what = format!("{}: the token went on to the upstream, and is removed now", self.policy.title());
             findings
                 .add(Finding::new(Kind::Changed, self.policy.file, &spec, what).restored_by("forward: {token: keep}"));
         }
         let mut written = Vec::new();
-        let mut sets = Sets { policy: self.policy, given: self.given, findings };
+        let mut sets = Sets { policy: self.policy, given: self.given, findings, unread: &mut unread };
         let keys = spec.get("apiKeyAuth").map(|view| (sets::KEYS, sets.keys(&view), view.get("forwardClientIDHeader")));
         let users =
             spec.get("basicAuth").map(|view| (sets::USERS, sets.users(&view), view.get("forwardUsernameHeader")));
@@ -103,10 +109,7 @@ impl Gate<'_, '_> {
             names.push(name);
             written.extend(set);
         }
-        if spec.get("mergeType").is_some() {
-            is_closed = true;
-            self.tell(Kind::Denied, &spec, "it is merged with the policy of the Gateway (mergeType), which is not done here: everything is refused", findings);
-        }
+        is_closed |= self.is_merged(&spec, &names, findings);
         if is_optional && names.len() > 1 {
             self.tell(
                 Kind::Stricter,
@@ -121,16 +124,22 @@ impl Gate<'_, '_> {
             (false, true) => Ask::nothing(),
             (false, false) => Ask::any_credential(),
         };
-        let authorization = spec.get("authorization");
+        let authorization = spec.get("authorization").filter(|_| !names.is_empty());
         let allow = authorization.as_ref().map(|view| authorization::cells(self.policy, view, &providers, findings));
         let places = Cells { everywhere, allow, refuse: Vec::new() }.places();
         let places = places.unwrap_or_default();
         self.tell_places(&places, &spec, findings);
         let scope_claims =
             authorization.is_some_and(|view| authorization::asks_for_scope_claim(&view)).then_some("scope");
-        let issuers = if usable.is_empty() { &providers.issuers } else { &usable };
-        let members = configuration(issuers, scope_claims, written, &places, credentials(&names).as_ref(), &forward);
-        self.write_documents(members, migrated);
+        let issuers = if names.is_empty() { self.lent() } else { issuers };
+        let unread_set = unread.set(&issuers);
+        let accepted =
+            Accepted { credentials: credentials(&names), has_unread: unread_set.is_some(), ..Accepted::of(&issuers) };
+        written.extend(unread_set);
+        let mut members = configuration(&issuers, scope_claims, written, rules::members(&places, &accepted));
+        members.extend(unread.query().map(|query| ("query_tokens".to_owned(), query)));
+        members.extend(forward.node().map(|forward| ("forward".to_owned(), forward)));
+        self.write_documents(&members, migrated);
         if !forward.headers.is_empty() {
             let headers = forward.headers.keys().cloned().collect::<Vec<_>>().join(", ");
             let what = format!(
@@ -139,6 +148,28 @@ impl Gate<'_, '_> {
             self.tell(Kind::Note, &spec, &what, &mut migrated.findings);
         }
         providers.servers
+    }
+
+    /// Whether it depends on the policy of the Gateway, with which Envoy Gateway merges it; `names` are its own credentials.
+    fn is_merged(&self, spec: &View<'_>, names: &[&str], findings: &mut Findings) -> bool {
+        let what = if spec.get("mergeType").is_some() {
+            "it is merged with the policy of the Gateway (mergeType), which is not done here: everything is refused"
+        } else if names.is_empty() {
+            "its `authorization` is about tokens, and it has no `jwt`: everything is refused"
+        } else {
+            return false;
+        };
+        self.tell(Kind::Denied, spec, what, findings);
+        true
+    }
+
+    /// Issuers of another policy, for a gate that accepts nothing: it has to know one.
+    fn lent(&self) -> Vec<Issuer> {
+        let others = self.given.all(GROUP, "SecurityPolicy");
+        let issuers = others.map(|policy| {
+            Gate { policy, given: self.given }.providers(&policy.spec(), &mut Findings::default()).issuers
+        });
+        issuers.into_iter().find(|issuers| !issuers.is_empty()).unwrap_or_default()
     }
 
     fn providers(&self, spec: &View<'_>, findings: &mut Findings) -> Providers {
@@ -151,7 +182,7 @@ impl Gate<'_, '_> {
             self.tell(Kind::Denied, &view, "a field that is not known here: tokens are refused", findings);
             providers.issuers.iter_mut().for_each(|issuer| issuer.is_usable = false);
         }
-        if !providers.issuers.iter().any(|issuer| issuer.is_usable) {
+        if !providers.has_usable() {
             self.tell(Kind::Denied, &jwt, "no provider could be carried over: everything is refused", findings);
         }
         providers
@@ -188,27 +219,32 @@ impl Gate<'_, '_> {
             let what = format!("at {at} several rules allow for different reasons, which one requirement cannot say");
             self.tell(Kind::Denied, spec, &what, findings);
         }
+        if let Some(heads) = rules::closed_heads(places) {
+            let what = format!(
+                "{heads} is refused on its own, since a match of GET takes HEAD too, and the old policy did not"
+            );
+            self.tell(Kind::Note, spec, &what, findings);
+        }
         for at in rules::open_places(places).into_values() {
             let what = format!("a request without a token passes at {at} (jwt.optional)");
             self.tell(Kind::LetThrough, spec, &what, findings);
         }
     }
 
-    fn write_documents(&self, members: Vec<(String, Node)>, migrated: &mut Writing) {
+    fn write_documents(&self, members: &[(String, Node)], migrated: &mut Writing) {
         let spec = self.policy.spec();
-        let mut configuration = object(members.clone());
+        let mut configuration = object(members.iter().cloned());
         if let Some(why) = refused(&configuration) {
-            self.tell(
-                Kind::Denied,
-                &spec,
-                &format!("what was written would not load ({why}): everything is refused"),
-                &mut migrated.findings,
-            );
-            configuration = closed(members);
-            if refused(&configuration).is_some() {
-                let what = "no user or key of it is left, so no gate is written: keep the policy until there is one";
+            let Some(closed) = closed(members) else {
+                let what = format!("what was written would not load ({why})");
+                self.tell(Kind::Denied, &spec, &what, &mut migrated.findings);
+                let what = "no issuer, user or key of it is left, so no gate is written: keep the policy until there is one, and that of \
+                            its Gateway";
                 return self.tell(Kind::Denied, &spec, what, &mut migrated.findings);
-            }
+            };
+            let what = format!("what was written would not load ({why}): everything is refused");
+            self.tell(Kind::Denied, &spec, &what, &mut migrated.findings);
+            configuration = closed;
         }
         migrated.plugins.push(configuration.clone());
         migrated.documents.push(documents::gate(self.policy, configuration));
@@ -239,16 +275,13 @@ fn credentials(names: &[&str]) -> Option<Node> {
     }
 }
 
-/// The members of the configuration.
+/// The members of the configuration before those for what goes upstream.
 fn configuration(
     issuers: &[Issuer],
     scope_claims: Option<&str>,
     sets: Vec<Node>,
-    places: &[Place],
-    credentials: Option<&Node>,
-    forward: &Forward,
+    requirements: Vec<(String, Node)>,
 ) -> Vec<(String, Node)> {
-    let names: BTreeSet<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let mut members = Vec::new();
     if !issuers.is_empty() {
         members.push(("issuers".to_owned(), issuer::node(issuers, scope_claims)));
@@ -256,8 +289,7 @@ fn configuration(
     if !sets.is_empty() {
         members.push(("credentials".to_owned(), list(sets)));
     }
-    members.extend(rules::members(places, &names, credentials));
+    members.extend(requirements);
     members.push(("route_metadata".to_owned(), text("ignore")));
-    members.extend(forward.node().map(|forward| ("forward".to_owned(), forward)));
     members
 }

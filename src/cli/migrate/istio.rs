@@ -1,5 +1,6 @@
 //! Istio: `RequestAuthentication` and `AuthorizationPolicy`, as a `WasmPlugin` for each group of workloads.
 
+mod beside;
 mod condition;
 mod documents;
 mod jwt_rule;
@@ -8,12 +9,13 @@ mod policy;
 mod target;
 
 use super::findings::{Finding, Findings, Kind};
-use super::kubernetes::build::{object, text};
-use super::kubernetes::issuer::{self, Issuer};
+use super::kubernetes::build::{list, object, text};
+use super::kubernetes::issuer::{self, Issuer, written};
 use super::kubernetes::resource::{self, Resource};
-use super::kubernetes::rules::{self, Place};
+use super::kubernetes::rules::{self, Accepted, Place};
 use super::kubernetes::{Writing, closed, refused};
 use crate::cli::source::Source;
+use crate::config::Node;
 use jwt_rule::JwtRules;
 use policy::Policies;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,17 +52,14 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
     let named: BTreeSet<&Target> = authentications.iter().chain(&policies).map(|(target, _)| target).collect();
     let has_issuers = |target: &Target| authentications.iter().any(|(own, _)| own.covers(target));
     let (targets, others): (Vec<&Target>, Vec<&Target>) = named.into_iter().partition(|target| has_issuers(target));
-    for (target, policy) in policies.iter().filter(|(target, _)| others.contains(&target)) {
-        let what = format!(
-            "{}: {} take no tokens (no RequestAuthentication is for them), so it is left as it is",
-            policy.title(),
-            target.words()
-        );
-        migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+    let others: Vec<&Aimed<'_>> = policies.iter().filter(|(target, _)| others.contains(&target)).collect();
+    for (target, policy) in &others {
+        beside::tell(target, policy, &targets, &mut migrated.findings);
     }
     let mut servers = BTreeMap::new();
     for target in &targets {
-        Gate { target, authentications: &authentications, policies: &policies }.write(migrated, &mut servers);
+        Gate { target, authentications: &authentications, policies: &policies, others: &others }
+            .write(migrated, &mut servers);
     }
     for (namespace, (target, addresses)) in servers {
         let external = addresses.iter().flat_map(|address| documents::server(address, target));
@@ -84,6 +83,8 @@ struct Gate<'t, 's> {
     target: &'t Target,
     authentications: &'t [Aimed<'s>],
     policies: &'t [Aimed<'s>],
+    /// Those of workloads without a `RequestAuthentication`.
+    others: &'t [&'t Aimed<'s>],
 }
 
 impl<'t> Gate<'t, '_> {
@@ -105,8 +106,19 @@ impl<'t> Gate<'t, '_> {
             migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
             return;
         }
+        let issuers = written(&jwt.issuers);
+        if jwt.unread.has_unread_bearer(&issuers) {
+            let what = format!(
+                "{}: bad tokens in `Authorization` were refused, and no issuer that is carried over has its tokens there: everything is \
+                 refused",
+                target.words()
+            );
+            migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
+        }
         let mut policies = Policies::new(&jwt);
         self.policies.iter().filter(|(of, _)| of.covers(target)).for_each(|(_, policy)| policies.add(policy));
+        let met = self.others.iter().filter(|(of, _)| of.may_meet(target));
+        met.for_each(|(_, policy)| policies.add_beside(policy));
         let places = policies.cells.places();
         if places.is_none() {
             let what = format!("{}: its policies are about too many requests: everything is refused", target.words());
@@ -115,24 +127,9 @@ impl<'t> Gate<'t, '_> {
         let places = places.unwrap_or_default();
         self.tell_places(&places, &policies, first, &mut migrated.findings);
         std::mem::take(&mut policies.findings).0.into_iter().for_each(|finding| migrated.findings.add(finding));
-        // Tokens of an issuer that is not there are refused.
-        let usable: Vec<Issuer> = jwt.usable().into_iter().cloned().collect();
-        let issuers = if usable.is_empty() { &jwt.issuers } else { &usable };
-        let names: BTreeSet<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
-        let has_scopes = places.iter().any(rules::has_scopes);
-        let mut members = vec![("issuers".to_owned(), issuer::node(issuers, has_scopes.then_some("scope")))];
-        members.extend(rules::members(&places, &names, None));
-        members.push(("route_metadata".to_owned(), text("ignore")));
-        members.extend(jwt.forward.node().map(|forward| ("forward".to_owned(), forward)));
-        let mut configuration = object(members.clone());
-        if let Some(why) = refused(&configuration) {
-            let what = format!("{}: what was written would not load ({why}): everything is refused", target.words());
-            migrated.findings.tell(Kind::Denied, first.file, &first.spec(), what);
-            configuration = closed(members);
-            if refused(&configuration).is_some() {
-                return;
-            }
-        }
+        let Some(configuration) = self.configuration(&jwt, &issuers, &places, first, &mut migrated.findings) else {
+            return;
+        };
         let of_target = self.authentications.iter().chain(self.policies).find(|(of, _)| of == target);
         let name = format!("scopegate-{}", of_target.map_or(first.name, |(_, resource)| resource.name));
         migrated.plugins.push(configuration.clone());
@@ -151,6 +148,33 @@ impl<'t> Gate<'t, '_> {
             migrated.findings.tell(kind, first.file, &first.spec(), what);
         }
         servers.entry(target.namespace.clone()).or_insert_with(|| (target, BTreeSet::new())).1.extend(jwt.servers);
+    }
+
+    /// The configuration of the gate; none if not even one that refuses everything would load.
+    fn configuration(
+        &self,
+        jwt: &JwtRules,
+        issuers: &[Issuer],
+        places: &[Place],
+        first: &Resource<'_>,
+        findings: &mut Findings,
+    ) -> Option<Node> {
+        let has_scopes = places.iter().any(rules::has_scopes);
+        let unread = jwt.unread.set(issuers);
+        let accepted = Accepted { has_unread: unread.is_some(), ..Accepted::of(issuers) };
+        let mut members = vec![("issuers".to_owned(), issuer::node(issuers, has_scopes.then_some("scope")))];
+        members.extend(unread.map(|set| ("credentials".to_owned(), list([set]))));
+        members.extend(rules::members(places, &accepted));
+        members.push(("route_metadata".to_owned(), text("ignore")));
+        members.extend(jwt.unread.query().map(|query| ("query_tokens".to_owned(), query)));
+        members.extend(jwt.forward.node().map(|forward| ("forward".to_owned(), forward)));
+        let configuration = object(members.clone());
+        let Some(why) = refused(&configuration) else { return Some(configuration) };
+        let closed = closed(&members);
+        let then = if closed.is_some() { "everything is refused" } else { "no gate is written; keep the policies" };
+        let what = format!("{}: what was written would not load ({why}): {then}", self.target.words());
+        findings.tell(Kind::Denied, first.file, &first.spec(), what);
+        closed
     }
 
     /// Tells which places are open, and which are closed since nothing says what they asked for.
@@ -182,6 +206,13 @@ impl<'t> Gate<'t, '_> {
                 place.region.words()
             );
             findings.tell(Kind::Denied, resource.file, &view, what);
+        }
+        if let Some(heads) = rules::closed_heads(places) {
+            let what = format!(
+                "{}: {heads} is refused on its own, since a match of GET takes HEAD too, and the old policies did not",
+                self.target.words()
+            );
+            findings.tell(Kind::Note, first.file, &first.spec(), what);
         }
         for (rule, at) in rules::open_places(places) {
             let (resource, view) = of(rule.as_ref());

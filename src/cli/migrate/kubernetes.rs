@@ -14,12 +14,13 @@ pub(super) mod region;
 pub(super) mod resource;
 pub(super) mod rules;
 pub(super) mod token_places;
+pub(super) mod unread;
 
 use super::Migrated;
 use super::findings::{Finding, Findings, Kind};
 use crate::cli::source::{Source, any_secret};
-use crate::config::{self, Node};
-use build::{flag, object, text};
+use crate::config::{self, Node, Tree};
+use build::{flag, list, object, text, texts};
 use std::path::Path;
 
 /// The file that is written.
@@ -80,10 +81,29 @@ pub(super) fn document(version: &str, kind: &str, (name, namespace): (&str, &str
     object([("apiVersion", text(version)), ("kind", text(kind)), ("metadata", metadata), ("spec", spec)])
 }
 
-/// The plugin configuration of a gate that refuses everything. It needs somebody whose credentials it knows all the same.
-pub(super) fn closed(members: Vec<(String, Node)>) -> Node {
-    let known = members.into_iter().filter(|(name, _)| name == "issuers" || name == "credentials");
-    object(known.chain([("default".to_owned(), object([("deny", flag(true))]))]))
+/// The plugin configuration of a gate that refuses everything. It needs somebody whose credentials it knows all the same:
+/// all of these, or one of them with nothing that could be wrong. None if not even that would load.
+pub(super) fn closed(members: &[(String, Node)]) -> Option<Node> {
+    let named = |wanted: &str| members.iter().find(|(name, _)| name == wanted).map(|(_, node)| node);
+    let items = |wanted: &str| match named(wanted).map(|node| &node.value) {
+        Some(Tree::List(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let known = ["issuers", "credentials"].into_iter().filter_map(|name| Some((name, named(name)?.clone())));
+    let issuers = items("issuers").iter().map(|issuer| vec![("issuers", list([bare(issuer)]))]);
+    let sets = items("credentials").iter().map(|set| vec![("credentials", list([set.clone()]))]);
+    let with_default = |known: Vec<(&'static str, Node)>| {
+        object(known.into_iter().chain([("default", object([("deny", flag(true))]))]))
+    };
+    let mut tried = std::iter::once(known.collect()).chain(issuers).chain(sets).map(with_default);
+    tried.find(|configuration| refused(configuration).is_none())
+}
+
+/// An issuer with its keys alone.
+fn bare(issuer: &Node) -> Node {
+    let Tree::Object(members) = &issuer.value else { return issuer.clone() };
+    let kept = members.iter().filter(|(name, _)| matches!(name.as_str(), "issuer" | "name" | "jwks")).cloned();
+    object(kept.chain([("audiences".to_owned(), texts(["none"]))]))
 }
 
 /// Why a written configuration would not load, if it would not.

@@ -23,6 +23,13 @@ pub(super) fn asks_for_scope_claim(authorization: &View<'_>) -> bool {
     found
 }
 
+/// Whether a rule is about what a token says.
+pub(super) fn looks_at_tokens(authorization: &View<'_>) -> bool {
+    let mut found = false;
+    authorization.visit(&mut |view| found |= view.get("jwt").is_some());
+    found
+}
+
 /// A rule.
 struct Rule {
     allows: bool,

@@ -17,7 +17,9 @@ pub(super) fn tell(given: &Given<'_>, findings: &mut Findings) {
     let policies: Vec<&Resource<'_>> = given.all(GROUP, "SecurityPolicy").collect();
     let asking: Vec<&&Resource<'_>> = policies.iter().filter(|policy| super::asks(policy)).collect();
     let is_of_gateway = |policy: &Resource<'_>| targets(policy).iter().any(|target| kind(target) == Some("Gateway"));
-    for policy in policies.iter().filter(|policy| !super::asks(policy)) {
+    // Of two that are merged, what the policy of the Gateway asks for holds still.
+    let replaces = |policy: &Resource<'_>| !super::asks(policy) && policy.spec().get("mergeType").is_none();
+    for policy in policies.iter().filter(|policy| replaces(policy)) {
         let of_route =
             targets(policy).into_iter().find(|target| kind(target).is_some_and(|kind| ROUTES.contains(&kind)));
         if let Some(target) = of_route
@@ -49,7 +51,7 @@ pub(super) fn tell(given: &Given<'_>, findings: &mut Findings) {
                 || targets(policy).iter().any(is_for_parent)
         };
         let is_replaced = policies.iter().any(|policy| {
-            !super::asks(policy) && policy.namespace == route.namespace && targets(policy).iter().any(is_for_route)
+            replaces(policy) && policy.namespace == route.namespace && targets(policy).iter().any(is_for_route)
         });
         if !asking.iter().any(holds) && !is_replaced {
             let what = format!(

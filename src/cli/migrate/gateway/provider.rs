@@ -5,10 +5,11 @@ use super::given::Given;
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{object, text};
-use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, tell_issuer, tell_secret_keys};
+use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, audiences, tell_issuer, tell_secret_keys};
 use crate::cli::migrate::kubernetes::keys::public_keys;
-use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
+use crate::cli::migrate::kubernetes::resource::{Resource, unknown};
 use crate::cli::migrate::kubernetes::token_places::{TokenPlace, TokenPlaces, is_header_name};
+use crate::cli::migrate::kubernetes::unread::Unread;
 use crate::cli::source::View;
 use crate::config::Node;
 
@@ -25,12 +26,14 @@ pub(super) struct Providers {
     pub servers: Vec<Server>,
     /// What goes upstream.
     pub forward: Forward,
+    /// Where tokens are that Scopegate does not read.
+    pub unread: Unread,
 }
 
 impl Providers {
-    /// The names of those whose tokens are accepted.
-    pub(super) fn usable(&self) -> Vec<Issuer> {
-        self.issuers.iter().filter(|issuer| issuer.is_usable).cloned().collect()
+    /// Whether tokens of some are accepted.
+    pub(super) fn has_usable(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.is_usable)
     }
 
     /// Adds a provider.
@@ -45,60 +48,56 @@ impl Providers {
         let denied = |findings: &mut Findings, view: &View<'_>, what: String| {
             findings.tell(Kind::Denied, file, view, format!("{title}: {what}"));
         };
-        let Some(name) = provider.name().filter(|name| !name.is_empty()) else {
-            return denied(findings, provider, "a provider without a name: its tokens are refused".to_owned());
-        };
-        let Some(issuer) = provider.get("issuer").and_then(|view| view.text()).filter(|issuer| !issuer.is_empty())
-        else {
-            return denied(
-                findings,
-                provider,
-                format!(
-                    "provider {name} accepts tokens of any issuer; its tokens are refused until you write `issuer`"
-                ),
-            );
-        };
-        if self.issuers.iter().any(|other| other.iss == issuer || other.name == name) {
-            return denied(
-                findings,
-                provider,
-                format!("{issuer} has another provider before, and that alone is carried over"),
-            );
-        }
-        let Some(jwks) = self.jwks(policy, provider, given, findings) else {
-            return denied(
-                findings,
-                provider,
-                format!("the keys of {issuer} are not in these files; its tokens are refused"),
-            );
+        let extract = provider.get("extractFrom");
+        let of = |name: &str| extract.as_ref().map(|extract| extract.list(name)).unwrap_or_default();
+        let places =
+            TokenPlaces { headers: of("headers"), prefix: "valuePrefix", cookies: of("cookies"), params: of("params") };
+        let (name, issuer, jwks) = match self.known(policy, provider, given, findings) {
+            Ok(known) => known,
+            Err(what) => {
+                denied(findings, provider, what);
+                return places.pass_over_all(&mut self.unread, findings, file, provider);
+            }
         };
         let mut is_usable = true;
         for view in unknown(provider, &FIELDS) {
             is_usable = false;
             denied(findings, &view, format!("a field that is not known here; tokens of {issuer} are refused"));
         }
-        let audiences = provider.get("audiences").map_or_else(|| Some(Vec::new()), |view| texts(&view));
-        if audiences.is_none() {
-            is_usable = false;
-            denied(findings, provider, format!("`audiences` is no list of texts; tokens of {issuer} are refused"));
-        }
-        let audiences: Vec<String> = audiences.unwrap_or_default().into_iter().map(str::to_owned).collect();
-        let extract = provider.get("extractFrom");
-        let of = |name: &str| extract.as_ref().map(|extract| extract.list(name)).unwrap_or_default();
-        let places =
-            TokenPlaces { headers: of("headers"), prefix: "valuePrefix", cookies: of("cookies"), params: of("params") };
-        let token_header = match places.choose(findings, file, provider) {
-            TokenPlace::Bearer => None,
-            TokenPlace::Header(header) => Some(header),
-            TokenPlace::None => {
-                is_usable = false;
-                None
-            }
-        };
+        let audiences = audiences(findings, file, provider, &title, issuer);
+        is_usable &= audiences.is_some();
+        let audiences = audiences.unwrap_or_default();
+        let place = places.choose(&mut self.unread, findings, file, provider);
+        let is_read = place != TokenPlace::None;
+        is_usable &= is_read;
+        let token_header = if let TokenPlace::Header(header) = place { Some(header) } else { None };
         tell_issuer(findings, file, provider, (issuer, !audiences.is_empty()));
         self.add_headers(policy, provider, findings);
         let (iss, name) = (issuer.to_owned(), name.to_owned());
-        self.issuers.push(Issuer { iss, name, audiences, jwks, token_header, is_usable });
+        self.issuers.push(Issuer { iss, name, audiences, jwks, token_header, is_usable, is_read });
+    }
+
+    /// The name of a provider, its issuer and its keys; or why there are none.
+    fn known<'s>(
+        &mut self,
+        policy: &Resource<'_>,
+        provider: &View<'s>,
+        given: &Given<'_>,
+        findings: &mut Findings,
+    ) -> Result<(&'s str, &'s str, Node), String> {
+        let name = provider.name().filter(|name| !name.is_empty());
+        let name = name.ok_or("a provider without a name: its tokens are refused")?;
+        let issuer = provider.get("issuer").and_then(|view| view.text()).filter(|issuer| !issuer.is_empty());
+        let issuer = issuer.ok_or_else(|| {
+            format!("provider {name} accepts tokens of any issuer; its tokens are refused until you write `issuer`")
+        })?;
+        if self.issuers.iter().any(|other| other.iss == issuer || other.name == name) {
+            return Err(format!("{issuer} has another provider before, and that alone is carried over"));
+        }
+        let jwks = self.jwks(policy, provider, given, findings);
+        let jwks =
+            jwks.ok_or_else(|| format!("the keys of {issuer} are not in these files; its tokens are refused"))?;
+        Ok((name, issuer, jwks))
     }
 
     fn jwks(

@@ -6,6 +6,7 @@ use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::build::{list, object, text};
 use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
 use crate::cli::migrate::kubernetes::token_places::is_header_name;
+use crate::cli::migrate::kubernetes::unread::Unread;
 use crate::cli::source::View;
 use crate::config::Node;
 use crate::crypto::sha256;
@@ -16,6 +17,8 @@ pub(super) const KEYS: &str = "api-keys";
 pub(super) const USERS: &str = "users";
 /// The shortest key, in characters, as in the configuration.
 const LEAST_KEY: usize = 20;
+/// Query parameters that are refused wherever there are keys.
+const REFUSED_PARAMETERS: [&str; 3] = ["api_key", "apikey", "api-key"];
 /// The member of a Secret with users.
 const HTPASSWD: &str = ".htpasswd";
 
@@ -27,6 +30,8 @@ pub(super) struct Sets<'a, 's> {
     pub given: &'a Given<'s>,
     /// What is told.
     pub findings: &'a mut Findings,
+    /// Where credentials are that Scopegate does not read.
+    pub unread: &'a mut Unread,
 }
 
 impl Sets<'_, '_> {
@@ -111,9 +116,11 @@ impl Sets<'_, '_> {
         Some(object([("name", text(KEYS)), ("api_key", places), ("identities", list(identities))]))
     }
 
-    /// Where requests have their keys.
+    /// Where requests have their keys. The first place with a key counts, so one that is not read may stand before no other:
+    /// a bad key in it would be passed over.
     fn key_places(&mut self, view: &View<'_>) -> Vec<Node> {
         let mut places = Vec::new();
+        let mut passed_over: Option<View<'_>> = None;
         for from in view.list("extractFrom") {
             for param in from.list("params") {
                 let name = param.text().unwrap_or("?");
@@ -121,9 +128,13 @@ impl Sets<'_, '_> {
                     "a key in the query parameter `{name}` was accepted, where logs and histories have it; it is refused now"
                 );
                 self.tell(Kind::LetThrough, &param, &what);
+                if !REFUSED_PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                    self.unread.param(name);
+                }
             }
             for cookie in from.list("cookies") {
                 self.tell(Kind::Stricter, &cookie, "a key in a cookie was accepted, and is not read now");
+                passed_over.get_or_insert(cookie);
             }
             let headers = from.get("headers").map(|headers| (texts(&headers), headers));
             for name in headers.iter().flat_map(|(names, _)| names.iter().flatten()) {
@@ -135,7 +146,14 @@ impl Sets<'_, '_> {
                     let finding = Finding::new(Kind::Stricter, self.policy.file, at, what);
                     self.findings
                         .add(finding.restored_by("api_key: {scheme: Bearer, prefix: …}, if all keys begin alike"));
+                    passed_over.get_or_insert(at.clone());
                 } else if is_header_name(name) {
+                    if let Some(first) = passed_over.take() {
+                        let what = "a bad key here was refused, whatever came in the places after it, and is not read now: those who \
+                                    need a key are refused. Name the headers first in `extractFrom`, and migrate that";
+                        self.tell(Kind::Denied, &first, what);
+                        return Vec::new();
+                    }
                     places.push(object([("header", text(name.to_ascii_lowercase()))]));
                 } else {
                     self.tell(Kind::Stricter, at, "it names no header, and is left out");

@@ -3,10 +3,11 @@
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{object, text};
-use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, tell_issuer, tell_secret_keys};
+use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, audiences, tell_issuer, tell_secret_keys, written};
 use crate::cli::migrate::kubernetes::keys::public_keys;
-use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
+use crate::cli::migrate::kubernetes::resource::{Resource, unknown};
 use crate::cli::migrate::kubernetes::token_places::{TokenPlace, TokenPlaces, is_header_name};
+use crate::cli::migrate::kubernetes::unread::Unread;
 use crate::cli::source::View;
 use crate::config::Node;
 use std::collections::BTreeSet;
@@ -39,6 +40,8 @@ pub(super) struct JwtRules {
     pub forward: Forward,
     /// The servers of keys.
     pub servers: BTreeSet<Address>,
+    /// Where tokens are that Scopegate does not read.
+    pub unread: Unread,
     /// Whether a rule keeps the token.
     keeps: bool,
     /// Whether a rule takes the token away.
@@ -65,6 +68,11 @@ impl JwtRules {
         }
     }
 
+    /// Whether everything has to be refused.
+    pub(super) fn is_closed(&self) -> bool {
+        self.usable().is_empty() || self.unread.is_closed(&written(&self.issuers))
+    }
+
     /// The names of the issuers whose tokens are accepted.
     pub(super) fn usable(&self) -> Vec<&Issuer> {
         self.issuers.iter().filter(|issuer| issuer.is_usable).collect()
@@ -74,24 +82,20 @@ impl JwtRules {
         let (file, title) = (resource.file, resource.title());
         let denied =
             |findings: &mut Findings, view: &View<'_>, what: String| findings.tell(Kind::Denied, file, view, what);
-        let Some(issuer) = rule.get("issuer").and_then(|view| view.text()).filter(|issuer| !issuer.is_empty()) else {
-            return denied(
-                findings,
-                rule,
-                format!("{title}: a rule without `issuer` accepts tokens of any; its tokens are refused"),
-            );
+        let places = TokenPlaces {
+            headers: rule.list("fromHeaders"),
+            prefix: "prefix",
+            cookies: rule.list("fromCookies"),
+            params: rule.list("fromParams"),
         };
-        if self.issuers.iter().any(|other| other.iss == issuer) {
-            return denied(
-                findings,
-                rule,
-                format!("{title}: {issuer} has another rule before, and that alone is carried over"),
-            );
-        }
-        let Some(jwks) = self.jwks(file, rule, issuer, findings) else {
-            let what = format!("{title}: the keys of {issuer} cannot be found by this rule; its tokens are refused");
-            return denied(findings, rule, what);
+        let known = match self.known(resource, rule, findings) {
+            Ok(known) => known,
+            Err(what) => {
+                denied(findings, rule, format!("{title}: {what}"));
+                return places.pass_over_all(&mut self.unread, findings, file, rule);
+            }
         };
+        let (issuer, jwks) = known;
         let mut is_usable = true;
         for view in unknown(rule, &FIELDS) {
             if view.path.ends_with(OF_POLICIES) {
@@ -102,30 +106,36 @@ impl JwtRules {
             is_usable = false;
             denied(findings, &view, format!("{title}: a field that is not known here; tokens of {issuer} are refused"));
         }
-        let audiences = rule.get("audiences").map_or_else(|| Some(Vec::new()), |view| texts(&view));
-        if audiences.is_none() {
-            is_usable = false;
-            denied(findings, rule, format!("{title}: `audiences` is no list of texts; tokens of {issuer} are refused"));
-        }
-        let audiences: Vec<String> = audiences.unwrap_or_default().into_iter().map(str::to_owned).collect();
-        let places = TokenPlaces {
-            headers: rule.list("fromHeaders"),
-            prefix: "prefix",
-            cookies: rule.list("fromCookies"),
-            params: rule.list("fromParams"),
-        };
-        let token_header = match places.choose(findings, file, rule) {
-            TokenPlace::Bearer => None,
-            TokenPlace::Header(header) => Some(header),
-            TokenPlace::None => {
-                is_usable = false;
-                None
-            }
-        };
+        let audiences = audiences(findings, file, rule, &title, issuer);
+        is_usable &= audiences.is_some();
+        let audiences = audiences.unwrap_or_default();
+        let place = places.choose(&mut self.unread, findings, file, rule);
+        let is_read = place != TokenPlace::None;
+        is_usable &= is_read;
+        let token_header = if let TokenPlace::Header(header) = place { Some(header) } else { None };
         tell_issuer(findings, file, rule, (issuer, !audiences.is_empty()));
         self.add_forward(resource, rule, findings);
         let issuer = issuer.to_owned();
-        self.issuers.push(Issuer { name: issuer.clone(), iss: issuer, audiences, jwks, token_header, is_usable });
+        let name = issuer.clone();
+        self.issuers.push(Issuer { name, iss: issuer, audiences, jwks, token_header, is_usable, is_read });
+    }
+
+    /// The issuer of a rule and its keys; or why there are none.
+    fn known<'s>(
+        &mut self,
+        resource: &Resource<'_>,
+        rule: &View<'s>,
+        findings: &mut Findings,
+    ) -> Result<(&'s str, Node), String> {
+        let issuer = rule.get("issuer").and_then(|view| view.text()).filter(|issuer| !issuer.is_empty());
+        let issuer = issuer.ok_or("a rule without `issuer` accepts tokens of any; its tokens are refused")?;
+        if self.issuers.iter().any(|other| other.iss == issuer) {
+            return Err(format!("{issuer} has another rule before, and that alone is carried over"));
+        }
+        let jwks = self.jwks(resource.file, rule, issuer, findings);
+        let jwks =
+            jwks.ok_or_else(|| format!("the keys of {issuer} cannot be found by this rule; its tokens are refused"))?;
+        Ok((issuer, jwks))
     }
 
     /// Where the keys of an issuer come from.

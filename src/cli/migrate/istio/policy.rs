@@ -1,5 +1,6 @@
 //! An `AuthorizationPolicy`, as what it allows and refuses.
 
+use super::beside::Tokens;
 use super::condition::{Condition, Told, of_source, of_when};
 use super::jwt_rule::JwtRules;
 use super::operation::Operation;
@@ -29,7 +30,7 @@ pub(super) struct Policies<'s, 'r> {
 impl<'s, 'r> Policies<'s, 'r> {
     /// None yet. A request with a token that is not accepted is refused everywhere.
     pub(super) fn new(jwt: &'r JwtRules) -> Self {
-        let everywhere = if jwt.usable().is_empty() { Ask::never() } else { Ask::nothing() };
+        let everywhere = if jwt.is_closed() { Ask::never() } else { Ask::nothing() };
         let cells = Cells { everywhere, allow: None, refuse: Vec::new() };
         Self { cells, rules: Vec::new(), findings: Findings::default(), jwt }
     }
@@ -37,18 +38,11 @@ impl<'s, 'r> Policies<'s, 'r> {
     /// Adds a policy.
     pub(super) fn add(&mut self, policy: &Resource<'s>) {
         let spec = policy.spec();
-        let annotation = policy.root.at(&["metadata", "annotations", DRY_RUN]);
-        if annotation.is_some_and(|view| view.is_true()) {
+        if only_reports(policy) {
             return self.tell(Kind::Note, policy, &spec, "it only reports (istio.io/dry-run), and is left as it is");
         }
-        let action = spec.get("action").map_or(Some("ALLOW"), |view| view.text());
-        let rules = match spec.get("rules") {
-            None => Vec::new(),
-            Some(rules) if matches!(rules.node.value, Tree::List(_)) => rules.items(),
-            // What cannot be read allows nothing, and refuses everything.
-            Some(other) => vec![other],
-        };
-        match action {
+        let rules = rules(&spec);
+        match action(&spec) {
             Some("ALLOW") => {
                 self.cells.allow.get_or_insert_default();
                 rules.iter().for_each(|rule| self.allow(policy, rule));
@@ -57,7 +51,7 @@ impl<'s, 'r> Policies<'s, 'r> {
             Some("AUDIT") => {
                 self.tell(Kind::Note, policy, &spec, "it decides nothing (AUDIT), and is left as it is");
             }
-            Some("CUSTOM") if !looks_at_tokens(&spec) => {
+            Some("CUSTOM") if Tokens::of(&spec).is_none() => {
                 let what = "another service decides (CUSTOM); leave it as it is: Istio asks it after the gate";
                 self.tell(Kind::Note, policy, &spec, what);
             }
@@ -143,7 +137,7 @@ impl<'s, 'r> Policies<'s, 'r> {
         Some(ask)
     }
 
-    fn refuse(&mut self, policy: &Resource<'s>, rule: &View<'s>) {
+    pub(super) fn refuse(&mut self, policy: &Resource<'s>, rule: &View<'s>) {
         let number = self.number(policy, rule);
         let parts = Parts::read(rule, self.jwt, true);
         self.tell_parts(policy, &parts, true);
@@ -196,7 +190,7 @@ impl<'s, 'r> Policies<'s, 'r> {
     }
 
     /// Refuses all that a rule is about, whatever else it asks.
-    fn refuse_wholly(&mut self, policy: &Resource<'s>, rule: &View<'s>) {
+    pub(super) fn refuse_wholly(&mut self, policy: &Resource<'s>, rule: &View<'s>) {
         let number = self.number(policy, rule);
         let regions = Parts::read(rule, self.jwt, true).operations.into_iter().flat_map(|operation| operation.regions);
         for region in regions {
@@ -255,14 +249,24 @@ fn field<'v>(view: &'v View<'_>) -> &'v str {
     own.unwrap_or_else(|| view.path.rsplit('.').next().unwrap_or_default())
 }
 
-/// Whether something in it is about tokens.
-fn looks_at_tokens(spec: &View<'_>) -> bool {
-    let mut found = false;
-    spec.visit(&mut |view| {
-        found |= view.text().is_some_and(|text| text.starts_with("request.auth"));
-        found |= ["requestPrincipals", "notRequestPrincipals"].iter().any(|name| view.get(name).is_some());
-    });
-    found
+/// Whether a policy decides nothing.
+pub(super) fn only_reports(policy: &Resource<'_>) -> bool {
+    policy.root.at(&["metadata", "annotations", DRY_RUN]).is_some_and(|view| view.is_true())
+}
+
+/// What a policy does with what meets a rule; none if that is no text.
+pub(super) fn action<'s>(spec: &View<'s>) -> Option<&'s str> {
+    spec.get("action").map_or(Some("ALLOW"), |view| view.text())
+}
+
+/// The rules of a policy.
+pub(super) fn rules<'s>(spec: &View<'s>) -> Vec<View<'s>> {
+    match spec.get("rules") {
+        None => Vec::new(),
+        Some(rules) if matches!(rules.node.value, Tree::List(_)) => rules.items(),
+        // What cannot be read allows nothing, and refuses everything.
+        Some(other) => vec![other],
+    }
 }
 
 /// The parts of a rule.

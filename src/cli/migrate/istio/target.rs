@@ -83,7 +83,10 @@ impl Target {
             (Select::Labels(own), Select::Labels(others)) => {
                 own.iter().any(|(name, value)| others.get(name).is_some_and(|other| other != value))
             }
-            (Select::Reference(own), Select::Reference(others)) => own != others,
+            // A Gateway is of a class, and may be in front of a service.
+            (Select::Reference(own), Select::Reference(others)) => {
+                own != others && own.iter().take(2).eq(others.iter().take(2))
+            }
             (Select::Reference(_), Select::Labels(labels)) | (Select::Labels(labels), Select::Reference(_)) => {
                 !labels.keys().any(|name| GATEWAY_LABELS.contains(&name.as_str()))
             }

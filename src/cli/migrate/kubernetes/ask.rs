@@ -129,14 +129,21 @@ impl Terms {
         Some(Self { claims: same, ..self.clone() })
     }
 
-    /// The members of a requirement; `all` are the issuers of the configuration, which need not be named.
-    pub(in crate::cli::migrate) fn members(&self, all: &BTreeSet<String>) -> Vec<(String, Node)> {
-        if !self.credential {
-            return vec![("allow_missing".to_owned(), flag(true))];
-        }
+    /// The members of a requirement; `all` are the issuers of the configuration, which need not be named, and `usable` those
+    /// whose tokens are accepted.
+    pub(in crate::cli::migrate) fn members(
+        &self,
+        all: &BTreeSet<String>,
+        usable: &BTreeSet<String>,
+    ) -> Vec<(String, Node)> {
         let mut members = Vec::new();
-        if let Some(issuers) = self.issuers.as_ref().filter(|issuers| *issuers != all) {
+        let issuers = self.issuers.as_ref().unwrap_or(usable);
+        if issuers != all {
             members.push(("issuers".to_owned(), texts(issuers)));
+        }
+        if !self.credential {
+            members.push(("allow_missing".to_owned(), flag(true)));
+            return members;
         }
         if let Some(audiences) = &self.audiences {
             members.push(("audiences".to_owned(), texts(audiences)));

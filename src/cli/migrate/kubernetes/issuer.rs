@@ -1,6 +1,7 @@
 //! An issuer of the written configuration, and what becomes stricter for its tokens.
 
 use super::build::{list, object, text, texts};
+use super::resource::texts as resource_texts;
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::source::View;
 use crate::config::Node;
@@ -22,6 +23,43 @@ pub(in crate::cli::migrate) struct Issuer {
     pub token_header: Option<Node>,
     /// Whether its tokens are accepted at all: whether all that held for them could be carried over.
     pub is_usable: bool,
+    /// Whether Scopegate reads the place of its tokens. If so, those that are not accepted are refused there.
+    pub is_read: bool,
+}
+
+/// The issuers that are written: those whose tokens are read, or all if there is none.
+pub(in crate::cli::migrate) fn written(all: &[Issuer]) -> Vec<Issuer> {
+    let read: Vec<Issuer> = all.iter().filter(|issuer| issuer.is_read).cloned().collect();
+    if read.is_empty() { all.to_vec() } else { read }
+}
+
+/// The audiences of a rule without empty texts, which are those of no token. None if it has no list of texts, or if none is
+/// left: any audience is another rule.
+pub(in crate::cli::migrate) fn audiences(
+    findings: &mut Findings,
+    file: &Path,
+    rule: &View<'_>,
+    title: &str,
+    issuer: &str,
+) -> Option<Vec<String>> {
+    let Some(list) = rule.get("audiences") else { return Some(Vec::new()) };
+    let Some(all) = resource_texts(&list) else {
+        let what = format!("{title}: `audiences` is no list of texts; tokens of {issuer} are refused");
+        findings.tell(Kind::Denied, file, rule, what);
+        return None;
+    };
+    let kept: Vec<String> = all.iter().filter(|text| !text.is_empty()).map(|text| (*text).to_owned()).collect();
+    if kept.is_empty() && !all.is_empty() {
+        let what =
+            format!("{title}: `audiences` has empty text alone, which is no audience; tokens of {issuer} are refused");
+        findings.tell(Kind::Denied, file, &list, what);
+        return None;
+    }
+    if kept.len() < all.len() {
+        let what = format!("{title}: an empty audience counted, and does not now");
+        findings.tell(Kind::Stricter, file, &list, what);
+    }
+    Some(kept)
 }
 
 /// What goes upstream.
@@ -149,7 +187,10 @@ pub(in crate::cli::migrate) fn tell_requests(findings: &mut Findings, file: &Pat
         (
             "paths that readers read differently (`;`, `%2F`, dot segments) were judged as Envoy reads them; now they are refused \
              with 400",
-            Some("paths: {allow: [encoded_slash, semicolon]}"),
+            Some(
+                "paths: {allow: [encoded_slash, semicolon]} for `;` and `%2F`, and for `//` and dot segments with normalize_path and \
+                 merge_slashes of the connection manager",
+            ),
         ),
         (
             "tokens in the query that no rule reads were passed over; now they are refused on every route",

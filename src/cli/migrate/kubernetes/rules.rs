@@ -2,7 +2,9 @@
 
 use super::ask::{Ask, Outcome, Terms};
 use super::build::{flag, object};
+use super::issuer::Issuer;
 use super::region::{Meet, Region};
+use super::unread::beside_unread;
 use crate::config::Node;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -158,28 +160,39 @@ fn without_repetitions(places: Vec<Place>) -> Vec<Place> {
     kept
 }
 
-/// The members of a requirement.
-pub(in crate::cli::migrate) fn requirement(
-    outcome: &Outcome,
-    issuers: &BTreeSet<String>,
-    of_credential: Option<&Node>,
-) -> Vec<(String, Node)> {
-    match outcome {
-        Outcome::Deny => vec![("deny".to_owned(), flag(true))],
-        Outcome::Ask(terms) => {
-            let credentials = of_credential.filter(|_| terms.credential).cloned();
-            credentials.map(|node| ("credentials".to_owned(), node)).into_iter().chain(terms.members(issuers)).collect()
-        }
+/// What requirements say beside the terms of their place.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli::migrate) struct Accepted {
+    /// The issuers of the configuration.
+    pub issuers: BTreeSet<String>,
+    /// Those of them whose tokens are accepted.
+    pub usable: BTreeSet<String>,
+    /// The credentials that are needed, if they are not tokens alone.
+    pub credentials: Option<Node>,
+    /// Whether there is a set of headers in which nothing is accepted.
+    pub has_unread: bool,
+}
+
+impl Accepted {
+    /// Those of issuers of which some are not accepted.
+    pub(in crate::cli::migrate) fn of(issuers: &[Issuer]) -> Self {
+        let name = |issuer: &Issuer| issuer.name.clone();
+        let usable = issuers.iter().filter(|issuer| issuer.is_usable).map(name).collect();
+        Self { issuers: issuers.iter().map(name).collect(), usable, ..Self::default() }
+    }
+
+    fn requirement(&self, outcome: &Outcome) -> Vec<(String, Node)> {
+        let Outcome::Ask(terms) = outcome else { return vec![("deny".to_owned(), flag(true))] };
+        let needed = self.credentials.clone().filter(|_| terms.credential);
+        let credentials = if self.has_unread { Some(beside_unread(needed)) } else { needed };
+        let credentials = credentials.map(|node| ("credentials".to_owned(), node));
+        credentials.into_iter().chain(terms.members(&self.issuers, &self.usable)).collect()
     }
 }
 
 /// The members `default` and `rules` of a configuration.
-pub(in crate::cli::migrate) fn members(
-    places: &[Place],
-    issuers: &BTreeSet<String>,
-    of_credential: Option<&Node>,
-) -> Vec<(String, Node)> {
-    let of = |place: &Place| requirement(&place.outcome, issuers, of_credential);
+pub(in crate::cli::migrate) fn members(places: &[Place], accepted: &Accepted) -> Vec<(String, Node)> {
+    let of = |place: &Place| accepted.requirement(&place.outcome);
     let rules: Vec<Node> = places
         .iter()
         .filter_map(|place| Some((place.region.matching()?, place)))
@@ -192,6 +205,19 @@ pub(in crate::cli::migrate) fn members(
         members.push(("rules".to_owned(), super::build::list(rules)));
     }
     members
+}
+
+/// Where HEAD is closed on its own, in words: a match of GET takes it too, and the old rules did not.
+pub(in crate::cli::migrate) fn closed_heads(places: &[Place]) -> Option<String> {
+    let has_get = |place: &Place, head: &Region| {
+        let methods = place.region.methods.as_ref();
+        let is_of_get = methods.is_some_and(|own| own.contains("GET") && !own.contains("HEAD"));
+        is_of_get && place.outcome != Outcome::Deny && place.region.head_alone().as_ref() == Some(head)
+    };
+    let is_closed =
+        |place: &&Place| place.outcome == Outcome::Deny && places.iter().any(|other| has_get(other, &place.region));
+    let closed: Vec<String> = places.iter().filter(is_closed).map(|place| place.region.words()).collect();
+    (!closed.is_empty()).then(|| closed.join(", "))
 }
 
 /// Where requests without a credential pass, in words, by the old rule that allows it.
