@@ -30,6 +30,7 @@ mod per_route;
 mod pinned;
 mod redirects;
 mod replaced;
+mod routed;
 mod routes;
 mod rules;
 mod served;
@@ -220,6 +221,7 @@ fn check_gate(gate: &Gate<'_>, sources: &[Source], findings: &mut Findings) {
         }
         // What asks for an upgrade is no page of a browser, and no script reads the answer.
         if !envoy.of_upgrades {
+            routed::check(envoy, sources, findings);
             cors::check(envoy, &loaded.policy, findings);
             answering::check(envoy, &loaded.policy, findings);
             answering::check_tls(envoy, &loaded.policy, sources, findings);

@@ -45,6 +45,7 @@ mod migrate_places;
 mod migrate_policies;
 mod migrate_security_policies;
 mod mint;
+mod misnamed;
 mod mistakes;
 mod mounted;
 mod native;

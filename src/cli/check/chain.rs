@@ -9,6 +9,9 @@ use crate::policy::{KeySource, Policy};
 use std::path::Path;
 
 const CLUSTER: &str = "envoy.config.cluster.v3.Cluster";
+/// What may become of requests when the VM fails.
+const POLICIES: [(&str, i64); 3] = [("FAIL_RELOAD", 1), ("FAIL_CLOSED", 2), ("FAIL_OPEN", 3)];
+
 /// Checks the chain. Without a configuration only what does not depend on it.
 pub(super) fn check(
     gate: &Gate<'_>,
@@ -58,6 +61,16 @@ fn check_settings(file: &Path, plugin: &View<'_>, reads_bodies: bool, findings: 
                 &view,
                 "lets every request through when the VM fails",
                 "write FAIL_RELOAD",
+            );
+        }
+        Some(view) if !POLICIES.iter().any(|(name, number)| view.is_value(name, *number)) => {
+            let came = view.node.value.to_json();
+            findings.error(
+                "failure-policy-unknown",
+                file,
+                &view,
+                format!("failure_policy is {came}, which Envoy does not know: it refuses the file"),
+                "write FAIL_RELOAD; the others are FAIL_CLOSED and FAIL_OPEN",
             );
         }
         None if fail_open.is_none() => findings.warn(
