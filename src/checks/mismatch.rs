@@ -39,6 +39,8 @@ pub fn mismatch(
         Denial::UnknownKey => ("header kid".into(), Received::text(header.kid.as_deref())),
         Denial::WrongType => wrong_type(token, of_issuer?, asks),
         Denial::WrongAudience => audience(claims, of_issuer?),
+        // Its name is in the configuration; it is missing too if it is empty.
+        Denial::MissingClaim(name) => (name.clone().into(), Received::Missing),
         Denial::Expired { .. } => claim("exp"),
         Denial::NotYetValid { .. } => claim("nbf"),
         Denial::IssuedInFuture { .. } | Denial::LifetimeTooLong { .. } | Denial::TooOld { .. } => claim("iat"),

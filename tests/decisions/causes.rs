@@ -37,6 +37,9 @@ fn a_refusal_names_the_member_with_what_it_is_and_what_was_wanted() {
             token().header("kid", "z"),
             "header kid is \"z\" (unverified); wanted: the kid of a key of demo that fits alg".to_owned(),
         ),
+        (token().claim("exp", Value::Null), "exp is missing".to_owned()),
+        (token().claim("sub", Value::Null), "sub is missing".to_owned()),
+        (token().claim("sub", ""), "sub is missing".to_owned()),
         (
             token().claim("exp", NOW - 35),
             format!("exp is {} (unverified); wanted: a time after {}", NOW - 35, NOW - 10),
