@@ -167,6 +167,14 @@ fn completions(arguments: &CompletionsArguments) -> Output {
     Output::from(String::from_utf8_lossy(&script).into_owned())
 }
 
+/// Prints a text and a line feed. What reads it may have ended before, such as `head`: that is no failure.
+fn print(text: &str) -> std::io::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
 /// Runs the command with the arguments of the process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -201,7 +209,7 @@ pub fn main() -> ExitCode {
     match result {
         // It has been printed as it came.
         Ok(output) if output.text.is_empty() => ExitCode::SUCCESS,
-        Ok(output) => match writeln!(std::io::stdout().lock(), "{}", output.text) {
+        Ok(output) => match print(&output.text) {
             Ok(()) if output.failed => ExitCode::from(FAILED),
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(CANNOT),

@@ -13,7 +13,7 @@ pub(in crate::cli) mod tree;
 pub(in crate::cli) mod write;
 
 use super::source::{DocumentKind, Source};
-use super::{CANNOT, FAILED, terminal};
+use super::{CANNOT, FAILED, print, terminal};
 use clap::{Args, ValueEnum};
 use findings::{Finding, Findings};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ pub struct MigrateArguments {
     #[arg(long)]
     pub report_only: bool,
     /// Says where Scopegate and the old filters differ, by these access logs; - for standard input
-    #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with_all = ["files", "out", "report_only"])]
+    #[arg(long, value_name = "LOG", num_args = 1.., conflicts_with_all = ["out", "report_only"])]
     pub compare: Vec<PathBuf>,
     /// The member of the access log that holds the record [default: one whose name has `scopegate` in it, or else any]
     #[arg(long, value_name = "NAME", requires = "compare")]
@@ -120,6 +120,9 @@ pub(super) fn main(arguments: &MigrateArguments) -> ExitCode {
 
 fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
     if !arguments.compare.is_empty() {
+        if !arguments.files.is_empty() {
+            return Err("`--compare` takes logs alone: leave out the files of the old configuration".into());
+        }
         return compared(arguments);
     }
     let sources = Source::read_all(&arguments.files)?;
@@ -133,13 +136,13 @@ fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
     match (arguments.format, &arguments.out) {
         (Format::Json, folder) => out = machine(&findings, &plugins, &written, folder.is_none()),
         (Format::Text, Some(folder)) => {
-            out = report::text(&findings);
+            out = report::text(&findings, arguments.report_only);
             for (file, _) in &written {
                 out.push_str(&format!("\nwritten: {}", new_place(folder, file).display()));
             }
         }
         (Format::Text, None) => {
-            told = report::text(&findings);
+            told = report::text(&findings, arguments.report_only);
             for (index, (file, text)) in written.iter().enumerate() {
                 if written.len() > 1 {
                     out.push_str(&format!("{}# {}\n", if index > 0 { "---\n" } else { "" }, file.display()));
@@ -149,7 +152,7 @@ fn run(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     if !out.is_empty() {
-        writeln!(std::io::stdout().lock(), "{}", out.trim_end_matches('\n'))?;
+        print(out.trim_end_matches('\n'))?;
     }
     if !told.is_empty() {
         writeln!(std::io::stderr().lock(), "{told}")?;
@@ -181,7 +184,7 @@ fn migrated(sources: &[Source], new_filter: NewFilter<'_>) -> Result<Migrated, B
 fn compared(arguments: &MigrateArguments) -> Result<ExitCode, Box<dyn Error>> {
     let as_json = matches!(arguments.format, Format::Json);
     let output = compare::run(&arguments.compare, arguments.record.as_deref(), as_json)?;
-    writeln!(std::io::stdout().lock(), "{}", output.text)?;
+    print(&output.text)?;
     Ok(if output.failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }
 

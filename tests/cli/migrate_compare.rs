@@ -164,6 +164,41 @@ fn a_log_in_which_nothing_can_be_compared_says_what_is_missing() {
 }
 
 #[test]
+fn times_are_shown_as_dates_to_people_alone() {
+    let mut record = refused("expired");
+    record["member"] = "exp".into();
+    record["unverified_received"] = "1796044717".into();
+    record["wanted"] = "a time after 1796044737".into();
+    let log = line("orders", "via_upstream", &record);
+    let shown = compare(&log, &[]).stdout;
+    assert!(shown.contains("exp is 2026-11-30T13:18:37Z; wanted: a time after 2026-11-30T13:18:57Z 1"), "{shown}");
+    let (told, _) = figures(&log);
+    let causes = &told["newly_refused"]["groups"][0]["causes"]["counts"];
+    assert_eq!(*causes, json!({ "exp is 1796044717; wanted: a time after 1796044737": 1 }));
+    // A number in another claim is none.
+    record["member"] = "tenant".into();
+    let shown = compare(&line("orders", "via_upstream", &record), &[]).stdout;
+    assert!(shown.contains("tenant is 1796044717; wanted"), "{shown}");
+}
+
+#[test]
+fn a_log_that_is_compressed_is_told_from_one_without_records() {
+    let folder = folder();
+    write(folder.join("access.log.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]).unwrap();
+    let told = run(&["migrate", "--compare", "access.log.gz"], &folder);
+    assert_eq!((told.status, told.stdout.as_str()), (2, ""), "{told:?}");
+    let advice = "access.log.gz is compressed: `zcat access.log.gz | scopegate migrate --compare -`";
+    assert!(told.stderr.contains(advice), "{told:?}");
+}
+
+#[test]
+fn beside_logs_no_configuration_is_named() {
+    let told = run(&["migrate", "old.yaml", "--compare", "access.log"], &folder());
+    assert_eq!(told.status, 2, "{told:?}");
+    assert!(told.stderr.contains("`--compare` takes logs alone"), "{told:?}");
+}
+
+#[test]
 fn text_from_a_log_steers_no_terminal() {
     let log = line("\u{1b}[2Jorders", MISSING, &allowed());
     let shown = compare(&log, &[]).stdout;

@@ -41,6 +41,34 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_reader_that_has_ended_is_no_failure() {
+    let folder = entries();
+    write(folder.join("envoy.yaml"), crate::world::shipped()).unwrap();
+    let record = r#"{"decision":"would_deny","reason":"expired"}"#;
+    write(folder.join("access.log"), format!("{{\"details\":\"via_upstream\",\"scopegate\":{record}}}\n")).unwrap();
+    write(folder.join("old.yaml"), crate::migrate::envoy(&crate::migrate::jwt(""), crate::migrate::EVERY)).unwrap();
+    for (arguments, status) in [
+        (&["man"][..], 0),
+        (&["completions", "bash"], 0),
+        (&["check", "envoy.yaml"], 0),
+        (&["check", "revoked.jsonl"], 2),
+        (&["matrix", "envoy.yaml"], 0),
+        (&["explain", "envoy.yaml", "--request", "GET /orders"], 1),
+        (&["migrate", "old.yaml"], 0),
+        (&["migrate", "--compare", "access.log"], 0),
+        (&["tail", "--no-follow", "access.log"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate"));
+        let ended = command.args(arguments).current_dir(&folder).stdout(writer).output().unwrap();
+        let told = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(status), "{arguments:?}: {told}");
+        assert!(!told.contains("pipe"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn a_pipe_is_written_to_and_stays_a_pipe() {
     let folder = entries();
     let made = shell(

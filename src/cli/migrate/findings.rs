@@ -43,8 +43,9 @@ impl Kind {
 
     /// The words above its findings.
     #[must_use]
-    pub const fn heading(self) -> &'static str {
+    pub const fn heading(self, report_only: bool) -> &'static str {
         match self {
+            Self::Stricter if report_only => "Stricter: would be refused once it is enforced",
             Self::LetThrough => "Let through by the old configuration. Was it meant?",
             Self::Denied => "Not carried over: `deny: true` stands where it held, unless the line says otherwise",
             Self::LeftOut => "Left out: those who had it are refused",

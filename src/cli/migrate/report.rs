@@ -5,9 +5,9 @@ use crate::cli::gates::place;
 use crate::cli::terminal::clean;
 use serde_json::{Value, json};
 
-/// The report as text: a heading for each kind, a line for each finding.
+/// The report as text: a heading for each kind, a line for each finding. `report_only` is whether the gate only reports.
 #[must_use]
-pub(super) fn text(findings: &[Finding]) -> String {
+pub(super) fn text(findings: &[Finding], report_only: bool) -> String {
     let mut out = String::new();
     for finding in findings.iter().filter(|finding| finding.is_general()) {
         out.push_str(&format!("{}\n\n", clean(&finding.what)));
@@ -17,7 +17,7 @@ pub(super) fn text(findings: &[Finding]) -> String {
         if own.peek().is_none() {
             continue;
         }
-        out.push_str(&format!("{}\n", kind.heading()));
+        out.push_str(&format!("{}\n", kind.heading(report_only)));
         for finding in own {
             let place = clean(&place(&finding.file, finding.position));
             let path = if finding.path.is_empty() { String::new() } else { format!("{}: ", finding.path) };

@@ -1,7 +1,9 @@
 //! The comparison for people.
 
 use super::counts::{Counts, Groups};
+use crate::base::time::UnixSeconds;
 use crate::cli::log::Tally;
+use crate::cli::moment;
 use crate::cli::terminal::clean;
 use crate::cli::usage::{Few, parts};
 
@@ -9,6 +11,10 @@ use crate::cli::usage::{Few, parts};
 const LISTED: usize = 50;
 /// How many names are listed in a cell.
 const NAMES: usize = 4;
+/// Claims whose values are times.
+const TIMES: [&str; 4] = ["exp", "nbf", "iat", "auth_time"];
+/// Numbers that are taken for times in Unix seconds: from the year 2001 to the year 2286.
+const DATES: std::ops::Range<i64> = 1_000_000_000..10_000_000_000;
 
 /// Counts, and a table for each direction in which the two disagree.
 pub(super) fn tables(tally: &Tally, counts: &Counts) -> String {
@@ -49,7 +55,7 @@ fn groups(groups: &Groups, heads: [&str; 3], last: &str) -> Vec<String> {
         let mut parts = parts(name).into_iter().map(|part| clean(part).replace('\n', " "));
         let mut part = || parts.next().unwrap_or_default();
         let mut told = vec![few(&group.callers)];
-        told.extend((!group.causes.is_empty()).then(|| few(&group.causes)));
+        told.extend((!group.causes.is_empty()).then(|| few_with(&group.causes, with_dates)));
         told.extend((!group.further.is_empty()).then(|| format!("also {}", few(&group.further))));
         cells.push([group.requests.to_string(), part(), part(), part(), told.join("; ")]);
     }
@@ -72,11 +78,30 @@ fn line(row: &[String; 5], widths: [usize; 4]) -> String {
     format!("  {requests:>w0$}  {one:<w1$}  {two:<w2$}  {three:<w3$}  {last}").trim_end().to_owned()
 }
 
+/// A cause with the times in it as dates, if it is about one.
+fn with_dates(cause: &str) -> String {
+    if !TIMES.iter().any(|claim| cause.split(' ').next() == Some(*claim)) {
+        return cause.to_owned();
+    }
+    let words = cause.split(' ').map(|word| {
+        let (number, end) = word.strip_suffix(';').map_or((word, ""), |number| (number, ";"));
+        let at = number.parse().ok().filter(|seconds| DATES.contains(seconds));
+        at.map_or_else(|| word.to_owned(), |seconds| format!("{}{end}", moment::written(UnixSeconds(seconds))))
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Names with their counts.
 fn few(few: &Few) -> String {
+    few_with(few, str::to_owned)
+}
+
+/// Names as `shown` has them, with their counts.
+fn few_with(few: &Few, shown: impl Fn(&str) -> String) -> String {
     let ranked = few.ranked();
+    let name = |name: &str| clean(&shown(name)).replace('\n', " ");
     let mut named: Vec<String> =
-        ranked.iter().take(NAMES).map(|(name, count)| format!("{} {count}", clean(name).replace('\n', " "))).collect();
+        ranked.iter().take(NAMES).map(|(own, count)| format!("{} {count}", name(own))).collect();
     let others: u64 = ranked.iter().skip(NAMES).map(|(_, count)| count).sum::<u64>().saturating_add(few.others);
     if others > 0 {
         named.push(format!("others {others}"));
