@@ -7,6 +7,7 @@ mod readers;
 mod refusals;
 mod routes;
 mod shared;
+mod told;
 
 use crate::world::{Run, folder, run};
 use serde_json::{Value, json};

@@ -23,13 +23,14 @@ mod served;
 mod stricter;
 
 use super::findings::{Finding, Findings, Kind};
+use super::policy::closes_head;
 use super::write::{Edit, Edits, json, yaml};
 use super::{Migrated, NewFilter};
 use crate::cli::check;
 use crate::cli::report::Severity;
 use crate::cli::source::Source;
 use crate::config::Node;
-use chain::{Asks, Chain};
+use chain::{Asks, Chain, FilterKind};
 use providers::Providers;
 use routes::Routes;
 use served::{Manager, Names};
@@ -96,7 +97,7 @@ fn translated(
     let mut providers = Providers::default();
     for (_, file, view) in chain.jwts() {
         providers.read(file, view, findings);
-        stricter::filter(file, view, findings);
+        stricter::filter(file, view, &chain.manager, findings);
     }
     chain.broken.iter().for_each(|why| findings.add(why.finding().clone()));
     providers
@@ -133,6 +134,7 @@ fn translated(
         |name: &str| chain.route_configs.iter().any(|(_, config)| config.get(name).is_some_and(|flag| flag.is_true()));
     let may_be_beside = !is_shared && before.is_none() && !ignores("ignore_path_parameters_in_path_matching");
     let rules = routes.write(&asks, &issuers, may_be_beside, names, edits, findings);
+    tell_head(chain, &rules, findings);
     let sets = asks.sets.into_inner();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, &sets, rules, findings);
@@ -157,6 +159,15 @@ fn translated(
         findings.tell(Kind::Note, chain.file, &chain.manager, what);
     }
     Some(plugin)
+}
+
+/// Tells of a rule that no line of the old configuration is about.
+fn tell_head(chain: &Chain<'_>, rules: &[Node], findings: &mut Findings) {
+    let closing = chain.filters.iter().find(|filter| filter.kind == FilterKind::Rbac).or_else(|| chain.filters.first());
+    if let Some(filter) = closing.filter(|_| closes_head(rules)) {
+        let what = "HEAD is closed on its own, since `methods: [GET]` covers HEAD and the old policy did not";
+        findings.tell(Kind::Note, chain.file, &filter.view, what);
+    }
 }
 
 /// The new files. What `scopegate check` finds in them is told.

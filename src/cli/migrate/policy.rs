@@ -17,4 +17,4 @@ pub use path::{PathIs, PathKind};
 pub use region::{Overlap, Region};
 pub use requirement::{Accepted, Issuers, requirement};
 pub(in crate::cli) use rules::denied;
-pub use rules::{beside, rules};
+pub use rules::{beside, closes_head, rules};

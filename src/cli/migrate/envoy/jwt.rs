@@ -139,7 +139,7 @@ impl Jwt<'_, '_> {
 
     fn provider(&self, view: &View<'_>, name: Option<&str>, audiences: Option<BTreeSet<String>>) -> Access {
         let Some(number) = name.and_then(|name| self.providers.find(&self.view, name)) else {
-            return self.unclear(view, "names no provider of this filter");
+            return self.unclear(view, self.no_provider(name));
         };
         let broken = self.providers.0.get(number).and_then(|provider| provider.broken.clone());
         if let Some(why) = broken {
@@ -148,6 +148,18 @@ impl Jwt<'_, '_> {
         self.used.borrow_mut().push((number, audiences.clone()));
         let tokens = std::iter::once((number, audiences)).collect();
         Access::Need(Need { tokens: Some(tokens), ..Need::default() })
+    }
+
+    /// Says that there is no such provider, and which there are.
+    fn no_provider(&self, name: Option<&str>) -> String {
+        let named = |name: &str| format!("`{name}`");
+        let known = self.view.get("providers").map(|view| view.members()).unwrap_or_default();
+        let known: Vec<String> = known.iter().map(|(name, _)| named(name)).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        match name {
+            Some(name) => format!("{} is no provider of this filter, which has {known}", named(name)),
+            None => format!("names no provider of this filter, which has {known}"),
+        }
     }
 
     fn tell_missing(&self, view: &View<'_>) {

@@ -57,7 +57,9 @@ fn of_local(file: &Path, local: &View<'_>, findings: &mut Findings) -> Result<No
     let given = text_of_source(file, local, "jwks: {inline: {keys: [...]}}")?;
     let read = read_documents(&given, true).ok().and_then(|mut read| read.pop()).map(|read| read.node);
     let Some(Node { value: Tree::Object(members), .. }) = read else {
-        return Err(Why::new(file, local, "has a key set that is not JSON"));
+        let wrong = serde_json::from_str::<serde::de::IgnoredAny>(&given).err();
+        let place = wrong.map_or_else(|| " object".to_owned(), |error| format!(": {error}"));
+        return Err(Why::new(file, local, format!("has a key set that is not JSON{place}")));
     };
     let keys = members.into_iter().find(|(name, _)| name == "keys").map(|(_, node)| node.value);
     let Some(Tree::List(keys)) = keys else {

@@ -64,8 +64,22 @@ pub(super) fn provider(file: &Path, provider: &Provider<'_>, findings: &mut Find
     }
 }
 
+/// What restores paths as they were judged, as far as the connection manager does not say it yet.
+fn paths(manager: &View<'_>) -> String {
+    let is_set = |name: &&str| manager.get(name).is_some_and(|flag| flag.is_true());
+    let left: Vec<&str> = ["normalize_path", "merge_slashes"].into_iter().filter(|name| !is_set(name)).collect();
+    let escapes = "paths: {allow: [encoded_slash, semicolon]}";
+    if left.is_empty() {
+        return format!("{escapes} for `;` and `%2F`");
+    }
+    format!(
+        "{escapes} for `;` and `%2F`, and for `//` and dot segments with {} of the connection manager",
+        left.join(" and ")
+    )
+}
+
 /// What requests have to be now, wherever the gate is.
-pub(super) fn filter(file: &Path, view: &View<'_>, findings: &mut Findings) {
+pub(super) fn filter(file: &Path, view: &View<'_>, manager: &View<'_>, findings: &mut Findings) {
     let mut tell = |what: &str, restore: Option<&str>| {
         let finding = Finding::new(Kind::Stricter, file, view, what);
         findings.add(match restore {
@@ -75,7 +89,7 @@ pub(super) fn filter(file: &Path, view: &View<'_>, findings: &mut Findings) {
     };
     tell(
         "judged paths that readers read differently (`//`, `;`, `%2F`, dot segments); now they are refused with 400",
-        Some("paths: {allow: [encoded_slash, semicolon]}"),
+        Some(&paths(manager)),
     );
     tell(
         "passed over tokens in the query that no provider reads; now a parameter that carries one is refused on every route",

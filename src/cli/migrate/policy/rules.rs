@@ -101,6 +101,26 @@ pub fn rules(cases: &Cases<Access>, within: &Region, issuers: &Issuers) -> Vec<N
     rules
 }
 
+/// Whether a rule closes HEAD where the next ones open GET: a rule for GET is one for HEAD too.
+#[must_use]
+pub fn closes_head(rules: &[Node]) -> bool {
+    let parts = |rule: &Node| {
+        let rule = rule.value.to_json();
+        let mut matching = rule.get("match").cloned().unwrap_or_default();
+        let methods = matching.as_object_mut().and_then(|members| members.remove("methods"));
+        let has = |method: &str| {
+            methods.as_ref().and_then(|own| own.as_array()).is_some_and(|own| own.iter().any(|name| name == method))
+        };
+        (matching, has("GET"), has("HEAD"), rule.get("deny").is_some())
+    };
+    let all: Vec<_> = rules.iter().map(parts).collect();
+    all.iter().any(|(matching, has_get, has_head, denies)| {
+        let opens =
+            |(other, gets, heads, denied): &(_, bool, bool, bool)| other == matching && *gets && !heads && !denied;
+        *has_head && !has_get && *denies && all.iter().any(opens)
+    })
+}
+
 /// A request of any method but CONNECT and OPTIONS has a path.
 fn without_every_path(region: Region) -> Region {
     let has_path = |methods: &BTreeSet<String>| !methods.contains("CONNECT") && !methods.contains("OPTIONS");
