@@ -223,7 +223,7 @@ fn what_cannot_be_sent_is_said_before_anything_is_sent_or_printed() {
         ),
         (
             vec!["--push", &url, "--key", "public.json", "--operator", "ops", "--audience", "a"],
-            "public.json: the key has no alg",
+            "public.json is a key set; give one private key",
         ),
         (vec!["--push", &url, "--key", "ops.json", "--audience", "a"], key[2]),
         (vec!["--push", &url, "--operator", "ops", "--audience", "a"], key[1]),
