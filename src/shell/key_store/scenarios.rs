@@ -214,6 +214,7 @@ fn an_outage_takes_no_keys_away_before_their_time_and_is_told_once() {
             "not a JSON Web Key Set: it is empty",
             "not a JSON Web Key Set: it is not JSON",
             "no key in it can be used",
+            "no key in it can be used; keys[0]: a symmetric key: a published secret is no secret",
         ]
         .map(|why| format!("{why} (GET https://idp.example.com/jwks through the cluster idp)"))
     );
