@@ -133,6 +133,8 @@ fn what_opens_the_gate_or_undoes_it_is_an_error() {
 ("edits-after", with(ROUTER, &after_the_gate("jwt_authn.v3.JwtAuthentication", ", clear_route_cache: true")), shipped()),
 ("cluster-missing", with("cluster: issuer}", "cluster: isuer}"), shipped()),
 ("metadata", with("scopegate: {scopes: [orders:write]", "scopegate: {scope: [orders:write]"), shipped()),
+        // In a map, null is no requirement for YAML, and an empty one for Envoy.
+        ("metadata", with(UPSTREAM, &format!("{UPSTREAM}                metadata: {{filter_metadata: {{scopegate: null}}}}\n")), shipped()),
 ("configuration", with("audiences: [https://api.example.com]", "audience: [https://api.example.com]"), shipped()),
         ("disabled", behind_a_matcher("envoy.extensions.filters.common.matcher.action.v3.SkipFilter"), shipped()),
         ("disabled", behind_a_matcher("envoy.extensions.filters.http.composite.v3.Composite"), shipped()),

@@ -69,7 +69,7 @@ fn check_part(file: &Path, part: &Part<'_>, policy: &Policy, findings: &mut Find
     match part {
         Part::Requirement(view) => check_requirement(file, &Beside::of_route(view.clone()), policy, findings),
         Part::FilterMetadata(metadata) => {
-            if let Some(view) = metadata.get(METADATA_NAMESPACE) {
+            if let Some(view) = metadata.written(METADATA_NAMESPACE) {
                 check_requirement(file, &Beside::of_route(view), policy, findings);
             }
             for (name, view) in metadata.members() {

@@ -111,9 +111,9 @@ pub(in crate::cli) fn per_route<'s>(entry: &View<'s>) -> Option<View<'s>> {
     (inner.type_name() == Some(PER_ROUTE) && is_native_module(&inner)).then_some(inner)
 }
 
-/// The metadata of a route or a virtual host in our namespace.
+/// The metadata of a route or a virtual host in our namespace. There null is not unset: Envoy hands over an empty requirement.
 pub(in crate::cli) fn metadata<'s>(holder: &View<'s>) -> Option<View<'s>> {
-    holder.at(&["metadata", "filter_metadata", METADATA_NAMESPACE])
+    holder.at(&["metadata", "filter_metadata"])?.written(METADATA_NAMESPACE)
 }
 
 const fn plain(view: View<'_>, source: MetadataSource) -> Beside<'_> {

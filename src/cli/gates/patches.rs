@@ -48,7 +48,7 @@ pub(in crate::cli) fn patches(document: &Document) -> Vec<Patch<'_>> {
 /// Whether a resource says what routes ask.
 pub(in crate::cli) fn asks(document: &Document) -> bool {
     let is_asked = |part: &Part<'_>| match part {
-        Part::FilterMetadata(view) => view.get(METADATA_NAMESPACE).is_some(),
+        Part::FilterMetadata(view) => view.written(METADATA_NAMESPACE).is_some(),
         Part::Requirement(_) | Part::Unread(..) => true,
     };
     patches(document).iter().flat_map(Patch::parts).any(|part| is_asked(&part))
@@ -104,7 +104,7 @@ impl<'s> Patch<'s> {
             return parts;
         }
         let unread = |part: Part<'s>| match part {
-            Part::FilterMetadata(view) => view.get(METADATA_NAMESPACE),
+            Part::FilterMetadata(view) => view.written(METADATA_NAMESPACE),
             Part::Requirement(view) => Some(view),
             Part::Unread(..) => None,
         };
@@ -117,7 +117,7 @@ impl<'s> Patch<'s> {
                 vec![Part::FilterMetadata(value.clone())]
             }
             [.., outer, inner] if is_same(inner, "filter_metadata") => {
-                value.get(METADATA_NAMESPACE).map(|view| misspelt(view, outer)).into_iter().collect()
+                value.written(METADATA_NAMESPACE).map(|view| misspelt(view, outer)).into_iter().collect()
             }
             [.., outer, inner, namespace] if is_same(inner, "filter_metadata") => {
                 match (is_same(outer, "metadata"), *namespace == METADATA_NAMESPACE) {
@@ -144,24 +144,24 @@ impl<'s> Patch<'s> {
                     parts.push(Part::FilterMetadata(holder));
                 }
                 [.., outer, inner] if is_same(inner, "filter_metadata") => {
-                    parts.extend(holder.get(METADATA_NAMESPACE).map(|view| misspelt(view, outer)));
+                    parts.extend(holder.written(METADATA_NAMESPACE).map(|view| misspelt(view, outer)));
                 }
                 // The filter itself may be turned off there, which another check covers.
                 [.., inner] if is_same(inner, "typed_per_filter_config") => {}
                 [.., inner] if nearest(inner, ["filter_metadata"]).is_some() => {
                     let what = format!("stands under `{inner}`, where nothing reads it");
                     let remedy = "did you mean `filter_metadata`?".to_owned();
-                    parts.extend(holder.get(METADATA_NAMESPACE).map(|view| Part::Unread(view, what, remedy)));
+                    parts.extend(holder.written(METADATA_NAMESPACE).map(|view| Part::Unread(view, what, remedy)));
                 }
                 _ => {
-                    let view = holder.get(METADATA_NAMESPACE).filter(|view| !view.members().is_empty());
+                    let view = holder.written(METADATA_NAMESPACE).filter(|view| !view.members().is_empty());
                     parts.extend(view.map(|view| nowhere(view, "here")));
                 }
             }
         }
         // A misspelt namespace has no member of our name.
         for holder in value.holders("filter_metadata") {
-            let own = holder.get("filter_metadata").filter(|own| own.get(METADATA_NAMESPACE).is_none());
+            let own = holder.get("filter_metadata").filter(|own| own.written(METADATA_NAMESPACE).is_none());
             parts.extend(own.map(Part::FilterMetadata));
         }
         parts
