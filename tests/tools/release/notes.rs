@@ -58,11 +58,11 @@ fn files(is_there: &dyn Fn(&str) -> bool) -> String {
     let mut table = String::new();
     for line in FILES.lines() {
         let (names, what) = line.trim_start_matches("| ").split_once(" | ").unwrap_or((line, ""));
-        let named: Vec<&str> = names.split(", ").filter(|name| is_there(name.trim_matches('`'))).collect();
+        let present: Vec<&str> = names.split(", ").filter(|name| is_there(name.trim_matches('`'))).collect();
         if !names.starts_with('`') {
             table += &format!("{line}\n");
-        } else if !named.is_empty() {
-            table += &format!("| {} | {what}\n", named.join(", "));
+        } else if !present.is_empty() {
+            table += &format!("| {} | {what}\n", present.join(", "));
         }
     }
     table
