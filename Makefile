@@ -71,7 +71,7 @@ SMOKE := \
 EVIDENCE := oldest full native services faults release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image command dist quickstart compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test modules tests conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image command dist quickstart compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential migrations served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -235,16 +235,24 @@ install: needs-install toolchain ## put the command on the PATH: scopegate, into
 	cargo install --locked --path .
 	@echo "scopegate is in $${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}/bin"
 
-test: needs-test setup node wasm conformance-module ## run all tests, those in a real Envoy too
+test: needs-test setup node ## run all tests, those in a real Envoy too
+	@$(MAKE) --no-print-directory -j2 modules tests
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) \
 	cargo test --locked
+
+# Side by side: the last step of a module uses one core.
+modules: wasm
+	@$(MAKE) --no-print-directory conformance-module
+
+tests: toolchain
+	@unset MAKEFLAGS MFLAGS; cargo test --locked --no-run
 
 conformance: setup conformance-module ## run the published vectors, natively and in a real Envoy, and print a table
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_CONFORMANCE=$(CONFORMANCE) cargo test --locked --test conformance -- --nocapture
 
 # The filter with another `proxy_on_configure`, which runs vectors.
 conformance-module: toolchain
-	@cargo build --locked --example conformance --target $(WASM_TARGET) --release
+	@unset MAKEFLAGS MFLAGS; cargo build --locked --example conformance --target $(WASM_TARGET) --release
 
 # The pinned compiler is made to take the options of nightly. Our code has no unsafe to look at, so there is no sanitizer: that
 # is ten times faster.
@@ -369,7 +377,11 @@ command: toolchain $(ZIG_HOME)/ready ## build the command as one static program:
 
 # Every name is the same for every release. SIGNING_KEY names a key to sign with; BUILDER and SOURCE are the URIs of who builds and
 # of the repository, for the provenance.
-dist: signing-key image command module-portable ## make the release: target/dist; SIGNING_KEY=key.pem signs it
+dist: signing-key image ## make the release: target/dist; SIGNING_KEY=key.pem signs it
+	@$(MAKE) --no-print-directory $(ZIG_HOME)/ready
+	@# Before both builds: rustup has no lock. Each says what it lacks.
+	@rustup target add $(COMMAND_TARGET) $(addsuffix -unknown-linux-gnu,$(NATIVE_ARCHITECTURES)) >/dev/null 2>&1 || true
+	@$(MAKE) --no-print-directory -j2 command module-portable
 	@rm -rf $(RELEASE) && mkdir -p $(RELEASE)/completions
 	@cp $(MODULE) $(FULL) $(BILL) $(FULL_BILL) envoy/quickstart.sh target/scopegate-$(COMMAND_TARGET) $(RELEASE)
 	@for architecture in $(NATIVE_ARCHITECTURES); do \

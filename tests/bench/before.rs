@@ -3,9 +3,9 @@
 
 use super::cases::{Case, Cases};
 use super::contenders::{Behind, Contender, contender};
-use super::load::{self, Run};
+use super::load;
 use super::machine::Cores;
-use super::measure::{in_turn, median};
+use super::measure::{median, two_in_turn};
 use super::report::round;
 use super::settings::Settings;
 use super::start;
@@ -43,15 +43,7 @@ pub fn measure(cores: &Cores, cases: &Cases, settings: &Settings) -> Value {
         let requests = load::write_requests(NAME, &case.requests());
         let names = names(case);
         let run = |index: usize, seconds| load::full_speed(&envoy, cores, &names[index], &requests, seconds);
-        for index in 0..2 {
-            run(index, 1);
-        }
-        let mut runs: [Vec<Run>; 2] = Default::default();
-        for number in 0..settings.rounds {
-            for index in in_turn(number) {
-                runs[index].push(run(index, settings.seconds));
-            }
-        }
+        let runs = two_in_turn(settings, run);
         let [now, earlier] = runs.each_ref().map(|runs| median(runs.iter().map(|run| run.worker_us)));
         let pairs = runs[0].iter().zip(&runs[1]);
         let ratio = median(pairs.map(|(now, earlier)| now.worker_us / earlier.worker_us));

@@ -37,6 +37,7 @@ mod opaque;
 pub(crate) mod pace;
 mod profile;
 mod proof;
+mod recorded;
 mod report;
 mod scaling;
 pub(crate) mod settings;
@@ -111,6 +112,9 @@ fn bench(settings: &Settings) {
     }
     if settings.wants(edits::NAME) {
         whole.insert(edits::NAME.into(), edits::measure(&cores, &cases, settings));
+    }
+    if settings.wants(recorded::NAME) {
+        whole.insert(recorded::NAME.into(), recorded::measure(&cores, &cases, settings));
     }
     if settings.wants(stolen::NAME) {
         whole.insert(stolen::NAME.into(), stolen::measure(&cores, &cases, settings));

@@ -5,6 +5,7 @@ use super::contenders::{Contender, MODULE_STATISTICS};
 use super::load::{self, Run, Stream};
 use super::machine::Cores;
 use super::pace::Outcome;
+use super::settings::Settings;
 use super::support::envoy::Envoy;
 use std::path::Path;
 use std::time::Duration;
@@ -232,6 +233,20 @@ pub const fn order(round: usize) -> [Contender; 3] {
 /// The order of two in a round: each is first in every other round.
 pub const fn in_turn(round: usize) -> [usize; 2] {
     if round.is_multiple_of(2) { [0, 1] } else { [1, 0] }
+}
+
+/// Two in turn, each once without counting and then `rounds` times; `run` runs one of them for so many seconds.
+pub fn two_in_turn(settings: &Settings, run: impl Fn(usize, u64) -> Run) -> [Vec<Run>; 2] {
+    let mut runs: [Vec<Run>; 2] = Default::default();
+    for index in 0..runs.len() {
+        run(index, 1);
+    }
+    for number in 0..settings.rounds {
+        for index in in_turn(number) {
+            runs[index].push(run(index, settings.seconds));
+        }
+    }
+    runs
 }
 
 /// The middle one; the mean of the two in the middle of an even number.

@@ -1,6 +1,6 @@
 //! What the bench was asked to do, and what the module under it understands.
 
-use super::{before, cases, edits, flood, footprint, held, looked_up, made_of, scaling, stolen};
+use super::{before, cases, edits, flood, footprint, held, looked_up, made_of, recorded, scaling, stolen};
 use scopegate::config::{self, Node};
 use serde_json::json;
 use std::fmt;
@@ -26,12 +26,13 @@ pub struct Settings {
 }
 
 /// The parts that compare nothing with the native filters.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     flood::TOKENS.name,
     flood::PASSWORDS.name,
     made_of::NAME,
     looked_up::NAME,
     edits::NAME,
+    recorded::NAME,
     stolen::NAME,
     before::NAME,
     held::NAME,
