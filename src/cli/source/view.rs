@@ -1,6 +1,7 @@
 //! A value in a file, with its path.
 
 use crate::config::{Node, Position, Tree};
+use std::collections::BTreeSet;
 
 /// A value in a file, with its path in the document.
 #[derive(Clone, Debug)]
@@ -55,11 +56,16 @@ impl<'n> View<'n> {
         self.get(name).map(|view| view.items()).unwrap_or_default()
     }
 
-    /// The members of an object.
+    /// The members of an object. Of several with one name the last counts, as it does for Envoy.
     #[must_use]
     pub fn members(&self) -> Vec<(&'n str, Self)> {
         let Tree::Object(members) = &self.node.value else { return Vec::new() };
-        members.iter().map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect()
+        let mut seen = BTreeSet::new();
+        let last = members.iter().rev().filter(|(name, _)| seen.insert(name.as_str()));
+        let mut all: Vec<(&str, Self)> =
+            last.map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect();
+        all.reverse();
+        all
     }
 
     /// Text.

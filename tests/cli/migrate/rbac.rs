@@ -256,3 +256,87 @@ fn simple_cel_conditions_are_carried_over_and_others_are_denied() {
         assert_good(&became);
     }
 }
+
+#[test]
+fn the_opposite_of_what_reads_nothing_is_nothing() {
+    // A claim that no provider writes, and the path of CONNECT, are errors to CEL: nothing matches, and no opposite either.
+    let of_claim = |key: &str, name: &str| {
+        let metadata = select(&["metadata", "filter_metadata"]);
+        let jwt = call("_[_]", &[&metadata, &constant("envoy.filters.http.jwt_authn")]);
+        call("_[_]", &[&call("_[_]", &[&jwt, &constant(key)]), &constant(name)])
+    };
+    let guest = constant("guest");
+    for condition in [
+        call("_!=_", &[&of_claim("typo", "role"), &guest]),
+        call("!_", &[&call("_==_", &[&of_claim("typo", "role"), &guest])]),
+        call("!_", &[&call("@in", &[&guest, &of_claim("typo", "groups")])]),
+        call("!_", &[&call("!_", &[&call("_!=_", &[&of_claim("others", "role"), &guest])])]),
+        call(
+            "!_",
+            &[&call(
+                "_||_",
+                &[
+                    &call("_==_", &[&of_claim("typo", "role"), &guest]),
+                    &call("_==_", &[&select(&["request", "method"]), &constant("PUT")]),
+                ],
+            )],
+        ),
+    ] {
+        let rules = format!(
+            "rules:\n  policies:\n    p: {{permissions: [{ANY}], principals: [{ANY}], condition: {condition}}}"
+        );
+        let filters =
+            format!("{}{}", jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]"), rbac_with(&rules));
+        let became = migrate(&envoy(&filters, EVERY));
+        assert!(
+            became.tells("denied", "asks that a claim is not what it says"),
+            "{condition}: {:?}",
+            became.findings("denied")
+        );
+        assert_eq!((became.run.status, beside(&became)), (2, json!({"deny": true})), "{condition}");
+    }
+}
+
+#[test]
+fn a_path_that_a_request_does_not_have_is_not_another_path() {
+    let starts = format!(
+        "{{call_expr: {{function: startsWith, target: {}, args: [{}]}}}}",
+        select(&["request", "path"]),
+        constant("/admin")
+    );
+    let not_admin = call("!_", &[&starts]);
+    let inverted = "{header: {name: ':path', string_match: {prefix: /admin}, invert_match: true}}";
+    let of_cel = format!("{{permissions: [{ANY}], principals: [{ANY}], condition: {not_admin}}}");
+    let of_header = format!("{{permissions: [{inverted}], principals: [{ANY}]}}");
+    for policy in [of_cel, of_header] {
+        let rules = format!("rules: {{policies: {{p: {policy}}}}}");
+        let filters =
+            format!("{}{}", jwt("rules: [{match: {prefix: /x}, requires: {provider_name: idp}}]"), rbac_with(&rules));
+        let own = format!(
+            "envoy.filters.http.rbac: {{'@type': type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute, rbac: {{{rules}}}}}"
+        );
+        let connect = format!(
+            "- {{name: tunnel, match: {{connect_matcher: {{}}}}, route: {{cluster: up}}, typed_per_filter_config: {{{own}}}}}"
+        );
+        let became = migrate(&envoy(&filters, &format!("{connect}\n{EVERY}")));
+        let rules = became.plugin["rules"].as_array().unwrap();
+        assert!(rules.iter().any(|rule| rule.get("public").is_some()), "{policy}: {:?}", became.told);
+        for rule in rules.iter().filter(|rule| rule.get("deny").is_none()) {
+            let has_path =
+                ["path", "prefix", "path_separated_prefix"].iter().any(|kind| rule["match"].get(kind).is_some());
+            assert!(has_path, "{policy}: {rule} opens CONNECT");
+        }
+        assert_good(&became);
+    }
+}
+
+#[test]
+fn of_two_policies_with_one_name_the_last_counts() {
+    let of = |path: &str| format!("{{permissions: [{{url_path: {{path: {{prefix: {path}}}}}}}], principals: [{ANY}]}}");
+    let rules = format!("rules: {{policies: {{p: {}, p: {}}}}}", of("/"), of("/x"));
+    let filters =
+        format!("{}{}", jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]"), rbac_with(&rules));
+    let became = migrate(&envoy(&filters, EVERY));
+    let wanted = json!([{"match": {"prefix": "/x"}, "issuers": ["idp"], "scopes": []}]);
+    assert_eq!(became.plugin["rules"], wanted, "{:?}", became.told);
+}

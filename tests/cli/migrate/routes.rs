@@ -296,3 +296,34 @@ fn a_regular_expression_with_alternatives_is_not_bounded_by_one_of_them() {
         assert_eq!(became.plugin["rules"][1]["issuers"], json!(["idp"]), "{regex}: {}", became.plugin);
     }
 }
+
+#[test]
+fn a_route_that_is_chosen_again_before_a_filter_that_it_configures_is_denied() {
+    let clearing = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]")
+        .replace("issuer: ", "clear_route_cache: true\n        issuer: ");
+    let plain = clearing.replace("clear_route_cache: true\n        ", "");
+    let keys = super::credentials::keys(&format!(
+        "credentials: [{{key: {}, client: acme}}]\nkey_sources: [{{header: x-api-key}}]",
+        super::credentials::KEY
+    ));
+    let second = plain.replace("name: envoy.filters.http.jwt_authn", "name: second");
+    let rbac = policies("ALLOW", &[(ANY, ANY)]);
+    let http = "type.googleapis.com/envoy.extensions.filters.http";
+    for (after, name, own) in [
+        (&keys, "keys", format!("'@type': {http}.api_key_auth.v3.ApiKeyAuthPerRoute, allowed_clients: [acme]")),
+        (&second, "second", format!("'@type': {PER_ROUTE}, disabled: true")),
+        (&rbac, "envoy.filters.http.rbac", format!("'@type': {http}.rbac.v3.RBACPerRoute")),
+    ] {
+        let own = format!("typed_per_filter_config: {{{name}: {{{own}}}}}");
+        let routes = format!(
+            "- {{name: a, match: {{prefix: /a}}, route: {{cluster: up}}, {own}}}\n- {{name: all, match: {{prefix: /}}, route: {{cluster: up}}}}"
+        );
+        let words = format!("chooses the route again before `{name}`");
+        let became = migrate(&envoy(&format!("{clearing}{after}"), &routes));
+        assert!(became.run.status == 2 && became.tells("denied", &words), "{name}: {:?}", became.told);
+        assert!(!became.new.contains("public: true"), "{name}: {}", became.new);
+        // Where it comes first, it is configured by the first route.
+        let became = migrate(&envoy(&format!("{after}{clearing}"), &routes));
+        assert!(!became.tells("denied", "chooses the route again"), "{name}: {:?}", became.told);
+    }
+}

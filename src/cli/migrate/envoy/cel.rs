@@ -2,7 +2,7 @@
 
 use super::conditions::{NAMESPACE, Reads};
 use super::matching::{Matched, is_method, path_named};
-use super::rbac::{both, either, where_matched};
+use super::rbac::{both, either, where_matched, with_path};
 use crate::cli::migrate::findings::Why;
 use crate::cli::migrate::policy::{Access, Cases, Claim, PathKind, Region, Test};
 use crate::cli::source::View;
@@ -44,9 +44,9 @@ impl Cel<'_, '_, '_> {
         match (function, target, args.as_slice()) {
             ("_&&_", None, [a, b]) => both(&self.answer(a), &self.answer(b), self.several),
             ("_||_", None, [a, b]) => either([self.answer(a), self.answer(b)].into_iter(), self.several),
-            ("!_", None, [a]) => self.answer(a).map(|access| access.negated(self.several)),
+            ("!_", None, [a]) => self.negated(view, &self.answer(a)),
             ("_==_", None, [a, b]) => self.equal(view, a, b),
-            ("_!=_", None, [a, b]) => self.equal(view, a, b).map(|access| access.negated(self.several)),
+            ("_!=_", None, [a, b]) => self.negated(view, &self.equal(view, a, b)),
             ("@in" | "_in_" | "in", None, [a, b]) => self.within(view, a, b),
             ("startsWith", Some(target), [start]) => match (operand(&target), operand(start)) {
                 (Some(Operand::Attribute(path)), Some(Operand::Constant(Tree::Text(start))))
@@ -58,6 +58,16 @@ impl Cel<'_, '_, '_> {
             },
             _ => self.unclear(view, &format!("calls `{function}` in a CEL expression, which is not read here")),
         }
+    }
+
+    /// The opposite of what is said in `view`. What reads something that is not there is an error, and its opposite is one,
+    /// too: nothing matches.
+    fn negated(&self, view: &View<'_>, answer: &Cases<Access>) -> Cases<Access> {
+        if names(view, &["metadata"]) {
+            return self.unclear(view, "asks that a claim is not what it says: a requirement asks for claims alone");
+        }
+        let opposite = answer.map(|access| access.negated(self.several));
+        if names(view, &["request", "path"]) { both(&opposite, &with_path(), self.several) } else { opposite }
     }
 
     fn matched(&self, view: &View<'_>, matched: Matched) -> Cases<Access> {
@@ -115,6 +125,14 @@ impl Cel<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Whether an expression names this attribute, or something in it.
+fn names(view: &View<'_>, path: &[&str]) -> bool {
+    let is_it = attribute(view).is_some_and(|own| own.starts_with(path));
+    is_it
+        || view.members().iter().any(|(_, member)| names(member, path))
+        || view.items().iter().any(|item| names(item, path))
 }
 
 fn operand<'n>(view: &View<'n>) -> Option<Operand<'n>> {

@@ -154,18 +154,18 @@ impl<'s> Chain<'s> {
 
     /// Why the route that a filter was configured by may not be the one that Scopegate sees.
     fn other_route(&self) -> Option<Why> {
-        let configured = |kind: FilterKind| {
-            let own = self.filters.iter().filter(|filter| filter.kind == kind);
-            configure(self, own.map(|filter| filter.name))
-        };
-        let clears = self.jwts().find_map(|(_, file, view)| {
+        let clears = self.jwts().find_map(|(filter, file, view)| {
             let providers = view.get("providers").map(|view| view.members()).unwrap_or_default();
             let clears = |(_, provider): (&str, View<'s>)| provider.get("clear_route_cache").filter(View::is_true);
-            providers.into_iter().find_map(clears).map(|view| (file, view))
+            let view = providers.into_iter().find_map(clears)?;
+            let after = self.filters.iter().filter(|other| other.index > filter.index);
+            let by_route = after.map(|other| other.name).find(|name| configure(self, std::iter::once(*name)))?;
+            Some((file, view, by_route))
         });
-        if let Some((file, view)) = clears.filter(|_| configured(FilterKind::Rbac)) {
-            let what =
-                "chooses the route again before `rbac`, which is configured by route: Scopegate judges by the first";
+        if let Some((file, view, name)) = clears {
+            let what = format!(
+                "chooses the route again before `{name}`, which is configured by route: Scopegate judges by the first"
+            );
             return Some(Why::new(file, &view, what));
         }
         let before = self.edited_before().filter(|_| configure(self, self.filters.iter().map(|filter| filter.name)))?;

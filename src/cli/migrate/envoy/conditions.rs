@@ -3,7 +3,7 @@
 use super::jwt;
 use super::matching::{Text, header_of, text_of};
 use super::providers::{Provider, Providers};
-use super::rbac::where_matched;
+use super::rbac::{both, where_matched, with_path};
 use crate::cli::migrate::findings::Why;
 use crate::cli::migrate::policy::{Access, Cases, Claim, Need, Test};
 use crate::cli::source::View;
@@ -122,7 +122,9 @@ pub(super) fn condition_of_header(file: &Path, view: &View<'_>, reads: &Reads<'_
         let plain = without_inversion(view);
         let matched = header_of(&View { node: &plain, path: view.path.clone() });
         let why = Why::new(file, view, "inverts a condition");
-        return where_matched(file, view, matched).map(|access| access.negated(&why));
+        let opposite = where_matched(file, view, matched).map(|access| access.negated(&why));
+        // A header that is not there never matches, inverted or not. CONNECT has no path.
+        return if name == ":path" { both(&opposite, &with_path(), &why) } else { opposite };
     };
     // The header was made of a claim, and no client could set it.
     let exact = view.get("string_match").and_then(|matcher| text_of(&matcher));

@@ -4,7 +4,7 @@ use super::conditions::{Reads, condition_of_header, metadata};
 use super::matching::{Matched, path_text, template_is};
 use super::{cel, known};
 use crate::cli::migrate::findings::{Findings, Kind, Why};
-use crate::cli::migrate::policy::{Access, Cases};
+use crate::cli::migrate::policy::{Access, Cases, PathIs, Region};
 use crate::cli::source::View;
 use std::path::Path;
 
@@ -167,6 +167,11 @@ pub(super) fn where_matched(file: &Path, view: &View<'_>, matched: Matched) -> C
         Some(why) => Access::Unclear(vec![Why::new(file, view, format!("{why}: no rule says that"))]),
     };
     Cases::when(matched.region, inside, Access::No)
+}
+
+/// Nothing is asked of the requests that have a path, and no other one matches.
+pub(super) fn with_path() -> Cases<Access> {
+    Cases::when(Region::path(PathIs::every()), Access::Yes, Access::No)
 }
 
 /// What both ask for.
