@@ -143,7 +143,7 @@ impl Reader<'_> {
         if !matches!(view.node.value, Tree::Object(_)) {
             return self.wrong_kind(view, wanted);
         }
-        let members = view.members();
+        let members = view.all_members();
         for (index, (name, member)) in members.iter().enumerate() {
             if members.iter().take(index).any(|(other, _)| other == name) {
                 self.wrong::<()>(member, "is there twice; keep one");

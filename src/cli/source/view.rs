@@ -59,13 +59,19 @@ impl<'n> View<'n> {
     /// The members of an object. Of several with one name the last counts, as it does for Envoy.
     #[must_use]
     pub fn members(&self) -> Vec<(&'n str, Self)> {
-        let Tree::Object(members) = &self.node.value else { return Vec::new() };
+        let mut all = self.all_members();
         let mut seen = BTreeSet::new();
-        let last = members.iter().rev().filter(|(name, _)| seen.insert(name.as_str()));
-        let mut all: Vec<(&str, Self)> =
-            last.map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect();
+        all.reverse();
+        all.retain(|(name, _)| seen.insert(*name));
         all.reverse();
         all
+    }
+
+    /// The members of an object, also several with one name.
+    #[must_use]
+    pub fn all_members(&self) -> Vec<(&'n str, Self)> {
+        let Tree::Object(members) = &self.node.value else { return Vec::new() };
+        members.iter().map(|(name, node)| (name.as_str(), Self { node, path: self.path_of(name) })).collect()
     }
 
     /// Text.

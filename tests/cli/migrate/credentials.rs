@@ -221,9 +221,39 @@ fn headers_that_are_no_longer_made_are_removed() {
     let base = format!("issuer: a\naudiences: [a]\n{JWKS}\n");
     let more = "forward_payload_header: X-Payload\nclaim_to_headers: [{header_name: x-role, claim_name: realm.role}, {header_name: X-Forwarded-User, claim_name: sub}]\nforward: true";
     let (_, became) = issuer(&format!("{base}{more}"));
-    let removed = json!(["x-forwarded-user", "x-payload"]);
-    assert_eq!(became.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}, "remove": removed}));
+    assert_eq!(became.plugin["forward"], json!({"remove": ["x-forwarded-user", "x-payload", "x-role"]}));
     assert!(became.tells("changed", "sent the payload of the token in `X-Payload`"), "{:?}", became.told);
     assert!(became.tells("changed", "makes the header `x-forwarded-user`"), "{:?}", became.told);
     assert!(became.tells("stricter", "sent the token upstream"), "{:?}", became.told);
+}
+
+#[test]
+fn a_header_of_one_provider_is_not_made_of_the_tokens_of_another() {
+    let made = "claim_to_headers: [{header_name: x-role, claim_name: realm.role}]\n        issuer: ";
+    let rules = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
+    let of_one = migrate(&envoy(&rules.replacen("issuer: ", made, 1), EVERY));
+    assert_eq!(of_one.plugin["forward"], json!({"remove": ["x-role"]}));
+    assert!(of_one.tells("changed", "makes the header `x-role` of its own tokens alone"), "{:?}", of_one.told);
+    let of_both = migrate(&envoy(&rules.replace("issuer: ", made), EVERY));
+    assert_eq!(of_both.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}}));
+    assert!(!of_both.tells("changed", "of its own tokens alone"), "{:?}", of_both.told);
+}
+
+#[test]
+fn a_key_that_two_sets_would_have_is_in_the_first_alone() {
+    let of = "@type: type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute";
+    let route = |path: &str, members: &str| {
+        format!(
+            "- {{name: r{}, match: {{prefix: {path}}}, route: {{cluster: up}}, typed_per_filter_config: {{keys: {{'{}, {members}}}}}}}\n",
+            &path[1..],
+            of.replacen(": ", "': ", 1)
+        )
+    };
+    let other = route("/b", "key_sources: [{header: x-alt}]");
+    let routes = format!("{other}{EVERY}");
+    let filters = keys(&format!("credentials: [{{key: {KEY}, client: acme}}]\nkey_sources: [{{header: x-api-key}}]"));
+    let became = migrate(&envoy(&filters, &routes));
+    assert!(became.tells("denied", "has a key that other `key_sources` take too"), "{:?}", became.told);
+    assert_eq!((became.run.status, became.plugin["credentials"].as_array().unwrap().len()), (2, 1));
+    assert_good(&became);
 }

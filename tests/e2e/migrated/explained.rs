@@ -60,10 +60,7 @@ pub(super) fn explanation<'f>(findings: &'f [Finding], difference: &Difference<'
             words.iter().find_map(|word| find(&["stricter", "let_through", "denied", "left_out"], word))
         }
         Difference::Read(header) => find(&["changed"], "base64").or_else(|| find(&["changed"], &format!("`{header}`"))),
-        Difference::Added(header) => {
-            find(&["changed"], &format!("makes the header `{header}` of its own tokens alone"))
-                .or_else(|| find(&["changed"], &format!("did not send the client in `{header}`")))
-        }
+        Difference::Added(header) => find(&["changed"], &format!("did not send the client in `{header}`")),
         Difference::Excepted(Exception::OtherScheme) => find(&["changed"], "behind another scheme"),
         Difference::Excepted(Exception::OtherLetters) => find(&["changed"], "behind `bearer` too"),
         Difference::Excepted(Exception::Removed) => find(&["stricter"], "a bad token there is no longer refused"),

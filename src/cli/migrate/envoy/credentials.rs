@@ -123,8 +123,13 @@ impl Sets {
             .filter_map(View::text)
             .map(|client| Tree::Text(client.to_owned()))
             .collect();
+        let known: BTreeSet<String> = self.nodes().iter().flat_map(digests).collect();
         let access = self.need(&[&credentials, &sources], "keys", &header, |name| {
             let identities = identities(file, &credentials, findings);
+            if identities.iter().flat_map(digests).any(|digest| known.contains(&digest)) {
+                let what = "has a key that other `key_sources` take too: a key belongs to one set of credentials";
+                return Err(Why::new(file, &sources, what));
+            }
             let place = |header: &String| object([("header", text(header))]);
             let places = match headers.as_slice() {
                 [one] => place(one),
@@ -266,6 +271,11 @@ fn identities(file: &Path, credentials: &View<'_>, findings: &mut Findings) -> V
     }
     let identity = |(client, secrets): (String, Vec<Node>)| object([("id", text(client)), ("secrets", list(secrets))]);
     all.into_iter().map(identity).collect()
+}
+
+/// The digests of the keys in a set, or of an identity.
+fn digests(node: &Node) -> Vec<String> {
+    View::root(node).holders("sha256").iter().filter_map(|own| own.get("sha256")?.text().map(str::to_owned)).collect()
 }
 
 /// The lines of users whose hashes Scopegate takes.

@@ -80,6 +80,7 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                 [one] => text(one),
                 more => texts(more.to_vec()),
             };
+            let makes_it = |other: &Provider<'_>| other.headers.iter().any(|(own, _)| own == header);
             let is_new = headers.get(header).is_none_or(|other| *other == claim);
             let at = provider.view.get("claim_to_headers").unwrap_or_else(|| provider.view.clone());
             if !is_new {
@@ -94,15 +95,17 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                     Finding::new(Kind::Changed, chain.file, &at, what)
                         .restored_by("forward.headers, under another name"),
                 );
+            } else if !providers.0.iter().all(makes_it) {
+                // Tokens of another issuer may have the claim, too, and an upstream would trust it.
+                let what = format!(
+                    "makes the header `{header}` of its own tokens alone, and a gate makes it of those of every issuer; now the \
+                     header is removed from every request"
+                );
+                findings.add(
+                    Finding::new(Kind::Changed, chain.file, &at, what)
+                        .restored_by("forward.headers, if no other issuer has the claim"),
+                );
             } else {
-                let makes_it = |other: &Provider<'_>| other.headers.iter().any(|(own, _)| own == header);
-                if !providers.0.iter().all(makes_it) {
-                    let what = format!(
-                        "makes the header `{header}` of its own tokens alone; now it is made of tokens of every issuer that have \
-                         the claim"
-                    );
-                    findings.tell(Kind::Changed, chain.file, &at, what);
-                }
                 headers.insert(header.clone(), claim);
             }
         }
