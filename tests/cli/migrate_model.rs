@@ -218,7 +218,10 @@ fn generated(random: &mut Random) -> Vec<Value> {
         json!(["https://c/*"]),
         json!(["*w"]),
     ];
-    let paths = ["/a", "/a*", "/a/*", "/a/b", "*.css", "*/c", "/a/{*}/c", "/a/{**}", "*", "/*", "/a/x*", "*x/c"];
+    let paths = [
+        "/a", "/a*", "/a/*", "/a/b", "*.css", "*/c", "/a/{*}/c", "/a/{*}", "/a/{**}", "/{*}", "/{**}", "*", "/*",
+        "/a/x*", "*x/c",
+    ];
     let paths = paths.map(|path| json!([path]));
     let methods = [json!(["GET"]), json!(["GET", "HEAD"]), json!(["POST"]), json!(["*"]), json!(["HEAD", "PUT"])];
     let hosts =

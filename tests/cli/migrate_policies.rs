@@ -272,3 +272,25 @@ fn policies_of_other_actions_and_in_wrong_forms_open_nothing() {
         assert_eq!((&own, own_status), (&documents(default)[0], status), "{policies}");
     }
 }
+
+#[test]
+fn what_is_refused_within_what_is_allowed_is_refused_still() {
+    let of = |paths: &str| format!("[{{to: [{{operation: {{paths: [{paths}]}}}}]}}]");
+    for (allowed, refused, allow, deny) in [
+        ("'/a/{**}'", "'/a/{*}'", "template: /a/**", "template: /a/*"),
+        ("'/{**}'", "'/{*}'", "template: /**", "template: /*"),
+        ("'/{**}'", "'/{*}/b'", "template: /**", "template: /*/b"),
+        ("'/{**}'", "'/a/{**}'", "template: /**", "template: /a/**"),
+        ("'/a/{**}'", "'/a/{*}/{**}'", "template: /a/**", "template: /a/*/**"),
+        ("'/{**}'", "'*.css'", "template: /**", "template: /**.css"),
+        ("'/a/*'", "'/a/{*}'", "prefix: /a/", "template: /a/*"),
+        ("'/a/{*}'", "'/a/b'", "template: /a/*", "path: /a/b"),
+    ] {
+        let (default, rules, status) = made_of(&(policy("ALLOW", &of(allowed)) + &policy("DENY", &of(refused))));
+        let wanted = format!(
+            "{{d: {{deny: true}}, r: [{{match: {{{deny}}}, deny: true}}, {{match: {{{allow}}}, allow_missing: true}}]}}"
+        );
+        let wanted = documents(&wanted).remove(0);
+        assert_eq!((&default, &rules, status), (&wanted["d"], &wanted["r"], 0), "{allowed} but for {refused}");
+    }
+}

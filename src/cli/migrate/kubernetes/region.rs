@@ -103,10 +103,11 @@ impl Region {
     pub(in crate::cli::migrate) fn rank(&self) -> impl Ord + use<'_> {
         let is_head = self.methods.as_ref().is_some_and(|methods| methods.len() == 1 && methods.contains("HEAD"));
         let path = match &self.path {
-            Paths::Any => (0, 0, ""),
-            Paths::Prefix(prefix) => (1, prefix.len(), prefix.as_str()),
-            Paths::Template(template) => (2, literal_start(template).len(), template.as_str()),
-            Paths::Exact(path) => (3, path.len(), path.as_str()),
+            Paths::Any => (0, 0, true, ""),
+            Paths::Prefix(prefix) => (1, prefix.len(), true, prefix.as_str()),
+            // `/a/**` has all that `/a/*` has.
+            Paths::Template(path) => (2, literal_start(path).len(), !is_rest(path), path.as_str()),
+            Paths::Exact(path) => (3, path.len(), true, path.as_str()),
         };
         let host = match &self.host {
             Hosts::Any => (0, 0, ""),
@@ -243,4 +244,78 @@ pub(in crate::cli::migrate) fn is_plain(path: &str) -> bool {
         && !path.contains('?')
         && is_unambiguous(path.as_bytes(), policy)
         && PathForms::of(path.as_bytes(), policy).test(|form| form == path.as_bytes()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hosts, Paths, Region};
+    use std::collections::BTreeSet;
+
+    /// Regions of all kinds, many of them within another.
+    fn regions() -> Vec<Region> {
+        let prefixes = ["/", "/a", "/a/", "/a/b", "/a/b/"].map(|path| Paths::Prefix(path.to_owned()));
+        let exact = ["/", "/a", "/a/", "/a/b", "/a/b/c", "/z.css"].map(|path| Paths::Exact(path.to_owned()));
+        let templates = [
+            "/**",
+            "/*",
+            "/*/b",
+            "/*/**",
+            "/**.css",
+            "/**/b",
+            "/a/**",
+            "/a/*",
+            "/a/*/b",
+            "/a/*/**",
+            "/a/**.css",
+            "/a/b/**",
+            "/a/b/*",
+            "/a/{x}",
+            "/a/{x}/b",
+            "/a/{x}/**",
+            "/{x}",
+        ];
+        let templates = templates.map(|path| Paths::Template(path.to_owned()));
+        let below = [".x.io", ".a.x.io"].map(|domain| Hosts::Below(domain.to_owned()));
+        let hosts = ["x.io", "a.x.io", "b.a.x.io"].map(|host| Hosts::Exact(host.to_owned()));
+        let hosts: Vec<Hosts> = std::iter::once(Hosts::Any).chain(below).chain(hosts).collect();
+        let methods =
+            [&["GET"][..], &["HEAD"], &["GET", "HEAD"], &["POST"], &["GET", "POST"], &["GET", "HEAD", "POST"]];
+        let methods = methods.map(|names| Some(names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>()));
+        let mut regions = Vec::new();
+        for path in std::iter::once(Paths::Any).chain(prefixes).chain(templates).chain(exact) {
+            for host in &hosts {
+                for methods in methods.iter().chain([&None]) {
+                    regions.push(Region { path: path.clone(), host: host.clone(), methods: methods.clone() });
+                }
+            }
+        }
+        regions
+    }
+
+    #[test]
+    fn what_is_within_another_stands_before_it() {
+        let regions = regions();
+        let mut count = 0;
+        for own in &regions {
+            for other in regions.iter().filter(|other| *other != own && own.is_within(other)) {
+                count += 1;
+                assert!(own.rank() < other.rank(), "{} is within {}", own.words(), other.words());
+            }
+        }
+        assert!(count > 10_000, "{count}");
+    }
+
+    #[test]
+    fn what_two_have_in_common_is_within_both() {
+        let paths: BTreeSet<Paths> = regions().into_iter().map(|region| region.path).collect();
+        for own in paths.iter().cloned().map(Region::paths) {
+            for other in paths.iter().cloned().map(Region::paths) {
+                let both = own.meet(&other);
+                assert_eq!(both, other.meet(&own), "{} and {}", own.words(), other.words());
+                if let super::Meet::In(both) = both {
+                    assert!(both.is_within(&own) && both.is_within(&other), "{} and {}", own.words(), other.words());
+                }
+            }
+        }
+    }
 }
