@@ -39,6 +39,7 @@ mod matrix;
 mod migrate;
 mod migrate_beside;
 mod migrate_compare;
+mod migrate_gateways;
 mod migrate_kubernetes;
 mod migrate_model;
 mod migrate_places;

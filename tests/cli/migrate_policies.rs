@@ -294,3 +294,65 @@ fn what_is_refused_within_what_is_allowed_is_refused_still() {
         assert_eq!((&default, &rules, status), (&wanted["d"], &wanted["r"], 0), "{allowed} but for {refused}");
     }
 }
+
+#[test]
+fn items_of_a_list_of_one_kind_need_not_repeat_it() {
+    let listed = |version: &str, kind: &str, item: &str| {
+        format!(
+            "---\n{{apiVersion: {version}, kind: {kind}List, items: [{{metadata: {{name: p, namespace: shop}}, spec: {item}}}]}}\n"
+        )
+    };
+    let istio = "security.istio.io/v1";
+    let gateway = "selector: {matchLabels: {istio: ingressgateway}}";
+    let authentications = listed(
+        istio,
+        "RequestAuthentication",
+        &format!("{{{gateway}, jwtRules: [{{issuer: https://a, audiences: [x], jwksUri: http://a.n.svc/keys}}]}}"),
+    );
+    let policies = listed(istio, "AuthorizationPolicy", &format!("{{{gateway}, rules: {ANY}}}"));
+    let made = migrate_text(&(authentications + &policies));
+    assert_eq!((&made.plugins[0]["default"], made.run.status), (&json!({"scopes": []}), 0), "{:#?}", made.findings);
+    let of_gateway = "{targetRefs: [{kind: Gateway, name: g}], jwt: {providers: [{name: a, issuer: https://a, audiences: [x], \
+                      remoteJWKS: {uri: 'https://a/keys'}}]}}";
+    let made = migrate_text(&listed("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy", of_gateway));
+    assert_eq!((&made.plugins[0]["default"], made.run.status), (&json!({"scopes": []}), 0), "{:#?}", made.findings);
+}
+
+#[test]
+fn a_policy_of_an_unknown_version_is_not_passed_over_in_silence() {
+    for version in ["apiVersion: security.istio.example/v1\n", "apiVersion: v1\n", ""] {
+        let unknown = policy("ALLOW", ANY).replace("apiVersion: security.istio.io/v1\n", version);
+        let made = migrate_text(&with(&unknown));
+        let is_told = |[kind, _, what]: &[String; 3]| {
+            kind == "denied"
+                && what.contains(
+                    "AuthorizationPolicy default/p: it is not read: its `apiVersion` is not of security.istio.io",
+                )
+        };
+        assert!(made.run.status == 2 && made.findings.iter().any(is_told), "{version}: {:#?}", made.findings);
+    }
+}
+
+#[test]
+fn a_policy_only_reports_where_istio_reads_its_annotation_as_true() {
+    for (value, is_dry) in [
+        ("'true'", true),
+        ("'True'", true),
+        ("'TRUE'", true),
+        ("'t'", true),
+        ("'T'", true),
+        ("'1'", true),
+        ("'yes'", false),
+        ("'Y'", false),
+        ("'on'", false),
+        ("'tRUE'", false),
+        ("' true'", false),
+        ("'false'", false),
+        ("''", false),
+    ] {
+        let name = format!("name: p, annotations: {{istio.io/dry-run: {value}}}");
+        let (default, _, status) = made_of(&policy("ALLOW", ANY).replace("name: p", &name));
+        let wanted = if is_dry { json!({"allow_missing": true}) } else { json!({"scopes": []}) };
+        assert_eq!((default, status), (wanted, 0), "{value}");
+    }
+}

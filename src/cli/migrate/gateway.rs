@@ -6,6 +6,7 @@ mod given;
 mod overrides;
 mod provider;
 mod sets;
+mod targets;
 
 use super::findings::{Finding, Findings, Kind};
 use super::kubernetes::ask::Ask;

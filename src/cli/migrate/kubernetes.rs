@@ -40,15 +40,26 @@ pub(super) struct Writing {
     pub findings: Findings,
 }
 
+/// The kinds of policies that are read, with their groups.
+const READ: [(&str, &str); 3] = [
+    ("security.istio.io", "RequestAuthentication"),
+    ("security.istio.io", "AuthorizationPolicy"),
+    ("gateway.envoyproxy.io", "SecurityPolicy"),
+];
+
 /// Whether these files have policies of Istio or Envoy Gateway.
 pub(super) fn are_there(sources: &[Source]) -> bool {
-    resource::all(sources).iter().any(|(group, resource)| {
-        matches!(
-            (*group, resource.kind),
-            ("security.istio.io", "RequestAuthentication" | "AuthorizationPolicy")
-                | ("gateway.envoyproxy.io", "SecurityPolicy")
-        )
-    })
+    resource::all(sources).iter().any(|(group, resource)| READ.contains(&(group, resource.kind)))
+}
+
+/// Tells which policies have a version under which nothing is read.
+fn tell_unknown_versions(sources: &[Source], findings: &mut Findings) {
+    for (group, resource) in resource::all(sources) {
+        if let Some((wanted, _)) = READ.iter().find(|(wanted, kind)| *kind == resource.kind && *wanted != group) {
+            let what = format!("{}: it is not read: its `apiVersion` is not of {wanted}", resource.title());
+            findings.tell(Kind::Denied, resource.file, &resource.root, what);
+        }
+    }
 }
 
 /// Reads the policies of Istio and Envoy Gateway, and writes what takes their place, into one file.
@@ -63,6 +74,7 @@ pub(super) fn migrate(sources: &[Source]) -> Migrated {
         what: UNPROVEN.to_owned(),
         restore: None,
     });
+    tell_unknown_versions(sources, &mut writing.findings);
     super::istio::migrate(sources, &mut writing);
     super::gateway::migrate(sources, &mut writing);
     let texts: Vec<String> = writing.documents.iter().map(super::write::yaml).collect();

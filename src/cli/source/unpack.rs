@@ -23,8 +23,14 @@ pub(super) fn documents(node: Node) -> Vec<(String, Node)> {
 fn unpack(path: String, node: Node, found: &mut Vec<(String, Node)>) {
     let root = View { node: &node, path: path.clone() };
     let kind = root.get("kind").and_then(|view| view.text());
-    if kind.is_some_and(|kind| kind.ends_with("List")) && root.get("items").is_some() {
-        return each(root.list("items"), found);
+    if let Some(of) = kind.and_then(|kind| kind.strip_suffix("List"))
+        && root.get("items").is_some()
+    {
+        let version = root.get("apiVersion").and_then(|view| view.text());
+        return root
+            .list("items")
+            .iter()
+            .for_each(|item| unpack(item.path.clone(), named(item.node, of, version), found));
     }
     if matches!(node.value, Tree::List(_)) {
         return each(root.items(), found);
@@ -45,6 +51,23 @@ fn unpack(path: String, node: Node, found: &mut Vec<(String, Node)>) {
         return dumped(&root, found);
     }
     found.push((path, node));
+}
+
+/// An item of a list of resources of one kind, with that kind and its version where it has none: such a list need not
+/// repeat them. The list of kind `List` says nothing of its items.
+fn named(item: &Node, kind: &str, version: Option<&str>) -> Node {
+    let mut item = item.clone();
+    if let Tree::Object(members) = &mut item.value {
+        let own = [("apiVersion", version), ("kind", Some(kind))];
+        for (name, value) in
+            own.into_iter().filter(|_| !kind.is_empty()).filter_map(|(name, value)| Some((name, value?)))
+        {
+            if members.iter().all(|(other, _)| other != name) {
+                members.push((name.to_owned(), Tree::Text(value.to_owned()).into()));
+            }
+        }
+    }
+    item
 }
 
 fn each(items: Vec<View<'_>>, found: &mut Vec<(String, Node)>) {

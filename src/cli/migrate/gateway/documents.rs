@@ -90,9 +90,14 @@ fn targets(policy: &Resource<'_>) -> Vec<(String, Node)> {
     members
 }
 
+/// The name of the gate of a policy.
+pub(super) fn name(policy: &Resource<'_>) -> String {
+    format!("scopegate-{}", policy.name)
+}
+
 /// The gate, for what the policy was for.
 pub(super) fn gate(policy: &Resource<'_>, configuration: Node) -> Node {
-    let name = format!("scopegate-{}", policy.name);
+    let name = name(policy);
     let image = object([
         ("type", text("Image")),
         ("image", object([("url", text(IMAGE))])),

@@ -16,7 +16,7 @@ impl<'s> Given<'s> {
     }
 
     /// The resources of a kind in a group.
-    pub(super) fn all(&self, group: &'static str, kind: &'static str) -> impl Iterator<Item = &Resource<'s>> {
+    pub(super) fn all<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Resource<'s>> {
         self.0.iter().filter(move |(of, resource)| *of == group && resource.kind == kind).map(|(_, resource)| resource)
     }
 

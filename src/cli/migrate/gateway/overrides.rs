@@ -3,14 +3,11 @@
 
 use super::GROUP;
 use super::given::Given;
+use super::targets::{GATEWAY_API, ROUTES, Target, kind, references as targets};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::resource::Resource;
 use crate::cli::source::View;
-
-/// The group of Gateways and routes.
-const GATEWAY_API: &str = "gateway.networking.k8s.io";
-/// The kinds of routes with HTTP requests.
-const ROUTES: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
+use std::cmp::Ordering;
 
 /// Tells which routes were open, and what would replace a gate.
 pub(super) fn tell(given: &Given<'_>, findings: &mut Findings) {
@@ -62,23 +59,40 @@ pub(super) fn tell(given: &Given<'_>, findings: &mut Findings) {
         }
     }
     for other in given.all(GROUP, "EnvoyExtensionPolicy") {
-        let what = format!(
-            "{}: of two such policies for a route the route's replaces that of its Gateway, with the gate in it: put the gate's \
-             `wasm` entry into this one, too",
-            other.title()
-        );
-        findings.tell(Kind::LetThrough, other.file, &other.spec(), what);
+        asking.iter().for_each(|policy| tell_of_two(policy, other, given, findings));
     }
 }
 
-/// What a policy is for.
-fn targets<'s>(policy: &Resource<'s>) -> Vec<View<'s>> {
-    let spec = policy.spec();
-    let mut targets = spec.list("targetRefs");
-    targets.extend(spec.get("targetRef"));
-    targets
-}
-
-fn kind<'s>(target: &View<'s>) -> Option<&'s str> {
-    target.get("kind").and_then(|kind| kind.text())
+/// Tells what becomes of another policy of the gate's kind, or of the gate beside it: Envoy Gateway takes one of them.
+fn tell_of_two(policy: &Resource<'_>, other: &Resource<'_>, given: &Given<'_>, findings: &mut Findings) {
+    let gate = super::documents::name(policy);
+    let title = other.title();
+    if (gate.as_str(), policy.namespace) == (other.name, other.namespace) {
+        let what = format!("{title}: the gate that is written has this name, and takes its place");
+        return findings.tell(Kind::Note, other.file, &other.spec(), what);
+    }
+    let mut told: Vec<Ordering> = Vec::new();
+    for own in Target::all(policy) {
+        for target in Target::all(other) {
+            let Some(order) = own.against(&target, given).filter(|order| !told.contains(order)) else { continue };
+            told.push(order);
+            let words = target.words();
+            let what = match order {
+                Ordering::Greater => format!(
+                    "{title}: at {words} it takes the place of the gate `{gate}`, so that nothing is judged there. Put the `wasm` entry of \
+                     the gate into this policy, too, as the first"
+                ),
+                Ordering::Equal => format!(
+                    "{title}: it is for {words}, as the gate `{gate}` is, and of two the older counts alone, so that nothing is judged \
+                     there. Put the `wasm` entry of the gate into this policy, as the first, and leave the gate out"
+                ),
+                Ordering::Less => format!(
+                    "{title}: at {} the gate `{gate}` takes its place, and what it did there is not done. Put what it has into the \
+                     policy of the gate",
+                    own.words()
+                ),
+            };
+            findings.tell(Kind::Denied, other.file, &other.spec(), what);
+        }
+    }
 }

@@ -251,7 +251,12 @@ fn field<'v>(view: &'v View<'_>) -> &'v str {
 
 /// Whether a policy decides nothing.
 pub(super) fn only_reports(policy: &Resource<'_>) -> bool {
-    policy.root.at(&["metadata", "annotations", DRY_RUN]).is_some_and(|view| view.is_true())
+    policy.root.at(&["metadata", "annotations", DRY_RUN]).is_some_and(|view| match &view.node.value {
+        Tree::Bool(flag) => *flag,
+        // As `strconv.ParseBool` of Go has it.
+        Tree::Text(text) => ["1", "t", "T", "true", "TRUE", "True"].contains(&text.as_str()),
+        _ => false,
+    })
 }
 
 /// What a policy does with what meets a rule; none if that is no text.

@@ -1,0 +1,109 @@
+//! Policies of Envoy Gateway beside others of the same Gateways and routes: of two it takes one, and nothing passes for it.
+
+use crate::migrate_kubernetes::{Made, migrate_text};
+
+/// A `SecurityPolicy` that asks for a token.
+fn security(name: &str, target: &str) -> String {
+    format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  {target}
+  jwt: {{providers: [{{name: a, issuer: https://a, audiences: [x], remoteJWKS: {{uri: 'https://a/keys'}}}}]}}
+---
+"
+    )
+}
+
+/// A policy of the kind of gates.
+fn extension(name: &str, target: &str) -> String {
+    format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyExtensionPolicy
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  {target}
+  lua: [{{type: Inline, inline: 'function envoy_on_response(h) end'}}]
+---
+"
+    )
+}
+
+fn route(name: &str, labels: &str, parent: &str) -> String {
+    format!(
+        "apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {name}, namespace: shop, labels: {labels}}}
+spec: {{parentRefs: [{parent}]}}
+---
+"
+    )
+}
+
+fn of(kind: &str, name: &str) -> String {
+    format!("targetRefs: [{{group: gateway.networking.k8s.io, kind: {kind}, name: {name}}}]")
+}
+
+fn section(kind: &str, name: &str, section: &str) -> String {
+    of(kind, &format!("{name}, sectionName: {section}"))
+}
+
+fn selected(kind: &str, labels: &str) -> String {
+    format!("targetSelectors: [{{group: gateway.networking.k8s.io, kind: {kind}, matchLabels: {labels}}}]")
+}
+
+/// What is told with this kind.
+fn told<'m>(made: &'m Made, kind: &str) -> Vec<&'m str> {
+    made.findings.iter().filter(|[own, _, _]| own == kind).map(|[_, _, what]| what.as_str()).collect()
+}
+
+#[test]
+fn another_policy_that_takes_the_place_of_a_gate_is_told_as_a_loss() {
+    let (gateway, http) = (of("Gateway", "g"), of("HTTPRoute", "r"));
+    let over = "at HTTPRoute r it takes the place of the gate `scopegate-p`, so that nothing is judged there";
+    let each = "at each HTTPRoute that a selector selects it takes the place of the gate `scopegate-p`";
+    let same = "and of two the older counts alone, so that nothing is judged there";
+    let under = "at HTTPRoute r the gate `scopegate-p` takes its place, and what it did there is not done";
+    let given = |parent: &str| route("r", "{app: a}", parent);
+    for (gate, other, more, wanted) in [
+        (&gateway, &http, String::new(), Some(over)),
+        (&gateway, &http, given("{name: g}"), Some(over)),
+        (&gateway, &http, given("{name: other}, {name: g, namespace: shop}"), Some(over)),
+        (&gateway, &selected("HTTPRoute", "{app: a}"), String::new(), Some(each)),
+        (&gateway, &section("Gateway", "g", "https"), String::new(), Some("at Gateway g (https) it takes the place")),
+        (&http, &section("HTTPRoute", "r", "first"), String::new(), Some("at HTTPRoute r (first) it takes the place")),
+        (&gateway, &gateway, String::new(), Some(same)),
+        (&http, &http, String::new(), Some(same)),
+        (&http, &selected("HTTPRoute", "{app: a}"), String::new(), Some(same)),
+        (&http, &selected("HTTPRoute", "{app: a}"), given("{name: g}"), Some(same)),
+        (&selected("HTTPRoute", "{app: a}"), &selected("HTTPRoute", "{team: b}"), String::new(), Some(same)),
+        (&http, &gateway, String::new(), Some(under)),
+        // These have nothing in common.
+        (&gateway, &http, given("{name: other}"), None),
+        (&gateway, &http, given("{name: g, namespace: other}"), None),
+        (&gateway, &of("Gateway", "h"), String::new(), None),
+        (&gateway, &of("TCPRoute", "t"), String::new(), None),
+        (&http, &of("HTTPRoute", "s"), String::new(), None),
+        (&http, &of("GRPCRoute", "r"), String::new(), None),
+        (&http, &selected("HTTPRoute", "{app: b}"), given("{name: g}"), None),
+        (&selected("HTTPRoute", "{app: a}"), &selected("HTTPRoute", "{app: b}"), String::new(), None),
+        (&section("Gateway", "g", "a"), &section("Gateway", "g", "b"), String::new(), None),
+    ] {
+        let text = security("p", gate) + &extension("lua", other) + &more;
+        let made = migrate_text(&text);
+        let told = told(&made, "denied");
+        let is_told =
+            |part: &str| told.len() == 1 && told[0].contains("EnvoyExtensionPolicy shop/lua") && told[0].contains(part);
+        assert!(wanted.map_or(told.is_empty(), is_told), "{text}: {told:#?}");
+        assert_eq!(made.run.status, if wanted.is_some() { 2 } else { 0 }, "{text}: {:#?}", made.findings);
+    }
+}
+
+#[test]
+fn a_gate_of_an_earlier_run_is_no_other_policy() {
+    let gateway = of("Gateway", "g");
+    let made = migrate_text(&(security("p", &gateway) + &extension("scopegate-p", &gateway)));
+    assert_eq!(made.run.status, 0, "{:#?}", made.findings);
+    assert!(told(&made, "note").iter().any(|what| what.contains("has this name, and takes its place")));
+}
