@@ -107,3 +107,34 @@ fn a_gate_of_an_earlier_run_is_no_other_policy() {
     assert_eq!(made.run.status, 0, "{:#?}", made.findings);
     assert!(told(&made, "note").iter().any(|what| what.contains("has this name, and takes its place")));
 }
+
+#[test]
+fn where_the_route_is_chosen_anew_no_authorization_of_another_route_is_left_out() {
+    let again = |text: String, value: &str| {
+        text.replace("audiences: [x],", &format!("audiences: [x], recomputeRoute: {value},"))
+    };
+    let with = |text: String, more: &str| text.replace("---\n", &format!("{more}\n---\n"));
+    let of_token = "  authorization: {rules: [{action: Allow, principal: {jwt: {provider: a, scopes: [admin]}}}]}";
+    let of_address = "  authorization: {rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}";
+    let own = || security("p", &of("HTTPRoute", "r"));
+    let other = || security("q", &of("HTTPRoute", "s"));
+    let lost = "at another route the `authorization` of SecurityPolicy shop/q was judged still, and is not now. Everything is refused";
+    for (text, is_closed, kind, what) in [
+        (again(own(), "true") + &with(other(), of_token), true, "denied", lost),
+        (with(again(own(), "true"), of_token) + &with(other(), of_token), true, "denied", lost),
+        (again(own(), "true") + &with(other(), of_address), true, "denied", lost),
+        // What is left out is nothing that the other route asked for after the token.
+        (again(own(), "true") + &other(), false, "changed", "is not in these files"),
+        (with(again(own(), "true"), of_token), false, "changed", "is not in these files"),
+        (again(own(), "false") + &with(other(), of_token), false, "", ""),
+    ] {
+        let made = migrate_text(&text);
+        let is_denied = made.plugins[0]["default"] == serde_json::json!({"deny": true});
+        assert_eq!(is_denied, is_closed, "{text}: {:#?}", made.findings);
+        assert!(
+            kind.is_empty() || told(&made, kind).iter().any(|own| own.contains(what)),
+            "{text}: {:#?}",
+            made.findings
+        );
+    }
+}

@@ -94,7 +94,7 @@ impl Gate<'_, '_> {
         }
         if spec.get("jwt").is_some() {
             names.push("bearer");
-            is_closed |= !providers.has_usable();
+            is_closed |= !providers.has_usable() || self.is_rerouted(&spec, findings);
             let what = format!("{}: the token went on to the upstream, and is removed now", self.policy.title());
             findings
                 .add(Finding::new(Kind::Changed, self.policy.file, &spec, what).restored_by("forward: {token: keep}"));
@@ -164,6 +164,37 @@ impl Gate<'_, '_> {
         true
     }
 
+    /// Whether the route is chosen anew after the token is judged, and may be one at which another policy looks at tokens.
+    fn is_rerouted(&self, spec: &View<'_>, findings: &mut Findings) -> bool {
+        let providers = spec.get("jwt").map(|jwt| jwt.list("providers")).unwrap_or_default();
+        let Some(view) = providers.iter().find_map(|one| one.get("recomputeRoute").filter(View::is_true)) else {
+            return false;
+        };
+        let is_own = |other: &Resource<'_>| std::ptr::eq(other.root.node, self.policy.root.node);
+        let judges = |other: &&Resource<'_>| {
+            let authorization = other.spec().get("authorization");
+            !is_own(other) && asks(other) && authorization.is_some()
+        };
+        let anew = "the route is chosen anew once the headers are set, and the gate has judged by the one before";
+        let Some(other) = self.given.all(GROUP, "SecurityPolicy").find(judges) else {
+            let what = format!(
+                "{}: {anew}: `authorization` of a policy that is not in these files is not asked for; `seal: true` refuses a request that \
+                 another route would serve",
+                self.policy.title()
+            );
+            let finding = Finding::new(Kind::Changed, self.policy.file, &view, what);
+            findings.add(finding.restored_by("seal: true"));
+            return false;
+        };
+        let what = format!(
+            "{anew}: at another route the `authorization` of {} was judged still, and is not now. Everything is refused until \
+             `recomputeRoute` is taken out",
+            other.title()
+        );
+        self.tell(Kind::Denied, &view, &what, findings);
+        true
+    }
+
     /// Issuers of another policy, for a gate that accepts nothing: it has to know one.
     fn lent(&self) -> Vec<Issuer> {
         let others = self.given.all(GROUP, "SecurityPolicy");
@@ -183,6 +214,7 @@ impl Gate<'_, '_> {
             self.tell(Kind::Denied, &view, "a field that is not known here: tokens are refused", findings);
             providers.issuers.iter_mut().for_each(|issuer| issuer.is_usable = false);
         }
+        providers.forward.settle(&providers.issuers, findings);
         if !providers.has_usable() {
             self.tell(Kind::Denied, &jwt, "no provider could be carried over: everything is refused", findings);
         }
@@ -202,7 +234,8 @@ impl Gate<'_, '_> {
             return self.tell(Kind::Changed, view, "it names no header, and is left out", findings);
         };
         if is_first {
-            return forward.add(name, vec!["sub".to_owned()], (findings, self.policy.file, view));
+            forward.headers.insert(name.to_ascii_lowercase(), vec!["sub".to_owned()]);
+            return;
         }
         self.tell(
             Kind::Changed,

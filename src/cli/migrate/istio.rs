@@ -96,6 +96,7 @@ impl<'t> Gate<'t, '_> {
             jwt.add(resource, &mut migrated.findings);
             own.push(resource);
         }
+        jwt.forward.settle(&jwt.issuers, &mut migrated.findings);
         let Some(first) = own.first() else { return };
         if jwt.issuers.is_empty() {
             let what = format!(

@@ -2,7 +2,7 @@
 
 use super::documents::Server;
 use super::given::Given;
-use crate::cli::migrate::findings::{Finding, Findings, Kind};
+use crate::cli::migrate::findings::{Findings, Kind};
 use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{object, text};
 use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, audiences, tell_issuer, tell_secret_keys};
@@ -56,6 +56,7 @@ impl Providers {
             Ok(known) => known,
             Err(what) => {
                 denied(findings, provider, what);
+                self.add_headers(policy, provider, None, findings);
                 return places.pass_over_all(&mut self.unread, findings, file, provider);
             }
         };
@@ -72,7 +73,7 @@ impl Providers {
         is_usable &= is_read;
         let token_header = if let TokenPlace::Header(header) = place { Some(header) } else { None };
         tell_issuer(findings, file, provider, (issuer, !audiences.is_empty()));
-        self.add_headers(policy, provider, findings);
+        self.add_headers(policy, provider, Some(name), findings);
         let (iss, name) = (issuer.to_owned(), name.to_owned());
         self.issuers.push(Issuer { iss, name, audiences, jwks, token_header, is_usable, is_read });
     }
@@ -143,24 +144,16 @@ impl Providers {
         Some(object(members))
     }
 
-    fn add_headers(&mut self, policy: &Resource<'_>, provider: &View<'_>, findings: &mut Findings) {
+    fn add_headers(&mut self, policy: &Resource<'_>, provider: &View<'_>, name: Option<&str>, findings: &mut Findings) {
         let file = policy.file;
         for entry in provider.list("claimToHeaders") {
             let text = |name: &str| entry.get(name).and_then(|view| view.text());
             match text("header").zip(text("claim")) {
                 Some((header, claim)) if is_header_name(header) && !claim.is_empty() => {
-                    self.forward.add(header, claim.split('.').map(str::to_owned).collect(), (findings, file, &entry));
+                    self.forward.add(header, claim.split('.').map(str::to_owned).collect(), name, (file, &entry));
                 }
                 _ => findings.tell(Kind::Changed, file, &entry, "it names no header and claim, and is left out"),
             }
-        }
-        if let Some(recompute) = provider.get("recomputeRoute").filter(View::is_true) {
-            let what = format!(
-                "{}: the route is chosen anew once the headers are set, and the gate has judged by the one before; `seal: true` refuses \
-                 a request that another route would serve",
-                policy.title()
-            );
-            findings.add(Finding::new(Kind::Changed, file, &recompute, what).restored_by("seal: true"));
         }
     }
 }

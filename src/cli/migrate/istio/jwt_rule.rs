@@ -92,6 +92,7 @@ impl JwtRules {
             Ok(known) => known,
             Err(what) => {
                 denied(findings, rule, format!("{title}: {what}"));
+                self.add_headers(resource, rule, None, findings);
                 return places.pass_over_all(&mut self.unread, findings, file, rule);
             }
         };
@@ -114,7 +115,10 @@ impl JwtRules {
         is_usable &= is_read;
         let token_header = if let TokenPlace::Header(header) = place { Some(header) } else { None };
         tell_issuer(findings, file, rule, (issuer, !audiences.is_empty()));
-        self.add_forward(resource, rule, findings);
+        let keeps = rule.get("forwardOriginalToken").is_some_and(|view| view.is_true());
+        self.keeps |= keeps;
+        self.strips |= !keeps;
+        self.add_headers(resource, rule, Some(issuer), findings);
         let issuer = issuer.to_owned();
         let name = issuer.clone();
         self.issuers.push(Issuer { name, iss: issuer, audiences, jwks, token_header, is_usable, is_read });
@@ -161,11 +165,9 @@ impl JwtRules {
         Some(object(members))
     }
 
-    fn add_forward(&mut self, resource: &Resource<'_>, rule: &View<'_>, findings: &mut Findings) {
+    /// Adds the headers of a rule, whose tokens are those of this issuer; none if they are not accepted.
+    fn add_headers(&mut self, resource: &Resource<'_>, rule: &View<'_>, issuer: Option<&str>, findings: &mut Findings) {
         let file = resource.file;
-        let keeps = rule.get("forwardOriginalToken").is_some_and(|view| view.is_true());
-        self.keeps |= keeps;
-        self.strips |= !keeps;
         if let Some(header) = rule.get("outputPayloadToHeader") {
             let name = header.text().unwrap_or_default().to_ascii_lowercase();
             let what = format!(
@@ -185,7 +187,7 @@ impl JwtRules {
             match both {
                 Some((header, claim)) if is_header_name(header) && !claim.is_empty() => {
                     let path = claim.split('.').map(str::to_owned).collect();
-                    self.forward.add(header, path, (findings, file, &entry));
+                    self.forward.add(header, path, issuer, (file, &entry));
                 }
                 _ => findings.tell(Kind::Changed, file, &entry, "it names no header and claim, and is left out"),
             }

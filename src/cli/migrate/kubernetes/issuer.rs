@@ -71,6 +71,19 @@ pub(in crate::cli::migrate) struct Forward {
     pub headers: BTreeMap<String, Vec<String>>,
     /// Headers that are removed.
     pub remove: BTreeSet<String>,
+    /// Headers that are made of the tokens of an issuer, until all issuers are known.
+    made: Vec<Made>,
+}
+
+/// A header that is made of the tokens of an issuer.
+#[derive(Clone, Debug)]
+struct Made {
+    header: String,
+    claim: Vec<String>,
+    /// The name of the issuer; none if its tokens are not accepted.
+    issuer: Option<String>,
+    /// A finding about it, without words.
+    at: Finding,
 }
 
 impl Issuer {
@@ -114,31 +127,52 @@ impl Forward {
         (!members.is_empty()).then(|| object(members))
     }
 
-    /// Adds a header with a claim. Where another issuer has another claim for it, clients cannot be told apart by it: it is
-    /// removed, and nothing is put into it.
+    /// Adds a header that is made of a claim of the tokens of this issuer; none if they are not accepted.
     pub(in crate::cli::migrate) fn add(
         &mut self,
         header: &str,
         claim: Vec<String>,
-        told: (&mut Findings, &Path, &View<'_>),
+        issuer: Option<&str>,
+        (file, view): (&Path, &View<'_>),
     ) {
-        let header = header.to_ascii_lowercase();
-        let (findings, file, view) = told;
-        match self.headers.get(&header) {
-            _ if self.remove.contains(&header) => {}
-            Some(other) if *other != claim => {
-                self.headers.remove(&header);
-                findings.tell(
-                    Kind::Changed,
-                    file,
-                    view,
-                    format!("`{header}` had another claim for each issuer: it is removed, and no longer set"),
+        let at = Finding::new(Kind::Changed, file, view, "");
+        self.made.push(Made { header: header.to_ascii_lowercase(), claim, issuer: issuer.map(str::to_owned), at });
+    }
+
+    /// Sets the headers that the tokens of every issuer make of the same claim. Another one would say of an issuer what it was
+    /// never asked for: it is removed, and nothing is put into it.
+    pub(in crate::cli::migrate) fn settle(&mut self, issuers: &[Issuer], findings: &mut Findings) {
+        let made = std::mem::take(&mut self.made);
+        let usable: BTreeSet<&str> =
+            issuers.iter().filter(|issuer| issuer.is_usable).map(|issuer| issuer.name.as_str()).collect();
+        for own in &made {
+            let header = &own.header;
+            let all: Vec<&Made> = made.iter().filter(|other| other.header == *header).collect();
+            let makers: BTreeSet<&str> =
+                all.iter().filter_map(|made| made.issuer.as_deref()).filter(|name| usable.contains(name)).collect();
+            let has_one_claim = all.iter().all(|other| other.claim == own.claim);
+            if has_one_claim && makers == usable && !self.remove.contains(header) {
+                self.headers.insert(header.clone(), own.claim.clone());
+                continue;
+            }
+            if !self.remove.insert(header.clone()) {
+                continue;
+            }
+            let (kind, what) = if makers.is_empty() {
+                (Kind::Changed, format!("`{header}` was made of tokens that are not accepted now: it is removed"))
+            } else if makers != usable {
+                let names: Vec<String> = makers.iter().map(|name| format!("`{name}`")).collect();
+                let what = format!(
+                    "`{header}` was made of the tokens of {} alone; a header is set of every issuer's tokens or of none, so it is removed \
+                     from requests, and is no longer sent",
+                    names.join(", ")
                 );
-                self.remove.insert(header);
-            }
-            _ => {
-                self.headers.insert(header, claim);
-            }
+                (Kind::Denied, what)
+            } else {
+                let what = format!("`{header}` had another claim for each issuer: it is removed, and no longer set");
+                (Kind::Changed, what)
+            };
+            findings.add(Finding { kind, what, ..own.at.clone() });
         }
     }
 }
