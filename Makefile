@@ -68,10 +68,15 @@ SMOKE := \
   feeds::four_workers_ask_the_issuer_once_and_all_have_the_keys_within_a_second \
   revocation::a_configured_entry_refuses_its_token_with_the_answer_of_a_bad_signature \
   shipped::the_shipped_file_does_what_it_says
-EVIDENCE := oldest full native services faults release
+# Each part takes continuous integration a quarter of an hour at most: /1 and /2 are the halves of the tests in Envoy.
+EVIDENCE := \
+  oldest/1 oldest/2 1.37/1 1.37/2 1.38/1 1.38/2 1.39/1 1.39/2 full/1 full/2 full-faults \
+  native/1 native/2 native-faults native-generated services generated dist elsewhere
+# All tests in Envoy, or every other module of them.
+IN_ENVOY = $(if $(HALF),-- $(shell sed -n 's/^mod \(.*\);$$/\1::/p' tests/e2e/main.rs | awk 'NR % 2 == $(HALF) % 2'))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test modules tests conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts image command dist quickstart compose compose-test \
+.PHONY: help setup needs-install needs-run needs-test needs-services toolchain envoy node python wasm module module-portable linked tools run install test modules tests conformance conformance-module bill signing-key fuzz fuzz-module mutants test-oldest test-envoys smoke evidence evidence-parts evidence-half image command dist quickstart compose compose-test \
   compose-down compose-fleet compose-fleet-test compose-fleet-down reproducible bench differential migrations served hostile soak dudect audit lint fmt size startup doc clean distclean
 
 help: ## print this
@@ -301,7 +306,7 @@ test-envoys: node wasm ## run the tests in Envoy on every supported version, or 
 	@for version in $(ENVOYS); do \
 	  echo "Envoy $$version:"; \
 	  SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$$version/bin/envoy SCOPEGATE_WASM=$(MODULE) \
-	  $(NODE_OF_TESTS) cargo test --locked --test e2e || exit 1; \
+	  $(NODE_OF_TESTS) cargo test --locked --test e2e $(IN_ENVOY) || exit 1; \
 	done
 
 # A few tests in Envoy that touch every callback, for what is not tested whole each time: the other module, and the oldest
@@ -315,26 +320,40 @@ smoke: setup node wasm ## run ten tests in Envoy with scopegate-full.wasm, and w
 	cargo test --locked --test e2e -- --exact $(SMOKE)
 
 # What takes too long for every change: continuous integration runs one part for each.
-evidence: $(addprefix evidence-,$(EVIDENCE)) ## run all parts of the evidence; `make evidence-faults` runs one
+evidence: $(addprefix evidence-,$(sort $(foreach part,$(EVIDENCE),$(firstword $(subst /, ,$(part)))))) ## run all parts of the evidence; `make evidence-full HALF=1` runs half of one
 
 evidence-parts:
 	@echo $(EVIDENCE)
 
+evidence-half:
+	@echo $(IN_ENVOY)
+
 evidence-oldest: test-oldest
 
+evidence-1.37 evidence-1.38 evidence-1.39: evidence-%:
+	@$(MAKE) --no-print-directory test-envoys ENVOYS='$(filter $*.%,$(ENVOYS))'
+
 evidence-full: setup node wasm
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test e2e --test faults
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test e2e $(IN_ENVOY)
+
+evidence-full-faults: setup node wasm
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(FULL) $(NODE_OF_TESTS) cargo test --locked --test faults
 
 # The same list of tests, with the native module: tests/support/only_wasm.rs names those that need Wasm.
 evidence-native: setup node module
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) cargo test --locked --test e2e $(IN_ENVOY)
+
+evidence-native-faults: setup node module
 	@for version in $(NATIVE_ENVOYS); do $(MAKE) --no-print-directory envoy ENVOY_VERSION=$$version || exit 1; done
 	$(NATIVELY) cargo test --locked --test house native
 	cargo test --locked --features module --test hooks
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) cargo test --locked --test e2e --test faults
+	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) cargo test --locked --test faults
 	@for version in $(NATIVE_ENVOYS); do \
 	  echo "Envoy $$version:"; \
 	  SCOPEGATE_ENVOY=$(CURDIR)/.tools/envoy-$$version/bin/envoy $(NATIVELY) cargo test --locked --test e2e -- --exact $(SMOKE) || exit 1; \
 	done
+
+evidence-native-generated: setup node module
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) SCOPEGATE_CASES=10000 cargo test --locked --test e2e -- differential opinion
 	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) $(NATIVELY) SCOPEGATE_REQUESTS=100000 cargo test --locked --test faults hostile
 
@@ -345,14 +364,17 @@ evidence-services: needs-services setup node python wasm
 	$(NODE_OF_TESTS) cargo test --locked --test cli -- --include-ignored report::
 	$(NODE_OF_TESTS) SCOPEGATE_PYTHON=$(abspath $(PYTHON_HOME)/bin/python) cargo test --locked --test ship -- --include-ignored kubernetes::
 
-evidence-faults: setup node wasm
-	SCOPEGATE_ENVOY=$(abspath $(ENVOY)) SCOPEGATE_WASM=$(MODULE) $(NODE_OF_TESTS) cargo test --locked --test faults
-	@$(MAKE) --no-print-directory differential
+evidence-generated: differential
 	@$(MAKE) --no-print-directory hostile REQUESTS=200000
 
-evidence-release: reproducible
+# Both architectures of the native module are for .ci/release: one shows that it can be built.
+evidence-dist:
+	@$(MAKE) --no-print-directory dist NATIVE_ARCHITECTURES=x86_64
+	@NATIVE_ARCHITECTURES=x86_64 .ci/released
+
+# In another folder, and in containers.
+evidence-elsewhere: reproducible
 	@.ci/compose
-	@$(MAKE) --no-print-directory test-envoys ENVOYS='$(filter-out $(firstword $(ENVOYS)) $(lastword $(ENVOYS)),$(ENVOYS))'
 
 # What each module is made of, and the images that Istio and Envoy Gateway load. No container engine is needed.
 $(BILL) $(FULL_BILL): %.cdx.json: wasm

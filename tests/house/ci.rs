@@ -2,6 +2,7 @@
 
 use super::root;
 use std::fs;
+use std::process::Command;
 
 /// The words of a variable of the Makefile.
 fn words(makefile: &str, variable: &str) -> Vec<String> {
@@ -29,12 +30,34 @@ fn the_ten_tests_of_the_smoke_exist() {
 }
 
 #[test]
-fn each_of_the_six_parts_of_the_evidence_has_a_rule() {
+fn each_part_of_the_evidence_has_a_rule_and_its_other_half() {
     let makefile = makefile();
     let parts = words(&makefile, "EVIDENCE");
-    assert_eq!(parts.len(), 6, "{parts:?}");
-    for part in parts {
-        assert!(makefile.lines().any(|line| line.starts_with(&format!("evidence-{part}:"))), "{part}");
+    let script = fs::read_to_string(root().join(".ci/run")).expect("the script");
+    assert!(script.contains(&format!("Of the {} parts", parts.len())), "{parts:?}");
+    for part in &parts {
+        let name = format!("evidence-{}", part.split('/').next().unwrap_or_default());
+        let is_rule = |line: &str| line.split_once(':').is_some_and(|(own, _)| own.split(' ').any(|own| own == name));
+        assert!(makefile.lines().any(is_rule), "{part}");
+        let other = part.strip_suffix("/1").map(|name| format!("{name}/2"));
+        let other = other.or_else(|| part.strip_suffix("/2").map(|name| format!("{name}/1")));
+        assert!(other.is_none_or(|other| parts.contains(&other)), "{part}");
+    }
+}
+
+#[test]
+fn both_halves_of_the_tests_in_envoy_are_all_of_them() {
+    let half = |number: &str| {
+        let asked = ["--silent", "--no-print-directory", "evidence-half", &format!("HALF={number}")];
+        let said = Command::new("make").args(asked).current_dir(root()).env_remove("MAKEFLAGS").output().expect("make");
+        String::from_utf8(said.stdout).expect("text").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let source = fs::read_to_string(root().join("tests/e2e/main.rs")).expect("the tests");
+    let modules = source.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let halves = [half("1"), half("2")];
+    for module in modules {
+        let of = halves.iter().filter(|half| half.contains(&format!("{module}::"))).count();
+        assert_eq!(of, 1, "{module}");
     }
 }
 
