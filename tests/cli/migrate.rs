@@ -1,6 +1,7 @@
 //! `scopegate migrate`: what old configurations become, and what is told of it.
 
 mod credentials;
+mod headers;
 mod hostile;
 mod rbac;
 mod readers;

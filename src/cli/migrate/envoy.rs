@@ -28,14 +28,16 @@ use super::write::{Edit, Edits, json, yaml};
 use super::{Migrated, NewFilter};
 use crate::cli::check;
 use crate::cli::report::Severity;
-use crate::cli::source::Source;
+use crate::cli::source::{Source, View};
 use crate::config::Node;
 use chain::{Asks, Chain, FilterKind};
 use providers::Providers;
+use readers::Readers;
 use routes::Routes;
 use served::{Manager, Names};
 use std::cell::RefCell;
 use std::error::Error;
+use std::path::{Path, PathBuf};
 
 /// Migrates the chains in these files.
 ///
@@ -61,20 +63,22 @@ pub(super) fn migrate(sources: &[Source], new_filter: NewFilter<'_>) -> Result<M
         )
         .into());
     }
+    let clusters = readers::clusters(sources);
     let mut edits = Edits::default();
     let mut names = Names::new(sources);
     let (mut plugins, mut replaced) = (Vec::new(), Vec::new());
     for chain in &chains {
         let is_shared = chains.iter().filter(|other| other.serves_with(chain)).count() > 1
             || served::is_read_by_another(chain, &managers);
-        if let Some(plugin) = translated(chain, is_shared, new_filter, &mut names, &mut edits, &mut findings) {
+        if let Some(plugin) = translated(chain, is_shared, &clusters, new_filter, &mut names, &mut edits, &mut findings)
+        {
             plugins.push(plugin);
             replaced.push(chain);
         }
     }
     // Filters that stay need what stands beside their routes.
     for chain in replaced.iter().filter(|_| !new_filter.report_only) {
-        routes::strip(chain, |config| served::kept(config, &managers, &replaced), &mut edits);
+        routes::strip(chain, |config| served::kept(config, &managers, &replaced), &mut edits, &mut findings);
     }
     let written = written(sources, &edits, &mut findings);
     let plugins = plugins.iter().map(|plugin| plugin.value.to_json()).collect();
@@ -85,6 +89,7 @@ pub(super) fn migrate(sources: &[Source], new_filter: NewFilter<'_>) -> Result<M
 fn translated(
     chain: &Chain<'_>,
     is_shared: bool,
+    clusters: &[(&Path, View<'_>)],
     new_filter: NewFilter<'_>,
     names: &mut Names,
     edits: &mut Edits,
@@ -133,14 +138,15 @@ fn translated(
     let ignores =
         |name: &str| chain.route_configs.iter().any(|(_, config)| config.get(name).is_some_and(|flag| flag.is_true()));
     let may_be_beside = !is_shared && before.is_none() && !ignores("ignore_path_parameters_in_path_matching");
-    let rules = routes.write(&asks, &issuers, may_be_beside, names, edits, findings);
+    let (rules, mut passing) = routes.write(&asks, &issuers, may_be_beside, names, edits, findings);
     tell_head(chain, &rules, findings);
     let sets = asks.sets.into_inner();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
     let plugin = gate::plugin(chain, &providers, &issuers, &sets, rules, findings);
     let plugin = if new_filter.report_only { gate::reporting(plugin, &providers) } else { plugin };
-    readers::tell_of_metadata(chain, findings);
-    readers::tell_of_headers(chain, &plugin, new_filter.report_only, findings);
+    // Preflights pass unjudged.
+    passing.is_judged &= View::root(&plugin).get("bypass_cors_preflight").is_none();
+    Readers::of(chain, &providers, clusters, passing, new_filter.report_only).tell(&plugin, findings);
     for (number, filter) in chain.filters.iter().enumerate() {
         let mut nodes = if number == 0 { vec![gate::filter(plugin.clone(), new_filter.module)] } else { Vec::new() };
         if new_filter.report_only {
@@ -171,7 +177,7 @@ fn tell_head(chain: &Chain<'_>, rules: &[Node], findings: &mut Findings) {
 }
 
 /// The new files. What `scopegate check` finds in them is told.
-fn written(sources: &[Source], edits: &Edits, findings: &mut Findings) -> Vec<(std::path::PathBuf, String)> {
+fn written(sources: &[Source], edits: &Edits, findings: &mut Findings) -> Vec<(PathBuf, String)> {
     let mut written = Vec::new();
     for source in sources {
         let touched = |document: &&crate::cli::source::Document| !edits.is_untouched(document.root().node);

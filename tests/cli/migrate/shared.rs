@@ -2,11 +2,13 @@
 
 use super::rbac::{ANY, policies};
 use super::{Became, EVERY, assert_good, envoy, jwt, migrate, migrate_in, rbac_with};
-use crate::world::folder;
+use crate::world::{folder, run};
 use serde_json::{Value, json};
 use std::fs;
 
 const TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.";
+/// Told of what routes say of a filter that is gone.
+const STAYS: &str = "is for filters that are gone here, and stays";
 const RULE: &str = "rules: [{match: {path: /open}}, {match: {prefix: /}, requires: {provider_name: idp}}]
 requirement_map: {special: {provider_name: other}}";
 const GATE: &str = "- name: scopegate
@@ -72,10 +74,18 @@ fn requirement() -> String {
     format!("{{'@type': {TYPE}jwt_authn.v3.PerRouteConfig, requirement_name: special}}")
 }
 
+/// Members of a connection manager with these filters for upgrades.
+fn upgrades(filters: &str) -> String {
+    let filters = filters.trim_end().replace('\n', "\n            ");
+    format!(
+        "          upgrade_configs:\n          - upgrade_type: websocket\n            filters:\n            {filters}\n"
+    )
+}
+
 #[test]
 fn a_filter_that_stays_keeps_what_routes_say_of_it() {
     let (jwts, allow) = (jwt(RULE), policies("ALLOW", &[(ANY, ANY)]));
-    let jwts_and_rbac = format!("{jwts}{allow}");
+    let both = format!("{jwts}{allow}");
     let within = format!(
         "- name: wrapped
   typed_config:
@@ -85,49 +95,60 @@ fn a_filter_that_stays_keeps_what_routes_say_of_it() {
       typed_config: {{'@type': {TYPE}rbac.v3.RBAC}}
 "
     );
-    let upgrades = |filters: &str| {
-        let filters = filters.trim_end().replace('\n', "\n            ");
-        format!(
-            "          upgrade_configs:\n          - upgrade_type: websocket\n            filters:\n            {filters}\n"
-        )
-    };
-    let broken = jwts_and_rbac.replace("issuer: https", "issuer_: https");
-    for (filters, members, filter, entry, is_kept) in [
-        // A chain of which nothing is migrated.
-        (allow.as_str(), String::new(), "envoy.filters.http.rbac", deny_all(), true),
-        (&allow, String::new(), "envoy.filters.http.jwt_authn", requirement(), false),
-        (&jwts, String::new(), "envoy.filters.http.rbac", deny_all(), false),
-        (&broken, String::new(), "envoy.filters.http.rbac", deny_all(), true),
-        // Chains for upgrades.
-        (&jwts_and_rbac, upgrades(&jwts), "envoy.filters.http.jwt_authn", requirement(), true),
-        (&jwts_and_rbac, upgrades(&allow), "envoy.filters.http.rbac", deny_all(), true),
-        (&jwts_and_rbac, upgrades(&within), "envoy.filters.http.rbac", deny_all(), true),
-        (&jwts_and_rbac, upgrades(&allow), "envoy.filters.http.jwt_authn", requirement(), false),
-        (&jwts_and_rbac, String::new(), "envoy.filters.http.rbac", deny_all(), false),
+    let cors = format!("- name: cors\n  typed_config: {{'@type': {TYPE}cors.v3.Cors}}\n");
+    for (filters, filter, entry, is_kept) in [
+        (&jwts, "envoy.filters.http.jwt_authn", requirement(), true),
+        (&allow, "envoy.filters.http.rbac", deny_all(), true),
+        (&within, "envoy.filters.http.rbac", deny_all(), true),
+        (&allow, "envoy.filters.http.jwt_authn", requirement(), false),
+        (&cors, "envoy.filters.http.rbac", deny_all(), false),
     ] {
-        let became = shared(&listener(&jwts_and_rbac, ""), &listener(filters, &members), &routes(filter, &entry));
-        let new = text(&became, "routes.yaml").unwrap();
-        assert_eq!(new.contains(&format!("{filter}:")), is_kept, "{filters}{members}{new}");
-        assert!(text(&became, "a.yaml").unwrap().contains("root_id: scopegate"), "{}", became.told);
-    }
-    // A chain of upgrades in the same connection manager.
-    for filters in [allow, within] {
-        let alone = listener(&jwts_and_rbac, &upgrades(&filters));
-        let folder = folder();
-        fs::write(folder.join("a.yaml"), alone).unwrap();
-        fs::write(folder.join("routes.yaml"), routes("envoy.filters.http.rbac", &deny_all())).unwrap();
-        let became = migrate_in(&folder, &["a.yaml", "routes.yaml"]);
-        assert!(text(&became, "routes.yaml").unwrap().contains("envoy.filters.http.rbac:"), "{}", became.told);
-        assert!(became.tells("note", "chains for upgrades"), "{}", became.told);
+        let own = format!("typed_per_filter_config: {{{filter}: {entry}}}, match");
+        let text = envoy(&both, &EVERY.replacen("match", &own, 1));
+        let became = migrate(&text.replacen(
+            "          route_config:\n",
+            &format!("{}          route_config:\n", upgrades(filters)),
+            1,
+        ));
+        assert_eq!(became.new.contains(&format!("{filter}:")), is_kept, "{filters}{filter}{}", became.new);
+        assert_eq!(became.tells("note", "chains for upgrades"), *filters != cors, "{}", became.told);
+        assert!(!became.tells("note", STAYS), "{}", became.told);
     }
 }
 
 #[test]
+fn routes_that_are_fetched_keep_what_they_say_of_a_filter() {
+    let (jwts, allow) = (jwt(RULE), policies("ALLOW", &[(ANY, ANY)]));
+    let both = format!("{jwts}{allow}");
+    let broken = both.replace("issuer: https", "issuer_: https");
+    for (filter, entry) in [("envoy.filters.http.rbac", deny_all()), ("envoy.filters.http.jwt_authn", requirement())] {
+        let own = routes(filter, &entry);
+        // A listener that is not in these files may fetch them, whatever those do that are.
+        for second in [&allow, &jwts, &broken] {
+            let became = shared(&listener(&both, ""), &listener(second, &upgrades(&jwts)), &own);
+            let new = text(&became, "routes.yaml").unwrap();
+            assert!(new.contains(&format!("{filter}:")), "{second}{new}");
+            assert!(text(&became, "a.yaml").unwrap().contains("root_id: scopegate"), "{}", became.told);
+        }
+        let folder = folder();
+        for (file, text) in [("a.yaml", listener(&both, "")), ("routes.yaml", own)] {
+            fs::write(folder.join(file), text).unwrap();
+        }
+        let became = migrate_in(&folder, &["a.yaml", "routes.yaml"]);
+        let new = text(&became, "routes.yaml").unwrap();
+        assert!(new.contains(&format!("{filter}:")) && became.tells("note", STAYS), "{}", became.told);
+        fs::write(folder.join("a.yaml"), text(&became, "a.yaml").unwrap()).unwrap();
+        fs::write(folder.join("routes.yaml"), new).unwrap();
+        let checked = run(&["check", "a.yaml", "routes.yaml"], &folder);
+        assert_eq!(checked.status, 0, "{checked:?}");
+    }
+    let plain = routes("other", "{}");
+    assert!(!shared(&listener(&both, ""), &listener(&allow, ""), &plain).tells("note", STAYS));
+}
+
+#[test]
 fn routes_that_another_gate_serves_get_nothing_beside_them() {
-    let upgrades = format!(
-        "          upgrade_configs:\n          - upgrade_type: websocket\n            filters:\n            {}\n",
-        GATE.trim_end().replace('\n', "\n            ")
-    );
+    let upgrades = upgrades(GATE);
     let fetched = "- name: elsewhere
   config_discovery: {config_source: {ads: {}}, type_urls: [type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm]}
 ";

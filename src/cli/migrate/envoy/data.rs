@@ -38,6 +38,7 @@ fn read(name: &str) -> Option<String> {
     if !file.metadata().ok()?.is_file() {
         return None;
     }
-    file.take(MOST).read_to_string(&mut text).ok()?;
-    Some(text)
+    file.take(MOST.saturating_add(1)).read_to_string(&mut text).ok()?;
+    // Of a longer one it is not known what it says.
+    u64::try_from(text.len()).is_ok_and(|length| length <= MOST).then_some(text)
 }

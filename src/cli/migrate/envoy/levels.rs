@@ -21,12 +21,11 @@ pub(super) enum Effective<'s> {
 /// What holds for a filter on a route with these holders of configuration, the most specific first.
 pub(super) fn effective<'s>(levels: &[View<'s>], filter: &Filter<'s>) -> Effective<'s> {
     let entries: Vec<View<'s>> = levels.iter().filter_map(|level| entry(level, filter.name)).collect();
-    let is_off = match entries.first() {
-        Some(first) if is_wrapper(first) => first.get("disabled").is_some_and(|flag| flag.is_true()),
-        Some(_) => false,
+    let off = match entries.first() {
+        Some(first) => is_off(first),
         None => filter.disabled,
     };
-    if is_off {
+    if off {
         return Effective::Off;
     }
     let configs = entries.into_iter().filter_map(|entry| {
@@ -47,6 +46,11 @@ pub(super) fn effective<'s>(levels: &[View<'s>], filter: &Filter<'s>) -> Effecti
 /// The entry for a filter in a holder.
 pub(super) fn entry<'s>(holder: &View<'s>, name: &str) -> Option<View<'s>> {
     member(&holder.get(PER_FILTER)?, name)
+}
+
+/// Whether an entry turns its filter off.
+pub(super) fn is_off(entry: &View<'_>) -> bool {
+    is_wrapper(entry) && entry.get("disabled").is_some_and(|flag| flag.is_true())
 }
 
 fn is_wrapper(entry: &View<'_>) -> bool {

@@ -28,6 +28,31 @@ struct Asked<'s> {
     region: Region,
 }
 
+/// By what requests pass.
+#[derive(Debug)]
+pub(super) struct Passing {
+    /// Whether each has had a token judged.
+    pub(super) is_judged: bool,
+    /// The providers whose tokens are accepted somewhere, by their number.
+    pub(super) providers: BTreeSet<usize>,
+}
+
+impl Passing {
+    /// Adds these requests.
+    fn add(&mut self, cases: &Cases<Access>) {
+        for (_, access) in cases.all() {
+            self.is_judged &= match access {
+                Access::Yes | Access::Open => false,
+                Access::Need(need) => need.tokens.is_some() && !need.missing,
+                Access::No | Access::Unclear(_) => true,
+            };
+            if let Access::Need(need) = access {
+                self.providers.extend(need.tokens.iter().flat_map(BTreeMap::keys));
+            }
+        }
+    }
+}
+
 /// All routes of a chain, and what is asked of a request without one.
 pub(super) struct Routes<'s> {
     all: Vec<Asked<'s>>,
@@ -73,7 +98,8 @@ impl<'s> Routes<'s> {
         Self { all, base }
     }
 
-    /// The rules, with the requirements beside routes among the edits. `may_be_beside`: no other chain serves the routes, and
+    /// The rules, and by what requests pass, with the requirements beside routes among the edits.
+    /// `may_be_beside`: no other chain serves the routes, and
     /// what is judged is the route that was chosen by the path that is judged.
     pub(super) fn write(
         self,
@@ -83,8 +109,9 @@ impl<'s> Routes<'s> {
         names: &mut Names,
         edits: &mut Edits,
         findings: &mut Findings,
-    ) -> Vec<Node> {
+    ) -> (Vec<Node>, Passing) {
         let mut made = Vec::new();
+        let mut passing = Passing { is_judged: true, providers: BTreeSet::new() };
         let mut needs_base = self.all.is_empty();
         let too_many = Access::Unclear(vec![Why::new(
             asks.chain.file,
@@ -94,6 +121,7 @@ impl<'s> Routes<'s> {
         let base = asks.settled(&self.base, issuers);
         for (index, route) in self.all.iter().enumerate() {
             let cases = asks.settled(&route.cases, issuers).within(&route.region, &too_many);
+            passing.add(&cases);
             tell(route, &cases, findings);
             if may_be_beside && let Some(node) = beside(&cases, issuers) {
                 edits.add(route.view.node, Edit::Set(vec!["metadata", "filter_metadata", METADATA_NAMESPACE], node));
@@ -132,6 +160,7 @@ impl<'s> Routes<'s> {
         if needs_base {
             base.all().for_each(|(_, access)| tell_reasons(access, findings));
             let every = base.within(&Region::path(PathIs::every()), &too_many);
+            passing.add(&every);
             if *every.last() == Access::Open {
                 let what = "lets requests pass that none of its rules matches";
                 for (_, file, view) in asks.chain.jwts() {
@@ -140,7 +169,7 @@ impl<'s> Routes<'s> {
             }
             made.extend(rules(&base, &Region::default(), issuers));
         }
-        made
+        (made, passing)
     }
 }
 
@@ -205,16 +234,29 @@ pub(super) fn foreign(chain: &Chain<'_>) -> Option<Finding> {
 }
 
 /// Takes the configuration of migrated filters off the routes. `kept` are the names that other filters of these routes have.
-pub(super) fn strip<'s>(chain: &Chain<'s>, kept: impl Fn(&View<'s>) -> BTreeSet<&'s str>, edits: &mut Edits) {
-    for (_, config) in &chain.route_configs {
+/// Routes that are fetched keep it: a listener that is not in these files may serve them, too.
+pub(super) fn strip<'s>(
+    chain: &Chain<'s>,
+    kept: impl Fn(&View<'s>) -> BTreeSet<&'s str>,
+    edits: &mut Edits,
+    findings: &mut Findings,
+) {
+    for (file, config) in &chain.route_configs {
         let kept = kept(config);
         let own = chain.filters.iter().map(|filter| filter.name);
         let names: BTreeSet<String> = own.filter(|name| !kept.contains(name)).map(str::to_owned).collect();
-        for holder in config.holders(PER_FILTER) {
-            let Some(own) = holder.get(PER_FILTER) else { continue };
-            if own.members().iter().any(|(name, _)| names.contains(*name)) {
-                edits.add(own.node, Edit::Without(names.clone()));
+        let holders = config.holders(PER_FILTER).into_iter().filter_map(|holder| holder.get(PER_FILTER));
+        let mut holders = holders.filter(|own| own.members().iter().any(|(name, _)| names.contains(*name)));
+        if chain.manager.get("rds").is_some() {
+            if let Some(first) = holders.next() {
+                let what = "is for filters that are gone here, and stays: another listener may fetch these routes and need it. Take it \
+                            out once none does";
+                findings.tell(Kind::Note, file, &first, what);
             }
+            continue;
+        }
+        for own in holders {
+            edits.add(own.node, Edit::Without(names.clone()));
         }
     }
 }

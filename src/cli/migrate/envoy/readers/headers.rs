@@ -1,0 +1,311 @@
+//! What looks at headers that the gate removes or sets.
+
+use super::filters::{Reader, is_closed, limits, only_names};
+use super::places::{At, of_routes};
+use super::{Readers, Said, last, said};
+use crate::cli::gates::beside::PER_FILTER;
+use crate::cli::migrate::envoy::chain::{Chain, Filter, FilterKind};
+use crate::cli::migrate::envoy::levels::{entry, is_off};
+use crate::cli::migrate::findings::{Finding, Findings, Kind};
+use crate::cli::source::{View, any_secret, is_same};
+use crate::config::{self, Node};
+use crate::policy::{TokenForwarding, same_header};
+use std::path::Path;
+
+/// A header that is another one behind the gate.
+struct Header {
+    /// In lower case.
+    name: String,
+    fate: Fate,
+}
+
+/// What the gate does with a header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It removes that of a client, and makes it of a claim.
+    Set,
+    /// It removes that of a client.
+    Removed,
+    /// It removes it with the credential in it, once that is judged. Whether it is the only header with one.
+    Credential(bool),
+}
+
+/// Members with names that are not those of headers, and logs, which refuse nothing.
+const NAMES: [&str; 8] =
+    ["@type", "stat_prefix", "cluster", "cluster_name", "filename", "inline_bytes", "access_log", "upstream_log"];
+/// A member of a filter that changes headers, by which one is removed.
+const REMOVES: &str = "remove";
+
+impl<'s> Readers<'_, 's> {
+    /// Tells of filters and routes that look at a header which the gate before them removes or sets.
+    pub(super) fn tell_of_headers(&self, plugin: &Node, findings: &mut Findings) {
+        let headers = self.headers(plugin);
+        if headers.is_empty() {
+            return;
+        }
+        let first = self.chain.filters.first().map_or(0, |filter| filter.index);
+        for filter in self.filters.iter().filter(|filter| filter.index > first) {
+            self.tell_of_filter(&headers, filter.file, &filter.view, filter, findings);
+        }
+        for filter in self.chain.filters.iter().filter(|_| self.report_only) {
+            self.tell_of_old(&headers, filter, findings);
+        }
+        let limiters: Vec<&Reader<'s>> =
+            self.filters.iter().filter(|filter| filter.index > first && limits(&filter.view)).collect();
+        for (file, config) in &self.chain.route_configs {
+            of_routes(config, &mut |at, view, is_name| match at {
+                At::Choice => {
+                    for header in headers.iter().filter(|header| !self.is_chosen_as_before(header)) {
+                        self.tell_of_texts(header, Kind::Denied, file, view, is_name, findings);
+                    }
+                }
+                At::Limit => {
+                    for limiter in &limiters {
+                        self.tell_of_filter(&headers, file, view, limiter, findings);
+                    }
+                }
+                At::Router => {
+                    for header in headers.iter().filter(|_| self.refuses_behind_router()) {
+                        if let Some(kind) = self.kind_behind(header, usize::MAX) {
+                            self.tell_of_texts(header, kind, file, view, false, findings);
+                        }
+                    }
+                }
+                At::Filter(name) => {
+                    if let Some(filter) = self.named(name).filter(|filter| filter.index > first) {
+                        self.tell_of_filter(&headers, file, view, filter, findings);
+                    }
+                }
+            });
+        }
+    }
+
+    /// The headers that differ behind the gate.
+    fn headers(&self, plugin: &Node) -> Vec<Header> {
+        // What does not load is told elsewhere.
+        let Ok(loaded) = config::compile(plugin, &any_secret) else { return Vec::new() };
+        let policy = loaded.policy;
+        let made = |name: &str, fate| Header { name: name.to_ascii_lowercase(), fate };
+        let mut headers: Vec<Header> =
+            policy.forward.headers.iter().map(|header| made(&header.name, Fate::Set)).collect();
+        headers.extend(policy.forward.remove.iter().map(|name| made(name, Fate::Removed)));
+        let places = policy.credential_headers();
+        let is_only = places.len() == 1;
+        let is_kept = is_only && policy.forward.token == TokenForwarding::Keep;
+        if !self.report_only && !is_kept {
+            headers.extend(places.into_iter().map(|name| made(name, Fate::Credential(is_only))));
+        }
+        headers
+    }
+
+    /// Tells of what a filter reads, here in its configuration or in a part of it beside a route.
+    fn tell_of_filter(
+        &self,
+        headers: &[Header],
+        file: &Path,
+        view: &View<'s>,
+        filter: &Reader<'s>,
+        findings: &mut Findings,
+    ) {
+        if only_names(view) {
+            return;
+        }
+        for header in headers {
+            let Some(kind) = self.kind_behind(header, filter.index) else { continue };
+            let kind = if kind == Kind::Denied { self.kind_of(view, filter.order) } else { kind };
+            if is_closed(view) {
+                self.add(header, "may look", kind, file, view, findings);
+            } else {
+                self.tell_of_texts(header, kind, file, view, false, findings);
+            }
+        }
+    }
+
+    /// What is told of a filter at this place of the chain that looks at a header; nothing if it finds what it found before.
+    fn kind_behind(&self, header: &Header, index: usize) -> Option<Kind> {
+        if let Fate::Credential(_) = header.fate {
+            return (!self.was_removed(header, index)).then_some(Kind::Denied);
+        }
+        let is_behind = is_behind_maker(self.chain, &header.name, index);
+        match (is_behind, header.fate) {
+            (true, _) if self.report_only => Some(Kind::Changed),
+            (true, Fate::Set) if self.is_made_by_all(header) => None,
+            _ => Some(Kind::Denied),
+        }
+    }
+
+    /// Whether the old filters before this place removed the header whenever they had judged what is in it.
+    fn was_removed(&self, header: &Header, index: usize) -> bool {
+        let removes = |filter: &Filter<'s>| match filter.kind {
+            FilterKind::Rbac => true,
+            FilterKind::Jwt => filter.index < index && !self.keeps_token(),
+            FilterKind::Keys => filter.index < index && self.hides_keys(filter),
+            FilterKind::Basic => false,
+        };
+        header.fate == Fate::Credential(true) && self.chain.filters.iter().all(removes)
+    }
+
+    /// Whether a provider leaves its tokens in the request.
+    fn keeps_token(&self) -> bool {
+        self.accepted().any(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true()))
+    }
+
+    /// Whether keys are removed from the request, on all routes.
+    fn hides_keys(&self, filter: &Filter<'s>) -> bool {
+        let hides = |forwarding: &View<'_>| forwarding.get("hide_credentials").is_some_and(|flag| flag.is_true());
+        let own = filter.config.as_ref().and_then(|(_, config)| config.get("forwarding"));
+        let beside = self.chain.route_configs.iter().flat_map(|(_, config)| config.holders("forwarding"));
+        let mut beside = beside.filter_map(|holder| holder.get("forwarding"));
+        own.is_some_and(|own| hides(&own)) && beside.all(|own| hides(&own))
+    }
+
+    /// Whether a header is made of each token, and of the same claim.
+    fn is_made_by_all(&self, header: &Header) -> bool {
+        let made = |own: &[(String, Vec<String>)]| own.iter().find(|(name, _)| *name == header.name).cloned();
+        let mut all = self.accepted().map(|provider| made(&provider.headers));
+        let Some(first) = all.next() else { return true };
+        first.is_some() && all.all(|other| other == first)
+    }
+
+    /// Whether routes were chosen again before, each time that the gate makes Envoy do so, and by the same header.
+    fn is_chosen_as_before(&self, header: &Header) -> bool {
+        let is_alone =
+            self.chain.filters.iter().all(|filter| matches!(filter.kind, FilterKind::Jwt | FilterKind::Rbac));
+        let is_cleared = is_alone && self.passing.is_judged && self.accepted().all(|own| clears(&own.view));
+        is_cleared
+            && match header.fate {
+                Fate::Set => self.is_made_by_all(header),
+                Fate::Removed => false,
+                Fate::Credential(_) => self.was_removed(header, usize::MAX),
+            }
+    }
+
+    /// Tells of an old filter that stays behind the gate.
+    fn tell_of_old(&self, headers: &[Header], filter: &Filter<'s>, findings: &mut Findings) {
+        let Some((file, config)) = &filter.config else { return };
+        for header in headers {
+            let is_behind = is_behind_maker(self.chain, &header.name, filter.index);
+            let kind = if is_behind { Kind::Changed } else { Kind::Denied };
+            config.visit(&mut |inner| {
+                if is_looked_at(inner, &header.name) {
+                    self.add(header, "looks", kind, file, inner, findings);
+                }
+            });
+        }
+    }
+
+    /// Tells of each text that has the header, or is its name.
+    fn tell_of_texts(
+        &self,
+        header: &Header,
+        kind: Kind,
+        file: &Path,
+        view: &View<'s>,
+        is_name: bool,
+        findings: &mut Findings,
+    ) {
+        if is_name {
+            if view.text().is_some_and(|text| same_header(text.as_bytes(), header.name.as_bytes())) {
+                self.add(header, "looks", kind, file, view, findings);
+            }
+            return;
+        }
+        match said(file, view) {
+            Said::Text(text) if names(&text, &header.name) => {
+                self.add(header, "looks", kind, file, view, findings);
+            }
+            Said::Unread => {
+                self.add(header, "has code that cannot be read here, and may look", kind, file, view, findings);
+            }
+            Said::Text(_) | Said::Nothing => {}
+        }
+        let is_other = |name: &str| NAMES.iter().chain(&[REMOVES]).any(|own| is_same(name, own));
+        for (_, member) in view.members().into_iter().filter(|(name, _)| !is_other(name)) {
+            self.tell_of_texts(header, kind, file, &member, false, findings);
+        }
+        for item in view.items() {
+            self.tell_of_texts(header, kind, file, &item, false, findings);
+        }
+    }
+
+    fn add(&self, header: &Header, looks: &str, kind: Kind, file: &Path, view: &View<'_>, findings: &mut Findings) {
+        let name = &header.name;
+        let removes = match header.fate {
+            Fate::Set | Fate::Removed => "removes from every request of a client",
+            Fate::Credential(_) => "removes once it has judged what is in it",
+        };
+        let what = format!(
+            "{looks} at the header `{name}`, which the gate before it {removes}: what is refused, limited or led elsewhere by it \
+             passes"
+        );
+        let found = Finding::new(kind, file, view, what);
+        let was_kept = self.accepted().next().is_none() || self.keeps_token();
+        findings.add(match header.fate {
+            Fate::Credential(true) if was_kept => found.restored_by("forward: {token: keep}"),
+            Fate::Credential(true) => found.restored_by(format!(
+                "forward: {{token: keep}}, with request_headers_to_remove: [{name}] of the route configuration, so that no upstream \
+                 gets it"
+            )),
+            _ => found,
+        });
+    }
+}
+
+/// Whether a provider has the route chosen again for each token that Scopegate accepts: by its metadata, or by a header of a
+/// claim that each has.
+fn clears(provider: &View<'_>) -> bool {
+    /// The claims that a token of an issuer needs.
+    const NEEDED: [&str; 3] = ["iss", "sub", "exp"];
+    let is_set = |name: &str| provider.get(name).and_then(|own| own.text()).is_some_and(|own| !own.is_empty());
+    let makes = |made: &View<'_>| {
+        let claim = made.get("claim_name").and_then(|own| own.text());
+        claim.is_some_and(|claim| NEEDED.contains(&claim))
+    };
+    provider.get("clear_route_cache").is_some_and(|flag| flag.is_true())
+        && (is_set("payload_in_metadata") || provider.list("claim_to_headers").iter().any(makes))
+}
+
+/// The members with headers that an old filter writes.
+const MADE: [&str; 3] = ["header_name", "forward_payload_header", "forward_username_header"];
+
+/// Whether a value is a header that an old filter writes.
+fn is_made(view: &View<'_>) -> bool {
+    MADE.iter().any(|made| is_same(last(view), made)) || view.path.ends_with(".forwarding.header")
+}
+
+/// Whether a filter runs on every route. One that a route only asks for nothing still removes what it would have made.
+fn runs_always(chain: &Chain<'_>, filter: &Filter<'_>) -> bool {
+    let holders = || chain.route_configs.iter().flat_map(|(_, config)| config.holders(PER_FILTER));
+    !filter.disabled && !holders().filter_map(|holder| entry(&holder, filter.name)).any(|own| is_off(&own))
+}
+
+/// Whether a filter stands after one that writes the header, so that it never saw that of a client.
+fn is_behind_maker(chain: &Chain<'_>, header: &str, index: usize) -> bool {
+    chain.filters.iter().filter(|filter| filter.index < index && runs_always(chain, filter)).any(|filter| {
+        let mut makes = false;
+        if let Some((_, config)) = &filter.config {
+            config.visit(&mut |inner| {
+                makes |= is_made(inner) && inner.text().is_some_and(|own| own.eq_ignore_ascii_case(header));
+            });
+        }
+        makes
+    })
+}
+
+/// Whether an old filter compares the header, or takes a credential from it.
+fn is_looked_at(view: &View<'_>, header: &str) -> bool {
+    let is_place = ["name", "header", "string_value"].iter().any(|own| is_same(last(view), own));
+    is_place && !is_made(view) && view.text().is_some_and(|own| own.eq_ignore_ascii_case(header))
+}
+
+/// Whether a text has the header as a word, in a spelling that the gate takes for it.
+fn names(text: &str, header: &str) -> bool {
+    let folded = |text: &str| text.to_ascii_lowercase().replace('_', "-");
+    let (text, header) = (folded(text), folded(header));
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '-';
+    text.match_indices(&header).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at.saturating_add(header.len())..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
