@@ -46,6 +46,7 @@ mod migrate_model;
 mod migrate_places;
 mod migrate_policies;
 mod migrate_security_policies;
+mod migrate_waypoints;
 mod mint;
 mod misnamed;
 mod mistakes;

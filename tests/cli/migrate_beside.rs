@@ -59,7 +59,11 @@ fn a_policy_by_other_labels_that_looks_at_tokens_opens_nothing() {
         (X, V1, "DENY", BY_PORT.to_owned(), open, "[]".to_owned(), 0),
         (X, V1, "AUDIT", EVIL.to_owned(), open, "[]".to_owned(), 0),
         (X, ("foo", "selector: {matchLabels: {app: z}}"), "DENY", EVIL.to_owned(), open, "[]".to_owned(), 0),
-        (X, ("bar", V1.1), "DENY", EVIL.to_owned(), open, "[]".to_owned(), 0),
+        (X, ("bar", V1.1), "DENY", BY_PORT.to_owned(), open, "[]".to_owned(), 0),
+        (X, ("bar", V1.1), "AUDIT", EVIL.to_owned(), open, "[]".to_owned(), 0),
+        // The root namespace of the mesh may be this one.
+        (X, ("bar", V1.1), "DENY", EVIL.to_owned(), open, "[]".to_owned(), 2),
+        (X, ("bar", "selector: {}"), "ALLOW", ANY.to_owned(), open, "[]".to_owned(), 2),
     ] {
         let text = istio(authentication, beside, action, &rules);
         let made = migrate_text(&text);
@@ -126,5 +130,64 @@ spec: {{parentRefs: [{{name: gw}}]}}
         let alone = migrate_text(&route(&members));
         let is_kept = alone.findings.iter().any(|[kind, _, what]| kind == "denied" && what.contains("keep the policy"));
         assert_eq!((alone.plugins.len(), is_kept), (0, is_closed), "{members}: {:#?}", alone.findings);
+    }
+}
+
+#[test]
+fn a_policy_of_what_may_be_the_root_namespace_is_told_as_a_loss() {
+    let x = "selector: {matchLabels: {app: x}}";
+    let rules = "[{from: [{source: {requestPrincipals: ['*']}}]}]";
+    let made = migrate_text(&istio(x, ("mesh-root", ""), "ALLOW", rules));
+    let what = "AuthorizationPolicy mesh-root/p: it looks at tokens, and no RequestAuthentication is for all workloads of namespace \
+                mesh-root if `istio-system` is the root namespace of the mesh. If another one may be, give its policies with \
+                `namespace: istio-system`";
+    assert!(made.findings.iter().any(|[kind, _, own]| kind == "denied" && own.contains(what)), "{:#?}", made.findings);
+    let made = migrate_text(&istio(x, ("istio-system", ""), "ALLOW", rules));
+    assert_eq!(made.plugins[0]["default"], serde_json::json!({"scopes": []}), "{:#?}", made.findings);
+}
+
+#[test]
+fn what_else_reads_what_the_old_policies_knew_of_a_token_is_told_as_a_loss() {
+    let lua = "configPatches: [{patch: {value: {inlineCode: 'm = h:streamInfo():dynamicMetadata():get(\"envoy.filters.http.jwt_authn\")'}}}]";
+    let by_claim = |claim: &str| format!("http: [{{match: [{{headers: {{'{claim}': {{exact: guest}}}}}}]}}]");
+    let rbac = "configPatches: [{patch: {value: {filter: istio_authn}}}]";
+    let patch = "jsonPatches: [{operation: {value: {filter: envoy.filters.http.jwt_authn}}}]";
+    let format =
+        "accessLogging: [{filter: {expression: 'metadata.filter_metadata[\"envoy.filters.http.jwt_authn\"] != null'}}]";
+    let old = istio("selector: {matchLabels: {app: x}}", ("foo", "selector: {matchLabels: {app: x}}"), "ALLOW", "[{}]");
+    for (version, kind, spec, told) in [
+        (
+            "networking.istio.io/v1",
+            "VirtualService",
+            by_claim("@request.auth.claims.role"),
+            Some(("denied", "@request.auth")),
+        ),
+        ("networking.istio.io/v1", "VirtualService", by_claim("x-role"), None),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", lua.to_owned(), Some(("denied", "jwt_authn"))),
+        ("networking.istio.io/v1alpha3", "EnvoyFilter", rbac.to_owned(), Some(("denied", "istio_authn"))),
+        ("gateway.envoyproxy.io/v1alpha1", "EnvoyPatchPolicy", patch.to_owned(), Some(("denied", "jwt_authn"))),
+        ("telemetry.istio.io/v1", "Telemetry", format.to_owned(), Some(("changed", "jwt_authn"))),
+        ("v1", "ConfigMap", lua.to_owned(), None),
+    ] {
+        let text = format!(
+            "{old}---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: o, namespace: foo}}\nspec:\n  {spec}\n"
+        );
+        let made = migrate_text(&text);
+        let about: Vec<&[String; 3]> =
+            made.findings.iter().filter(|[_, _, what]| what.contains(&format!("{kind} foo/o: "))).collect();
+        let is_told = match told {
+            Some((kind, word)) => {
+                let what = format!("it reads `{word}`, which is there only as long as the old policies judge tokens");
+                about.len() == 1 && about[0][0] == kind && about[0][2].contains(&what)
+            }
+            None => about.is_empty(),
+        };
+        assert!(is_told, "{text}: {:#?}", made.findings);
+        assert_eq!(
+            made.run.status == 2,
+            told.is_some_and(|(kind, _)| kind == "denied"),
+            "{text}: {:#?}",
+            made.findings
+        );
     }
 }

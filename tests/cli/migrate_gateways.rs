@@ -138,3 +138,87 @@ fn where_the_route_is_chosen_anew_no_authorization_of_another_route_is_left_out(
         );
     }
 }
+
+/// A `SecurityPolicy` that was made at a time.
+fn aged(name: &str, target: &str, created: &str) -> String {
+    let named = format!("name: {name}, namespace: shop");
+    security(name, target).replace(&named, &format!("{named}, creationTimestamp: '{created}'"))
+}
+
+#[test]
+fn of_two_policies_for_one_target_the_older_is_written() {
+    const OLD: &str = "2024-01-01T00:00:00Z";
+    const NEW: &str = "2025-01-01T00:00:00Z";
+    let r = of("HTTPRoute", "r");
+    let both = "targetRefs: [{kind: HTTPRoute, name: r}, {kind: HTTPRoute, name: s}]";
+    let labels = |labels: &str| selected("HTTPRoute", labels);
+    for (text, gates, is_closed) in [
+        (aged("p", &r, OLD) + &aged("q", &r, NEW), vec![("scopegate-p", vec!["r"])], false),
+        (aged("p", &r, NEW) + &aged("q", &r, OLD), vec![("scopegate-q", vec!["r"])], false),
+        // Of the same age, by name.
+        (aged("q", &r, OLD) + &aged("p", &r, OLD), vec![("scopegate-p", vec!["r"])], false),
+        // For some of its targets.
+        (
+            aged("p", &r, OLD) + &aged("q", both, NEW),
+            vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec!["s"])],
+            false,
+        ),
+        // Their order is not known.
+        (security("p", &r) + &aged("q", &r, NEW), vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec!["r"])], true),
+        (aged("p", &r, "x") + &aged("q", &r, NEW), vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec!["r"])], true),
+        (
+            aged("p", &r, OLD) + &aged("q", &labels("{app: a}"), NEW),
+            vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec![])],
+            true,
+        ),
+        // These are for other targets.
+        (
+            security("p", &r) + &security("q", &of("HTTPRoute", "s")),
+            vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec!["s"])],
+            false,
+        ),
+        (
+            security("p", &r) + &security("q", &of("Gateway", "g")),
+            vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec!["g"])],
+            false,
+        ),
+        (
+            aged("p", &r, OLD) + &aged("q", &labels("{app: a}"), NEW) + &route("r", "{app: b}", "{name: g}"),
+            vec![("scopegate-p", vec!["r"]), ("scopegate-q", vec![])],
+            false,
+        ),
+    ] {
+        let made = migrate_text(&text);
+        let written: Vec<(&str, Vec<&str>)> = made
+            .documents
+            .iter()
+            .filter(|document| document["kind"] == "EnvoyExtensionPolicy")
+            .map(|gate| {
+                let targets = gate["spec"]["targetRefs"].as_array().map(Vec::as_slice).unwrap_or_default();
+                (
+                    gate["metadata"]["name"].as_str().unwrap(),
+                    targets.iter().map(|one| one["name"].as_str().unwrap()).collect(),
+                )
+            })
+            .collect();
+        assert_eq!(written, gates, "{text}: {:#?}", made.findings);
+        let closed = serde_json::json!({"deny": true});
+        assert!(made.plugins.iter().all(|plugin| (plugin["default"] == closed) == is_closed), "{text}");
+        let is_told = told(&made, "denied")
+            .iter()
+            .any(|what| what.contains("of two the older counts alone, which is not known here"));
+        assert_eq!(
+            (is_told, made.run.status),
+            (is_closed, if is_closed { 2 } else { 0 }),
+            "{text}: {:#?}",
+            made.findings
+        );
+        let is_noted = told(&made, "note")
+            .iter()
+            .any(|what| what.contains("is older and for the same target, where it alone counts"));
+        let named: usize =
+            ["HTTPRoute", "Gateway"].map(|kind| text.matches(&format!("kind: {kind}, name")).count()).iter().sum();
+        let kept: usize = written.iter().map(|(_, targets)| targets.len()).sum();
+        assert_eq!(is_noted, kept < named, "{text}: {:#?}", made.findings);
+    }
+}

@@ -5,6 +5,7 @@ mod documents;
 mod given;
 mod overrides;
 mod provider;
+mod rivals;
 mod sets;
 mod targets;
 
@@ -21,6 +22,7 @@ use crate::config::Node;
 use documents::Server;
 use given::Given;
 use provider::Providers;
+use rivals::Rivals;
 use sets::Sets;
 
 /// The group of Envoy Gateway.
@@ -40,7 +42,19 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
             migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
             continue;
         }
-        let own = Gate { policy, given: &given }.write(migrated);
+        let rivals = Rivals::of(policy, &given);
+        if let Some(older) = &rivals.older {
+            let what = format!(
+                "{}: {older} is older and for the same target, where it alone counts: nothing is written there for this one. Take it \
+                 away with the other",
+                policy.title()
+            );
+            migrated.findings.tell(Kind::Note, policy.file, &policy.spec(), what);
+        }
+        if rivals.have_all(policy) {
+            continue;
+        }
+        let own = Gate { policy, given: &given, rivals: &rivals }.write(migrated);
         for server in own {
             if !servers.contains(&server) {
                 servers.push(server);
@@ -69,6 +83,7 @@ fn asks(policy: &Resource<'_>) -> bool {
 struct Gate<'a, 's> {
     policy: &'a Resource<'s>,
     given: &'a Given<'s>,
+    rivals: &'a Rivals,
 }
 
 impl Gate<'_, '_> {
@@ -87,6 +102,14 @@ impl Gate<'_, '_> {
         let mut unread = providers.unread.clone();
         let issuers = issuer::written(&providers.issuers);
         let mut is_closed = unread.is_closed(&issuers);
+        if let Some([other, target]) = &self.rivals.unsure {
+            is_closed = true;
+            let what = format!(
+                "{other} is, or may be, for {target}, too, and of two the older counts alone, which is not known here: everything is \
+                 refused. Give both with their `creationTimestamp`, or the one that counts"
+            );
+            self.tell(Kind::Denied, &spec, &what, findings);
+        }
         if unread.has_unread_bearer(&issuers) {
             let what = "bad tokens in `Authorization` were refused, and no provider that is carried over has its tokens there: everything \
                         is refused";
@@ -198,9 +221,8 @@ impl Gate<'_, '_> {
     /// Issuers of another policy, for a gate that accepts nothing: it has to know one.
     fn lent(&self) -> Vec<Issuer> {
         let others = self.given.all(GROUP, "SecurityPolicy");
-        let issuers = others.map(|policy| {
-            Gate { policy, given: self.given }.providers(&policy.spec(), &mut Findings::default()).issuers
-        });
+        let issuers =
+            others.map(|policy| Gate { policy, ..*self }.providers(&policy.spec(), &mut Findings::default()).issuers);
         issuers.into_iter().find(|issuers| !issuers.is_empty()).unwrap_or_default()
     }
 
@@ -281,7 +303,7 @@ impl Gate<'_, '_> {
             configuration = closed;
         }
         migrated.plugins.push(configuration.clone());
-        migrated.documents.push(documents::gate(self.policy, configuration));
+        migrated.documents.push(documents::gate(self.policy, &self.rivals.lost, configuration));
         issuer::tell_requests(&mut migrated.findings, self.policy.file, &spec);
         let known: Vec<&str> = OURS.iter().chain(&TARGETS).copied().collect();
         let left = unknown(&spec, &known);

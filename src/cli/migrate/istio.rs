@@ -19,7 +19,7 @@ use crate::config::Node;
 use jwt_rule::JwtRules;
 use policy::Policies;
 use std::collections::{BTreeMap, BTreeSet};
-use target::Target;
+use target::{Classes, Select, Target};
 
 /// A policy and the workloads it is for.
 type Aimed<'s> = (Target, Resource<'s>);
@@ -31,10 +31,11 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
         .filter(|(group, _)| *group == "security.istio.io")
         .map(|(_, resource)| resource)
         .collect();
+    let classes = Classes::of(sources);
     let mut aimed = |kind: &str| {
         let mut found: Vec<Aimed<'_>> = Vec::new();
         for resource in of_istio.iter().filter(|resource| resource.kind == kind) {
-            match Target::of(resource) {
+            match Target::of(resource, &classes) {
                 Some(targets) => found.extend(targets.into_iter().map(|target| (target, resource.clone()))),
                 None => {
                     let what = format!(
@@ -96,6 +97,9 @@ impl<'t> Gate<'t, '_> {
             jwt.add(resource, &mut migrated.findings);
             own.push(resource);
         }
+        if !own.is_empty() {
+            self.add_unsure_issuers(&mut jwt, &mut migrated.findings);
+        }
         jwt.forward.settle(&jwt.issuers, &mut migrated.findings);
         let Some(first) = own.first() else { return };
         if jwt.issuers.is_empty() {
@@ -118,6 +122,9 @@ impl<'t> Gate<'t, '_> {
         }
         let mut policies = Policies::new(&jwt);
         self.policies.iter().filter(|(of, _)| of.covers(target)).for_each(|(_, policy)| policies.add(policy));
+        for (_, policy) in self.policies.iter().filter(|(of, _)| of.may_cover(target)) {
+            policies.add_unsure(policy, target);
+        }
         let met = self.others.iter().filter(|(of, _)| of.may_meet(target));
         met.for_each(|(_, policy)| policies.add_beside(policy));
         let places = policies.cells.places();
@@ -139,8 +146,8 @@ impl<'t> Gate<'t, '_> {
         let headers: Vec<String> = jwt.forward.headers.keys().chain(&jwt.forward.remove).cloned().collect();
         migrated.documents.extend(documents::early_removal(&name, target, &headers));
         if !target.is_gateway() {
-            // A mesh has gateways, and this leaves them without a gate.
-            let kind = if target.is_mesh() { Kind::Denied } else { Kind::Note };
+            // A mesh has gateways, a namespace may, and this leaves them without a gate.
+            let kind = if target.select == Select::All { Kind::Denied } else { Kind::Note };
             let what = format!(
                 "{}: taken for sidecars (`match: [{{mode: SERVER}}]`). A gateway among them has no gate by this: write one for it, \
                  without `match`",
@@ -149,6 +156,18 @@ impl<'t> Gate<'t, '_> {
             migrated.findings.tell(kind, first.file, &first.spec(), what);
         }
         servers.entry(target.namespace.clone()).or_insert_with(|| (target, BTreeSet::new())).1.extend(jwt.servers);
+    }
+
+    /// Adds the issuers of which these files do not say whether the workloads accept them: their tokens are refused.
+    fn add_unsure_issuers(&self, jwt: &mut JwtRules, findings: &mut Findings) {
+        for (_, resource) in self.authentications.iter().filter(|(of, _)| of.may_cover(self.target)) {
+            let sure = jwt.issuers.len();
+            jwt.add(resource, findings);
+            jwt.issuers.iter_mut().skip(sure).for_each(|issuer| issuer.is_usable = false);
+            let what =
+                format!("{}; the tokens of its issuers are refused there", self.target.unsure(&resource.title()));
+            findings.tell(Kind::Denied, resource.file, &resource.spec(), what);
+        }
     }
 
     /// The configuration of the gate; none if not even one that refuses everything would load.

@@ -10,6 +10,7 @@ pub(super) mod build;
 mod hostile;
 pub(super) mod issuer;
 pub(super) mod keys;
+mod readers;
 pub(super) mod region;
 pub(super) mod resource;
 pub(super) mod rules;
@@ -77,6 +78,9 @@ pub(super) fn migrate(sources: &[Source]) -> Migrated {
     tell_unknown_versions(sources, &mut writing.findings);
     super::istio::migrate(sources, &mut writing);
     super::gateway::migrate(sources, &mut writing);
+    if !writing.plugins.is_empty() {
+        readers::tell(sources, &mut writing.findings);
+    }
     let texts: Vec<String> = writing.documents.iter().map(super::write::yaml).collect();
     let text = format!("# {UNPROVEN}\n{}", texts.join("---\n"));
     let written = if texts.is_empty() { Vec::new() } else { vec![(FILE.into(), text)] };

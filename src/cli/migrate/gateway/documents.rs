@@ -1,11 +1,13 @@
 //! The resources that are written for Envoy Gateway.
 
+use super::targets::references;
 use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{flag, list, number, object, text};
 use crate::cli::migrate::kubernetes::resource::Resource;
 use crate::cli::migrate::kubernetes::{IMAGE, document};
 use crate::cli::source::View;
 use crate::config::{Node, Tree};
+use std::collections::BTreeSet;
 
 const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext";
 
@@ -77,11 +79,12 @@ pub(super) fn proxy(servers: &[Server]) -> Node {
     document("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy", name, object([("bootstrap", bootstrap)]))
 }
 
-/// The members of a policy that say what it is for.
-fn targets(policy: &Resource<'_>) -> Vec<(String, Node)> {
+/// The members of a policy that say what it is for, without the references of these numbers.
+fn targets(policy: &Resource<'_>, lost: &BTreeSet<usize>) -> Vec<(String, Node)> {
     let spec = policy.spec();
-    let mut references: Vec<Node> = spec.list("targetRefs").iter().map(|view| view.node.clone()).collect();
-    references.extend(spec.get("targetRef").map(|view| view.node.clone()));
+    let all = references(policy).into_iter().enumerate();
+    let references: Vec<Node> =
+        all.filter(|(number, _)| !lost.contains(number)).map(|(_, view)| view.node.clone()).collect();
     let mut members = Vec::new();
     if !references.is_empty() {
         members.push(("targetRefs".to_owned(), list(references)));
@@ -95,8 +98,8 @@ pub(super) fn name(policy: &Resource<'_>) -> String {
     format!("scopegate-{}", policy.name)
 }
 
-/// The gate, for what the policy was for.
-pub(super) fn gate(policy: &Resource<'_>, configuration: Node) -> Node {
+/// The gate, for what the policy was for, but for the references of these numbers.
+pub(super) fn gate(policy: &Resource<'_>, lost: &BTreeSet<usize>, configuration: Node) -> Node {
     let name = name(policy);
     let image = object([
         ("type", text("Image")),
@@ -110,7 +113,7 @@ pub(super) fn gate(policy: &Resource<'_>, configuration: Node) -> Node {
         ("code", image),
         ("config", configuration),
     ]);
-    let spec = targets(policy).into_iter().chain([("wasm".to_owned(), list([plugin]))]);
+    let spec = targets(policy, lost).into_iter().chain([("wasm".to_owned(), list([plugin]))]);
     document("gateway.envoyproxy.io/v1alpha1", "EnvoyExtensionPolicy", (&name, policy.namespace), object(spec))
 }
 
@@ -120,7 +123,7 @@ pub(super) fn rest(policy: &Resource<'_>, left: &[View<'_>]) -> Node {
         let name = view.path.rsplit('.').next().unwrap_or_default();
         (name.to_owned(), view.node.clone())
     });
-    let spec = object(targets(policy).into_iter().chain(left));
+    let spec = object(targets(policy, &BTreeSet::new()).into_iter().chain(left));
     document("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy", (policy.name, policy.namespace), spec)
 }
 

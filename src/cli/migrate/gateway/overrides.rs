@@ -3,6 +3,7 @@
 
 use super::GROUP;
 use super::given::Given;
+use super::rivals::Rivals;
 use super::targets::{GATEWAY_API, ROUTES, Target, kind, references as targets};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::resource::Resource;
@@ -12,7 +13,8 @@ use std::cmp::Ordering;
 /// Tells which routes were open, and what would replace a gate.
 pub(super) fn tell(given: &Given<'_>, findings: &mut Findings) {
     let policies: Vec<&Resource<'_>> = given.all(GROUP, "SecurityPolicy").collect();
-    let asking: Vec<&&Resource<'_>> = policies.iter().filter(|policy| super::asks(policy)).collect();
+    let counts = |policy: &Resource<'_>| super::asks(policy) && !Rivals::of(policy, given).have_all(policy);
+    let asking: Vec<&&Resource<'_>> = policies.iter().filter(|policy| counts(policy)).collect();
     let is_of_gateway = |policy: &Resource<'_>| targets(policy).iter().any(|target| kind(target) == Some("Gateway"));
     // Of two that are merged, what the policy of the Gateway asks for holds still.
     let replaces = |policy: &Resource<'_>| !super::asks(policy) && policy.spec().get("mergeType").is_none();
@@ -72,8 +74,8 @@ fn tell_of_two(policy: &Resource<'_>, other: &Resource<'_>, given: &Given<'_>, f
         return findings.tell(Kind::Note, other.file, &other.spec(), what);
     }
     let mut told: Vec<Ordering> = Vec::new();
-    for own in Target::all(policy) {
-        for target in Target::all(other) {
+    for (_, own) in Target::all(policy) {
+        for (_, target) in Target::all(other) {
             let Some(order) = own.against(&target, given).filter(|order| !told.contains(order)) else { continue };
             told.push(order);
             let words = target.words();

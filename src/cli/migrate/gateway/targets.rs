@@ -34,8 +34,8 @@ enum Which<'s> {
 }
 
 impl<'s> Target<'s> {
-    /// Those of a policy, as far as they have HTTP requests.
-    pub(super) fn all(policy: &Resource<'s>) -> Vec<Self> {
+    /// Those of a policy, as far as they have HTTP requests; references with their numbers.
+    pub(super) fn all(policy: &Resource<'s>) -> Vec<(Option<usize>, Self)> {
         let of_selector = |selector: View<'s>| {
             let wanted = selector.get("matchLabels");
             let read = wanted.as_ref().map(labels).unwrap_or_default();
@@ -44,9 +44,10 @@ impl<'s> Target<'s> {
             let which = if is_read { Which::Labels(read) } else { Which::Unknown };
             Self { kind: kind(&selector).unwrap_or_default(), namespace: policy.namespace, which, section: None }
         };
-        let named = references(policy).into_iter().map(|reference| Self::of(policy, &reference));
-        let all = named.chain(policy.spec().list("targetSelectors").into_iter().map(of_selector));
-        all.filter(|target| !OTHER_ROUTES.contains(&target.kind)).collect()
+        let named = references(policy).into_iter().enumerate();
+        let named = named.map(|(number, reference)| (Some(number), Self::of(policy, &reference)));
+        let selected = policy.spec().list("targetSelectors").into_iter().map(|selector| (None, of_selector(selector)));
+        named.chain(selected).filter(|(_, target)| !OTHER_ROUTES.contains(&target.kind)).collect()
     }
 
     fn of(policy: &Resource<'s>, reference: &View<'s>) -> Self {
@@ -106,6 +107,11 @@ impl<'s> Target<'s> {
                 is_other || parent.name() == Some(*of) && namespace == Some(gateway.namespace)
             })
         })
+    }
+
+    /// Whether it is the one of a name.
+    pub(super) const fn is_named(&self) -> bool {
+        matches!(self.which, Which::Named(_))
     }
 
     /// It in words.

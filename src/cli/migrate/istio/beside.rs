@@ -11,6 +11,15 @@ use crate::cli::source::View;
 pub(super) fn tell(own: &Target, policy: &Resource<'_>, targets: &[&Target], findings: &mut Findings) {
     let (title, words, spec) = (policy.title(), own.words(), policy.spec());
     let Some(met) = targets.iter().find(|target| own.may_meet(target)) else {
+        let is_elsewhere = own.is_of_labels() && targets.iter().any(|target| target.namespace != own.namespace);
+        if is_elsewhere && !Tokens::of(&spec).is_none() && !decides_nothing(policy) {
+            let what = format!(
+                "{title}: it looks at tokens, and no RequestAuthentication is for {words} if `istio-system` is the root namespace of the \
+                 mesh. If another one may be, give its policies with `namespace: istio-system`: they are in no gate of another \
+                 namespace now"
+            );
+            return findings.tell(Kind::Denied, policy.file, &spec, what);
+        }
         let what =
             format!("{title}: {words} take no tokens (no RequestAuthentication is for them), so it is left as it is");
         return findings.tell(Kind::Note, policy.file, &spec, what);
@@ -80,6 +89,28 @@ impl<'s> Policies<'s, '_> {
                 Some("DENY") => self.refuse(policy, &rule),
                 _ => self.refuse_wholly(policy, &rule),
             }
+        }
+    }
+
+    /// Adds a policy that holds for these workloads unless they are a waypoint. What only one of the two lets pass is refused.
+    pub(super) fn add_unsure(&mut self, policy: &Resource<'s>, target: &Target) {
+        if decides_nothing(policy) {
+            return;
+        }
+        let spec = policy.spec();
+        // Beside another policy that allows it would allow more, and alone it allows less than none.
+        let allows = action(&spec) == Some("ALLOW");
+        let is_left_out = allows && self.cells.allow.is_some() && !self.is_unsure;
+        let (kind, then) = if is_left_out {
+            (Kind::Denied, "what it alone allowed is refused there")
+        } else {
+            (Kind::Stricter, "it is taken to hold")
+        };
+        let what = format!("{}; {then}", target.unsure(&policy.title()));
+        self.findings.tell(kind, policy.file, &spec, what);
+        if !is_left_out {
+            self.is_unsure |= allows;
+            self.add(policy);
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Policies<'s, 'r> {
     pub rules: Vec<(Resource<'s>, View<'s>)>,
     /// What is told.
     pub findings: Findings,
+    /// Whether what allows is of policies alone of which it is not known whether they hold.
+    pub is_unsure: bool,
     jwt: &'r JwtRules,
 }
 
@@ -32,7 +34,7 @@ impl<'s, 'r> Policies<'s, 'r> {
     pub(super) fn new(jwt: &'r JwtRules) -> Self {
         let everywhere = if jwt.is_closed() { Ask::never() } else { Ask::nothing() };
         let cells = Cells { everywhere, allow: None, refuse: Vec::new() };
-        Self { cells, rules: Vec::new(), findings: Findings::default(), jwt }
+        Self { cells, rules: Vec::new(), findings: Findings::default(), is_unsure: false, jwt }
     }
 
     /// Adds a policy.

@@ -1,13 +1,15 @@
 //! Which workloads a policy is for.
 
 use crate::cli::migrate::kubernetes::build::{list, object, text};
-use crate::cli::migrate::kubernetes::resource::{Resource, labels};
-use crate::cli::source::View;
+use crate::cli::migrate::kubernetes::resource::{self, Resource, labels};
+use crate::cli::source::{Source, View};
 use crate::config::{Node, Tree};
 use std::collections::BTreeMap;
 
 /// The namespace whose policies hold in all namespaces, unless the mesh is configured with another one.
 const ROOT_NAMESPACE: &str = "istio-system";
+/// The group of Gateways.
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// The labels of a gateway's pods that name its Gateway resource.
 const GATEWAY_LABELS: [&str; 2] = ["gateway.networking.k8s.io/gateway-name", "istio.io/gateway-name"];
 
@@ -18,6 +20,46 @@ pub(super) struct Target {
     pub namespace: String,
     /// Which of its workloads.
     pub select: Select,
+    /// What these are.
+    role: Role,
+}
+
+/// What workloads are, as far as these files say. Policies without `targetRefs` are not for waypoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// Those that labels select.
+    Selected,
+    /// A gateway at an edge of the mesh.
+    Edge,
+    /// A waypoint, or what is behind one.
+    Waypoint,
+    /// A gateway whose class these files do not have.
+    Unknown,
+}
+
+/// The classes of the Gateways in these files, by namespace and name.
+#[derive(Debug)]
+pub(super) struct Classes<'s>(BTreeMap<(&'s str, &'s str), &'s str>);
+
+impl<'s> Classes<'s> {
+    /// Those of these files.
+    pub(super) fn of(sources: &'s [Source]) -> Self {
+        let gateways = resource::all(sources).into_iter();
+        let gateways = gateways.filter(|(group, one)| *group == GATEWAY_API && one.kind == "Gateway");
+        let class = |one: Resource<'s>| {
+            Some(((one.namespace, one.name), one.spec().get("gatewayClassName").and_then(|class| class.text())?))
+        };
+        Self(gateways.filter_map(|(_, one)| class(one)).collect())
+    }
+
+    fn role(&self, namespace: &str, [_, kind, name]: &[String; 3]) -> Role {
+        let class = self.0.get(&(namespace, name.as_str())).filter(|_| kind == "Gateway");
+        match (kind.as_str(), class) {
+            ("Service" | "ServiceEntry" | "GatewayClass", _) | (_, Some(&"istio-waypoint")) => Role::Waypoint,
+            (_, Some(&"istio" | &"istio-remote")) => Role::Edge,
+            _ => Role::Unknown,
+        }
+    }
 }
 
 /// Which workloads of a namespace.
@@ -33,9 +75,15 @@ pub(super) enum Select {
 
 impl Target {
     /// The targets of a policy: one, or one for each of `targetRefs`. None if they cannot be read.
-    pub(super) fn of(policy: &Resource<'_>) -> Option<Vec<Self>> {
+    pub(super) fn of(policy: &Resource<'_>, classes: &Classes<'_>) -> Option<Vec<Self>> {
         let spec = policy.spec();
-        let with = |select| Self { namespace: policy.namespace.to_owned(), select };
+        let with = |select| {
+            let role = match &select {
+                Select::Reference(reference) => classes.role(policy.namespace, reference),
+                Select::All | Select::Labels(_) => Role::Selected,
+            };
+            Self { namespace: policy.namespace.to_owned(), select, role }
+        };
         let mut references = spec.list("targetRefs");
         references.extend(spec.get("targetRef"));
         if !references.is_empty() {
@@ -58,6 +106,23 @@ impl Target {
 
     /// Whether a policy for these workloads holds for all of the other's.
     pub(super) fn covers(&self, other: &Self) -> bool {
+        self.is_above(other) && !self.is_missed_by(other, Role::Unknown)
+    }
+
+    /// Whether it holds for all of them unless they are a waypoint, and these files do not say so.
+    pub(super) fn may_cover(&self, other: &Self) -> bool {
+        self.is_above(other) && !self.covers(other)
+    }
+
+    /// Whether workloads of this role are missed by a policy without `targetRefs`, and the other's are of it, or a waypoint.
+    fn is_missed_by(&self, other: &Self, role: Role) -> bool {
+        self.role == Role::Selected && (other.role == role || other.role == Role::Waypoint)
+    }
+
+    fn is_above(&self, other: &Self) -> bool {
+        if self.is_missed_by(other, Role::Waypoint) {
+            return false;
+        }
         let is_root = self.namespace == ROOT_NAMESPACE && !matches!(self.select, Select::Reference(_));
         if self.namespace != other.namespace && !is_root {
             return false;
@@ -92,7 +157,13 @@ impl Target {
             }
             _ => false,
         };
-        is_near && !differ
+        let is_apart = self.is_missed_by(other, Role::Waypoint) || other.is_missed_by(self, Role::Waypoint);
+        is_near && !differ && !is_apart
+    }
+
+    /// Whether they are not those of a resource.
+    pub(super) fn is_of_labels(&self) -> bool {
+        self.role == Role::Selected
     }
 
     /// Whether they are all workloads of the mesh.
@@ -123,6 +194,14 @@ impl Target {
                 vec![("targetRefs", list([reference]))]
             }
         }
+    }
+
+    /// Why it is not known whether a policy holds for them.
+    pub(super) fn unsure(&self, title: &str) -> String {
+        format!(
+            "{title}: without targetRefs it holds for {} if that is no waypoint, which these files do not say (give the Gateway, too)",
+            self.words()
+        )
     }
 
     /// They in words.
