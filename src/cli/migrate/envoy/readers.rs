@@ -6,7 +6,7 @@ mod headers;
 mod metadata;
 mod places;
 
-use super::chain::Chain;
+use super::chain::{Chain, Filter};
 use super::data::text_of_source;
 use super::providers::{Provider, Providers};
 use super::routes::Passing;
@@ -15,6 +15,7 @@ use crate::cli::source::{DocumentKind, Source, View};
 use crate::config::Node;
 use filters::Reader;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// A chain with whatever may read behind its gate.
@@ -24,6 +25,12 @@ pub(super) struct Readers<'c, 's> {
     filters: Vec<Reader<'s>>,
     report_only: bool,
     passing: Passing,
+    /// The places of the migrated filters that run on every route.
+    always: Vec<usize>,
+    /// Of those with keys, the places of those that remove the keys on every route.
+    hiding: Vec<usize>,
+    /// The headers by which routes are chosen, in lower case.
+    choosing: BTreeSet<String>,
 }
 
 impl<'c, 's> Readers<'c, 's> {
@@ -35,7 +42,20 @@ impl<'c, 's> Readers<'c, 's> {
         passing: Passing,
         report_only: bool,
     ) -> Self {
-        Self { chain, providers, filters: filters::all(chain, clusters), report_only, passing }
+        let of = |is: fn(&Chain<'_>, &Filter<'_>) -> bool| -> Vec<usize> {
+            chain.filters.iter().filter(|filter| is(chain, filter)).map(|filter| filter.index).collect()
+        };
+        let (always, hiding) = (of(headers::runs_always), of(headers::hides_keys));
+        let mut choosing = BTreeSet::new();
+        for (_, config) in &chain.route_configs {
+            places::of_routes(config, &mut |at, view, _| {
+                if matches!(at, places::At::Choice) {
+                    choosing.extend(view.text().map(str::to_ascii_lowercase));
+                }
+            });
+        }
+        let filters = filters::all(chain, clusters);
+        Self { chain, providers, filters, report_only, passing, always, hiding, choosing }
     }
 
     /// Tells of them. `plugin` is the configuration of the gate.
@@ -49,20 +69,8 @@ impl<'c, 's> Readers<'c, 's> {
         let is_telling = filters::is_telling(config)
             || filters::hands_on(config)
                 && !self.filters.iter().any(|filter| filter.order > order && filters::may_refuse(&filter.view))
-                && !self.chooses_by(&filters::made_by(config));
+                && !filters::made_by(config).iter().any(|made| self.choosing.contains(&made.to_ascii_lowercase()));
         if is_telling { Kind::Changed } else { Kind::Denied }
-    }
-
-    /// Whether a route is chosen by one of these headers.
-    fn chooses_by(&self, headers: &[&str]) -> bool {
-        let mut found = false;
-        for (_, config) in &self.chain.route_configs {
-            places::of_routes(config, &mut |at, view, _| {
-                let is_one = |name: &&str| view.text().is_some_and(|text| text.eq_ignore_ascii_case(name));
-                found |= matches!(at, places::At::Choice) && headers.iter().any(is_one);
-            });
-        }
-        found
     }
 
     /// The providers whose tokens are accepted.

@@ -126,7 +126,7 @@ impl<'s> Readers<'_, 's> {
         if let Fate::Credential(_) = header.fate {
             return (!self.was_removed(header, index)).then_some(Kind::Denied);
         }
-        let is_behind = is_behind_maker(self.chain, &header.name, index);
+        let is_behind = self.is_behind_maker(&header.name, index);
         match (is_behind, header.fate) {
             (true, _) if self.report_only => Some(Kind::Changed),
             (true, Fate::Set) if self.is_made_by_all(header) => None,
@@ -139,7 +139,7 @@ impl<'s> Readers<'_, 's> {
         let removes = |filter: &Filter<'s>| match filter.kind {
             FilterKind::Rbac => true,
             FilterKind::Jwt => filter.index < index && !self.keeps_token(),
-            FilterKind::Keys => filter.index < index && self.hides_keys(filter),
+            FilterKind::Keys => filter.index < index && self.hiding.contains(&filter.index),
             FilterKind::Basic => false,
         };
         header.fate == Fate::Credential(true) && self.chain.filters.iter().all(removes)
@@ -150,13 +150,18 @@ impl<'s> Readers<'_, 's> {
         self.accepted().any(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true()))
     }
 
-    /// Whether keys are removed from the request, on all routes.
-    fn hides_keys(&self, filter: &Filter<'s>) -> bool {
-        let hides = |forwarding: &View<'_>| forwarding.get("hide_credentials").is_some_and(|flag| flag.is_true());
-        let own = filter.config.as_ref().and_then(|(_, config)| config.get("forwarding"));
-        let beside = self.chain.route_configs.iter().flat_map(|(_, config)| config.holders("forwarding"));
-        let mut beside = beside.filter_map(|holder| holder.get("forwarding"));
-        own.is_some_and(|own| hides(&own)) && beside.all(|own| hides(&own))
+    /// Whether a filter stands after one that writes the header, so that it never saw that of a client.
+    fn is_behind_maker(&self, header: &str, index: usize) -> bool {
+        let before = self.chain.filters.iter().filter(|filter| filter.index < index);
+        before.filter(|filter| self.always.contains(&filter.index)).any(|filter| {
+            let mut makes = false;
+            if let Some((_, config)) = &filter.config {
+                config.visit(&mut |inner| {
+                    makes |= is_made(inner) && inner.text().is_some_and(|own| own.eq_ignore_ascii_case(header));
+                });
+            }
+            makes
+        })
     }
 
     /// Whether a header is made of each token, and of the same claim.
@@ -184,7 +189,7 @@ impl<'s> Readers<'_, 's> {
     fn tell_of_old(&self, headers: &[Header], filter: &Filter<'s>, findings: &mut Findings) {
         let Some((file, config)) = &filter.config else { return };
         for header in headers {
-            let is_behind = is_behind_maker(self.chain, &header.name, filter.index);
+            let is_behind = self.is_behind_maker(&header.name, filter.index);
             let kind = if is_behind { Kind::Changed } else { Kind::Denied };
             config.visit(&mut |inner| {
                 if is_looked_at(inner, &header.name) {
@@ -274,22 +279,19 @@ fn is_made(view: &View<'_>) -> bool {
 }
 
 /// Whether a filter runs on every route. One that a route only asks for nothing still removes what it would have made.
-fn runs_always(chain: &Chain<'_>, filter: &Filter<'_>) -> bool {
+pub(super) fn runs_always(chain: &Chain<'_>, filter: &Filter<'_>) -> bool {
     let holders = || chain.route_configs.iter().flat_map(|(_, config)| config.holders(PER_FILTER));
     !filter.disabled && !holders().filter_map(|holder| entry(&holder, filter.name)).any(|own| is_off(&own))
 }
 
-/// Whether a filter stands after one that writes the header, so that it never saw that of a client.
-fn is_behind_maker(chain: &Chain<'_>, header: &str, index: usize) -> bool {
-    chain.filters.iter().filter(|filter| filter.index < index && runs_always(chain, filter)).any(|filter| {
-        let mut makes = false;
-        if let Some((_, config)) = &filter.config {
-            config.visit(&mut |inner| {
-                makes |= is_made(inner) && inner.text().is_some_and(|own| own.eq_ignore_ascii_case(header));
-            });
-        }
-        makes
-    })
+/// Whether a filter removes keys from the request, on all routes.
+pub(super) fn hides_keys(chain: &Chain<'_>, filter: &Filter<'_>) -> bool {
+    let hides = |forwarding: &View<'_>| forwarding.get("hide_credentials").is_some_and(|flag| flag.is_true());
+    let own = filter.config.as_ref().and_then(|(_, config)| config.get("forwarding"));
+    let beside = || chain.route_configs.iter().flat_map(|(_, config)| config.holders("forwarding"));
+    filter.kind == FilterKind::Keys
+        && own.is_some_and(|own| hides(&own))
+        && beside().filter_map(|holder| holder.get("forwarding")).all(|own| hides(&own))
 }
 
 /// Whether an old filter compares the header, or takes a credential from it.
