@@ -233,10 +233,12 @@ fn a_header_of_one_provider_is_not_made_of_the_tokens_of_another() {
     let rules = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
     let of_one = migrate(&envoy(&rules.replacen("issuer: ", made, 1), EVERY));
     assert_eq!(of_one.plugin["forward"], json!({"remove": ["x-role"]}));
-    assert!(of_one.tells("changed", "makes the header `x-role` of its own tokens alone"), "{:?}", of_one.told);
+    assert!(of_one.tells("denied", "makes the header `x-role` of its own tokens alone"), "{:?}", of_one.told);
+    assert_eq!(of_one.run.status, 2);
     let of_both = migrate(&envoy(&rules.replace("issuer: ", made), EVERY));
     assert_eq!(of_both.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}}));
-    assert!(!of_both.tells("changed", "of its own tokens alone"), "{:?}", of_both.told);
+    assert!(!of_both.tells("denied", "of its own tokens alone"), "{:?}", of_both.told);
+    assert_eq!(of_both.run.status, 0);
 }
 
 #[test]

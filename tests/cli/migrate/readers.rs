@@ -205,7 +205,7 @@ fn filters_behind_the_router_are_read_too() {
 }
 
 #[test]
-fn a_header_that_is_made_of_metadata_may_be_refused_by_whoever_comes_after() {
+fn a_header_that_is_made_of_metadata_may_be_refused_by_what_comes_after() {
     let value = "'%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:claims:role)%'";
     let mutations = format!("request_mutations: [{{append: {{header: {{key: x-role, value: {value}}}}}}}]");
     let mutation = filter("mutation", "header_mutation.v3.HeaderMutation", &format!("mutations: {{{mutations}}}"));

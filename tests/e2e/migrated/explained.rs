@@ -59,7 +59,12 @@ pub(super) fn explanation<'f>(findings: &'f [Finding], difference: &Difference<'
             let words = WORDS.iter().find(|(own, _)| own == reason).map_or(&[][..], |(_, words)| *words);
             words.iter().find_map(|word| find(&["stricter", "let_through", "denied", "left_out"], word))
         }
-        Difference::Read(header) => find(&["changed"], "base64").or_else(|| find(&["changed"], &format!("`{header}`"))),
+        Difference::Read(header) => {
+            let told = ["changed", "denied"];
+            find(&told, "base64")
+                .or_else(|| find(&told, &format!("the header `{header}`")))
+                .or_else(|| find(&["changed"], &format!("`{header}`")))
+        }
         Difference::Added(header) => find(&["changed"], &format!("did not send the client in `{header}`")),
         Difference::Excepted(Exception::OtherScheme) => find(&["changed"], "behind another scheme"),
         Difference::Excepted(Exception::OtherLetters) => find(&["changed"], "behind `bearer` too"),

@@ -102,7 +102,7 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                      header is removed from every request"
                 );
                 findings.add(
-                    Finding::new(Kind::Changed, chain.file, &at, what)
+                    Finding::new(Kind::Denied, chain.file, &at, what)
                         .restored_by("forward.headers, if no other issuer has the claim"),
                 );
             } else {
