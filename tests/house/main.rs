@@ -9,6 +9,7 @@ mod files;
 mod module;
 mod native;
 mod needs;
+mod scripts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
