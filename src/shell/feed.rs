@@ -251,6 +251,11 @@ impl Feed {
         self.read_again(outside);
         let wanted = self.wanted.filter(|since| self.state.attempt_began < *since);
         if !self.is_due(now) {
+            // What another worker has just brought may have what was wanted.
+            if self.has_news(now, false) {
+                self.release(outside.shared);
+                return None;
+            }
             let Some(paid_until) = wanted.and_then(|_| self.timing.pay(lease.paid_until, now, outside.random)) else {
                 self.wanted = None;
                 self.release(outside.shared);

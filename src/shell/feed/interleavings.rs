@@ -139,7 +139,9 @@ fn a_reader_never_sees_half_of_anything() {
     let seen = RefCell::new(BTreeSet::new());
     let publish = |shared: &dyn SharedData, now: u64, text: &str| {
         let mut writer = feed(1);
-        writer.look(&at(shared, now));
+        if let Some((version, _)) = writer.look(&at(shared, now)) {
+            writer.hold(version);
+        }
         writer.want(&at(shared, now));
         assert!(writer.begin(&at(shared, now)).is_some());
         writer.publish(&at(shared, now), "https://a", &document(text));
