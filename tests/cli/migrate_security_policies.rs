@@ -47,8 +47,8 @@ fn the_rule_that_is_first_decides_and_what_cannot_be_said_refuses() {
         (format!("{{defaultAction: Allow, rules: [{{action: Deny, {banned}}}]}}"), "{deny: true}", "[]", 2),
         (
             "{defaultAction: Allow, rules: [{action: Deny, operation: {methods: [DELETE]}}]}".to_owned(),
-            "{scopes: []}",
-            "[{match: {methods: [DELETE]}, deny: true}]",
+            "{deny: true}",
+            "[{match: {methods: [CONNECT, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE]}, scopes: []}]",
             0,
         ),
         (
@@ -166,5 +166,82 @@ fn a_policy_that_cannot_be_carried_over_lets_nobody_in() {
         let own = made.plugins.first().map(|plugin| &plugin["default"]);
         let wanted = default.map(|default| documents(default).remove(0));
         assert_eq!(own, wanted.as_ref(), "{members}");
+    }
+}
+
+#[test]
+fn what_a_method_is_refused_holds_for_it_in_every_letter_case() {
+    let jwt = |scope: &str| format!("principal: {{jwt: {{provider: a, scopes: [{scope}]}}}}");
+    let for_method = |action: &str, method: &str| format!("{{action: {action}, operation: {{methods: [{method}]}}}}");
+    let (read, write) = (format!("{{action: Allow, {}}}", jwt("r")), jwt("w"));
+    let deny = for_method("Deny", "DELETE");
+    let denied_by_address =
+        "{action: Deny, principal: {clientCIDRs: [10.0.0.0/8]}, operation: {methods: [DELETE]}}".to_owned();
+    let write = |methods: &str| format!("{{action: Allow, {write}, operation: {{methods: [{methods}]}}}}");
+    let rest = "[CONNECT, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE]";
+    for (rules, by_default, default, wanted, passes_where) in [
+        // A method that is none of HTTP's may be `delete`.
+        (
+            vec![deny.clone()],
+            "Allow",
+            "{deny: true}",
+            format!("[{{match: {{methods: {rest}}}, scopes: []}}]"),
+            "DELETE",
+        ),
+        (
+            vec![deny.clone(), read.clone()],
+            "Deny",
+            "{deny: true}",
+            format!("[{{match: {{methods: {rest}}}, issuers: [a], scopes: [r]}}]"),
+            "DELETE",
+        ),
+        (
+            vec![denied_by_address, read.clone()],
+            "Deny",
+            "{deny: true}",
+            format!("[{{match: {{methods: {rest}}}, issuers: [a], scopes: [r]}}]"),
+            "DELETE",
+        ),
+        (
+            vec![for_method("Deny", "PROPFIND")],
+            "Allow",
+            "{deny: true}",
+            "[{match: {methods: [CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE]}, scopes: []}]"
+                .to_owned(),
+            "PROPFIND",
+        ),
+        // What is asked of a named method is no more than what is asked of others.
+        (
+            vec![write("POST")],
+            "Deny",
+            "{deny: true}",
+            "[{match: {methods: [POST]}, issuers: [a], scopes: [w]}]".to_owned(),
+            "",
+        ),
+        (
+            vec![read.clone(), write("POST")],
+            "Deny",
+            "{issuers: [a], scopes: [r]}",
+            "[{match: {methods: [POST]}, issuers: [a], scopes: {any_of: [r, w]}}]".to_owned(),
+            "",
+        ),
+        (vec![read, deny], "Deny", "{issuers: [a], scopes: [r]}", "[]".to_owned(), ""),
+    ] {
+        let authorization = format!("authorization: {{defaultAction: {by_default}, rules: [{}]}}", rules.join(", "));
+        let made = made_of(&format!("{JWT}\n{authorization}"));
+        let by_hand = documents(&format!("{{d: {default}, r: {wanted}}}")).remove(0);
+        let own = made.plugins[0].get("rules").cloned().unwrap_or_else(|| serde_json::json!([]));
+        assert_eq!((&made.plugins[0]["default"], &own), (&by_hand["d"], &by_hand["r"]), "{authorization}");
+        let told: Vec<&str> = made
+            .findings
+            .iter()
+            .filter(|[kind, path, what]| {
+                kind == "stricter" && path == "spec.authorization" && what.contains("is another method now")
+            })
+            .map(|[_, _, what]| what.as_str())
+            .collect();
+        let [told] = told[..] else { panic!("{authorization}: {:#?}", made.findings) };
+        let part = format!("such as PROPFIND, passes only where {passes_where} would");
+        assert_eq!(told.contains(&part), !passes_where.is_empty(), "{authorization}: {told}");
     }
 }

@@ -1,7 +1,7 @@
 //! `authorization` of a `SecurityPolicy`: rules in order, of which the first that matches decides.
 
 use super::provider::Providers;
-use crate::cli::migrate::findings::{Findings, Kind};
+use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::kubernetes::ask::{Ask, Claim, Terms};
 use crate::cli::migrate::kubernetes::region::Region;
 use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 
 /// The claim whose words Envoy Gateway takes for a list.
 const SCOPE: &str = "scope";
+
+/// The methods of HTTP, as Gateway API has them.
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
 /// Whether a rule asks for this claim by name, and not for one that may be `scp` as well.
 pub(super) fn asks_for_scope_claim(authorization: &View<'_>) -> bool {
@@ -63,10 +66,16 @@ pub(super) fn cells(
         is_default_allowed = false;
         reader.denied(view, "it cannot be read here: nothing is allowed by default", findings);
     }
+    let of = |method: Option<&str>| allowed(&rules, method, is_default_allowed);
     let named: BTreeSet<String> = rules.iter().flat_map(|rule| rule.methods.iter().flatten().cloned()).collect();
+    let unnamed = of(None);
+    let (others, narrowed) = in_any_case(&unnamed, named.iter().map(|method| (method.as_str(), of(Some(method)))));
+    reader.tell_letter_case(authorization, !named.is_empty(), &narrowed, findings);
+    let more = METHODS.iter().filter(|_| !narrowed.is_empty()).map(|method| (*method).to_owned());
+    let told: BTreeSet<String> = named.iter().cloned().chain(more).collect();
     let mut groups: Vec<(BTreeSet<String>, Ask)> = Vec::new();
-    for method in &named {
-        let ask = allowed(&rules, Some(method), is_default_allowed);
+    for method in &told {
+        let ask = of(Some(method));
         match groups.iter_mut().find(|(_, other)| *other == ask) {
             Some((methods, _)) => {
                 methods.insert(method.clone());
@@ -77,12 +86,24 @@ pub(super) fn cells(
     let of_methods = |methods: BTreeSet<String>| Region { methods: Some(methods), ..Region::default() };
     let all = Cell {
         region: Region::default(),
-        except: named.iter().map(|method| of_methods(BTreeSet::from([method.clone()]))).collect(),
-        ask: allowed(&rules, None, is_default_allowed),
+        except: told.iter().map(|method| of_methods(BTreeSet::from([method.clone()]))).collect(),
+        ask: others,
         rule: 0,
     };
     let of_group = |(methods, ask)| Cell { region: of_methods(methods), except: Vec::new(), ask, rule: 0 };
     groups.into_iter().map(of_group).chain([all]).collect()
+}
+
+/// What is allowed of a method that may be a named one in another letter case: Envoy Gateway takes `delete` for DELETE, and a
+/// `match` does not. With the names of those that narrow what is allowed of a method that no rule names.
+fn in_any_case<'m>(unnamed: &Ask, named: impl Iterator<Item = (&'m str, Ask)>) -> (Ask, Vec<&'m str>) {
+    let (mut ask, mut narrowed) = (unnamed.clone(), Vec::new());
+    for (method, own) in named.filter(|(_, own)| !unnamed.implies(own)) {
+        let both = ask.and(&own).ok().filter(|both| both.outcome().is_ok());
+        ask = both.unwrap_or_else(Ask::never);
+        narrowed.push(method);
+    }
+    (ask, narrowed)
 }
 
 /// What is allowed of requests with a method; without one, of those with a method that no rule names.
@@ -115,6 +136,32 @@ struct Reader<'a, 's> {
 impl Reader<'_, '_> {
     fn denied(&self, view: &View<'_>, what: &str, findings: &mut Findings) {
         findings.tell(Kind::Denied, self.policy.file, view, format!("{}: {what}", self.policy.title()));
+    }
+
+    /// Tells that the letter case of methods counts now; `narrowed` are those that others have to be judged as, too.
+    fn tell_letter_case(
+        &self,
+        authorization: &View<'_>,
+        has_methods: bool,
+        narrowed: &[&str],
+        findings: &mut Findings,
+    ) {
+        if !has_methods {
+            return;
+        }
+        let title = self.policy.title();
+        let tell = |what| Finding::new(Kind::Stricter, self.policy.file, authorization, format!("{title}: {what}"));
+        let Some(first) = narrowed.first() else {
+            let what = "`get` counted as GET, and is another method now".to_owned();
+            return findings.add(tell(what));
+        };
+        let what = format!(
+            "`{}` counted as {first}, and is another method now. So a method that is none of HTTP's, such as PROPFIND, passes only where \
+             {} would",
+            first.to_ascii_lowercase(),
+            narrowed.join(" and ")
+        );
+        findings.add(tell(what).restored_by("match: {methods: [PROPFIND]} of a rule, for each that is served"));
     }
 
     fn rule(&self, view: &View<'_>, findings: &mut Findings) -> Rule {

@@ -232,6 +232,11 @@ impl Ask {
         self.0.iter().any(|terms| !terms.credential)
     }
 
+    /// Whether what meets it meets the other too, as far as each alternative alone shows.
+    pub(in crate::cli::migrate) fn implies(&self, other: &Self) -> bool {
+        self.0.iter().all(|own| other.0.iter().any(|wide| own.implies(wide)))
+    }
+
     /// One of the two.
     #[must_use]
     pub(in crate::cli::migrate) fn or(mut self, other: Self) -> Self {
