@@ -100,6 +100,95 @@ fn another_policy_that_takes_the_place_of_a_gate_is_told_as_a_loss() {
     }
 }
 
+/// A `SecurityPolicy` with these members beside its targets.
+fn with_members(name: &str, target: &str, members: &str) -> String {
+    format!(
+        "apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {{name: {name}, namespace: shop}}
+spec:
+  {target}
+  {members}
+---
+"
+    )
+}
+
+#[test]
+fn a_policy_without_rest_stays_where_another_one_would_take_its_place() {
+    const CORS: &str = "cors: {allowOrigins: ['*'], allowCredentials: true}";
+    const JWT: &str =
+        "jwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}";
+    let (gateway, http) = (of("Gateway", "g"), of("HTTPRoute", "r"));
+    let (listener, rule) = (section("Gateway", "g", "https"), section("HTTPRoute", "r", "first"));
+    let both = format!("{CORS}\n  {JWT}");
+    let merged = format!("mergeType: StrategicMerge\n  {JWT}");
+    let address = "authorization: {rules: [{action: Allow, principal: {clientCIDRs: [10.0.0.0/8]}}]}";
+    let given = |parent: &str| route("r", "{app: a}", parent);
+    let wide = |target: &str, members: &str| with_members("wide", target, members);
+    for (own, members, others, wanted) in [
+        // The rest of a policy that asks for credentials, and one that is left as it is.
+        (&http, JWT, wide(&gateway, &both), Some("`cors` of SecurityPolicy shop/wide")),
+        (&http, JWT, wide(&gateway, CORS), Some("`cors` of SecurityPolicy shop/wide")),
+        (&http, JWT, wide(&gateway, CORS) + &given("{name: g}"), Some("`cors` of SecurityPolicy shop/wide")),
+        (&http, JWT, wide(&gateway, address), Some("`authorization` of SecurityPolicy shop/wide")),
+        (
+            &http,
+            JWT,
+            wide(&gateway, &format!("{CORS}\n  extAuth: {{http: {{backendRef: {{name: a, port: 1}}}}}}")),
+            Some("`cors` and `extAuth` of SecurityPolicy shop/wide"),
+        ),
+        (&http, JWT, wide(&selected("Gateway", "{app: a}"), CORS), Some("`cors` of SecurityPolicy shop/wide")),
+        (
+            &selected("HTTPRoute", "{app: a}"),
+            JWT,
+            wide(&gateway, CORS),
+            Some("would hold for each HTTPRoute that a selector selects"),
+        ),
+        // The levels between.
+        (&http, JWT, wide(&listener, CORS), Some("would hold for HTTPRoute r")),
+        (&listener, JWT, wide(&gateway, CORS), Some("would hold for Gateway g (https)")),
+        (&rule, JWT, wide(&http, CORS), Some("would hold for HTTPRoute r (first)")),
+        (&rule, JWT, wide(&listener, CORS), Some("would hold for HTTPRoute r (first)")),
+        (&of("GRPCRoute", "r"), JWT, wide(&gateway, CORS), Some("would hold for GRPCRoute r")),
+        (&http, &merged, wide(&gateway, CORS), Some("would hold for HTTPRoute r")),
+        // Of two for one target the older one counts, as long as it is there.
+        (&http, JWT, wide(&http, CORS), Some("would hold for HTTPRoute r")),
+        // Nothing would hold in its place, or it has a rest of its own.
+        (&http, JWT, wide(&gateway, JWT), None),
+        (&http, JWT, wide(&gateway, CORS) + &given("{name: other}"), None),
+        (&http, JWT, wide(&of("Gateway", "g"), "cors: {}").replace("cors: {}", ""), None),
+        (&gateway, JWT, wide(&http, CORS), None),
+        (&http, JWT, wide(&rule, CORS), None),
+        (&http, JWT, wide(&of("HTTPRoute", "s"), CORS), None),
+        (&http, JWT, String::new(), None),
+    ] {
+        let text = with_members("p", own, members) + &others;
+        let made = migrate_text(&text);
+        let stays = made.documents.iter().find(|one| one["kind"] == "SecurityPolicy" && one["metadata"]["name"] == "p");
+        let before = crate::migrate_kubernetes::documents(&text).remove(0);
+        let mut bare = before.clone();
+        bare["spec"].as_object_mut().unwrap().remove("jwt");
+        assert_eq!(stays, wanted.map(|_| &bare), "{text}: {:#?}", made.findings);
+        let told: Vec<&str> =
+            told(&made, "note").into_iter().filter(|what| what.contains("its targets alone")).collect();
+        let is_told =
+            |part: &str| told.len() == 1 && told[0].contains("SecurityPolicy shop/p") && told[0].contains(part);
+        assert!(wanted.map_or(told.is_empty(), is_told), "{text}: {told:#?}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_merged_policy_is_still_merged() {
+    let members = "mergeType: JSONMerge
+  cors: {allowOrigins: ['*']}
+  jwt: {providers: [{name: a, issuer: https://a, audiences: [x], remoteJWKS: {uri: 'https://a/keys'}}]}";
+    let made = migrate_text(&with_members("p", &of("HTTPRoute", "r"), members));
+    let rest = made.documents.iter().find(|one| one["kind"] == "SecurityPolicy").unwrap();
+    assert_eq!((&rest["spec"]["mergeType"], rest["spec"].get("jwt")), (&serde_json::json!("JSONMerge"), None));
+    assert_eq!(made.plugins[0]["default"], serde_json::json!({"deny": true}));
+}
+
 #[test]
 fn a_gate_of_an_earlier_run_is_no_other_policy() {
     let gateway = of("Gateway", "g");

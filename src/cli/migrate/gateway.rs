@@ -5,6 +5,7 @@ mod documents;
 mod given;
 mod overrides;
 mod provider;
+mod rest;
 mod rivals;
 mod sets;
 mod targets;
@@ -305,20 +306,7 @@ impl Gate<'_, '_> {
         migrated.plugins.push(configuration.clone());
         migrated.documents.push(documents::gate(self.policy, &self.rivals.lost, configuration));
         issuer::tell_requests(&mut migrated.findings, self.policy.file, &spec);
-        let known: Vec<&str> = OURS.iter().chain(&TARGETS).copied().collect();
-        let left = unknown(&spec, &known);
-        if left.is_empty() {
-            return;
-        }
-        migrated.documents.push(documents::rest(self.policy, &left));
-        for view in &left {
-            let what = match view.path.rsplit('.').next().unwrap_or_default() {
-                "oidc" => "`oidc` stays in the SecurityPolicy, and logs users in before the gate, which does not read its cookies".to_owned(),
-                "extAuth" => "`extAuth` stays in the SecurityPolicy, and is asked before the gate".to_owned(),
-                name => format!("`{name}` stays in the SecurityPolicy"),
-            };
-            self.tell(Kind::Note, view, &what, &mut migrated.findings);
-        }
+        rest::write(self.policy, self.given, migrated);
     }
 }
 

@@ -117,13 +117,14 @@ pub(super) fn gate(policy: &Resource<'_>, lost: &BTreeSet<usize>, configuration:
     document("gateway.envoyproxy.io/v1alpha1", "EnvoyExtensionPolicy", (&name, policy.namespace), object(spec))
 }
 
-/// The policy with what the gate does not do.
+/// The policy with what the gate does not do. It counts where the policy did, also with nothing else in it.
 pub(super) fn rest(policy: &Resource<'_>, left: &[View<'_>]) -> Node {
     let left = left.iter().map(|view| {
         let name = view.path.rsplit('.').next().unwrap_or_default();
         (name.to_owned(), view.node.clone())
     });
-    let spec = object(targets(policy, &BTreeSet::new()).into_iter().chain(left));
+    let merging = policy.spec().get("mergeType").map(|view| ("mergeType".to_owned(), view.node.clone()));
+    let spec = object(targets(policy, &BTreeSet::new()).into_iter().chain(merging).chain(left));
     document("gateway.envoyproxy.io/v1alpha1", "SecurityPolicy", (policy.name, policy.namespace), spec)
 }
 
