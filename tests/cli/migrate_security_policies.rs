@@ -245,3 +245,71 @@ fn what_a_method_is_refused_holds_for_it_in_every_letter_case() {
         assert_eq!(told.contains(&part), !passes_where.is_empty(), "{authorization}: {told}");
     }
 }
+
+#[test]
+fn a_scope_that_is_compared_as_text_is_met_by_no_token() {
+    let of = |name: &str, claims: &str| format!("principal: {{jwt: {{provider: {name}, claims: [{claims}]}}}}");
+    let text = "{name: scope, values: [read]}";
+    let (never, also) = (of("a", text), of("a", &format!("{{name: s, values: [x]}}, {text}")));
+    let (list, below) =
+        (of("a", "{name: scope, valueType: StringArray, values: [read]}"), of("a", "{name: scope.x, values: [read]}"));
+    let (allowed, refused) = ("this rule has never allowed anything", "this rule has never refused anything");
+    for (authorization, default, told) in [
+        (format!("{{rules: [{{action: Allow, {never}}}]}}"), "{deny: true}", Some(("note", allowed))),
+        (format!("{{rules: [{{action: Allow, {also}}}]}}"), "{deny: true}", Some(("note", allowed))),
+        (
+            format!("{{rules: [{{action: Allow, {never}}}, {{action: Allow, {list}}}]}}"),
+            "{issuers: [a], scopes: [read]}",
+            Some(("note", allowed)),
+        ),
+        (
+            format!("{{defaultAction: Allow, rules: [{{action: Deny, {never}}}]}}"),
+            "{scopes: []}",
+            Some(("let_through", refused)),
+        ),
+        (format!("{{rules: [{{action: Allow, {list}}}]}}"), "{issuers: [a], scopes: [read]}", None),
+        (
+            format!("{{rules: [{{action: Allow, {below}}}]}}"),
+            "{issuers: [a], claims: [{claim: [scope, x], equals: read}]}",
+            None,
+        ),
+    ] {
+        let made = made_of(&format!("{JWT}\nauthorization: {authorization}"));
+        assert_eq!(made.plugins[0]["default"], documents(default).remove(0), "{authorization}");
+        assert_eq!(made.run.status, 0, "{authorization}: {:#?}", made.findings);
+        let own = made.findings.iter().find(|[_, _, what]| what.contains("which is never equal to a text"));
+        let is_told = match (told, own) {
+            (Some((kind, part)), Some([own, path, what])) => {
+                own == kind && path == "spec.authorization.rules[0].principal.jwt" && what.contains(part)
+            }
+            (told, own) => told.is_none() && own.is_none(),
+        };
+        assert!(is_told, "{authorization}: {:#?}", made.findings);
+    }
+}
+
+#[test]
+fn scopes_are_in_the_claim_that_every_version_of_envoy_gateway_reads() {
+    let of = |principal: &str| {
+        format!("authorization: {{rules: [{{action: Allow, principal: {{jwt: {{provider: a, {principal}}}}}}}]}}")
+    };
+    let list = "claims: [{name: scope, valueType: StringArray, values: [read]}]";
+    for (principal, has_scopes, is_told, restore) in [
+        ("scopes: [read]".to_owned(), true, true, true),
+        // The claim by its name was never another one, so nothing restores both.
+        (format!("scopes: [write], {list}"), true, true, false),
+        (list.to_owned(), true, false, false),
+        ("claims: [{name: s, values: [x]}]".to_owned(), false, false, false),
+    ] {
+        let made = made_of(&format!("{JWT}\n{}", of(&principal)));
+        let wanted = if has_scopes { serde_json::json!(["scope"]) } else { serde_json::Value::Null };
+        for issuer in made.plugins[0]["issuers"].as_array().unwrap() {
+            assert_eq!(issuer["scope_claims"], wanted, "{principal}");
+        }
+        let own =
+            made.findings.iter().find(|[kind, _, what]| kind == "stricter" && what.contains("scopes in `scp` too"));
+        assert_eq!(own.is_some(), is_told, "{principal}: {:#?}", made.findings);
+        let restores = made.run.stdout.contains("scope_claims: [scope, scp] of the issuer");
+        assert_eq!(restores, restore, "{principal}: {}", made.run.stdout);
+    }
+}

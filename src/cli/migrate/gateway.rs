@@ -154,14 +154,21 @@ impl Gate<'_, '_> {
         let places = Cells { everywhere, allow, refuse: Vec::new() }.places();
         let places = places.unwrap_or_default();
         self.tell_places(&places, &spec, findings);
-        let scope_claims =
-            authorization.is_some_and(|view| authorization::asks_for_scope_claim(&view)).then_some("scope");
+        let has_scopes = places.iter().any(rules::has_scopes);
+        if let Some(view) = authorization.filter(|_| has_scopes) {
+            authorization::tell_scopes(self.policy, &view, findings);
+        }
         let issuers = if names.is_empty() { self.lent() } else { issuers };
         let unread_set = unread.set(&issuers);
         let accepted =
             Accepted { credentials: credentials(&names), has_unread: unread_set.is_some(), ..Accepted::of(&issuers) };
         written.extend(unread_set);
-        let mut members = configuration(&issuers, scope_claims, written, rules::members(&places, &accepted));
+        let mut members = configuration(
+            &issuers,
+            has_scopes.then_some(authorization::SCOPE),
+            written,
+            rules::members(&places, &accepted),
+        );
         members.extend(unread.query().map(|query| ("query_tokens".to_owned(), query)));
         members.extend(forward.node().map(|forward| ("forward".to_owned(), forward)));
         self.write_documents(&members, migrated);

@@ -11,19 +11,33 @@ use crate::config::Tree;
 use crate::policy::Scope;
 use std::collections::BTreeSet;
 
-/// The claim whose words Envoy Gateway takes for a list.
-const SCOPE: &str = "scope";
+/// The claim whose words Envoy Gateway takes for a list, in which scopes are.
+pub(super) const SCOPE: &str = "scope";
 
 /// The methods of HTTP, as Gateway API has them.
 const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 
-/// Whether a rule asks for this claim by name, and not for one that may be `scp` as well.
-pub(super) fn asks_for_scope_claim(authorization: &View<'_>) -> bool {
-    let mut found = false;
+/// Tells that scopes are in one claim alone now, if a rule asks for scopes.
+pub(super) fn tell_scopes(policy: &Resource<'_>, authorization: &View<'_>, findings: &mut Findings) {
+    let (mut asked, mut is_claim_asked) = (None, false);
     authorization.visit(&mut |view| {
-        found |= view.list("claims").iter().any(|claim| claim.name() == Some(SCOPE));
+        if let Some(scopes) = view.get("jwt").and_then(|jwt| jwt.get("scopes")) {
+            asked.get_or_insert(scopes);
+        }
+        is_claim_asked |= view.list("claims").iter().any(|claim| claim.name() == Some(SCOPE));
     });
-    found
+    let Some(scopes) = asked else { return };
+    let what = format!(
+        "{}: newer versions of Envoy Gateway look for scopes in `scp` too; now they are in `{SCOPE}` alone, as older ones have it",
+        policy.title()
+    );
+    let finding = Finding::new(Kind::Stricter, policy.file, &scopes, what);
+    // A rule that asks for the claim itself never looked into the other one.
+    findings.add(if is_claim_asked {
+        finding
+    } else {
+        finding.restored_by("scope_claims: [scope, scp] of the issuer")
+    });
 }
 
 /// Whether a rule is about what a token says.
@@ -119,8 +133,9 @@ fn allowed(rules: &[Rule], method: Option<&str>, by_default: bool) -> Ask {
                     return ask;
                 }
             }
-            // What is not said allows nothing.
+            // What is not said allows nothing, and what nothing meets refuses nothing.
             (None, true) => {}
+            (Some(own), false) if own.is_never() => {}
             // What it would refuse cannot be told from what comes after it.
             (_, false) => return ask,
         }
@@ -192,7 +207,7 @@ impl Reader<'_, '_> {
             .as_ref()
             .map_or_else(|| Some(Ask::nothing()), |principal| self.principal(principal, allows, findings));
         let ask = ask.filter(|_| is_said);
-        if !allows && ask.as_ref().is_some_and(|ask| !ask.is_nothing()) {
+        if !allows && ask.as_ref().is_some_and(|ask| !ask.is_nothing() && !ask.is_never()) {
             self.denied(
                 view,
                 "no requirement refuses by what a token says: what no rule before this one allows is refused",
@@ -223,14 +238,33 @@ impl Reader<'_, '_> {
         let Some(jwt) = principal.get("jwt") else {
             return (strange.is_empty() && matches!(principal.node.value, Tree::Object(_))).then(Ask::nothing);
         };
-        let terms = self.jwt(&jwt);
-        if terms.is_none() {
+        let ask = self.jwt(&jwt);
+        if ask.is_none() {
             self.unsaid(&jwt, allows, findings);
         }
-        terms.filter(|_| strange.is_empty()).map(Ask::from)
+        let ask = ask.filter(|_| strange.is_empty());
+        if ask.as_ref().is_some_and(Ask::is_never) {
+            self.tell_never(&jwt, allows, findings);
+        }
+        ask
     }
 
-    fn jwt(&self, jwt: &View<'_>) -> Option<Terms> {
+    /// Tells that no token meets a condition on the claim whose words are taken for a list.
+    fn tell_never(&self, jwt: &View<'_>, allows: bool, findings: &mut Findings) {
+        let (kind, then) = if allows {
+            (Kind::Note, "this rule has never allowed anything")
+        } else {
+            (Kind::LetThrough, "this rule has never refused anything")
+        };
+        let what = format!(
+            "{}: Envoy Gateway makes a list of `{SCOPE}`, which is never equal to a text: {then}, and does not now. `valueType: StringArray` \
+             looks into the list",
+            self.policy.title()
+        );
+        findings.tell(kind, self.policy.file, jwt, what);
+    }
+
+    fn jwt(&self, jwt: &View<'_>) -> Option<Ask> {
         if !unknown(jwt, &["provider", "scopes", "claims"]).is_empty() {
             return None;
         }
@@ -245,6 +279,7 @@ impl Reader<'_, '_> {
                 terms.scopes.insert(BTreeSet::from([scope.to_owned()]));
             }
         }
+        let mut is_met = true;
         let claims = jwt.get("claims");
         if claims.as_ref().is_some_and(|claims| !matches!(claims.node.value, Tree::List(_))) {
             return None;
@@ -268,10 +303,11 @@ impl Reader<'_, '_> {
                 terms.scopes.insert(values);
                 continue;
             }
+            is_met &= name != SCOPE;
             let path = name.split('.').map(str::to_owned).collect();
             terms.claims.insert(Claim { path, is_list, values });
         }
-        Some(terms)
+        Some(if is_met { terms.into() } else { Ask::never() })
     }
 }
 
