@@ -313,3 +313,35 @@ fn scopes_are_in_the_claim_that_every_version_of_envoy_gateway_reads() {
         assert_eq!(restores, restore, "{principal}: {}", made.run.stdout);
     }
 }
+
+#[test]
+fn a_key_that_ends_in_a_line_break_was_never_accepted_and_is_left_out() {
+    let of = |member: &str| {
+        migrate_text(&format!(
+            "apiVersion: v1
+kind: Secret
+metadata: {{name: k, namespace: n}}
+{member}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {{name: p, namespace: n}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: g}}]
+  apiKeyAuth: {{credentialRefs: [{{name: k}}], extractFrom: [{{headers: [x-key]}}]}}"
+        ))
+    };
+    for member in [
+        "stringData: {alice: \"abcdefghijklmnopqrstuvwxyz0123\\n\", bob: abcdefghijklmnopqrstuvwxyz0124}",
+        // `echo KEY | base64`, which is a frequent mistake.
+        "data: {alice: YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzCg==, bob: YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTI0}",
+    ] {
+        let made = of(member);
+        let identities = made.plugins[0]["credentials"][0]["identities"].as_array().unwrap();
+        let names: Vec<&str> = identities.iter().map(|one| one["id"].as_str().unwrap()).collect();
+        assert_eq!((names, made.run.status), (vec!["bob"], 2), "{member}");
+        let part = "the key of alice ends in a line break, which no request can send";
+        let is_told = made.findings.iter().any(|[kind, _, what]| kind == "left_out" && what.contains(part));
+        assert!(is_told, "{member}: {:#?}", made.findings);
+    }
+}

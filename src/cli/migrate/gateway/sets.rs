@@ -72,7 +72,7 @@ impl Sets<'_, '_> {
             for (client, key) in self.secret(&reference).unwrap_or_default() {
                 // Of two clients with one name, the first counts.
                 if let Some(key) = key {
-                    holders.entry(client).or_insert_with(|| (key.trim_end_matches('\n').to_owned(), reference.clone()));
+                    holders.entry(client).or_insert_with(|| (key, reference.clone()));
                 } else {
                     self.tell(Kind::LeftOut, &reference, &format!("the key of {client} cannot be read"));
                 }
@@ -89,6 +89,9 @@ impl Sets<'_, '_> {
         let mut identities = Vec::new();
         for (client, (key, reference)) in &holders {
             let why = match () {
+                () if key.ends_with('\n') => {
+                    "ends in a line break, which no request can send, so it was never accepted"
+                }
                 () if !key.bytes().all(|byte| byte.is_ascii_graphic()) => "is not visible ASCII",
                 () if key.len() < LEAST_KEY => "is shorter than 20 characters, so it can be guessed",
                 () if again.contains(key) => "is that of another client too",
