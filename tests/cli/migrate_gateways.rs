@@ -190,6 +190,38 @@ fn the_rest_of_a_merged_policy_is_still_merged() {
 }
 
 #[test]
+fn what_runs_before_every_gate_is_told_with_the_order_that_mends_it() {
+    let (gateway, http) = (of("Gateway", "g"), of("HTTPRoute", "r"));
+    let lua = "lua: [{type: Inline, inline: 'function envoy_on_request(h) end'}]";
+    let processor = "extProc: [{backendRefs: [{name: a, port: 1}]}]";
+    let wasm = "wasm: [{name: a, code: {type: HTTP, http: {url: 'https://a/a.wasm'}}}]";
+    let order = |filter: &str| {
+        format!(
+            "`filterOrder: [{{name: envoy.filters.http.wasm, before: envoy.filters.http.{filter}}}]` of the EnvoyProxy"
+        )
+    };
+    for (gate, other) in [(&gateway, &http), (&gateway, &gateway), (&http, &gateway)] {
+        for (members, wanted) in [
+            (lua.to_owned(), Some(("`lua` runs before every `wasm`", order("lua")))),
+            (processor.to_owned(), Some(("`extProc` runs before every `wasm`", order("ext_proc")))),
+            (format!("{lua}\n  {processor}"), Some(("`lua` and `extProc` run before every `wasm`", order("lua")))),
+            (wasm.to_owned(), None),
+        ] {
+            let other =
+                with_members("other", other, &members).replace("kind: SecurityPolicy", "kind: EnvoyExtensionPolicy");
+            let text = security("p", gate) + &other;
+            let made = migrate_text(&text);
+            let told = told(&made, "denied");
+            let [told] = told[..] else { panic!("{text}: {told:#?}") };
+            let is_told = wanted.as_ref().map_or(!told.contains("before every"), |(runs, order)| {
+                told.contains(runs) && told.contains(order.as_str()) && told.contains("headers that clients write")
+            });
+            assert!(is_told && made.run.status == 2, "{text}: {told}");
+        }
+    }
+}
+
+#[test]
 fn a_gate_of_an_earlier_run_is_no_other_policy() {
     let gateway = of("Gateway", "g");
     let made = migrate_text(&(security("p", &gateway) + &extension("scopegate-p", &gateway)));

@@ -73,6 +73,7 @@ fn tell_of_two(policy: &Resource<'_>, other: &Resource<'_>, given: &Given<'_>, f
         let what = format!("{title}: the gate that is written has this name, and takes its place");
         return findings.tell(Kind::Note, other.file, &other.spec(), what);
     }
+    let early = runs_before(other);
     let mut told: Vec<Ordering> = Vec::new();
     for (_, own) in Target::all(policy) {
         for (_, target) in Target::all(other) {
@@ -82,19 +83,36 @@ fn tell_of_two(policy: &Resource<'_>, other: &Resource<'_>, given: &Given<'_>, f
             let what = match order {
                 Ordering::Greater => format!(
                     "{title}: at {words} it takes the place of the gate `{gate}`, so that nothing is judged there. Put the `wasm` entry of \
-                     the gate into this policy, too, as the first"
+                     the gate into this policy, too, before its other ones"
                 ),
                 Ordering::Equal => format!(
                     "{title}: it is for {words}, as the gate `{gate}` is, and of two the older counts alone, so that nothing is judged \
-                     there. Put the `wasm` entry of the gate into this policy, as the first, and leave the gate out"
+                     there. Put the `wasm` entry of the gate into this policy, before its other ones, and leave the gate out"
                 ),
                 Ordering::Less => format!(
                     "{title}: at {} the gate `{gate}` takes its place, and what it did there is not done. Put what it has into the \
-                     policy of the gate",
+                     policy of the gate, its `wasm` entries after that of the gate",
                     own.words()
                 ),
             };
-            findings.tell(Kind::Denied, other.file, &other.spec(), what);
+            findings.tell(Kind::Denied, other.file, &other.spec(), what + &early);
         }
     }
+}
+
+/// What of a policy sees requests before every gate that is put beside it, in words; nothing if it has nothing of the kind.
+fn runs_before(policy: &Resource<'_>) -> String {
+    let kinds = [("lua", "lua"), ("extProc", "ext_proc")];
+    let has = |(member, _): &(&str, &str)| policy.spec().get(member).is_some();
+    let found: Vec<(&str, &str)> = kinds.into_iter().filter(has).collect();
+    // What runs first is what the gates are put before.
+    let Some((_, filter)) = found.first() else { return String::new() };
+    let names: Vec<String> = found.iter().map(|(member, _)| format!("`{member}`")).collect();
+    let run = if names.len() > 1 { "run" } else { "runs" };
+    format!(
+        ". Envoy Gateway orders filters by kind: {} {run} before every `wasm`, and would see requests that nothing has judged, with \
+         headers that clients write. Write `filterOrder: [{{name: envoy.filters.http.wasm, before: envoy.filters.http.{filter}}}]` of the EnvoyProxy, \
+         too",
+        names.join(" and ")
+    )
 }
