@@ -1,6 +1,7 @@
 //! `scopegate migrate`: writes Scopegate's configuration from what other filters have, and tells what means something else
 //! now.
 
+mod changed;
 mod compare;
 mod envoy;
 pub mod findings;

@@ -40,6 +40,7 @@ mod migrate;
 mod migrate_beside;
 mod migrate_compare;
 mod migrate_gateways;
+mod migrate_header_readers;
 mod migrate_headers;
 mod migrate_kubernetes;
 mod migrate_model;

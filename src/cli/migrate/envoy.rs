@@ -33,6 +33,7 @@ use crate::config::Node;
 use chain::{Asks, Chain, FilterKind};
 use providers::Providers;
 use readers::Readers;
+pub(super) use readers::{in_texts, is_closed};
 use routes::Routes;
 use served::{Manager, Names};
 use std::cell::RefCell;

@@ -13,6 +13,7 @@ mod targets;
 use super::findings::{Finding, Findings, Kind};
 use super::kubernetes::ask::Ask;
 use super::kubernetes::build::{list, object, text, texts};
+use super::kubernetes::header_readers;
 use super::kubernetes::issuer::{self, Forward, Issuer};
 use super::kubernetes::resource::{Resource, unknown};
 use super::kubernetes::rules::{self, Accepted, Cells, Place};
@@ -295,6 +296,19 @@ impl Gate<'_, '_> {
         }
     }
 
+    /// Tells what looks at headers that the gate removes or sets.
+    fn tell_header_readers(&self, plugin: &Node, findings: &mut Findings) {
+        let spec = self.policy.spec();
+        let was_removed = spec.get("jwt").is_none()
+            && spec.get("basicAuth").is_none()
+            && spec.at(&["apiKeyAuth", "sanitize"]).is_some_and(|view| view.is_true());
+        let meets = |resource: &Resource<'_>| match resource.kind {
+            "SecurityPolicy" => !asks(resource),
+            kind => kind != "AuthorizationPolicy",
+        };
+        header_readers::Gate { plugin, was_removed, resources: self.given.everything(), meets: &meets }.tell(findings);
+    }
+
     fn write_documents(&self, members: &[(String, Node)], migrated: &mut Writing) {
         let spec = self.policy.spec();
         let mut configuration = object(members.iter().cloned());
@@ -310,6 +324,7 @@ impl Gate<'_, '_> {
             self.tell(Kind::Denied, &spec, &what, &mut migrated.findings);
             configuration = closed;
         }
+        self.tell_header_readers(&configuration, &mut migrated.findings);
         migrated.plugins.push(configuration.clone());
         migrated.documents.push(documents::gate(self.policy, &self.rivals.lost, configuration));
         issuer::tell_requests(&mut migrated.findings, self.policy.file, &spec);

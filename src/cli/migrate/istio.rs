@@ -10,6 +10,7 @@ mod target;
 
 use super::findings::{Finding, Findings, Kind};
 use super::kubernetes::build::{list, object, text};
+use super::kubernetes::header_readers;
 use super::kubernetes::issuer::{self, Issuer, written};
 use super::kubernetes::resource::{self, Resource};
 use super::kubernetes::rules::{self, Accepted, Place};
@@ -26,17 +27,15 @@ type Aimed<'s> = (Target, Resource<'s>);
 
 /// Reads the policies of Istio, and writes a gate for each group of workloads that has issuers.
 pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
-    let of_istio: Vec<Resource<'_>> = resource::all(sources)
-        .into_iter()
-        .filter(|(group, _)| *group == "security.istio.io")
-        .map(|(_, resource)| resource)
-        .collect();
+    let resources = resource::all(sources);
+    let of_istio: Vec<&Resource<'_>> =
+        resources.iter().filter(|(group, _)| *group == "security.istio.io").map(|(_, resource)| resource).collect();
     let classes = Classes::of(sources);
     let mut aimed = |kind: &str| {
         let mut found: Vec<Aimed<'_>> = Vec::new();
         for resource in of_istio.iter().filter(|resource| resource.kind == kind) {
             match Target::of(resource, &classes) {
-                Some(targets) => found.extend(targets.into_iter().map(|target| (target, resource.clone()))),
+                Some(targets) => found.extend(targets.into_iter().map(|target| (target, (*resource).clone()))),
                 None => {
                     let what = format!(
                         "{}: which workloads it is for cannot be read; nothing is written for it",
@@ -59,7 +58,8 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
     }
     let mut servers = BTreeMap::new();
     for target in &targets {
-        Gate { target, authentications: &authentications, policies: &policies, others: &others }
+        let (authentications, policies, others) = (&authentications, &policies, &others);
+        Gate { target, authentications, policies, others, resources: &resources, classes: &classes }
             .write(migrated, &mut servers);
     }
     for (namespace, (target, addresses)) in servers {
@@ -86,6 +86,9 @@ struct Gate<'t, 's> {
     policies: &'t [Aimed<'s>],
     /// Those of workloads without a `RequestAuthentication`.
     others: &'t [&'t Aimed<'s>],
+    /// All resources, with their groups.
+    resources: &'t [(&'s str, Resource<'s>)],
+    classes: &'t Classes<'s>,
 }
 
 impl<'t> Gate<'t, '_> {
@@ -140,6 +143,7 @@ impl<'t> Gate<'t, '_> {
         };
         let of_target = self.authentications.iter().chain(self.policies).find(|(of, _)| of == target);
         let name = format!("scopegate-{}", of_target.map_or(first.name, |(_, resource)| resource.name));
+        self.tell_header_readers(&configuration, jwt.strips_all(), &mut migrated.findings);
         migrated.plugins.push(configuration.clone());
         migrated.documents.push(documents::plugin(&name, target, configuration));
         issuer::tell_requests(&mut migrated.findings, first.file, &first.spec());
@@ -156,6 +160,21 @@ impl<'t> Gate<'t, '_> {
             migrated.findings.tell(kind, first.file, &first.spec(), what);
         }
         servers.entry(target.namespace.clone()).or_insert_with(|| (target, BTreeSet::new())).1.extend(jwt.servers);
+    }
+
+    /// Tells what looks at headers that the gate removes or sets. A policy that looks at tokens is in the gate itself, or told
+    /// elsewhere.
+    fn tell_header_readers(&self, plugin: &Node, was_removed: bool, findings: &mut Findings) {
+        let meets = |resource: &Resource<'_>| match resource.kind {
+            "SecurityPolicy" => false,
+            "AuthorizationPolicy" if beside::is_settled(resource) => false,
+            "AuthorizationPolicy" | "EnvoyFilter" | "WasmPlugin" | "TrafficExtension" => {
+                let all = Target::of(resource, self.classes);
+                all.is_none_or(|all| all.iter().any(|other| self.target.may_meet(other)))
+            }
+            _ => true,
+        };
+        header_readers::Gate { plugin, was_removed, resources: self.resources, meets: &meets }.tell(findings);
     }
 
     /// Adds the issuers of which these files do not say whether the workloads accept them: their tokens are refused.

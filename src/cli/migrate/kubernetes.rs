@@ -6,6 +6,7 @@
 pub(super) mod address;
 pub(super) mod ask;
 pub(super) mod build;
+pub(super) mod header_readers;
 #[cfg(test)]
 mod hostile;
 pub(super) mod issuer;

@@ -14,6 +14,8 @@ use crate::cli::migrate::findings::{Findings, Kind};
 use crate::cli::source::{DocumentKind, Source, View};
 use crate::config::Node;
 use filters::Reader;
+pub(in crate::cli::migrate) use filters::is_closed;
+pub(in crate::cli::migrate) use headers::in_texts;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -15,6 +15,11 @@ impl<'s> Given<'s> {
         Self(resource::all(sources))
     }
 
+    /// All of them, with their groups.
+    pub(super) fn everything(&self) -> &[(&'s str, Resource<'s>)] {
+        &self.0
+    }
+
     /// The resources of a kind in a group.
     pub(super) fn all<'a>(&'a self, group: &'a str, kind: &'a str) -> impl Iterator<Item = &'a Resource<'s>> {
         self.0.iter().filter(move |(of, resource)| *of == group && resource.kind == kind).map(|(_, resource)| resource)

@@ -40,6 +40,11 @@ fn decides_nothing(policy: &Resource<'_>) -> bool {
     only_reports(policy) || action(&policy.spec()) == Some("AUDIT")
 }
 
+/// Whether a policy does not stay as one that decides: it looks at tokens, or decides nothing.
+pub(super) fn is_settled(policy: &Resource<'_>) -> bool {
+    decides_nothing(policy) || !Tokens::of(&policy.spec()).is_none()
+}
+
 /// What conditions ask of tokens.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tokens {

@@ -73,6 +73,11 @@ impl JwtRules {
         self.usable().is_empty() || self.unread.is_closed(&written(&self.issuers))
     }
 
+    /// Whether each token was taken away once it was judged.
+    pub(super) const fn strips_all(&self) -> bool {
+        self.strips && !self.keeps
+    }
+
     /// The names of the issuers whose tokens are accepted.
     pub(super) fn usable(&self) -> Vec<&Issuer> {
         self.issuers.iter().filter(|issuer| issuer.is_usable).collect()

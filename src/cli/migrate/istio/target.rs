@@ -95,9 +95,13 @@ impl Target {
         if spec.get("targetRefs").is_some_and(|references| !matches!(references.node.value, Tree::List(_))) {
             return None;
         }
-        let Some(selector) = spec.get("selector") else { return Some(vec![with(Select::All)]) };
-        let wanted = labels(&selector.get("matchLabels").unwrap_or_else(|| selector.clone()));
-        let all = selector.get("matchLabels").map_or(0, |labels| labels.members().len());
+        let (selector, of_labels) = match policy.kind {
+            "EnvoyFilter" => ("workloadSelector", "labels"),
+            _ => ("selector", "matchLabels"),
+        };
+        let Some(selector) = spec.get(selector) else { return Some(vec![with(Select::All)]) };
+        let wanted = labels(&selector.get(of_labels).unwrap_or_else(|| selector.clone()));
+        let all = selector.get(of_labels).map_or(0, |labels| labels.members().len());
         if wanted.len() != all || selector.members().len() > 1 {
             return None;
         }

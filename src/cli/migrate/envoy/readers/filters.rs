@@ -141,7 +141,7 @@ fn is_fetched(config: &View<'_>) -> bool {
 }
 
 /// Whether what it refuses by is not in these files.
-pub(super) fn is_closed(config: &View<'_>) -> bool {
+pub(in crate::cli::migrate) fn is_closed(config: &View<'_>) -> bool {
     holds_one(config, &CLOSED) || is_fetched(config)
 }
 

@@ -4,31 +4,14 @@ use super::filters::{Reader, is_closed, limits, only_names};
 use super::places::{At, of_routes};
 use super::{Readers, Said, last, said};
 use crate::cli::gates::beside::PER_FILTER;
+use crate::cli::migrate::changed::{Fate, Header};
 use crate::cli::migrate::envoy::chain::{Chain, Filter, FilterKind};
 use crate::cli::migrate::envoy::levels::{entry, is_off};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
-use crate::cli::source::{View, any_secret, is_same};
-use crate::config::{self, Node};
-use crate::policy::{TokenForwarding, same_header};
+use crate::cli::source::{View, is_same};
+use crate::config::Node;
+use crate::policy::same_header;
 use std::path::Path;
-
-/// A header that is another one behind the gate.
-struct Header {
-    /// In lower case.
-    name: String,
-    fate: Fate,
-}
-
-/// What the gate does with a header.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It removes that of a client, and makes it of a claim.
-    Set,
-    /// It removes that of a client.
-    Removed,
-    /// It removes it with the credential in it, once that is judged. Whether it is the only header with one.
-    Credential(bool),
-}
 
 /// Members with names that are not those of headers, and logs, which refuse nothing.
 const NAMES: [&str; 8] =
@@ -39,7 +22,7 @@ const REMOVES: &str = "remove";
 impl<'s> Readers<'_, 's> {
     /// Tells of filters and routes that look at a header which the gate before them removes or sets.
     pub(super) fn tell_of_headers(&self, plugin: &Node, findings: &mut Findings) {
-        let headers = self.headers(plugin);
+        let headers = Header::all(plugin, self.report_only);
         if headers.is_empty() {
             return;
         }
@@ -78,24 +61,6 @@ impl<'s> Readers<'_, 's> {
                 }
             });
         }
-    }
-
-    /// The headers that differ behind the gate.
-    fn headers(&self, plugin: &Node) -> Vec<Header> {
-        // What does not load is told elsewhere.
-        let Ok(loaded) = config::compile(plugin, &any_secret) else { return Vec::new() };
-        let policy = loaded.policy;
-        let made = |name: &str, fate| Header { name: name.to_ascii_lowercase(), fate };
-        let mut headers: Vec<Header> =
-            policy.forward.headers.iter().map(|header| made(&header.name, Fate::Set)).collect();
-        headers.extend(policy.forward.remove.iter().map(|name| made(name, Fate::Removed)));
-        let places = policy.credential_headers();
-        let is_only = places.len() == 1;
-        let is_kept = is_only && policy.forward.token == TokenForwarding::Keep;
-        if !self.report_only && !is_kept {
-            headers.extend(places.into_iter().map(|name| made(name, Fate::Credential(is_only))));
-        }
-        headers
     }
 
     /// Tells of what a filter reads, here in its configuration or in a part of it beside a route.
@@ -215,41 +180,18 @@ impl<'s> Readers<'_, 's> {
             }
             return;
         }
-        match said(file, view) {
-            Said::Text(text) if names(&text, &header.name) => {
-                self.add(header, "looks", kind, file, view, findings);
-            }
-            Said::Unread => {
-                self.add(header, "has code that cannot be read here, and may look", kind, file, view, findings);
-            }
-            Said::Text(_) | Said::Nothing => {}
-        }
-        let is_other = |name: &str| NAMES.iter().chain(&[REMOVES]).any(|own| is_same(name, own));
-        for (_, member) in view.members().into_iter().filter(|(name, _)| !is_other(name)) {
-            self.tell_of_texts(header, kind, file, &member, false, findings);
-        }
-        for item in view.items() {
-            self.tell_of_texts(header, kind, file, &item, false, findings);
-        }
+        in_texts(header, file, view, &mut |at, looks| self.add(header, looks, kind, file, at, findings));
     }
 
     fn add(&self, header: &Header, looks: &str, kind: Kind, file: &Path, view: &View<'_>, findings: &mut Findings) {
-        let name = &header.name;
-        let removes = match header.fate {
-            Fate::Set | Fate::Removed => "removes from every request of a client",
-            Fate::Credential(_) => "removes once it has judged what is in it",
-        };
-        let what = format!(
-            "{looks} at the header `{name}`, which the gate before it {removes}: what is refused, limited or led elsewhere by it \
-             passes"
-        );
-        let found = Finding::new(kind, file, view, what);
+        let found = Finding::new(kind, file, view, header.looked_at(looks));
         let was_kept = self.accepted().next().is_none() || self.keeps_token();
         findings.add(match header.fate {
             Fate::Credential(true) if was_kept => found.restored_by("forward: {token: keep}"),
             Fate::Credential(true) => found.restored_by(format!(
-                "forward: {{token: keep}}, with request_headers_to_remove: [{name}] of the route configuration, so that no upstream \
-                 gets it"
+                "forward: {{token: keep}}, with request_headers_to_remove: [{}] of the route configuration, so that no upstream \
+                 gets it",
+                header.name
             )),
             _ => found,
         });
@@ -300,14 +242,23 @@ fn is_looked_at(view: &View<'_>, header: &str) -> bool {
     is_place && !is_made(view) && view.text().is_some_and(|own| own.eq_ignore_ascii_case(header))
 }
 
-/// Whether a text has the header as a word, in a spelling that the gate takes for it.
-fn names(text: &str, header: &str) -> bool {
-    let folded = |text: &str| text.to_ascii_lowercase().replace('_', "-");
-    let (text, header) = (folded(text), folded(header));
-    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '-';
-    text.match_indices(&header).any(|(at, _)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at.saturating_add(header.len())..).and_then(|after| after.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    })
+/// Sees each text in a value that has the header as a word, and code that cannot be read; with words for how it looks.
+pub(in crate::cli::migrate) fn in_texts<'s>(
+    header: &Header,
+    file: &Path,
+    view: &View<'s>,
+    see: &mut dyn FnMut(&View<'s>, &str),
+) {
+    match said(file, view) {
+        Said::Text(text) if header.is_named_in(&text) => see(view, "looks"),
+        Said::Unread => see(view, "has code that cannot be read here, and may look"),
+        Said::Text(_) | Said::Nothing => {}
+    }
+    let is_other = |name: &str| NAMES.iter().chain(&[REMOVES]).any(|own| is_same(name, own));
+    for (_, member) in view.members().into_iter().filter(|(name, _)| !is_other(name)) {
+        in_texts(header, file, &member, see);
+    }
+    for item in view.items() {
+        in_texts(header, file, &item, see);
+    }
 }
