@@ -8,10 +8,13 @@ use super::timer::{self, Sleeper};
 use crate::shell::Failure;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A request that could not be made: the number of `proxy_status_t`.
 const NOT_MADE: Failure = Failure(10);
+/// The longest time that a worker waits for answers that nothing needs any more.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// An answer, or that there is none: then it has no headers.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub struct Outbox {
     calls: Mutex<Vec<(Arc<Mailbox>, Call)>>,
     /// By Envoy's number.
     under_way: Mutex<HashMap<u64, (Arc<Mailbox>, u32)>>,
+    /// One of them has been answered.
+    answered: Condvar,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -128,11 +133,21 @@ impl Outbox {
         }
     }
 
-    /// Envoy has an answer, or none. On the main thread.
+    /// Envoy has an answer, or none. On the main thread. The gate takes it when its thread is woken: here Envoy's object may be
+    /// gone at any moment.
     pub fn answered(&self, id: u64, answer: Answer) {
         let whose = lock(&self.under_way).remove(&id);
         if let Some((mailbox, token)) = whose {
             mailbox.put(Answer { token, ..answer });
+            self.answered.notify_all();
         }
+    }
+
+    /// Waits until the main thread has the answers to all that is under way; false if that takes too long. Envoy drops a
+    /// configuration on the thread that used it last, and cancels its requests there, though they are the main thread's.
+    pub fn wait_for_answers(&self) -> bool {
+        let under_way = lock(&self.under_way);
+        let waited = self.answered.wait_timeout_while(under_way, LONGEST_WAIT, |calls| !calls.is_empty());
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }

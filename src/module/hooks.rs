@@ -113,15 +113,21 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(modu
     }
     // SAFETY: by the contract above, the box is ours again.
     let configuration = unsafe { Box::from_raw(module.cast_mut().cast::<Arc<Configuration>>()) };
-    hook("the end of a configuration", |worker| {
-        if configuration.is_main() {
+    let is_free = hook("the end of a configuration", |worker| {
+        let is_main = configuration.is_main();
+        if is_main {
             // While Envoy's object is still there: the gate gives up what it has begun.
             worker.end_root(&configuration);
         }
         configuration.end();
         worker.drop_ended();
-        Some(())
+        // On its own thread Envoy cancels what is under way. On another it would do so beside the main thread.
+        Some(is_main || configuration.outbox.wait_for_answers())
     });
+    if is_free != Some(true) {
+        // The main thread may still hand an answer over.
+        Box::leak(configuration);
+    }
 }
 
 /// # Safety
@@ -340,8 +346,8 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout
     pieces: *const Buffer,
     piece_count: usize,
 ) {
-    // SAFETY: by the contract of Envoy.
-    let configuration = unsafe { configuration_of(module) };
+    // SAFETY: by the contract of Envoy. Another thread that drops the configuration waits for this answer.
+    let configuration = unsafe { configuration_of(module) }.cloned();
     let answer = if result == super::bindings::CALLOUT_ANSWERED && !headers.is_null() {
         // SAFETY: by the contract of Envoy; no setter is called here.
         unsafe {
@@ -354,10 +360,8 @@ pub unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_http_callout
     } else {
         Answer::default()
     };
-    hook("the answer to a callout", |worker| {
-        let configuration = configuration?;
-        configuration.outbox.answered(id, answer);
-        worker.on_config_scheduled(configuration);
+    hook("the answer to a callout", |_| {
+        configuration?.outbox.answered(id, answer);
         Some(())
     });
 }

@@ -252,12 +252,10 @@ impl Feed {
         let wanted = self.wanted.filter(|since| self.state.attempt_began < *since);
         if !self.is_due(now) {
             // What another worker has just brought may have what was wanted.
-            if self.has_news(now, false) {
-                self.release(outside.shared);
-                return None;
-            }
-            let Some(paid_until) = wanted.and_then(|_| self.timing.pay(lease.paid_until, now, outside.random)) else {
-                self.wanted = None;
+            let has_news = self.has_news(now, false);
+            let pays = || wanted.and_then(|_| self.timing.pay(lease.paid_until, now, outside.random));
+            let Some(paid_until) = (!has_news).then(pays).flatten() else {
+                self.wanted = self.wanted.filter(|_| has_news);
                 self.release(outside.shared);
                 return None;
             };

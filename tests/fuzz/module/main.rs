@@ -64,8 +64,7 @@ impl Main {
         self.workers.wait();
         let Some(at) = usize::from(which).checked_rem(self.configs.len()) else { return };
         let Held { envoy, module } = self.configs.swap_remove(at);
-        lock(&CALLOUTS).retain(|callout| callout.config != envoy.number);
-        let module = module.addr();
+        let (number, module) = (envoy.number, module.expose_provenance());
         let destroy = move || {
             // SAFETY: what the module gave, once.
             unsafe {
@@ -74,12 +73,37 @@ impl Main {
         };
         match on_worker {
             Some(worker) => {
-                self.workers.run(worker, Box::new(move |_| destroy()));
+                let destroy_beside_main = move |_: &mut threads::Streams| {
+                    destroy();
+                    let is_under_way = lock(&CALLOUTS).iter().any(|callout| callout.config == number);
+                    assert!(!is_under_way, "Envoy would cancel a request of the main thread on a worker");
+                };
+                self.workers.run(worker, Box::new(destroy_beside_main));
+                self.answer_late(&envoy, module);
                 self.workers.wait();
             }
             None => destroy(),
         }
+        // On the main thread, Envoy cancels what is under way.
+        lock(&CALLOUTS).retain(|callout| callout.config != number);
         drop(envoy);
+    }
+
+    /// The answers to the requests of a configuration come while a worker drops it.
+    fn answer_late(&self, envoy: &Config, module: usize) {
+        if lock(&CALLOUTS).iter().any(|callout| callout.config == envoy.number) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let pointer = std::ptr::from_ref(envoy).cast_mut().cast();
+        loop {
+            let callout = {
+                let mut callouts = lock(&CALLOUTS);
+                let Some(at) = callouts.iter().position(|callout| callout.config == envoy.number) else { return };
+                callouts.remove(at)
+            };
+            let answer = plan::answer(&callout.cluster, &callout.body, 0);
+            hooks::answer(pointer, std::ptr::with_exposed_provenance(module), callout.id, answer);
+        }
     }
 
     fn begin(&mut self, plan: &mut Plan<'_>) {

@@ -1,7 +1,7 @@
 //! Sequences of hooks to begin with: each configuration with each client, whose stream is destroyed at another moment.
 
 /// A configuration is loaded, and a stream of it begins. Its request and its response come, keys and answers come between or
-/// late, and the configuration is dropped before the stream, after it, or never.
+/// late, and the configuration is dropped before the stream, after it, by a worker, or never.
 pub fn all() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for kind in 0..6 {
@@ -23,7 +23,10 @@ pub fn all() -> Vec<Vec<u8>> {
             let early: Vec<&[u8]> = vec![load, &begin, &body, &headers, &drop, &wakes, &trailers, &end, &wakes];
             let answered_late: Vec<&[u8]> =
                 vec![load, &begin, &headers, &wakes, &end, &answers, &begin, &headers, &drop];
-            all.extend([late, early, answered_late].map(|parts| parts.concat()));
+            // Its last stream ends on a worker, which drops the configuration while what it has asked for is under way.
+            let drop_there = [1, 0, thread];
+            let under_way: Vec<&[u8]> = vec![load, &begin, &headers, &wakes, &end, &drop_there, &wakes];
+            all.extend([late, early, answered_late, under_way].map(|parts| parts.concat()));
         }
     }
     all
