@@ -356,3 +356,38 @@ fn a_policy_only_reports_where_istio_reads_its_annotation_as_true() {
         assert_eq!((default, status), (wanted, 0), "{value}");
     }
 }
+
+#[test]
+fn a_claim_that_istio_splits_at_spaces_equals_no_value_with_a_space() {
+    let text = |rules: &str| {
+        with("").replace("jwksUri: http://a.n.svc/keys", "jwksUri: http://a.n.svc/keys, spaceDelimitedClaims: [perms]")
+            + rules
+    };
+    let when = |claim: &str, values: &str| format!("[{{when: [{{key: 'request.auth.claims{claim}', {values}}}]}}]");
+    for (claim, action, values, default, status) in [
+        ("[permission]", "ALLOW", "values: ['read write']", "{deny: true}", 2),
+        ("[perms]", "ALLOW", "values: ['read write']", "{deny: true}", 2),
+        ("[perms]", "ALLOW", "values: ['']", "{deny: true}", 2),
+        ("[perms]", "ALLOW", "values: ['read write', read]", "{claims: [{claim: perms, equals: read}]}", 2),
+        ("[permission]", "ALLOW", "values: [read]", "{claims: [{claim: permission, equals: read}]}", 0),
+        ("[permission]", "DENY", "notValues: ['read write']", "{deny: true}", 2),
+        ("[perms]", "DENY", "notValues: ['read write']", "{deny: true}", 2),
+        ("[perms]", "DENY", "values: ['read write']", "{deny: true}", 2),
+        // These are not split.
+        ("[title]", "ALLOW", "values: ['read write']", "{claims: [{claim: title, equals: read write}]}", 0),
+        ("[a][perms]", "ALLOW", "values: ['r w']", "{claims: [{claim: [a, perms], equals: r w}]}", 0),
+    ] {
+        let rules = when(claim, values);
+        let made = migrate_text(&text(&policy(action, &rules)));
+        let wanted = documents(default).remove(0);
+        let own = (&made.plugins[0]["default"], made.run.status);
+        assert_eq!(own, (&wanted, status), "{action} {rules}: {:#?}", made.findings);
+        let says = |part: &str| made.findings.iter().any(|[kind, _, what]| kind == "denied" && what.contains(part));
+        assert_eq!(
+            says("that no requirement says: who has it is refused"),
+            status == 2,
+            "{rules}: {:#?}",
+            made.findings
+        );
+    }
+}

@@ -192,7 +192,11 @@ impl Kind {
         };
         let terms = Terms::any_credential();
         let one = || BTreeSet::from([value.to_owned()]);
-        let claim = |path: &[String], is_list| {
+        let claim = |path: &[String], is_list: bool| {
+            // Istio makes a list of its words, none of which is this value.
+            if !is_list && !is_word(value) && rules.splits(path) {
+                return Value::Unsaid;
+            }
             let claim = Claim { path: path.to_vec(), is_list, values: one() };
             Value::Is(Terms { claims: BTreeSet::from([claim]), ..Terms::any_credential() }.into())
         };
@@ -221,6 +225,11 @@ impl Kind {
             Self::Claim(path) => claim(path, is_list(path)),
         }
     }
+}
+
+/// Whether a value is one that is left when text is split at its spaces.
+fn is_word(value: &str) -> bool {
+    !value.is_empty() && !value.contains(' ')
 }
 
 /// Whether a claim is one that issuers write as a list.

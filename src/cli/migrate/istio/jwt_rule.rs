@@ -5,7 +5,7 @@ use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{object, text};
 use crate::cli::migrate::kubernetes::issuer::{Forward, Issuer, audiences, tell_issuer, tell_secret_keys, written};
 use crate::cli::migrate::kubernetes::keys::public_keys;
-use crate::cli::migrate::kubernetes::resource::{Resource, unknown};
+use crate::cli::migrate::kubernetes::resource::{Resource, texts, unknown};
 use crate::cli::migrate::kubernetes::token_places::{TokenPlace, TokenPlaces, is_header_name};
 use crate::cli::migrate::kubernetes::unread::Unread;
 use crate::cli::source::View;
@@ -30,6 +30,8 @@ const FIELDS: [&str; 12] = [
 ];
 /// What Istio reads in another way for policies alone: each scope of a text counts there, too.
 const OF_POLICIES: &str = "spaceDelimitedClaims";
+/// The claims that Istio reads so in every token.
+const SPLIT: [&str; 2] = ["scope", "permission"];
 
 /// What the rules of a workload say.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub(super) struct JwtRules {
     pub servers: BTreeSet<Address>,
     /// Where tokens are that Scopegate does not read.
     pub unread: Unread,
+    /// The claims that a rule has Istio split at spaces.
+    split: BTreeSet<String>,
     /// Whether a rule keeps the token.
     keeps: bool,
     /// Whether a rule takes the token away.
@@ -66,6 +70,11 @@ impl JwtRules {
             let finding = Finding::new(Kind::Changed, resource.file, &spec, what);
             findings.add(finding.restored_by("forward: {token: keep}"));
         }
+    }
+
+    /// Whether Istio splits the text of a claim at its spaces.
+    pub(super) fn splits(&self, path: &[String]) -> bool {
+        matches!(path, [name] if SPLIT.contains(&name.as_str()) || self.split.contains(name))
     }
 
     /// Whether everything has to be refused.
@@ -104,7 +113,8 @@ impl JwtRules {
         let (issuer, jwks) = known;
         let mut is_usable = true;
         for view in unknown(rule, &FIELDS) {
-            if view.path.ends_with(OF_POLICIES) {
+            if let Some(claims) = texts(&view).filter(|_| view.path.ends_with(OF_POLICIES)) {
+                self.split.extend(claims.into_iter().map(str::to_owned));
                 let what = format!("{title}: a claim that holds several words counts as one text in conditions");
                 findings.tell(Kind::Stricter, file, &view, what);
                 continue;
