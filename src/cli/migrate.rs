@@ -28,7 +28,7 @@ use std::process::ExitCode;
 #[command(
     after_help = "The new configuration lets nothing through that the old one refused, but for four cases that the report tells: a good token
 behind `bearer` in other letters than `Bearer`, a bad token behind another scheme where no token is needed, a bad token beside a
-good one in a header that is removed, and in Istio a host with another port. What it cannot say becomes `deny: true` where it
+good one in a header that is removed, and in Istio a host with another port or a dot at its end. What it cannot say becomes `deny: true` where it
 held, and is in the report. What another filter or a route reads of the old filters' metadata, or of headers that Scopegate removes,
 is in the report too, with status 2, and so is code that is not in the files: there you decide. Give the files of clusters that
 have filters too. Comments of the files are not kept.

@@ -391,3 +391,31 @@ fn a_claim_that_istio_splits_at_spaces_equals_no_value_with_a_space() {
         );
     }
 }
+
+#[test]
+fn a_list_of_hosts_tells_which_other_forms_of_a_host_are_the_same_now() {
+    let port = "the port in the host of a request does not count now, nor does a dot at its end, and counted before";
+    let dot = "a dot at the end of a host does not count now, and counted before";
+    for (action, operation, told) in [
+        ("ALLOW", "hosts: [a.com]", Some(port)),
+        ("ALLOW", "hosts: [a.com, 'a.com:*']", Some(dot)),
+        ("ALLOW", "hosts: ['*.a.com']", Some(port)),
+        ("ALLOW", "hosts: ['*.a.com', '*.a.com:*']", Some(dot)),
+        ("DENY", "notHosts: [a.com, 'a.com:*']", Some(dot)),
+        ("ALLOW", "hosts: ['*']", None),
+        ("ALLOW", "paths: [/a]", None),
+    ] {
+        let rules = format!("[{{to: [{{operation: {{{operation}}}}}]}}]");
+        let made = migrate_text(&with(&policy(action, &rules)));
+        let own: Vec<&str> = made
+            .findings
+            .iter()
+            .filter(|[kind, _, what]| kind == "changed" && what.contains("counted before"))
+            .map(|[_, _, what]| what.as_str())
+            .collect();
+        let is_told = told.map_or(own.is_empty(), |told| own.len() == 1 && own[0].ends_with(told));
+        assert!(is_told, "{operation}: {:#?}", made.findings);
+    }
+    let help = crate::world::run(&["migrate", "--help"], &crate::world::folder()).stdout;
+    assert!(help.contains("in Istio a host with another port or a dot at its end"), "{help}");
+}

@@ -23,8 +23,8 @@ pub(super) struct Operation<'s> {
     pub further: Vec<View<'s>>,
     /// Hosts of which some are left out: `*example.com` is also `evil-example.com`.
     pub narrower: Vec<View<'s>>,
-    /// Hosts with an exact name, whose port was compared too.
-    pub with_port: Vec<View<'s>>,
+    /// Hosts that were compared as they were written, with a dot at the end; and whether with their port, too.
+    pub as_written: Vec<(View<'s>, bool)>,
 }
 
 impl<'s> Operation<'s> {
@@ -92,8 +92,8 @@ impl<'s> Operation<'s> {
 
     /// Notes which hosts mean something else.
     fn look_at_hosts(&mut self, list: &View<'s>, hosts: &[&str], wide: bool) {
-        if compares_port(hosts) {
-            self.with_port.push(list.clone());
+        if hosts.iter().any(|host| *host != "*") {
+            self.as_written.push((list.clone(), compares_port(hosts)));
         }
         let is_cut = |host: &&str| host.len() > 1 && host.starts_with('*') && !host.starts_with("*.");
         if !wide && hosts.iter().any(is_cut) {

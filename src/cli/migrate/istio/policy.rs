@@ -234,11 +234,11 @@ impl<'s, 'r> Policies<'s, 'r> {
                 );
                 self.tell(Kind::Stricter, policy, view, &what);
             }
-            for view in &operation.with_port {
-                let what = format!(
-                    "`{}`: the port in the host of a request does not count now, and counted before",
-                    field(view)
-                );
+            for (view, has_port) in &operation.as_written {
+                let of_port =
+                    if *has_port { "the port in the host of a request does not count now, nor does " } else { "" };
+                let dot = if *has_port { "a dot at its end" } else { "a dot at the end of a host does not count now" };
+                let what = format!("`{}`: {of_port}{dot}, and counted before", field(view));
                 self.tell(Kind::Changed, policy, view, &what);
             }
         }
