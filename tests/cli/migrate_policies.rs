@@ -419,3 +419,18 @@ fn a_list_of_hosts_tells_which_other_forms_of_a_host_are_the_same_now() {
     let help = crate::world::run(&["migrate", "--help"], &crate::world::folder()).stdout;
     assert!(help.contains("in Istio a host with another port or a dot at its end"), "{help}");
 }
+
+#[test]
+fn a_policy_that_stays_is_told_on_which_side_of_the_gate_it_is_asked() {
+    let rules = "[{to: [{operation: {paths: [/a]}}]}]";
+    let beside = |action: &str| policy(action, rules).replace("istio: ingressgateway", "version: v1");
+    for (policies, told) in [
+        (policy("CUSTOM", rules), "Istio asks it before the gate"),
+        (beside("CUSTOM"), "Istio asks it before the gate"),
+        (beside("DENY"), "Istio asks it after the gate"),
+    ] {
+        let made = migrate_text(&with(&policies));
+        let told = made.findings.iter().find(|[kind, _, what]| kind == "note" && what.contains(told));
+        assert!(told.is_some(), "{policies}: {:#?}", made.findings);
+    }
+}

@@ -25,7 +25,8 @@ pub(super) fn tell(own: &Target, policy: &Resource<'_>, targets: &[&Target], fin
         return findings.tell(Kind::Note, policy.file, &spec, what);
     };
     if Tokens::of(&spec).is_none() || decides_nothing(policy) {
-        let what = format!("{title}: it looks at no token, and is left as it is: Istio asks it after the gate");
+        let when = if action(&spec) == Some("CUSTOM") { "before" } else { "after" };
+        let what = format!("{title}: it looks at no token, and is left as it is: Istio asks it {when} the gate");
         return findings.tell(Kind::Note, policy.file, &spec, what);
     }
     let what = format!(

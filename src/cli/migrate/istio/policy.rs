@@ -54,7 +54,7 @@ impl<'s, 'r> Policies<'s, 'r> {
                 self.tell(Kind::Note, policy, &spec, "it decides nothing (AUDIT), and is left as it is");
             }
             Some("CUSTOM") if Tokens::of(&spec).is_none() => {
-                let what = "another service decides (CUSTOM); leave it as it is: Istio asks it after the gate";
+                let what = "another service decides (CUSTOM); leave it as it is: Istio asks it before the gate";
                 self.tell(Kind::Note, policy, &spec, what);
             }
             _ => {
