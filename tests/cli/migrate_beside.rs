@@ -4,7 +4,7 @@
 use crate::migrate_kubernetes::{documents, migrate_text};
 use serde_json::Value;
 
-/// A `RequestAuthentication` for one target, and a policy for another.
+/// A `RequestAuthentication` for one target, and a policy for another; those with `app: x` are no gateway.
 fn istio(authentication: &str, (namespace, target): (&str, &str), action: &str, rules: &str) -> String {
     format!(
         "apiVersion: security.istio.io/v1
@@ -21,6 +21,11 @@ spec:
   {target}
   action: {action}
   rules: {rules}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: x, namespace: foo}}
+spec: {{template: {{metadata: {{labels: {{app: x}}}}}}}}
 "
     )
 }

@@ -185,6 +185,10 @@ fn what_looks_at_a_header_that_a_gate_of_istio_changes_is_told_as_a_loss() {
     ] {
         assert_told(&istio(rules, &resource(version, kind, &spec)), kind, told);
     }
+    // At a sidecar no route is chosen.
+    let sidecar = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: prod}\nspec: {template: {metadata: {labels: {app: x}}}}\n";
+    let text = istio([MADE, MADE], &resource(NETWORKING, "VirtualService", &routed("x-user")));
+    assert_told(&(text.replace("istio: ingressgateway", "app: x") + sidecar), "VirtualService", &[]);
     // One for workloads that may be the same ones by other labels is judged behind the gate.
     let of_version = |name: &str| "selector: {matchLabels: {version: v1}}, ".to_owned() + &by_header("DENY", name);
     for (rules, name, told) in [

@@ -1,4 +1,5 @@
-//! Policies of Istio without `targetRefs`, which are not for waypoints, and those of a whole namespace.
+//! Policies of Istio without `targetRefs`, which are not for waypoints, and workloads of which it is not plain whether they are
+//! gateways.
 
 use crate::migrate_kubernetes::{Made, migrate_text};
 use serde_json::{Value, json};
@@ -166,4 +167,54 @@ fn a_gateway_in_a_namespace_with_one_gate_for_all_is_told_as_a_loss() {
     let made = migrate_text(&(authentication("a", ALL) + &policy("p", ALL, "ALLOW", TOKEN)));
     let what = "all workloads of namespace shop: taken for sidecars (`match: [{mode: SERVER}]`). A gateway among them has no gate by this";
     assert!(made.run.status == 2 && says(&made, "denied", what), "{:#?}", made.findings);
+}
+
+#[test]
+fn workloads_that_may_be_a_gateway_are_told_as_a_loss_unless_the_files_say_what_they_are() {
+    let by = |namespace: &str, labels: &str| {
+        let target = format!("selector: {{matchLabels: {labels}}}");
+        let text = authentication("a", &target) + &policy("p", &target, "ALLOW", TOKEN);
+        let claim = "{issuer: a, outputClaimToHeaders: [{header: x-user, claim: sub}]";
+        text.replace("{issuer: a", claim).replace("namespace: shop", &format!("namespace: {namespace}"))
+    };
+    let of_istio = |selector: &str| {
+        format!(
+            "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {{name: g, namespace: edge}}\nspec: {{selector: {selector}}}\n---\n"
+        )
+    };
+    let pods = |namespace: &str, metadata: &str, container: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d, namespace: {namespace}}}\nspec: {{template: {{metadata: \
+             {{{metadata}}}, spec: {{containers: [{container}]}}}}}}\n---\n"
+        )
+    };
+    let of_app = |container: &str| pods("shop", "labels: {app: edge, v: a}", container);
+    let app = "{image: registry.example.com/edge}";
+    let injected = "annotations: {inject.istio.io/templates: gateway}, labels: {app: edge}";
+    for (text, is_server, kind) in [
+        (by("shop", "{app: edge}"), true, Some("denied")),
+        (by("shop", "{app: edge}") + &of_istio("{istio: ingressgateway}"), true, Some("denied")),
+        (by("shop", "{app: edge}") + &pods("other", "labels: {app: edge}", app), true, Some("denied")),
+        (by("shop", "{app: edge}") + &pods("shop", "labels: {app: other}", app), true, Some("denied")),
+        (by("istio-system", "{app: edge}") + &of_app(app), true, Some("denied")),
+        // One of each.
+        (by("shop", "{app: edge}") + &of_app(app) + &of_istio("{app: edge}"), true, Some("denied")),
+        (by("shop", "{app: edge}") + &of_app(app), true, Some("note")),
+        (by("shop", "{app: edge}") + &of_istio("{app: edge}"), false, None),
+        (by("shop", "{app: edge, v: a}") + &of_istio("{app: edge}"), false, None),
+        (by("shop", "{app: edge}") + &of_app("{image: auto}"), false, None),
+        (by("shop", "{app: edge}") + &of_app("{args: [proxy, router]}"), false, None),
+        (by("shop", "{app: edge}") + &pods("shop", injected, ""), false, None),
+        (by("shop", "{istio: ingressgateway}"), false, None),
+    ] {
+        let made = migrate_text(&text);
+        let plugin = made.documents.iter().find(|document| document["kind"] == "WasmPlugin").unwrap();
+        let wanted = is_server.then(|| json!([{"mode": "SERVER"}]));
+        assert_eq!(plugin["spec"].get("match"), wanted.as_ref(), "{text}");
+        // A gateway chooses its routes before the gate.
+        assert_eq!(made.documents.iter().any(|document| document["kind"] == "EnvoyFilter"), !is_server, "{text}");
+        let own = made.findings.iter().find(|[_, _, what]| what.contains("taken for sidecars"));
+        assert_eq!(own.map(|[kind, _, _]| kind.as_str()), kind, "{text}: {:#?}", made.findings);
+        assert_eq!(made.run.status == 2, kind == Some("denied"), "{text}: {:#?}", made.findings);
+    }
 }

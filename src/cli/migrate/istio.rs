@@ -7,6 +7,7 @@ mod jwt_rule;
 mod operation;
 mod policy;
 mod target;
+mod workloads;
 
 use super::findings::{Finding, Findings, Kind};
 use super::kubernetes::build::{list, object, text};
@@ -21,6 +22,10 @@ use jwt_rule::JwtRules;
 use policy::Policies;
 use std::collections::{BTreeMap, BTreeSet};
 use target::{Classes, Select, Target};
+use workloads::{Proxy, Workloads};
+
+/// What is told of workloads that are taken for sidecars.
+const ALONE: &str = ". A gateway among them has no gate by this: write one for it, without `match`";
 
 /// A policy and the workloads it is for.
 type Aimed<'s> = (Target, Resource<'s>);
@@ -31,6 +36,7 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
     let of_istio: Vec<&Resource<'_>> =
         resources.iter().filter(|(group, _)| *group == "security.istio.io").map(|(_, resource)| resource).collect();
     let classes = Classes::of(sources);
+    let workloads = Workloads::of(&resources);
     let mut aimed = |kind: &str| {
         let mut found: Vec<Aimed<'_>> = Vec::new();
         for resource in of_istio.iter().filter(|resource| resource.kind == kind) {
@@ -59,8 +65,16 @@ pub(super) fn migrate(sources: &[Source], migrated: &mut Writing) {
     let mut servers = BTreeMap::new();
     for target in &targets {
         let (authentications, policies, others) = (&authentications, &policies, &others);
-        Gate { target, authentications, policies, others, resources: &resources, classes: &classes }
-            .write(migrated, &mut servers);
+        Gate {
+            target,
+            authentications,
+            policies,
+            others,
+            resources: &resources,
+            classes: &classes,
+            workloads: &workloads,
+        }
+        .write(migrated, &mut servers);
     }
     for (namespace, (target, addresses)) in servers {
         let external = addresses.iter().flat_map(|address| documents::server(address, target));
@@ -89,6 +103,7 @@ struct Gate<'t, 's> {
     /// All resources, with their groups.
     resources: &'t [(&'s str, Resource<'s>)],
     classes: &'t Classes<'s>,
+    workloads: &'t Workloads<'s>,
 }
 
 impl<'t> Gate<'t, '_> {
@@ -143,30 +158,42 @@ impl<'t> Gate<'t, '_> {
         };
         let of_target = self.authentications.iter().chain(self.policies).find(|(of, _)| of == target);
         let name = format!("scopegate-{}", of_target.map_or(first.name, |(_, resource)| resource.name));
-        self.tell_header_readers(&configuration, jwt.strips_all(), &mut migrated.findings);
+        let proxy = self.workloads.proxy(target);
+        self.tell_header_readers(&configuration, proxy, jwt.strips_all(), &mut migrated.findings);
         migrated.plugins.push(configuration.clone());
-        migrated.documents.push(documents::plugin(&name, target, configuration));
+        migrated.documents.push(documents::plugin(&name, target, proxy, configuration));
         issuer::tell_requests(&mut migrated.findings, first.file, &first.spec());
         let headers: Vec<String> = jwt.forward.headers.keys().chain(&jwt.forward.remove).cloned().collect();
-        migrated.documents.extend(documents::early_removal(&name, target, &headers));
-        if !target.is_gateway() {
-            // A mesh has gateways, a namespace may, and this leaves them without a gate.
-            let kind = if target.select == Select::All { Kind::Denied } else { Kind::Note };
-            let what = format!(
-                "{}: taken for sidecars (`match: [{{mode: SERVER}}]`). A gateway among them has no gate by this: write one for it, \
-                 without `match`",
-                target.words()
-            );
-            migrated.findings.tell(kind, first.file, &first.spec(), what);
-        }
+        migrated.documents.extend(documents::early_removal(&name, target, proxy, &headers));
+        self.tell_proxy(proxy, first, &mut migrated.findings);
         servers.entry(target.namespace.clone()).or_insert_with(|| (target, BTreeSet::new())).1.extend(jwt.servers);
+    }
+
+    /// Tells that the gate judges nothing at a gateway, if the workloads are taken for sidecars.
+    fn tell_proxy(&self, proxy: Proxy, first: &Resource<'_>, findings: &mut Findings) {
+        // A mesh has gateways, a namespace may, and this leaves them without a gate.
+        let (kind, then) = match (proxy, &self.target.select) {
+            (Proxy::Gateway, _) => return,
+            (Proxy::Unknown, Select::Labels(_)) => (
+                Kind::Denied,
+                ", and these files do not say what they are. At a gateway this gate judges nothing: there leave `match` out. Give the \
+                 Deployment of the workloads, or the Gateway that selects them, too",
+            ),
+            (Proxy::Unknown, _) => (Kind::Denied, ALONE),
+            (Proxy::Sidecar, _) => (Kind::Note, ALONE),
+        };
+        let words = self.target.words();
+        let what = format!("{words}: taken for sidecars (`match: [{{mode: SERVER}}]`){then}");
+        findings.tell(kind, first.file, &first.spec(), what);
     }
 
     /// Tells what looks at headers that the gate removes or sets. A policy that looks at tokens is in the gate itself, or told
     /// elsewhere.
-    fn tell_header_readers(&self, plugin: &Node, was_removed: bool, findings: &mut Findings) {
+    fn tell_header_readers(&self, plugin: &Node, proxy: Proxy, was_removed: bool, findings: &mut Findings) {
         let meets = |resource: &Resource<'_>| match resource.kind {
             "SecurityPolicy" => false,
+            // Routes are chosen at gateways, at waypoints, and by the sidecars of clients.
+            "VirtualService" | "HTTPRoute" | "GRPCRoute" => proxy != Proxy::Sidecar || !self.target.is_of_labels(),
             "AuthorizationPolicy" if beside::is_settled(resource) => false,
             "AuthorizationPolicy" | "EnvoyFilter" | "WasmPlugin" | "TrafficExtension" => {
                 let all = Target::of(resource, self.classes);

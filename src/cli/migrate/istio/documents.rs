@@ -2,6 +2,7 @@
 
 use super::jwt_rule::cluster;
 use super::target::Target;
+use super::workloads::Proxy;
 use crate::cli::migrate::kubernetes::address::Address;
 use crate::cli::migrate::kubernetes::build::{list, number, object, text, texts};
 use crate::cli::migrate::kubernetes::{IMAGE, document};
@@ -17,9 +18,9 @@ fn resource(version: &str, kind: &str, (name, target): (&str, &Target), spec: No
 }
 
 /// The plugin.
-pub(super) fn plugin(name: &str, target: &Target, configuration: Node) -> Node {
+pub(super) fn plugin(name: &str, target: &Target, proxy: Proxy, configuration: Node) -> Node {
     let mut spec = target.members(("selector", "matchLabels"));
-    if !target.is_gateway() {
+    if proxy != Proxy::Gateway {
         // Only inbound requests, not those that the workload sends.
         spec.push(("match", list([object([("mode", text("SERVER"))])])));
     }
@@ -67,8 +68,8 @@ pub(super) fn server(address: &Address, target: &Target) -> Vec<Node> {
 }
 
 /// Removes identity headers of clients before the first route match, at a gateway.
-pub(super) fn early_removal(name: &str, target: &Target, headers: &[String]) -> Option<Node> {
-    if headers.is_empty() || !target.is_gateway() {
+pub(super) fn early_removal(name: &str, target: &Target, proxy: Proxy, headers: &[String]) -> Option<Node> {
+    if headers.is_empty() || proxy != Proxy::Gateway {
         return None;
     }
     let mutations = list(headers.iter().map(|header| object([("remove", text(header))])));

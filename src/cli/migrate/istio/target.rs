@@ -170,9 +170,14 @@ impl Target {
         self.role == Role::Selected
     }
 
+    /// Whether they may be in any namespace.
+    pub(super) fn is_of_root(&self) -> bool {
+        self.namespace == ROOT_NAMESPACE
+    }
+
     /// Whether they are all workloads of the mesh.
     pub(super) fn is_mesh(&self) -> bool {
-        self.namespace == ROOT_NAMESPACE && self.select == Select::All
+        self.is_of_root() && self.select == Select::All
     }
 
     /// Whether they are those of a gateway, as far as the names tell.
