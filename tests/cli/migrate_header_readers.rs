@@ -83,6 +83,11 @@ fn what_limits_or_chooses_by_a_header_that_a_gate_of_envoy_gateway_changes_is_to
     let early = "headers: {earlyRequestHeaders: {remove: [x-user, x-api-key, authorization]}}";
     let by_header = "authorization: {defaultAction: Allow, rules: [{action: Deny, principal: {headers: [{name: X-Api-Key, values: [a]}]}}]}";
     let lua = "lua: [{type: Inline, inline: \"h:headers():get('x_user')\"}]";
+    let wasm = |image: &str| {
+        format!(
+            "wasm: [{{name: w, code: {{type: Image, image: {{url: 'oci://r.example/{image}:1'}}}}, config: {{header: x-api-key}}}}]"
+        )
+    };
     let sanitized = API_KEYS.replace("]}]}", "]}], sanitize: true}");
     for (policy, version, kind, spec, told) in [
         (API_KEYS, EG, "BackendTrafficPolicy", limit("X-API-Key"), &[KEY][..]),
@@ -101,6 +106,9 @@ fn what_limits_or_chooses_by_a_header_that_a_gate_of_envoy_gateway_changes_is_to
             "jsonPatches: [{operation: {value: 'h:get(\"x-api-key\")'}}]".to_owned(),
             &[KEY],
         ),
+        // A gate of an earlier run is no other reader.
+        (API_KEYS, EG, "EnvoyExtensionPolicy", wasm("waf"), &[KEY]),
+        (API_KEYS, EG, "EnvoyExtensionPolicy", wasm("scopegate"), &[]),
         // A limit for each user finds what it found; a route is chosen anew.
         (JWT, EG, "BackendTrafficPolicy", limit("x-user"), &[]),
         (JWT, EG, "BackendTrafficPolicy", limit("authorization"), &[TOKEN]),

@@ -70,15 +70,13 @@ impl Gate<'_, '_> {
         let headers = Header::all(self.plugin, false);
         for (group, resource) in self.resources {
             let Some((words, place)) = look(group, resource).filter(|_| (self.meets)(resource)) else { continue };
-            let part = if resource.kind == "SecurityPolicy" { "authorization" } else { "spec" };
-            let spec = if part == "spec" { Some(resource.spec()) } else { resource.spec().get(part) };
-            let Some(spec) = spec else { continue };
-            for header in &headers {
+            let parts = parts(resource);
+            for (header, part) in headers.iter().flat_map(|header| parts.iter().map(move |part| (header, part))) {
                 if self.is_other(header, place) {
-                    self.tell_of_header(header, words, resource, &spec, findings);
+                    self.tell_of_header(header, words, resource, part, findings);
                 }
                 if header.fate != Fate::Set && self.is_other(header, Place::Behind) {
-                    self.tell_of_injection(header, resource, &spec, findings);
+                    self.tell_of_injection(header, resource, part, findings);
                 }
             }
         }
@@ -170,6 +168,22 @@ impl Gate<'_, '_> {
             Fate::Credential(true) if !self.was_removed => finding.restored_by("forward: {token: keep}"),
             _ => finding,
         });
+    }
+}
+
+/// The parts of a resource that may look at headers: those that are no gate.
+fn parts<'s>(resource: &Resource<'s>) -> Vec<View<'s>> {
+    let spec = resource.spec();
+    match resource.kind {
+        "SecurityPolicy" => spec.get("authorization").into_iter().collect(),
+        "EnvoyExtensionPolicy" => {
+            let address =
+                |entry: &View<'_>, kind| entry.at(&["code", kind, "url"]).and_then(|view| view.text().map(is_image));
+            let is_gate = |entry: &View<'_>| ["image", "http"].iter().any(|kind| address(entry, kind) == Some(true));
+            let members = spec.members().into_iter().filter(|(name, _)| *name != "wasm").map(|(_, member)| member);
+            members.chain(spec.list("wasm").into_iter().filter(|entry| !is_gate(entry))).collect()
+        }
+        _ => vec![spec],
     }
 }
 
