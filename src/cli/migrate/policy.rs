@@ -11,7 +11,7 @@ mod region;
 mod requirement;
 mod rules;
 
-pub use access::{Access, Claim, Need, Test, Tokens};
+pub use access::{Access, Claim, Identities, Need, Test, Tokens};
 pub use cases::Cases;
 pub use path::{PathIs, PathKind};
 pub use region::{Overlap, Region};

@@ -1,5 +1,6 @@
 //! API keys, passwords, and where tokens are.
 
+use super::rbac::{ANY, claim, policies};
 use super::{Became, EVERY, assert_good, beside, envoy, jwt, migrate};
 use scopegate::base::text::to_hex;
 use scopegate::crypto::sha256;
@@ -87,6 +88,73 @@ fn clients_of_a_route_are_its_condition() {
     let became = migrate(&envoy(&own, routes));
     assert_eq!(beside(&became), json!({"credentials": "keys", "claims": [{"claim": "sub", "equals": "acme"}]}));
     assert_good(&became);
+}
+
+/// A filter of this name with keys of `acme` and `other` in a header.
+pub fn keys_of(name: &str, header: &str, more: &str) -> String {
+    let key = |client: &str| format!("{{key: 'sk-{name}-0123456789-{client}', client: {client}}}");
+    let members =
+        format!("credentials: [{}, {}]\nkey_sources: [{{header: {header}}}]{more}", key("acme"), key("other"));
+    keys(&members).replacen("name: keys", &format!("name: {name}"), 1)
+}
+
+/// A route for everything that only clients of these filters may have: their name, and those who may.
+fn only_for(clients: &[(&str, &str)]) -> String {
+    let of = |(filter, clients): &(&str, &str)| {
+        let own = "'@type': type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute";
+        format!("{filter}: {{{own}, allowed_clients: [{clients}]}}")
+    };
+    let all: Vec<String> = clients.iter().map(of).collect();
+    EVERY.replace("route: {", &format!("typed_per_filter_config: {{{}}}, route: {{", all.join(", ")))
+}
+
+#[test]
+fn the_clients_of_a_route_are_asked_of_their_own_key_alone() {
+    let token = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
+    let of_subject = token.replacen("issuer: ", "subjects: {exact: ann}\n        issuer: ", 1);
+    let role = policies("ALLOW", &[(ANY, &claim("role", "{string_match: {exact: admin}}"))]);
+    let (a, b) = (keys_of("a", "x-a", ""), keys_of("b", "x-b", ""));
+    let sub = |value: &str| json!([{"claim": "sub", "equals": value}]);
+    let all = |names: &[&str]| json!({"all_of": names});
+    for (filters, clients, wanted) in [
+        (
+            format!("{token}{a}"),
+            vec![("a", "acme")],
+            json!({"credentials": all(&["keys", "bearer"]), "issuers": ["idp"], "claims": sub("acme")}),
+        ),
+        (format!("{token}{a}"), vec![("a", "")], json!({"credentials": all(&["bearer", "keys"]), "issuers": ["idp"]})),
+        (
+            format!("{a}{b}"),
+            vec![("b", "acme")],
+            json!({"credentials": all(&["keys-2", "keys"]), "claims": sub("acme")}),
+        ),
+        (
+            format!("{a}{b}"),
+            vec![("a", "acme")],
+            json!({"credentials": all(&["keys", "keys-2"]), "claims": sub("acme")}),
+        ),
+        (
+            a.clone(),
+            vec![("a", "other, acme")],
+            json!({"credentials": "keys", "claims": [{"claim": "sub", "one_of": ["acme", "other"]}]}),
+        ),
+        (
+            format!("{token}{role}{a}"),
+            vec![],
+            json!({"credentials": all(&["bearer", "keys"]), "issuers": ["idp"], "claims": [{"claim": "role", "equals": "admin"}]}),
+        ),
+        // What is asked of two credentials cannot be said.
+        (format!("{a}{b}"), vec![("a", "acme"), ("b", "acme")], json!({"deny": true})),
+        (format!("{token}{role}{a}"), vec![("a", "acme")], json!({"deny": true})),
+        (format!("{of_subject}{a}"), vec![("a", "acme")], json!({"deny": true})),
+    ] {
+        let became = migrate(&envoy(&filters, &only_for(&clients)));
+        let is_denied = wanted.get("deny").is_some();
+        assert_eq!(beside(&became), wanted, "{filters}{clients:?}: {:#}", became.told);
+        assert_eq!(became.tells("denied", "looks into several of them"), is_denied, "{:#}", became.told);
+        assert_eq!(became.run.status, if is_denied { 2 } else { 0 }, "{:#}", became.told);
+        assert_good(&became);
+    }
 }
 
 fn basic(users: &str) -> Became {

@@ -4,7 +4,7 @@ use super::data::text_of_source;
 use super::headers::can_be_removed;
 use crate::base::text::to_hex;
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
-use crate::cli::migrate::policy::{Access, Claim, Need, Test};
+use crate::cli::migrate::policy::{Access, Need};
 use crate::cli::migrate::tree::{list, object, object_of, text};
 use crate::cli::source::{View, any_secret};
 use crate::config::{self, Node, Tree};
@@ -79,7 +79,9 @@ impl Sets {
             self.made.len().saturating_sub(1)
         });
         match self.made.get(at).map(|set| &set.node) {
-            Some(Ok((name, _))) => Access::Need(Need { sets: BTreeSet::from([name.clone()]), ..Need::default() }),
+            Some(Ok((name, _))) => {
+                Access::Need(Need { sets: BTreeMap::from([(name.clone(), None)]), ..Need::default() })
+            }
             Some(Err(why)) => Access::Unclear(vec![why.clone()]),
             None => Access::No,
         }
@@ -116,13 +118,8 @@ impl Sets {
         };
         let what = "took the first of several keys in a request (several credentials); now a request has one";
         findings.tell(Kind::Stricter, file, &sources, what);
-        let clients: Vec<Tree> = route
-            .map(|own| own.list("allowed_clients"))
-            .unwrap_or_default()
-            .iter()
-            .filter_map(View::text)
-            .map(|client| Tree::Text(client.to_owned()))
-            .collect();
+        let clients = route.map(|own| own.list("allowed_clients")).unwrap_or_default();
+        let clients: BTreeSet<String> = clients.iter().filter_map(View::text).map(str::to_owned).collect();
         let known: BTreeSet<String> = self.nodes().iter().flat_map(digests).collect();
         let access = self.need(&[&credentials, &sources], "keys", &header, |name| {
             let identities = identities(file, &credentials, findings);
@@ -143,9 +140,9 @@ impl Sets {
             Ok(set)
         });
         match access {
-            Access::Need(need) if !clients.is_empty() => {
-                let claims = vec![Claim { path: vec!["sub".to_owned()], test: Test::Is, values: clients }];
-                Access::Need(Need { claims, ..need })
+            Access::Need(mut need) if !clients.is_empty() => {
+                need.sets.values_mut().for_each(|own| *own = Some(clients.clone()));
+                Access::Need(need)
             }
             other => other,
         }

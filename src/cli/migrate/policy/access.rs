@@ -22,6 +22,9 @@ pub enum Access {
 /// The providers whose tokens are accepted, by their number, each with the audiences that count in place of its own.
 pub type Tokens = BTreeMap<usize, Option<BTreeSet<String>>>;
 
+/// Sets of credentials by their names, each with the identities that count if not all do.
+pub type Identities = BTreeMap<String, Option<BTreeSet<String>>>;
+
 /// What a request needs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Need {
@@ -29,10 +32,10 @@ pub struct Need {
     pub tokens: Option<Tokens>,
     /// Whether a request without a token passes.
     pub missing: bool,
-    /// What the claims have to be: all of it.
+    /// What the claims of the token have to be: all of it.
     pub claims: Vec<Claim>,
     /// The sets of credentials of which it needs one each.
-    pub sets: BTreeSet<String>,
+    pub sets: Identities,
 }
 
 /// A condition on the claims.
@@ -80,18 +83,22 @@ impl Need {
         Self { tokens: Some(providers.into_iter().map(|number| (number, None)).collect()), ..Self::default() }
     }
 
+    /// The set whose credential has to come first, to be asked who it is of; nothing if the token does, or any may.
+    #[must_use]
+    pub fn first_set(&self) -> Option<&str> {
+        let asked = self.sets.iter().find(|(_, identities)| identities.is_some());
+        let any = || self.sets.iter().next().filter(|_| self.tokens.is_none());
+        asked.or_else(any).map(|(set, _)| set.as_str())
+    }
+
     fn and(&self, other: &Self) -> Access {
         let tokens = match (&self.tokens, &other.tokens) {
             (Some(a), Some(b)) => {
-                let mut both = Tokens::new();
-                for (number, own) in a {
-                    let Some(others) = b.get(number) else { continue };
-                    let audiences = match (own, others) {
-                        (Some(own), Some(others)) => Some(own.intersection(others).cloned().collect()),
-                        (own, others) => own.clone().or_else(|| others.clone()),
-                    };
-                    both.insert(*number, audiences);
-                }
+                let both = a.iter().filter_map(|(number, own)| {
+                    let others = b.get(number)?;
+                    Some((*number, narrowed(own.as_ref(), others.as_ref())))
+                });
+                let mut both: Tokens = both.collect();
                 both.retain(|_, audiences| audiences.as_ref().is_none_or(|audiences| !audiences.is_empty()));
                 if both.is_empty() {
                     // No token is of two providers.
@@ -108,7 +115,17 @@ impl Need {
         };
         let mut claims = self.claims.clone();
         claims.extend(other.claims.iter().filter(|claim| !self.claims.contains(claim)).cloned());
-        Access::Need(Self { tokens, missing, claims, sets: self.sets.union(&other.sets).cloned().collect() })
+        let mut sets = self.sets.clone();
+        for (set, identities) in &other.sets {
+            let both =
+                sets.get(set).map_or_else(|| identities.clone(), |own| narrowed(own.as_ref(), identities.as_ref()));
+            if both.as_ref().is_some_and(BTreeSet::is_empty) {
+                // No identity is one of both.
+                return Access::No;
+            }
+            sets.insert(set.clone(), both);
+        }
+        Access::Need(Self { tokens, missing, claims, sets })
     }
 
     /// One of both, if a requirement says that.
@@ -209,6 +226,14 @@ impl Access {
             Self::Unclear(why) => why,
             _ => &[],
         }
+    }
+}
+
+/// What is in both, where nothing stands for all.
+fn narrowed(a: Option<&BTreeSet<String>>, b: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a & b),
+        (a, b) => a.or(b).cloned(),
     }
 }
 

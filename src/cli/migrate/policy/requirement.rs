@@ -75,14 +75,20 @@ impl Issuers {
             }
             let shared =
                 |set: &String| self.sets.get(set).is_some_and(|own| providers.iter().any(|other| other.header == *own));
-            if need.sets.iter().any(shared) {
+            if need.sets.keys().any(shared) {
                 return Err("asks for a token and another credential in one header: a request has one there".into());
             }
             self.audiences(tokens)?;
         }
-        let headers: BTreeSet<&String> = need.sets.iter().filter_map(|set| self.sets.get(set)).collect();
+        let headers: BTreeSet<&String> = need.sets.keys().filter_map(|set| self.sets.get(set)).collect();
         if headers.len() < need.sets.len() {
             return Err("asks for two credentials in one header: a request has one there".into());
+        }
+        let asked = need.sets.values().flatten().count().saturating_add(usize::from(!need.claims.is_empty()));
+        if asked > 1 {
+            return Err("asks for more than one credential in a request, and looks into several of them: a requirement looks into the first \
+                        alone"
+                .into());
         }
         Ok(Access::Need(need))
     }
@@ -123,15 +129,14 @@ pub fn requirement(access: &Access, issuers: &Issuers) -> Node {
 
 fn of_need(need: &Need, issuers: &Issuers) -> Node {
     let mut members = Vec::new();
-    let sets: Vec<String> = need.sets.iter().cloned().collect();
-    match (&need.tokens, sets.as_slice()) {
-        (_, []) => {}
-        (None, [one]) => members.push(("credentials", Some(text(one)))),
-        (None, all) => members.push(("credentials", Some(object([("all_of", texts(all.to_vec()))])))),
-        (Some(_), all) => {
-            let all = std::iter::once("bearer".to_owned()).chain(all.iter().cloned());
-            members.push(("credentials", Some(object([("all_of", texts(all))]))));
-        }
+    let mut named: Vec<&str> =
+        need.tokens.iter().map(|_| "bearer").chain(need.sets.keys().map(String::as_str)).collect();
+    // The first is the one whose claims are asked for.
+    named.sort_by_key(|name| Some(*name) != need.first_set() && need.first_set().is_some());
+    match named.as_slice() {
+        [] | ["bearer"] => {}
+        [one] => members.push(("credentials", Some(text(*one)))),
+        all => members.push(("credentials", Some(object([("all_of", texts(all.iter().copied()))])))),
     }
     let (scopes, claims): (Vec<&Claim>, Vec<&Claim>) = need.claims.iter().partition(|claim| claim.test == Test::Scope);
     if let Some(tokens) = &need.tokens {
@@ -156,8 +161,14 @@ fn of_need(need: &Need, issuers: &Issuers) -> Node {
         let whole = if all.len() == 1 { all.pop() } else { Some(object([("all_of", list(all))])) };
         members.push(("scopes", whole));
     }
+    let of_set = need.sets.values().flatten().map(|identities| Claim {
+        path: vec!["sub".to_owned()],
+        test: Test::Is,
+        values: identities.iter().cloned().map(Tree::Text).collect(),
+    });
+    let claims: Vec<Node> = claims.into_iter().map(condition).chain(of_set.map(|own| condition(&own))).collect();
     if !claims.is_empty() {
-        members.push(("claims", Some(list(claims.into_iter().map(condition)))));
+        members.push(("claims", Some(list(claims))));
     }
     if need.missing {
         members.push(("allow_missing", Some(flag(true))));
