@@ -1,4 +1,4 @@
-//! What `scopegate migrate` writes, side by side with what it read: 44 configurations of `jwt_authn`, `rbac`, `basic_auth` and
+//! What `scopegate migrate` writes, side by side with what it read: 45 configurations of `jwt_authn`, `rbac`, `basic_auth` and
 //! `api_key_auth` of the shapes that people have, each as it was and as it is translated, in one Envoy. Requests are generated
 //! around what each asks for. None that the old one refuses may be let through by the new one; each that the new one refuses
 //! and the old one let through has its reason in the report.
@@ -173,7 +173,7 @@ impl Pair<'_> {
 fn nothing_that_an_old_configuration_refuses_is_let_through_by_its_translation() {
     let first = Random::seed(20_261_130);
     let (olds, keys) = configurations::all();
-    assert_eq!(olds.len(), 44);
+    assert_eq!(olds.len(), 45);
     let wanted = usize::try_from(from_environment("SCOPEGATE_REQUESTS", 6000)).unwrap() / olds.len() + 1;
     let stranger = Issuer::new(Algorithm::Es256, "stranger");
     let (upstream, key_server, files) = (Server::echo(0).unwrap(), key_server(&keys), Folder::new());

@@ -12,6 +12,7 @@ mod jwt;
 mod keys;
 mod known;
 mod levels;
+mod makers;
 mod matching;
 mod places;
 mod providers;
@@ -31,6 +32,7 @@ use crate::cli::report::Severity;
 use crate::cli::source::{Source, View};
 use crate::config::Node;
 use chain::{Asks, Chain, FilterKind};
+use makers::Makers;
 use providers::Providers;
 use readers::Readers;
 pub(super) use readers::{in_texts, is_closed};
@@ -143,7 +145,8 @@ fn translated(
     tell_head(chain, &rules, findings);
     let sets = asks.sets.into_inner();
     asks.findings.into_inner().0.into_iter().for_each(|finding| findings.add(finding));
-    let plugin = gate::plugin(chain, &providers, &issuers, &sets, rules, findings);
+    let makers = Makers { providers: &providers, sets: &sets, needs: &passing.needs };
+    let plugin = gate::plugin(chain, &makers, &issuers, rules, findings);
     let plugin = if new_filter.report_only { gate::reporting(plugin, &providers) } else { plugin };
     // Preflights pass unjudged.
     passing.is_judged &= View::root(&plugin).get("bypass_cors_preflight").is_none();

@@ -307,6 +307,9 @@ fn a_header_of_one_provider_is_not_made_of_the_tokens_of_another() {
     assert_eq!(of_both.plugin["forward"], json!({"headers": {"x-role": ["realm", "role"]}}));
     assert!(!of_both.tells("denied", "of its own tokens alone"), "{:?}", of_both.told);
     assert_eq!(of_both.run.status, 0);
+    let of_two_claims = migrate(&envoy(&rules.replace("issuer: ", made).replacen("realm.role", "role", 1), EVERY));
+    assert_eq!(of_two_claims.plugin["forward"], json!({"remove": ["x-role"]}));
+    assert!(of_two_claims.tells("denied", "makes the header `x-role` of another claim"), "{:?}", of_two_claims.told);
 }
 
 #[test]
@@ -326,4 +329,68 @@ fn a_key_that_two_sets_would_have_is_in_the_first_alone() {
     assert!(became.tells("denied", "has a key that other `key_sources` take too"), "{:?}", became.told);
     assert_eq!((became.run.status, became.plugin["credentials"].as_array().unwrap().len()), (2, 1));
     assert_good(&became);
+}
+
+/// A route of its own for keys, on which no token is asked for, beside one for everything on which no key is.
+fn apart() -> String {
+    let off = |filter: &str, own: &str| format!("{filter}: {{'@type': type.googleapis.com/{own}, disabled: true}}");
+    let of = |name: &str, path: &str, entry: &str| {
+        format!(
+            "- {{name: {name}, match: {{prefix: {path}}}, typed_per_filter_config: {{{entry}}}, route: {{cluster: up}}}}\n"
+        )
+    };
+    let no_token = off("envoy.filters.http.jwt_authn", "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig");
+    let no_key = off("a", "envoy.config.route.v3.FilterConfig");
+    format!("{}{}", of("keys", "/k", &no_token), of("all", "/", &no_key))
+}
+
+#[test]
+fn a_header_of_a_claim_is_sent_only_if_the_first_credential_of_every_request_made_it() {
+    let rules = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
+    let of = |claim: &str| {
+        let made = format!("claim_to_headers: [{{header_name: x-who, claim_name: {claim}}}]\n        issuer: ");
+        rules.replace("issuer: ", &made)
+    };
+    let key = |name: &str, header: &str| {
+        let more = if header.is_empty() { String::new() } else { format!("\nforwarding: {{header: {header}}}") };
+        keys_of(name, &format!("x-{name}"), &more)
+    };
+    let (plain, named, every) = (key("a", ""), key("a", "X-Who"), EVERY.to_owned());
+    let set = |headers: &[&str]| {
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|name| ((*name).to_owned(), json!("sub"))).collect();
+        json!({"headers": headers})
+    };
+    let removed = |headers: &[&str]| json!({"remove": headers});
+    let one = "of one credential, and a gate makes it of the first of every request";
+    for (filters, routes, forward, told) in [
+        // A token comes first, before a key that makes no header.
+        (format!("{}{plain}", of("sub")), every.clone(), set(&["x-who"]), ""),
+        (format!("{}{plain}", of("sub")), only_for(&[("a", "acme")]), removed(&["x-who"]), one),
+        (format!("{}{named}", of("sub")), every.clone(), removed(&["x-who"]), one),
+        (format!("{rules}{named}"), every.clone(), removed(&["x-who"]), one),
+        // Keys on a route of their own.
+        (format!("{}{plain}", of("sub")), apart(), removed(&["x-who"]), one),
+        (format!("{}{named}", of("sub")), apart(), set(&["x-who"]), ""),
+        (format!("{}{named}", of("name")), apart(), removed(&["x-who"]), one),
+        (format!("{rules}{named}"), apart(), removed(&["x-who"]), one),
+        // Several keys.
+        (named.clone(), every.clone(), set(&["x-who"]), ""),
+        (format!("{named}{}", key("b", "")), every.clone(), set(&["x-who"]), ""),
+        (format!("{plain}{}", key("b", "x-who")), every.clone(), removed(&["x-who"]), one),
+        (format!("{named}{}", key("b", "x-who")), every.clone(), removed(&["x-who"]), one),
+        (
+            format!("{named}{}", key("b", "x-other")),
+            every,
+            json!({"headers": {"x-who": "sub"}, "remove": ["x-other"]}),
+            one,
+        ),
+        (format!("{named}{}", key("b", "")), only_for(&[("b", "acme")]), removed(&["x-who"]), one),
+    ] {
+        let became = migrate(&envoy(&filters, &routes));
+        assert_eq!(became.plugin["forward"], forward, "{filters}{routes}: {:#}", became.told);
+        assert_eq!(became.tells("denied", one), !told.is_empty(), "{filters}{routes}: {:#}", became.told);
+        assert_eq!(became.run.status, if told.is_empty() { 0 } else { 2 }, "{filters}{routes}: {:#}", became.told);
+        assert_good(&became);
+    }
 }

@@ -249,3 +249,39 @@ fn a_gate_that_only_reports_removes_no_credential() {
         assert!(!about(&migrate(&text), "x-api-key").is_empty(), "{filters}");
     }
 }
+
+#[test]
+fn a_filter_that_saw_no_header_of_a_claim_on_some_route_does_not_find_one_unnoticed() {
+    let named = keys(", forwarding: {header: X-User}");
+    let type_name = format!("{TYPE}.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute");
+    let with = |more: &str| {
+        route(
+            &format!("typed_per_filter_config: {{keys: {{'@type': {type_name}, allowed_clients: [acme]{more}}}}}, "),
+            "",
+        )
+    };
+    let (made, reads) = (makes("", "sub"), code("X-User"));
+    let again = made.replace("- name: envoy.filters.http.jwt_authn", "- name: again");
+    let off = |message: &str| format!("{{'@type': type.googleapis.com/envoy.{message}, disabled: true}}");
+    let second_is_off = format!("typed_per_filter_config: {{again: {}}}, ", off("config.route.v3.FilterConfig"));
+    // It asks for nothing, and removes the header.
+    let first_is_idle = format!(
+        "typed_per_filter_config: {{envoy.filters.http.jwt_authn: {}}}, ",
+        off("extensions.filters.http.jwt_authn.v3.PerRouteConfig")
+    );
+    let by_turns =
+        format!("{}\n{}", route(&second_is_off, "").replace("prefix: /", "prefix: /a"), route(&first_is_idle, ""));
+    for (filters, routes, is_told) in [
+        (format!("{named}{reads}"), EVERY.to_owned(), false),
+        (format!("{named}{reads}"), with(", forwarding: {header: x-user}"), false),
+        // What stands beside the route sends nothing, and now all do.
+        (format!("{named}{reads}"), with(""), true),
+        (format!("{made}{reads}"), EVERY.to_owned(), false),
+        // The second filter makes it after the code.
+        (format!("{made}{reads}{again}"), by_turns, true),
+    ] {
+        let became = migrate(&envoy(&filters, &routes));
+        let is_denied = about(&became, "x-user").iter().any(|(kind, _)| kind == "denied");
+        assert_eq!(is_denied, is_told, "{filters}{routes}: {:#}", became.told);
+    }
+}

@@ -63,7 +63,7 @@ pub(super) fn explanation<'f>(findings: &'f [Finding], difference: &Difference<'
             let told = ["changed", "denied"];
             find(&told, "base64")
                 .or_else(|| find(&told, &format!("the header `{header}`")))
-                .or_else(|| find(&["changed"], &format!("`{header}`")))
+                .or_else(|| find(&told, &format!("`{header}`")))
         }
         Difference::Added(header) => find(&["changed"], &format!("did not send the client in `{header}`")),
         Difference::Excepted(Exception::OtherScheme) => find(&["changed"], "behind another scheme"),

@@ -23,7 +23,7 @@ pub(super) const BASIC: [&str; 2] = [
     "envoy.extensions.filters.http.basic_auth.v3.BasicAuthPerRoute",
 ];
 /// Where `api_key_auth` names the header with the client.
-const FORWARDING: &[&str] = &["forwarding", "header"];
+pub(super) const FORWARDING: &[&str] = &["forwarding", "header"];
 /// The shortest key that is not guessed from its digest.
 const LEAST_KEY: usize = 20;
 
@@ -39,6 +39,8 @@ pub(super) struct Sets {
 struct Set {
     of: Vec<usize>,
     header: String,
+    /// The headers in which the filter sends who came, on some route or on all.
+    sent: BTreeSet<String>,
     /// The set, or why there is none.
     node: Result<(String, Node), Why>,
 }
@@ -60,12 +62,19 @@ impl Sets {
         good.collect()
     }
 
-    /// What needs a credential of the set that is made of these values.
+    /// Whether who has a credential of the set was sent in this header.
+    pub(super) fn sends(&self, name: &str, header: &str) -> bool {
+        let is_it = |set: &&Set| set.node.as_ref().is_ok_and(|(own, _)| own == name);
+        self.made.iter().find(is_it).is_some_and(|set| set.sent.contains(header))
+    }
+
+    /// What needs a credential of the set that is made of these values. `told_in` is the header in which the filter sends who came.
     fn need(
         &mut self,
         of: &[&View<'_>],
         name: &str,
         header: &str,
+        told_in: Option<View<'_>>,
         make: impl FnOnce(&str) -> Result<Node, Why>,
     ) -> Access {
         let of: Vec<usize> = of.iter().map(|view| std::ptr::from_ref(view.node).addr()).collect();
@@ -75,9 +84,12 @@ impl Sets {
                 self.made.iter().filter(|set| matches!(&set.node, Ok((own, _)) if own.starts_with(name))).count();
             let name = if alike == 0 { name.to_owned() } else { format!("{name}-{}", alike.saturating_add(1)) };
             let node = make(&name).map(|node| (name, node));
-            self.made.push(Set { of, header: header.to_owned(), node });
+            self.made.push(Set { of, header: header.to_owned(), sent: BTreeSet::new(), node });
             self.made.len().saturating_sub(1)
         });
+        if let Some(set) = self.made.get_mut(at) {
+            set.sent.extend(told_in.and_then(|own| own.text().map(str::to_ascii_lowercase)));
+        }
         match self.made.get(at).map(|set| &set.node) {
             Some(Ok((name, _))) => {
                 Access::Need(Need { sets: BTreeMap::from([(name.clone(), None)]), ..Need::default() })
@@ -121,7 +133,9 @@ impl Sets {
         let clients = route.map(|own| own.list("allowed_clients")).unwrap_or_default();
         let clients: BTreeSet<String> = clients.iter().filter_map(View::text).map(str::to_owned).collect();
         let known: BTreeSet<String> = self.nodes().iter().flat_map(digests).collect();
-        let access = self.need(&[&credentials, &sources], "keys", &header, |name| {
+        // What stands beside a route sends nothing in the header of the filter.
+        let told_in = route.unwrap_or(view).at(FORWARDING);
+        let access = self.need(&[&credentials, &sources], "keys", &header, told_in, |name| {
             let identities = identities(file, &credentials, findings);
             if identities.iter().flat_map(digests).any(|digest| known.contains(&digest)) {
                 let what = "has a key that other `key_sources` take too: a key belongs to one set of credentials";
@@ -202,7 +216,8 @@ impl Sets {
         let Some(users) = route.and_then(|own| own.get("users")).or_else(|| view.get("users")) else {
             return Access::Unclear(vec![Why::new(file, view, "has no `users`")]);
         };
-        self.need(&[&users], "users", "authorization", |name| {
+        let told_in = view.get("forward_username_header");
+        self.need(&[&users], "users", "authorization", told_in, |name| {
             let given = text_of_source(file, &users, "htpasswd: the lines of the file")?;
             let lines = good_lines(file, &users, &given, findings);
             if lines.is_empty() {

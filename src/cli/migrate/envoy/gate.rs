@@ -1,9 +1,10 @@
 //! The new filter, with its configuration.
 
 use super::chain::{Chain, FilterKind};
-use super::credentials::Sets;
+use super::credentials::FORWARDING;
 use super::headers::{can_be_removed, can_be_sent};
-use super::providers::{Provider, Providers, made_headers};
+use super::makers::{CLIENT, Fault, Makers};
+use super::providers::{Providers, made_headers};
 use crate::cli::gates::{ROOT_ID, WASM_FILTER};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::migrate::policy::{Issuers, denied};
@@ -16,12 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The configuration of a gate.
 pub(super) fn plugin(
     chain: &Chain<'_>,
-    providers: &Providers<'_>,
+    makers: &Makers<'_, '_>,
     issuers: &Issuers,
-    sets: &Sets,
     rules: Vec<Node>,
     findings: &mut Findings,
 ) -> Node {
+    let Makers { providers, sets, .. } = makers;
     let of_tokens = providers.0.iter().flat_map(|provider| &provider.places.parameters);
     let parameters: BTreeSet<&String> = of_tokens.chain(sets.parameters()).collect();
     let sets = sets.nodes();
@@ -33,7 +34,7 @@ pub(super) fn plugin(
         ("default", Some(denied())),
         ("rules", (!rules.is_empty()).then(|| list(rules))),
         ("query_tokens", (!parameters.is_empty()).then(|| object([("names", texts(parameters))]))),
-        ("forward", forward(chain, providers, findings)),
+        ("forward", forward(chain, makers, findings)),
         ("bypass_cors_preflight", preflights(chain, findings)),
     ])
 }
@@ -66,7 +67,8 @@ pub(super) fn reporting(mut plugin: Node, providers: &Providers<'_>) -> Node {
 }
 
 /// `forward`: what goes upstream.
-fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings) -> Option<Node> {
+fn forward(chain: &Chain<'_>, makers: &Makers<'_, '_>, findings: &mut Findings) -> Option<Node> {
+    let providers = makers.providers;
     let mut headers: BTreeMap<String, Node> = BTreeMap::new();
     let mut remove: BTreeSet<String> = BTreeSet::new();
     for provider in &providers.0 {
@@ -80,31 +82,24 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
                 [one] => text(one),
                 more => texts(more.to_vec()),
             };
-            let makes_it = |other: &Provider<'_>| other.headers.iter().any(|(own, _)| own == header);
-            let is_new = headers.get(header).is_none_or(|other| *other == claim);
             let at = provider.view.get("claim_to_headers").unwrap_or_else(|| provider.view.clone());
-            if !is_new {
-                let what = format!(
-                    "makes the header `{header}` of another claim than a provider before it: one claim makes a header"
-                );
-                findings.tell(Kind::Changed, chain.file, &at, what);
-            } else if let Err(why) = can_be_sent(header, &claim) {
+            if let Err(why) = can_be_sent(header, &claim) {
                 let what =
                     format!("makes the header `{header}`, which {why}; now the header is removed from every request");
                 findings.add(
                     Finding::new(Kind::Changed, chain.file, &at, what)
                         .restored_by("forward.headers, under another name"),
                 );
-            } else if !providers.0.iter().all(makes_it) {
-                // Tokens of another issuer may have the claim, too, and an upstream would trust it.
+            } else if let Some(fault) = makers.fault(header, path) {
                 let what = format!(
-                    "makes the header `{header}` of its own tokens alone, and a gate makes it of those of every issuer; now the \
-                     header is removed from every request"
+                    "makes the header `{header}` {}; now the header is removed from every request",
+                    fault.what()
                 );
-                findings.add(
-                    Finding::new(Kind::Denied, chain.file, &at, what)
-                        .restored_by("forward.headers, if no other issuer has the claim"),
-                );
+                let restore = match fault {
+                    Fault::OneProvider => "forward.headers, if no other issuer has the claim",
+                    Fault::OtherClaim | Fault::OtherCredential => "forward.headers, if every credential may have it",
+                };
+                findings.add(Finding::new(Kind::Denied, chain.file, &at, what).restored_by(restore));
             } else {
                 headers.insert(header.clone(), claim);
             }
@@ -123,7 +118,7 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
         remove.extend(made_headers(&provider.view).into_iter().map(|(_, name)| name));
         remove.extend(provider.places.removed.iter().cloned());
     }
-    clients(chain, providers, &mut headers, &mut remove, findings);
+    clients(chain, makers, &mut headers, &mut remove, findings);
     let is_set = |name: &String| headers.keys().any(|own| same_header(own.as_bytes(), name.as_bytes()));
     remove.retain(|name| !is_set(name) && can_be_removed(name));
     let kept =
@@ -148,36 +143,37 @@ fn forward(chain: &Chain<'_>, providers: &Providers<'_>, findings: &mut Findings
 /// The headers with the client of a key or the user of a password, who is `sub`. No client may set one that nothing sets.
 fn clients(
     chain: &Chain<'_>,
-    providers: &Providers<'_>,
+    makers: &Makers<'_, '_>,
     headers: &mut BTreeMap<String, Node>,
     remove: &mut BTreeSet<String>,
     findings: &mut Findings,
 ) {
-    let claim = text("sub");
+    let claim = text(CLIENT);
     let mut sent = BTreeSet::new();
-    for (kind, path) in
-        [(FilterKind::Keys, &["forwarding", "header"][..]), (FilterKind::Basic, &["forward_username_header"][..])]
-    {
+    for (kind, path) in [(FilterKind::Keys, FORWARDING), (FilterKind::Basic, &["forward_username_header"][..])] {
         for (_, file, view) in chain.of_kind(kind) {
             let Some(own) = view.at(path) else { continue };
             let Some(name) = own.text().filter(|name| !name.is_empty()).map(str::to_ascii_lowercase) else { continue };
-            let is_free = headers.get(&name).is_none_or(|other| *other == claim);
-            if providers.0.is_empty() && is_free && can_be_sent(&name, &claim).is_ok() {
-                if kind == FilterKind::Keys {
-                    sent.insert(name.clone());
+            let (kind_of_finding, how) = match makers.fault(&name, &[CLIENT.to_owned()]) {
+                Some(fault) => (Kind::Denied, format!(", made {}", fault.what())),
+                None if can_be_sent(&name, &claim).is_err() => (Kind::Changed, String::new()),
+                None => {
+                    if kind == FilterKind::Keys {
+                        sent.insert(name.clone());
+                    }
+                    headers.insert(name, claim.clone());
+                    continue;
                 }
-                headers.insert(name, claim.clone());
-            } else {
-                let what = format!("sent who came in `{name}`; now the header is removed from every request");
-                findings.add(Finding::new(Kind::Changed, file, &own, what).restored_by("forward.headers, from `sub`"));
-                remove.insert(name);
-            }
+            };
+            let what = format!("sent who came in `{name}`{how}; now the header is removed from every request");
+            findings.add(Finding::new(kind_of_finding, file, &own, what).restored_by("forward.headers, from `sub`"));
+            remove.insert(name);
         }
     }
     for (file, config) in &chain.route_configs {
         config.visit(&mut |inner| {
             if inner.type_name() == Some(FilterKind::Keys.per_route()) {
-                let own = inner.at(&["forwarding", "header"]).and_then(|own| own.text().map(str::to_ascii_lowercase));
+                let own = inner.at(FORWARDING).and_then(|own| own.text().map(str::to_ascii_lowercase));
                 for name in sent.iter().filter(|name| own.as_ref() != Some(name)) {
                     let what = format!("did not send the client in `{name}` on this route; now it is sent on all");
                     findings.tell(Kind::Changed, file, inner, what);
@@ -188,7 +184,7 @@ fn clients(
             if !name.is_empty() && !headers.contains_key(&name) {
                 let what =
                     format!("sent the client in `{name}` on some routes; now the header is removed from every request");
-                findings.tell(Kind::Changed, file, inner, what);
+                findings.tell(Kind::Denied, file, inner, what);
                 remove.insert(name);
             }
         });

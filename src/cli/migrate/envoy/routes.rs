@@ -7,7 +7,7 @@ use super::served::Names;
 use crate::cli::gates::beside::{PER_FILTER, Reader};
 use crate::cli::gates::{ROOT_ID, virtual_hosts};
 use crate::cli::migrate::findings::{Finding, Findings, Kind, Why};
-use crate::cli::migrate::policy::{Access, Cases, Issuers, PathIs, Region, beside, denied, rules};
+use crate::cli::migrate::policy::{Access, Cases, Issuers, Need, PathIs, Region, beside, denied, rules};
 use crate::cli::migrate::tree::text;
 use crate::cli::migrate::write::{Edit, Edits};
 use crate::cli::source::View;
@@ -35,6 +35,8 @@ pub(super) struct Passing {
     pub(super) is_judged: bool,
     /// The providers whose tokens are accepted somewhere, by their number.
     pub(super) providers: BTreeSet<usize>,
+    /// What they need.
+    pub(super) needs: Vec<Need>,
 }
 
 impl Passing {
@@ -48,6 +50,9 @@ impl Passing {
             };
             if let Access::Need(need) = access {
                 self.providers.extend(need.tokens.iter().flat_map(BTreeMap::keys));
+                if !self.needs.contains(need) {
+                    self.needs.push(need.clone());
+                }
             }
         }
     }
@@ -111,7 +116,7 @@ impl<'s> Routes<'s> {
         findings: &mut Findings,
     ) -> (Vec<Node>, Passing) {
         let mut made = Vec::new();
-        let mut passing = Passing { is_judged: true, providers: BTreeSet::new() };
+        let mut passing = Passing { is_judged: true, providers: BTreeSet::new(), needs: Vec::new() };
         let mut needs_base = self.all.is_empty();
         let too_many = Access::Unclear(vec![Why::new(
             asks.chain.file,

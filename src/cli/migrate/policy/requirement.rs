@@ -129,11 +129,11 @@ pub fn requirement(access: &Access, issuers: &Issuers) -> Node {
 
 fn of_need(need: &Need, issuers: &Issuers) -> Node {
     let mut members = Vec::new();
-    let mut named: Vec<&str> =
+    let mut credentials: Vec<&str> =
         need.tokens.iter().map(|_| "bearer").chain(need.sets.keys().map(String::as_str)).collect();
     // The first is the one whose claims are asked for.
-    named.sort_by_key(|name| Some(*name) != need.first_set() && need.first_set().is_some());
-    match named.as_slice() {
+    credentials.sort_by_key(|name| Some(*name) != need.first_set() && need.first_set().is_some());
+    match credentials.as_slice() {
         [] | ["bearer"] => {}
         [one] => members.push(("credentials", Some(text(*one)))),
         all => members.push(("credentials", Some(object([("all_of", texts(all.iter().copied()))])))),

@@ -6,6 +6,7 @@ use super::{Readers, Said, last, said};
 use crate::cli::gates::beside::PER_FILTER;
 use crate::cli::migrate::changed::{Fate, Header};
 use crate::cli::migrate::envoy::chain::{Chain, Filter, FilterKind};
+use crate::cli::migrate::envoy::credentials::FORWARDING;
 use crate::cli::migrate::envoy::levels::{entry, is_off};
 use crate::cli::migrate::findings::{Finding, Findings, Kind};
 use crate::cli::source::{View, is_same};
@@ -94,7 +95,8 @@ impl<'s> Readers<'_, 's> {
         let is_behind = self.is_behind_maker(&header.name, index);
         match (is_behind, header.fate) {
             (true, _) if self.report_only => Some(Kind::Changed),
-            (true, Fate::Set) if self.is_made_by_all(header) => None,
+            // The gate sets a header only where each credential made it.
+            (true, Fate::Set) => None,
             _ => Some(Kind::Denied),
         }
     }
@@ -115,26 +117,12 @@ impl<'s> Readers<'_, 's> {
         self.accepted().any(|provider| provider.view.get("forward").is_some_and(|flag| flag.is_true()))
     }
 
-    /// Whether a filter stands after one that writes the header, so that it never saw that of a client.
+    /// Whether a filter stands after all that write the header, of which one does so on every route. It never saw the header
+    /// of a client, and the gate sets none that it did not see.
     fn is_behind_maker(&self, header: &str, index: usize) -> bool {
-        let before = self.chain.filters.iter().filter(|filter| filter.index < index);
-        before.filter(|filter| self.always.contains(&filter.index)).any(|filter| {
-            let mut makes = false;
-            if let Some((_, config)) = &filter.config {
-                config.visit(&mut |inner| {
-                    makes |= is_made(inner) && inner.text().is_some_and(|own| own.eq_ignore_ascii_case(header));
-                });
-            }
-            makes
-        })
-    }
-
-    /// Whether a header is made of each token, and of the same claim.
-    fn is_made_by_all(&self, header: &Header) -> bool {
-        let made = |own: &[(String, Vec<String>)]| own.iter().find(|(name, _)| *name == header.name).cloned();
-        let mut all = self.accepted().map(|provider| made(&provider.headers));
-        let Some(first) = all.next() else { return true };
-        first.is_some() && all.all(|other| other == first)
+        let makers = || self.chain.filters.iter().filter(|filter| makes(self.chain, filter, header));
+        makers().all(|filter| filter.index < index)
+            && makers().any(|filter| self.always.contains(&filter.index) && !passes_over(self.chain, filter, header))
     }
 
     /// Whether routes were chosen again before, each time that the gate makes Envoy do so, and by the same header.
@@ -144,7 +132,7 @@ impl<'s> Readers<'_, 's> {
         let is_cleared = is_alone && self.passing.is_judged && self.accepted().all(|own| clears(&own.view));
         is_cleared
             && match header.fate {
-                Fate::Set => self.is_made_by_all(header),
+                Fate::Set => true,
                 Fate::Removed => false,
                 Fate::Credential(_) => self.was_removed(header, usize::MAX),
             }
@@ -224,6 +212,36 @@ fn is_made(view: &View<'_>) -> bool {
 pub(super) fn runs_always(chain: &Chain<'_>, filter: &Filter<'_>) -> bool {
     let holders = || chain.route_configs.iter().flat_map(|(_, config)| config.holders(PER_FILTER));
     !filter.disabled && !holders().filter_map(|holder| entry(&holder, filter.name)).any(|own| is_off(&own))
+}
+
+/// Whether a filter writes a header, on some route or on all.
+fn makes(chain: &Chain<'_>, filter: &Filter<'_>, header: &str) -> bool {
+    let mut makes = false;
+    let mut see = |inner: &View<'_>| {
+        makes |= is_made(inner) && inner.text().is_some_and(|own| own.eq_ignore_ascii_case(header));
+    };
+    if let Some((_, config)) = filter.config.as_ref().filter(|_| filter.kind != FilterKind::Rbac) {
+        config.visit(&mut see);
+    }
+    beside(chain, filter).iter().for_each(|own| own.visit(&mut see));
+    makes
+}
+
+/// Whether a filter of keys leaves a header as it came, on some route.
+fn passes_over(chain: &Chain<'_>, filter: &Filter<'_>, header: &str) -> bool {
+    let sends = |own: &View<'_>| {
+        let name = own.at(FORWARDING).and_then(|own| own.text());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(header))
+    };
+    filter.kind == FilterKind::Keys && !beside(chain, filter).iter().all(sends)
+}
+
+/// The configurations of a filter beside routes.
+fn beside<'s>(chain: &Chain<'s>, filter: &Filter<'s>) -> Vec<View<'s>> {
+    let holders = chain.route_configs.iter().flat_map(|(_, config)| config.holders(PER_FILTER));
+    let entries = holders.filter_map(|holder| entry(&holder, filter.name));
+    let configs = entries.map(|entry| entry.get("config").unwrap_or(entry));
+    configs.filter(|own| own.type_name() == Some(filter.kind.per_route())).collect()
 }
 
 /// Whether a filter removes keys from the request, on all routes.
