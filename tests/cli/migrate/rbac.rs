@@ -340,3 +340,33 @@ fn of_two_policies_with_one_name_the_last_counts() {
     let wanted = json!([{"match": {"prefix": "/x"}, "issuers": ["idp"], "scopes": []}]);
     assert_eq!(became.plugin["rules"], wanted, "{:?}", became.told);
 }
+
+#[test]
+fn only_a_text_becomes_a_list_of_words() {
+    let listed =
+        "payload_in_metadata: claims\n        normalize_payload_in_metadata: {space_delimited_claims: [banned]}";
+    let tokens = jwt("rules: [{match: {prefix: /}, requires: {provider_name: idp}}]");
+    let tokens = tokens.replacen("payload_in_metadata: claims", listed, 1);
+    let attribute = select(&["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "claims", "banned"]);
+    let cel = |constant: &str| call("_==_", &[&attribute, &format!("{{const_expr: {{{constant}}}}}")]);
+    let by_value = |value: &str| policies("DENY", &[(ANY, &claim("banned", value))]);
+    let by_cel = |constant: &str| {
+        policies("DENY", &[(ANY, ANY)]).replace("principals", &format!("condition: {}, principals", cel(constant)))
+    };
+    let words = "compares a claim of `space_delimited_claims` with something else than a text";
+    for (denies, is_unclear) in [
+        (by_value("{bool_match: true}"), true),
+        (by_value("{double_match: {exact: 3}}"), true),
+        (by_value("{or_match: {value_matchers: [{bool_match: true}, {string_match: {exact: x}}]}}"), true),
+        (by_cel("bool_value: true"), true),
+        // A list is no text.
+        (by_value("{string_match: {exact: x}}"), false),
+        (by_cel("string_value: x"), false),
+    ] {
+        let became = migrate(&envoy(&format!("{tokens}{denies}"), EVERY));
+        assert_eq!(beside(&became).get("deny").is_some(), is_unclear, "{denies}: {:#}", became.told);
+        assert_eq!(became.tells("denied", words), is_unclear, "{denies}: {:#}", became.told);
+        assert_eq!(became.run.status, if is_unclear { 2 } else { 0 }, "{denies}: {:#}", became.told);
+        assert_good(&became);
+    }
+}

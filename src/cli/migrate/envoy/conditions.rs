@@ -79,6 +79,11 @@ impl<'s> Reads<'_, 's> {
             (some, Test::Has) if some == own.len() && own.iter().all(|(_, provider)| provider.lists.len() == 1) => {
                 Claim { path: Vec::new(), test: Test::Scope, ..claim }
             }
+            // Only a text becomes a list: `true` stays what it is.
+            (1.., Test::Is) if !claim.values.iter().all(|value| matches!(value, Tree::Text(_))) => {
+                let what = "compares a claim of `space_delimited_claims` with something else than a text, which becomes no list";
+                return Access::Unclear(vec![Why::new(file, view, what)]);
+            }
             (some, Test::Is) if some == own.len() => return Access::No,
             _ => {
                 let what = "compares a claim that `space_delimited_claims` makes a list of, beside others: an issuer has one claim \
