@@ -285,3 +285,64 @@ fn a_filter_that_saw_no_header_of_a_claim_on_some_route_does_not_find_one_unnoti
         assert_eq!(is_denied, is_told, "{filters}{routes}: {:#}", became.told);
     }
 }
+
+#[test]
+fn what_looks_at_the_header_of_tokens_without_naming_it_is_named() {
+    let either = RULE.replace(
+        "{provider_name: idp}",
+        "{requires_any: {requirements: [{provider_name: idp}, {provider_name: other}]}}",
+    );
+    let jwts = jwt(&either);
+    // One of the two sends its tokens upstream, and now no token goes there.
+    let mixed = jwts.replacen("issuer: ", "forward: true\n        issuer: ", 1);
+    let kept = jwts.replace("issuer: ", "forward: true\n        issuer: ");
+    let own = |name: &str, type_name: &str| filter(name, type_name, "stat_prefix: own");
+    let cache = own("cache", "cache.v3.CacheConfig");
+    let within = filter(
+        "choice",
+        "composite.v3.Composite",
+        &format!("inner: {{typed_config: {{'@type': {TYPE}.filters.http.cache_v2.v3.CacheV2Config}}}}"),
+    );
+    let added = |action: &str| {
+        route(&format!("request_headers_to_add: [{{header: {{key: Authorization, value: a}}{action}}}], "), "")
+    };
+    let mutation = |action: &str| {
+        let mutations = format!("{{append: {{header: {{key: authorization, value: a}}, append_action: {action}}}}}");
+        filter("own", "header_mutation.v3.HeaderMutation", &format!("mutations: {{request_mutations: [{mutations}]}}"))
+    };
+    let every = EVERY.to_owned();
+    for (filters, routes, is_told) in [
+        (format!("{mixed}{cache}"), every.clone(), true),
+        (format!("{mixed}{within}"), every.clone(), true),
+        (format!("{mixed}{}", own("own", "credential_injector.v3.CredentialInjector")), every.clone(), true),
+        (
+            format!("{mixed}{}", filter("own", "credential_injector.v3.CredentialInjector", "overwrite: true")),
+            every.clone(),
+            false,
+        ),
+        (format!("{mixed}{}", own("own", "oauth2.v3.OAuth2")), every.clone(), true),
+        (format!("{mixed}{}", own("own", "aws_request_signing.v3.AwsRequestSigning")), every.clone(), true),
+        (format!("{mixed}{}", own("own", "aws_lambda.v3.Config")), every.clone(), true),
+        (format!("{mixed}{}", own("own", "gcp_authn.v3.GcpAuthnFilterConfig")), every.clone(), true),
+        (format!("{mixed}{}", own("own", "csrf.v3.CsrfPolicy")), every.clone(), false),
+        (format!("{}{cache}", basic()), every.clone(), true),
+        (format!("{jwts}{cache}"), every.clone(), false),
+        (format!("{kept}{cache}"), every.clone(), false),
+        (format!("{cache}{mixed}"), every.clone(), false),
+        // What is added to a header, or set where there is none.
+        (mixed.clone(), added(""), true),
+        (mixed.clone(), added(", append_action: ADD_IF_ABSENT"), true),
+        (mixed.clone(), added(", append_action: OVERWRITE_IF_EXISTS_OR_ADD"), false),
+        (mixed.clone(), added(", append: false"), false),
+        (kept, added(", append_action: ADD_IF_ABSENT"), false),
+        (jwts, added(", append_action: ADD_IF_ABSENT"), false),
+        (format!("{mixed}{}", mutation("ADD_IF_ABSENT")), every.clone(), true),
+        (format!("{mixed}{}", mutation("OVERWRITE_IF_EXISTS_OR_ADD")), every, false),
+    ] {
+        let became = migrate(&envoy(&filters, &routes));
+        let found = about(&became, "authorization");
+        let is_denied = found.iter().any(|(kind, _)| kind == "denied");
+        assert_eq!(is_denied, is_told, "{filters}{routes}: {:#}", became.told);
+        assert!(!is_told || became.run.status == 2, "{filters}{routes}: {:#}", became.told);
+    }
+}

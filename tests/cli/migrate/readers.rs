@@ -307,3 +307,33 @@ fn a_filter_that_looks_at_a_header_that_the_gate_removes_is_named() {
     }
     assert_good(&migrate(&envoy(&makes, EVERY)));
 }
+
+#[test]
+fn code_that_makes_up_names_or_goes_through_all_may_look_at_any() {
+    let keys = super::credentials::keys_of("keys", "x-api-key", "");
+    let jwts = jwt(RULE);
+    let metadata = "runs code that goes through metadata, or makes up its names";
+    let headers = "has code that goes through headers, or makes up their names, and may look at the header `x-api-key`";
+    let of = |code: &str| lua(&format!("function envoy_on_request(h) {code} end"));
+    for (filters, words) in [
+        (format!("{keys}{}", of("for k, v in pairs(h:headers()) do end")), headers),
+        (format!("{keys}{}", of("h:headers():get('x-' .. 'api-key')")), headers),
+        (format!("{keys}{}", of("h:headers():get('x-other')")), ""),
+        (format!("{}{keys}", of("for k, v in pairs(h:headers()) do end")), ""),
+        (
+            format!("{jwts}{}", of("h:streamInfo():dynamicMetadata():get('envoy.filters.http.jwt_' .. 'authn')")),
+            metadata,
+        ),
+        (format!("{jwts}{}", of("for k, v in pairs(h:streamInfo():dynamicMetadata()) do end")), metadata),
+        (format!("{jwts}{}", of("h:streamInfo():dynamicMetadata():get('envoy.filters.http.other')")), ""),
+        // The token was removed before, and is now.
+        (format!("{jwts}{}", of("for k, v in pairs(h:headers()) do end")), ""),
+    ] {
+        let became = migrate(&envoy(&filters, EVERY));
+        for own in [headers, metadata] {
+            assert_eq!(became.tells("denied", own), own == words, "{filters}: {:#}", became.told);
+        }
+        let is_shifted = filters.starts_with("- name: lua");
+        assert!(is_shifted || (became.run.status == 2) != words.is_empty(), "{filters}: {:#}", became.told);
+    }
+}

@@ -3,6 +3,7 @@
 
 mod filters;
 mod headers;
+mod lua;
 mod metadata;
 mod places;
 
@@ -108,21 +109,28 @@ enum Said<'s> {
     /// It is no text, or names what is not read.
     Nothing,
     Text(Cow<'s, str>),
+    /// A program in Lua.
+    Code(Cow<'s, str>),
     /// It is code that cannot be read here.
     Unread,
 }
 
+/// Members with Lua, as they are in the path of what is in them.
+const CODE: [&str; 6] = ["source_code", "sourceCode", "SourceCode", "inline_code", "inlineCode", ".lua["];
+
 /// What a value says, if it is a text or says where a text is.
 fn said<'s>(file: &Path, view: &View<'s>) -> Said<'s> {
+    let is_code = CODE.iter().any(|name| view.path.contains(name));
     if ["filename", "inline_bytes", "environment_variable"].iter().any(|name| view.get(name).is_some()) {
-        let is_code = ["source_code", "sourceCode", "SourceCode"].iter().any(|name| view.path.contains(name));
         return match text_of_source(file, view, "") {
+            Ok(text) if is_code => Said::Code(Cow::Owned(text)),
             Ok(text) => Said::Text(Cow::Owned(text)),
             Err(_) if is_code => Said::Unread,
             Err(_) => Said::Nothing,
         };
     }
     match view.text() {
+        Some(text) if is_code => Said::Code(Cow::Borrowed(text)),
         Some(text) if !text.starts_with("type.googleapis.com/") => Said::Text(Cow::Borrowed(text)),
         _ => Said::Nothing,
     }

@@ -3,6 +3,7 @@
 
 use crate::cli::migrate::envoy::chain::Chain;
 use crate::cli::source::View;
+use crate::policy::{AUTHORIZATION, same_header};
 use std::path::Path;
 
 /// A filter that is not migrated.
@@ -53,6 +54,19 @@ const CLOSED: [&str; 5] = [
 ];
 /// Of these, those that run code in Envoy, which reads what it wants.
 const CODE: usize = 3;
+
+/// Filters that look at a header, or set it, and need not name it: the package of their types, and the header.
+const UNNAMED: [(&str, &str); 7] = [
+    ("aws_lambda", AUTHORIZATION),
+    ("aws_request_signing", AUTHORIZATION),
+    ("cache", AUTHORIZATION),
+    ("cache_v2", AUTHORIZATION),
+    (INJECTOR, AUTHORIZATION),
+    ("gcp_authn", AUTHORIZATION),
+    ("oauth2", AUTHORIZATION),
+];
+/// Of these, the one that may be told to look at nothing, or to take another header.
+const INJECTOR: &str = "credential_injector";
 
 /// All that stay, in the order in which they see a request.
 pub(super) fn all<'s>(chain: &Chain<'s>, clusters: &[(&'s Path, View<'s>)]) -> Vec<Reader<'s>> {
@@ -148,6 +162,30 @@ pub(in crate::cli::migrate) fn is_closed(config: &View<'_>) -> bool {
 /// Whether it may read metadata that nothing in these files names.
 pub(super) fn runs_code(config: &View<'_>) -> bool {
     holds_one(config, CLOSED.get(..CODE).unwrap_or_default()) || is_fetched(config)
+}
+
+/// Whether a filter, or one within it, looks at a header that it need not name.
+pub(super) fn looks_at(config: &View<'_>, header: &str) -> bool {
+    let mut found = false;
+    config.visit(&mut |inner| {
+        let own = own_type(inner).and_then(|own| own.strip_prefix("envoy.extensions.filters.http."));
+        let Some(package) = own.and_then(|own| own.split('.').next()) else { return };
+        let is_set = package == INJECTOR
+            && (inner.get("overwrite").is_some_and(|flag| flag.is_true())
+                || inner.at(&["credential", "typed_config", "header"]).is_some());
+        found |= !is_set && UNNAMED.contains(&(package, header));
+    });
+    found
+}
+
+/// Whether a value writes into a header, and what is then in it depends on what was there.
+pub(super) fn adds_to(option: &View<'_>, header: &str) -> bool {
+    let key = option.at(&["header", "key"]).and_then(|key| key.text());
+    let action = option.get("append_action").and_then(|action| action.text());
+    let keeps = option.get("append").is_none_or(|append| append.is_true());
+    key.is_some_and(|key| same_header(key.as_bytes(), header.as_bytes()))
+        && keeps
+        && action != Some("OVERWRITE_IF_EXISTS_OR_ADD")
 }
 
 fn holds_one(config: &View<'_>, types: &[&str]) -> bool {

@@ -1,8 +1,8 @@
 //! What looks at headers that the gate removes or sets.
 
-use super::filters::{Reader, is_closed, limits, only_names};
+use super::filters::{Reader, adds_to, hands_on, is_closed, limits, looks_at, only_names};
 use super::places::{At, of_routes};
-use super::{Readers, Said, last, said};
+use super::{Readers, Said, last, lua, said};
 use crate::cli::gates::beside::PER_FILTER;
 use crate::cli::migrate::changed::{Fate, Header};
 use crate::cli::migrate::envoy::chain::{Chain, Filter, FilterKind};
@@ -49,8 +49,10 @@ impl<'s> Readers<'_, 's> {
                     }
                 }
                 At::Router => {
-                    for header in headers.iter().filter(|_| self.refuses_behind_router()) {
-                        if let Some(kind) = self.kind_behind(header, usize::MAX) {
+                    for header in &headers {
+                        let Some(kind) = self.kind_behind(header, usize::MAX) else { continue };
+                        self.tell_of_added(header, kind, file, view, findings);
+                        if self.refuses_behind_router() {
                             self.tell_of_texts(header, kind, file, view, false, findings);
                         }
                     }
@@ -78,9 +80,14 @@ impl<'s> Readers<'_, 's> {
         }
         for header in headers {
             let Some(kind) = self.kind_behind(header, filter.index) else { continue };
+            if hands_on(view) {
+                self.tell_of_added(header, kind, file, view, findings);
+            }
             let kind = if kind == Kind::Denied { self.kind_of(view, filter.order) } else { kind };
             if is_closed(view) {
                 self.add(header, "may look", kind, file, view, findings);
+            } else if looks_at(view, &header.name) {
+                self.add(header, "looks", kind, file, view, findings);
             } else {
                 self.tell_of_texts(header, kind, file, view, false, findings);
             }
@@ -150,6 +157,15 @@ impl<'s> Readers<'_, 's> {
                 }
             });
         }
+    }
+
+    /// Tells of what is added to the header, or set where there is none.
+    fn tell_of_added(&self, header: &Header, kind: Kind, file: &Path, view: &View<'s>, findings: &mut Findings) {
+        view.visit(&mut |inner| {
+            if adds_to(inner, &header.name) {
+                self.add(header, "looks", kind, file, inner, findings);
+            }
+        });
     }
 
     /// Tells of each text that has the header, or is its name.
@@ -269,8 +285,12 @@ pub(in crate::cli::migrate) fn in_texts<'s>(
 ) {
     match said(file, view) {
         Said::Text(text) if header.is_named_in(&text) => see(view, "looks"),
+        Said::Code(code) if header.is_named_in(&code) => see(view, "looks"),
+        Said::Code(code) if lua::looks_unnamed(&code, "headers") => {
+            see(view, "has code that goes through headers, or makes up their names, and may look");
+        }
         Said::Unread => see(view, "has code that cannot be read here, and may look"),
-        Said::Text(_) | Said::Nothing => {}
+        Said::Text(_) | Said::Code(_) | Said::Nothing => {}
     }
     let is_other = |name: &str| NAMES.iter().chain(&[REMOVES]).any(|own| is_same(name, own));
     for (_, member) in view.members().into_iter().filter(|(name, _)| !is_other(name)) {

@@ -1,6 +1,7 @@
 //! What reads the metadata of the old filters.
 
 use super::filters::runs_code;
+use super::lua::looks_unnamed;
 use super::{Readers, Said, last, said};
 use crate::cli::gates::beside::PER_FILTER;
 use crate::cli::migrate::envoy::chain::FilterKind;
@@ -19,13 +20,16 @@ const TOLD: [&str; 3] = ["request_headers_to_add", "response_headers_to_add", "t
 /// The members of a connection manager of which the same holds.
 const LOGS: [&str; 3] = ["access_log", "tracing", "local_reply_config"];
 
+const UNREAD: &str = "is not read here";
+const UNNAMED: &str = "goes through metadata, or makes up its names";
+
 /// Whether a value reads metadata.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reads {
     Not,
     Surely,
-    /// It is code that cannot be read here.
-    Perhaps,
+    /// It is code, of this kind.
+    Perhaps(&'static str),
 }
 
 impl<'s> Readers<'_, 's> {
@@ -35,13 +39,13 @@ impl<'s> Readers<'_, 's> {
         let writers: Vec<_> = WRITERS.iter().filter(|(kind, ..)| chain.of_kind(*kind).next().is_some()).collect();
         let mut see = |kind: Kind, file: &Path, view: &View<'_>, is_code: bool| {
             for (writer, namespace, name) in &writers {
-                let reads = if is_code { Reads::Perhaps } else { reads(file, view, namespace) };
+                let reads = if is_code { Reads::Perhaps(UNREAD) } else { reads(file, view, namespace) };
                 let found = match reads {
                     Reads::Not => continue,
-                    Reads::Perhaps if !self.writes(*writer) => continue,
-                    Reads::Perhaps => {
+                    Reads::Perhaps(_) if !self.writes(*writer) => continue,
+                    Reads::Perhaps(code) => {
                         let what = format!(
-                            "runs code that is not read here: what it refuses by metadata of `{name}`, which is no longer written, \
+                            "runs code that {code}: what it refuses by metadata of `{name}`, which is no longer written, \
                              passes now"
                         );
                         Finding::new(Kind::Denied, file, view, what)
@@ -113,7 +117,9 @@ impl<'s> Readers<'_, 's> {
 fn reads(file: &Path, view: &View<'_>, namespace: &str) -> Reads {
     match said(file, view) {
         Said::Text(text) if text.contains(namespace) && last(view) != "name" => Reads::Surely,
-        Said::Unread => Reads::Perhaps,
-        Said::Text(_) | Said::Nothing => Reads::Not,
+        Said::Code(code) if code.contains(namespace) => Reads::Surely,
+        Said::Code(code) if looks_unnamed(&code, "dynamic") => Reads::Perhaps(UNNAMED),
+        Said::Unread => Reads::Perhaps(UNREAD),
+        Said::Text(_) | Said::Code(_) | Said::Nothing => Reads::Not,
     }
 }
